@@ -1,0 +1,21 @@
+import { catalogue } from "@piccolo/fault";
+
+/** What can go wrong when keys and sealed bytes come from a disk, a peer or a locked device. */
+export const envelopeFaults = catalogue({
+  locked: {
+    retry: "later",
+    meaning: "The owner's keys are not in memory; unlock the device with the password, then do it again.",
+  },
+  "wrong-epoch": {
+    retry: "never",
+    meaning: "A file key is wrapped under another key epoch; open it with the keys of that epoch.",
+  },
+  "damaged-key": {
+    retry: "never",
+    meaning: "A wrapped file key is damaged or belongs to another file; restore the metadata from its backup.",
+  },
+  "damaged-content": {
+    retry: "later",
+    meaning: "Sealed content is damaged, misplaced or incomplete; read it again from other holders.",
+  },
+});

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { hkdfSync } from "node:crypto";
+import { toUtf8 } from "@piccolo/bytes";
+import type { World } from "@piccolo/world";
+
+export const secretBytes = 32;
+
+const labels = {
+  kek: "piccolo/envelope/v1/kek",
+  "metadata-key": "piccolo/envelope/v1/metadata-key",
+  "owner-signing-key": "piccolo/envelope/v1/owner-signing-key",
+  "file-key": "piccolo/envelope/v1/file-key",
+  "fek-wrap": "piccolo/envelope/v1/fek-wrap",
+  "fek-commitment": "piccolo/envelope/v1/fek-commitment",
+  extent: "piccolo/envelope/v1/extent",
+} as const;
+
+const noSalt = new Uint8Array(0);
+
+/** HKDF-SHA-256 with one of the fixed labels as info; 32 bytes, owned by the caller. */
+export function deriveKey(ikm: Uint8Array, label: keyof typeof labels, salt: Uint8Array = noSalt): Uint8Array {
+  assert.equal(ikm.length, secretBytes);
+  return new Uint8Array(hkdfSync("sha256", ikm, salt, toUtf8(labels[label]), secretBytes));
+}
+
+/** A fresh root secret (32 bytes) for a new key epoch. */
+export function newRootSecret(world: World): Uint8Array {
+  return world.randomBytes(secretBytes);
+}
+
+/** A fresh file encryption key (32 bytes): one per version, never reused. */
+export function newFek(world: World): Uint8Array {
+  return world.randomBytes(secretBytes);
+}
