@@ -1,0 +1,20 @@
+/** Runs node:test over the given files in one run, so that its counts are the last lines. Resolves to the exit code. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+export const repositoryRoot = join(import.meta.dirname, "..");
+
+export async function runTests(globs: readonly string[], passedOn: readonly string[]): Promise<number> {
+  const child = spawn(
+    process.execPath,
+    ["--test", "--test-concurrency=2", "--test-reporter=spec", ...passedOn, ...globs],
+    { cwd: repositoryRoot, stdio: "inherit" },
+  );
+  // Ctrl-C reaches the runner through the terminal; this process only waits for its end.
+  process.on("SIGINT", () => undefined);
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  return await new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+}
