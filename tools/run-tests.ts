@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 export const repositoryRoot = join(import.meta.dirname, "..");
 
-export async function runTests(globs: readonly string[], passedOn: readonly string[]): Promise<number> {
+export function runTests(globs: readonly string[], passedOn: readonly string[]): Promise<number> {
   const child = spawn(
     process.execPath,
     ["--test", "--test-concurrency=2", "--test-reporter=spec", ...passedOn, ...globs],
@@ -13,7 +13,7 @@ export async function runTests(globs: readonly string[], passedOn: readonly stri
   // Ctrl-C reaches the runner through the terminal; this process only waits for its end.
   process.on("SIGINT", () => undefined);
   process.on("SIGTERM", () => child.kill("SIGTERM"));
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 1));
   });

@@ -50,7 +50,7 @@ const sources: readonly Source[] = walk(repositoryRoot)
     };
   });
 
-const isTest = (path: string): boolean => /\.test\.ts$/.test(path) || path.includes("/suites/");
+const isTest = (path: string): boolean => path.endsWith(".test.ts") || path.includes("/suites/");
 const productOf = (group: string): readonly Source[] => sources.filter((s) => s.group === group && !isTest(s.path));
 
 function importsOf(source: Source): { readonly from: string; readonly typeOnly: boolean }[] {
