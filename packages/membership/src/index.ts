@@ -1,0 +1,37 @@
+/** The network's member-signed log and its invitations. Normative text: docs/spec/membership.md. */
+export {
+  acceptInvitation,
+  cosignRemoval,
+  createNetwork,
+  leaveNetwork,
+  removeMember,
+  replaceDevice,
+} from "./authoring.ts";
+export {
+  decodeEntry,
+  type Entry,
+  type EntryBody,
+  entryBytesMax,
+  entryHash,
+  type EntryPosition,
+} from "./entry-codec.ts";
+export { membershipFaults } from "./faults.ts";
+export {
+  cosignInvitation,
+  createInvitation,
+  decodeInvitation,
+  encodeInvitation,
+  Invitation,
+  invitationPrefix,
+  invitationTextCharactersMax,
+} from "./invitation.ts";
+export {
+  decodeSignedInvitation,
+  encodeSignedInvitation,
+  type InvitationStatement,
+  type SignedInvitation,
+} from "./invitation-codec.ts";
+export { nameCharactersMax, parseName } from "./name.ts";
+export { applyEntry, checkTimely, entryToleranceMs, replay } from "./rules.ts";
+export type { MemberSignature } from "./signer.ts";
+export { type DeviceRecord, type Member, type NetworkState, signersSuffice, twoSignersFrom } from "./state.ts";

@@ -1,0 +1,95 @@
+import { toHex } from "@piccolo/bytes";
+import { compareBytes } from "./signer.ts";
+
+/** A member of the network, as of a state. */
+export interface Member {
+  /** 32 bytes. */
+  readonly account: Uint8Array;
+  /** Ed25519, 32 raw bytes. */
+  readonly ownerPublicKey: Uint8Array;
+  /** Ed25519, 32 raw bytes: the libp2p key of the one device that may act for the member. */
+  readonly deviceKey: Uint8Array;
+  readonly deviceEpoch: number;
+  readonly name: string;
+  readonly joinedAtMs: number;
+}
+
+/** The newest device of an owner who is or was a member. */
+export interface DeviceRecord {
+  readonly deviceKey: Uint8Array;
+  readonly deviceEpoch: number;
+}
+
+interface StateParts {
+  readonly networkId: Uint8Array;
+  readonly entryHashes: readonly Uint8Array[];
+  readonly headHash: Uint8Array;
+  readonly headTimeMs: number;
+  readonly members: ReadonlyMap<string, Member>;
+  readonly usedInvitations: ReadonlySet<string>;
+  readonly devices: ReadonlyMap<string, DeviceRecord>;
+  readonly usedDeviceKeys: ReadonlySet<string>;
+}
+
+/** What a log says after its newest entry. Immutable: the next entry gives another state. */
+export interface NetworkState extends StateParts {
+  /** How many entries the log has. */
+  readonly length: number;
+  /** The member who joined earliest and speaks alone while there are fewer than four. */
+  readonly founder: Member;
+  memberByAccount(account: Uint8Array): Member | undefined;
+  /** Only by the current device of a member; replaced devices and former members find nothing. */
+  memberByDeviceKey(deviceKey: Uint8Array): Member | undefined;
+}
+
+class IndexedState implements NetworkState {
+  readonly networkId: Uint8Array;
+  readonly entryHashes: readonly Uint8Array[];
+  readonly headHash: Uint8Array;
+  readonly headTimeMs: number;
+  readonly members: ReadonlyMap<string, Member>;
+  readonly usedInvitations: ReadonlySet<string>;
+  readonly devices: ReadonlyMap<string, DeviceRecord>;
+  readonly usedDeviceKeys: ReadonlySet<string>;
+  readonly length: number;
+  readonly founder: Member;
+  readonly #byDeviceKey: ReadonlyMap<string, Member>;
+
+  constructor(parts: StateParts, founder: Member) {
+    this.networkId = parts.networkId;
+    this.entryHashes = parts.entryHashes;
+    this.headHash = parts.headHash;
+    this.headTimeMs = parts.headTimeMs;
+    this.members = parts.members;
+    this.usedInvitations = parts.usedInvitations;
+    this.devices = parts.devices;
+    this.usedDeviceKeys = parts.usedDeviceKeys;
+    this.length = parts.entryHashes.length;
+    this.founder = founder;
+    this.#byDeviceKey = new Map(Array.from(parts.members.values(), (member) => [toHex(member.deviceKey), member]));
+  }
+
+  memberByAccount(account: Uint8Array): Member | undefined {
+    return this.members.get(toHex(account));
+  }
+
+  memberByDeviceKey(deviceKey: Uint8Array): Member | undefined {
+    return this.#byDeviceKey.get(toHex(deviceKey));
+  }
+}
+
+export function makeState(parts: StateParts, founder: Member): NetworkState {
+  return new IndexedState(parts, founder);
+}
+
+/** From how many members on two of them are needed to speak for the network. */
+export const twoSignersFrom = 4;
+
+/** Whether these accounts together may speak for the network: all members, and the founder or two of them. */
+export function signersSuffice(state: NetworkState, accounts: readonly Uint8Array[]): boolean {
+  const distinct = new Set(accounts.map((account) => toHex(account)));
+  if (Array.from(distinct).some((account) => !state.members.has(account))) return false;
+  return state.members.size < twoSignersFrom
+    ? accounts.some((account) => compareBytes(account, state.founder.account) === 0)
+    : distinct.size >= 2;
+}
