@@ -1,0 +1,107 @@
+/** A signed-in owner of one device, for what the development network and the drills do in the nine others' name. */
+import type { Readable } from "node:stream";
+import { loopbackRequest, textOf, type LoopbackReply } from "./loopback-fetch.ts";
+
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** A reply of the device that is not a success; `problem` is its problem+json body. */
+export class DeviceProblem extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(`${problem.code}: ${problem.detail}`);
+    this.problem = problem;
+  }
+}
+
+interface Session {
+  readonly csrf: string;
+}
+
+export interface TaskView {
+  readonly id: string;
+  readonly state: "running" | "done" | "failed" | "cancelled";
+  readonly error?: { readonly code?: string; readonly detail?: string };
+  readonly result?: unknown;
+}
+
+export class DeviceSession {
+  readonly origin: string;
+  #cookie = "";
+  #csrf = "";
+
+  /** `origin` is the portal's, e.g. `http://device1.localhost:8701`. */
+  constructor(origin: string) {
+    this.origin = origin;
+  }
+
+  async claim(claimCode: string, ownerName: string, password: string): Promise<void> {
+    this.#csrf = (await this.call<Session>("POST", "/claim", { claimCode, ownerName, password })).csrf;
+  }
+
+  async signIn(password: string): Promise<void> {
+    this.#csrf = (await this.call<Session>("POST", "/session", { password })).csrf;
+  }
+
+  /** A JSON call below /api/v1. Throws `DeviceProblem` for every reply that is not 2xx. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const reply = await this.raw(method, path, {
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    const text = await textOf(reply);
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** A call whose body the caller reads or writes as a stream. Throws `DeviceProblem` for every reply that is not 2xx. */
+  async raw(
+    method: string,
+    path: string,
+    init: {
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string | Uint8Array | Readable;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): Promise<LoopbackReply> {
+    const reply = await loopbackRequest(`${this.origin}/api/v1${path}`, {
+      method,
+      headers: {
+        ...(this.#cookie === "" ? {} : { cookie: this.#cookie }),
+        ...(method === "GET" || method === "HEAD" ? {} : { origin: this.origin, "x-piccolo-csrf": this.#csrf }),
+        ...init.headers,
+      },
+      ...(init.body === undefined ? {} : { body: init.body }),
+      ...(init.signal === undefined ? {} : { signal: init.signal }),
+    });
+    const cookies = reply.headers["set-cookie"]?.map((cookie) => cookie.split(";")[0] ?? "") ?? [];
+    if (cookies.length > 0) this.#cookie = cookies.join("; ");
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    const text = await textOf(reply);
+    let problem: Partial<Problem> = {};
+    try {
+      problem = JSON.parse(text) as Partial<Problem>;
+    } catch {
+      // Not every refusal has a JSON body: those of HEAD requests have none.
+    }
+    throw new DeviceProblem({
+      ...problem,
+      status: reply.status,
+      code: problem.code ?? "no-code",
+      detail: problem.detail ?? `${method} ${path} answered ${reply.status}`,
+    });
+  }
+
+  /** Waits for a task to end; throws when it failed or was cancelled. */
+  async finish(task: TaskView): Promise<TaskView> {
+    let now = task;
+    while (now.state === "running") {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      now = await this.call<TaskView>("GET", `/tasks/${task.id}`);
+    }
+    if (now.state === "done") return now;
+    throw new Error(`task ${now.state}: ${now.error?.code ?? ""} ${now.error?.detail ?? ""}`);
+  }
+}

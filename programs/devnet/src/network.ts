@@ -1,0 +1,323 @@
+/**
+ * Central and N devices on this machine, as separate processes with separate state: what `npm start`, the drills and
+ * the network tests run. Everything lies below one folder; a second start finds its ports, owners and files again.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DeviceSession, type TaskView } from "./device-session.ts";
+import { takePort } from "./ports.ts";
+import { Supervised, type ProgramCommand } from "./supervised.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+
+export interface NetworkOptions {
+  /** Folder of all state and logs. */
+  readonly folder: string;
+  readonly devices: number;
+  readonly centralPort: number;
+  /** Device i listens on devicePort + i - 1. */
+  readonly devicePort: number;
+  readonly peerPort: number;
+  /** Arguments added to every piccolod (`--policy 6-of-9`), or per device. */
+  readonly deviceArgs?: (device: number) => readonly string[];
+  /** Another way to start piccolod than from its sources (the built executable). */
+  readonly piccolod?: ProgramCommand;
+  readonly say?: (text: string) => void;
+}
+
+interface DeviceRecord {
+  readonly number: number;
+  readonly port: number;
+  readonly peerPort: number;
+  readonly claimCode: string;
+  /** The password of an owner the development network made; undefined = a person chooses it. */
+  password?: string;
+}
+
+interface NetworkRecord {
+  readonly format: 1;
+  readonly centralPort: number;
+  readonly devices: DeviceRecord[];
+  /** True once the owners other than the first device's are set up and the invitation waits. */
+  populated: boolean;
+  pids: number[];
+}
+
+const ownerNames = ["You", "Ada", "Bela", "Chiara", "Deniz", "Emil", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kaya"];
+
+export function ownerName(device: number): string {
+  return ownerNames[device - 1] ?? `Owner ${device}`;
+}
+
+export class Device {
+  readonly number: number;
+  readonly origin: string;
+  readonly folder: string;
+  readonly record: DeviceRecord;
+  readonly session: DeviceSession;
+  process: Supervised;
+
+  constructor(record: DeviceRecord, folder: string, process: Supervised) {
+    this.number = record.number;
+    this.origin = `http://device${record.number}.localhost:${record.port}`;
+    this.folder = folder;
+    this.record = record;
+    this.session = new DeviceSession(this.origin);
+    this.process = process;
+  }
+}
+
+export class Network {
+  readonly options: NetworkOptions;
+  readonly central: Supervised;
+  readonly devices: readonly Device[];
+  readonly #record: NetworkRecord;
+  readonly #say: (text: string) => void;
+
+  private constructor(options: NetworkOptions, record: NetworkRecord) {
+    this.options = options;
+    this.#record = record;
+    this.#say = options.say ?? (() => undefined);
+    const node = process.execPath;
+    this.central = new Supervised(
+      "central",
+      {
+        executable: node,
+        args: [
+          join(root, "programs/central/src/main.ts"),
+          "--state",
+          join(options.folder, "central"),
+          "--listen",
+          `127.0.0.1:${record.centralPort}`,
+          "--role",
+          "both",
+        ],
+      },
+      join(options.folder, "logs/central.log"),
+    );
+    this.devices = record.devices.map((device) => {
+      const folder = join(options.folder, `device${device.number}`);
+      return new Device(device, folder, this.deviceProcess(device, folder));
+    });
+  }
+
+  /** Opens or creates the network's folder; starts nothing. */
+  static async open(options: NetworkOptions): Promise<Network> {
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    const path = join(options.folder, "devnet.json");
+    const old = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as NetworkRecord) : undefined;
+    if (old !== undefined) {
+      stopLeftBehind(old.pids, options.folder);
+    }
+    // Remembered ports are kept while they are free, so that links and cookies of an earlier start go on working.
+    const taken = new Set<number>();
+    const centralPort = await takePort(old?.centralPort ?? options.centralPort, taken);
+    const devices: DeviceRecord[] = [];
+    for (let number = 1; number <= (old?.devices.length ?? options.devices); number++) {
+      const before = old?.devices[number - 1];
+      devices.push({
+        claimCode: randomBytes(10).toString("hex"),
+        ...before,
+        number,
+        port: await takePort(before?.port ?? options.devicePort + number - 1, taken),
+        peerPort: await takePort(before?.peerPort ?? options.peerPort + number - 1, taken),
+      });
+    }
+    const record: NetworkRecord = { format: 1, centralPort, devices, populated: old?.populated ?? false, pids: [] };
+    const network = new Network(options, record);
+    network.#save();
+    return network;
+  }
+
+  get populated(): boolean {
+    return this.#record.populated;
+  }
+
+  get centralOrigin(): string {
+    return `http://127.0.0.1:${this.#record.centralPort}`;
+  }
+
+  device(number: number): Device {
+    const device = this.devices[number - 1];
+    if (device === undefined) throw new Error(`there is no device ${number}`);
+    return device;
+  }
+
+  private deviceProcess(device: DeviceRecord, folder: string, extra: readonly string[] = []): Supervised {
+    const secrets = join(this.options.folder, "handed-over");
+    mkdirSync(secrets, { recursive: true, mode: 0o700 });
+    const claimFile = join(secrets, `claim-code-${device.number}`);
+    writeFileSync(claimFile, device.claimCode, { mode: 0o600 });
+    const command = this.options.piccolod ?? {
+      executable: process.execPath,
+      args: [join(root, "programs/piccolod/src/main.ts")],
+    };
+    return new Supervised(
+      `device${device.number}`,
+      {
+        executable: command.executable,
+        args: [
+          ...command.args,
+          "--state",
+          folder,
+          "--listen",
+          `127.0.0.1:${device.port}`,
+          "--host",
+          `device${device.number}.localhost`,
+          "--peer-listen",
+          `/ip4/127.0.0.1/tcp/${device.peerPort}`,
+          "--central",
+          this.centralOrigin,
+          "--device-name",
+          `device${device.number}`,
+          "--domain",
+          `household-${device.number}`,
+          "--portal",
+          join(root, "programs/portal/build"),
+          "--claim-code-file",
+          claimFile,
+          ...(device.number === 1 ? ["--invitation-file", this.#invitationFile()] : []),
+          ...(this.options.deviceArgs?.(device.number) ?? []),
+          ...extra,
+        ],
+      },
+      join(this.options.folder, `logs/device${device.number}.log`),
+    );
+  }
+
+  #invitationFile(): string {
+    return join(this.options.folder, "handed-over/invitation-1");
+  }
+
+  #save(): void {
+    this.#record.pids = [this.central, ...this.devices.map((device) => device.process)].flatMap(({ pid }) => pid ?? []);
+    const path = join(this.options.folder, "devnet.json");
+    writeFileSync(`${path}.next`, `${JSON.stringify(this.#record, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${path}.next`, path);
+  }
+
+  /** Starts central, then all devices, a few at a time so that a small machine is not swamped. */
+  async start(): Promise<void> {
+    await this.central.start();
+    const waiting = [...this.devices];
+    const lane = async (): Promise<void> => {
+      for (let device = waiting.shift(); device !== undefined; device = waiting.shift()) {
+        await device.process.start();
+        this.#say(`${device.process.name} answers at ${device.origin}`);
+      }
+    };
+    await Promise.all([lane(), lane(), lane()]);
+    this.#save();
+  }
+
+  /** Starts one device again, with arguments added for this run only. */
+  async startDevice(number: number, extra: readonly string[] = []): Promise<void> {
+    const device = this.device(number);
+    device.process = this.deviceProcess(device.record, device.folder, extra);
+    await device.process.start();
+    this.#save();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.devices.map((device) => device.process.stop()));
+    await this.central.stop();
+    this.#save();
+  }
+
+  /**
+   * Sets up the owners from the second device on: the second founds the network, the others join, and an invitation,
+   * signed by as many members as the rules ask for, waits for the first device.
+   */
+  async populate(): Promise<void> {
+    if (this.#record.populated) return;
+    const [, founder, ...others] = this.devices;
+    if (founder === undefined) return;
+    await this.claim(founder);
+    if (await isOutside(founder)) {
+      await founder.session.finish(
+        await founder.session.call<TaskView>("POST", "/network/found", { name: "Lindenstrasse" }),
+      );
+    }
+    for (const [at, device] of others.entries()) {
+      await this.claim(device);
+      if (!(await isOutside(device))) continue;
+      const token = await this.invite(founder, others.slice(0, at));
+      await device.session.finish(await device.session.call<TaskView>("POST", "/network/join", { invitation: token }));
+      this.#say(`${ownerName(device.number)} has joined (${at + 2} members)`);
+    }
+    writeFileSync(this.#invitationFile(), await this.invite(founder, others), { mode: 0o600 });
+    this.#record.populated = true;
+    this.#save();
+  }
+
+  /** Claims a device in its made-up owner's name, or signs in where that happened before. */
+  async claim(device: Device, password = `piccolo-${randomBytes(6).toString("hex")}`): Promise<void> {
+    // Remembered first: a stop in between must not leave a device whose password nobody knows.
+    device.record.password ??= password;
+    this.#save();
+    const { phase } = await device.session.call<{ phase: string }>("GET", "/status");
+    if (phase === "unclaimed") {
+      await device.session.claim(device.record.claimCode, ownerName(device.number), device.record.password);
+    } else {
+      await device.session.signIn(device.record.password);
+    }
+  }
+
+  /** An invitation by `inviter`, co-signed by one of the others once the network's rules ask for two signatures. */
+  async invite(inviter: Device, others: readonly Device[]): Promise<string> {
+    interface Invitation {
+      readonly id: string;
+      readonly state: string;
+      readonly token?: string;
+    }
+    const created = await inviter.session.call<Invitation>("POST", "/network/invitations", {});
+    if (created.state === "needs-cosigner") {
+      const cosigner = others[0];
+      if (cosigner === undefined)
+        throw new Error("the network asks for a second signature, and there is no other member");
+      // The co-signer's device learns of the request, and the inviter of the signature, through central.
+      await until(`${cosigner.process.name} co-signs`, async () => {
+        const known = await cosigner.session.call<{ invitations: Invitation[] }>("GET", "/network/invitations");
+        if (!known.invitations.some(({ id }) => id === created.id)) return false;
+        await cosigner.session.call("POST", `/network/invitations/${created.id}/cosign`, {});
+        return true;
+      });
+    }
+    let token: string | undefined;
+    await until("the invitation is complete", async () => {
+      const known = await inviter.session.call<{ invitations: Invitation[] }>("GET", "/network/invitations");
+      const mine = known.invitations.find(({ id }) => id === created.id);
+      if (mine?.state === "open") token = mine.token;
+      return token !== undefined;
+    });
+    if (token === undefined) throw new Error("the invitation has no token");
+    return token;
+  }
+}
+
+async function isOutside(device: Device): Promise<boolean> {
+  const { state } = await device.session.call<{ state: string }>("GET", "/network");
+  return state === "none";
+}
+
+/** Asks again and again, a few times a second, until the answer is yes; throws after a minute. */
+export async function until(what: string, ask: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
+  const endMs = Date.now() + limitMs;
+  while (!(await ask())) {
+    if (Date.now() > endMs) throw new Error(`${what}: not within ${limitMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+/** Ends processes that an earlier start of this very folder left running because it was itself killed. */
+function stopLeftBehind(pids: readonly number[], folder: string): void {
+  for (const pid of pids) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      if (command.some((word) => word.startsWith(`${folder}/`))) process.kill(pid, "SIGKILL");
+    } catch {
+      // It is gone, which is what is wanted.
+    }
+  }
+}
