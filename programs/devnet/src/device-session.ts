@@ -49,9 +49,9 @@ export class DeviceSession {
 
   /** A JSON call below /api/v1. Throws `DeviceProblem` for every reply that is not 2xx. */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await this.raw(method, path, {
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    });
+    const init =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+    const reply = await this.raw(method, path, init);
     const text = await textOf(reply);
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }

@@ -3,3 +3,15 @@ export { DeviceProblem, DeviceSession, type TaskView } from "./device-session.ts
 export { loopbackRequest, textOf, type LoopbackReply } from "./loopback-fetch.ts";
 export { Device, Network, ownerName, until, type NetworkOptions } from "./network.ts";
 export { Supervised, type ProgramCommand } from "./supervised.ts";
+export {
+  createUpload,
+  downloadDigest,
+  placementOf,
+  sendUpload,
+  uploadFile,
+  uploadOffset,
+  type PlacementView,
+  type Uploaded,
+  type UploadSource,
+} from "./device-files.ts";
+export { seededBlocks, seededDigest, seededStream } from "./seeded-content.ts";

@@ -264,6 +264,17 @@ export class Network {
     }
   }
 
+  /** Resolves when `device` sees every other member online. */
+  async allOnline(device: Device): Promise<void> {
+    interface View {
+      readonly members: readonly { readonly online: boolean; readonly self: boolean }[];
+    }
+    await until(`${device.process.name} sees all members online`, async () => {
+      const { members } = await device.session.call<View>("GET", "/network");
+      return members.length === this.devices.length && members.every(({ online, self }) => online || self);
+    });
+  }
+
   /** An invitation by `inviter`, co-signed by one of the others once the network's rules ask for two signatures. */
   async invite(inviter: Device, others: readonly Device[]): Promise<string> {
     interface Invitation {

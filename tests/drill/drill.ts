@@ -1,0 +1,132 @@
+/** What every drill is made of: steps that are printed, checks and faults that are counted, and a seeded choice. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededWorld } from "@piccolo/world";
+import { Network, type NetworkOptions } from "@piccolo/devnet";
+
+export interface DrillOptions {
+  readonly seed: number;
+  /** A smaller amount of the same, for the test run. */
+  readonly small: boolean;
+  /** Leaves out the healing step: the drill must then fail, which shows that its checks can. */
+  readonly sabotage: boolean;
+  readonly say: (line: string) => void;
+}
+
+export interface Drill {
+  readonly name: string;
+  readonly summary: string;
+  run(context: DrillContext): Promise<void>;
+}
+
+export class DrillContext {
+  readonly options: DrillOptions;
+  readonly folder: string;
+  checks = 0;
+  faults = 0;
+  readonly #random: SeededWorld;
+  readonly #startedMs = Date.now();
+  readonly #networks: Network[] = [];
+
+  constructor(options: DrillOptions) {
+    this.options = options;
+    this.folder = mkdtempSync(join(tmpdir(), "piccolo-drill-"));
+    this.#random = new SeededWorld(`drill:${options.seed}`);
+  }
+
+  step(text: string): void {
+    const seconds = ((Date.now() - this.#startedMs) / 1000).toFixed(1).padStart(6);
+    this.options.say(`${seconds} s  ${text}`);
+  }
+
+  check(what: string, condition: boolean): void {
+    this.checks++;
+    assert.ok(condition, what);
+  }
+
+  equal(what: string, actual: unknown, expected: unknown): void {
+    this.checks++;
+    assert.deepEqual(actual, expected, `${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
+  }
+
+  /** Counts a fault that has been put in, and says which. */
+  fault(text: string): void {
+    this.faults++;
+    this.step(`fault: ${text}`);
+  }
+
+  /** A whole number from 0 to below `bound`, by the seed. */
+  below(bound: number): number {
+    const bytes = this.#random.randomBytes(4);
+    return new DataView(bytes.buffer).getUint32(0) % bound;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    assert.ok(item !== undefined, "there is nothing to pick from");
+    return item;
+  }
+
+  /** `count` different items, by the seed. */
+  sample<T>(items: readonly T[], count: number): T[] {
+    const rest = [...items];
+    return Array.from({ length: Math.min(count, rest.length) }, () => {
+      const [item] = rest.splice(this.below(rest.length), 1);
+      assert.ok(item !== undefined);
+      return item;
+    });
+  }
+
+  /** A private network whose every owner is set up and a member. It is stopped when the drill ends. */
+  async network(options: Pick<NetworkOptions, "deviceArgs"> & { readonly devices?: number } = {}): Promise<Network> {
+    const network = await Network.open({
+      folder: join(this.folder, `network${this.#networks.length}`),
+      devices: options.devices ?? 10,
+      // Far from the ports of a development network that may be running beside the drill.
+      centralPort: 18_700,
+      devicePort: 18_701,
+      peerPort: 18_731,
+      ...(options.deviceArgs === undefined ? {} : { deviceArgs: options.deviceArgs }),
+    });
+    this.#networks.push(network);
+    await network.start();
+    await network.populate();
+    const [first, ...others] = network.devices;
+    assert.ok(first !== undefined);
+    await network.claim(first);
+    await first.session.finish(await first.session.call("POST", "/network/join", {}));
+    await network.allOnline(first);
+    this.step(
+      `${network.devices.length} devices are members of one network (${others.length} keep the first one's files)`,
+    );
+    return network;
+  }
+
+  async close(): Promise<void> {
+    for (const network of this.#networks) await network.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs one drill; prints its last line and returns whether it passed. */
+export async function runDrill(drill: Drill, options: DrillOptions): Promise<boolean> {
+  const context = new DrillContext(options);
+  const counts = (): string =>
+    `seed=${options.seed} checks=${context.checks} faults=${context.faults} drill=${drill.name}` +
+    `${options.small ? " small" : ""}${options.sabotage ? " sabotage" : ""}`;
+  try {
+    await drill.run(context);
+    assert.ok(context.checks > 0, "the drill checked nothing");
+    assert.ok(context.faults > 0, "the drill put no fault in");
+    await context.close();
+    options.say(`passed ${counts()}`);
+    return true;
+  } catch (error) {
+    await context.close().catch((closing: unknown) => options.say(`could not tidy up: ${String(closing)}`));
+    const reason = error instanceof Error ? error.message : String(error);
+    options.say(`failed ${counts()} reason=${JSON.stringify(reason.split("\n").slice(0, 3).join(" "))}`);
+    return false;
+  }
+}

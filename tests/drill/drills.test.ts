@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drills } from "./catalogue.ts";
+import { runDrill } from "./drill.ts";
+
+for (const drill of drills) {
+  test(`drill ${drill.name} passes in its small form`, async () => {
+    const lines: string[] = [];
+    const passed = await runDrill(drill, {
+      seed: 1,
+      small: true,
+      sabotage: false,
+      say: (line) => lines.push(line),
+    });
+    assert.ok(passed, lines.join("\n"));
+  });
+}
+
+for (const drill of drills) {
+  test(`drill ${drill.name} fails when its healing step is left out`, async () => {
+    const lines: string[] = [];
+    const passed = await runDrill(drill, { seed: 2, small: true, sabotage: true, say: (line) => lines.push(line) });
+    assert.ok(!passed, lines.join("\n"));
+    // Sabotage must be caught by a check behind the fault, not by something that broke before it.
+    assert.match(lines.at(-1) ?? "", /^failed .* faults=[1-9]/, lines.join("\n"));
+  });
+}
