@@ -1,0 +1,104 @@
+/**
+ * `npm run build`: each program as one executable in `dist/`. esbuild makes one module of the sources, Node's single
+ * executable form wraps it, with the portal as assets. The native BLAKE3 add-on lies beside piccolod: a Node-API file
+ * cannot be loaded from inside the executable, and the WebAssembly version inside gives the same bytes where it is absent.
+ */
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { repositoryRoot } from "./run-tests.ts";
+
+const execute = promisify(execFile);
+const dist = join(repositoryRoot, "dist");
+const scratch = join(dist, ".build");
+
+interface Target {
+  readonly name: string;
+  readonly entry: string;
+  /** Asset name to file. */
+  readonly assets: () => Readonly<Record<string, string>>;
+}
+
+function portalAssets(): Record<string, string> {
+  const folder = join(repositoryRoot, "programs/portal/build");
+  return Object.fromEntries(
+    readdirSync(folder, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+      .map((path) => [`portal/${relative(folder, path)}`, path]),
+  );
+}
+
+const targets: readonly Target[] = [
+  { name: "piccolod", entry: "programs/piccolod/src/main.ts", assets: portalAssets },
+  { name: "central", entry: "programs/central/src/main.ts", assets: () => ({}) },
+];
+
+async function stripNode(): Promise<string> {
+  const stripped = join(scratch, "node");
+  copyFileSync(process.execPath, stripped);
+  // Stripping takes a fifth off the size; it has to come before the program is added, which it would cut off.
+  await execute("strip", [stripped]);
+  return stripped;
+}
+
+async function buildTarget(target: Target, node: string): Promise<void> {
+  const bundle = join(scratch, `${target.name}.mjs`);
+  await build({
+    entryPoints: [join(repositoryRoot, target.entry)],
+    outfile: bundle,
+    bundle: true,
+    platform: "node",
+    target: "node26",
+    format: "esm",
+    minifySyntax: true,
+    legalComments: "none",
+    logLevel: "warning",
+    external: ["@napi-rs/blake-hash"],
+    define: { "process.env.NODE_ENV": '"production"' },
+    // Some dependencies are CommonJS inside and call require for Node's own modules.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(process.execPath);' },
+  });
+  const config = join(scratch, `${target.name}.sea.json`);
+  const output = join(dist, target.name);
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: bundle,
+      mainFormat: "module",
+      executable: node,
+      output,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: false,
+      assets: target.assets(),
+    }),
+  );
+  await execute(process.execPath, ["--build-sea", config], { cwd: scratch });
+  process.stdout.write(`dist/${target.name}  ${(statSync(output).size / 1e6).toFixed(1)} MB\n`);
+}
+
+function copyAddOn(): void {
+  const arch = process.arch === "arm64" ? "arm64" : "x64";
+  const name = `blake.linux-${arch}-gnu.node`;
+  const source = join(repositoryRoot, `node_modules/@napi-rs/blake-hash-linux-${arch}-gnu`, name);
+  if (!existsSync(source)) throw new Error(`${source} is missing; run npm ci --include=optional`);
+  copyFileSync(source, join(dist, "blake-hash.node"));
+  process.stdout.write("dist/blake-hash.node\n");
+}
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(scratch, { recursive: true });
+await execute(
+  process.execPath,
+  [join(repositoryRoot, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"],
+  {
+    cwd: join(repositoryRoot, "programs/portal"),
+  },
+);
+const node = await stripNode();
+for (const target of targets) await buildTarget(target, node);
+copyAddOn();
+rmSync(scratch, { recursive: true });
