@@ -6,6 +6,10 @@ export const envelopeFaults = catalogue({
     retry: "later",
     meaning: "The owner's keys are not in memory; unlock the device with the password, then do it again.",
   },
+  "wrong-account": {
+    retry: "never",
+    meaning: "A root secret belongs to another account; use the recovery phrase of this one.",
+  },
   "wrong-epoch": {
     retry: "never",
     meaning: "A file key is wrapped under another key epoch; open it with the keys of that epoch.",

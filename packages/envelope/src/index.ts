@@ -25,7 +25,7 @@ export {
   sealExtent,
 } from "./extent.ts";
 export { envelopeFaults } from "./faults.ts";
-export { fekCommitment, versionIdBytes, wrappedFekBytes, wrappedFekEpoch } from "./fek.ts";
+export { versionIdBytes, wrappedFekBytes, wrappedFekEpoch } from "./fek.ts";
 export { newFek, newRootSecret, secretBytes } from "./key-tree.ts";
 export { deriveOwnerKeys, firstEpoch, type OwnerKeys } from "./owner-keys.ts";
 export {

@@ -64,7 +64,9 @@ class DerivedOwnerKeys implements OwnerKeys {
     fileSeed.fill(0);
     const derived = epoch === firstEpoch ? accountId(this.ownerPublicKey) : account;
     assert.ok(derived !== undefined && derived.length === accountBytes, "a later epoch needs its account id");
-    assert.ok(account === undefined || equalConstantTime(account, derived), "the root secret is not this account's");
+    if (account !== undefined && !equalConstantTime(account, derived)) {
+      throw envelopeFaults.fault("wrong-account", "the root secret belongs to another account");
+    }
     this.account = new Uint8Array(derived);
   }
 
@@ -105,7 +107,7 @@ class DerivedOwnerKeys implements OwnerKeys {
 
 /**
  * Derives the keys of an epoch (from 1) from its root secret (32 bytes, the caller's to erase). The first epoch gives the
- * account id; later ones are told it.
+ * account id; later ones are told it. Throws `wrong-account` where a first epoch's account is given and differs.
  */
 export function deriveOwnerKeys(rootSecret: Uint8Array, epoch: number, account?: Uint8Array): OwnerKeys {
   return new DerivedOwnerKeys(rootSecret, epoch, account);
