@@ -1,0 +1,89 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Device, Network } from "@piccolo/devnet";
+import { holderCrashPoints, ownerCrashPoints } from "@piccolo/piccolod/crash-points";
+import type { Drill, DrillContext } from "./drill.ts";
+import { FileModel } from "./file-model.ts";
+
+/** Uploads of these sizes span none, one and several boundaries between segments of 8 MiB. */
+const sizesBytes = [0, 1, 70_000, 3_000_000, 8_386_560, 8_386_561, 20_000_000];
+const mostFiles = 10;
+/** A crash point that the operations of a round do not reach within this time is replaced by a kill from outside. */
+const reachLimitMs = 8_000;
+
+interface Round {
+  readonly owner: boolean;
+  readonly crashPoint: string | undefined;
+}
+
+function chooseRound(drill: DrillContext): Round {
+  const owner = drill.below(5) < 3;
+  const points: readonly string[] = owner ? ownerCrashPoints : holderCrashPoints;
+  return { owner, crashPoint: drill.below(4) === 0 ? undefined : `${drill.pick(points)}:${1 + drill.below(3)}` };
+}
+
+async function operateUntil(drill: DrillContext, model: FileModel, ended: () => boolean): Promise<void> {
+  const lane = async (kinds: readonly ("upload" | "rename" | "delete")[]): Promise<void> => {
+    while (!ended()) {
+      const kind = drill.pick(kinds);
+      if (kind === "upload" && model.fileCount < mostFiles) await model.upload(drill.pick(sizesBytes));
+      else if (kind === "rename") await model.rename();
+      else if (model.fileCount > 3) await model.delete();
+      await delay(20);
+    }
+  };
+  await Promise.all([lane(["upload"]), lane(["upload", "upload", "delete"]), lane(["rename", "delete"])]);
+}
+
+async function crash(drill: DrillContext, network: Network, model: FileModel, round: Round): Promise<boolean> {
+  const victim: Device = round.owner ? network.device(1) : network.device(2 + drill.below(network.devices.length - 1));
+  await victim.process.stop();
+  const armed = round.crashPoint === undefined ? [] : ["--crash-at", round.crashPoint, "--insecure-drills"];
+  await network.startDevice(victim.number, armed);
+  if (round.owner) await network.claim(victim);
+  await network.allOnline(network.device(1));
+
+  let over = false;
+  let inFlight = 0;
+  const died = victim.process.ended().then(() => {
+    // Read at once: operations notice the broken connection only a moment later.
+    inFlight = model.inFlight;
+    over = true;
+  });
+  const work = operateUntil(drill, model, () => over);
+  const limitMs = round.crashPoint === undefined ? 100 + drill.below(1_500) : reachLimitMs;
+  await Promise.race([died, delay(limitMs)]);
+  const byItself = over;
+  if (!over) await victim.process.kill();
+  await died;
+  drill.fault(
+    `${victim.process.name} is killed ${byItself ? `at ${round.crashPoint}` : "from outside"}, ${inFlight} operations in flight`,
+  );
+  await work;
+  if (drill.options.sabotage) return inFlight > 0;
+  await network.startDevice(victim.number);
+  if (round.owner) await network.claim(victim);
+  await network.allOnline(network.device(1));
+  return inFlight > 0;
+}
+
+export const killAnytimeDrill: Drill = {
+  name: "kill-anytime",
+  summary: "owner and holders killed at crash points chosen by the seed while files are uploaded, renamed and deleted",
+  async run(drill) {
+    const rounds = drill.options.small ? 6 : 50;
+    const network = await drill.network();
+    const model = new FileModel(drill, network.device(1).session);
+    for (let at = 0; at < 4; at++) await model.upload(sizesBytes[at + 1] ?? 1);
+    let withOperations = 0;
+    for (let round = 0; round < rounds; round++) {
+      if (await crash(drill, network, model, chooseRound(drill))) withOperations++;
+      await model.verify(2);
+    }
+    await model.verify();
+    drill.step(`${rounds} crashes, ${withOperations} of them with operations in flight`);
+    drill.check(
+      `${withOperations} of ${rounds} crashes met an operation in flight, which is too few`,
+      withOperations >= Math.floor(rounds * 0.6),
+    );
+  },
+};
