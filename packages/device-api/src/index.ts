@@ -1,0 +1,9 @@
+/** The contract between piccolod and its portal, its command line and other clients. */
+export type { DeviceEvent, DeviceEventType } from "./events.ts";
+export * from "./files.ts";
+export * from "./network.ts";
+export * from "./problem.ts";
+export { type RouteName, type Routes, routes } from "./routes.ts";
+export * from "./session.ts";
+export * from "./tasks.ts";
+export * from "./uploads.ts";

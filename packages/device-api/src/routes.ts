@@ -1,0 +1,202 @@
+/**
+ * The contract of piccolod's HTTP interface below /api/v1, one entry per JSON operation. The daemon mounts them, the
+ * OpenAPI document is made from them, and the typed client is typed by them. Uploads (tus), content and events stream
+ * and are described in `uploads.ts` and `events.ts`.
+ */
+import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
+import { Found, Invitation, InvitationList, Join, NetworkView } from "./network.ts";
+import { Problem } from "./problem.ts";
+import { Claim, PasswordChange, Session, SignIn, Status } from "./session.ts";
+import { Task, TaskList } from "./tasks.ts";
+import { UploadCheck, UploadCheckResult, UploadList } from "./uploads.ts";
+
+const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
+const body = <S extends z.ZodType>(schema: S) => ({ ...json(schema), required: true });
+const problem = { description: "Refused", content: { "application/problem+json": { schema: Problem } } } as const;
+const ok = <S extends z.ZodType>(description: string, schema: S) => ({
+  200: { description, ...json(schema) },
+  default: problem,
+});
+const created = <S extends z.ZodType>(description: string, schema: S) => ({
+  201: { description, ...json(schema) },
+  default: problem,
+});
+const accepted = { 202: { description: "The task that does it", ...json(Task) }, default: problem };
+const nothing = { 204: { description: "Done" }, default: problem };
+const id = z.object({ id: z.string().max(64) });
+const page = { cursor: z.string().max(2000).optional(), limit: z.coerce.number().int().min(1).max(500).optional() };
+
+function route<const R extends RouteConfig>(config: R) {
+  return createRoute(config);
+}
+
+export const routes = {
+  "GET /status": route({ method: "get", path: "/status", responses: ok("What anyone may know", Status) }),
+  "POST /claim": route({
+    method: "post",
+    path: "/claim",
+    request: { body: body(Claim) },
+    responses: created("The owner is set up and signed in", Session),
+  }),
+  "POST /session": route({
+    method: "post",
+    path: "/session",
+    request: { body: body(SignIn) },
+    responses: created("Signed in", Session),
+  }),
+  "GET /session": route({ method: "get", path: "/session", responses: ok("The current session", Session) }),
+  "DELETE /session": route({ method: "delete", path: "/session", responses: nothing }),
+  "POST /session/password": route({
+    method: "post",
+    path: "/session/password",
+    request: { body: body(PasswordChange) },
+    responses: nothing,
+  }),
+
+  "GET /network": route({
+    method: "get",
+    path: "/network",
+    responses: ok("The network as seen from here", NetworkView),
+  }),
+  "POST /network/join": route({
+    method: "post",
+    path: "/network/join",
+    request: { body: body(Join) },
+    responses: accepted,
+  }),
+  "POST /network/found": route({
+    method: "post",
+    path: "/network/found",
+    request: { body: body(Found) },
+    responses: accepted,
+  }),
+  "GET /network/invitations": route({
+    method: "get",
+    path: "/network/invitations",
+    responses: ok("Invitations of the network", InvitationList),
+  }),
+  "POST /network/invitations": route({
+    method: "post",
+    path: "/network/invitations",
+    responses: created("An invitation, perhaps still to be co-signed", Invitation),
+  }),
+  "POST /network/invitations/{id}/cosign": route({
+    method: "post",
+    path: "/network/invitations/{id}/cosign",
+    request: { params: id },
+    responses: ok("The co-signed invitation", Invitation),
+  }),
+
+  "GET /files": route({
+    method: "get",
+    path: "/files",
+    request: {
+      query: z.object({
+        parent: z.string().max(64).optional(),
+        sort: z.enum(["name", "modified", "size"]).optional(),
+        order: z.enum(["asc", "desc"]).optional(),
+        ...page,
+      }),
+    },
+    responses: ok("One folder's content", Listing),
+  }),
+  "GET /files/search": route({
+    method: "get",
+    path: "/files/search",
+    request: { query: z.object({ q: z.string().min(1).max(255), ...page }) },
+    responses: ok("Files and folders whose names contain the text", NodeList),
+  }),
+  "POST /files/folders": route({
+    method: "post",
+    path: "/files/folders",
+    request: { body: body(FolderCreation) },
+    responses: created("The new folder", Node),
+  }),
+  "GET /files/{id}": route({
+    method: "get",
+    path: "/files/{id}",
+    request: { params: id },
+    responses: ok("One file or folder", Node),
+  }),
+  "PATCH /files/{id}": route({
+    method: "patch",
+    path: "/files/{id}",
+    request: { params: id, body: body(NodeChange) },
+    responses: ok("Renamed or moved", Node),
+  }),
+  "DELETE /files/{id}": route({
+    method: "delete",
+    path: "/files/{id}",
+    request: { params: id },
+    responses: nothing,
+  }),
+  "GET /files/{id}/versions": route({
+    method: "get",
+    path: "/files/{id}/versions",
+    request: { params: id },
+    responses: ok("Newest first", VersionList),
+  }),
+  "POST /files/{id}/versions/{versionId}/restore": route({
+    method: "post",
+    path: "/files/{id}/versions/{versionId}/restore",
+    request: { params: id.extend({ versionId: z.string().max(64) }) },
+    responses: ok("The file with that version as its current one", Node),
+  }),
+  "DELETE /files/{id}/versions/{versionId}": route({
+    method: "delete",
+    path: "/files/{id}/versions/{versionId}",
+    request: { params: id.extend({ versionId: z.string().max(64) }) },
+    responses: nothing,
+  }),
+  "GET /files/{id}/placement": route({
+    method: "get",
+    path: "/files/{id}/placement",
+    request: { params: id },
+    responses: ok("Where the file lives", Placement),
+  }),
+
+  "GET /trash": route({
+    method: "get",
+    path: "/trash",
+    request: { query: z.object(page) },
+    responses: ok("What was deleted, newest first", NodeList),
+  }),
+  "POST /trash/{id}/restore": route({
+    method: "post",
+    path: "/trash/{id}/restore",
+    request: { params: id },
+    responses: ok("Back in its folder, or in the top folder when that is gone; renamed if its name is taken", Node),
+  }),
+  "DELETE /trash/{id}": route({ method: "delete", path: "/trash/{id}", request: { params: id }, responses: nothing }),
+  "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
+
+  "GET /uploads": route({ method: "get", path: "/uploads", responses: ok("Unfinished uploads", UploadList) }),
+  "POST /uploads/{id}/check": route({
+    method: "post",
+    path: "/uploads/{id}/check",
+    request: { params: id, body: body(UploadCheck) },
+    responses: ok("Whether the chosen file is the one begun", UploadCheckResult),
+  }),
+
+  "GET /tasks": route({
+    method: "get",
+    path: "/tasks",
+    responses: ok("Running tasks and the last ended ones", TaskList),
+  }),
+  "GET /tasks/{id}": route({
+    method: "get",
+    path: "/tasks/{id}",
+    request: { params: id },
+    responses: ok("A task", Task),
+  }),
+  "DELETE /tasks/{id}": route({
+    method: "delete",
+    path: "/tasks/{id}",
+    request: { params: id },
+    responses: ok("Cancelled, if it could be", Task),
+  }),
+} as const;
+
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;

@@ -1,0 +1,22 @@
+import { z } from "@hono/zod-openapi";
+
+export const Task = z
+  .object({
+    id: z.string(),
+    kind: z.enum(["join-network", "found-network", "purge-trash"]),
+    state: z.enum(["running", "done", "failed", "cancelled"]),
+    /** What is being done now, for people. */
+    step: z.string(),
+    doneUnits: z.number(),
+    /** 0 = not known. */
+    totalUnits: z.number(),
+    cancellable: z.boolean(),
+    startedAtMs: z.number(),
+    endedAtMs: z.number().optional(),
+    error: z.object({ code: z.string(), detail: z.string() }).optional(),
+    result: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi("Task");
+export type Task = z.infer<typeof Task>;
+
+export const TaskList = z.object({ tasks: z.array(Task) }).openapi("TaskList");
