@@ -85,7 +85,7 @@ export function createDeviceClient(options: DeviceClientOptions): DeviceClient {
     async call(name, input, callOptions = {}) {
       const { params, query, body } = input as {
         readonly params?: Readonly<Record<string, string>>;
-        readonly query?: Readonly<Record<string, unknown>>;
+        readonly query?: Readonly<Record<string, string | number | undefined>>;
         readonly body?: unknown;
       };
       const [method = "GET", template = ""] = name.split(" ");
@@ -98,7 +98,7 @@ export function createDeviceClient(options: DeviceClientOptions): DeviceClient {
       if (callOptions.idempotencyKey !== undefined) headers["idempotency-key"] = callOptions.idempotencyKey;
       let reply: Response;
       try {
-        reply = await options.fetch(`${options.baseUrl}${path}${search.size === 0 ? "" : `?${search}`}`, {
+        reply = await options.fetch(`${options.baseUrl}${path}${search.size === 0 ? "" : `?${search.toString()}`}`, {
           method,
           headers,
           credentials: "same-origin",

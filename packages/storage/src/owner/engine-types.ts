@@ -13,7 +13,7 @@ export interface OwnerEngine {
   extentBytes(versionId: Uint8Array): readonly number[];
   /**
    * Goes on writing a version at its committed offset. At most one writer per version (`version-busy`). Throws
-   * `spool-full` from `write` or `finish` when too few holders are reachable and the spool has no room.
+   * `too-few-holders` from `write` or `finish` when too few are reachable and the spool has no room.
    */
   writer(versionId: Uint8Array, signal: AbortSignal): VersionWriter;
   /**
