@@ -7,6 +7,7 @@ export {
   removeMember,
   replaceDevice,
 } from "./authoring.ts";
+export { checkDraft, type Draft, type DraftKind, joinDrafts } from "./draft.ts";
 export {
   decodeEntry,
   type Entry,
@@ -32,6 +33,6 @@ export {
   type SignedInvitation,
 } from "./invitation-codec.ts";
 export { nameCharactersMax, parseName } from "./name.ts";
-export { applyEntry, checkTimely, entryToleranceMs, replay } from "./rules.ts";
+export { applyEntry, checkInvitation, checkTimely, entryToleranceMs, replay } from "./rules.ts";
 export type { MemberSignature } from "./signer.ts";
 export { type DeviceRecord, type Member, type NetworkState, signersSuffice, twoSignersFrom } from "./state.ts";

@@ -103,7 +103,15 @@ function checkAccount({ account, ownerPublicKey }: Owner): void {
   }
 }
 
-function checkInvitation(state: NetworkState, { statement, signatures }: SignedInvitation, timeMs: number): void {
+/**
+ * Whether an invitation may be used at `timeMs`, on a log in this state. Signatures that are too few are found last, so
+ * that `too-few-signers` means: else it is good. Throws the faults of `membershipFaults`.
+ */
+export function checkInvitation(
+  state: NetworkState,
+  { statement, signatures }: SignedInvitation,
+  timeMs: number,
+): void {
   if (compareBytes(statement.networkId, state.networkId) !== 0) {
     throw membershipFaults.fault("invitation-foreign", "the invitation is for another network");
   }
