@@ -1,5 +1,6 @@
 /** What the storage engine needs of the program around it. Each port has a suite in `../suites` that all its adapters run. */
 export type { Disk } from "./disk.ts";
+export { diskFaults } from "./disk-faults.ts";
 export type { CellRange, FetchedCells, HolderClient } from "./holder-client.ts";
 export type { HeldFragment, HolderIndex } from "./holder-index.ts";
 export type { HolderView, Members } from "./members.ts";

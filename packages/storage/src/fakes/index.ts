@@ -1,0 +1,4 @@
+/** Adapters of the ports in memory, for tests and the simulator. */
+export { CrashDisk, type CrashDiskOptions, type Unsynced } from "./crash-disk.ts";
+export { MemoryHolderIndex } from "./memory-holder-index.ts";
+export { MemoryMetadata } from "./memory-metadata.ts";

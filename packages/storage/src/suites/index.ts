@@ -1,0 +1,5 @@
+/** One suite per port, which its fake and its real adapter both run. */
+export { diskSuite } from "./disk-suite.ts";
+export { holderIndexSuite } from "./holder-index-suite.ts";
+export { metadataSuite } from "./metadata-suite.ts";
+export type { Make } from "./suite.ts";
