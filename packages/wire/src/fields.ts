@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { type ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
+import { hashBytes, wireFormat } from "./format.ts";
+
+/** What both sides of a connection tell each other first. */
+export interface Hello {
+  readonly type: "hello";
+  /** The sender's wall clock, milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  /** 32 bytes. */
+  readonly networkId: Uint8Array;
+  /** Entries of the membership log the sender knows, and the hash of the last of them (32 bytes). */
+  readonly logLength: number;
+  readonly headHash: Uint8Array;
+  /** Highest version of this protocol the sender speaks. */
+  readonly version: number;
+}
+
+export function writeHello(writer: ByteWriter, hello: Hello): void {
+  writer
+    .u64(hello.nowMs)
+    .fixed(hello.networkId, hashBytes)
+    .u32(hello.logLength)
+    .fixed(hello.headHash, hashBytes)
+    .u16(hello.version);
+}
+
+export function readHello(reader: ByteReader): Hello {
+  return {
+    type: "hello",
+    nowMs: reader.u64(),
+    networkId: reader.fixed(hashBytes).slice(),
+    logLength: reader.u32(),
+    headHash: reader.fixed(hashBytes).slice(),
+    version: reader.u16(),
+  };
+}
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+export function assertInRange(value: number, { min, max }: Range, what: string): void {
+  assert.ok(Number.isInteger(value) && value >= min && value <= max, `${what} of ${value} is outside ${min} to ${max}`);
+}
+
+export function checkInRange(value: number, { min, max }: Range, what: string): number {
+  if (value < min || value > max) throw malformed(`${what} of ${value} is outside ${min} to ${max}`);
+  return value;
+}
+
+/**
+ * A part of a message in a buffer of its own. Numbers behind parts of variable length are written as such parts, because
+ * a `ByteWriter` fails where its buffer grows within a number.
+ */
+export function part(write: (writer: ByteWriter) => ByteWriter): Uint8Array {
+  return write(new ByteWriter()).finish();
+}
+
+/** Items behind a 16-bit count. */
+export function items<Item>(values: readonly Item[], range: Range, encode: (item: Item) => Uint8Array): Uint8Array {
+  assertInRange(values.length, range, "a number of items");
+  const writer = new ByteWriter().u16(values.length);
+  for (const value of values) writer.raw(encode(value));
+  return writer.finish();
+}
+
+export function readItems<Item>(reader: ByteReader, range: Range, read: () => Item): Item[] {
+  const count = checkInRange(reader.u16(), range, "a number of items");
+  return Array.from({ length: count }, read);
+}
+
+/** The first two bytes of a message; gives back the second, its type. */
+export function readType(reader: ByteReader): number {
+  if (reader.u8() !== wireFormat) throw malformed("the message has an unknown format");
+  return reader.u8();
+}
