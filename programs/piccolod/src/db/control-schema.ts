@@ -1,0 +1,30 @@
+/** Settings, sessions and tasks, the network's log: what is rolled back together with the system. */
+export const controlMigrations: readonly string[] = [
+  `
+CREATE TABLE session (
+  -- SHA-256 of the cookie's token, so that who reads the database cannot sign in.
+  token_hash BLOB NOT NULL PRIMARY KEY CHECK (length(token_hash) = 32),
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotent_reply (
+  token_hash BLOB NOT NULL REFERENCES session ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  fingerprint BLOB NOT NULL,
+  status INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  body TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (token_hash, key)
+) STRICT;
+CREATE INDEX idempotent_reply_by_age ON idempotent_reply (created_at_ms);
+
+CREATE TABLE task (
+  task_id TEXT NOT NULL PRIMARY KEY,
+  started_at_ms INTEGER NOT NULL,
+  -- The task as the interface shows it, as JSON.
+  task TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
+];

@@ -1,0 +1,61 @@
+import { chmodSync, closeSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { databaseFaults } from "./faults.ts";
+
+export interface DatabaseOptions {
+  /** Shown in faults. */
+  readonly name: string;
+  /** FULL: a commit survives a power cut. NORMAL: it survives the end of the process; for what can be rebuilt. */
+  readonly synchronous: "FULL" | "NORMAL";
+  /** One script per schema version, in order; what was released is never changed, only added to. */
+  readonly migrations: readonly string[];
+}
+
+/** Opens or creates a database file, readable by the device's own account alone, and brings its schema up to date. */
+export function openDatabase(path: string, options: DatabaseOptions): DatabaseSync {
+  if (path !== ":memory:") {
+    // SQLite gives its journals the mode of the database, so it must be right before they exist.
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+  }
+  const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, enableDoubleQuotedStringLiterals: false });
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA busy_timeout = 5000;
+      PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 4194304;`);
+    migrate(db, options);
+  } catch (cause) {
+    db.close();
+    if (databaseFaults.owns(cause)) throw cause;
+    throw databaseFaults.fault("database-damaged", `the database ${options.name} cannot be opened; check the disk`, {
+      cause,
+    });
+  }
+  return db;
+}
+
+function migrate(db: DatabaseSync, { name, migrations }: DatabaseOptions): void {
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > migrations.length) {
+    throw databaseFaults.fault(
+      "database-too-new",
+      `the database ${name} has schema ${version}, and this release knows ${migrations.length}; start a newer release`,
+    );
+  }
+  for (const [at, script] of migrations.entries()) {
+    if (at >= version) transact(db, () => db.exec(`${script}; PRAGMA user_version = ${at + 1};`));
+  }
+}
+
+/** Runs `change` as one transaction, or as a part of the one that is open. */
+export function transact<T>(db: DatabaseSync, change: () => T): T {
+  if (db.isTransaction) return change();
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = change();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { controlMigrations } from "./control-schema.ts";
+import { openDatabase } from "./database.ts";
+import { holderMigrations } from "./holder-schema.ts";
+import { ownerMigrations } from "./owner-schema.ts";
+
+for (const [name, migrations] of Object.entries({
+  control: controlMigrations,
+  owner: ownerMigrations,
+  holder: holderMigrations,
+})) {
+  test(`every table of the ${name} database has a primary key, so that changesets see it`, (context) => {
+    const db = openDatabase(":memory:", { name, synchronous: "FULL", migrations });
+    context.after(() => db.close());
+    const without = db
+      .prepare(
+        `SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+         AND NOT EXISTS (SELECT 1 FROM pragma_table_info(s.name) WHERE pk > 0)`,
+      )
+      .all();
+    assert.deepEqual(without, []);
+  });
+}
