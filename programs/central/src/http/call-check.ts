@@ -1,0 +1,104 @@
+import { toHex } from "@piccolo/bytes";
+import {
+  type CallCredentials,
+  callToleranceMs,
+  centralFaults,
+  decodeCredentials,
+  verifyCall,
+} from "@piccolo/central-api";
+import type { World } from "@piccolo/world";
+import type { MiddlewareHandler } from "hono";
+import type { Accounts } from "../accounts/accounts.ts";
+import type { Account } from "../accounts/types.ts";
+import type { ApiContext, ApiEnvironment } from "./api.ts";
+import type { Nonces } from "./nonces.ts";
+import { type RateLimiter, remoteOf } from "./rate-limit.ts";
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+/** Whether a call is by whom it says, fresh, and not one too many. */
+export class CallCheck {
+  readonly #accounts: Accounts;
+  readonly #nonces: Nonces;
+  readonly #perAccount: RateLimiter;
+  readonly #registrations: RateLimiter;
+  readonly #world: World;
+
+  constructor(p: {
+    readonly accounts: Accounts;
+    readonly nonces: Nonces;
+    readonly perAccount: RateLimiter;
+    readonly registrations: RateLimiter;
+    readonly world: World;
+  }) {
+    this.#accounts = p.accounts;
+    this.#nonces = p.nonces;
+    this.#perAccount = p.perAccount;
+    this.#registrations = p.registrations;
+    this.#world = p.world;
+  }
+
+  /** For every call of a registered account; makes its caller known to the route. */
+  readonly signedCall: MiddlewareHandler<ApiEnvironment> = async (c, next) => {
+    const credentials = this.#credentials(c);
+    const account = this.#accounts.find(credentials.account);
+    if (account === undefined) {
+      throw centralFaults.fault("unknown-account", "central does not know this account: register it first");
+    }
+    await this.#check(c, credentials, account);
+    c.set("caller", { account: account.account, deviceKey: account.device.deviceKey });
+    await next();
+  };
+
+  /** For the registration itself, by a key that it brings. What it claims must have been checked. */
+  async checkRegistration(c: ApiContext, claimed: Account): Promise<void> {
+    this.#registrations.take(remoteOf(c.env.incoming.socket.remoteAddress));
+    const credentials = this.#credentials(c);
+    if (!equal(credentials.account, claimed.account)) {
+      throw centralFaults.fault("account-mismatch", "an account is registered by itself");
+    }
+    await this.#check(c, credentials, claimed);
+  }
+
+  #credentials(c: ApiContext): CallCredentials {
+    const credentials = decodeCredentials(c.req.header("authorization"));
+    const centralTimeMs = this.#world.nowMs();
+    const aheadMs = credentials.timeMs - centralTimeMs;
+    if (Math.abs(aheadMs) > callToleranceMs) {
+      const minutes = Math.round(Math.abs(aheadMs) / 60_000);
+      throw centralFaults.fault(
+        "clock-wrong",
+        `the caller's clock is ${minutes} minutes ${aheadMs > 0 ? "ahead" : "behind"}: correct it`,
+        { details: { centralTimeMs, aheadMs } },
+      );
+    }
+    return credentials;
+  }
+
+  async #check(c: ApiContext, credentials: CallCredentials, account: Account): Promise<void> {
+    const { publicKey, nonce, timeMs } = credentials;
+    if (!equal(publicKey, account.ownerPublicKey) && !equal(publicKey, account.device.deviceKey)) {
+      throw centralFaults.fault(
+        "key-not-registered",
+        "the key is not this account's: another device has replaced this one, or it was never registered",
+      );
+    }
+    const url = new URL(c.req.url);
+    const parts = {
+      method: c.req.method,
+      host: url.host,
+      target: url.pathname + url.search,
+      body: new Uint8Array(await c.req.arrayBuffer()),
+    };
+    if (!verifyCall(parts, credentials)) {
+      throw centralFaults.fault(
+        "call-signature",
+        "the signature does not fit the call: it was changed on its way, or is meant for another server",
+      );
+    }
+    if (!this.#nonces.claim(account.account, nonce, timeMs, this.#world.nowMs())) {
+      throw centralFaults.fault("call-replayed", "this very call came before");
+    }
+    this.#perAccount.take(toHex(account.account));
+  }
+}

@@ -1,0 +1,63 @@
+import type { NetworkState } from "@piccolo/membership";
+import type { Database } from "../db/database.ts";
+
+/** The logs, and what they say of members. Callers bring the transaction that makes several calls one. */
+export class NetworkStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  length(networkId: Uint8Array): number {
+    const row = this.#database.get("SELECT length FROM networks WHERE network = ?", networkId);
+    return Number(row?.["length"] ?? 0);
+  }
+
+  countFoundedBy(account: Uint8Array): number {
+    const row = this.#database.get("SELECT count(*) AS n FROM networks WHERE founded_by = ?", account);
+    return Number(row?.["n"]);
+  }
+
+  entries(networkId: Uint8Array, from: number, countMax: number): readonly Uint8Array[] {
+    return this.#database
+      .all(
+        "SELECT entry FROM entries WHERE network = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+        networkId,
+        from,
+        countMax,
+      )
+      .map((row) => row["entry"] as Uint8Array);
+  }
+
+  insertNetwork(state: NetworkState): void {
+    this.#database.run(
+      "INSERT INTO networks VALUES (?, ?, 0, ?)",
+      state.networkId,
+      state.founder.account,
+      state.headHash,
+    );
+  }
+
+  /** Adds the entry whose application gave `state`. */
+  append(state: NetworkState, entry: Uint8Array): void {
+    const { networkId, length, headHash, members } = state;
+    this.#database.run("INSERT INTO entries VALUES (?, ?, ?)", networkId, length - 1, entry);
+    this.#database.run("UPDATE networks SET length = ?, head_hash = ? WHERE network = ?", length, headHash, networkId);
+    this.#database.run("DELETE FROM members WHERE network = ?", networkId);
+    for (const { account, deviceKey } of members.values()) {
+      this.#database.run("INSERT INTO members VALUES (?, ?, ?)", networkId, account, deviceKey);
+    }
+  }
+
+  /** Whether two devices act for members of one network. */
+  share(deviceKey: Uint8Array, other: Uint8Array): boolean {
+    const row = this.#database.get(
+      `SELECT 1 FROM members AS a JOIN members AS b ON a.network = b.network
+       WHERE a.device_key = ? AND b.device_key = ? LIMIT 1`,
+      deviceKey,
+      other,
+    );
+    return row !== undefined;
+  }
+}
