@@ -20,8 +20,8 @@ type Mix = (
   length: number,
 ) => void;
 
-/** The tables of the largest plan, 128 data and 127 parity shards, lie behind a first part the compiler keeps for itself. */
-const tablesAt = 1024;
+/** The tables of the largest plan, 128 data and 127 parity shards, lie behind the kernel's own few constants. */
+const tablesAt = 4096;
 const windowAt = tablesAt + 128 * 127 * tableBytes;
 /** A window of columns of all shards, small enough to stay in a processor's second-level cache beside the shards. */
 const windowBytes = 512 * 1024;
