@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { concat, fromHex, toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import { framingCases } from "../test-support/framing-cases.ts";
+import { messageCases, shown } from "../test-support/message-cases.ts";
+import type { BytesPart, Operation, Vector } from "../test-support/vector.ts";
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse, FrameReader } from "./index.ts";
+
+const folder = join(import.meta.dirname, "../../../vectors/wire");
+const vectors = new Map(
+  readdirSync(folder).map((file) => [
+    basename(file, ".json"),
+    JSON.parse(readFileSync(join(folder, file), "utf8")) as Vector,
+  ]),
+);
+
+function bytesOf(parts: readonly BytesPart[]): Uint8Array {
+  return concat(...parts.map((part) => fromHex(typeof part === "string" ? part : part.repeat.repeat(part.count))));
+}
+
+/** What this implementation answers to a vector, in the form of its `expect`. */
+function answer(vector: Operation): unknown {
+  switch (vector.operation) {
+    case "decode-request": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeRequest(frame);
+      assert.deepEqual(encodeRequest(message), frame);
+      return { message: shown(message) };
+    }
+    case "decode-response": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeResponse(frame);
+      assert.deepEqual(encodeResponse(message), frame);
+      return { message: shown(message) };
+    }
+    case "read-framing": {
+      const reader = new FrameReader({ maxBodyBytes: vector.input.maxBodyBytes });
+      const events = reader.push(bytesOf(vector.input.stream));
+      if (!reader.ended) {
+        assert.throws(() => reader.finish(), { code: "malformed" });
+        return { waiting: true };
+      }
+      const frames = events.flatMap((event) => (event.type === "frame" ? [toHex(event.frame)] : []));
+      const body = events.flatMap((event) => (event.type === "body" ? [toHex(event.bytes)] : []));
+      return { frame: frames.join(""), body: body.join("") };
+    }
+    default:
+      throw new Error("a vector of an unknown operation");
+  }
+}
+
+for (const [name, vector] of vectors) {
+  test(`vector ${name}: ${vector.about}`, () => {
+    let answered: unknown;
+    try {
+      answered = answer(vector);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      answered = { fault: error.code };
+    }
+    assert.deepEqual(answered, vector.expect);
+  });
+}
+
+test("the committed vectors are those their builder makes", () => {
+  assert.deepEqual(Object.fromEntries(vectors), structuredClone({ ...messageCases(), ...framingCases() }));
+});
