@@ -1,29 +1,10 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { noise, plainShard } from "../test-support/plain-code.ts";
 import { type Coder, createCoderOn } from "./coder.ts";
-import { multiply } from "./field.ts";
 import { createCoder } from "./index.ts";
 import { createKernel, kernelBuilds } from "./kernel.ts";
-import { type Code, codeRow } from "./matrix.ts";
-
-/** What the code is, one byte at a time: the plain statement of the spec that the kernel is held against. */
-function plainShard(code: Code, data: readonly Uint8Array[], index: number): Uint8Array {
-  const shard = new Uint8Array(data[0]?.length ?? 0);
-  for (const [j, coefficient] of codeRow(code, index).entries()) {
-    const products = Uint8Array.from({ length: 256 }, (_, byte) => multiply(coefficient, byte));
-    for (const [at, byte] of data[j]?.entries() ?? []) shard[at] = (shard[at] ?? 0) ^ (products[byte] ?? 0);
-  }
-  return shard;
-}
-
-function noise(seed: number, length: number): Uint8Array {
-  let state = (seed | 1) >>> 0;
-  return Uint8Array.from({ length }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state >>> 24;
-  });
-}
 
 function shardsOf(count: number, length: number, seed: number): Uint8Array[] {
   return Array.from({ length: count }, (_, index) => noise(seed + index * 7919, length));

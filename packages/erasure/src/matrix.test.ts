@@ -1,19 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { plainCoefficient, plainProduct } from "../test-support/plain-code.ts";
 import { inverse, multiply } from "./field.ts";
 import { codeRow, invert, rebuildRows } from "./matrix.ts";
-
-/** A product by its definition: polynomials multiplied bit by bit, reduced modulo 0x11d. */
-function plainProduct(a: number, b: number): number {
-  let product = 0;
-  for (let bit = 7; bit >= 0; bit--) {
-    product <<= 1;
-    if (product & 0x100) product ^= 0x11d;
-    if ((b >> bit) & 1) product ^= a;
-  }
-  return product;
-}
 
 test("products and inverses are those of the field", () => {
   for (let a = 0; a < 256; a++) {
@@ -32,6 +22,18 @@ test("the first k rows are the data, the first parity row and the first parity c
         const row = codeRow({ k, n }, index);
         assert.equal(row[0], 1);
         assert.ok(row.every((value) => (index === k ? value === 1 : value !== 0)));
+      }
+    }
+  }
+});
+
+test("every coefficient is the one the spec's formula gives", () => {
+  for (const k of [1, 2, 3, 6, 20, 127, 128, 254, 255]) {
+    const code = { k, n: 255 };
+    for (let index = 0; index < 255; index += 3) {
+      const row = codeRow(code, index);
+      for (let column = 0; column < k; column++) {
+        assert.equal(row[column], plainCoefficient(code, index, column), `${k}: row ${index}, column ${column}`);
       }
     }
   }
