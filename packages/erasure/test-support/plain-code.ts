@@ -44,7 +44,6 @@ function timesCoefficient(coefficient: number, length: number): (byte: number) =
 export function plainShard(code: PlainCode, data: readonly Uint8Array[], index: number): Uint8Array {
   const shard = new Uint8Array(data[0]?.length ?? 0);
   for (const [column, bytes] of data.entries()) {
-    const coefficient = plainCoefficient(code, index, column);
     const times = timesCoefficient(plainCoefficient(code, index, column), shard.length);
     for (let at = 0; at < shard.length; at++) shard[at] = (shard[at] ?? 0) ^ times(bytes[at] ?? 0);
   }
