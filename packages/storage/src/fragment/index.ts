@@ -18,5 +18,5 @@ export {
   stripeCount,
   stripesOf,
 } from "./layout.ts";
-export { maskCell } from "./mask.ts";
+export { maskCell, segmentPadding } from "./mask.ts";
 export { fragmentRoot, merklePath, segmentRoot, verifyMerklePath } from "./merkle.ts";

@@ -1,0 +1,151 @@
+import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import { segmentRoot } from "../fragment/index.ts";
+import type { SegmentRecord } from "../ports/index.ts";
+import { type EngineContext, holdersByAccount } from "./engine-context.ts";
+import { engineFaults } from "./faults.ts";
+import { readOrder } from "./placement.ts";
+import type { FetchedColumn } from "./segment-codec.ts";
+
+/** After so long without the k-th answer one more holder is asked. */
+const hedgeAfterMs = 400;
+const fetchLimitMs = 30_000;
+
+/** Stripes of a segment: [first, first + count). */
+export interface Stripes {
+  readonly first: number;
+  readonly count: number;
+}
+
+async function fetchColumn(
+  context: EngineContext,
+  record: SegmentRecord,
+  index: number,
+  stripes: Stripes,
+  signal: AbortSignal,
+): Promise<FetchedColumn> {
+  const account = record.holders[index];
+  if (account === undefined) throw engineFaults.fault("not-enough-fragments", "nobody is meant to hold the fragment");
+  const key = { account: context.codec.account, segmentId: record.segmentId, index };
+  const range = { firstCell: stripes.first, cellCount: stripes.count };
+  try {
+    const { header, cells } = await context.holderClient.fetch(account, key, range, signal);
+    const { k, n, fragmentBytes, roots } = header;
+    const root = segmentRoot({ ...key, k, n, fragmentBytes, roots }, context.codec.hash);
+    if (!equalConstantTime(root, record.segmentRoot)) {
+      throw engineFaults.fault("not-enough-fragments", "a holder sent a fragment of another segment");
+    }
+    context.health.succeeded(account);
+    return { index, cells };
+  } catch (error) {
+    if (!signal.aborted) {
+      context.health.failed(account);
+      context.report("fragment-not-fetched", {
+        holder: account,
+        segment: toHex(record.segmentId),
+        code: isFault(error) ? error.code : "internal",
+      });
+    }
+    throw error;
+  }
+}
+
+/** Placed fragments first; behind them those that a holder may have although it was never heard to say so. */
+function askingOrder(context: EngineContext, record: SegmentRecord): number[] {
+  const views = holdersByAccount(context.members);
+  const sources = record.holders.map((account, index) => {
+    const view = views.get(account);
+    return {
+      index,
+      online: view?.online ?? false,
+      roundTripMs: view?.roundTripMs ?? Infinity,
+      resting: context.health.rests(account),
+      placed: record.placed.includes(index),
+    };
+  });
+  return [
+    ...readOrder(
+      sources.filter(({ placed }) => placed),
+      record.k,
+    ),
+    ...readOrder(
+      sources.filter(({ placed, online }) => !placed && online),
+      record.k,
+    ),
+  ];
+}
+
+/**
+ * Fetches the given stripes of any k fragments, each checked against the segment root. Asks the k best holders, with
+ * `eager` one more at once, and another whenever one fails or is late. Throws `not-enough-fragments` with how many are
+ * missing, or the signal's reason.
+ */
+export async function gatherColumns(
+  context: EngineContext,
+  record: SegmentRecord,
+  stripes: Stripes,
+  options: { readonly eager: boolean; readonly except?: readonly number[] },
+  signal: AbortSignal,
+): Promise<readonly FetchedColumn[]> {
+  signal.throwIfAborted();
+  const { k } = record;
+  const order = askingOrder(context, record).filter((index) => options.except?.includes(index) !== true);
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const columns: FetchedColumn[] = [];
+  const done = Promise.withResolvers<undefined>();
+  let asked = 0;
+  let running = 0;
+  const missing = (): Error => {
+    const lacking = k - columns.length;
+    return engineFaults.fault(
+      "not-enough-fragments",
+      `${lacking} more ${lacking === 1 ? "device has" : "devices have"} to come back online before this can be read: ${columns.length} of the ${k} needed answered`,
+      { details: { missing: lacking, needed: k, segment: toHex(record.segmentId) } },
+    );
+  };
+  const ask = (): boolean => {
+    const index = order[asked];
+    if (index === undefined) return false;
+    asked++;
+    running++;
+    fetchColumn(context, record, index, stripes, abort.signal).then(
+      (column) => {
+        running--;
+        if (columns.length < k) columns.push(column);
+        if (columns.length === k) done.resolve(undefined);
+        else if (running === 0) done.reject(missing());
+      },
+      () => {
+        running--;
+        if (columns.length < k && !ask() && running === 0) done.reject(missing());
+      },
+    );
+    return true;
+  };
+  const hedge = async (): Promise<void> => {
+    const startMs = context.world.monotonicMs();
+    while (!abort.signal.aborted) {
+      await context.world.sleep(hedgeAfterMs, abort.signal);
+      ask();
+      if (context.world.monotonicMs() - startMs > fetchLimitMs) done.reject(missing());
+    }
+  };
+  try {
+    for (let at = 0; at < k + (options.eager ? 1 : 0); at++) ask();
+    if (running === 0) throw missing();
+    hedge().catch(() => undefined);
+    await Promise.race([done.promise, aborted(signal)]);
+    return columns;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    abort.abort();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}

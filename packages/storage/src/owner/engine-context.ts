@@ -1,0 +1,65 @@
+import type { OwnerKeys } from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
+import type { RedundancyPolicy } from "../policy/index.ts";
+import type { Disk, HolderClient, HolderView, Members, Metadata } from "../ports/index.ts";
+import type { EngineEvents } from "./engine-types.ts";
+import type { HolderHealth } from "./holder-health.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import type { CodecContext } from "./segment-codec.ts";
+import type { Spool } from "./spool.ts";
+
+/** Where a test or a drill may end the process; each name is a moment at which a power cut must do no harm. */
+export const ownerEngineCrashPoints = [
+  "segment-sealed",
+  "fragments-stored",
+  "segment-spooled",
+  "before-extent-commit",
+  "after-extent-commit",
+  "segment-drained",
+  "before-fragment-removal",
+  "after-fragment-removal",
+] as const;
+export type OwnerEngineCrashPoint = (typeof ownerEngineCrashPoints)[number];
+
+/** What the engine is made of; the program constructs it once. */
+export interface EngineOptions {
+  readonly codec: CodecContext;
+  /** The owner's keys; throws `locked` while they are not in memory. */
+  readonly keys: () => OwnerKeys;
+  readonly world: World;
+  readonly metadata: Metadata;
+  readonly members: Members;
+  readonly holderClient: HolderClient;
+  readonly spoolDisk: Disk;
+  readonly spoolLimitBytes: number;
+  readonly policy: RedundancyPolicy;
+  /** Failure domain of this device: nobody in it gets a fragment. */
+  readonly ownDomain: string;
+  /** Memory of segments under way, writes and repairs together. */
+  readonly memoryLimitBytes: number;
+  readonly events: EngineEvents;
+  readonly crashPoint: (name: OwnerEngineCrashPoint) => void;
+  /** Failures that somebody else's device caused or that background work meets; never secrets. */
+  readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** The options and the state that the engine's parts share. */
+export interface EngineContext extends EngineOptions {
+  readonly spool: Spool;
+  readonly budget: MemoryBudget;
+  readonly health: HolderHealth;
+  /** Read-ahead of all reads together. */
+  readonly readAhead: MemoryBudget;
+  /** Work that goes on after its caller was answered; stopping waits for it. */
+  readonly track: (work: Promise<unknown>) => void;
+  /** Segments (hex) with store requests of their first placement under way: background work leaves them alone. */
+  readonly placing: Set<string>;
+  /** Aborted when the engine stops. */
+  readonly stopping: AbortSignal;
+  /** Looks for background work soon. */
+  readonly wake: () => void;
+}
+
+export function holdersByAccount(members: Members): ReadonlyMap<string, HolderView> {
+  return new Map(members.holders().map((holder) => [holder.account, holder]));
+}

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { toHex } from "@piccolo/bytes";
+import { newFek, versionIdBytes } from "@piccolo/envelope";
+import type { VersionRecord } from "../ports/index.ts";
+import type { EngineContext, EngineOptions } from "./engine-context.ts";
+import type { OwnerEngine, VersionPlacement, VersionWriter } from "./engine-types.ts";
+import { engineFaults } from "./faults.ts";
+import { HolderHealth } from "./holder-health.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { Spool } from "./spool.ts";
+import { upkeepRound } from "./upkeep.ts";
+import { readVersion } from "./version-reader.ts";
+import { StreamingVersionWriter } from "./version-writer.ts";
+
+/** Background work looks again after this time even when nobody wakes it. */
+const upkeepIntervalMs = 30_000;
+const upkeepPauseMs = 1_000;
+const readAheadBytes = 48 * 1024 * 1024;
+
+class StorageOwnerEngine implements OwnerEngine {
+  readonly #context: EngineContext;
+  readonly #writing = new Set<string>();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #stopping = new AbortController();
+  #wakeUp: () => void = () => undefined;
+  #running: Promise<void> | undefined;
+  #stopObserving: () => void = () => undefined;
+
+  constructor(options: EngineOptions, spool: Spool) {
+    this.#context = {
+      ...options,
+      spool,
+      budget: new MemoryBudget(options.memoryLimitBytes),
+      readAhead: new MemoryBudget(readAheadBytes),
+      health: new HolderHealth(options.world),
+      placing: new Set(),
+      stopping: this.#stopping.signal,
+      track: (work) => this.#track(work),
+      wake: () => this.wake(),
+    };
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#inFlight.add(work);
+    const forget = (): void => void this.#inFlight.delete(work);
+    work.then(forget, (error: unknown) => {
+      forget();
+      this.#context.report("background-failed", { message: error instanceof Error ? error.message : "unknown" });
+    });
+  }
+
+  beginVersion(): { readonly versionId: Uint8Array } {
+    const { world, keys, metadata } = this.#context;
+    const versionId = world.randomBytes(versionIdBytes);
+    const fek = newFek(world);
+    const wrappedFek = keys().wrapFek(fek, versionId);
+    fek.fill(0);
+    metadata.beginVersion({ versionId, wrappedFek });
+    return { versionId };
+  }
+
+  #version(versionId: Uint8Array): VersionRecord {
+    const version = this.#context.metadata.version(versionId);
+    if (version === undefined) throw engineFaults.fault("version-unknown", "there is no such version");
+    return version;
+  }
+
+  extentBytes(versionId: Uint8Array): readonly number[] {
+    this.#version(versionId);
+    return this.#context.metadata.extents(versionId).map(({ plainBytes }) => plainBytes);
+  }
+
+  committedBytes(versionId: Uint8Array): number {
+    return this.extentBytes(versionId).reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  writer(versionId: Uint8Array, signal: AbortSignal): VersionWriter {
+    const { wrappedFek, plainBytes } = this.#version(versionId);
+    const name = toHex(versionId);
+    if (plainBytes !== undefined) throw engineFaults.fault("version-incomplete", "the version is complete already");
+    if (this.#writing.has(name)) {
+      throw engineFaults.fault("version-busy", "another request is writing this upload; wait until it has ended");
+    }
+    const extents = this.extentBytes(versionId);
+    const fek = this.#context.keys().unwrapFek(wrappedFek, versionId);
+    this.#writing.add(name);
+    return new StreamingVersionWriter(
+      this.#context,
+      { versionId, fek, nextOrdinal: extents.length, committedBytes: this.committedBytes(versionId) },
+      AbortSignal.any([signal, this.#stopping.signal]),
+      () => void this.#writing.delete(name),
+    );
+  }
+
+  completeVersion(versionId: Uint8Array, plainBytes: number): void {
+    const committed = this.committedBytes(versionId);
+    if (committed !== plainBytes) {
+      throw engineFaults.fault("version-incomplete", `${committed} of ${plainBytes} bytes have arrived`, {
+        details: { committed, declared: plainBytes },
+      });
+    }
+    this.#context.metadata.completeVersion(versionId, plainBytes);
+  }
+
+  removeVersion(versionId: Uint8Array): void {
+    this.#context.metadata.removeVersion(versionId);
+    this.wake();
+  }
+
+  async *read(
+    versionId: Uint8Array,
+    range: { readonly start: number; readonly end: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { wrappedFek } = this.#version(versionId);
+    const { metadata, keys } = this.#context;
+    const extents = metadata.extents(versionId).map((extent) => {
+      const segment = metadata.segment(extent.segmentId);
+      assert.ok(segment !== undefined, "every extent lies in a segment");
+      return { extent, segment };
+    });
+    const fek = keys().unwrapFek(wrappedFek, versionId);
+    yield* readVersion(this.#context, { versionId, fek, extents }, range, signal);
+  }
+
+  describe(versionId: Uint8Array): VersionPlacement {
+    const { metadata } = this.#context;
+    let plainBytes = 0;
+    let pendingBytes = 0;
+    const segments = metadata.extents(versionId).map((extent) => {
+      const segment = metadata.segment(extent.segmentId);
+      assert.ok(segment !== undefined, "every extent lies in a segment");
+      plainBytes += extent.plainBytes;
+      if (segment.state === "pending") pendingBytes += extent.plainBytes;
+      const { segmentId, state, k, n, fragmentBytes, holders, placed } = segment;
+      return { segmentId, state, k, n, fragmentBytes, holders, placed };
+    });
+    return { plainBytes, pendingBytes, segments };
+  }
+
+  placementState(versionId: Uint8Array): "durable" | "pending" {
+    return this.describe(versionId).pendingBytes > 0 ? "pending" : "durable";
+  }
+
+  spool(): { readonly usedBytes: number; readonly limitBytes: number } {
+    const { usedBytes, limitBytes } = this.#context.spool;
+    return { usedBytes, limitBytes };
+  }
+
+  currentCode(): { readonly k: number; readonly n: number } | undefined {
+    const code = this.#context.policy(this.#context.members.holders().length + 1);
+    return code === undefined ? undefined : { k: code.k, n: code.n };
+  }
+
+  start(): void {
+    assert.ok(this.#running === undefined && !this.#stopping.signal.aborted);
+    this.#stopObserving = this.#context.members.onChange(() => this.wake());
+    this.#running = this.#upkeep();
+  }
+
+  wake(): void {
+    this.#wakeUp();
+  }
+
+  async #upkeep(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { world, budget, report } = this.#context;
+    while (!signal.aborted) {
+      const woken = Promise.withResolvers<undefined>();
+      this.#wakeUp = () => woken.resolve(undefined);
+      try {
+        const again = await upkeepRound(this.#context, signal);
+        if (again) woken.resolve(undefined);
+      } catch (error) {
+        // A bug in background work must be seen, but not take the owner's reads and writes down with it.
+        if (!signal.aborted) report("upkeep-failed", { message: error instanceof Error ? error.message : "unknown" });
+      }
+      if (!budget.contended) budget.drop();
+      const pause = new AbortController();
+      const timeout = world.sleep(upkeepIntervalMs, AbortSignal.any([signal, pause.signal])).catch(() => undefined);
+      await Promise.race([woken.promise, timeout]);
+      pause.abort();
+      // Many members come online together; one round after a moment serves them all.
+      await world.sleep(upkeepPauseMs, signal).catch(() => undefined);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopObserving();
+    this.#stopping.abort(new Error("the engine stops"));
+    await this.#running;
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
+  }
+}
+
+/** Opens the spool and makes the engine; `start` begins its background work. */
+export async function createOwnerEngine(options: EngineOptions): Promise<OwnerEngine> {
+  const spool = new Spool(options.spoolDisk, options.spoolLimitBytes);
+  await spool.open((segmentId) => options.metadata.segment(segmentId)?.state === "pending");
+  return new StorageOwnerEngine(options, spool);
+}

@@ -1,0 +1,102 @@
+import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import type { HolderClient } from "../ports/index.ts";
+import type { HolderHealth } from "./holder-health.ts";
+import type { CodedSegment } from "./segment-codec.ts";
+
+/** A single fragment may take so long before its holder is given up for now. */
+const storeLimitMs = 60_000;
+const busyTries = 4;
+const busyPauseMs = 150;
+
+export interface StoreTarget {
+  readonly index: number;
+  readonly account: string;
+}
+
+export interface StoreRun {
+  /** Resolves with the indexes stored so far when `enough` are, or when nothing is left to wait for. */
+  readonly enough: Promise<readonly number[]>;
+  /** Resolves with all indexes stored, once every request has ended. Never rejects. */
+  readonly settled: Promise<readonly number[]>;
+  /** Ends the requests that still run; their holders may or may not have the fragment. */
+  readonly cancel: () => void;
+}
+
+export interface FragmentStoreDeps {
+  readonly client: HolderClient;
+  readonly health: HolderHealth;
+  readonly world: World;
+  readonly onFailure: (account: string, error: unknown) => void;
+}
+
+async function storeOne(
+  deps: FragmentStoreDeps,
+  segment: CodedSegment,
+  target: StoreTarget,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await deps.client.store(target.account, segment.header(target.index), segment.body(target.index), signal);
+      deps.health.succeeded(target.account);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (isFault(error, "busy") && attempt < busyTries) {
+        // A busy holder has said that it lives; asking again soon is what it expects.
+        await deps.world.sleep(busyPauseMs * attempt, signal).catch(() => undefined);
+        if (signal.aborted) return false;
+        continue;
+      }
+      if (isFault(error, "conflict")) {
+        // An earlier coding of this segment lies there, which only its owner, us, can have put and may replace.
+        if (attempt < busyTries && (await removeOne(deps, segment, target, signal))) continue;
+      }
+      deps.health.failed(target.account);
+      deps.onFailure(target.account, error);
+      return false;
+    }
+  }
+}
+
+async function removeOne(
+  deps: FragmentStoreDeps,
+  segment: CodedSegment,
+  target: StoreTarget,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await deps.client.remove(target.account, [segment.segmentId], signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Sends fragments to their holders, all at once; each holder gets one. */
+export function storeFragments(
+  deps: FragmentStoreDeps,
+  segment: CodedSegment,
+  targets: readonly StoreTarget[],
+  enoughCount: number,
+): StoreRun {
+  const abort = new AbortController();
+  const stored: number[] = [];
+  const reached = Promise.withResolvers<readonly number[]>();
+  const limit = new AbortController();
+  const requests = targets.map(async (target) => {
+    if (await storeOne(deps, segment, target, abort.signal)) stored.push(target.index);
+    if (stored.length >= enoughCount) reached.resolve([...stored]);
+  });
+  const settled = Promise.all(requests).then(() => {
+    limit.abort();
+    reached.resolve([...stored]);
+    return stored;
+  });
+  deps.world.sleep(storeLimitMs, limit.signal).then(
+    () => abort.abort(),
+    () => undefined,
+  );
+  return { enough: reached.promise, settled, cancel: () => abort.abort() };
+}

@@ -1,0 +1,183 @@
+import { toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import { hashBytes, paddedFragmentBytes } from "../fragment/index.ts";
+import { acknowledgedFragments, type Code } from "../policy/index.ts";
+import type { SegmentRecord } from "../ports/index.ts";
+import { type EngineContext, holdersByAccount } from "./engine-context.ts";
+import { type StoreRun, storeFragments, type StoreTarget } from "./fragment-store.ts";
+import type { Lease } from "./memory-budget.ts";
+import { chooseHolders } from "./placement.ts";
+import { type CodedSegment, encodeSegment } from "./segment-codec.ts";
+
+/** While others wait for memory, requests that a durable segment no longer needs end after this time. */
+const contendedGraceMs = 500;
+/** After this time they end anyway; the background work completes the segment later. */
+const stragglerGraceMs = 10_000;
+
+/** A sealed segment in memory that is to be made durable. */
+export interface SealedSegment {
+  readonly segmentId: Uint8Array;
+  /** The code its buffer was made for; undefined when the network has none, and the segment can only wait. */
+  readonly code: Code | undefined;
+  readonly sealedBytes: number;
+  /** Sealed bytes first; given back by the placer when nothing needs it any more. */
+  readonly lease: Lease;
+}
+
+/** A segment that is safe: on enough holders, or in the spool. Not committed yet. */
+export interface PlacedSegment {
+  readonly record: SegmentRecord;
+  /** To be called once the record is committed (true) or given up (false): lets stragglers finish, or takes all back. */
+  settle(committed: boolean): void;
+}
+
+let turn = 0;
+
+function targetsOf(context: EngineContext, holders: readonly string[]): StoreTarget[] {
+  const views = holdersByAccount(context.members);
+  return holders.flatMap((account, index) =>
+    views.get(account)?.online === true && !context.health.rests(account) ? [{ account, index }] : [],
+  );
+}
+
+function runStores(
+  context: EngineContext,
+  coded: CodedSegment,
+  targets: readonly StoreTarget[],
+  enough: number,
+): StoreRun {
+  return storeFragments(
+    {
+      client: context.holderClient,
+      health: context.health,
+      world: context.world,
+      onFailure: (account, error) =>
+        context.report("fragment-not-stored", {
+          holder: account,
+          segment: toHex(coded.segmentId),
+          code: isFault(error) ? error.code : "internal",
+        }),
+    },
+    coded,
+    targets,
+    enough,
+  );
+}
+
+/** Ends what is left of a run when it took its time, when its memory is wanted elsewhere, or when the engine stops. */
+async function hurryStragglers(context: EngineContext, run: StoreRun): Promise<void> {
+  const pause = new AbortController();
+  const done = run.settled.then(() => pause.abort());
+  const signal = AbortSignal.any([pause.signal, context.stopping]);
+  for (let waitedMs = 0; waitedMs < stragglerGraceMs && !signal.aborted; waitedMs += contendedGraceMs) {
+    await context.world.sleep(contendedGraceMs, signal).catch(() => undefined);
+    if (context.budget.contended) break;
+  }
+  run.cancel();
+  await done;
+}
+
+function waiting(segment: SealedSegment, nowMs: number): SegmentRecord {
+  return {
+    segmentId: segment.segmentId,
+    segmentRoot: new Uint8Array(hashBytes),
+    k: 1,
+    n: 1,
+    sealedBytes: segment.sealedBytes,
+    fragmentBytes: paddedFragmentBytes(segment.sealedBytes, 1),
+    holders: [],
+    placed: [],
+    state: "pending",
+    createdAtMs: nowMs,
+  };
+}
+
+/** Tells holders to forget a segment that will never be committed; who is away keeps it until its owner cleans up. */
+function takeBack(context: EngineContext, segmentId: Uint8Array, accounts: readonly string[]): void {
+  for (const account of accounts) {
+    context.holderClient
+      .remove(account, [segmentId], new AbortController().signal)
+      .catch(() => context.report("fragment-left-behind", { holder: account, segment: toHex(segmentId) }));
+  }
+}
+
+/**
+ * Makes a sealed segment safe: s fragments fsynced by their holders, or, with fewer than s holders in reach, the sealed
+ * bytes in the spool. Takes over the lease. Throws `too-few-holders`, `disk-full`, or the signal's reason.
+ */
+export async function placeSegment(
+  context: EngineContext,
+  segment: SealedSegment,
+  signal: AbortSignal,
+): Promise<PlacedSegment> {
+  const { segmentId, code, lease, sealedBytes } = segment;
+  const nowMs = context.world.nowMs();
+  context.placing.add(toHex(segmentId));
+  const now = { nowMs, turn: turn++ };
+  const holders =
+    code === undefined ? undefined : chooseHolders(context.members.holders(), context.ownDomain, code, now);
+  const targets = holders === undefined ? [] : targetsOf(context, holders);
+  let record = waiting(segment, nowMs);
+  let run: StoreRun | undefined;
+  try {
+    if (code !== undefined && holders !== undefined && targets.length >= acknowledgedFragments(code)) {
+      const coded = encodeSegment(context.codec, { segmentId, sealedBytes, code }, lease.buffer);
+      const enough = acknowledgedFragments(code);
+      run = runStores(context, coded, targets, enough);
+      signal.addEventListener("abort", run.cancel, { once: true });
+      const stored = await run.enough;
+      signal.removeEventListener("abort", run.cancel);
+      signal.throwIfAborted();
+      const { fragmentBytes, segmentRoot } = coded;
+      const state = stored.length >= enough ? "placed" : "pending";
+      const placed = [...stored].sort((a, b) => a - b);
+      record = { ...record, ...code, segmentRoot, fragmentBytes, holders, placed, state };
+    }
+    if (record.state === "pending") {
+      await context.spool.put(segmentId, lease.buffer.subarray(0, sealedBytes));
+      context.crashPoint("segment-spooled");
+    } else {
+      context.crashPoint("fragments-stored");
+    }
+  } catch (error) {
+    run?.cancel();
+    void (run?.settled ?? Promise.resolve([])).then(() => {
+      lease.release();
+      context.placing.delete(toHex(segmentId));
+      if (run !== undefined)
+        takeBack(
+          context,
+          segmentId,
+          targets.map(({ account }) => account),
+        );
+    });
+    throw error;
+  }
+  const settled = record;
+  return { record, settle: (committed) => settle(context, settled, lease, run, committed) };
+}
+
+function settle(
+  context: EngineContext,
+  record: SegmentRecord,
+  lease: Lease,
+  run: StoreRun | undefined,
+  committed: boolean,
+): void {
+  if (!committed) run?.cancel();
+  if (run !== undefined) void hurryStragglers(context, run);
+  const work = (run?.settled ?? Promise.resolve([])).then(async (stored) => {
+    lease.release();
+    context.placing.delete(toHex(record.segmentId));
+    if (committed) {
+      const late = stored.filter((index) => !record.placed.includes(index));
+      if (late.length > 0) context.metadata.markPlaced(record.segmentId, late);
+      if (late.length > 0) context.events.placementChanged(record.segmentId);
+      if (stored.length < record.n || record.state === "pending") context.wake();
+      return;
+    }
+    if (record.state === "pending") await context.spool.remove(record.segmentId);
+    takeBack(context, record.segmentId, record.holders);
+  });
+  context.track(work);
+}
