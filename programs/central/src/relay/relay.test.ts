@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { identify } from "@libp2p/identify";
+import { tcp } from "@libp2p/tcp";
+import { tls } from "@libp2p/tls";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2p } from "libp2p";
+import { CentralUnderTest } from "../../test-support/central.ts";
+import { foundNetwork, type Owner } from "../../test-support/owners.ts";
+import { deviceKeyOf, peerIdOf } from "./peer-id.ts";
+
+const central = new CentralUnderTest("relay", { role: "both" });
+const nodes: Libp2p[] = [];
+before(() => central.start());
+after(async () => {
+  for (const node of nodes) await node.stop();
+  await central.end();
+});
+
+function relayAddress(): string {
+  const [address] = central.relay;
+  assert.ok(address !== undefined);
+  return address;
+}
+
+/** A device behind a router: it listens nowhere but at the relay. */
+async function device(owner: Owner, listen: readonly string[]): Promise<Libp2p> {
+  const node = await createLibp2p({
+    privateKey: await generateKeyPairFromSeed("Ed25519", owner.deviceSeed),
+    addresses: { listen: [...listen] },
+    transports: [tcp(), circuitRelayTransport()],
+    connectionEncrypters: [tls()],
+    streamMuxers: [yamux()],
+    connectionGater: { denyDialMultiaddr: () => false },
+    services: { identify: identify() },
+  });
+  nodes.push(node);
+  return node;
+}
+
+test("a device whose key nobody registered does not get past the gater", async () => {
+  const stranger = await device(central.owner("Eve"), []);
+  const connection = await stranger.dial(multiaddr(relayAddress())).catch(() => undefined);
+  // The refusal comes after the handshake, so the dialler may see a connection that ends before it carries anything.
+  await assert.rejects(async () => {
+    await connection?.newStream("/libp2p/circuit/relay/0.2.0/hop", { signal: AbortSignal.timeout(5_000) });
+    if (connection === undefined) throw new Error("the connection was refused");
+  });
+});
+
+test("members reach each other through the relay with the limits of members, and strangers do not", async () => {
+  const members = central.owners("Ada", "Bela");
+  const [ada, bela] = members;
+  const eve = central.owner("Eve");
+  assert.ok(ada !== undefined && bela !== undefined);
+  await foundNetwork(members);
+  await foundNetwork([eve]);
+  const hidden = await device(ada, [`${relayAddress()}/p2p-circuit`]);
+  assert.equal(hidden.peerId.toString(), peerIdOf(ada.deviceKey.publicKey));
+  assert.deepEqual(deviceKeyOf(hidden.peerId), ada.deviceKey.publicKey);
+  const echoed = new Promise<number>((resolve) => {
+    void hidden.handle(
+      "/piccolo/test/1",
+      (stream) => {
+        let bytes = 0;
+        stream.addEventListener("message", (event) => {
+          bytes += event.data.byteLength;
+        });
+        stream.addEventListener("remoteCloseWrite", () => resolve(bytes));
+      },
+      { runOnLimitedConnection: true },
+    );
+  });
+  const address = multiaddr(`${relayAddress()}/p2p-circuit/p2p/${hidden.peerId.toString()}`);
+
+  const stranger = await device(eve, []);
+  await assert.rejects(stranger.dial(address), "a member of another network is not relayed");
+
+  const dialler = await device(bela, []);
+  const connection = await dialler.dial(address);
+  assert.ok((connection.limits?.bytes ?? 0n) >= 1n << 30n);
+  assert.ok((connection.limits?.seconds ?? 0) >= 3_600);
+  const stream = await connection.newStream("/piccolo/test/1", { runOnLimitedConnection: true });
+  // More than the 128 KiB at which the library would cut the connection by itself.
+  const block = new Uint8Array(65_536);
+  for (let sent = 0; sent < 32; sent++) {
+    if (!stream.send(block)) await stream.onDrain();
+  }
+  await stream.close();
+  assert.equal(await echoed, 32 * block.length);
+});
