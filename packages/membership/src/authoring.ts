@@ -55,12 +55,15 @@ function signedBy(
 export function createNetwork(p: {
   readonly ownerKeys: OwnerKeys;
   readonly device: DeviceCertificate;
+  /** The founder's name. */
   readonly name: string;
+  readonly networkName: string;
   readonly world: World;
 }): Uint8Array {
   const member = memberRecord(p.ownerKeys, p.device, p.name);
+  const networkName = parseName(p.networkName);
   // The salt tells apart two networks that one owner makes in the same millisecond.
-  const body: EntryBody = { kind: "create", salt: p.world.randomBytes(16), member };
+  const body: EntryBody = { kind: "create", salt: p.world.randomBytes(16), networkName, member };
   const core = encodeCore({ sequence: 0, previous: new Uint8Array(32), timeMs: p.world.nowMs() }, body);
   const entry = encodeEntry(core, undefined, [signedBy(p.ownerKeys, undefined, "create", core)]);
   applyEntry(undefined, entry);

@@ -18,7 +18,13 @@ export interface MemberRecord {
 }
 
 export type EntryBody =
-  | { readonly kind: "create"; readonly salt: Uint8Array; readonly member: MemberRecord }
+  | {
+      readonly kind: "create";
+      readonly salt: Uint8Array;
+      /** What the network is called; a name like a member's. */
+      readonly networkName: string;
+      readonly member: MemberRecord;
+    }
   | { readonly kind: "add"; readonly member: MemberRecord; readonly invitation: SignedInvitation }
   | { readonly kind: "remove"; readonly account: Uint8Array }
   | {
@@ -90,23 +96,27 @@ function writeMember(writer: ByteWriter, member: MemberRecord): void {
     .sized(toUtf8(member.name));
 }
 
+function readName(reader: ByteReader): string {
+  const name = fromUtf8(reader.sized(nameBytesMax));
+  if (!isAcceptableName(name)) throw malformed("a display name breaks its rules");
+  return name;
+}
+
 function readMember(reader: ByteReader): MemberRecord {
-  const member = {
+  return {
     account: reader.fixed(32),
     ownerPublicKey: reader.fixed(32),
     deviceKey: reader.fixed(32),
     deviceEpoch: reader.u32(),
     deviceCertificate: reader.fixed(ed25519SignatureBytes),
-    name: fromUtf8(reader.sized(nameBytesMax)),
+    name: readName(reader),
   };
-  if (!isAcceptableName(member.name)) throw malformed("the display name breaks its rules");
-  return member;
 }
 
 function writeBody(writer: ByteWriter, body: EntryBody): void {
   switch (body.kind) {
     case "create":
-      writer.fixed(body.salt, 16);
+      writer.fixed(body.salt, 16).sized(toUtf8(body.networkName));
       writeMember(writer, body.member);
       break;
     case "add":
@@ -129,7 +139,7 @@ function writeBody(writer: ByteWriter, body: EntryBody): void {
 function readBody(reader: ByteReader, kind: EntryBody["kind"]): EntryBody {
   switch (kind) {
     case "create":
-      return { kind, salt: reader.fixed(16), member: readMember(reader) };
+      return { kind, salt: reader.fixed(16), networkName: readName(reader), member: readMember(reader) };
     case "add":
       return { kind, member: readMember(reader), invitation: readSignedInvitation(reader) };
     case "remove":

@@ -153,7 +153,7 @@ function memberOf(record: Body<"create" | "add">["member"], joinedAtMs: number):
   return { account, ownerPublicKey, deviceKey, deviceEpoch, name, joinedAtMs };
 }
 
-function create(entry: Entry, { member }: Body<"create">): NetworkState {
+function create(entry: Entry, { member, networkName }: Body<"create">): NetworkState {
   checkAccount(member);
   checkDeviceIsNew(undefined, member, member, false);
   checkCertificate(member, member);
@@ -163,6 +163,7 @@ function create(entry: Entry, { member }: Body<"create">): NetworkState {
   return makeState(
     {
       networkId: entry.hash,
+      name: networkName,
       entryHashes: [entry.hash],
       headHash: entry.hash,
       headTimeMs: entry.position.timeMs,
@@ -197,6 +198,7 @@ function next(
   return makeState(
     {
       networkId: state.networkId,
+      name: state.name,
       entryHashes: [...state.entryHashes, entry.hash],
       headHash: entry.hash,
       headTimeMs: entry.position.timeMs,

@@ -22,6 +22,8 @@ export interface DeviceRecord {
 
 interface StateParts {
   readonly networkId: Uint8Array;
+  /** What the founder called the network. */
+  readonly name: string;
   readonly entryHashes: readonly Uint8Array[];
   readonly headHash: Uint8Array;
   readonly headTimeMs: number;
@@ -44,6 +46,7 @@ export interface NetworkState extends StateParts {
 
 class IndexedState implements NetworkState {
   readonly networkId: Uint8Array;
+  readonly name: string;
   readonly entryHashes: readonly Uint8Array[];
   readonly headHash: Uint8Array;
   readonly headTimeMs: number;
@@ -57,6 +60,7 @@ class IndexedState implements NetworkState {
 
   constructor(parts: StateParts, founder: Member) {
     this.networkId = parts.networkId;
+    this.name = parts.name;
     this.entryHashes = parts.entryHashes;
     this.headHash = parts.headHash;
     this.headTimeMs = parts.headTimeMs;
