@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
+import { type ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
 import { hashBytes, wireFormat } from "./format.ts";
 
 /** What both sides of a connection tell each other first. */
@@ -14,15 +14,30 @@ export interface Hello {
   readonly headHash: Uint8Array;
   /** Highest version of this protocol the sender speaks. */
   readonly version: number;
+  /** What the sender shares its fate with (household, network prefix): 1 to 64 of a-z, 0-9, ".", "_" and "-". */
+  readonly domain: string;
 }
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
+  assert.ok(isDomain(hello.domain), "the own failure domain breaks its rules");
   writer
     .u64(hello.nowMs)
     .fixed(hello.networkId, hashBytes)
     .u32(hello.logLength)
     .fixed(hello.headHash, hashBytes)
-    .u16(hello.version);
+    .u16(hello.version)
+    .sized(toUtf8(hello.domain));
+}
+
+/** The labels are compared byte by byte, so there is one spelling of each. */
+export function isDomain(text: string): boolean {
+  return /^[a-z0-9._-]{1,64}$/.test(text);
+}
+
+function readDomain(reader: ByteReader): string {
+  const domain = fromUtf8(reader.sized(64));
+  if (!isDomain(domain)) throw malformed("a failure domain has 1 to 64 of a-z, 0-9, '.', '_' and '-'");
+  return domain;
 }
 
 export function readHello(reader: ByteReader): Hello {
@@ -33,6 +48,7 @@ export function readHello(reader: ByteReader): Hello {
     logLength: reader.u32(),
     headHash: reader.fixed(hashBytes).slice(),
     version: reader.u16(),
+    domain: readDomain(reader),
   };
 }
 

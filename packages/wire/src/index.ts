@@ -1,5 +1,5 @@
 /** Messages between devices and how they are framed (docs/spec/wire.md). Pure: transports carry what this encodes. */
-export type { Hello } from "./fields.ts";
+export { type Hello, isDomain } from "./fields.ts";
 export {
   maxBodyBytes,
   maxCells,

@@ -18,6 +18,7 @@ const anyHello: fc.Arbitrary<Hello> = fc.record({
   logLength: fc.nat(0xffff_ffff),
   headHash: hash,
   version: fc.nat(0xffff),
+  domain: fc.stringMatching(/^[a-z0-9._-]{1,64}$/),
 });
 
 const anyCells = fc

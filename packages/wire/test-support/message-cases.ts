@@ -98,7 +98,14 @@ export function messageCases(): VectorSet {
       { segmentId: laterId, index: 255 },
     ],
   });
-  const hello = { type: "hello", nowMs: 1_800_000_000_000, networkId: hash, logLength: 7, headHash: account } as const;
+  const hello = {
+    type: "hello",
+    nowMs: 1_800_000_000_000,
+    networkId: hash,
+    logLength: 7,
+    headHash: account,
+    domain: "household-3",
+  } as const;
   const helloRequest = request("hello-request", "W16", "A greeting.", { ...hello, version: 1 });
   response("hello-response", "W16", "A greeting returned.", { ...hello, version: 1 });
 
@@ -182,6 +189,12 @@ export function messageCases(): VectorSet {
     "0401",
     { repeat: `${toHex(segmentId)}00`, count: 1025 },
   ]);
+  refuseRequest(
+    "hello-domain",
+    "W16",
+    "A failure domain in capitals.",
+    changed(helloRequest, helloRequest.length - 1, 0x41),
+  );
   refuseRequest("hello-late", "W7", "A time over 2^53 - 1.", changed(helloRequest, 2, 1));
   refuseResponse("stored-longer", "W7", "One byte is left over.", new Uint8Array([1, 129, 0]));
   refuseResponse("cells-no-header", "W9", "A header of 0 bytes.", [
