@@ -81,9 +81,12 @@ export function invitationUseStatement(networkId: Uint8Array, account: Uint8Arra
   return { purpose: invitationUse, network: networkId, account, body: core };
 }
 
-/** The entry's place in the chain is this hash: domain-separated SHA-256 of all its bytes, signatures included. */
-export function entryHash(entry: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update("piccolo/membership/v1/entry\0").update(entry).digest());
+/**
+ * The entry's place in the chain is this hash of its core. Signatures are left out: where more members signed than are
+ * needed, whoever carries the log could show different ones to different members, and would have forked it.
+ */
+export function entryHash(core: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update("piccolo/membership/v1/entry\0").update(core).digest());
 }
 
 function writeMember(writer: ByteWriter, member: MemberRecord): void {
@@ -198,5 +201,5 @@ export function decodeEntry(input: Uint8Array): Entry {
   const invitationSignature = kind === "add" ? reader.fixed(ed25519SignatureBytes) : undefined;
   const signatures = readSignatures(reader);
   reader.end();
-  return { position, body, core, invitationSignature, signatures, hash: entryHash(bytes) };
+  return { position, body, core, invitationSignature, signatures, hash: entryHash(core) };
 }

@@ -8,14 +8,7 @@ export {
   replaceDevice,
 } from "./authoring.ts";
 export { checkDraft, type Draft, type DraftKind, joinDrafts } from "./draft.ts";
-export {
-  decodeEntry,
-  type Entry,
-  type EntryBody,
-  entryBytesMax,
-  entryHash,
-  type EntryPosition,
-} from "./entry-codec.ts";
+export { decodeEntry, type Entry, type EntryBody, entryBytesMax, type EntryPosition } from "./entry-codec.ts";
 export { membershipFaults } from "./faults.ts";
 export {
   cosignInvitation,
