@@ -1,0 +1,6 @@
+import type { Benchmark } from "./harness.ts";
+
+/** Every benchmark, a line each: its module exports `run`. */
+export const benchmarks: readonly Benchmark[] = [
+  { name: "erasure", summary: "k-of-n coding against AES-GCM, memcpy and ISA-L", load: () => import("./erasure.ts") },
+];
