@@ -4,7 +4,11 @@ import { kernelPlain } from "./kernel-plain.wasm.ts";
 import { kernelRelaxed } from "./kernel-relaxed.wasm.ts";
 import { type Plan, rowsPerPass, tableBytes } from "./plan.ts";
 
-/** Runs plans over shards. One instance, and one memory, serves every coder of the module: it keeps nothing between runs. */
+/**
+ * Runs plans over shards. One instance, and one memory, serves every coder of the module. Shards are copied in and out
+ * once. That is about two fifths of the time of encoding 6-of-9, some 0.05 CPU seconds for a GiB; shards that live in
+ * this memory would save it, at the price of a second allocator whose room has to be given back by hand.
+ */
 export interface Kernel {
   /** Writes the plan's rows over `sources` into `outputs`, given by row of the plan's matrix. All have one length >= 1. */
   run(plan: Plan, sources: readonly Uint8Array[], outputs: readonly Uint8Array[]): void;
