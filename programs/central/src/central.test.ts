@@ -251,7 +251,13 @@ test("an entry from a wrong clock is refused, lest it keep all later ones out", 
   const ada = central.owner("Ada");
   await ada.register();
   const early = shifted(central.world, 700_000);
-  const entry = createNetwork({ ownerKeys: ada.keys, device: ada.device, name: "Ada", world: early });
+  const entry = createNetwork({
+    ownerKeys: ada.keys,
+    device: ada.device,
+    name: "Ada",
+    networkName: "Lindenstrasse",
+    world: early,
+  });
   assert.equal(await codeOf(() => ada.client.found(entry)), "entry-untimely");
 });
 

@@ -65,7 +65,13 @@ export class Owner {
   }
 
   firstEntry(): Uint8Array {
-    return createNetwork({ ownerKeys: this.keys, device: this.device, name: this.name, world: this.world });
+    return createNetwork({
+      ownerKeys: this.keys,
+      device: this.device,
+      name: this.name,
+      networkName: "Lindenstrasse",
+      world: this.world,
+    });
   }
 
   async state(networkId: Uint8Array, invitation?: HeldInvitation): Promise<NetworkState> {
