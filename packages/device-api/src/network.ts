@@ -13,6 +13,8 @@ export const Member = z
     roundTripMs: z.number().nullable(),
     path: z.enum(["direct", "relay", "none"]),
     joinedAtMs: z.number(),
+    /** Its clock is over an hour away from most others', which is why it cannot be reached. */
+    clockWrong: z.boolean(),
     /** What this member's device stores for the owner of this one. */
     holdsBytes: z.number(),
   })

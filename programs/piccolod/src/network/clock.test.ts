@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isPeerClockWrong, judgeClock } from "./clock.ts";
+
+const hour = 3_600_000;
+
+test("without anybody to compare with, nothing is known of the clock", () => {
+  assert.deepEqual(judgeClock([]), { state: "unknown", offsetMs: 0 });
+});
+
+test("a clock is wrong when most others are over an hour away from it, whatever single ones say", () => {
+  assert.equal(judgeClock([0, 20, -15]).state, "good");
+  assert.equal(judgeClock([0, 20, 50 * hour]).state, "good");
+  assert.deepEqual(judgeClock([2 * hour, 2 * hour + 10, 0]), { state: "wrong", offsetMs: -2 * hour });
+  assert.equal(judgeClock([hour, hour]).state, "good");
+});
+
+test("a peer's clock is named as the wrong one only when ours agrees with most", () => {
+  const good = judgeClock([0, 0, 0, 5 * hour]);
+  assert.ok(isPeerClockWrong(5 * hour, good));
+  assert.ok(!isPeerClockWrong(0, good));
+  const oursIsWrong = judgeClock([-3 * hour, -3 * hour]);
+  assert.ok(!isPeerClockWrong(-3 * hour, oursIsWrong));
+});

@@ -1,0 +1,26 @@
+import type { Clock } from "@piccolo/device-api";
+
+/** From here on TLS between devices breaks, so a clock this far off is named as the reason. */
+export const wrongClockMs = 3_600_000;
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const [low = 0, high = low] = sorted.length % 2 === 0 ? sorted.slice(middle - 1, middle + 1) : sorted.slice(middle);
+  return sorted.length % 2 === 0 ? (low + high) / 2 : low;
+}
+
+/**
+ * Whether this device's clock is wrong, from how far others' clocks are ahead of it. The middle one counts, so that a
+ * few wrong clocks among the others change nothing.
+ */
+export function judgeClock(aheadOfUsMs: readonly number[]): Clock {
+  if (aheadOfUsMs.length === 0) return { state: "unknown", offsetMs: 0 };
+  const offsetMs = -Math.round(median(aheadOfUsMs));
+  return { state: Math.abs(offsetMs) > wrongClockMs ? "wrong" : "good", offsetMs };
+}
+
+/** Whether it is the other's clock that is wrong: far from ours while ours agrees with most. */
+export function isPeerClockWrong(aheadOfUsMs: number, ours: Clock): boolean {
+  return Math.abs(aheadOfUsMs + ours.offsetMs) > wrongClockMs;
+}

@@ -1,0 +1,145 @@
+import { toHex } from "@piccolo/bytes";
+import type { ProposalView } from "@piccolo/central-api";
+import type { Invitation as InvitationView } from "@piccolo/device-api";
+import { isFault } from "@piccolo/fault";
+import {
+  cosignInvitation,
+  createInvitation,
+  decodeInvitation,
+  decodeSignedInvitation,
+  encodeInvitation,
+  encodeSignedInvitation,
+  type Invitation,
+  type NetworkState,
+  signersSuffice,
+} from "@piccolo/membership";
+import type { OwnerKeys } from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
+import type { CentralLink } from "./central-link.ts";
+import type { NetworkStore } from "./store.ts";
+import { networkFaults } from "./types.ts";
+
+const lifetimeMs = 7 * 24 * 3_600_000;
+
+export interface InvitationsOptions {
+  readonly store: NetworkStore;
+  readonly world: World;
+  readonly state: () => NetworkState;
+  readonly ownerKeys: () => OwnerKeys;
+  readonly central: () => CentralLink;
+}
+
+/** Invitations this device made, and those of others that wait for a second signature. */
+export class Invitations {
+  readonly #options: InvitationsOptions;
+
+  constructor(options: InvitationsOptions) {
+    this.#options = options;
+  }
+
+  #nameOf(account: Uint8Array | undefined): string {
+    return account === undefined ? "" : (this.#options.state().memberByAccount(account)?.name ?? "a former member");
+  }
+
+  #isComplete({ signed }: Invitation): boolean {
+    return signersSuffice(
+      this.#options.state(),
+      signed.signatures.map(({ account }) => account),
+    );
+  }
+
+  #viewOwn(invitation: Invitation, text: string): InvitationView {
+    const { statement } = invitation.signed;
+    const id = toHex(statement.invitationKey);
+    const own = this.#options.ownerKeys().account;
+    const facts = { id, createdBy: this.#nameOf(own), expiresAtMs: statement.expiresAtMs };
+    if (this.#options.state().usedInvitations.has(id)) return { ...facts, state: "used" };
+    if (statement.expiresAtMs < this.#options.world.nowMs()) return { ...facts, state: "expired" };
+    return this.#isComplete(invitation)
+      ? { ...facts, state: "open", token: text }
+      : { ...facts, state: "needs-cosigner" };
+  }
+
+  /** Makes one; below four members it is complete at once, from four on others are asked to co-sign. */
+  async create(signal: AbortSignal): Promise<InvitationView> {
+    const { store, world, state, ownerKeys, central } = this.#options;
+    const link = central();
+    const invitation = createInvitation({
+      state: state(),
+      ownerKeys: ownerKeys(),
+      expiresAtMs: world.nowMs() + lifetimeMs,
+      world,
+    });
+    const text = encodeInvitation(invitation, link.url);
+    const id = toHex(invitation.signed.statement.invitationKey);
+    // Kept before anybody is asked: a co-signed invitation whose secret is lost is of no use.
+    store.saveInvitation({ id, text, createdAtMs: world.nowMs() });
+    if (!this.#isComplete(invitation)) {
+      await link.ready(signal);
+      const bytes = encodeSignedInvitation(invitation.signed);
+      await link.client.propose(state().networkId, "invitation", bytes, { signal });
+    }
+    return this.#viewOwn(invitation, text);
+  }
+
+  async #proposals(signal: AbortSignal): Promise<readonly ProposalView[]> {
+    const link = this.#options.central();
+    await link.ready(signal);
+    const proposals = await link.client.proposals(this.#options.state().networkId, { signal });
+    return proposals.filter(({ kind }) => kind === "invitation");
+  }
+
+  /** Own ones, with the signatures others added meanwhile, and those of others that still need one. */
+  async list(signal: AbortSignal): Promise<readonly InvitationView[]> {
+    const { store, world, state, central, ownerKeys } = this.#options;
+    let proposals: readonly ProposalView[] = [];
+    try {
+      proposals = await this.#proposals(signal);
+    } catch (error) {
+      // Without central the own ones are still worth showing.
+      if (!isFault(error, "central-unreachable")) throw error;
+    }
+    const signed = proposals.map(({ bytes }) => decodeSignedInvitation(bytes));
+    const own = store.ownInvitations().map(({ id, text, createdAtMs }) => {
+      const { invitation } = decodeInvitation(text);
+      const better = signed.find(
+        ({ statement, signatures }) =>
+          toHex(statement.invitationKey) === id && signatures.length > invitation.signed.signatures.length,
+      );
+      if (better === undefined) return this.#viewOwn(invitation, text);
+      const joined = invitation.withSignatures(better);
+      const newText = encodeInvitation(joined, central().url);
+      store.saveInvitation({ id, text: newText, createdAtMs });
+      return this.#viewOwn(joined, newText);
+    });
+    const mine = toHex(ownerKeys().account);
+    const others = proposals.flatMap(({ proposedBy, expiresAtMs, complete }, at): InvitationView[] => {
+      const id = toHex(signed[at]?.statement.invitationKey ?? new Uint8Array(0));
+      const isOwn = toHex(proposedBy) === mine || own.some((other) => other.id === id);
+      const isOver = complete || expiresAtMs < world.nowMs() || state().usedInvitations.has(id);
+      if (isOwn || isOver) return [];
+      return [{ id, state: "needs-cosigner", createdBy: this.#nameOf(proposedBy), expiresAtMs }];
+    });
+    return [...own, ...others];
+  }
+
+  /** Adds this owner's signature to another member's invitation. */
+  async cosign(id: string, signal: AbortSignal): Promise<InvitationView> {
+    const { state, ownerKeys, central } = this.#options;
+    const proposals = await this.#proposals(signal);
+    for (const proposal of proposals) {
+      const signed = decodeSignedInvitation(proposal.bytes);
+      if (toHex(signed.statement.invitationKey) !== id) continue;
+      const cosigned = cosignInvitation({ state: state(), ownerKeys: ownerKeys(), signed });
+      const bytes = encodeSignedInvitation(cosigned);
+      const view = await central().client.propose(state().networkId, "invitation", bytes, { signal });
+      return {
+        id,
+        state: view.complete ? "open" : "needs-cosigner",
+        createdBy: this.#nameOf(proposal.proposedBy),
+        expiresAtMs: signed.statement.expiresAtMs,
+      };
+    }
+    throw networkFaults.fault("unknown-invitation", "no invitation with this id waits for a signature");
+  }
+}

@@ -1,0 +1,377 @@
+import { toHex } from "@piccolo/bytes";
+import type { Clock, Invitation, NetworkView } from "@piccolo/device-api";
+import type { Ed25519Key } from "@piccolo/envelope";
+import { isFault } from "@piccolo/fault";
+import type { Invitation as HeldInvitation, NetworkState as LogState } from "@piccolo/membership";
+import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
+import type { Hello } from "@piccolo/wire";
+import type { World } from "@piccolo/world";
+import { errorFacts, type Log } from "../adapters/log.ts";
+import type { PeerNet } from "../adapters/peer-net/index.ts";
+import type { TaskProgress } from "../tasks/types.ts";
+import { type CentralLink, createCentralLink } from "./central-link.ts";
+import { Invitations } from "./invitations.ts";
+import { foundNetwork, joinNetwork, parseInvitation, readInvitedLog } from "./joining.ts";
+import { MembershipLog } from "./membership-log.ts";
+import { Presence } from "./presence.ts";
+import type { NetworkStore } from "./store.ts";
+import {
+  type NetworkFeature,
+  networkFaults,
+  type NetworkOwner,
+  type NetworkState,
+  type PeerNetHooks,
+} from "./types.ts";
+
+const protocolVersion = 1;
+const addressLifetimeMs = 10 * 60_000;
+const announceIntervalMs = 3 * 60_000;
+const roundMs = 5_000;
+const syncIntervalMs = 30_000;
+/** Something hints at news at central (a stranger, another head, a device out of reach): asked at most this often. */
+const hintPauseMs = 1_000;
+
+export interface DeviceNetworkOptions {
+  readonly store: NetworkStore;
+  readonly world: World;
+  readonly log: Log;
+  readonly deviceKey: Ed25519Key;
+  readonly ownDomain: string;
+  readonly centralUrl: string;
+  readonly fetch: (input: string, init: RequestInit) => Promise<Response>;
+  readonly createPeerNet: (hooks: PeerNetHooks) => PeerNet;
+  /** Serves other members' requests. */
+  readonly handler: () => PeerHandler;
+  /** The invitation handed to this device, if one waits. */
+  readonly handedInvitation: () => string | undefined;
+}
+
+interface Running {
+  readonly owner: NetworkOwner;
+  readonly link: CentralLink;
+  readonly work: Promise<unknown>;
+}
+
+/** Membership, presence and connections of this device. */
+export class DeviceNetwork implements NetworkFeature {
+  readonly members: Members;
+  readonly transport: PeerTransport;
+  readonly #options: DeviceNetworkOptions;
+  readonly #log: MembershipLog;
+  readonly #presence: Presence;
+  readonly #peerNet: PeerNet;
+  readonly #invitations: Invitations;
+  readonly #listeners = new Set<() => void>();
+  readonly #stopping = new AbortController();
+  #running: Running | undefined;
+  #joining = false;
+  #centralReachable = false;
+  #relays: readonly string[] = [];
+  #waiting: NetworkView["waitingInvitation"];
+  #hint: () => void = () => undefined;
+
+  constructor(options: DeviceNetworkOptions) {
+    this.#options = options;
+    const { store, world, log } = options;
+    this.#log = new MembershipLog(store, () => {
+      this.#changed();
+      this.#hint();
+    });
+    this.#peerNet = options.createPeerNet({
+      isAllowed: (deviceKey) => this.#isAllowed(deviceKey),
+      relays: () => this.#relays,
+      handler: options.handler,
+    });
+    this.transport = this.#peerNet.transport;
+    this.#presence = new Presence({
+      store,
+      transport: this.transport,
+      world,
+      log,
+      others: () => (this.#running === undefined ? [] : this.#log.others(this.#running.owner.keys.account)),
+      ownHello: () => this.#ownHello(),
+      onForeignHead: () => this.#hint(),
+      onUnreachable: () => this.#hint(),
+      onChange: () => this.#changed(),
+    });
+    this.members = {
+      holders: () => this.#presence.holders(),
+      onChange: (listener) => this.onChange(listener),
+    };
+    this.#invitations = new Invitations({
+      store,
+      world,
+      state: () => this.#memberState(),
+      ownerKeys: () => this.#started().owner.keys,
+      central: () => this.#started().link,
+    });
+  }
+
+  #started(): Running {
+    if (this.#running === undefined) throw networkFaults.fault("no-network", "this device has no owner yet");
+    return this.#running;
+  }
+
+  #memberState(): LogState {
+    const { state } = this.#log;
+    if (state === undefined) {
+      throw networkFaults.fault("no-network", "this device is in no network yet; join or found one first");
+    }
+    return state;
+  }
+
+  #isAllowed(deviceKey: Uint8Array): boolean {
+    if (this.memberOf(deviceKey) !== undefined) return true;
+    // Perhaps a member this device has not heard of yet.
+    this.#hint();
+    return false;
+  }
+
+  memberOf(deviceKey: Uint8Array): Uint8Array | undefined {
+    return this.#log.state?.memberByDeviceKey(deviceKey)?.account;
+  }
+
+  #ownHello(): Hello {
+    const { world, ownDomain } = this.#options;
+    const state = this.#memberState();
+    return {
+      type: "hello",
+      nowMs: world.nowMs(),
+      networkId: state.networkId,
+      logLength: state.length,
+      headHash: state.headHash,
+      version: protocolVersion,
+      domain: ownDomain,
+    };
+  }
+
+  hello(account: Uint8Array, hello: Hello): Hello {
+    return this.#presence.greeted(account, hello);
+  }
+
+  clock(): Clock {
+    return this.#presence.clock();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  state(): NetworkState {
+    const facts = { clock: this.clock(), centralReachable: this.#centralReachable };
+    const { state } = this.#log;
+    if (state === undefined || this.#running === undefined) {
+      const waiting = this.#waiting === undefined ? {} : { waitingInvitation: this.#waiting };
+      return { ...facts, ...waiting, state: this.#joining ? "joining" : "none", name: "", networkId: "", members: [] };
+    }
+    const own = toHex(this.#running.owner.keys.account);
+    const views = new Map(this.#presence.holders().map((holder) => [holder.account, holder]));
+    const members = Array.from(state.members.values(), ({ account, name, joinedAtMs, deviceKey }) => {
+      const id = toHex(account);
+      const view = views.get(id);
+      const self = id === own;
+      const roundTripMs = view === undefined || !Number.isFinite(view.roundTripMs) ? null : view.roundTripMs;
+      return {
+        account: id,
+        name,
+        self,
+        online: self || view?.online === true,
+        lastSeenMs: self ? this.#options.world.nowMs() : (view?.lastSeenMs ?? 0),
+        roundTripMs,
+        path: self ? ("direct" as const) : this.#peerNet.pathTo(deviceKey),
+        joinedAtMs,
+        clockWrong: !self && this.#presence.isClockWrong(id),
+      };
+    });
+    return { ...facts, state: "member", name: state.name, networkId: toHex(state.networkId), members };
+  }
+
+  async start(owner: NetworkOwner): Promise<void> {
+    const { centralUrl: url, fetch, deviceKey, world } = this.#options;
+    const link = createCentralLink({ url, fetch, ownerKeys: owner.keys, deviceKey, world });
+    await this.#peerNet.start();
+    const { signal } = this.#stopping;
+    const work = Promise.all([this.#presenceRounds(signal), this.#centralRounds(signal)]);
+    this.#running = { owner, link, work };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the device stops"));
+    this.#hint();
+    await this.#running?.work;
+    await this.#peerNet.stop();
+  }
+
+  async #presenceRounds(signal: AbortSignal): Promise<void> {
+    const { world } = this.#options;
+    while (!signal.aborted) {
+      if (this.#log.state === undefined) await world.sleep(200, signal).catch(() => undefined);
+      else await this.#presence.run(signal);
+    }
+  }
+
+  /** Keeps in step with central: registers, announces, and reads what is new. Central's absence holds up nothing else. */
+  async #centralRounds(signal: AbortSignal): Promise<void> {
+    const { world, log } = this.#options;
+    let announced = "";
+    let announcedMs = -Infinity;
+    let syncedMs = -Infinity;
+    while (!signal.aborted) {
+      const hinted = Promise.withResolvers<undefined>();
+      this.#hint = () => hinted.resolve(undefined);
+      try {
+        const { link } = this.#started();
+        await link.ready(signal);
+        const now = world.monotonicMs();
+        if (this.#relays.length === 0) this.#relays = await link.client.relays({ signal });
+        const addresses = this.#peerNet.addresses();
+        const isNews = JSON.stringify(addresses) !== announced || now - announcedMs > announceIntervalMs;
+        if (this.#log.state !== undefined && isNews) {
+          await link.client.announce(addresses, addressLifetimeMs, { signal });
+          announced = JSON.stringify(addresses);
+          announcedMs = now;
+        }
+        if (now - syncedMs >= hintPauseMs) await this.#sync(link, signal);
+        syncedMs = world.monotonicMs();
+        this.#setCentralReachable(true);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#setCentralReachable(false);
+        if (!isFault(error)) throw error;
+        log.warn("central-round-failed", { code: error.code, message: error.message });
+      }
+      const pause = new AbortController();
+      const silence = AbortSignal.any([signal, pause.signal]);
+      await world.sleep(hintPauseMs, signal).catch(() => undefined);
+      const late = world.sleep(announced === "" ? roundMs : syncIntervalMs, silence).catch(() => undefined);
+      const addressesMoved = this.#addressesMoved(announced, silence);
+      await Promise.race([hinted.promise, late, addressesMoved]);
+      pause.abort();
+    }
+  }
+
+  /** Resolves when the own addresses are no longer those announced, e.g. because a relay took the device in. */
+  async #addressesMoved(announced: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.world.sleep(roundMs, signal).catch(() => undefined);
+      if (JSON.stringify(this.#peerNet.addresses()) !== announced) return;
+    }
+  }
+
+  #setCentralReachable(reachable: boolean): void {
+    if (this.#centralReachable === reachable) return;
+    this.#centralReachable = reachable;
+    this.#changed();
+  }
+
+  async #sync(link: CentralLink, signal: AbortSignal): Promise<void> {
+    const { world } = this.#options;
+    const sentMs = world.nowMs();
+    const startMs = world.monotonicMs();
+    const centralMs = await link.client.time({ signal });
+    this.#presence.centralClock(centralMs - (sentMs + (world.monotonicMs() - startMs) / 2));
+    if (this.#log.state === undefined) {
+      await this.#lookAtHandedInvitation(link, signal);
+      return;
+    }
+    await this.#log.sync(link.client, signal);
+    const peers = await link.client.addresses(this.#memberState().networkId, { signal });
+    for (const { account, multiaddrs } of peers) {
+      if (multiaddrs.length > 0) this.#presence.setAddresses(toHex(account), multiaddrs);
+    }
+  }
+
+  /** Shows the owner what the invitation on this device is to. */
+  async #lookAtHandedInvitation(link: CentralLink, signal: AbortSignal): Promise<void> {
+    const { handedInvitation, log } = this.#options;
+    const text = handedInvitation();
+    if (text === undefined || this.#joining) return;
+    try {
+      const { invitation } = parseInvitation(text);
+      const { state } = await readInvitedLog(link, invitation, signal);
+      const [inviter] = invitation.signed.signatures;
+      const invitedBy = inviter === undefined ? "" : (state.memberByAccount(inviter.account)?.name ?? "");
+      const { expiresAtMs } = invitation.signed.statement;
+      const before = this.#waiting?.networkName;
+      this.#waiting = { networkName: state.name, invitedBy, expiresAtMs };
+      if (before === undefined) this.#changed();
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#waiting = undefined;
+      log.info("handed-invitation-of-no-use", { code: error.code });
+    }
+  }
+
+  async join(text: string | undefined, progress: TaskProgress): Promise<Record<string, unknown>> {
+    const given = text ?? this.#options.handedInvitation();
+    if (given === undefined)
+      throw networkFaults.fault("no-invitation", "no invitation waits here; paste the text of one");
+    const { invitation } = parseInvitation(given);
+    return this.#enter((running) => this.#joinWith(running, invitation, progress));
+  }
+
+  #joinWith(running: Running, invitation: HeldInvitation, progress: TaskProgress): Promise<LogState> {
+    const { world } = this.#options;
+    return joinNetwork({ link: running.link, log: this.#log, owner: running.owner, world, invitation }, progress);
+  }
+
+  async found(networkName: string, progress: TaskProgress): Promise<Record<string, unknown>> {
+    const { world } = this.#options;
+    return this.#enter(({ link, owner }) =>
+      foundNetwork({ link, log: this.#log, owner, world, networkName }, progress),
+    );
+  }
+
+  async #enter(work: (running: Running) => Promise<LogState>): Promise<Record<string, unknown>> {
+    const running = this.#started();
+    if (this.#log.state !== undefined) {
+      throw networkFaults.fault("in-network", "this device is in a network already");
+    }
+    this.#joining = true;
+    this.#changed();
+    try {
+      const state = await work(running);
+      this.#waiting = undefined;
+      return { networkId: toHex(state.networkId), name: state.name };
+    } finally {
+      this.#joining = false;
+      this.#changed();
+      this.#hint();
+    }
+  }
+
+  async invitations(): Promise<readonly Invitation[]> {
+    if (this.#log.state === undefined) return [];
+    await this.#freshLog();
+    return this.#invitations.list(this.#stopping.signal);
+  }
+
+  async invite(): Promise<Invitation> {
+    this.#memberState();
+    await this.#freshLog();
+    return this.#invitations.create(this.#stopping.signal);
+  }
+
+  async cosign(id: string): Promise<Invitation> {
+    this.#memberState();
+    await this.#freshLog();
+    return this.#invitations.cosign(id, this.#stopping.signal);
+  }
+
+  /** Whether two must sign depends on who joined last, so invitations are judged on the newest log. */
+  async #freshLog(): Promise<void> {
+    const { link } = this.#started();
+    try {
+      await link.ready(this.#stopping.signal);
+      await this.#log.sync(link.client, this.#stopping.signal);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#options.log.warn("log-not-read", errorFacts(error));
+    }
+  }
+}

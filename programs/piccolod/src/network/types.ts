@@ -1,0 +1,62 @@
+import type { Clock, Invitation, Member, NetworkView } from "@piccolo/device-api";
+import type { OwnerKeys } from "@piccolo/envelope";
+import { catalogue } from "@piccolo/fault";
+import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
+import type { Hello } from "@piccolo/wire";
+import type { TaskProgress } from "../tasks/types.ts";
+
+export const networkFaults = catalogue({
+  "no-network": { retry: "never", meaning: "The device belongs to no network yet; join or found one first." },
+  "in-network": { retry: "never", meaning: "The device belongs to a network already." },
+  "no-invitation": { retry: "never", meaning: "No invitation waits on this device; paste the text of one." },
+  "unknown-invitation": { retry: "never", meaning: "There is no such invitation, or it was used or has expired." },
+  "join-crowded": { retry: "later", meaning: "Others joined at the same moment again and again; try again." },
+});
+
+/** The network's part of the network view; what is stored where comes from the storage features. */
+export interface NetworkState extends Pick<
+  NetworkView,
+  "state" | "name" | "networkId" | "waitingInvitation" | "clock" | "centralReachable"
+> {
+  readonly members: readonly Omit<Member, "holdsBytes">[];
+}
+
+/** What the connections ask of membership. */
+export interface PeerNetHooks {
+  /** Whether a connection with this device may be made: members' devices only. */
+  readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+  /** Multiaddrs of central's relay, as last heard. */
+  readonly relays: () => readonly string[];
+  /** Serves other members' requests. */
+  readonly handler: () => PeerHandler;
+}
+
+/** Whose device this is; the keys stay the caller's. */
+export interface NetworkOwner {
+  readonly name: string;
+  readonly keys: OwnerKeys;
+}
+
+/** The device's membership, and its connections with the other members. */
+export interface NetworkFeature {
+  state(): NetworkState;
+  clock(): Clock;
+  /** The other members, as the storage engine sees them. */
+  readonly members: Members;
+  readonly transport: PeerTransport;
+  /** The account (32 bytes) of the member whose current device has this key. */
+  memberOf(deviceKey: Uint8Array): Uint8Array | undefined;
+  /** Answers a member's hello, and learns from it. */
+  hello(account: Uint8Array, hello: Hello): Hello;
+  /** Joins with the invitation, or with the one handed to the device. */
+  join(invitation: string | undefined, progress: TaskProgress): Promise<Record<string, unknown> | undefined>;
+  found(name: string, progress: TaskProgress): Promise<Record<string, unknown> | undefined>;
+  invitations(): Promise<readonly Invitation[]>;
+  invite(): Promise<Invitation>;
+  cosign(id: string): Promise<Invitation>;
+  /** Begins to look after membership and connections, once the device has an owner. */
+  start(owner: NetworkOwner): Promise<void>;
+  stop(): Promise<void>;
+  /** Called after every change of what `state` says; returns the way to stop. */
+  onChange(listener: () => void): () => void;
+}

@@ -1,0 +1,50 @@
+import type { NetworkView } from "@piccolo/device-api";
+import type { Redundancy } from "@piccolo/storage/policy";
+import type { NetworkState } from "./types.ts";
+
+export interface ViewParts {
+  readonly network: NetworkState;
+  /** Account of this device's owner, hex; empty before the claim. */
+  readonly self: string;
+  /** What the policy gives a network of this size; undefined where nothing can be made durable. */
+  readonly redundancy: Redundancy | undefined;
+  readonly spool: { readonly usedBytes: number; readonly limitBytes: number };
+  readonly held: NetworkView["held"];
+  /** Bytes each account (hex) holds for this device's owner. */
+  readonly bytesByHolder: ReadonlyMap<string, number>;
+}
+
+/** Why content waits on this device, for people; empty where none does. */
+function spoolReason({ network, redundancy, spool }: ViewParts): string {
+  if (spool.usedBytes === 0) return "";
+  if (network.state !== "member") return "This device is in no network yet.";
+  if (redundancy === undefined) return "The network has too few members to keep files safe.";
+  const online = network.members.filter((member) => member.online && !member.self).length;
+  if (online < redundancy.s) return `${online} other devices are online, and ${redundancy.s} are needed.`;
+  return "Files are on their way to the other devices.";
+}
+
+/** The network as seen from here, from what the features know. */
+export function networkView(parts: ViewParts): NetworkView {
+  const { network, self, redundancy, spool, held, bytesByHolder } = parts;
+  const { members, waitingInvitation, ...rest } = network;
+  return {
+    ...rest,
+    self,
+    members: members.map((member) => ({ ...member, holdsBytes: bytesByHolder.get(member.account) ?? 0 })),
+    ...(waitingInvitation === undefined ? {} : { waitingInvitation }),
+    ...(redundancy === undefined
+      ? {}
+      : {
+          policy: {
+            k: redundancy.k,
+            n: redundancy.n,
+            survives: redundancy.n - redundancy.k,
+            ninesPerYear: redundancy.ninesPerYear,
+            expansion: redundancy.expansion,
+          },
+        }),
+    spool: { ...spool, reason: spoolReason(parts) },
+    held,
+  };
+}
