@@ -90,10 +90,10 @@ function encodeRequest(options: CentralClientOptions, request: CallRequest, body
   const headers: Record<string, string> = { accept: "application/json" };
   if (request.body !== undefined) headers["content-type"] = "application/json";
   if (request.signed) {
-    const url = new URL(options.baseUrl + request.path);
+    const { host } = new URL(options.baseUrl);
     const { account, publicKey, world } = options;
     const who = { account, timeMs: world.nowMs(), nonce: world.randomBytes(callNonceBytes) };
-    const parts = { method: request.method, host: url.host, target: url.pathname + url.search, body };
+    const parts = { method: request.method, host, target: request.path, body };
     const signature = options.sign(callStatement(parts, who));
     headers["authorization"] = encodeCredentials({ ...who, publicKey, signature });
   }

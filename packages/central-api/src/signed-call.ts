@@ -22,7 +22,7 @@ export interface CallParts {
   readonly method: string;
   /** Of the server, with its port where it is not the scheme's own: a call for one server is none for another. */
   readonly host: string;
-  /** Path and query as they stand in the request. */
+  /** Path from `/v1` on, and query, as they stand in the request. */
   readonly target: string;
   readonly body: Uint8Array;
 }

@@ -3,7 +3,10 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** How hard a commit is pressed to the disk: `full` survives a power cut, `process` the end of this process. */
+/**
+ * What a commit survives: `full` a power cut, `process` the end of this process. A power cut may take the last commits of
+ * the second kind, and damages nothing.
+ */
 export type Durability = "full" | "process";
 
 /** A SQLite file. Statements are prepared once; `transaction` runs what is given as a whole or not at all. */
@@ -16,7 +19,7 @@ export class Database {
     this.#handle = new DatabaseSync(path, { timeout: 10_000, enableForeignKeyConstraints: true });
     chmodSync(path, 0o600);
     this.#handle.exec("PRAGMA journal_mode = WAL");
-    this.#handle.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "OFF"}`);
+    this.#handle.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     this.transaction(() => {
       const row = this.get("PRAGMA user_version");
       const version = Number(row?.["user_version"]);
