@@ -1,0 +1,57 @@
+import type { World } from "@piccolo/world";
+import { peerFaults } from "./faults.ts";
+
+const ticks = 4;
+
+/**
+ * Ends an exchange on which nothing moved for a while. Silence is counted in ticks of a quarter, so that a program that
+ * was itself held up (its loop blocked, the machine suspended) counts one tick and not the whole time.
+ */
+export class IdleWatch {
+  readonly #expired = new AbortController();
+  readonly #stopped = new AbortController();
+  #silentTicks = 0;
+  #paused = false;
+
+  constructor(world: World, idleTimeoutMs: number) {
+    void this.#run(world, idleTimeoutMs / ticks);
+  }
+
+  /** Aborted with a `peer-timeout` after the silence. */
+  get signal(): AbortSignal {
+    return this.#expired.signal;
+  }
+
+  /** Something moved. */
+  touch(): void {
+    this.#silentTicks = 0;
+  }
+
+  /** The other side is not expected to move: it waits for this one. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#silentTicks = 0;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async #run(world: World, tickMs: number): Promise<void> {
+    while (this.#silentTicks < ticks) {
+      try {
+        await world.sleep(tickMs, this.#stopped.signal);
+      } catch {
+        return;
+      }
+      if (!this.#paused) this.#silentTicks++;
+    }
+    this.#expired.abort(
+      peerFaults.fault("peer-timeout", "nothing moved between the devices for too long; ask again later"),
+    );
+  }
+}

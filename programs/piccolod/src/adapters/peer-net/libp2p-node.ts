@@ -1,0 +1,114 @@
+import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { dcutr } from "@libp2p/dcutr";
+import { identify } from "@libp2p/identify";
+import { mdns } from "@libp2p/mdns";
+import { tcp } from "@libp2p/tcp";
+import { tls } from "@libp2p/tls";
+import { yamux } from "@libp2p/yamux";
+import type { Multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2p } from "libp2p";
+import { deviceKeyOf, type PeerId } from "./device-peer.ts";
+
+export interface NodeOptions {
+  /** 32 bytes; the node's libp2p key is the device key. */
+  readonly deviceSeed: Uint8Array;
+  readonly listen: readonly string[];
+  readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+  readonly isRelay: (deviceKey: Uint8Array) => boolean;
+  readonly dialTimeoutMs: number;
+  /** Finds members on the local network by multicast DNS. */
+  readonly mdns: boolean;
+}
+
+/** What libp2p gives its services only, and relay reservations need. */
+export interface NodeInside {
+  listen(addresses: Multiaddr[]): Promise<void>;
+  /** Every address others may try, the node's own name included. */
+  addresses(): readonly string[];
+}
+
+export interface Node {
+  readonly libp2p: Libp2p;
+  readonly inside: NodeInside;
+}
+
+/** How many requests one connection carries at once; the asking side keeps below it. */
+export const maxStreamsPerConnection = 64;
+
+/** Makes the node; it is started by the caller. Nobody but members and the relay gets past its gate. */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const { isAllowed, isRelay } = options;
+  const isMember = (peer: PeerId): boolean => {
+    const key = deviceKeyOf(peer);
+    return key !== undefined && isAllowed(key);
+  };
+  const isRelayPeer = (peer: PeerId): boolean => {
+    const key = deviceKeyOf(peer);
+    return key !== undefined && isRelay(key);
+  };
+  const isStranger = (peer: PeerId): boolean => !isMember(peer) && !isRelayPeer(peer);
+  let inside: NodeInside | undefined;
+  const libp2p = await createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed("Ed25519", options.deviceSeed),
+    addresses: { listen: [...options.listen] },
+    transports: [tcp(), circuitRelayTransport()],
+    connectionEncrypters: [tls()],
+    streamMuxers: [yamux({ keepAliveInterval: 15_000 })],
+    nodeInfo: { userAgent: "piccolo" },
+    peerDiscovery: options.mdns ? [mdns()] : [],
+    connectionManager: {
+      maxConnections: 400,
+      maxIncomingPendingConnections: 64,
+      // A household, or a development network, comes from one address.
+      inboundConnectionThreshold: 100,
+      dialTimeout: options.dialTimeoutMs,
+      addressDialTimeout: Math.min(4_000, options.dialTimeoutMs),
+      // Direct addresses first, otherwise as they are given: best first.
+      addressSorter: (a, b) => {
+        const relayed = isRelayed(a.multiaddr);
+        if (relayed === isRelayed(b.multiaddr)) return 0;
+        return relayed ? 1 : -1;
+      },
+    },
+    connectionGater: {
+      denyDialPeer: isStranger,
+      denyDialMultiaddr: () => false,
+      denyInboundEncryptedConnection: isStranger,
+      denyOutboundEncryptedConnection: isStranger,
+      denyInboundUpgradedConnection: isStranger,
+      denyOutboundUpgradedConnection: isStranger,
+      denyInboundRelayReservation: () => true,
+      denyOutboundRelayedConnection: () => true,
+      denyInboundRelayedConnection: (relay, remote) => !isRelayPeer(relay) || !isMember(remote),
+    },
+    services: {
+      identify: identify(),
+      dcutr: dcutr(),
+      inside: ({ transportManager, addressManager, peerId }) => {
+        inside = {
+          listen: (addresses) => transportManager.listen(addresses),
+          addresses: () =>
+            addressManager
+              .getAddressesWithMetadata()
+              // An address of the device's own interfaces is told to members even if nobody has confirmed it from outside.
+              .filter(({ type, verified }) => verified || type === "transport")
+              .map(({ multiaddr }) => withPeer(multiaddr.toString(), peerId.toString())),
+        };
+        return inside;
+      },
+    },
+  });
+  if (inside === undefined) throw new Error("libp2p has not made its services");
+  return { libp2p, inside };
+}
+
+function isRelayed(address: Multiaddr): boolean {
+  return address.toString().includes("/p2p-circuit");
+}
+
+/** The address with the name of the device at its end. */
+export function withPeer(address: string, peer: string): string {
+  return address.endsWith(`/p2p/${peer}`) ? address : `${address}/p2p/${peer}`;
+}

@@ -1,0 +1,246 @@
+import { multiaddr } from "@multiformats/multiaddr";
+import { toHex } from "@piccolo/bytes";
+import type { Message, PeerHandler, PeerTarget, RequestOptions } from "@piccolo/storage/ports";
+import { maxBodyBytes } from "@piccolo/wire";
+import type { World } from "@piccolo/world";
+import type { ClockEvidence } from "./clock-evidence.ts";
+import { deviceKeyOf, type PeerId, peerIdOf } from "./device-peer.ts";
+import { asPeerFault, peerFaults, unreachable } from "./faults.ts";
+import { IdleWatch } from "./idle-watch.ts";
+import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
+import { type Connection, sendMessage, type Stream, StreamSource } from "./libp2p-stream.ts";
+import { MessageInlet } from "./message-inlet.ts";
+import { RequestSlots } from "./request-slots.ts";
+import { type Log, orAborted, serveExchange } from "./serve-exchange.ts";
+
+export const protocol = "/piccolo/fragments/1";
+
+/** How long an asker that was refused early may take to hear it. */
+const lingerMs = 5_000;
+
+export interface PathOptions {
+  readonly handler: PeerHandler;
+  readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+  readonly world: World;
+  readonly log: Log;
+  readonly idleTimeoutMs: number;
+  readonly dialTimeoutMs: number;
+  readonly clocks: ClockEvidence;
+  /** Aborted when the device stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Requests over libp2p, direct or through the relay: one stream each. */
+export class Libp2pPath {
+  readonly #node: Node;
+  readonly #options: PathOptions;
+  readonly #slots = new RequestSlots(maxStreamsPerConnection - 16);
+
+  constructor(node: Node, options: PathOptions) {
+    this.#node = node;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#node.libp2p.handle(protocol, (stream, connection) => this.#serve(stream, connection), {
+      runOnLimitedConnection: true,
+      maxInboundStreams: maxStreamsPerConnection,
+      maxOutboundStreams: maxStreamsPerConnection,
+    });
+  }
+
+  pathTo(deviceKey: Uint8Array): "direct" | "relay" | "none" {
+    const connection = this.#openConnection(peerIdOf(deviceKey));
+    if (connection === undefined) return "none";
+    return connection.limits === undefined && connection.direct ? "direct" : "relay";
+  }
+
+  async request(target: PeerTarget, request: Message, options: RequestOptions): Promise<Message> {
+    const { world, idleTimeoutMs, stopping } = this.#options;
+    const giveBack = await this.#slots.take(toHex(target.deviceKey), options.signal);
+    const watch = new IdleWatch(world, idleTimeoutMs);
+    const signal = AbortSignal.any([options.signal, watch.signal, stopping]);
+    try {
+      const { stream, connection } = await this.#open(target, signal, watch);
+      return await this.#exchange(stream, connection, request, options.maxBodyBytes, { watch, signal });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      watch.signal.throwIfAborted();
+      if (stopping.aborted) throw unreachable("this device is stopping", error);
+      throw asPeerFault(error);
+    } finally {
+      watch.stop();
+      giveBack();
+    }
+  }
+
+  async #exchange(
+    stream: Stream,
+    connection: Connection,
+    request: Message,
+    mostBodyBytes: number,
+    { watch, signal }: { readonly watch: IdleWatch; readonly signal: AbortSignal },
+  ): Promise<Message> {
+    const source = new StreamSource(stream, watch);
+    const onAbort = (): void => {
+      const reason = signal.reason instanceof Error ? signal.reason : new Error("the request was aborted");
+      stream.abort(reason);
+      source.fail(reason);
+      // A device that lost its power never closes its connection: the next request makes a new one.
+      if (
+        watch.signal.aborted &&
+        !connection.streams.some((other) => other !== stream && other.protocol === protocol)
+      ) {
+        connection.abort(new Error("the device fell silent"));
+      }
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    const inlet = new MessageInlet(source, mostBodyBytes);
+    let isSent = false;
+    try {
+      if (signal.aborted) onAbort();
+      // A holder may refuse before it has read the body, so sending and listening go on side by side.
+      const sending = sendMessage(stream, request, watch).then(
+        () => (isSent = true),
+        () => undefined,
+      );
+      const { frame } = await inlet.frame();
+      const body = await inlet.body();
+      if (isSent) await sending;
+      return { frame, body };
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      if (!isSent || stream.status === "open") stream.abort(new Error("the exchange is over"));
+    }
+  }
+
+  async #open(
+    target: PeerTarget,
+    signal: AbortSignal,
+    watch: IdleWatch,
+  ): Promise<{ readonly stream: Stream; readonly connection: Connection }> {
+    const { deviceKey } = target;
+    if (!this.#options.isAllowed(deviceKey)) throw unreachable("the device is not a member's; it is not asked");
+    const peer = peerIdOf(deviceKey);
+    const known = this.#openConnection(peer);
+    if (known !== undefined) {
+      try {
+        return { stream: await this.#newStream(known, signal), connection: known };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (known.status === "open") throw unreachable("the device takes no request", error);
+        // The connection ended since it was last used; a new one may come about.
+      }
+    }
+    // Dialling has a limit of its own, which may be longer than the silence allowed within an exchange.
+    watch.pause();
+    const connection = await this.#dial(target, peer, signal);
+    watch.resume();
+    try {
+      const stream = await this.#newStream(connection, signal);
+      this.#options.clocks.noteAgreement(deviceKey);
+      return { stream, connection };
+    } catch (error) {
+      signal.throwIfAborted();
+      // A device that refuses this one's certificate, or does not let it in, closes right after the handshake.
+      throw (
+        this.#options.clocks.faultFor(deviceKey, error) ??
+        unreachable("the device closed the connection: it does not let this one in, or its clock is wrong", error)
+      );
+    }
+  }
+
+  async #newStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
+    return connection.newStream(protocol, {
+      signal,
+      runOnLimitedConnection: true,
+      maxOutboundStreams: maxStreamsPerConnection,
+    });
+  }
+
+  async #dial(target: PeerTarget, peer: PeerId, signal: AbortSignal): Promise<Connection> {
+    const addresses = target.addresses.flatMap((address) => dialable(address, peer.toString()));
+    if (addresses.length === 0)
+      throw unreachable("no address of the device is known; it is asked when it announces one");
+    const timeout = AbortSignal.timeout(this.#options.dialTimeoutMs);
+    try {
+      return await orAborted(this.#node.libp2p.dial(addresses, { signal: AbortSignal.any([signal, timeout]) }), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (hasClockFailure(error)) this.#options.clocks.noteAhead(target.deviceKey);
+      throw (
+        this.#options.clocks.faultFor(target.deviceKey, error) ??
+        unreachable("none of the device's addresses answers as this device; it may be switched off", error)
+      );
+    }
+  }
+
+  /** The best connection that stands: a direct one before one through the relay. */
+  #openConnection(peer: PeerId): Connection | undefined {
+    const open = this.#node.libp2p.getConnections(peer).filter(({ status }) => status === "open");
+    return open.find(({ limits, direct }) => limits === undefined && direct) ?? open[0];
+  }
+
+  async #serve(stream: Stream, connection: Connection): Promise<void> {
+    const { handler, world, idleTimeoutMs, isAllowed, log, stopping } = this.#options;
+    const deviceKey = deviceKeyOf(connection.remotePeer);
+    if (deviceKey === undefined || !isAllowed(deviceKey)) {
+      // The relay is connected, too, and membership may have ended since the gate let the device in.
+      stream.abort(new Error("not a member"));
+      return;
+    }
+    const watch = new IdleWatch(world, idleTimeoutMs);
+    const gone = new AbortController();
+    stream.addEventListener("close", (event) => gone.abort(event.error ?? new Error("the connection closed")));
+    const signal = AbortSignal.any([gone.signal, watch.signal, stopping]);
+    const source = new StreamSource(stream, watch);
+    const onAbort = (): void => {
+      stream.abort(new Error("the exchange is over"));
+      source.fail(new Error("the exchange is over"));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await serveExchange({
+        deviceKey,
+        handler,
+        inlet: new MessageInlet(source, maxBodyBytes),
+        watch,
+        signal,
+        log,
+        respond: async (response, wholeRequest) => {
+          await orAborted(sendMessage(stream, response, watch), signal);
+          // The asker closes when it has heard; a stream reset at once could take the response with it.
+          if (!wholeRequest) await orAborted(world.sleep(lingerMs, signal), signal);
+        },
+      });
+    } catch (error) {
+      if (!signal.aborted) log("exchange-broke", { message: error instanceof Error ? error.message : "unknown" });
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      watch.stop();
+      if (stream.status !== "closed") stream.abort(new Error("the exchange is over"));
+    }
+  }
+}
+
+/** A multiaddr libp2p may dial to reach this peer; none where it names another peer or another path. */
+function dialable(address: string, peer: string): ReturnType<typeof multiaddr>[] {
+  if (address.includes("/http")) return [];
+  try {
+    const named = /\/p2p\/([^/]+)$/.exec(address)?.[1];
+    if (named !== undefined && named !== peer) return [];
+    return [multiaddr(withPeer(address, peer))];
+  } catch {
+    return [];
+  }
+}
+
+function hasClockFailure(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(hasClockFailure);
+  // The library wraps what its certificate check says and keeps only the text.
+  return error instanceof Error && /certificate (?:is not valid yet|has expired)/i.test(error.message);
+}
+
+export function isUnreachable(error: unknown): boolean {
+  return peerFaults.owns(error) && error.code === "peer-unreachable";
+}

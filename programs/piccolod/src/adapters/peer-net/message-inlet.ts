@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { malformed } from "@piccolo/bytes";
+import { FrameReader } from "@piccolo/wire";
+
+/** Bytes of one direction of a channel, pulled by whoever needs them: what is not pulled holds up the sender. */
+export interface ChunkSource {
+  /** Undefined at the sender's orderly end; rejects where the channel broke. */
+  next(): Promise<Uint8Array | undefined>;
+}
+
+/** Takes one message off a channel: first its frame, then, if wanted, its body. Deviations are `malformed`. */
+export class MessageInlet {
+  readonly #source: ChunkSource;
+  readonly #reader: FrameReader;
+  readonly #early: Uint8Array[] = [];
+  #bodyBytes = 0;
+
+  constructor(source: ChunkSource, maxBodyBytes: number) {
+    this.#source = source;
+    this.#reader = new FrameReader({ maxBodyBytes });
+  }
+
+  async frame(): Promise<{ readonly frame: Uint8Array; readonly bodyBytes: number }> {
+    for (;;) {
+      const chunk = await this.#source.next();
+      if (chunk === undefined) this.#reader.finish();
+      let found: { readonly frame: Uint8Array; readonly bodyBytes: number } | undefined;
+      for (const event of this.#reader.push(chunk ?? new Uint8Array(0))) {
+        if (event.type === "frame") found = event;
+        else if (event.type === "body") this.#early.push(event.bytes);
+      }
+      if (found === undefined) continue;
+      this.#bodyBytes = found.bodyBytes;
+      return found;
+    }
+  }
+
+  /** In one piece, read to the end of the channel: nothing may follow the message. */
+  async body(): Promise<readonly Uint8Array[]> {
+    const body = new Uint8Array(this.#bodyBytes);
+    let at = 0;
+    const take = (bytes: Uint8Array): void => {
+      body.set(bytes, at);
+      at += bytes.length;
+    };
+    this.#early.forEach(take);
+    while (!this.#reader.ended) {
+      const chunk = await this.#source.next();
+      if (chunk === undefined) this.#reader.finish();
+      for (const event of this.#reader.push(chunk ?? new Uint8Array(0))) {
+        assert.notEqual(event.type, "frame");
+        if (event.type === "body") take(event.bytes);
+      }
+    }
+    const more = await this.#source.next();
+    if (more !== undefined) throw malformed(`${more.length} bytes follow the message`);
+    return body.length === 0 ? [] : [body];
+  }
+}
