@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { toBase64Url, toHex, toUtf8 } from "@piccolo/bytes";
-import {
-  callNonceBytes,
-  type CallParts,
-  callStatement,
-  encodeCredentials,
-  Problem,
-  proveInvitation,
-} from "@piccolo/central-api";
-import { certifyDevice, type Ed25519Key, ed25519FromSeed, signStatement } from "@piccolo/envelope";
+import { proveInvitation } from "@piccolo/central-api";
+import { certifyDevice, ed25519FromSeed } from "@piccolo/envelope";
 import {
   cosignRemoval,
   createNetwork,
@@ -21,169 +14,13 @@ import {
   replay,
   replaceDevice,
 } from "@piccolo/membership";
-import type { World } from "@piccolo/world";
 import { CentralUnderTest } from "../test-support/central.ts";
 import { answers, codeOf, foundNetwork, held, invitationLifetimeMs, type Owner } from "../test-support/owners.ts";
+import { authorize, send, shifted } from "../test-support/raw-calls.ts";
 
 const central = new CentralUnderTest("central", { limits: { proposalsPerMember: 2, networksPerAccount: 2 } });
 before(() => central.start());
 after(() => central.end());
-
-function shifted(world: World, ms: number): World {
-  return {
-    nowMs: () => world.nowMs() + ms,
-    monotonicMs: () => world.monotonicMs(),
-    sleep: (forMs, signal) => world.sleep(forMs, signal),
-    randomBytes: (length) => world.randomBytes(length),
-  };
-}
-
-/** A request of exactly these bytes, whatever the client would do. */
-async function send(
-  method: string,
-  target: string,
-  given: { readonly body?: Uint8Array | ReadableStream<Uint8Array>; readonly authorization?: string } = {},
-): Promise<{ readonly status: number; readonly code: string; readonly problem: Problem | undefined }> {
-  const reply = await fetch(central.origin + target, {
-    method,
-    headers: {
-      "content-type": "application/json",
-      ...(given.authorization === undefined ? {} : { authorization: given.authorization }),
-    },
-    ...(given.body === undefined ? {} : { body: given.body, duplex: "half" }),
-  });
-  const problem = reply.ok ? undefined : Problem.parse(await reply.json());
-  return { status: reply.status, code: problem?.code ?? "no fault", problem };
-}
-
-function authorize(owner: Owner, parts: Partial<CallParts> & { target: string }, key?: Ed25519Key): string {
-  const signer = key ?? owner.deviceKey;
-  const who = {
-    account: owner.account,
-    timeMs: central.world.nowMs(),
-    nonce: central.world.randomBytes(callNonceBytes),
-  };
-  const whole = { method: "GET", host: new URL(central.origin).host, body: new Uint8Array(0), ...parts };
-  const signature = signStatement(signer, callStatement(whole, who));
-  return encodeCredentials({ ...who, publicKey: signer.publicKey, signature });
-}
-
-test("a call without a signature is refused, but for the clock", async () => {
-  for (const target of ["/v1/relay", "/v1/networks/00/log", "/v1/nowhere", "/"]) {
-    assert.equal((await send("GET", target)).code, "unsigned-call", target);
-  }
-  assert.equal((await send("GET", "/v1/relay", { authorization: "Bearer abc" })).code, "unsigned-call");
-  assert.equal((await send("GET", "/v1/time")).status, 200);
-});
-
-test("an unknown account is refused, and a forged, moved or replayed signature of a known one", async () => {
-  const [ada, eve] = central.owners("Ada", "Eve");
-  assert.ok(ada !== undefined && eve !== undefined);
-  assert.equal(await codeOf(() => ada.client.relays()), "unknown-account");
-  await ada.register();
-
-  const target = "/v1/relay";
-  assert.equal(
-    (await send("GET", target, { authorization: authorize(ada, { target }, eve.deviceKey) })).code,
-    "key-not-registered",
-  );
-  const good = authorize(ada, { target });
-  const forged = good.replace(/[\w-]{86}$/, toBase64Url(new Uint8Array(64).fill(7)));
-  assert.equal((await send("GET", target, { authorization: forged })).code, "call-signature");
-  const moved: Partial<CallParts>[] = [
-    { method: "POST" },
-    { host: "central.example" },
-    { target: "/v1/time" },
-    { target: "/v1/relay?a=1" },
-    { body: toUtf8("{}") },
-  ];
-  for (const part of moved) {
-    const authorization = authorize(ada, { target, ...part });
-    assert.equal((await send("GET", target, { authorization })).code, "call-signature");
-  }
-  assert.equal((await send("GET", target, { authorization: good })).status, 200);
-  assert.equal((await send("GET", target, { authorization: good })).code, "call-replayed");
-});
-
-test("a call over ten minutes off is refused with central's own time, however far", async () => {
-  const ada = central.owner("Ada");
-  await ada.register();
-  for (const offMs of [-600_001, 600_001, -1_000_000_000_000]) {
-    const client = ada.clientAt(central.origin, ada.deviceKey, shifted(central.world, offMs));
-    await assert.rejects(client.relays(), (error: Error & { code?: string; details?: Record<string, unknown> }) => {
-      assert.equal(error.code, "clock-wrong");
-      assert.deepEqual(error.details, { centralTimeMs: central.world.nowMs(), aheadMs: offMs, status: 401 });
-      return true;
-    });
-    assert.equal(await client.time(), central.world.nowMs());
-  }
-  await ada.clientAt(central.origin, ada.deviceKey, shifted(central.world, -600_000)).relays();
-});
-
-test("a body over the bound is refused, told or found out, and so is what is no JSON or breaks the contract", async () => {
-  const ada = central.owner("Ada");
-  await ada.register();
-  const target = "/v1/addresses";
-  const large = toUtf8(JSON.stringify({ multiaddrs: [], lifetimeMs: 1, filler: "x".repeat(40_000) }));
-  assert.equal((await send("PUT", target, { body: large })).code, "body-too-large");
-  const endless = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      controller.enqueue(new Uint8Array(8_192));
-    },
-  });
-  assert.equal((await send("PUT", target, { body: endless })).code, "body-too-large");
-  for (const text of [
-    "",
-    "{",
-    "[]",
-    "null",
-    '{"multiaddrs":["/ip4/1.2.3.4/tcp/1"],"lifetimeMs":-1}',
-    "\u0000",
-    '{"multiaddrs":["nonsense"],"lifetimeMs":1}',
-    '{"multiaddrs":["/ip4/nowhere"],"lifetimeMs":1}',
-  ]) {
-    const body = toUtf8(text);
-    const authorization = authorize(ada, { method: "PUT", target, body });
-    const { code, problem } = await send("PUT", target, { body, authorization });
-    assert.equal(code, "malformed", text);
-    assert.equal(problem?.status, 400);
-  }
-  assert.equal((await send("POST", "/v1/accounts", { body: toUtf8("{bad") })).code, "malformed");
-});
-
-test("a registration is refused when its account, certificate or signer is another's", async () => {
-  const [ada, eve] = central.owners("Ada", "Eve");
-  assert.ok(ada !== undefined && eve !== undefined);
-  const own = { ownerPublicKey: ada.keys.ownerPublicKey, device: ada.device };
-  const registering = async (registration: typeof own, client = ada.client) =>
-    codeOf(() => client.register(registration));
-  assert.equal(await registering({ ...own, ownerPublicKey: eve.keys.ownerPublicKey }), "account-mismatch");
-  assert.equal(await registering({ ...own, device: eve.device }), "certificate-refused");
-  assert.equal(await registering({ ...own, device: { ...ada.device, deviceEpoch: 2 } }), "certificate-refused");
-  assert.equal(await registering(own, ada.clientAt(central.origin, eve.deviceKey)), "key-not-registered");
-  assert.equal(await registering(own), "no fault");
-  assert.equal(await registering(own), "no fault", "harmless when repeated");
-  const stolen = certifyDevice(eve.keys, ada.deviceKey.publicKey, 1);
-  const thief = eve.clientAt(central.origin, ada.deviceKey);
-  assert.equal(
-    await registering({ ownerPublicKey: eve.keys.ownerPublicKey, device: stolen }, thief),
-    "device-key-in-use",
-  );
-});
-
-test("a replacing device fences the old one off", async () => {
-  const ada = central.owner("Ada");
-  await ada.register();
-  const newKey = ed25519FromSeed(central.world.randomBytes(32));
-  const { ownerPublicKey } = ada.keys;
-  const sameEpoch = certifyDevice(ada.keys, newKey.publicKey, 1);
-  const newClient = ada.clientAt(central.origin, newKey);
-  assert.equal(await codeOf(() => newClient.register({ ownerPublicKey, device: sameEpoch })), "device-fenced");
-  await newClient.register({ ownerPublicKey, device: certifyDevice(ada.keys, newKey.publicKey, 2) });
-  assert.equal(await codeOf(() => ada.client.relays()), "key-not-registered");
-  assert.equal(await codeOf(() => ada.register()), "device-fenced");
-  await newClient.relays();
-});
 
 test("a stranger reads and writes nothing of a network, and cannot tell whether it exists", async () => {
   const [ada, bela, eve] = central.owners("Ada", "Bela", "Eve");
@@ -278,8 +115,8 @@ test("an invitation opens the log to its holder only, only unused, only until it
     }),
   );
   const target = `/v1/networks/${toHex(network)}/invited-read`;
-  const overheard = { body, authorization: authorize(eve, { method: "POST", target, body }) };
-  assert.equal((await send("POST", target, overheard)).code, "call-signature", "a proof is one account's");
+  const overheard = { body, authorization: authorize(central, eve, { method: "POST", target, body }) };
+  assert.equal((await send(central, "POST", target, overheard)).code, "call-signature", "a proof is one account's");
   assert.equal(await codeOf(() => eve.state(network, { signed, key: eve.deviceKey })), "call-signature");
   const homemade = held(eve.invite(ownNetwork(eve)));
   assert.notEqual(await codeOf(() => eve.state(network, homemade)), "no fault");
@@ -415,8 +252,8 @@ test("a restart keeps everything, and remembers which calls it took", async () =
   await ada.client.propose(network, "invitation", encodeSignedInvitation(ada.invite(await ada.state(network)).signed));
   const entries = await ada.client.readLog(network, 0);
   const target = "/v1/relay";
-  const authorization = authorize(ada, { target });
-  assert.equal((await send("GET", target, { authorization })).status, 200);
+  const authorization = authorize(central, ada, { target });
+  assert.equal((await send(central, "GET", target, { authorization })).status, 200);
 
   await central.stop();
   await central.start();
@@ -424,32 +261,7 @@ test("a restart keeps everything, and remembers which calls it took", async () =
   assert.deepEqual(await bela.client.readLog(network, 0), entries);
   assert.equal((await bela.client.addresses(network)).length, 1);
   assert.equal((await bela.client.proposals(network)).length, 1);
-  assert.equal((await send("GET", target, { authorization })).code, "call-replayed");
-});
-
-test("whoever calls too often waits, and the others do not", async () => {
-  const small = await new CentralUnderTest("rates", { limits: { perAccount: { burst: 5, perSecond: 1 } } }).start();
-  try {
-    const [ada, bela] = small.owners("Ada", "Bela");
-    assert.ok(ada !== undefined && bela !== undefined);
-    await ada.register();
-    await bela.register();
-    for (let call = 0; call < 4; call++) await ada.client.relays();
-    await assert.rejects(ada.client.relays(), (error: Error & { code?: string; details?: Record<string, unknown> }) => {
-      assert.equal(error.code, "rate-limited");
-      assert.equal(error.details?.["retryAfterMs"], 1000);
-      return true;
-    });
-    await bela.client.relays();
-    await small.world.advance(1000);
-    await ada.client.relays();
-  } finally {
-    await small.end();
-  }
-});
-
-test("what central logs tells nothing of its callers", () => {
-  assert.deepEqual(central.lines, []);
+  assert.equal((await send(central, "GET", target, { authorization })).code, "call-replayed");
 });
 
 test("a page is bounded, and the client asks for the next one", async () => {
