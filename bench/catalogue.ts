@@ -3,4 +3,9 @@ import type { Benchmark } from "./harness.ts";
 /** Every benchmark, a line each: its module exports `run`. */
 export const benchmarks: readonly Benchmark[] = [
   { name: "erasure", summary: "k-of-n coding against AES-GCM, memcpy and ISA-L", load: () => import("./erasure.ts") },
+  {
+    name: "engine",
+    summary: "the owner's write and read path over holders in memory",
+    load: () => import("./engine.ts"),
+  },
 ];

@@ -1,7 +1,7 @@
 /** Encoding and rebuilding of one stripe of cells, against AES-256-GCM, memcpy and ISA-L in the same minutes. */
 import assert from "node:assert/strict";
-import { createCipheriv } from "node:crypto";
 import { createCoder } from "@piccolo/erasure";
+import { aesTurn } from "./aes.ts";
 import { type Figure, formatNumber, type Goal, interleaved, type Report, throughput, type Turn } from "./harness.ts";
 import { type Isal, openIsal } from "./isal.ts";
 
@@ -25,21 +25,6 @@ function cells(count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, shard) =>
     new Uint8Array(cellBytes).map((_, at) => (shard * 31 + at * 7 + (at >> 8)) & 0xff),
   );
-}
-
-/** Sealing a cell the way the envelope does: a fresh nonce, one message of 64 KiB, its tag. */
-function aesTurn(): Turn {
-  const key = new Uint8Array(32).fill(1);
-  const nonce = new Uint8Array(12);
-  const message = cells(1)[0] ?? new Uint8Array(cellBytes);
-  let count = 0;
-  return throughput(cellBytes, () => {
-    new DataView(nonce.buffer).setUint32(7, count++);
-    const cipher = createCipheriv("aes-256-gcm", key, nonce);
-    cipher.update(message);
-    cipher.final();
-    cipher.getAuthTag();
-  });
 }
 
 /** Copying the cells of a stripe, one by one, from where they are to where they are wanted. */
