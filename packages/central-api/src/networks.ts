@@ -25,8 +25,11 @@ export type LogPage = z.infer<typeof LogPage>;
 export const InvitedRead = z
   .object({
     invitation: OpaqueBytes,
-    /** By the invitation's key, for the caller's account. */
-    proof: Signature,
+    proof: Signature.openapi({
+      description:
+        "By the invitation's key, over a statement of purpose `central-invited-read` for the network and the " +
+        "caller's account, with an empty body",
+    }),
     from: z.int().min(0).max(logEntriesMax),
   })
   .openapi("InvitedRead");

@@ -9,9 +9,12 @@ export function buildDocument(): unknown {
     type: "http",
     scheme: "Piccolo-1",
     description:
-      "`Piccolo-1 ACCOUNT.KEY.TIME.NONCE.SIGNATURE`: a statement of purpose `central-call` (docs/spec/envelope.md) " +
-      "over method, host, path with query, SHA-256 of the body, nonce and time in milliseconds, signed by the " +
-      "account's owner key or its registered device key. A nonce counts once; the time may be ten minutes off.",
+      "`Piccolo-1 ACCOUNT.KEY.TIME.NONCE.SIGNATURE`: account id and signing key in lower-case hexadecimal, time in " +
+      "milliseconds in decimal, 16 bytes of nonce and 64 of signature in base64url without padding. Signed, by the " +
+      "account's owner key or its registered device key, is a statement (docs/spec/envelope.md, E6) of purpose " +
+      "`central-call` for the account, without a network; its body is sized(method) ‖ sized(host, with a port that " +
+      "is not the scheme's own) ‖ sized(path from /v1 on, with query) ‖ SHA-256 of the request's body (32) ‖ nonce " +
+      "(16) ‖ u64 time. A nonce counts once; the time may be ten minutes off.",
   });
   return api.getOpenAPI31Document({
     openapi: "3.1.0",
