@@ -27,10 +27,13 @@ export async function listen(api: Api, host: string, port: number): Promise<List
     origin: `http://${host.includes(":") ? `[${host}]` : host}:${actual}`,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
         // Calls are short; whoever still sends slowly when central ends is cut off after a moment.
-        setTimeout(() => server.closeAllConnections(), 2_000).unref();
+        const cutOff = setTimeout(() => server.closeAllConnections(), 2_000);
+        server.close(() => {
+          clearTimeout(cutOff);
+          resolve();
+        });
+        server.closeIdleConnections();
       }),
   };
 }
