@@ -1,0 +1,27 @@
+/** The one connection of this page to its device. The token of the session lives here and nowhere else. */
+import { createDeviceClient } from "@piccolo/device-api/client";
+
+export const apiBase = "/api/v1";
+
+let csrf = "";
+export const csrfToken = (): string => csrf;
+export function setCsrfToken(token: string): void {
+  csrf = token;
+}
+
+export const device = createDeviceClient({
+  baseUrl: apiBase,
+  fetch: (input, init) => fetch(input, init),
+  csrf: csrfToken,
+});
+
+/** Address of a file's bytes; a browser shows or saves them by itself. */
+export function contentUrl(
+  node: string,
+  options: { readonly download?: boolean; readonly version?: string } = {},
+): string {
+  const query = new URLSearchParams();
+  if (options.version !== undefined) query.set("version", options.version);
+  if (options.download === true) query.set("download", "1");
+  return `${apiBase}/files/${encodeURIComponent(node)}/content${query.size === 0 ? "" : `?${query.toString()}`}`;
+}

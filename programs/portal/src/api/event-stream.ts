@@ -1,0 +1,64 @@
+/**
+ * Listens to the device. Every break is followed by a new stream after a growing wait and by a `resync`, so that what
+ * happened in between is read and never guessed.
+ */
+import type { DeviceEvent } from "@piccolo/device-api";
+import { backoffMs } from "./backoff.ts";
+import { eventTypes, parseEvent } from "./events.ts";
+
+export interface EventStreamOptions {
+  readonly url: string;
+  readonly onEvent: (event: DeviceEvent) => void;
+  readonly onState: (state: "up" | "down") => void;
+}
+
+export function openEventStream(options: EventStreamOptions): { readonly close: () => void } {
+  let source: EventSource | undefined;
+  let timer: number | undefined;
+  let failures = 0;
+  let closed = false;
+
+  const connect = (): void => {
+    timer = undefined;
+    const current = new EventSource(options.url);
+    source = current;
+    current.addEventListener("open", () => {
+      const again = failures > 0;
+      failures = 0;
+      options.onState("up");
+      if (again) options.onEvent({ type: "resync" });
+    });
+    current.addEventListener("error", () => {
+      current.close();
+      if (closed || source !== current) return;
+      failures += 1;
+      options.onState("down");
+      timer = window.setTimeout(connect, backoffMs(failures, Math.random()));
+    });
+    for (const type of eventTypes)
+      current.addEventListener(type, (message) => {
+        const event = parseEvent(type, String((message as MessageEvent<unknown>).data));
+        if (event !== undefined) options.onEvent(event);
+      });
+  };
+
+  // A device that is back, or a lid that is opened again, should not wait for the timer.
+  const hurry = (): void => {
+    if (timer === undefined || document.visibilityState === "hidden") return;
+    window.clearTimeout(timer);
+    connect();
+  };
+  window.addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", hurry);
+  connect();
+
+  return {
+    close: () => {
+      closed = true;
+      source?.close();
+      window.clearTimeout(timer);
+      window.removeEventListener("online", hurry);
+      document.removeEventListener("visibilitychange", hurry);
+    },
+  };
+}

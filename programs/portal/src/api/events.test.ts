@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DeviceEvent } from "@piccolo/device-api";
+import { effectsOf, everything, parseEvent } from "./events.ts";
+
+test("events this version does not know, and broken ones, are left aside", () => {
+  assert.equal(parseEvent("weather", "{}"), undefined);
+  assert.equal(parseEvent("files", "{"), undefined);
+  assert.equal(parseEvent("files", "[]"), undefined);
+  assert.equal(parseEvent("files", "null"), undefined);
+});
+
+test("an event is its type and its data", () => {
+  assert.deepEqual(parseEvent("files", '{"folders":["root"]}'), { type: "files", folders: ["root"] });
+  assert.deepEqual(parseEvent("resync", ""), { type: "resync" });
+});
+
+test("changed folders are read again, and the trash is not a folder", () => {
+  const { stale } = effectsOf({ type: "files", folders: ["a1", "trash"] });
+  assert.deepEqual(stale.slice(0, 2), [["listing", "a1"], ["trash"]]);
+});
+
+test("a placement event without files concerns all of them", () => {
+  assert.deepEqual(effectsOf({ type: "placement" }).stale[0], ["placement"]);
+  assert.deepEqual(effectsOf({ type: "placement", nodes: ["x"] }).stale[0], ["placement", "x"]);
+});
+
+test("a task event brings the task along", () => {
+  const event = { type: "task", task: { id: "t1" } } as DeviceEvent;
+  assert.deepEqual(effectsOf(event).set[0]?.key, ["task", "t1"]);
+});
+
+test("after a gap everything is read again", () => {
+  assert.deepEqual(effectsOf({ type: "resync" }).stale, everything);
+});

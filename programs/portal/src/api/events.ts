@@ -1,0 +1,93 @@
+/** What an event of the device means for what the page has cached. Pure: the event stream runs it. */
+import type { DeviceEvent, DeviceEventType } from "@piccolo/device-api";
+import { keys, type CacheKey } from "./keys.ts";
+
+export interface EventEffects {
+  /** Values the event brought along. */
+  readonly set: readonly { readonly key: CacheKey; readonly value: unknown }[];
+  /** What has to be read again, if anyone looks at it. */
+  readonly stale: readonly CacheKey[];
+}
+
+const types: Readonly<Record<DeviceEventType, true>> = {
+  network: true,
+  clock: true,
+  files: true,
+  upload: true,
+  "upload-gone": true,
+  placement: true,
+  task: true,
+  resync: true,
+};
+
+export const eventTypes = Object.keys(types) as readonly DeviceEventType[];
+
+/** Undefined for what this version of the portal does not know: a newer device may send more. */
+export function parseEvent(type: string, data: string): DeviceEvent | undefined {
+  if (!Object.hasOwn(types, type)) return undefined;
+  try {
+    const body: unknown = data === "" ? {} : JSON.parse(data);
+    if (typeof body !== "object" || body === null || Array.isArray(body)) return undefined;
+    return { ...body, type } as DeviceEvent;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Everything that may have changed while nobody listened. */
+export const everything: readonly CacheKey[] = [
+  keys.status,
+  keys.network,
+  keys.invitations,
+  keys.listings,
+  keys.searches,
+  keys.trash,
+  keys.nodes,
+  keys.versions,
+  keys.placements,
+  keys.uploads,
+  keys.tasks,
+  ["task"],
+];
+
+export function effectsOf(event: DeviceEvent): EventEffects {
+  switch (event.type) {
+    case "network":
+      // Who is online decides what can be read and how much may be lost.
+      return {
+        set: [{ key: keys.network, value: event.network }],
+        stale: [keys.placements],
+      };
+    case "clock":
+      return { set: [], stale: [keys.status, keys.network] };
+    case "files":
+      return {
+        set: [],
+        stale: [
+          ...event.folders.map((folder) => (folder === "trash" ? keys.trash : keys.listing(folder))),
+          keys.searches,
+          keys.nodes,
+          keys.versions,
+        ],
+      };
+    case "upload":
+      return { set: [], stale: [] };
+    case "upload-gone":
+      return { set: [], stale: [keys.uploads] };
+    case "placement":
+      return {
+        set: [],
+        stale: [
+          ...(event.nodes === undefined
+            ? [keys.placements, keys.nodes]
+            : event.nodes.flatMap((node) => [keys.placement(node), keys.node(node)])),
+          keys.listings,
+          keys.searches,
+        ],
+      };
+    case "task":
+      return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
+    default:
+      return { set: [], stale: everything };
+  }
+}

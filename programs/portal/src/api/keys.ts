@@ -1,0 +1,21 @@
+/** Names of what is cached, so that events can say what is stale. */
+export const keys = {
+  status: ["status"],
+  session: ["session"],
+  network: ["network"],
+  invitations: ["invitations"],
+  listings: ["listing"],
+  listing: (folder: string) => ["listing", folder],
+  searches: ["search"],
+  trash: ["trash"],
+  nodes: ["node"],
+  node: (id: string) => ["node", id],
+  versions: ["versions"],
+  placements: ["placement"],
+  placement: (id: string) => ["placement", id],
+  uploads: ["uploads"],
+  tasks: ["tasks"],
+  task: (id: string) => ["task", id],
+} as const;
+
+export type CacheKey = readonly string[];

@@ -1,0 +1,59 @@
+/** Keeps what is cached in step with the device for as long as someone is signed in. */
+import type { DeviceEvent } from "@piccolo/device-api";
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, use, useEffect, useState, type ReactNode } from "react";
+import type { Uploads } from "../uploads/uploads.ts";
+import { apiBase } from "./device.ts";
+import { openEventStream } from "./event-stream.ts";
+import { effectsOf } from "./events.ts";
+import { keys, type CacheKey } from "./keys.ts";
+
+export type LiveState = "connecting" | "up" | "down";
+
+const LiveContext = createContext<LiveState>("connecting");
+
+export const useLive = (): LiveState => use(LiveContext);
+
+/** Many events come in bursts; what they make stale is read once after each. */
+const gatherMs = 250;
+
+export function Live({ uploads, children }: { uploads: Uploads; children: ReactNode }) {
+  const client = useQueryClient();
+  const [state, setState] = useState<LiveState>("connecting");
+
+  useEffect(() => {
+    const stale = new Map<string, CacheKey>();
+    let timer: number | undefined;
+    const flush = (): void => {
+      timer = undefined;
+      const now = [...stale.values()];
+      stale.clear();
+      for (const queryKey of now) void client.invalidateQueries({ queryKey });
+    };
+    const onEvent = (event: DeviceEvent): void => {
+      if (event.type === "upload") uploads.dispatch({ type: "durable", uploadId: event.id, bytes: event.offsetBytes });
+      if (event.type === "upload-gone") uploads.dispatch({ type: "gone", uploadId: event.id });
+      if (event.type === "resync") uploads.findLeftovers();
+      const effects = effectsOf(event);
+      for (const { key, value } of effects.set) client.setQueryData(key, value);
+      for (const key of effects.stale) stale.set(JSON.stringify(key), key);
+      if (stale.size > 0) timer ??= window.setTimeout(flush, gatherMs);
+    };
+    const stream = openEventStream({
+      url: `${apiBase}/events`,
+      onEvent,
+      onState: (now) => {
+        setState(now);
+        // A stream may end because the session did: asking tells the two apart.
+        if (now === "down") void client.invalidateQueries({ queryKey: keys.status });
+      },
+    });
+    uploads.findLeftovers();
+    return () => {
+      stream.close();
+      window.clearTimeout(timer);
+    };
+  }, [client, uploads]);
+
+  return <LiveContext value={state}>{children}</LiveContext>;
+}

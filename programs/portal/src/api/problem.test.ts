@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DeviceRefusal } from "@piccolo/device-api/client";
+import { isSignedOut, problemOfText, troubleOf, waitOf } from "./problem.ts";
+
+const refusal = (details?: Record<string, unknown>, code = "too-many-attempts", status = 429): DeviceRefusal =>
+  new DeviceRefusal({
+    type: "about:blank",
+    title: "Refused",
+    status,
+    code,
+    detail: "Wait a moment before the next attempt.",
+    retry: true,
+    ...(details === undefined ? {} : { details }),
+  });
+
+test("an error of the page itself does not pretend to come from the device", () => {
+  assert.equal(troubleOf(new TypeError("x is undefined")).code, "portal-failed");
+});
+
+test("a refusal is shown with the device's own sentence", () => {
+  assert.deepEqual(troubleOf(refusal()), {
+    code: "too-many-attempts",
+    detail: "Wait a moment before the next attempt.",
+    retry: true,
+    status: 429,
+  });
+});
+
+test("a waiting time is taken from the refusal's details", () => {
+  assert.equal(waitOf(new Error("no refusal")), 0);
+  assert.equal(waitOf(refusal()), 0);
+  assert.equal(waitOf(refusal({ retryAfterMs: 4000 })), 4000);
+  assert.equal(waitOf(refusal({ retryAfterSeconds: 2 })), 2000);
+  assert.equal(waitOf(refusal({ retryAfterMs: -5 })), 0);
+});
+
+test("a reply without a problem is worded by its status", () => {
+  assert.equal(problemOfText(0, "").code, "device-unreachable");
+  assert.equal(problemOfText(502, "<html>").retry, true);
+  assert.equal(problemOfText(400, "{}").code, "unexpected-reply");
+  assert.equal(problemOfText(409, JSON.stringify({ code: "name-taken", detail: "Taken." })).code, "name-taken");
+});
+
+test("only a refusal for want of a session ends it", () => {
+  assert.equal(isSignedOut(refusal({}, "wrong-password", 401)), false);
+  assert.equal(isSignedOut(refusal({}, "sign-in-required", 401)), true);
+  assert.equal(isSignedOut(new Error("401")), false);
+});

@@ -1,0 +1,60 @@
+/** What went wrong, as the portal shows it. */
+import { DeviceRefusal } from "@piccolo/device-api/client";
+import type { Problem } from "@piccolo/device-api";
+
+export interface Trouble {
+  readonly code: string;
+  /** One sentence that says what to do next. */
+  readonly detail: string;
+  /** Whether the same may succeed later. */
+  readonly retry: boolean;
+  readonly status: number;
+}
+
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof DeviceRefusal) {
+    const { code, detail, retry, status } = error.problem;
+    return { code, detail, retry, status };
+  }
+  return {
+    code: "portal-failed",
+    detail: "Something went wrong in this page. Reload it and try again.",
+    retry: true,
+    status: 0,
+  };
+}
+
+/** The problem of a reply that did not come through the typed client, such as an upload's. */
+export function problemOfText(status: number, text: string): Problem {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && "code" in value && "detail" in value) return value as Problem;
+  } catch {
+    // What is no JSON did not come from the device.
+  }
+  return {
+    type: "about:blank",
+    title: "Unexpected reply",
+    status,
+    code: status === 0 ? "device-unreachable" : "unexpected-reply",
+    detail:
+      status === 0
+        ? "The device does not answer. Check that it is switched on and that you are in its network."
+        : `The device answered with status ${status}. Try again in a moment.`,
+    retry: status === 0 || status >= 500,
+  };
+}
+
+/** Milliseconds to wait before the next attempt, where a refusal names them. */
+export function waitOf(error: unknown): number {
+  if (!(error instanceof DeviceRefusal)) return 0;
+  const details = error.problem.details ?? {};
+  const milliseconds = [details["retryAfterMs"], details["waitMs"]].find((value) => typeof value === "number");
+  if (typeof milliseconds === "number") return Math.max(0, milliseconds);
+  const seconds = details["retryAfterSeconds"];
+  return typeof seconds === "number" ? Math.max(0, seconds * 1000) : 0;
+}
+
+/** A wrong password has the same status, so only the code tells. */
+export const isSignedOut = (error: unknown): boolean =>
+  error instanceof DeviceRefusal && error.problem.code === "sign-in-required";

@@ -1,0 +1,155 @@
+/** What screens read from the device, cached by the names in `keys.ts`. */
+import { QueryCache, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { CallOutput } from "@piccolo/device-api/client";
+import { device, setCsrfToken } from "./device.ts";
+import { keys } from "./keys.ts";
+import { isSignedOut, troubleOf } from "./problem.ts";
+
+export type Node = CallOutput<"GET /files/{id}">;
+export type NetworkView = CallOutput<"GET /network">;
+export type Member = NetworkView["members"][number];
+export type Placement = CallOutput<"GET /files/{id}/placement">;
+export type Version = CallOutput<"GET /files/{id}/versions">["versions"][number];
+export type Task = CallOutput<"GET /tasks/{id}">;
+export type Session = CallOutput<"GET /session">;
+export type Status = CallOutput<"GET /status">;
+export type Invitation = CallOutput<"POST /network/invitations">;
+export type Crumb = CallOutput<"GET /files">["parent"];
+
+export interface Sorting {
+  readonly sort: "name" | "modified" | "size";
+  readonly order: "asc" | "desc";
+}
+
+const pageSize = 100;
+
+export function createQueryClient(): QueryClient {
+  const client = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error) => {
+        if (isSignedOut(error)) void client.invalidateQueries({ queryKey: keys.status });
+      },
+    }),
+    defaultOptions: {
+      queries: {
+        // Events say what is stale; a page that comes back to the front asks once more.
+        staleTime: 30_000,
+        retry: (failures, error) => failures < 2 && troubleOf(error).retry,
+      },
+    },
+  });
+  return client;
+}
+
+export const useStatus = () =>
+  useQuery({
+    queryKey: keys.status,
+    queryFn: ({ signal }) => device.call("GET /status", {}, { signal }),
+    // Before anyone is signed in there are no events: this is how a device that comes back is noticed.
+    refetchInterval: ({ state }) => (state.status === "error" ? 4000 : false),
+  });
+
+export const useSession = () =>
+  useQuery({
+    queryKey: keys.session,
+    queryFn: async ({ signal }) => {
+      const session = await device.call("GET /session", {}, { signal });
+      setCsrfToken(session.csrf);
+      return session;
+    },
+  });
+
+export const useNetwork = () =>
+  useQuery({ queryKey: keys.network, queryFn: ({ signal }) => device.call("GET /network", {}, { signal }) });
+
+export const useInvitations = (enabled: boolean) =>
+  useQuery({
+    queryKey: keys.invitations,
+    queryFn: ({ signal }) => device.call("GET /network/invitations", {}, { signal }),
+    // Others co-sign on their own devices, of which no event tells.
+    refetchInterval: 15_000,
+    enabled,
+  });
+
+export function useListing(folder: string, sorting: Sorting) {
+  return useInfiniteQuery({
+    queryKey: [...keys.listing(folder), sorting.sort, sorting.order],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      device.call(
+        "GET /files",
+        { query: { parent: folder, ...sorting, limit: pageSize, ...(pageParam === "" ? {} : { cursor: pageParam }) } },
+        { signal },
+      ),
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+}
+
+export function useSearch(query: string) {
+  return useInfiniteQuery({
+    queryKey: [...keys.searches, query],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      device.call(
+        "GET /files/search",
+        { query: { q: query, limit: pageSize, ...(pageParam === "" ? {} : { cursor: pageParam }) } },
+        { signal },
+      ),
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+}
+
+export function useTrash() {
+  return useInfiniteQuery({
+    queryKey: keys.trash,
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      device.call(
+        "GET /trash",
+        { query: { limit: pageSize, ...(pageParam === "" ? {} : { cursor: pageParam }) } },
+        { signal },
+      ),
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+}
+
+export const useNode = (id: string) =>
+  useQuery({
+    queryKey: keys.node(id),
+    queryFn: ({ signal }) => device.call("GET /files/{id}", { params: { id } }, { signal }),
+  });
+
+export const useVersions = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: [...keys.versions, id],
+    queryFn: ({ signal }) => device.call("GET /files/{id}/versions", { params: { id } }, { signal }),
+    enabled,
+  });
+
+export const usePlacement = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: keys.placement(id),
+    queryFn: ({ signal }) => device.call("GET /files/{id}/placement", { params: { id } }, { signal }),
+    enabled,
+  });
+
+export const useTasks = (enabled: boolean) =>
+  useQuery({ queryKey: keys.tasks, queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }), enabled });
+
+/** Follows a task. Events bring its progress; asking now and then is for when they do not get through. */
+export const useTask = (id: string | undefined) =>
+  useQuery({
+    queryKey: keys.task(id ?? ""),
+    queryFn: ({ signal }) => device.call("GET /tasks/{id}", { params: { id: id ?? "" } }, { signal }),
+    enabled: id !== undefined,
+    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 2000 : false),
+  });
+
+/** Marks everything a change to the tree may touch; events do the same, a moment later. */
+export function useTreeChanged(): () => void {
+  const client = useQueryClient();
+  return () => {
+    for (const queryKey of [keys.listings, keys.searches, keys.trash, keys.nodes, keys.versions])
+      void client.invalidateQueries({ queryKey });
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Dialogs and side sheets. Radix gives focus, keys and names; the backdrop is our own, because Radix' own one locks the
+ * scrolling with a style element, which the device's policy forbids.
+ */
+import { X } from "lucide-react";
+import { Dialog as Radix } from "radix-ui";
+import type { ReactNode } from "react";
+import { IconButton } from "./button.tsx";
+import { useScrollLock } from "./scroll-lock.ts";
+
+function Backdrop() {
+  useScrollLock();
+  return <div className="fixed inset-0 z-40 animate-fade bg-backdrop" aria-hidden="true" />;
+}
+
+interface Common {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  children: ReactNode;
+}
+
+export function Dialog({
+  open,
+  onClose,
+  title,
+  text,
+  children,
+  wide = false,
+  role,
+}: Common & { text?: ReactNode; wide?: boolean; role?: "alertdialog" }) {
+  return (
+    <Radix.Root open={open} onOpenChange={(now) => (now ? undefined : onClose())}>
+      <Radix.Portal>
+        <Backdrop />
+        <Radix.Content
+          {...(role === undefined ? {} : { role })}
+          {...(text === undefined ? { "aria-describedby": undefined } : {})}
+          className={`fixed inset-x-3 bottom-3 z-50 mx-auto flex max-h-[calc(100dvh-1.5rem)] animate-rise flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-lifted outline-none sm:top-[18dvh] sm:bottom-auto sm:max-h-[70dvh] sm:p-6 ${wide ? "max-w-xl" : "max-w-md"}`}
+        >
+          <div className="flex flex-col gap-1.5">
+            <Radix.Title className="text-lg font-semibold break-words">{title}</Radix.Title>
+            {text === undefined ? null : (
+              <Radix.Description className="text-[0.9375rem] text-ink-soft">{text}</Radix.Description>
+            )}
+          </div>
+          {children}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}
+
+export function DialogButtons({ children }: { children: ReactNode }) {
+  return <div className="flex flex-col-reverse gap-2 pt-1 sm:flex-row sm:justify-end">{children}</div>;
+}
+
+export function Sheet({ open, onClose, title, children }: Common) {
+  return (
+    <Radix.Root open={open} onOpenChange={(now) => (now ? undefined : onClose())}>
+      <Radix.Portal>
+        <Backdrop />
+        <Radix.Content
+          aria-describedby={undefined}
+          className="fixed inset-y-0 right-0 z-50 flex w-full animate-slide flex-col border-line bg-surface shadow-lifted outline-none sm:w-[27rem] sm:border-l"
+        >
+          <header className="flex items-start justify-between gap-3 border-b border-line px-5 py-3.5">
+            <Radix.Title className="min-w-0 pt-1.5 text-base leading-snug font-semibold [overflow-wrap:anywhere]">
+              {title}
+            </Radix.Title>
+            <Radix.Close asChild>
+              <IconButton name="Close" className="-mr-2">
+                <X className="size-5" />
+              </IconButton>
+            </Radix.Close>
+          </header>
+          <div className="min-h-0 grow overflow-y-auto overscroll-contain">{children}</div>
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

@@ -1,0 +1,238 @@
+/** Above the list: where one is, what to search, and what to do. */
+import { ArrowDownUp, ChevronRight, FolderPlus, FolderUp, Search, Upload, X } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import type { Crumb, Node, Sorting } from "../api/queries.ts";
+import { Button, IconButton } from "../design/button.tsx";
+import { Menu, MenuChoice, MenuItem } from "../design/menu.tsx";
+import { hrefOf, type Navigate } from "../navigation.ts";
+import { home } from "../routes.ts";
+import type { FileActions } from "./actions.ts";
+import type { Selection } from "./selection.ts";
+import { texts } from "./texts.ts";
+
+export function Breadcrumbs({ path }: { path: readonly Crumb[] }) {
+  const here = path.at(-1);
+  const above = path.slice(0, -1);
+  return (
+    <div className="min-w-0">
+      {above.length === 0 ? null : (
+        <nav aria-label="Folders above" className="-ml-1.5 flex flex-wrap items-center text-sm text-ink-soft">
+          {above.map(({ id, name }, index) => (
+            <span key={id} className="flex min-w-0 items-center">
+              <a
+                href={hrefOf({ screen: "files", folder: id })}
+                className="flex min-h-9 max-w-48 items-center truncate rounded px-1.5 hover:text-ink hover:underline pointer-coarse:min-h-11"
+              >
+                {index === 0 ? texts.top : name}
+              </a>
+              <ChevronRight aria-hidden="true" className="size-4 shrink-0 text-ink-faint" />
+            </span>
+          ))}
+        </nav>
+      )}
+      <h1 className="truncate text-2xl font-semibold">
+        {here === undefined || path.length === 1 ? texts.top : here.name}
+      </h1>
+    </div>
+  );
+}
+
+const searchDelayMs = 250;
+
+export function SearchField({ query, navigate }: { query: string; navigate: Navigate }) {
+  const [text, setText] = useState(query);
+  const timer = useRef<number>(undefined);
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => () => window.clearTimeout(timer.current), []);
+  const go = (to: string): void => {
+    window.clearTimeout(timer.current);
+    navigate(to.trim() === "" ? home : { screen: "search", query: to.trim() }, { replace: query !== "" });
+  };
+  return (
+    <form
+      role="search"
+      className="relative min-w-0 grow sm:max-w-xs"
+      onSubmit={(event) => {
+        event.preventDefault();
+        go(text);
+      }}
+    >
+      <Search
+        aria-hidden="true"
+        className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-ink-faint"
+      />
+      <input
+        ref={box}
+        type="search"
+        aria-label={texts.search}
+        placeholder={texts.search}
+        value={text}
+        autoFocus={query !== ""}
+        maxLength={255}
+        onChange={(event) => {
+          const now = event.currentTarget.value;
+          setText(now);
+          window.clearTimeout(timer.current);
+          timer.current = window.setTimeout(() => go(now), searchDelayMs);
+        }}
+        className="min-h-11 w-full appearance-none rounded-lg border border-line-strong bg-surface pr-10 pl-9 text-base placeholder:text-ink-faint focus-visible:border-accent focus-visible:outline-offset-0 md:min-h-9 md:text-sm pointer-coarse:min-h-11 [&::-webkit-search-cancel-button]:hidden"
+      />
+      {text === "" ? null : (
+        <IconButton
+          name="Clear search"
+          className="absolute top-1/2 right-0 -translate-y-1/2 md:size-9"
+          onClick={() => {
+            setText("");
+            go("");
+            box.current?.focus();
+          }}
+        >
+          <X className="size-4" />
+        </IconButton>
+      )}
+    </form>
+  );
+}
+
+const sorts: readonly { readonly name: string; readonly sorting: Sorting }[] = [
+  { name: "Name", sorting: { sort: "name", order: "asc" } },
+  { name: "Newest first", sorting: { sort: "modified", order: "desc" } },
+  { name: "Oldest first", sorting: { sort: "modified", order: "asc" } },
+  { name: "Largest first", sorting: { sort: "size", order: "desc" } },
+  { name: "Smallest first", sorting: { sort: "size", order: "asc" } },
+];
+
+/** For phones, where the list has no headers to click on. */
+export function SortMenu({ sorting, onSorting }: { sorting: Sorting; onSorting: (sorting: Sorting) => void }) {
+  return (
+    <Menu
+      trigger={
+        <IconButton name="Sort" className="md:hidden">
+          <ArrowDownUp className="size-5" />
+        </IconButton>
+      }
+    >
+      {sorts.map((choice) => (
+        <MenuChoice
+          key={choice.name}
+          checked={choice.sorting.sort === sorting.sort && choice.sorting.order === sorting.order}
+          onSelect={() => onSorting(choice.sorting)}
+        >
+          {choice.name}
+        </MenuChoice>
+      ))}
+    </Menu>
+  );
+}
+
+export function AddButtons({
+  onFiles,
+  onFolder,
+  onNewFolder,
+}: {
+  onFiles: (files: readonly File[]) => void;
+  onFolder: (files: readonly File[]) => void;
+  onNewFolder: () => void;
+}) {
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const taken = (input: HTMLInputElement, take: (files: readonly File[]) => void): void => {
+    take([...(input.files ?? [])]);
+    // The same file can be chosen again.
+    input.value = "";
+  };
+  return (
+    <>
+      <Button
+        icon={<FolderPlus aria-hidden="true" className="size-4.5" />}
+        onClick={onNewFolder}
+        className="max-sm:hidden"
+      >
+        {texts.newFolder}
+      </Button>
+      <IconButton name={texts.newFolder} onClick={onNewFolder} className="sm:hidden">
+        <FolderPlus className="size-5.5" />
+      </IconButton>
+      <Menu
+        trigger={
+          <Button look="primary" icon={<Upload aria-hidden="true" className="size-4.5" />}>
+            {texts.upload}
+          </Button>
+        }
+      >
+        <MenuItem icon={<Upload />} onSelect={() => files.current?.click()}>
+          {texts.uploadFiles}
+        </MenuItem>
+        <MenuItem icon={<FolderUp />} onSelect={() => folder.current?.click()}>
+          {texts.uploadFolder}
+        </MenuItem>
+      </Menu>
+      <input
+        ref={files}
+        type="file"
+        multiple
+        hidden
+        data-testid="file-input"
+        aria-label={texts.uploadFiles}
+        onChange={(event) => taken(event.currentTarget, onFiles)}
+      />
+      <input
+        ref={(input) => {
+          folder.current = input;
+          input?.setAttribute("webkitdirectory", "");
+        }}
+        type="file"
+        hidden
+        data-testid="folder-input"
+        aria-label={texts.uploadFolder}
+        onChange={(event) => taken(event.currentTarget, onFolder)}
+      />
+    </>
+  );
+}
+
+export function SelectionBar({
+  nodes,
+  selection,
+  actions,
+  onMove,
+  onClear,
+}: {
+  nodes: readonly Node[];
+  selection: Selection;
+  actions: FileActions;
+  onMove: (nodes: readonly Node[]) => void;
+  onClear: () => void;
+}) {
+  const chosen = nodes.filter(({ id }) => selection.ids.has(id));
+  return (
+    <div
+      role="toolbar"
+      aria-label="Selected items"
+      className="sticky top-2 z-20 flex animate-fade flex-wrap items-center gap-x-1 rounded-xl border border-line bg-raised py-1 pr-2 pl-1 shadow-lifted"
+    >
+      <IconButton name="Clear selection" onClick={onClear}>
+        <X className="size-4.5" />
+      </IconButton>
+      <span aria-live="polite" className="mr-auto text-sm font-medium">
+        {texts.selected(chosen.length)} selected
+      </span>
+      <Button look="quiet" onClick={() => actions.download(chosen)}>
+        {texts.download}
+      </Button>
+      <Button look="quiet" onClick={() => onMove(chosen)}>
+        {texts.move}
+      </Button>
+      <Button
+        look="quiet"
+        className="text-danger"
+        onClick={() => {
+          onClear();
+          void actions.remove(chosen);
+        }}
+      >
+        {texts.remove}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/** The portal's places and their addresses. They live in the fragment, so the device serves one page for all of them. */
+export type Route =
+  | { readonly screen: "files"; readonly folder: string; readonly details?: string }
+  | { readonly screen: "search"; readonly query: string; readonly details?: string }
+  | { readonly screen: "trash" }
+  | { readonly screen: "network" }
+  | { readonly screen: "settings" };
+
+const rootFolder = "root";
+export const home: Route = { screen: "files", folder: rootFolder };
+
+const decode = (part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+};
+
+/** Unknown addresses lead home: a stale bookmark is no error to bother anyone with. */
+export function parseRoute(path: string): Route {
+  const [screen = "", first = "", ...rest] = path.replace(/^\/+/, "").split("/").map(decode);
+  const details = rest[0] === "details" && rest[1] ? { details: rest[1] } : {};
+  switch (screen) {
+    case "files":
+      return { screen: "files", folder: first === "" ? rootFolder : first, ...details };
+    case "search":
+      return first.trim() === "" ? home : { screen: "search", query: first, ...details };
+    case "trash":
+    case "network":
+    case "settings":
+      return { screen };
+    default:
+      return home;
+  }
+}
+
+export function formatRoute(route: Route): string {
+  switch (route.screen) {
+    case "files":
+      return `/files/${encodeURIComponent(route.folder)}${detailsPart(route.details)}`;
+    case "search":
+      return `/search/${encodeURIComponent(route.query)}${detailsPart(route.details)}`;
+    default:
+      return `/${route.screen}`;
+  }
+}
+
+const detailsPart = (details: string | undefined): string =>
+  details === undefined ? "" : `/details/${encodeURIComponent(details)}`;

@@ -1,0 +1,56 @@
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { device } from "../api/device.ts";
+import { Button } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { PasswordField } from "../design/field.tsx";
+import { ProblemNote } from "../design/notes.tsx";
+import { useToast } from "../design/toasts.tsx";
+import { textOf } from "./form-text.ts";
+import { PasswordChoice } from "./password-choice.tsx";
+
+export function ChangePassword() {
+  const [open, setOpen] = useState(false);
+  const say = useToast();
+  const change = useMutation({
+    mutationFn: (form: FormData) =>
+      device.call("POST /session/password", {
+        body: { oldPassword: textOf(form, "password"), newPassword: textOf(form, "new-password") },
+      }),
+    onSuccess: () => {
+      setOpen(false);
+      say({ text: "The new password counts from now on." });
+    },
+  });
+  return (
+    <>
+      <Button
+        onClick={() => {
+          change.reset();
+          setOpen(true);
+        }}
+      >
+        Change password
+      </Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title="Change password">
+        <form
+          className="flex flex-col gap-5"
+          onSubmit={(event) => {
+            event.preventDefault();
+            change.mutate(new FormData(event.currentTarget));
+          }}
+        >
+          <PasswordField label="Current password" name="password" autoComplete="current-password" required />
+          <PasswordChoice label="New password" />
+          {change.isError ? <ProblemNote error={change.error} /> : null}
+          <DialogButtons>
+            <Button onClick={() => setOpen(false)}>Cancel</Button>
+            <Button look="primary" type="submit" busy={change.isPending}>
+              Change password
+            </Button>
+          </DialogButtons>
+        </form>
+      </Dialog>
+    </>
+  );
+}

@@ -1,0 +1,11 @@
+/** What a device was told to do without, in words. Names this version does not know are shown as they are. */
+const known: Readonly<Record<string, string>> = {
+  drills: "It is set up for drills, which may break things on purpose.",
+  "no-tpm": "Its keys are not protected by a security chip.",
+  "plain-volume": "Its disk is not encrypted.",
+  "plain-http": "The connection from your browser to it is not encrypted.",
+};
+
+export function insecureInWords(name: string): string {
+  return known[name] ?? `It is told to do without: ${name.replaceAll("-", " ")}.`;
+}

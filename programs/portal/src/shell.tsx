@@ -1,0 +1,159 @@
+/** What is around every screen: where one can go, how the device is, and what is being uploaded. */
+import { Folder, LogOut, Settings, Trash2, Users } from "lucide-react";
+import { useEffect, useRef, type ReactNode } from "react";
+import { useLive } from "./api/live.tsx";
+import type { NetworkView, Session, Status } from "./api/queries.ts";
+import { IconButton } from "./design/button.tsx";
+import { Banner } from "./design/notes.tsx";
+import { Mark } from "./design/ring.tsx";
+import { hrefOf, useRoute } from "./navigation.ts";
+import { clockInWords, presenceInWords } from "./network/words.ts";
+import { home, type Route } from "./routes.ts";
+import { useSignOut } from "./session/sign-out.ts";
+import { insecureInWords } from "./settings/insecure.ts";
+import { UploadPanel } from "./uploads/upload-panel.tsx";
+import type { Uploads } from "./uploads/uploads.ts";
+
+const places = [
+  { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
+  { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
+  { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
+  { name: "Settings", to: { screen: "settings" }, Icon: Settings, screens: ["settings"] },
+] as const satisfies readonly { name: string; to: Route; Icon: unknown; screens: readonly Route["screen"][] }[];
+
+export function Shell({
+  status,
+  session,
+  network,
+  uploads,
+  children,
+}: {
+  status: Status;
+  session: Session;
+  network: NetworkView;
+  uploads: Uploads;
+  children: ReactNode;
+}) {
+  const [route] = useRoute();
+  const main = useRef<HTMLElement>(null);
+  const signOut = useSignOut();
+  const first = useRef(true);
+  // A new screen is read from its start; the first one is where the browser puts the reader anyway.
+  useEffect(() => {
+    if (first.current) first.current = false;
+    else {
+      main.current?.focus();
+      window.scrollTo(0, 0);
+    }
+  }, [route.screen]);
+  return (
+    <div className="mx-auto flex min-h-dvh max-w-[90rem]">
+      <a
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+        className="sr-only z-50 rounded-lg bg-accent px-4 py-3 text-on-accent focus:not-sr-only focus:fixed focus:top-3 focus:left-3"
+      >
+        Skip to content
+      </a>
+      <aside className="sticky top-0 hidden h-dvh w-60 shrink-0 flex-col gap-6 border-r border-line px-4 py-6 md:flex">
+        <div className="flex items-center gap-3 px-2">
+          <Mark className="size-9 shrink-0" />
+          <div className="min-w-0">
+            <p className="truncate leading-tight font-semibold">{status.deviceName}</p>
+            <p className="truncate text-sm text-ink-soft">{session.ownerName}</p>
+          </div>
+        </div>
+        <nav aria-label="Main" className="flex flex-col gap-1">
+          {places.map(({ name, to, Icon, screens }) => {
+            const here = (screens as readonly string[]).includes(route.screen);
+            return (
+              <a
+                key={name}
+                href={hrefOf(to)}
+                aria-current={here ? "page" : undefined}
+                className="flex min-h-10 items-center gap-3 rounded-lg px-3 text-[0.9375rem] text-ink-soft hover:bg-sunken hover:text-ink aria-[current=page]:bg-accent-soft aria-[current=page]:font-medium aria-[current=page]:text-accent"
+              >
+                <Icon aria-hidden="true" className="size-[1.125rem]" />
+                {name}
+              </a>
+            );
+          })}
+        </nav>
+        <div className="mt-auto flex items-center gap-1 pl-2">
+          <Presence network={network} />
+          <IconButton name="Sign out" onClick={() => signOut.mutate()} disabled={signOut.isPending}>
+            <LogOut className="size-4.5" />
+          </IconButton>
+        </div>
+      </aside>
+
+      <div className="flex min-w-0 grow flex-col pb-[calc(4.5rem+env(safe-area-inset-bottom))] md:pb-0">
+        <Notices status={status} network={network} />
+        <main
+          id="main"
+          ref={main}
+          tabIndex={-1}
+          className="flex w-full min-w-0 grow flex-col px-4 pt-5 pb-10 outline-none md:px-8 md:pt-8"
+        >
+          {children}
+        </main>
+      </div>
+
+      <nav
+        aria-label="Main"
+        className="fixed inset-x-0 bottom-0 z-30 flex border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
+      >
+        {places.map(({ name, to, Icon, screens }) => (
+          <a
+            key={name}
+            href={hrefOf(to)}
+            aria-current={(screens as readonly string[]).includes(route.screen) ? "page" : undefined}
+            className="flex min-h-16 grow basis-0 flex-col items-center justify-center gap-1 text-xs text-ink-soft aria-[current=page]:font-semibold aria-[current=page]:text-accent"
+          >
+            <Icon aria-hidden="true" className="size-5.5" />
+            {name}
+          </a>
+        ))}
+      </nav>
+      <UploadPanel uploads={uploads} />
+    </div>
+  );
+}
+
+function Presence({ network }: { network: NetworkView }) {
+  const live = useLive();
+  const words = live === "down" ? "Not connected" : presenceInWords(network);
+  const good = live !== "down" && network.state === "member";
+  return (
+    <a
+      href={hrefOf({ screen: "network" })}
+      className="flex min-h-9 min-w-0 grow items-center gap-2.5 rounded-lg px-1 text-sm text-ink-soft hover:text-ink"
+    >
+      <span aria-hidden="true" className={`size-2 shrink-0 rounded-full ${good ? "bg-accent" : "bg-ink-faint"}`} />
+      <span className="truncate">{words}</span>
+    </a>
+  );
+}
+
+/** What must not be overlooked, the worst first. */
+function Notices({ status, network }: { status: Status; network: NetworkView }) {
+  const live = useLive();
+  const clock = clockInWords(network.clock);
+  return (
+    <div className="flex flex-col gap-2 px-4 pt-3 empty:hidden md:px-8">
+      {status.insecure.length === 0 ? null : (
+        <Banner tone="danger">
+          <strong className="font-semibold">This device runs without some of its protection.</strong>{" "}
+          {status.insecure.map(insecureInWords).join(" ")}
+        </Banner>
+      )}
+      {live === "down" ? (
+        <Banner tone="warn">The connection to your device is lost. What you see may be old; trying again…</Banner>
+      ) : null}
+      {clock === undefined ? null : <Banner tone="warn">{clock}</Banner>}
+    </div>
+  );
+}

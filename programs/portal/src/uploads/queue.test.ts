@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Upload } from "@piccolo/device-api";
+import fc from "fast-check";
+import type { Trouble } from "../api/problem.ts";
+import {
+  attemptsMax,
+  emptyQueue,
+  isUnderWay,
+  nextDueMs,
+  reduceQueue,
+  sendingMax,
+  startable,
+  summaryOf,
+  type UploadAction,
+  type UploadQueue,
+} from "./queue.ts";
+
+const run = (...actions: readonly UploadAction[]): UploadQueue => actions.reduce(reduceQueue, emptyQueue);
+const add = (...keys: readonly string[]): UploadAction => ({
+  type: "add",
+  batch: "b",
+  uploads: keys.map((key) => ({ key, filename: `${key}.txt`, parent: "root", sizeBytes: 100 })),
+});
+const phases = (queue: UploadQueue): readonly string[] => queue.items.map(({ phase }) => phase);
+const unreachable: Trouble = { code: "device-unreachable", detail: "It does not answer.", retry: true, status: 0 };
+const full: Trouble = { code: "spool-full", detail: "No room.", retry: true, status: 503 };
+const refused: Trouble = { code: "name-refused", detail: "Bad name.", retry: false, status: 400 };
+const broke = (key: string, trouble: Trouble): UploadAction => ({ type: "broke", key, trouble, atMs: 0, spread: 1 });
+const upload = (id: string, active = false): Upload => ({
+  id,
+  filename: "film.mp4",
+  parent: "root",
+  sizeBytes: 100,
+  offsetBytes: 40,
+  createdAtMs: 0,
+  expiresAtMs: 1,
+  active,
+  segmentBytes: [40],
+});
+
+test("a refusal that cannot pass fails at once", () => {
+  const queue = run(add("a"), { type: "starting", key: "a" }, broke("a", refused));
+  assert.deepEqual(phases(queue), ["failed"]);
+  assert.equal(queue.items[0]?.trouble, refused);
+  assert.deepEqual(startable(queue, 1e9), []);
+});
+
+test("a refusal that may pass is tried a bounded number of times", () => {
+  let queue = run(add("a"));
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    assert.deepEqual(phases(queue), ["waiting"]);
+    queue = [{ type: "starting", key: "a" } as const, broke("a", full)].reduce(reduceQueue, queue);
+  }
+  assert.deepEqual(phases(queue), ["failed"]);
+  assert.deepEqual(phases(reduceQueue(queue, { type: "resume", key: "a" })), ["waiting"]);
+});
+
+test("a device that does not answer is waited for, longer each time", () => {
+  const once = run(add("a"), { type: "starting", key: "a" }, broke("a", unreachable));
+  assert.deepEqual(startable(once, 999), []);
+  assert.deepEqual(startable(once, 1000), ["a"]);
+  assert.equal(nextDueMs(once), 1000);
+  let queue = once;
+  for (let attempt = 0; attempt < 3 * attemptsMax; attempt += 1) queue = reduceQueue(queue, broke("a", unreachable));
+  assert.deepEqual(phases(queue), ["waiting"]);
+});
+
+test("no more than two are sent at a time, in the order they were added", () => {
+  const queue = run(add("a", "b", "c", "d"));
+  assert.deepEqual(startable(queue, 0), ["a", "b"]);
+  const sending = reduceQueue(queue, { type: "starting", key: "a" });
+  assert.deepEqual(startable(sending, 0), ["b"]);
+  assert.deepEqual(startable(reduceQueue(sending, { type: "pause", key: "a" }), 0), ["b", "c"]);
+});
+
+test("pausing goes back to what is stored, and a late break does not wake it", () => {
+  const queue = run(
+    add("a"),
+    { type: "starting", key: "a" },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+    { type: "sent", key: "a", bytes: 90, atMs: 1 },
+    { type: "durable", uploadId: "u", bytes: 40 },
+    { type: "pause", key: "a" },
+    broke("a", unreachable),
+  );
+  assert.deepEqual(phases(queue), ["paused"]);
+  assert.equal(queue.items[0]?.sentBytes, 40);
+  assert.equal(queue.items[0]?.uploadId, "u");
+});
+
+test("bytes that arrived forget earlier failures", () => {
+  const queue = run(
+    add("a"),
+    { type: "starting", key: "a" },
+    broke("a", full),
+    { type: "starting", key: "a" },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+    { type: "durable", uploadId: "u", bytes: 10 },
+  );
+  assert.equal(queue.items[0]?.attempts, 0);
+});
+
+test("a taken name is asked about, and one answer may count for all", () => {
+  const asked = run(add("a", "b", "c"), { type: "conflicted", key: "a" }, { type: "conflicted", key: "b" });
+  assert.deepEqual(phases(asked), ["conflict", "conflict", "waiting"]);
+  const one = reduceQueue(asked, { type: "choose", key: "a", plan: "rename", all: false });
+  assert.deepEqual(phases(one), ["waiting", "conflict", "waiting"]);
+  const all = reduceQueue(asked, { type: "choose", key: "a", plan: "version", all: true });
+  assert.deepEqual(
+    all.items.map(({ phase, onConflict }) => [phase, onConflict]),
+    [
+      ["waiting", "version"],
+      ["waiting", "version"],
+      ["waiting", "version"],
+    ],
+  );
+});
+
+test("skipping takes the upload from the list, also those that meet a taken name later", () => {
+  const asked = run(add("a", "b"), { type: "conflicted", key: "a" });
+  const skipped = reduceQueue(asked, { type: "choose", key: "a", plan: "skip", all: true });
+  assert.deepEqual(phases(skipped), ["waiting"]);
+  assert.deepEqual(phases(reduceQueue(skipped, { type: "conflicted", key: "b" })), []);
+});
+
+test("what an earlier page began is listed once, unless another page sends it or it is gone", () => {
+  const found = run({ type: "leftovers", uploads: [upload("u"), upload("v", true)] });
+  assert.deepEqual(phases(found), ["unfinished"]);
+  assert.equal(reduceQueue(found, { type: "leftovers", uploads: [upload("u")] }).items.length, 1);
+  assert.equal(reduceQueue(found, { type: "leftovers", uploads: [] }).items.length, 0);
+  assert.equal(reduceQueue(found, { type: "gone", uploadId: "u" }).items.length, 0);
+});
+
+test("uploads of this page are no leftovers", () => {
+  const queue = run(
+    add("a"),
+    { type: "starting", key: "a" },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+    { type: "leftovers", uploads: [upload("u")] },
+  );
+  assert.deepEqual(phases(queue), ["sending"]);
+});
+
+test("an unfinished upload goes on after the same file was chosen, and stops at another", () => {
+  const key = "unfinished-u";
+  const checking = run({ type: "leftovers", uploads: [upload("u")] }, { type: "check", key });
+  const same = [{ type: "checked", key, bytes: 40 } as const, { type: "same", key } as const].reduce(
+    reduceQueue,
+    checking,
+  );
+  assert.deepEqual(startable(same, 0), [key]);
+  assert.equal(same.items[0]?.uploadId, "u");
+  const other = reduceQueue(checking, { type: "differs", key, detail: "This is another file." });
+  assert.deepEqual(phases(other), ["differs"]);
+  assert.deepEqual(phases(reduceQueue(other, { type: "check", key })), ["checking"]);
+});
+
+test("an upload the device forgot starts anew", () => {
+  const queue = run(
+    add("a"),
+    { type: "starting", key: "a" },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 50 },
+    { type: "forgotten", key: "a" },
+  );
+  assert.equal(queue.items[0]?.uploadId, undefined);
+  assert.equal(queue.items[0]?.durableBytes, 0);
+  assert.deepEqual(startable(queue, 0), ["a"]);
+});
+
+test("the summary adds up what is under way and done", () => {
+  const queue = run(
+    add("a", "b", "c"),
+    { type: "starting", key: "a" },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+    { type: "sent", key: "a", bytes: 0, atMs: 0 },
+    { type: "sent", key: "a", bytes: 60, atMs: 1000 },
+    { type: "durable", uploadId: "u", bytes: 40 },
+    { type: "finished", key: "b", node: "n", placement: "durable" },
+    { type: "conflicted", key: "c" },
+  );
+  assert.deepEqual(summaryOf(queue, 1000), {
+    busy: 1,
+    done: 1,
+    asking: 1,
+    failed: 0,
+    paused: 0,
+    unfinished: 0,
+    sizeBytes: 200,
+    durableBytes: 140,
+    sentBytes: 160,
+    bytesPerSecond: 60,
+  });
+  assert.deepEqual(phases(reduceQueue(queue, { type: "clear-ended" })), ["sending", "conflict"]);
+});
+
+test("whatever happens, keys stay unique, progress stays within the file, and never more than two are under way", () => {
+  const key = fc.constantFrom("a", "b", "c", "d");
+  const action: fc.Arbitrary<UploadAction> = fc.oneof(
+    fc.record({ type: fc.constant("sending" as const), key, uploadId: key, offsetBytes: fc.nat(100) }),
+    fc.record({ type: fc.constant("sent" as const), key, bytes: fc.nat(100), atMs: fc.nat(9999) }),
+    fc.record({ type: fc.constant("durable" as const), uploadId: key, bytes: fc.nat(100) }),
+    fc.record({
+      type: fc.constant("choose" as const),
+      key,
+      plan: fc.constantFrom("version", "rename", "skip"),
+      all: fc.boolean(),
+    }),
+    key.map((key) => broke(key, full)),
+    fc.record({
+      type: fc.constantFrom("conflicted", "pause", "resume", "forgotten", "finished", "check", "same", "remove"),
+      key,
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+      let queue = run(add("a", "b", "c", "d"));
+      for (const next of actions) {
+        queue = reduceQueue(queue, next);
+        for (const key of startable(queue, 1e12)) queue = reduceQueue(queue, { type: "starting", key });
+        assert.equal(new Set(queue.items.map((item) => item.key)).size, queue.items.length);
+        assert.ok(queue.items.filter(isUnderWay).length <= sendingMax);
+        for (const item of queue.items) {
+          assert.ok(item.durableBytes <= item.sizeBytes && item.sentBytes <= item.sizeBytes);
+          if (item.phase !== "waiting") assert.equal(item.retryAtMs, undefined);
+        }
+      }
+    }),
+  );
+});

@@ -1,0 +1,253 @@
+/** Runs the upload list: sends what may start, hears what became durable, and keeps the files the person chose. */
+import { DeviceRefusal } from "@piccolo/device-api/client";
+import { device } from "../api/device.ts";
+import { isSignedOut, troubleOf, type Trouble } from "../api/problem.ts";
+import { checkSameFile } from "./check-same-file.ts";
+import {
+  emptyQueue,
+  isUnderWay,
+  nextDueMs,
+  reduceQueue,
+  startable,
+  type ConflictPlan,
+  type UploadAction,
+  type UploadItem,
+  type UploadQueue,
+} from "./queue.ts";
+import { createUpload, discardUpload, readOffset, sendRest } from "./transfer.ts";
+
+export interface NewUpload {
+  readonly file: File;
+  readonly parent: string;
+  /** Where it differs from the file's own name. */
+  readonly filename?: string;
+  readonly onConflict?: ConflictPlan;
+}
+
+export interface Uploads {
+  readonly snapshot: () => UploadQueue;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly dispatch: (action: UploadAction) => void;
+  readonly add: (uploads: readonly NewUpload[]) => void;
+  /** Takes an upload from the list, and from the device if it had begun. */
+  readonly discard: (key: string) => void;
+  /** The person says that this is the file of an unfinished upload. */
+  readonly continueWith: (key: string, file: File) => void;
+  /** Reads what earlier pages left behind. */
+  readonly findLeftovers: () => void;
+}
+
+const unreadable: Trouble = {
+  code: "file-unreadable",
+  detail: "The file on this computer was changed, moved or deleted meanwhile. Choose it again.",
+  retry: false,
+  status: 0,
+};
+
+const codeOf = (error: unknown): string => (error instanceof DeviceRefusal ? error.problem.code : "");
+const statusOf = (error: unknown): number => (error instanceof DeviceRefusal ? error.problem.status : 0);
+
+/** A browser reports a file that changed on disk as a broken line; a read tells the two apart. */
+async function isReadable(file: File): Promise<boolean> {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function createUploads(onSignedOut: () => void): Uploads {
+  let queue = emptyQueue;
+  let timer: number | undefined;
+  let lastKey = 0;
+  const files = new Map<string, File>();
+  const running = new Map<string, AbortController>();
+  const listeners = new Set<() => void>();
+
+  const itemOf = (key: string): UploadItem | undefined => queue.items.find((item) => item.key === key);
+
+  function dispatch(action: UploadAction): void {
+    queue = reduceQueue(queue, action);
+    announce();
+  }
+
+  function announce(): void {
+    follow();
+    for (const listener of listeners) listener();
+  }
+
+  /** Brings what runs in line with what the list says. */
+  function follow(): void {
+    for (const [key, controller] of running) {
+      const item = itemOf(key);
+      if (item === undefined || !(isUnderWay(item) || item.phase === "checking")) controller.abort();
+    }
+    for (const key of files.keys()) if (itemOf(key) === undefined) files.delete(key);
+    const now = Date.now();
+    for (const key of startable(queue, now)) {
+      // What was paused and resumed at once has to let go of the device first.
+      if (running.has(key)) continue;
+      queue = reduceQueue(queue, { type: "starting", key });
+      void start(key);
+    }
+    window.clearTimeout(timer);
+    const due = nextDueMs(queue);
+    if (due !== undefined && due > now) timer = window.setTimeout(announce, due - now);
+  }
+
+  async function start(key: string): Promise<void> {
+    const item = itemOf(key);
+    const file = files.get(key);
+    if (item === undefined || file === undefined) return;
+    const controller = new AbortController();
+    running.set(key, controller);
+    try {
+      await transfer(item, file, controller.signal);
+    } catch (error) {
+      if (!controller.signal.aborted) await broke(key, file, error);
+    } finally {
+      running.delete(key);
+      announce();
+    }
+  }
+
+  async function transfer(item: UploadItem, file: File, signal: AbortSignal): Promise<void> {
+    const { key } = item;
+    let { uploadId } = item;
+    let offsetBytes = 0;
+    if (uploadId === undefined) {
+      const created = await createUpload(
+        {
+          filename: item.filename,
+          parent: item.parent,
+          sizeBytes: file.size,
+          mediaType: file.type,
+          modifiedMs: file.lastModified,
+          onConflict: item.onConflict === "version" || item.onConflict === "rename" ? item.onConflict : "refuse",
+        },
+        signal,
+      );
+      uploadId = created.uploadId;
+      dispatch({ type: "sending", key, uploadId, offsetBytes: 0 });
+      if (created.node !== undefined) {
+        dispatch({ type: "finished", key, node: created.node, placement: created.placement });
+        return;
+      }
+    } else {
+      offsetBytes = await readOffset(uploadId, signal);
+      dispatch({ type: "sending", key, uploadId, offsetBytes });
+    }
+    const end = await sendRest(uploadId, file, offsetBytes, signal, (bytes) =>
+      dispatch({ type: "sent", key, bytes, atMs: Date.now() }),
+    );
+    dispatch({ type: "durable", uploadId, bytes: end.offsetBytes });
+    dispatch({ type: "finished", key, node: end.node, placement: end.placement });
+  }
+
+  async function broke(key: string, file: File, error: unknown): Promise<void> {
+    const uploadId = itemOf(key)?.uploadId;
+    const code = codeOf(error);
+    if (isSignedOut(error)) onSignedOut();
+    if (code === "name-taken") {
+      // A name may be taken while the file is on its way; what to do about it is fixed when an upload begins.
+      if (uploadId !== undefined) void discardUpload(uploadId).catch(() => undefined);
+      dispatch({ type: "conflicted", key });
+      return;
+    }
+    if (code === "upload-not-found" || (uploadId !== undefined && [404, 410].includes(statusOf(error)))) {
+      dispatch({ type: "forgotten", key });
+      return;
+    }
+    const unread = code === "device-unreachable" && !(await isReadable(file));
+    const trouble = unread ? unreadable : troubleOf(error);
+    dispatch({
+      type: "broke",
+      key,
+      // Another offset than the device's: asking for it again settles that.
+      trouble: code === "upload-offset-differs" ? { ...trouble, retry: true } : trouble,
+      atMs: Date.now(),
+      spread: Math.random(),
+    });
+  }
+
+  async function check(key: string, file: File): Promise<void> {
+    const controller = new AbortController();
+    running.set(key, controller);
+    try {
+      const { uploads } = await device.call("GET /uploads", {}, { signal: controller.signal });
+      const upload = uploads.find(({ id }) => id === itemOf(key)?.uploadId);
+      if (upload === undefined) {
+        // The device forgot it meanwhile. The person has chosen the file, so it is sent from the start.
+        files.set(key, file);
+        dispatch({ type: "forgotten", key });
+        return;
+      }
+      const verdict = await checkSameFile(upload, file, controller.signal, (bytes) =>
+        dispatch({ type: "checked", key, bytes }),
+      );
+      if (verdict.same) {
+        files.set(key, file);
+        dispatch({ type: "same", key });
+      } else dispatch({ type: "differs", key, detail: verdict.detail });
+    } catch (error) {
+      if (isSignedOut(error)) onSignedOut();
+      if (!controller.signal.aborted)
+        dispatch({
+          type: "differs",
+          key,
+          detail: (await isReadable(file)) ? troubleOf(error).detail : unreadable.detail,
+        });
+    } finally {
+      running.delete(key);
+      announce();
+    }
+  }
+
+  return {
+    snapshot: () => queue,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    dispatch,
+    add: (uploads) => {
+      if (uploads.length === 0) return;
+      const keyed = uploads.map((upload) => {
+        lastKey += 1;
+        return { ...upload, key: `upload-${lastKey}` };
+      });
+      for (const { key, file } of keyed) files.set(key, file);
+      dispatch({
+        type: "add",
+        batch: `batch-${lastKey}`,
+        uploads: keyed.map(({ key, file, parent, filename, onConflict }) => ({
+          key,
+          parent,
+          filename: filename ?? file.name,
+          sizeBytes: file.size,
+          ...(onConflict === undefined ? {} : { onConflict }),
+        })),
+      });
+    },
+    discard: (key) => {
+      const uploadId = itemOf(key)?.uploadId;
+      const done = itemOf(key)?.phase === "done";
+      dispatch({ type: "remove", key });
+      // Where this fails, the device forgets the upload by itself when it expires.
+      if (uploadId !== undefined && !done) void discardUpload(uploadId).catch(() => undefined);
+    },
+    continueWith: (key, file) => {
+      dispatch({ type: "check", key });
+      void check(key, file);
+    },
+    findLeftovers: () => {
+      void device
+        .call("GET /uploads", {})
+        .then(({ uploads }) => dispatch({ type: "leftovers", uploads }))
+        .catch((error: unknown) => {
+          if (isSignedOut(error)) onSignedOut();
+        });
+    },
+  };
+}
