@@ -2,3 +2,20 @@
 export { CrashDisk, type CrashDiskOptions, type Unsynced } from "./crash-disk.ts";
 export { MemoryHolderIndex } from "./memory-holder-index.ts";
 export { MemoryMetadata } from "./memory-metadata.ts";
+export {
+  type Interference,
+  type MemoryDevice,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  type MemoryTraffic,
+  type RawAnswer,
+} from "./memory-transport.ts";
+export {
+  type Interference,
+  type MemoryDevice,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  memoryTransportFaults,
+  type MemoryTraffic,
+  type RawAnswer,
+} from "./memory-transport.ts";

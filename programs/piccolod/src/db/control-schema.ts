@@ -27,4 +27,26 @@ CREATE TABLE task (
   task TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE membership_entry (
+  sequence INTEGER NOT NULL PRIMARY KEY,
+  entry BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE peer (
+  -- Account id, lower-case hex.
+  account TEXT NOT NULL PRIMARY KEY,
+  last_seen_ms INTEGER NOT NULL,
+  domain TEXT,
+  -- Multiaddrs, a JSON array: where the device was last heard to listen, for the time central is away.
+  addresses TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE own_invitation (
+  invitation_id TEXT NOT NULL PRIMARY KEY,
+  -- Whoever knows it may join, so it goes as soon as the invitation is used or has expired.
+  text TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
 ];

@@ -92,6 +92,7 @@ export class DeviceNetwork implements NetworkFeature {
       ownHello: () => this.#ownHello(),
       onForeignHead: () => this.#hint(),
       onUnreachable: () => this.#hint(),
+      onClock: (deviceKey, offsetMs) => this.#peerNet.noteClock(deviceKey, offsetMs),
       onChange: () => this.#changed(),
     });
     this.members = {

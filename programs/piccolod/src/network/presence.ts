@@ -39,6 +39,8 @@ export interface PresenceOptions {
   readonly onForeignHead: () => void;
   /** A member cannot be reached under its known addresses. */
   readonly onUnreachable: () => void;
+  /** A greeting measured a member's clock: peer's minus own. */
+  readonly onClock: (deviceKey: Uint8Array, offsetMs: number) => void;
   readonly onChange: () => void;
 }
 
@@ -125,11 +127,13 @@ export class Presence {
   /** What a member's greeting tells, whoever began. */
   #learn(account: string, hello: Hello, aheadMs: number): void {
     const status = this.#status(account);
-    const { world, ownHello, onForeignHead, onChange, log } = this.#options;
+    const { world, ownHello, onForeignHead, onClock, onChange, others, log } = this.#options;
     const clockBefore = this.clock().state;
     status.lastSeenMs = world.nowMs();
     status.clockAheadMs = aheadMs;
     status.clockRefused = false;
+    const member = others().find((other) => toHex(other.account) === account);
+    if (member !== undefined) onClock(member.deviceKey, aheadMs);
     const own = ownHello();
     if (toHex(hello.headHash) !== toHex(own.headHash)) onForeignHead();
     const moved = status.domain !== hello.domain;

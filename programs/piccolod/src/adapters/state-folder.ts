@@ -1,0 +1,93 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { catalogue } from "@piccolo/fault";
+
+export const stateFaults = catalogue({
+  "state-in-use": {
+    retry: "later",
+    meaning: "Another piccolod works with this state folder; stop it, or give this one a folder of its own.",
+  },
+});
+
+/** The folder of all that a device keeps, for its own account alone, used by one process at a time. */
+export class StateFolder {
+  readonly path: string;
+  readonly #lock: DatabaseSync;
+
+  /** Creates the folder where it is missing. Throws `state-in-use`. */
+  constructor(path: string) {
+    this.path = path;
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    this.#lock = lock(join(path, "lock"));
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** A file's content, or undefined. */
+  read(name: string): Uint8Array | undefined {
+    try {
+      return readFileSync(this.file(name));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces the file as a whole: after a power cut it has the old content or the new one. */
+  write(name: string, content: Uint8Array): void {
+    writeDurably(this.file(name), content);
+  }
+
+  close(): void {
+    this.#lock.close();
+  }
+}
+
+/** The kernel lets go of SQLite's file lock when the process ends, however it ends: nothing stale is left behind. */
+function lock(path: string): DatabaseSync {
+  closeSync(openSync(path, "a", 0o600));
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  } catch (cause) {
+    db.close();
+    const message = `another piccolod runs with the state folder ${dirname(path)}; stop it first`;
+    throw stateFaults.fault("state-in-use", message, { cause });
+  }
+  return db;
+}
+
+function writeDurably(path: string, content: Uint8Array): void {
+  const folder = dirname(path);
+  const next = join(folder, `.${basename(path)}.next`);
+  rmSync(next, { force: true });
+  const file = openSync(next, "wx", 0o600);
+  try {
+    let at = 0;
+    while (at < content.length) at += writeSync(file, content, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(next, path);
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,26 @@
+import { type Ed25519Key, ed25519FromSeed } from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
+import type { StateFolder } from "../adapters/state-folder.ts";
+import { vaultFaults } from "./vault.ts";
+
+const fileName = "device-key";
+const seedBytes = 32;
+
+/** The device's own key, by which other devices know it: made at the first start, the same ever after. */
+export interface DeviceKey {
+  /** 32 bytes; secret. */
+  readonly seed: Uint8Array;
+  readonly key: Ed25519Key;
+}
+
+export function openDeviceKey(state: StateFolder, world: World): DeviceKey {
+  let seed = state.read(fileName);
+  if (seed === undefined) {
+    seed = world.randomBytes(seedBytes);
+    state.write(fileName, seed);
+  }
+  if (seed.length !== seedBytes) {
+    throw vaultFaults.fault("vault-damaged", `${state.file(fileName)} is damaged; restore it from a copy`);
+  }
+  return { seed: new Uint8Array(seed), key: ed25519FromSeed(new Uint8Array(seed)) };
+}

@@ -1,0 +1,140 @@
+/** The only reader of piccolod's arguments. */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type ArmedCrash, parseArmedCrash } from "./crash-points.ts";
+
+export interface Config {
+  /** Absolute path of the folder of all state. */
+  readonly stateFolder: string;
+  readonly listenHost: string;
+  /** 0 takes a free port. */
+  readonly listenPort: number;
+  /** The name browsers use; any other Host is refused. */
+  readonly hostName: string;
+  /** Multiaddr. */
+  readonly peerListen: string;
+  /** Origin of central. */
+  readonly centralUrl: string;
+  readonly deviceName: string;
+  /** Failure domain: devices of one household share a fate. */
+  readonly domain: string;
+  /** Folder of the built portal; undefined takes the one inside the executable. */
+  readonly portalFolder: string | undefined;
+  readonly claimCodeFile: string;
+  readonly invitationFile: string | undefined;
+  /** A code of its own instead of the policy's, for drills and benchmarks. */
+  readonly code: { readonly k: number; readonly n: number } | undefined;
+  readonly spoolLimitBytes: number | undefined;
+  /** What this device keeps for all others together. */
+  readonly holderQuotaBytes: number | undefined;
+  readonly armedCrash: ArmedCrash | undefined;
+  /** Names of what the device was told to do without. */
+  readonly insecure: readonly string[];
+}
+
+/** Arguments that cannot be used; the message is one line for the person who typed them. */
+export class UsageError extends Error {}
+
+const options = {
+  state: { type: "string" },
+  listen: { type: "string" },
+  host: { type: "string" },
+  "peer-listen": { type: "string" },
+  central: { type: "string" },
+  "device-name": { type: "string" },
+  domain: { type: "string" },
+  portal: { type: "string" },
+  "claim-code-file": { type: "string" },
+  "invitation-file": { type: "string" },
+  policy: { type: "string" },
+  "spool-limit-bytes": { type: "string" },
+  "holder-quota-bytes": { type: "string" },
+  "insecure-drills": { type: "boolean" },
+  "crash-at": { type: "string" },
+} as const;
+
+type Values = { [Name in keyof typeof options]?: string | boolean };
+
+function parse(args: readonly string[]): Values {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
+  } catch (error) {
+    // Node explains at length; the first sentence is what matters.
+    throw new UsageError((error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)[0] ?? "");
+  }
+}
+
+function matching(values: Values, name: keyof Values, pattern: RegExp, expected: string): string {
+  const value = values[name];
+  if (typeof value !== "string") throw new UsageError(`--${name} is missing: it takes ${expected}`);
+  if (!pattern.test(value)) throw new UsageError(`--${name} takes ${expected}, not ${JSON.stringify(value)}`);
+  return value;
+}
+
+function optional(values: Values, name: keyof Values, pattern: RegExp, expected: string): string | undefined {
+  return values[name] === undefined ? undefined : matching(values, name, pattern, expected);
+}
+
+function readListen(values: Values): { readonly listenHost: string; readonly listenPort: number } {
+  const listen = matching(values, "listen", /^[^\s:]+:\d{1,5}$/, "HOST:PORT");
+  const [listenHost = "", port = ""] = listen.split(":");
+  if (Number(port) > 65_535) throw new UsageError(`--listen takes a port up to 65535, not ${port}`);
+  return { listenHost, listenPort: Number(port) };
+}
+
+function readCentral(values: Values): string {
+  const text = matching(values, "central", /^https?:\/\/[^\s/?#@]+\/?$/, "a URL such as http://127.0.0.1:8700");
+  const url = URL.parse(text);
+  if (url === null) throw new UsageError(`--central takes a URL, not ${JSON.stringify(text)}`);
+  return url.origin;
+}
+
+function readCode(values: Values): Config["code"] {
+  const text = optional(values, "policy", /^\d{1,2}-of-\d{1,2}$/, "K-of-N");
+  if (text === undefined) return undefined;
+  const [k = 0, n = 0] = text.split("-of-").map(Number);
+  if (k < 1 || k > n || n > 40) throw new UsageError(`--policy takes K-of-N with 1 <= K <= N <= 40, not ${text}`);
+  return { k, n };
+}
+
+function readBytes(values: Values, name: "spool-limit-bytes" | "holder-quota-bytes"): number | undefined {
+  const text = optional(values, name, /^\d{1,15}$/, "a number of bytes");
+  return text === undefined ? undefined : Number(text);
+}
+
+function readArmedCrash(values: Values): ArmedCrash | undefined {
+  const text = optional(values, "crash-at", /^\S+$/, "NAME:COUNT");
+  if (text === undefined) return undefined;
+  const armed = parseArmedCrash(text);
+  if (armed === undefined) throw new UsageError(`--crash-at takes NAME:COUNT of a crash point, not ${text}`);
+  return armed;
+}
+
+/** Throws `UsageError`. */
+export function readConfig(args: readonly string[] = process.argv.slice(2)): Config {
+  const values = parse(args);
+  const path = (name: keyof Values): string => resolve(matching(values, name, /./, "a path"));
+  const optionalPath = (name: keyof Values): string | undefined =>
+    values[name] === undefined ? undefined : path(name);
+  const drills = values["insecure-drills"] === true;
+  for (const name of ["policy", "crash-at"] as const) {
+    if (values[name] !== undefined && !drills) throw new UsageError(`--${name} is for drills: add --insecure-drills`);
+  }
+  return {
+    stateFolder: path("state"),
+    ...readListen(values),
+    hostName: matching(values, "host", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a host name in lower case"),
+    peerListen: matching(values, "peer-listen", /^\/ip[46]\/[0-9a-fA-F.:]+\/tcp\/\d{1,5}$/, "/ip4/ADDRESS/tcp/PORT"),
+    centralUrl: readCentral(values),
+    deviceName: matching(values, "device-name", /^[a-z0-9][a-z0-9-]{0,31}$/, "letters, digits and hyphens"),
+    domain: matching(values, "domain", /^[a-z0-9._-]{1,64}$/, "a label of a-z, 0-9, dots and hyphens"),
+    portalFolder: optionalPath("portal"),
+    claimCodeFile: path("claim-code-file"),
+    invitationFile: optionalPath("invitation-file"),
+    code: readCode(values),
+    spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
+    holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
+    armedCrash: readArmedCrash(values),
+    insecure: drills ? ["drills"] : [],
+  };
+}

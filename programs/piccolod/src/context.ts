@@ -1,0 +1,266 @@
+/** Puts the device together: the only place that constructs adapters. */
+import { existsSync, readFileSync, statfsSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { toHex } from "@piccolo/bytes";
+import type { NetworkView } from "@piccolo/device-api";
+import { HolderService, HolderStore } from "@piccolo/storage/holder";
+import { createOwnerEngine, type EngineOptions, type OwnerEngine } from "@piccolo/storage/owner";
+import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
+import type { World } from "@piccolo/world";
+import manifest from "../package.json" with { type: "json" };
+import { FolderDisk } from "./adapters/disk.ts";
+import { createPeerNet, type PeerNet, relayKeys } from "./adapters/peer-net/index.ts";
+import { createBlake3 } from "./adapters/fragment-hash.ts";
+import type { Log } from "./adapters/log.ts";
+import { portalFiles } from "./adapters/portal-files.ts";
+import { StateFolder } from "./adapters/state-folder.ts";
+import { Auth } from "./auth/auth.ts";
+import { readClaimCode } from "./auth/claim-code.ts";
+import { openDeviceKey } from "./auth/device-key.ts";
+import { mountAuth } from "./auth/routes.ts";
+import { Sessions } from "./auth/sessions.ts";
+import { SessionStore } from "./auth/store.ts";
+import { Throttle } from "./auth/throttle.ts";
+import { FileVault } from "./auth/vault.ts";
+import type { Config } from "./config.ts";
+import { controlMigrations } from "./db/control-schema.ts";
+import { openDatabase } from "./db/database.ts";
+import { SqliteHolderIndex } from "./db/holder-index.ts";
+import { holderMigrations } from "./db/holder-schema.ts";
+import { SqliteMetadata } from "./db/metadata.ts";
+import { ownerMigrations } from "./db/owner-schema.ts";
+import { DeviceEvents } from "./events/events.ts";
+import { EventHub } from "./events/hub.ts";
+import { createFilesFeature } from "./files/feature.ts";
+import { createApp } from "./http/app.ts";
+import { Door } from "./http/door.ts";
+import { IdempotentReplies } from "./http/idempotency.ts";
+import { createHttpServer } from "./http/server.ts";
+import { DeviceNetwork } from "./network/network.ts";
+import { mountNetwork } from "./network/routes.ts";
+import { NetworkStore } from "./network/store.ts";
+import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
+import { networkView } from "./network/view.ts";
+import { OwnerRuntime } from "./owner/owner-runtime.ts";
+import { mountTasks } from "./tasks/routes.ts";
+import { TaskStore } from "./tasks/store.ts";
+import { Tasks } from "./tasks/tasks.ts";
+
+const gibibyte = 1024 ** 3;
+const engineMemoryBytes = 192 * 1024 * 1024;
+/** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
+const diskReserveBytes = 256 * 1024 * 1024;
+const defaultHolderQuotaBytes = 100 * gibibyte;
+const mostSpoolBytes = 10 * gibibyte;
+
+export interface ContextParts {
+  readonly world: World;
+  readonly log: Log;
+  /** Ends the process as a power cut would; called by the armed crash point. */
+  readonly crashPoint: (name: string) => void;
+  /** Tests bring an engine and a network of their own. */
+  readonly createEngine?: (options: EngineOptions) => Promise<OwnerEngine>;
+  readonly createNetwork?: () => NetworkFeature;
+}
+
+export interface Piccolod {
+  /** Where the portal answers. */
+  readonly origin: string;
+  /** Ends what runs, resolves when nothing does any more. */
+  close(): Promise<void>;
+}
+
+/** Opens the device and listens. What was opened before a failure is closed again. */
+export async function openPiccolod(config: Config, parts: ContextParts): Promise<Piccolod> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return { origin: await build(config, parts, (closer) => closers.push(closer)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function build(
+  config: Config,
+  parts: ContextParts,
+  atClose: (closer: () => Promise<void> | void) => void,
+): Promise<string> {
+  const { world, log, crashPoint } = parts;
+  const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
+
+  const state = new StateFolder(config.stateFolder);
+  atClose(() => state.close());
+  const open = (name: string, migrations: readonly string[], synchronous: "FULL" | "NORMAL" = "FULL") => {
+    const db = openDatabase(state.file(`${name}.db`), { name, synchronous, migrations });
+    atClose(() => db.close());
+    return db;
+  };
+  const controlDb = open("control", controlMigrations);
+  const ownerDb = open("owner", ownerMigrations);
+  const metadata = new SqliteMetadata(ownerDb);
+  const holderIndex = new SqliteHolderIndex(open("holder", holderMigrations, "NORMAL"));
+  const disk = new FolderDisk(state.path);
+  const blake3 = await createBlake3();
+  const deviceKey = openDeviceKey(state, world);
+
+  const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
+    createPeerNet({
+      deviceSeed: deviceKey.seed,
+      listen: [config.peerListen],
+      relay: hooks.relays,
+      isAllowed: hooks.isAllowed,
+      isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),
+      handler: {
+        admit: (key, frame) => hooks.handler().admit(key, frame),
+        handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
+      },
+      world,
+      log,
+    });
+  const network: NetworkFeature =
+    parts.createNetwork?.() ??
+    new DeviceNetwork({
+      store: new NetworkStore(controlDb),
+      world,
+      log,
+      deviceKey: deviceKey.key,
+      ownDomain: config.domain,
+      centralUrl: config.centralUrl,
+      fetch: (input, init) => fetch(input, init),
+      createPeerNet: openPeerNet,
+      handler: () => holderService,
+      handedInvitation: () => readInvitation(config.invitationFile),
+    });
+  const holderQuotaBytes = config.holderQuotaBytes ?? defaultHolderQuotaBytes;
+  const holderStore = new HolderStore({
+    disk,
+    index: holderIndex,
+    hash: blake3.hash,
+    world,
+    // Everybody may use an equal share of what this device keeps for the others.
+    quotaBytes: () => Math.floor(holderQuotaBytes / Math.max(1, network.members.holders().length)),
+    reserveBytes: diskReserveBytes,
+    crashPoint,
+    report,
+  });
+  await holderStore.open();
+  const holderService = new HolderService({
+    store: holderStore,
+    memberOf: (key) => network.memberOf(key),
+    hello: (account, hello) => network.hello(account, hello),
+    report,
+  });
+
+  const policy = config.code === undefined ? defaultPolicy : fixedPolicy(config.code);
+  const hub = new EventHub(world);
+  const events = new DeviceEvents({ world, publish: (event) => hub.publish(event), network: () => view() });
+  const tasks = new Tasks({ store: new TaskStore(controlDb), world, log, changed: (task) => events.task(task) });
+  const runtime: OwnerRuntime = new OwnerRuntime({
+    network,
+    createEngine: parts.createEngine ?? createOwnerEngine,
+    engine: {
+      world,
+      metadata,
+      hash: blake3.hash,
+      spoolDisk: disk,
+      spoolLimitBytes: config.spoolLimitBytes ?? defaultSpoolBytes(state.path),
+      policy,
+      ownDomain: config.domain,
+      memoryLimitBytes: engineMemoryBytes,
+      events: {
+        committed: (versionId, bytes) => files.committed(versionId, bytes),
+        placementChanged: (segmentId) => files.placementChanged(segmentId),
+      },
+      crashPoint,
+      report,
+    },
+  });
+  const view = (): NetworkView =>
+    networkView({
+      network: network.state(),
+      self: runtime.account,
+      redundancy: policy(network.members.holders().length + 1),
+      spool: runtime.isOpen ? runtime.engine.spool() : { usedBytes: 0, limitBytes: 0 },
+      held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
+      bytesByHolder: metadata.bytesByHolder(),
+    });
+  atClose(network.onChange(() => events.networkChanged()));
+
+  const sessions = new Sessions(new SessionStore(controlDb), world);
+  sessions.onEnd((session) => hub.endSession(session));
+  const vault = new FileVault(state);
+  const auth = new Auth({
+    vault,
+    sessions,
+    throttle: new Throttle(world),
+    world,
+    claimCode: () => readClaimCode(config.claimCodeFile),
+    claimed: (owner) => runtime.open(owner),
+  });
+  const files = createFilesFeature({
+    db: ownerDb,
+    metadata,
+    engine: () => runtime.engine,
+    blake3,
+    members: network.members,
+    world,
+    log,
+    events,
+    tasks,
+    crashPoint,
+  });
+
+  let host = "";
+  const door = new Door({ host: () => host, deviceName: config.deviceName, sessions });
+  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world) });
+  const clock = (): NetworkView["clock"] => network.clock();
+  const { insecure, deviceName } = config;
+  mountAuth(api, { auth, door, world, deviceName, version: manifest.version, insecure, clock });
+  mountNetwork(api, { network, tasks, view });
+  mountTasks(api, tasks);
+  files.mount(api);
+  const streams = [...files.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
+  const server = createHttpServer({ api, streams, door, portal: portalFiles(config.portalFolder), log });
+
+  // Closed in reverse: first nothing new comes in, then what runs ends, then what it stood on.
+  atClose(() => runtime.close());
+  atClose(() => files.stop());
+  if (auth.owner !== undefined) await runtime.open(auth.owner);
+  files.start();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(config.listenPort, config.listenHost, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  host = `${config.hostName}:${(server.address() as AddressInfo).port}`;
+  atClose(() => tasks.stop());
+  atClose(
+    () =>
+      new Promise<void>((resolve) => {
+        hub.stop();
+        events.stop();
+        files.interrupt();
+        server.close(() => resolve());
+        server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), 1_500).unref();
+      }),
+  );
+  return `http://${host}`;
+}
+
+/** Read anew each time, since it may be handed over, or replaced, while the device runs. */
+function readInvitation(path: string | undefined): string | undefined {
+  return path !== undefined && existsSync(path) ? readFileSync(path, "utf8").trim() : undefined;
+}
+
+/** A tenth of the file system, at most 10 GiB. */
+function defaultSpoolBytes(path: string): number {
+  const { blocks, bsize } = statfsSync(path);
+  return Math.min(mostSpoolBytes, Math.floor((blocks * bsize) / 10));
+}

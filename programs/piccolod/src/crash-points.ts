@@ -1,0 +1,47 @@
+/**
+ * Moments at which a drill may end the process as a power cut would. Each stands next to a commit or an fsync: whatever
+ * was acknowledged before must be there after the next start, and nothing half-done may be visible.
+ */
+import { holderCrashPointNames } from "@piccolo/storage/holder";
+import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
+
+const fileCrashPoints = [
+  "before-upload-creation",
+  "after-upload-creation",
+  "before-version-completion",
+  "after-version-completion",
+  "before-node-change",
+  "after-node-change",
+  "before-trashing",
+  "after-trashing",
+] as const;
+export type FileCrashPoint = (typeof fileCrashPoints)[number];
+
+/** Those a device reaches as the owner's. */
+export const ownerCrashPoints: readonly string[] = [...ownerEngineCrashPoints, ...fileCrashPoints];
+/** Those it reaches as a holder of others' fragments. */
+export const holderCrashPoints: readonly string[] = holderCrashPointNames;
+
+export interface ArmedCrash {
+  readonly name: string;
+  /** The process ends when the point is reached this many times. */
+  readonly count: number;
+}
+
+/** Undefined where the text is not NAME:COUNT with the name of a crash point. */
+export function parseArmedCrash(text: string): ArmedCrash | undefined {
+  const [, name = "", digits = ""] = /^([a-z-]+):([1-9]\d{0,5})$/.exec(text) ?? [];
+  const known = ownerCrashPoints.includes(name) || holderCrashPoints.includes(name);
+  return known ? { name, count: Number(digits) } : undefined;
+}
+
+/** What the code calls at each point. `end` is told to end the process at once, with nothing tidied up. */
+export function createCrashPoint(armed: ArmedCrash | undefined, end: () => void): (name: string) => void {
+  if (armed === undefined) return () => undefined;
+  let left = armed.count;
+  return (name) => {
+    if (name !== armed.name) return;
+    left--;
+    if (left === 0) end();
+  };
+}

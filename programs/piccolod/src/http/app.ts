@@ -1,0 +1,46 @@
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import type { Log } from "../adapters/log.ts";
+import { type Api, createApi } from "./api.ts";
+import { httpFaults } from "./faults.ts";
+import type { IdempotentReplies } from "./idempotency.ts";
+import { faultOf, problemOf } from "./problem.ts";
+
+const jsonBytesMax = 64 * 1024;
+
+function problemReply(error: unknown, log: Log): Response {
+  const { problem, headers } = problemOf(faultOf(error, log));
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+/** The JSON interface, on which the features mount their routes. */
+export function createApp(parts: { readonly log: Log; readonly replies: IdempotentReplies }): Api {
+  const { log, replies } = parts;
+  const api = createApi();
+  api.onError((error) => {
+    if (error instanceof HTTPException && error.status < 500) {
+      return problemReply(httpFaults.fault("invalid-request", "the body is not the JSON this address takes"), log);
+    }
+    return problemReply(error, log);
+  });
+  api.notFound(() => problemReply(httpFaults.fault("unknown-route", "there is nothing at this address"), log));
+  api.use(
+    "*",
+    bodyLimit({
+      maxSize: jsonBytesMax,
+      onError: () => {
+        throw httpFaults.fault("body-too-large", `a JSON body has at most ${jsonBytesMax} bytes`);
+      },
+    }),
+  );
+  api.use("*", async (c, next) => {
+    const type = c.req.header("content-type");
+    const isJson = type === undefined || /^application\/json\s*(?:;|$)/i.test(type);
+    if (!isJson && c.req.method !== "GET" && c.req.method !== "HEAD") {
+      throw httpFaults.fault("unsupported-media-type", "the body has to be application/json");
+    }
+    await next();
+  });
+  api.use("*", replies.middleware);
+  return api;
+}

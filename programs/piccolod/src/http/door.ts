@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
+import type { Sessions } from "../auth/sessions.ts";
+import { authFaults, type SessionInfo, sessionLifetimeMs } from "../auth/types.ts";
+import { apiPrefix, type Caller } from "./api.ts";
+import { httpFaults } from "./faults.ts";
+
+export interface DoorOptions {
+  /** `name:port`, known once the server listens. */
+  readonly host: () => string;
+  readonly deviceName: string;
+  readonly sessions: Sessions;
+}
+
+/** Reached by strangers; everything else needs a session. */
+const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /session"]);
+const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
+const isMutation = (method: string): boolean => !safeMethods.has(method);
+
+const securityHeaders: Readonly<Record<string, string>> = {
+  // The portal hashes in WebAssembly, and its components set styles; scripts come from its own files alone.
+  "content-security-policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
+    "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; " +
+    "manifest-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+};
+
+/** Every check a request passes before a feature sees it. */
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #cookieName: string;
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    // Cookies ignore ports, so devices of one machine need one name each.
+    this.#cookieName = `piccolo_${options.deviceName}`;
+  }
+
+  /** Sets the headers every reply has, and refuses names that are not the device's: `wrong-host`. */
+  enter(req: IncomingMessage, res: ServerResponse): void {
+    for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
+    const host = this.#options.host();
+    if (req.headers.host?.toLowerCase() !== host) {
+      throw httpFaults.fault("wrong-host", `this device answers at http://${host}/ only`);
+    }
+    if (req.url?.startsWith("/") !== true) throw httpFaults.fault("invalid-request", "the address is not a path");
+  }
+
+  /** For requests below the interface's prefix. Throws `csrf`, `sign-in-required`. */
+  admit(req: IncomingMessage, res: ServerResponse, path: string): Caller {
+    res.setHeader("cache-control", "no-store");
+    const method = req.method ?? "GET";
+    const isOpen = open.has(`${method} ${path.slice(apiPrefix.length)}`);
+    const session = this.#session(req, res);
+    if (isMutation(method) && req.headers.origin !== `http://${this.#options.host()}`) throw csrfFault();
+    if (session === undefined && !isOpen) {
+      throw authFaults.fault("sign-in-required", "sign in, then do it again");
+    }
+    if (isMutation(method)) checkCsrf(req, isOpen ? undefined : session);
+    return { remote: req.socket.remoteAddress ?? "", session };
+  }
+
+  cookieOf(token: string): string {
+    return `${this.#cookieName}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${sessionLifetimeMs / 1000}`;
+  }
+
+  get endedCookie(): string {
+    return `${this.#cookieName}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
+  }
+
+  #session(req: IncomingMessage, res: ServerResponse): SessionInfo | undefined {
+    for (const part of (req.headers.cookie ?? "").split(";")) {
+      const [name, token] = part.trim().split("=");
+      if (name !== this.#cookieName || token === undefined || !/^[\w-]{43}$/.test(token)) continue;
+      const found = this.#options.sessions.find(token);
+      if (found?.extended === true) res.setHeader("set-cookie", this.cookieOf(token));
+      return found?.session;
+    }
+    return undefined;
+  }
+}
+
+function csrfFault(): Error {
+  return httpFaults.fault("csrf", "this change does not come from the device's own page; reload the page");
+}
+
+/** Without a session there is no token yet; the header alone keeps other sites' forms out. */
+function checkCsrf(req: IncomingMessage, session: SessionInfo | undefined): void {
+  const sent = req.headers["x-piccolo-csrf"];
+  if (typeof sent !== "string") throw csrfFault();
+  if (session !== undefined && !equalConstantTime(toUtf8(sent), toUtf8(session.csrf))) throw csrfFault();
+}

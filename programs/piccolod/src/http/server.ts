@@ -1,0 +1,91 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import type { Log } from "../adapters/log.ts";
+import type { PortalFiles } from "../adapters/portal-files.ts";
+import { type Api, apiPrefix, type Caller } from "./api.ts";
+import type { Door } from "./door.ts";
+import { httpFaults } from "./faults.ts";
+import { sendProblem } from "./problem.ts";
+import { servePortal } from "./static.ts";
+
+/** Requests whose bodies stream: they are answered on the plain server, without Hono. */
+export interface StreamRoute {
+  /** Of the path below the prefix. */
+  readonly pattern: RegExp;
+  readonly methods: Readonly<Record<string, StreamHandler>>;
+  /** Other methods belong to the JSON interface; where absent they are `method-not-allowed`. */
+  readonly shared?: true;
+}
+
+export type StreamHandler = (call: StreamCall) => Promise<void>;
+
+export interface StreamCall {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly caller: Caller;
+  /** The pattern's groups. */
+  readonly params: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+export interface ServerOptions {
+  readonly api: Api;
+  readonly streams: readonly StreamRoute[];
+  readonly door: Door;
+  readonly portal: PortalFiles | undefined;
+  readonly log: Log;
+}
+
+const jsonBodyMs = 30_000;
+const headersMs = 10_000;
+const keepAliveMs = 65_000;
+const headerBytesMax = 16 * 1024;
+
+/** The device's HTTP server; it does not listen yet. */
+export function createHttpServer(options: ServerOptions): Server {
+  const { door, portal, log, streams } = options;
+  const callers = new WeakMap<IncomingMessage, Caller>();
+  const jsonListener = getRequestListener(
+    (request, env) => {
+      const { incoming, outgoing } = env as HttpBindings;
+      return options.api.fetch(request, { incoming, outgoing, caller: callers.get(incoming) });
+    },
+    { overrideGlobalObjects: false },
+  );
+
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    door.enter(req, res);
+    const [path = "/", search = ""] = (req.url ?? "/").split("?", 2);
+    if (path !== "/api" && !path.startsWith("/api/")) {
+      await servePortal(portal, req, res, path);
+      return;
+    }
+    const caller = door.admit(req, res, path);
+    if (!path.startsWith(`${apiPrefix}/`)) throw httpFaults.fault("unknown-route", "there is nothing at this address");
+    for (const { pattern, methods, shared } of streams) {
+      const match = pattern.exec(path.slice(apiPrefix.length));
+      if (match === null) continue;
+      const handler = methods[req.method ?? ""];
+      if (handler === undefined) {
+        if (shared === true) break;
+        res.setHeader("allow", Object.keys(methods).join(", "));
+        throw httpFaults.fault("method-not-allowed", "the address does not know this method");
+      }
+      await handler({ req, res, caller, params: match.slice(1), query: new URLSearchParams(search) });
+      return;
+    }
+    callers.set(req, caller);
+    // A body that trickles in forever would hold a connection; bulk bodies have their own clock.
+    req.setTimeout(jsonBodyMs, () => req.destroy());
+    await jsonListener(req, res);
+  };
+
+  const server = createServer(
+    { headersTimeout: headersMs, requestTimeout: 0, keepAliveTimeout: keepAliveMs, maxHeaderSize: headerBytesMax },
+    (req, res) => {
+      answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
+    },
+  );
+  server.maxRequestsPerSocket = 0;
+  return server;
+}

@@ -1,0 +1,50 @@
+/** The device daemon. Prints `listening {json}` once it answers; ends cleanly at SIGTERM and SIGINT. */
+import { realWorld } from "@piccolo/world/real";
+import { isFault } from "@piccolo/fault";
+import { createLog, errorFacts } from "./adapters/log.ts";
+import { type Config, readConfig, UsageError } from "./config.ts";
+import { openPiccolod } from "./context.ts";
+import { createCrashPoint } from "./crash-points.ts";
+
+const exitUsage = 2;
+const exitBug = 70;
+
+const log = createLog(
+  (line) => process.stderr.write(line),
+  () => realWorld.nowMs(),
+);
+
+async function run(config: Config): Promise<void> {
+  const asked = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+  const crashPoint = createCrashPoint(config.armedCrash, () => process.kill(process.pid, "SIGKILL"));
+  const piccolod = await openPiccolod(config, { world: realWorld, log, crashPoint });
+  const readyMs = Math.round(performance.now());
+  process.stdout.write(`listening ${JSON.stringify({ origin: piccolod.origin, readyMs })}\n`);
+  log.info("started", { origin: piccolod.origin, readyMs });
+  log.info("stopping", { signal: await asked });
+  await piccolod.close();
+}
+
+/** A bug: what is in memory cannot be trusted any more, and the supervisor starts the device again. */
+function endAtBug(error: unknown): void {
+  log.error("bug", errorFacts(error));
+  process.exit(exitBug);
+}
+
+process.on("uncaughtException", endAtBug);
+process.on("unhandledRejection", endAtBug);
+
+try {
+  await run(readConfig());
+  process.exit(0);
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`piccolod: ${error.message}\n`);
+    process.exit(exitUsage);
+  }
+  if (!isFault(error)) endAtBug(error);
+  log.error("cannot-start", errorFacts(error));
+  process.exit(1);
+}
