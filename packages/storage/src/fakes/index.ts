@@ -10,12 +10,3 @@ export {
   type MemoryTraffic,
   type RawAnswer,
 } from "./memory-transport.ts";
-export {
-  type Interference,
-  type MemoryDevice,
-  MemoryNetwork,
-  type MemoryNetworkOptions,
-  memoryTransportFaults,
-  type MemoryTraffic,
-  type RawAnswer,
-} from "./memory-transport.ts";

@@ -4,4 +4,3 @@ export { holderIndexSuite } from "./holder-index-suite.ts";
 export { metadataSuite } from "./metadata-suite.ts";
 export type { Make } from "./suite.ts";
 export { type RawBytes, type TransportDevice, type TransportNetwork, transportSuite } from "./transport-suite.ts";
-export { type RawBytes, type TransportDevice, type TransportNetwork, transportSuite } from "./transport-suite.ts";
