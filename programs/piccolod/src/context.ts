@@ -119,7 +119,7 @@ async function build(
         handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
       },
       world,
-      log,
+      log: (event, facts) => log.info(event, facts),
     });
   const network: NetworkFeature =
     parts.createNetwork?.() ??
