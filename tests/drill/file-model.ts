@@ -54,6 +54,11 @@ export class FileModel {
     return this.#inFlight;
   }
 
+  /** Operations whose answer never came and that are still to be settled. */
+  get unanswered(): number {
+    return this.#unanswered.length;
+  }
+
   get fileCount(): number {
     return this.#files.length;
   }

@@ -44,21 +44,26 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
 
   let over = false;
   let inFlight = 0;
+  const unansweredBefore = model.unanswered;
   const died = victim.process.ended().then(() => {
-    // Read at once: operations notice the broken connection only a moment later.
-    inFlight = model.inFlight;
+    inFlight = Math.max(inFlight, model.inFlight);
     over = true;
   });
   const work = operateUntil(drill, model, () => over);
   const limitMs = round.crashPoint === undefined ? 100 + drill.below(1_500) : reachLimitMs;
   await Promise.race([died, delay(limitMs)]);
   const byItself = over;
-  if (!over) await victim.process.kill();
+  if (!over) {
+    inFlight = model.inFlight;
+    await victim.process.kill();
+  }
   await died;
+  await work;
+  // Operations may notice the broken connection before the end of the process is known; they were in flight, too.
+  inFlight = Math.max(inFlight, model.unanswered - unansweredBefore);
   drill.fault(
     `${victim.process.name} is killed ${byItself ? `at ${round.crashPoint}` : "from outside"}, ${inFlight} operations in flight`,
   );
-  await work;
   if (drill.options.sabotage) return inFlight > 0;
   await network.startDevice(victim.number);
   if (round.owner) await network.claim(victim);
