@@ -57,6 +57,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     connectionEncrypters: [tls()],
     streamMuxers: [yamux({ keepAliveInterval: 15_000 })],
     nodeInfo: { userAgent: "piccolo" },
+    // A ping waits behind the fragments on the same line. The library's five seconds would end every connection over a
+    // slow uplink; a device that is really gone is noticed by the silence of its exchanges.
+    connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 120_000, maxTimeout: 120_000 } },
     peerDiscovery: options.mdns ? [mdns()] : [],
     connectionManager: {
       maxConnections: 400,

@@ -8,15 +8,12 @@ import { deviceKeyOf, type PeerId, peerIdOf } from "./device-peer.ts";
 import { asPeerFault, peerFaults, unreachable } from "./faults.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
-import { type Connection, sendMessage, type Stream, StreamSource } from "./libp2p-stream.ts";
+import { type Connection, sendMessage, type Stream, streamSource } from "./libp2p-stream.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { RequestSlots } from "./request-slots.ts";
-import { type Log, orAborted, serveExchange } from "./serve-exchange.ts";
+import { discardRest, type Log, orAborted, serveExchange } from "./serve-exchange.ts";
 
 export const protocol = "/piccolo/fragments/1";
-
-/** How long an asker that was refused early may take to hear it. */
-const lingerMs = 5_000;
 
 export interface PathOptions {
   readonly handler: PeerHandler;
@@ -81,7 +78,7 @@ export class Libp2pPath {
     mostBodyBytes: number,
     { watch, signal }: { readonly watch: IdleWatch; readonly signal: AbortSignal },
   ): Promise<Message> {
-    const source = new StreamSource(stream, watch);
+    const source = streamSource(stream, watch);
     const onAbort = (): void => {
       const reason = signal.reason instanceof Error ? signal.reason : new Error("the request was aborted");
       stream.abort(reason);
@@ -193,26 +190,17 @@ export class Libp2pPath {
     const gone = new AbortController();
     stream.addEventListener("close", (event) => gone.abort(event.error ?? new Error("the connection closed")));
     const signal = AbortSignal.any([gone.signal, watch.signal, stopping]);
-    const source = new StreamSource(stream, watch);
+    const source = streamSource(stream, watch);
     const onAbort = (): void => {
       stream.abort(new Error("the exchange is over"));
       source.fail(new Error("the exchange is over"));
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      await serveExchange({
-        deviceKey,
-        handler,
-        inlet: new MessageInlet(source, maxBodyBytes),
-        watch,
-        signal,
-        log,
-        respond: async (response, wholeRequest) => {
-          await orAborted(sendMessage(stream, response, watch), signal);
-          // The asker closes when it has heard; a stream reset at once could take the response with it.
-          if (!wholeRequest) await orAborted(world.sleep(lingerMs, signal), signal);
-        },
-      });
+      const inlet = new MessageInlet(source, maxBodyBytes);
+      const respond = (response: Message): Promise<void> => orAborted(sendMessage(stream, response, watch), signal);
+      const isWhole = await serveExchange({ deviceKey, handler, inlet, watch, signal, log, respond });
+      if (!isWhole) await discardRest(source, world, signal);
     } catch (error) {
       if (!signal.aborted) log("exchange-broke", { message: error instanceof Error ? error.message : "unknown" });
     } finally {

@@ -34,8 +34,8 @@ async function startDevice(
     isRelay: () => false,
     world: realWorld,
     log: () => undefined,
-    idleTimeoutMs: 600,
-    dialTimeoutMs: 2_000,
+    idleTimeoutMs: 800,
+    dialTimeoutMs: 20_000,
     ...options,
   });
   await net.start();

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { PeerHandler, PeerTransport } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
+import { BulkPath, bulkAddressOf } from "./bulk-path.ts";
+import { BulkServer } from "./bulk-server.ts";
+import { channelCertificate } from "./channel-certificate.ts";
 import { ClockEvidence } from "./clock-evidence.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { Libp2pPath } from "./libp2p-path.ts";
@@ -35,58 +38,95 @@ export interface PeerNetOptions {
   readonly log: Log;
   /** Finds members on the local network; off unless asked for. */
   readonly mdns?: boolean | undefined;
+  /**
+   * The direct path for whole fragments: HTTP/1.1 over mutual TLS, which costs half of libp2p's processor time. The port
+   * is announced beside the multiaddrs; 0 takes a free one. Devices that do not answer there are asked over libp2p.
+   */
+  readonly bulk?: { readonly host: string; readonly port: number } | undefined;
   /** Silence after which an exchange is given up; 30 s. */
   readonly idleTimeoutMs?: number | undefined;
   /** How long connecting may take, all addresses together; 10 s. */
   readonly dialTimeoutMs?: number | undefined;
 }
 
+interface Running {
+  readonly node: Node;
+  readonly path: Libp2pPath;
+  readonly bulk: { readonly server: BulkServer; readonly path: BulkPath; readonly port: number } | undefined;
+  readonly kept: Promise<void>;
+}
+
 /** The channels between this device and the other members' (docs/spec/wire.md section 3). */
 export function createPeerNet(options: PeerNetOptions): PeerNet {
-  const { deviceSeed, world, log } = options;
+  const { deviceSeed, world, log, isAllowed, handler } = options;
   assert.equal(deviceSeed.length, 32);
   const clocks = new ClockEvidence();
   const stopping = new AbortController();
-  let running: { readonly node: Node; readonly path: Libp2pPath; readonly kept: Promise<void> } | undefined;
+  const dialTimeoutMs = options.dialTimeoutMs ?? 10_000;
+  const limits = { idleTimeoutMs: options.idleTimeoutMs ?? 30_000, world, log, clocks, stopping: stopping.signal };
+  let running: Running | undefined;
+
+  const startBulk = async (): Promise<Running["bulk"]> => {
+    if (options.bulk === undefined) return undefined;
+    const certificate = channelCertificate(deviceSeed);
+    const server = new BulkServer({ ...limits, certificate, handler, isAllowed });
+    const port = await server.listen(options.bulk.host, options.bulk.port);
+    const connectTimeoutMs = Math.min(5_000, dialTimeoutMs);
+    return { server, port, path: new BulkPath({ ...limits, certificate, connectTimeoutMs }) };
+  };
+
+  const stopAll = async (parts: Partial<Running>): Promise<void> => {
+    parts.bulk?.path.close();
+    await Promise.all([parts.kept, parts.bulk?.server.close(), parts.node?.libp2p.stop()]);
+  };
 
   return {
     transport: {
       request: async (peer, request, requestOptions) => {
         requestOptions.signal.throwIfAborted();
         if (running === undefined) throw unreachable("this device is not connected");
-        return running.path.request(peer, request, requestOptions);
+        if (!isAllowed(peer.deviceKey)) throw unreachable("the device is not a member's; it is not asked");
+        const reply = await running.bulk?.path.request(peer, request, requestOptions);
+        return reply ?? running.path.request(peer, request, requestOptions);
       },
     },
-    addresses: () => running?.node.inside.addresses() ?? [],
-    pathTo: (deviceKey) => running?.path.pathTo(deviceKey) ?? "none",
+    addresses: () => (running === undefined ? [] : addressesOf(running, options.bulk?.host)),
+    pathTo: (deviceKey) => {
+      if (running?.bulk?.path.isConnectedTo(deviceKey) === true) return "direct";
+      return running?.path.pathTo(deviceKey) ?? "none";
+    },
     noteClock: (deviceKey, offsetMs) => clocks.note(deviceKey, offsetMs),
     start: async () => {
       assert.ok(running === undefined && !stopping.signal.aborted, "a PeerNet is started once");
-      const dialTimeoutMs = options.dialTimeoutMs ?? 10_000;
       const node = await createNode({ ...options, dialTimeoutMs, mdns: options.mdns === true });
-      const path = new Libp2pPath(node, {
-        ...options,
-        idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
-        dialTimeoutMs,
-        clocks,
-        stopping: stopping.signal,
-      });
+      const path = new Libp2pPath(node, { ...limits, dialTimeoutMs, handler, isAllowed });
+      let bulk: Running["bulk"];
       try {
         await path.start();
         await node.libp2p.start();
+        bulk = await startBulk();
       } catch (error) {
-        await node.libp2p.stop();
+        await stopAll({ node });
         throw error;
       }
       const kept = keepReserved({ node, relay: options.relay, world, log, signal: stopping.signal });
-      running = { node, path, kept };
+      running = { node, path, bulk, kept };
     },
     stop: async () => {
       stopping.abort();
       const ending = running;
       running = undefined;
-      await ending?.kept;
-      await ending?.node.libp2p.stop();
+      await stopAll(ending ?? {});
     },
   };
+}
+
+/** libp2p's addresses, and for each host the device itself listens on the one of the direct path. */
+function addressesOf({ node, bulk }: Running, bulkHost: string | undefined): readonly string[] {
+  const addresses = node.inside.addresses();
+  if (bulk === undefined || bulkHost === undefined) return addresses;
+  const isEveryHost = bulkHost === "0.0.0.0" || bulkHost === "::";
+  const own = addresses.filter((address) => !address.includes("/p2p-circuit"));
+  const hosts = isEveryHost ? own.flatMap((address) => /^\/ip[46]\/([^/]+)\//.exec(address)?.[1] ?? []) : [bulkHost];
+  return [...new Set(hosts.map((host) => bulkAddressOf(host, bulk.port))), ...addresses];
 }

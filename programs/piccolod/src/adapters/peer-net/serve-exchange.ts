@@ -2,7 +2,8 @@ import { isFault } from "@piccolo/fault";
 import type { Message, PeerHandler } from "@piccolo/storage/ports";
 import { encodeResponse, refusal } from "@piccolo/wire";
 import type { IdleWatch } from "./idle-watch.ts";
-import type { MessageInlet } from "./message-inlet.ts";
+import type { World } from "@piccolo/world";
+import type { ChunkSource, MessageInlet } from "./message-inlet.ts";
 
 export type Log = (event: string, facts: Readonly<Record<string, unknown>>) => void;
 
@@ -13,16 +14,16 @@ export interface Exchange {
   readonly watch: IdleWatch;
   /** Aborted when the asker is gone or silent, or this device stops. */
   readonly signal: AbortSignal;
-  /** `wholeRequest` is false where a part of the body was left unread. */
-  readonly respond: (response: Message, wholeRequest: boolean) => Promise<void>;
+  readonly respond: (response: Message) => Promise<void>;
   readonly log: Log;
 }
 
 /**
  * Serves one request, whatever channel it came on: the frame is judged before the body is read, failures of the handler
- * become `internal`, and what was admitted is released once, after the response is sent or the channel broke.
+ * become `internal`, and what was admitted is released once, after the response is sent or the channel broke. Resolves
+ * to whether the whole request was read.
  */
-export async function serveExchange(exchange: Exchange): Promise<void> {
+export async function serveExchange(exchange: Exchange): Promise<boolean> {
   const { deviceKey, handler, inlet, watch, signal, respond, log } = exchange;
   let release = (): void => undefined;
   let response: Message | undefined;
@@ -44,19 +45,44 @@ export async function serveExchange(exchange: Exchange): Promise<void> {
         watch.resume();
       }
     }
-    await respond(response, wholeRequest);
+    await respond(response);
   } catch (error) {
     signal.throwIfAborted();
     if (response !== undefined) throw error;
     watch.resume();
     if (isFault(error, "malformed") && !wholeRequest) {
-      await respond(refused("malformed", error.message), false);
+      await respond(refused("malformed", error.message));
     } else {
       log("request-failed", { message: error instanceof Error ? error.message : "unknown" });
-      await respond(refused("internal", "the device could not do it; ask again later"), wholeRequest);
+      await respond(refused("internal", "the device could not do it; ask again later"));
     }
   } finally {
     release();
+  }
+  return wholeRequest;
+}
+
+/** How long an asker that was refused early may take to hear it. */
+const lingerMs = 5_000;
+
+/**
+ * Throws away what an asker still sends that was refused before its request was read. Closing the channel on it at once
+ * could take the refusal along; an asker that has heard it stops by itself.
+ */
+export async function discardRest(source: ChunkSource, world: World, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const late = world.sleep(lingerMs, AbortSignal.any([over.signal, signal]));
+  const discarded = (async (): Promise<void> => {
+    while (!over.signal.aborted && (await source.next()) !== undefined);
+  })();
+  try {
+    await Promise.race([late, discarded]);
+  } catch {
+    // The asker closed the channel, which is what it should do.
+  } finally {
+    over.abort();
+    late.catch(() => undefined);
+    discarded.catch(() => undefined);
   }
 }
 
