@@ -42,6 +42,7 @@ export class FileModel {
   readonly #session: DeviceSession;
   #files: KnownFile[] = [];
   #inFlight = 0;
+  #cut = 0;
   #unanswered: Unanswered[] = [];
   #counter = 0;
 
@@ -54,9 +55,9 @@ export class FileModel {
     return this.#inFlight;
   }
 
-  /** Operations whose answer never came and that are still to be settled. */
-  get unanswered(): number {
-    return this.#unanswered.length;
+  /** Operations so far whose connection broke before their answer came. */
+  get cut(): number {
+    return this.#cut;
   }
 
   get fileCount(): number {
@@ -68,8 +69,10 @@ export class FileModel {
     try {
       await operation();
     } catch (error) {
-      // A typed refusal is an answer; a broken connection is none.
-      if (error instanceof DeviceProblem && error.problem.status < 500) throw error;
+      // A refusal is an answer; a broken connection is none. Holders that die may make a device ask for patience.
+      const refused = error instanceof DeviceProblem;
+      if (refused && (error.problem.status < 500 || error.problem.code === "internal")) throw error;
+      if (!refused) this.#cut++;
       this.#unanswered.push(unanswered);
     } finally {
       this.#inFlight--;

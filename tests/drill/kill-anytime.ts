@@ -44,7 +44,7 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
 
   let over = false;
   let inFlight = 0;
-  const unansweredBefore = model.unanswered;
+  const cutBefore = model.cut;
   const died = victim.process.ended().then(() => {
     inFlight = Math.max(inFlight, model.inFlight);
     over = true;
@@ -60,7 +60,7 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
   await died;
   await work;
   // Operations may notice the broken connection before the end of the process is known; they were in flight, too.
-  inFlight = Math.max(inFlight, model.unanswered - unansweredBefore);
+  inFlight = Math.max(inFlight, model.cut - cutBefore);
   drill.fault(
     `${victim.process.name} is killed ${byItself ? `at ${round.crashPoint}` : "from outside"}, ${inFlight} operations in flight`,
   );
