@@ -1,4 +1,3 @@
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Log } from "../adapters/log.ts";
 import { type Api, createApi } from "./api.ts";
@@ -24,15 +23,16 @@ export function createApp(parts: { readonly log: Log; readonly replies: Idempote
     return problemReply(error, log);
   });
   api.notFound(() => problemReply(httpFaults.fault("unknown-route", "there is nothing at this address"), log));
-  api.use(
-    "*",
-    bodyLimit({
-      maxSize: jsonBytesMax,
-      onError: () => {
-        throw httpFaults.fault("body-too-large", `a JSON body has at most ${jsonBytesMax} bytes`);
-      },
-    }),
-  );
+  // Judged by the header, which node:http enforces, so that nothing over the bound is ever read.
+  api.use("*", async (c, next) => {
+    if (c.req.header("transfer-encoding") !== undefined) {
+      throw httpFaults.fault("length-required", "a JSON body needs a content-length");
+    }
+    if (Number(c.req.header("content-length") ?? 0) > jsonBytesMax) {
+      throw httpFaults.fault("body-too-large", `a JSON body has at most ${jsonBytesMax} bytes`);
+    }
+    await next();
+  });
   api.use("*", async (c, next) => {
     const type = c.req.header("content-type");
     const isJson = type === undefined || /^application\/json\s*(?:;|$)/i.test(type);

@@ -7,6 +7,7 @@ export const httpFaults = catalogue({
   "unknown-route": { retry: "never", meaning: "There is nothing at this address." },
   "method-not-allowed": { retry: "never", meaning: "The address does not know this method." },
   "invalid-request": { retry: "never", meaning: "The request does not fit the interface; the text names the place." },
+  "length-required": { retry: "never", meaning: "A JSON body is sent with its content-length." },
   "body-too-large": { retry: "never", meaning: "A JSON body has at most 64 KiB." },
   "unsupported-media-type": { retry: "never", meaning: "The body is of another type than the address takes." },
   "idempotency-key-reused": { retry: "never", meaning: "The key was used for another request; make a fresh one." },
