@@ -50,6 +50,8 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
     over = true;
   });
   const work = operateUntil(drill, model, () => over);
+  // What goes wrong in it is thrown where it is awaited, after the crash.
+  work.catch(() => undefined);
   const limitMs = round.crashPoint === undefined ? 100 + drill.below(1_500) : reachLimitMs;
   await Promise.race([died, delay(limitMs)]);
   const byItself = over;
