@@ -8,4 +8,9 @@ export const benchmarks: readonly Benchmark[] = [
     summary: "the owner's write and read path over holders in memory",
     load: () => import("./engine.ts"),
   },
+  {
+    name: "network",
+    summary: "256 MiB through ten devices, beside restic and rclone crypt",
+    load: () => import("./network.ts"),
+  },
 ];
