@@ -20,7 +20,7 @@ export interface RawBytes {
   readonly afterwards: "end" | "break" | "stall";
 }
 
-/** A network whose devices use the transport under test. Silence is a `peer-timeout` after less than a second. */
+/** A network whose devices use the transport under test. Silence is a `peer-timeout` after about a second. */
 export interface TransportNetwork {
   device(options: {
     readonly handler: PeerHandler;

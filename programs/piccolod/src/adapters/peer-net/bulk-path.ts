@@ -12,11 +12,10 @@ import { asPeerFault, peerFaults, unreachable } from "./faults.ts";
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { MessageInlet } from "./message-inlet.ts";
+import { type Place, ReachablePlaces } from "./reachable-place.ts";
 
 /** Requests under way to one device; each has a connection of its own, which is kept. */
 const connectionsPerDevice = 8;
-/** A device that did not answer here is asked over libp2p for that long. */
-const avoidMs = 30_000;
 
 export interface BulkPathOptions {
   readonly certificate: ChannelCertificate;
@@ -27,11 +26,6 @@ export interface BulkPathOptions {
   readonly stopping: AbortSignal;
 }
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** Nothing came back, so the request may be made again on another way. */
 class NoAnswer extends Error {}
 
@@ -39,10 +33,11 @@ class NoAnswer extends Error {}
 export class BulkPath {
   readonly #options: BulkPathOptions;
   readonly #agents = new Map<string, PinnedAgent>();
-  readonly #avoidedUntilMs = new Map<string, number>();
+  readonly #places: ReachablePlaces;
 
   constructor(options: BulkPathOptions) {
     this.#options = options;
+    this.#places = new ReachablePlaces(options.world, options.connectTimeoutMs);
   }
 
   isConnectedTo(deviceKey: Uint8Array): boolean {
@@ -53,21 +48,19 @@ export class BulkPath {
   /** Undefined where the device did not answer on this path; then another one may be tried. */
   async request(target: PeerTarget, request: Message, options: RequestOptions): Promise<Message | undefined> {
     const device = toHex(target.deviceKey);
-    if ((this.#avoidedUntilMs.get(device) ?? -Infinity) > this.#options.world.monotonicMs()) return undefined;
-    const places = target.addresses.flatMap(placeOf);
-    for (const place of places) {
+    const place = await this.#places.find(device, target.addresses.flatMap(placeOf), options.signal);
+    if (place === undefined) return undefined;
+    try {
       const agent = this.#agentFor(target.deviceKey, place);
-      try {
-        const message = await this.#exchange(agent, place, target.deviceKey, request, options);
-        this.#avoidedUntilMs.delete(device);
-        return message;
-      } catch (error) {
-        options.signal.throwIfAborted();
-        if (!(error instanceof NoAnswer)) throw asPeerFault(error);
-      }
+      const message = await this.#exchange(agent, place, target.deviceKey, request, options);
+      this.#places.answered(device);
+      return message;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!(error instanceof NoAnswer)) throw asPeerFault(error);
+      this.#places.failed(device);
+      return undefined;
     }
-    if (places.length > 0) this.#avoidedUntilMs.set(device, this.#options.world.monotonicMs() + avoidMs);
-    return undefined;
   }
 
   close(): void {

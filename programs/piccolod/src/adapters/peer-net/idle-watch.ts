@@ -4,8 +4,8 @@ import { peerFaults } from "./faults.ts";
 const ticks = 4;
 
 /**
- * Ends an exchange on which nothing moved for a while. Silence is counted in ticks of a quarter, so that a program that
- * was itself held up (its loop blocked, the machine suspended) counts one tick and not the whole time.
+ * Ends an exchange on which nothing moved for a while, a quarter more at most. Silence is counted in ticks, so that a
+ * program that was itself held up (its loop blocked, the machine suspended) counts one tick and not the whole time.
  */
 export class IdleWatch {
   readonly #expired = new AbortController();
@@ -42,7 +42,8 @@ export class IdleWatch {
   }
 
   async #run(world: World, tickMs: number): Promise<void> {
-    while (this.#silentTicks < ticks) {
+    // The tick something moved in counts, too, hence one more.
+    while (this.#silentTicks <= ticks) {
       try {
         await world.sleep(tickMs, this.#stopped.signal);
       } catch {

@@ -157,11 +157,11 @@ export class Libp2pPath {
 
   async #dial(target: PeerTarget, peer: PeerId, signal: AbortSignal): Promise<Connection> {
     const addresses = target.addresses.flatMap((address) => dialable(address, peer.toString()));
-    if (addresses.length === 0)
-      throw unreachable("no address of the device is known; it is asked when it announces one");
     const timeout = AbortSignal.timeout(this.#options.dialTimeoutMs);
+    // Without a usable address, what the local network told of the device may lead to it.
+    const to = addresses.length === 0 ? peer : addresses;
     try {
-      return await orAborted(this.#node.libp2p.dial(addresses, { signal: AbortSignal.any([signal, timeout]) }), signal);
+      return await orAborted(this.#node.libp2p.dial(to, { signal: AbortSignal.any([signal, timeout]) }), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (hasClockFailure(error)) this.#options.clocks.noteAhead(target.deviceKey);

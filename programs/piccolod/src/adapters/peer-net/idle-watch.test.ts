@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededWorld } from "@piccolo/world";
+import { IdleWatch } from "./idle-watch.ts";
+
+const settled = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+
+test("silence for the whole time ends an exchange as a timeout", async () => {
+  const world = new SeededWorld("idle");
+  const watch = new IdleWatch(world, 1_000);
+  await world.advance(1_000);
+  assert.ok(!watch.signal.aborted);
+  await world.advance(250);
+  assert.equal((watch.signal.reason as { code: string }).code, "peer-timeout");
+});
+
+test("whatever moves starts the time anew", async () => {
+  const world = new SeededWorld("idle");
+  const watch = new IdleWatch(world, 1_000);
+  for (let round = 0; round < 10; round++) {
+    await world.advance(999);
+    watch.touch();
+  }
+  assert.ok(!watch.signal.aborted);
+  await world.advance(1_250);
+  assert.ok(watch.signal.aborted);
+});
+
+test("a paused watch does not count, and counts from the start when it goes on", async () => {
+  const world = new SeededWorld("idle");
+  const watch = new IdleWatch(world, 1_000);
+  watch.pause();
+  await world.advance(60_000);
+  assert.ok(!watch.signal.aborted);
+  watch.resume();
+  await world.advance(1_000);
+  assert.ok(!watch.signal.aborted);
+  await world.advance(250);
+  assert.ok(watch.signal.aborted);
+});
+
+test("a stopped watch never ends anything", async () => {
+  const world = new SeededWorld("idle");
+  const watch = new IdleWatch(world, 1_000);
+  watch.stop();
+  await settled();
+  await world.advance(60_000);
+  assert.ok(!watch.signal.aborted);
+});
