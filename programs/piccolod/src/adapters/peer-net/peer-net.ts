@@ -121,12 +121,21 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
   };
 }
 
-/** libp2p's addresses, and for each host the device itself listens on the one of the direct path. */
+/** As many as central takes of one device; a device with many interfaces tells some of each kind. */
+const mostAddresses = { bulk: 5, direct: 7, relayed: 4 };
+
+/** For each host the device itself listens on the address of the direct path, then libp2p's, those of the relay last. */
 function addressesOf({ node, bulk }: Running, bulkHost: string | undefined): readonly string[] {
-  const addresses = node.inside.addresses();
-  if (bulk === undefined || bulkHost === undefined) return addresses;
+  const all = node.inside.addresses();
+  const direct = all.filter((address) => !address.includes("/p2p-circuit"));
+  const relayed = all.filter((address) => address.includes("/p2p-circuit"));
   const isEveryHost = bulkHost === "0.0.0.0" || bulkHost === "::";
-  const own = addresses.filter((address) => !address.includes("/p2p-circuit"));
-  const hosts = isEveryHost ? own.flatMap((address) => /^\/ip[46]\/([^/]+)\//.exec(address)?.[1] ?? []) : [bulkHost];
-  return [...new Set(hosts.map((host) => bulkAddressOf(host, bulk.port))), ...addresses];
+  const ownHosts = direct.flatMap((address) => /^\/ip[46]\/([^/]+)\//.exec(address)?.[1] ?? []);
+  const hosts = isEveryHost || bulkHost === undefined ? ownHosts : [bulkHost];
+  const places = bulk === undefined ? [] : [...new Set(hosts.map((host) => bulkAddressOf(host, bulk.port)))];
+  return [
+    ...places.slice(0, mostAddresses.bulk),
+    ...direct.slice(0, mostAddresses.direct),
+    ...relayed.slice(0, mostAddresses.relayed),
+  ];
 }
