@@ -86,3 +86,16 @@ test("comparison in constant time tells equal from different", () => {
   assert.ok(!equalConstantTime(new Uint8Array([1, 2]), new Uint8Array([1, 3])));
   assert.ok(!equalConstantTime(new Uint8Array([1]), new Uint8Array([1, 3])));
 });
+
+test("numbers are written whole where the writer has to grow for them", () => {
+  for (let before = 240; before <= 260; before++) {
+    const bytes = new ByteWriter()
+      .raw(new Uint8Array(before))
+      .u8(1)
+      .u16(0x0203)
+      .u32(0x04050607)
+      .u64(0x08090a0b0c0d)
+      .finish();
+    assert.equal(toHex(bytes.subarray(before)), "010203040506070000" + "08090a0b0c0d");
+  }
+});

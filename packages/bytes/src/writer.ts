@@ -6,6 +6,7 @@ export class ByteWriter {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
+  /** The view may be another one afterwards, so it is read only after this. */
   #reserve(length: number): number {
     const at = this.#length;
     this.#length += length;
@@ -20,25 +21,29 @@ export class ByteWriter {
 
   u8(value: number): this {
     assert.ok(Number.isInteger(value) && value >= 0 && value <= 0xff);
-    this.#view.setUint8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
     assert.ok(Number.isInteger(value) && value >= 0 && value <= 0xffff);
-    this.#view.setUint16(this.#reserve(2), value);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u32(value: number): this {
     assert.ok(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff);
-    this.#view.setUint32(this.#reserve(4), value);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
   u64(value: number): this {
     assert.ok(Number.isSafeInteger(value) && value >= 0);
-    this.#view.setBigUint64(this.#reserve(8), BigInt(value));
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, BigInt(value));
     return this;
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
+import { type ByteReader, type ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
 import { hashBytes, wireFormat } from "./format.ts";
 
 /** What both sides of a connection tell each other first. */
@@ -66,20 +66,17 @@ export function checkInRange(value: number, { min, max }: Range, what: string): 
   return value;
 }
 
-/**
- * A part of a message in a buffer of its own. Numbers behind parts of variable length are written as such parts, because
- * a `ByteWriter` fails where its buffer grows within a number.
- */
-export function part(write: (writer: ByteWriter) => ByteWriter): Uint8Array {
-  return write(new ByteWriter()).finish();
-}
-
 /** Items behind a 16-bit count. */
-export function items<Item>(values: readonly Item[], range: Range, encode: (item: Item) => Uint8Array): Uint8Array {
+export function writeItems<Item>(
+  writer: ByteWriter,
+  values: readonly Item[],
+  range: Range,
+  write: (item: Item) => ByteWriter,
+): ByteWriter {
   assertInRange(values.length, range, "a number of items");
-  const writer = new ByteWriter().u16(values.length);
-  for (const value of values) writer.raw(encode(value));
-  return writer.finish();
+  writer.u16(values.length);
+  for (const value of values) write(value);
+  return writer;
 }
 
 export function readItems<Item>(reader: ByteReader, range: Range, read: () => Item): Item[] {

@@ -3,12 +3,11 @@ import {
   assertInRange,
   checkInRange,
   type Hello,
-  items,
-  part,
   readHello,
   readItems,
   readType,
   writeHello,
+  writeItems,
 } from "./fields.ts";
 import {
   accountBytes,
@@ -94,10 +93,7 @@ export function encodeRequest(request: Request): Uint8Array<ArrayBuffer> {
     case "store":
       assertInRange(request.headerBytes.length, headerRange, "a header length");
       assertInRange(request.bodyBytes, bodyRange, "a body length");
-      writer
-        .fixed(request.account, accountBytes)
-        .sized(request.headerBytes)
-        .raw(part((tail) => tail.u32(request.bodyBytes)));
+      writer.fixed(request.account, accountBytes).sized(request.headerBytes).u32(request.bodyBytes);
       break;
     case "fetch":
       assertInRange(request.cellCount, cellCountRange, "a number of cells");
@@ -110,9 +106,8 @@ export function encodeRequest(request: Request): Uint8Array<ArrayBuffer> {
         .u16(request.cellCount);
       break;
     case "remove":
-      writer
-        .fixed(request.account, accountBytes)
-        .raw(items(request.segmentIds, removalRange, (id) => part((item) => item.fixed(id, segmentIdBytes))));
+      writer.fixed(request.account, accountBytes);
+      writeItems(writer, request.segmentIds, removalRange, (id) => writer.fixed(id, segmentIdBytes));
       break;
     case "list":
       assertInRange(request.limit, limitRange, "a limit");
@@ -121,13 +116,10 @@ export function encodeRequest(request: Request): Uint8Array<ArrayBuffer> {
       writer.u16(request.limit);
       break;
     case "status":
-      writer
-        .fixed(request.account, accountBytes)
-        .raw(
-          items(request.keys, statusRange, ({ segmentId, index }) =>
-            part((item) => item.fixed(segmentId, segmentIdBytes).u8(index)),
-          ),
-        );
+      writer.fixed(request.account, accountBytes);
+      writeItems(writer, request.keys, statusRange, ({ segmentId, index }) =>
+        writer.fixed(segmentId, segmentIdBytes).u8(index),
+      );
       break;
     case "hello":
       writeHello(writer, request);

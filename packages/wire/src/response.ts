@@ -3,12 +3,11 @@ import {
   assertInRange,
   checkInRange,
   type Hello,
-  items,
-  part,
   readHello,
   readItems,
   readType,
   writeHello,
+  writeItems,
 } from "./fields.ts";
 import {
   hashBytes,
@@ -95,23 +94,19 @@ export function encodeResponse(response: Response): Uint8Array<ArrayBuffer> {
     case "cells":
       assertInRange(response.headerBytes.length, headerRange, "a header length");
       assertInRange(response.bodyBytes, bodyRange, "a body length");
-      writer
-        .sized(response.headerBytes)
-        .raw(items(response.leaves, leafRange, (leaf) => part((item) => item.fixed(leaf, hashBytes))))
-        .raw(part((tail) => tail.u32(response.bodyBytes)));
+      writer.sized(response.headerBytes);
+      writeItems(writer, response.leaves, leafRange, (leaf) => writer.fixed(leaf, hashBytes));
+      writer.u32(response.bodyBytes);
       break;
     case "removed":
       assertInRange(response.count, removedRange, "a number of segments");
       writer.u16(response.count);
       break;
     case "listing":
-      writer
-        .raw(
-          items(response.entries, listingRange, ({ segmentId, index, root, sizeBytes }) =>
-            part((item) => item.fixed(segmentId, segmentIdBytes).u8(index).fixed(root, hashBytes).u32(sizeBytes)),
-          ),
-        )
-        .raw(part((tail) => tail.bool(response.more)));
+      writeItems(writer, response.entries, listingRange, ({ segmentId, index, root, sizeBytes }) =>
+        writer.fixed(segmentId, segmentIdBytes).u8(index).fixed(root, hashBytes).u32(sizeBytes),
+      );
+      writer.bool(response.more);
       break;
     case "statuses":
       writeBits(writer, response.held);
