@@ -111,6 +111,8 @@ async function build(
     createPeerNet({
       deviceSeed: deviceKey.seed,
       listen: [config.peerListen],
+      // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
+      bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
       relay: hooks.relays,
       isAllowed: hooks.isAllowed,
       isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),
@@ -157,7 +159,9 @@ async function build(
 
   const policy = config.code === undefined ? defaultPolicy : fixedPolicy(config.code);
   const hub = new EventHub(world);
+  atClose(() => hub.stop());
   const events = new DeviceEvents({ world, publish: (event) => hub.publish(event), network: () => view() });
+  atClose(() => events.stop());
   const tasks = new Tasks({ store: new TaskStore(controlDb), world, log, changed: (task) => events.task(task) });
   const runtime: OwnerRuntime = new OwnerRuntime({
     network,

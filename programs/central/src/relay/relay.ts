@@ -51,6 +51,8 @@ async function startNode({ privateKey, listen, gate }: NodeParts) {
     connectionEncrypters: [tls()],
     streamMuxers: [yamux()],
     nodeInfo: { userAgent: "piccolo-central" },
+    // Pings queue behind the bytes of fragments, so a short limit would cut busy connections.
+    connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 120_000, maxTimeout: 120_000 } },
     connectionManager: {
       maxConnections: 2 * maxReservations,
       maxIncomingPendingConnections: 256,
