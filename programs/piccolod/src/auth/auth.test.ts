@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Session, Status } from "@piccolo/device-api";
+import { ask, claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+
+const claim = { claimCode, ownerName: "Ada", password };
+
+test("a device is claimed once, with its code", async (context) => {
+  const device = await TestDevice.start(context);
+  const client = device.client();
+  assert.equal((await client.call<Status>("GET", "/status")).phase, "unclaimed");
+  refusedWith(await client.send("POST", "/session", { password }), 409, "not-claimed");
+  refusedWith(await client.send("POST", "/claim", { ...claim, claimCode: "guess" }), 403, "wrong-claim-code");
+  refusedWith(await client.send("POST", "/claim", { ...claim, password: "too short" }), 400, "invalid-request");
+  refusedWith(await client.send("POST", "/claim", { ...claim, ownerName: "\u202eadA" }), 400, "name-refused");
+  await client.claim();
+  const status = await client.call<Status>("GET", "/status");
+  assert.deepEqual([status.phase, status.signedIn, status.deviceName], ["ready", true, "device1"]);
+  refusedWith(await device.client().send("POST", "/claim", claim), 409, "already-claimed");
+  assert.equal((await client.call<Session>("GET", "/session")).ownerName, "Ada");
+});
+
+test("two claims at once make one owner", async (context) => {
+  const device = await TestDevice.start(context);
+  const replies = await Promise.all([1, 2].map(() => device.client().send("POST", "/claim", claim)));
+  assert.deepEqual(replies.map(({ status }) => String(status)).sort(), ["201", "409"]);
+});
+
+test("a device without a claim code cannot be claimed, not even with an empty one", async (context) => {
+  const device = await TestDevice.start(context);
+  writeFileSync(join(device.folder, "claim-code"), "\n");
+  for (const code of [" ", claimCode]) {
+    refusedWith(await device.client().send("POST", "/claim", { ...claim, claimCode: code }), 403, "wrong-claim-code");
+  }
+});
+
+test("the cookie is for this device's own pages alone", async (context) => {
+  const device = await TestDevice.start(context);
+  const reply = await device.client().send("POST", "/claim", claim);
+  const cookie = String(reply.headers["set-cookie"]);
+  assert.match(cookie, /^piccolo_device1=[\w-]{43}; /);
+  for (const part of ["HttpOnly", "SameSite=Strict", "Path=/"]) assert.ok(cookie.includes(part), part);
+  assert.doesNotMatch(cookie, /Domain/);
+});
+
+test("guessing is slowed down, and the owner gets in when the time is over", async (context) => {
+  const device = await TestDevice.start(context);
+  await device.owner();
+  const client = device.client();
+  const guess = () => client.send("POST", "/session", { password: "a wrong guess" });
+  for (let at = 0; at < 5; at++) refusedWith(await guess(), 401, "wrong-password");
+  const slowed = await guess();
+  refusedWith(slowed, 429, "too-many-attempts");
+  assert.equal(slowed.headers["retry-after"], "1");
+  refusedWith(await client.send("POST", "/session", { password }), 429, "too-many-attempts");
+  device.world.aheadMs += 1_000;
+  refusedWith(await guess(), 401, "wrong-password");
+  device.world.aheadMs += 1_000;
+  refusedWith(await guess(), 429, "too-many-attempts");
+  device.world.aheadMs += 1_000;
+  await client.signIn();
+  for (let at = 0; at < 5; at++) refusedWith(await guess(), 401, "wrong-password");
+});
+
+test("attempts that run at once are counted before they are looked at", async (context) => {
+  const device = await TestDevice.start(context);
+  await device.owner();
+  const replies = await Promise.all(
+    Array.from({ length: 12 }, () => device.client().send("POST", "/session", { password: "a wrong guess" })),
+  );
+  assert.equal(replies.filter(({ status }) => status === 401).length, 5);
+  assert.equal(replies.filter(({ status }) => status === 429).length, 7);
+});
+
+test("a session lives 30 days from its last use", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const dayMs = 24 * 3_600_000;
+  device.world.aheadMs += 29 * dayMs;
+  const used = await owner.raw("GET", "/session");
+  assert.match(String(used.headers["set-cookie"]), /^piccolo_device1=/, "the cookie is given more time as well");
+  device.world.aheadMs += 29 * dayMs;
+  assert.equal((await owner.raw("GET", "/session")).status, 200);
+  assert.equal((await owner.raw("GET", "/session")).headers["set-cookie"], undefined, "but not at each request");
+  device.world.aheadMs += 31 * dayMs;
+  refusedWith(await owner.raw("GET", "/session"), 401, "sign-in-required");
+});
+
+test("signing out ends the session", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const reply = await owner.raw("DELETE", "/session");
+  assert.equal(reply.status, 204);
+  assert.match(String(reply.headers["set-cookie"]), /Max-Age=0/);
+  refusedWith(await owner.raw("GET", "/session"), 401, "sign-in-required");
+});
+
+test("a new password takes the old one, ends other sessions, and is one the contract allows", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const other = device.client();
+  await other.signIn();
+  const change = (oldPassword: string, newPassword: string) =>
+    owner.send("POST", "/session/password", { oldPassword, newPassword });
+  refusedWith(await change("wrong password", "a good new one"), 401, "wrong-password");
+  refusedWith(await change(password, "short"), 400, "invalid-request");
+  assert.equal((await change(password, "a good new one")).status, 204);
+  assert.equal((await owner.raw("GET", "/session")).status, 200);
+  refusedWith(await other.raw("GET", "/session"), 401, "sign-in-required");
+  refusedWith(await other.send("POST", "/session", { password }), 401, "wrong-password");
+  await other.signIn("a good new one");
+});
+
+test("a password is the same however its letters were put together", async (context) => {
+  const device = await TestDevice.start(context);
+  await device.client().send("POST", "/claim", { ...claim, password: "caf\u00e9 caf\u00e9 caf\u00e9" });
+  await device.client().signIn("cafe\u0301 cafe\u0301 cafe\u0301");
+});
+
+test("owner, sessions and device key survive a restart, and no file is readable by others", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  await device.stop();
+  const state = join(device.folder, "state");
+  const key = readFileSync(join(state, "device-key"));
+  assert.equal(statSync(state).mode & 0o777, 0o700);
+  for (const file of ["owner.json", "device-key", "control.db", "owner.db", "holder.db"]) {
+    assert.equal(statSync(join(state, file)).mode & 0o077, 0, file);
+  }
+  await device.start();
+  const again = device.client();
+  again.cookie = owner.cookie;
+  assert.equal((await again.call<Session>("GET", "/session")).csrf, owner.csrf);
+  assert.deepEqual(readFileSync(join(state, "device-key")), key);
+});
+
+test("a damaged file of the owner's keys stops the device instead of making it a new one", async (context) => {
+  const device = await TestDevice.start(context);
+  await device.owner();
+  await device.stop();
+  const path = join(device.folder, "state/owner.json");
+  const content = readFileSync(path, "utf8");
+  for (const damaged of ["", "{}", content.slice(0, -20), content.replace(/"rootSecret":"../, '"rootSecret":"')]) {
+    writeFileSync(path, damaged);
+    await assert.rejects(device.start(), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "vault-damaged");
+      return !error.message.includes(content.slice(60, 80)) && error.cause === undefined;
+    });
+  }
+  writeFileSync(path, content);
+  await device.start();
+});
+
+test("a state folder serves one device at a time", async (context) => {
+  const device = await TestDevice.start(context);
+  const running = device.client();
+  await assert.rejects(device.start(), { code: "state-in-use" });
+  assert.equal((await running.raw("GET", "/status")).status, 200);
+});
+
+test("neither log nor database shows a password, a token or the claim code", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  await device.client().send("POST", "/session", { password: "another secret guess" });
+  await device.stop();
+  const secrets = [password, claimCode, "another secret guess", owner.cookie.split("=")[1] ?? "", owner.csrf];
+  const state = join(device.folder, "state");
+  const texts = [
+    device.logLines.join("\n"),
+    ...["control.db", "owner.db", "owner.json"].map((name) => readFileSync(join(state, name), "latin1")),
+  ];
+  for (const secret of secrets) for (const text of texts) assert.ok(!text.includes(secret), secret);
+});
+
+test("the port of another device on this machine is another origin", async (context) => {
+  const [first, second] = [await TestDevice.start(context), await TestDevice.start(context)];
+  await first.owner();
+  const owner = await second.owner();
+  const headers = { cookie: owner.cookie, origin: first.origin, "x-piccolo-csrf": owner.csrf };
+  refusedWith(await ask(second.origin, "DELETE", "/api/v1/session", { headers }), 403, "csrf");
+});
