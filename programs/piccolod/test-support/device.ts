@@ -138,6 +138,21 @@ export class MovedWorld implements World {
   }
 }
 
+/** The arguments of a device alone in the world, with its state and its claim code below the folder. */
+export function deviceArgs(folder: string, ...more: readonly string[]): string[] {
+  const args = {
+    state: join(folder, "state"),
+    listen: "127.0.0.1:0",
+    host: "device1.localhost",
+    "peer-listen": "/ip4/127.0.0.1/tcp/0",
+    central: "http://127.0.0.1:1",
+    "device-name": "device1",
+    domain: "household-1",
+    "claim-code-file": join(folder, "claim-code"),
+  };
+  return [...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]), ...more];
+}
+
 export interface DeviceParts {
   readonly args?: readonly string[];
   readonly createNetwork?: () => NetworkFeature;
@@ -173,20 +188,7 @@ export class TestDevice {
 
   get config(): Config {
     const { folder } = this;
-    const args = {
-      state: join(folder, "state"),
-      listen: "127.0.0.1:0",
-      host: "device1.localhost",
-      "peer-listen": "/ip4/127.0.0.1/tcp/0",
-      central: "http://127.0.0.1:1",
-      "device-name": "device1",
-      domain: "household-1",
-      "claim-code-file": join(folder, "claim-code"),
-    };
-    return readConfig([
-      ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]),
-      ...(this.#parts.args ?? []),
-    ]);
+    return readConfig(deviceArgs(folder, ...(this.#parts.args ?? [])));
   }
 
   async start(): Promise<void> {

@@ -51,8 +51,9 @@ export class IdempotentReplies {
     if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
       throw httpFaults.fault("invalid-request", "an idempotency key has 1 to 128 printable characters");
     }
+    const { pathname, search } = new URL(c.req.url);
     const fingerprint = createHash("sha256")
-      .update(`${c.req.method} ${c.req.url}\n`)
+      .update(`${c.req.method} ${pathname}${search}\n`)
       .update(await c.req.text())
       .digest();
     const known = this.#get.get(session.tokenHash, key) as unknown as ReplyRow | undefined;
