@@ -183,6 +183,7 @@ async function build(
       report,
     },
   });
+  const bytesByHolder = seldom(world, () => metadata.bytesByHolder());
   const view = (): NetworkView =>
     networkView({
       network: network.state(),
@@ -190,7 +191,7 @@ async function build(
       redundancy: policy(network.members.holders().length + 1),
       spool: runtime.isOpen ? runtime.engine.spool() : { usedBytes: 0, limitBytes: 0 },
       held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
-      bytesByHolder: metadata.bytesByHolder(),
+      bytesByHolder: bytesByHolder(),
     });
   atClose(network.onChange(() => events.networkChanged()));
 
@@ -267,4 +268,17 @@ function readInvitation(path: string | undefined): string | undefined {
 function defaultSpoolBytes(path: string): number {
   const { blocks, bsize } = statfsSync(path);
   return Math.min(mostSpoolBytes, Math.floor((blocks * bsize) / 10));
+}
+
+/** Computes again only after twenty times as long as it took: what is cheap stays fresh, what is dear stays rare. */
+function seldom<T>(world: World, compute: () => T): () => T {
+  let last: { readonly value: T; readonly againMs: number } | undefined;
+  return () => {
+    const startMs = world.monotonicMs();
+    if (last !== undefined && startMs < last.againMs) return last.value;
+    const value = compute();
+    const endMs = world.monotonicMs();
+    last = { value, againMs: endMs + 20 * (endMs - startMs) };
+    return value;
+  };
 }

@@ -28,7 +28,9 @@ CREATE TABLE segment (
   state TEXT NOT NULL CHECK (state IN ('pending', 'placed', 'dead')),
   created_at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX segment_by_state ON segment (state, created_at_ms) WHERE state <> 'placed';
+-- SQLite takes a partial index only where its very condition stands in the query.
+CREATE INDEX segment_pending ON segment (created_at_ms) WHERE state = 'pending';
+CREATE INDEX segment_dead ON segment (created_at_ms) WHERE state = 'dead';
 CREATE INDEX segment_under_placed ON segment (created_at_ms) WHERE state = 'placed' AND placed_count < n;
 
 CREATE TABLE extent (

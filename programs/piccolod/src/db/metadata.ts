@@ -65,7 +65,8 @@ function statements(db: DatabaseSync) {
     ),
     forget: db.prepare("DELETE FROM segment WHERE segment_id = ?"),
     pendingVersions: db.prepare(
-      "SELECT DISTINCT version_id AS id FROM segment JOIN extent USING (segment_number) WHERE state = 'pending'",
+      // CROSS keeps the order: there are few pending segments and many extents.
+      "SELECT DISTINCT version_id AS id FROM segment CROSS JOIN extent USING (segment_number) WHERE state = 'pending'",
     ),
     heldByHolder: db.prepare(
       `SELECT holder_set_id, rotation, placed, count(*) AS segments, sum(fragment_bytes) AS bytes FROM segment
@@ -150,7 +151,7 @@ export class SqliteMetadata implements Metadata {
   }
 
   segmentsIn(state: SegmentState | "under-placed", limit: number): readonly SegmentRecord[] {
-    // Each state has a statement of its own: SQLite takes a partial index only where the condition stands in the text.
+    // Those with a partial index have a statement of their own, because their condition has to stand in the text.
     const rows = {
       pending: () => this.#sql.pending.all(limit),
       dead: () => this.#sql.dead.all(limit),

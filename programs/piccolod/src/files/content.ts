@@ -84,6 +84,9 @@ function rangeOf(req: IncomingMessage, res: ServerResponse, etag: string, sizeBy
   }
 }
 
+/** A client that takes nothing for so long holds memory others need; a paused player asks again for the rest. */
+const stalledMs = 120_000;
+
 /** Content headers say nothing about a refusal's body. */
 const ofContent = ["etag", "last-modified", "content-type", "content-disposition", "content-length", "content-range"];
 
@@ -102,7 +105,9 @@ async function send(
   res.on("close", () => gone.abort(new Error("the client went away")));
   try {
     for await (const bytes of engine.read(versionId, range, gone.signal)) {
-      if (!res.write(bytes)) await once(res, "drain", { signal: gone.signal });
+      if (res.write(bytes)) continue;
+      const timer = setTimeout(() => res.destroy(), stalledMs);
+      await once(res, "drain", { signal: gone.signal }).finally(() => clearTimeout(timer));
     }
     res.end();
   } catch (error) {

@@ -75,8 +75,12 @@ export function createHttpServer(options: ServerOptions): Server {
       return;
     }
     callers.set(req, caller);
-    // A body that trickles in forever would hold a connection; bulk bodies have their own clock.
-    req.setTimeout(jsonBodyMs, () => req.destroy());
+    // A body that trickles in forever would hold a connection; bulk bodies have their own clock. The socket's timer is
+    // left alone, since it would outlive this request and cut a slow upload on the same connection.
+    const timer = setTimeout(() => {
+      if (!req.complete) req.destroy();
+    }, jsonBodyMs);
+    res.once("close", () => clearTimeout(timer));
     await jsonListener(req, res);
   };
 
