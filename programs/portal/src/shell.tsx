@@ -38,6 +38,9 @@ export function Shell({
   const main = useRef<HTMLElement>(null);
   const signOut = useSignOut();
   const first = useRef(true);
+  const { screen } = route;
+  // Searching is a way of looking at files: the person goes on typing.
+  const place = screen === "search" ? "files" : screen;
   // A new screen is read from its start; the first one is where the browser puts the reader anyway.
   useEffect(() => {
     if (first.current) first.current = false;
@@ -45,7 +48,7 @@ export function Shell({
       main.current?.focus();
       window.scrollTo(0, 0);
     }
-  }, [route.screen]);
+  }, [place]);
   return (
     <div className="mx-auto flex min-h-dvh max-w-[90rem]">
       <a
@@ -68,7 +71,7 @@ export function Shell({
         </div>
         <nav aria-label="Main" className="flex flex-col gap-1">
           {places.map(({ name, to, Icon, screens }) => {
-            const here = (screens as readonly string[]).includes(route.screen);
+            const here = (screens as readonly string[]).includes(screen);
             return (
               <a
                 key={name}
@@ -110,7 +113,7 @@ export function Shell({
           <a
             key={name}
             href={hrefOf(to)}
-            aria-current={(screens as readonly string[]).includes(route.screen) ? "page" : undefined}
+            aria-current={(screens as readonly string[]).includes(screen) ? "page" : undefined}
             className="flex min-h-16 grow basis-0 flex-col items-center justify-center gap-1 text-xs text-ink-soft aria-[current=page]:font-semibold aria-[current=page]:text-accent"
           >
             <Icon aria-hidden="true" className="size-5.5" />

@@ -1,7 +1,7 @@
 import type { ComponentProps, ReactNode } from "react";
 import { Busy } from "./busy.tsx";
 
-export type ButtonLook = "primary" | "secondary" | "quiet" | "danger";
+export type ButtonLook = "primary" | "secondary" | "quiet" | "danger" | "quiet-danger";
 
 const base =
   "inline-flex items-center justify-center gap-2 rounded-lg font-medium select-none whitespace-nowrap transition-colors disabled:opacity-55 min-h-11 md:min-h-9 pointer-coarse:min-h-11 px-4 md:px-3.5 text-[0.9375rem] md:text-sm";
@@ -10,6 +10,7 @@ const looks: Readonly<Record<ButtonLook, string>> = {
   primary: "bg-accent text-on-accent enabled:hover:bg-accent-strong shadow-soft",
   secondary: "bg-surface text-ink border border-line-strong enabled:hover:bg-sunken shadow-soft",
   quiet: "text-ink-soft enabled:hover:bg-sunken enabled:hover:text-ink",
+  "quiet-danger": "text-danger enabled:hover:bg-danger-soft",
   danger: "bg-danger-fill text-white enabled:hover:brightness-110 shadow-soft",
 };
 

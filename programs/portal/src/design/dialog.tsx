@@ -65,7 +65,7 @@ export function Sheet({ open, onClose, title, children }: Common) {
           className="fixed inset-y-0 right-0 z-50 flex w-full animate-slide flex-col border-line bg-surface shadow-lifted outline-none sm:w-[27rem] sm:border-l"
         >
           <header className="flex items-start justify-between gap-3 border-b border-line px-5 py-3.5">
-            <Radix.Title className="min-w-0 pt-1.5 text-base leading-snug font-semibold [overflow-wrap:anywhere]">
+            <Radix.Title className="min-w-0 pt-2.5 text-base md:pt-1.5 leading-snug font-semibold [overflow-wrap:anywhere]">
               {title}
             </Radix.Title>
             <Radix.Close asChild>

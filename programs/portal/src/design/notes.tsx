@@ -42,7 +42,7 @@ export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: (() 
       role="alert"
       action={
         retry && onRetry !== undefined ? (
-          <Button look="quiet" onClick={onRetry} className="text-danger">
+          <Button look="quiet-danger" onClick={onRetry} className="-my-1.5 -mr-2.5">
             Try again
           </Button>
         ) : undefined

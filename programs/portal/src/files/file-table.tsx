@@ -6,6 +6,7 @@ import {
   Download,
   Ellipsis,
   FolderInput,
+  FolderOpen,
   HardDrive,
   Info,
   PenLine,
@@ -31,6 +32,8 @@ export interface RowActions {
   readonly rename: (node: Node) => void;
   readonly move: (node: Node) => void;
   readonly remove: (node: Node) => void;
+  /** Goes to the folder a found file is in. */
+  readonly reveal?: (node: Node) => void;
   /** Files were dropped on a folder. */
   readonly dropInto?: (node: Node, transfer: DataTransfer) => void;
 }
@@ -60,9 +63,18 @@ export function FileTable({
   return (
     <table className="w-full table-fixed border-separate border-spacing-0 text-[0.9375rem]" onKeyDown={moveBetweenRows}>
       <caption className="sr-only">{caption}</caption>
-      <thead className="text-left text-sm text-ink-soft max-md:sr-only">
+      {/* Columns that are not shown on small screens are not there either, so that widths and cells agree. */}
+      <colgroup>
+        <col className="w-11" />
+        <col />
+        <col className="hidden w-44 lg:table-column" />
+        <col className="hidden w-28 md:table-column" />
+        <col className="hidden w-24 md:table-column" />
+        <col className="w-12" />
+      </colgroup>
+      <thead className="text-left text-sm text-ink-soft max-md:hidden">
         <tr>
-          <th scope="col" className={`${cell} w-11`}>
+          <th scope="col" className={cell}>
             <Checkbox
               name="Select all"
               checked={chosen > 0 && chosen === ids.length}
@@ -71,12 +83,12 @@ export function FileTable({
             />
           </th>
           <SortHeader name="Name" sort="name" sorting={sorting} onSorting={onSorting} />
-          <th scope="col" className={`${cell} hidden w-44 font-normal lg:table-cell`}>
+          <th scope="col" className={`${cell} hidden font-normal lg:table-cell`}>
             Status
           </th>
-          <SortHeader name="Changed" sort="modified" sorting={sorting} onSorting={onSorting} className="w-28" />
-          <SortHeader name="Size" sort="size" sorting={sorting} onSorting={onSorting} className="w-24" />
-          <th scope="col" className={`${cell} w-12`}>
+          <SortHeader name="Changed" sort="modified" sorting={sorting} onSorting={onSorting} />
+          <SortHeader name="Size" sort="size" sorting={sorting} onSorting={onSorting} />
+          <th scope="col" className={cell}>
             <span className="sr-only">Actions</span>
           </th>
         </tr>
@@ -104,20 +116,18 @@ function SortHeader({
   sort,
   sorting,
   onSorting,
-  className = "",
 }: {
   name: string;
   sort: Sorting["sort"];
   sorting: Sorting | undefined;
   onSorting: ((sort: Sorting["sort"]) => void) | undefined;
-  className?: string;
 }) {
   const active = sorting?.sort === sort;
   const Arrow = sorting?.order === "desc" ? ArrowDown : ArrowUp;
   return (
     <th
       scope="col"
-      className={`${cell} font-normal ${className}`}
+      className={`${cell} font-normal`}
       {...(active ? { "aria-sort": sorting.order === "asc" ? ("ascending" as const) : ("descending" as const) } : {})}
     >
       {onSorting === undefined ? (
@@ -196,7 +206,7 @@ const Row = memo(function Row({
             },
           })}
     >
-      <td className={`${cell} w-11`} onClickCapture={rangeClick}>
+      <td className={cell} onClickCapture={rangeClick}>
         <Checkbox name={`Select ${node.name}`} checked={selected} onChange={(on) => onSelect(on, false)} />
       </td>
       <th scope="row" className={`${cell} text-left font-normal`}>
@@ -211,7 +221,7 @@ const Row = memo(function Row({
             <span className="truncate text-ink group-hover:underline group-hover:decoration-line-strong group-hover:underline-offset-4">
               {node.name}
             </span>
-            <span className="flex items-center gap-1.5 text-sm text-ink-soft md:hidden">
+            <span className="flex items-center gap-1.5 truncate text-sm text-ink-soft md:hidden">
               {node.kind === "folder" ? "Folder" : `${size}, ${whenInWords(node.modifiedAtMs, now)}`}
               {node.placement === "pending" ? (
                 <HardDrive aria-label={texts.pending} className="size-3.5 text-warn" />
@@ -230,7 +240,7 @@ const Row = memo(function Row({
         {whenInWords(node.modifiedAtMs, now)}
       </td>
       <td className={`${cell} hidden text-sm whitespace-nowrap text-ink-soft tabular-nums md:table-cell`}>{size}</td>
-      <td className={`${cell} w-12 text-right`}>
+      <td className={`${cell} text-right`}>
         <Menu
           trigger={
             <IconButton name={`Actions for ${node.name}`}>
@@ -248,6 +258,11 @@ const Row = memo(function Row({
               </MenuLink>
             </>
           ) : null}
+          {actions.reveal === undefined ? null : (
+            <MenuItem icon={<FolderOpen />} onSelect={() => actions.reveal?.(node)}>
+              {texts.reveal}
+            </MenuItem>
+          )}
           <MenuItem icon={<PenLine />} onSelect={() => actions.rename(node)}>
             {texts.rename}
           </MenuItem>
@@ -267,12 +282,12 @@ const Row = memo(function Row({
 export function PlacementWord({ placement }: { placement: Node["placement"] }) {
   if (placement === undefined) return null;
   return placement === "durable" ? (
-    <span className="inline-flex items-center gap-1.5 text-ink-soft">
+    <span className="flex items-center gap-1.5 text-ink-soft">
       <CircleCheck aria-hidden="true" className="size-4 text-accent" />
       {texts.durable}
     </span>
   ) : (
-    <span className="inline-flex items-center gap-1.5 text-warn">
+    <span className="flex items-center gap-1.5 text-warn">
       <HardDrive aria-hidden="true" className="size-4" />
       {texts.pending}
     </span>

@@ -75,10 +75,15 @@ export function FilesScreen({
 
   return (
     <DropArea into={here} onDrop={(transfer) => drop(transfer, folder)}>
-      <header className="mb-4 flex flex-wrap items-end justify-between gap-x-4 gap-y-3 md:mb-5">
-        <Breadcrumbs path={path} />
-        <div className="flex grow items-center justify-end gap-1.5 sm:gap-2">
+      <header className="mb-3 flex flex-wrap items-end gap-x-4 gap-y-3 md:mb-5">
+        <div className="min-w-0 grow">
+          <Breadcrumbs path={path} />
+        </div>
+        {/* On phones the search has a line of its own, below the rest. */}
+        <div className="max-sm:order-last max-sm:basis-full sm:w-64 lg:w-80">
           <SearchField query="" navigate={navigate} />
+        </div>
+        <div className="flex items-center gap-0.5 sm:gap-2">
           <SortMenu sorting={sorting} onSorting={setSorting} />
           {add}
         </div>

@@ -41,9 +41,9 @@ export function SearchScreen({
   );
   return (
     <>
-      <header className="mb-4 flex flex-wrap items-end justify-between gap-x-4 gap-y-3 md:mb-5">
-        <h1 className="truncate text-2xl font-semibold">{texts.found(query)}</h1>
-        <div className="flex grow justify-end">
+      <header className="mb-3 flex flex-wrap items-end justify-between gap-x-4 gap-y-3 md:mb-5">
+        <h1 className="min-w-0 truncate text-2xl font-semibold">{texts.found(query)}</h1>
+        <div className="max-sm:basis-full sm:w-64 lg:w-80">
           <SearchField query={query} navigate={navigate} />
         </div>
       </header>
@@ -78,6 +78,7 @@ export function SearchScreen({
                   : { screen: "search", query, details: node.id },
               ),
             details: (node) => navigate({ screen: "search", query, details: node.id }),
+            reveal: (node) => navigate({ screen: "files", folder: node.parent }),
             rename: (node) => setAsked({ what: "rename", node }),
             move: (node) => setAsked({ what: "move", nodes: [node] }),
             remove: (node) => void actions.remove([node]),

@@ -26,6 +26,7 @@ export const texts = {
   remove: "Delete",
   download: "Download",
   details: "Details",
+  reveal: "Show in its folder",
   deleted: (name: string): string => `${name} is in the trash.`,
   undo: "Undo",
   moved: (name: string, to: string): string => `${name} moved to “${to}”.`,

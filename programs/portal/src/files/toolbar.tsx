@@ -1,8 +1,19 @@
 /** Above the list: where one is, what to search, and what to do. */
-import { ArrowDownUp, ChevronRight, FolderPlus, FolderUp, Search, Upload, X } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import {
+  ArrowDownUp,
+  ChevronRight,
+  Download,
+  FolderInput,
+  FolderPlus,
+  FolderUp,
+  Search,
+  Trash2,
+  Upload,
+  X,
+} from "lucide-react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Crumb, Node, Sorting } from "../api/queries.ts";
-import { Button, IconButton } from "../design/button.tsx";
+import { Button, IconButton, type ButtonLook } from "../design/button.tsx";
 import { Menu, MenuChoice, MenuItem } from "../design/menu.tsx";
 import { hrefOf, type Navigate } from "../navigation.ts";
 import { home } from "../routes.ts";
@@ -51,7 +62,7 @@ export function SearchField({ query, navigate }: { query: string; navigate: Navi
   return (
     <form
       role="search"
-      className="relative min-w-0 grow sm:max-w-xs"
+      className="relative"
       onSubmit={(event) => {
         event.preventDefault();
         go(text);
@@ -217,22 +228,42 @@ export function SelectionBar({
       <span aria-live="polite" className="mr-auto text-sm font-medium">
         {texts.selected(chosen.length)} selected
       </span>
-      <Button look="quiet" onClick={() => actions.download(chosen)}>
-        {texts.download}
-      </Button>
-      <Button look="quiet" onClick={() => onMove(chosen)}>
-        {texts.move}
-      </Button>
-      <Button
-        look="quiet"
-        className="text-danger"
+      <BarButton name={texts.download} icon={<Download />} onClick={() => actions.download(chosen)} />
+      <BarButton name={texts.move} icon={<FolderInput />} onClick={() => onMove(chosen)} />
+      <BarButton
+        look="quiet-danger"
+        name={texts.remove}
+        icon={<Trash2 />}
         onClick={() => {
           onClear();
           void actions.remove(chosen);
         }}
-      >
-        {texts.remove}
-      </Button>
+      />
     </div>
+  );
+}
+
+/** With its word where there is room, else as a picture. */
+function BarButton({
+  name,
+  icon,
+  look = "quiet",
+  onClick,
+}: {
+  name: string;
+  icon: ReactNode;
+  look?: ButtonLook;
+  onClick: () => void;
+}) {
+  return (
+    <Button
+      look={look}
+      title={name}
+      onClick={onClick}
+      icon={icon}
+      className="max-sm:min-w-11 max-sm:px-0 [&>svg]:size-5 sm:[&>svg]:size-4"
+    >
+      <span className="max-sm:sr-only">{name}</span>
+    </Button>
   );
 }

@@ -6,7 +6,7 @@ import { Ring } from "../design/ring.tsx";
 import { JoinChoices, useJoin } from "../session/join.tsx";
 import { texts } from "../session/texts.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
-import { codeInWords, lossesInWords, ninesAsPercent, yearlyLossInWords } from "../wording/durability.ts";
+import { codeInWords, ninesAsPercent, safetyInWords, yearlyLossInWords } from "../wording/durability.ts";
 import { momentInWords } from "../wording/time.ts";
 import { Invitations } from "./invitations.tsx";
 import { memberInWords, othersOf, pathInWords, presenceInWords } from "./words.ts";
@@ -87,9 +87,7 @@ function Promises({ network }: { network: NetworkView }) {
           <p>With so few devices, new files stay on this device until others join.</p>
         ) : (
           <>
-            <p className="text-[1.0625rem] font-medium">
-              {lossesInWords(policy.survives).replace("of them", "devices").replace("1 devices", "1 device")}
-            </p>
+            <p className="text-[1.0625rem] font-medium">{safetyInWords(policy.survives)}</p>
             <p className="text-ink-soft">{codeInWords(policy.k, policy.n)}</p>
             <details className="group mt-1">
               <summary className="flex min-h-11 list-none items-center gap-1.5 text-sm font-medium text-ink-soft md:min-h-8">

@@ -29,11 +29,11 @@ const me = member("me", { self: true });
 test("presence counts the others, not oneself", () => {
   assert.equal(presenceInWords({ state: "none", members: [] }), "Not in a network");
   assert.equal(presenceInWords({ state: "member", members: [me] }), "Nobody else yet");
-  assert.equal(presenceInWords({ state: "member", members: [me, member("a")] }), "1 device online");
-  assert.equal(presenceInWords({ state: "member", members: [me, member("a"), member("b")] }), "All 2 devices online");
+  assert.equal(presenceInWords({ state: "member", members: [me, member("a")] }), "1 other online");
+  assert.equal(presenceInWords({ state: "member", members: [me, member("a"), member("b")] }), "All 2 others online");
   assert.equal(
     presenceInWords({ state: "member", members: [me, member("a"), member("b", { online: false })] }),
-    "1 of 2 devices online",
+    "1 of 2 others online",
   );
 });
 

@@ -12,8 +12,8 @@ export function presenceInWords(network: Pick<NetworkView, "state" | "members">)
   const others = othersOf(network);
   if (others.length === 0) return "Nobody else yet";
   const online = others.filter((member) => member.online).length;
-  if (online === others.length) return others.length === 1 ? "1 device online" : `All ${others.length} devices online`;
-  return `${online} of ${others.length} devices online`;
+  if (online === others.length) return others.length === 1 ? "1 other online" : `All ${others.length} others online`;
+  return `${online} of ${others.length} others online`;
 }
 
 export function memberInWords(member: Member, nowMs: number): string {

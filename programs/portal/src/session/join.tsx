@@ -105,7 +105,7 @@ function OtherWays({ open, start }: { open: boolean; start: (way: Way) => void }
     );
   return (
     <div className="flex flex-col gap-3">
-      <Way title={texts.pasteTitle} open={open}>
+      <Way title={open ? texts.pasteTitle : texts.pasteOtherTitle} open={open}>
         <form
           className="flex flex-col gap-4"
           onSubmit={(event) => {

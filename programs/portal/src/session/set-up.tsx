@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { device, setCsrfToken } from "../api/device.ts";
 import { keys } from "../api/keys.ts";
+import { troubleOf } from "../api/problem.ts";
 import { Button } from "../design/button.tsx";
 import { Field } from "../design/field.tsx";
 import { ProblemNote } from "../design/notes.tsx";
@@ -16,7 +17,7 @@ export function SetUp({ link }: { link: ClaimLink | undefined }) {
     mutationFn: (form: FormData) =>
       device.call("POST /claim", {
         body: {
-          claimCode: link?.claimCode ?? claimCodeOf(textOf(form, "claim-code")),
+          claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
           ownerName: textOf(form, "owner-name").trim(),
           password: textOf(form, "new-password"),
         },
@@ -27,6 +28,8 @@ export function SetUp({ link }: { link: ClaimLink | undefined }) {
       await client.invalidateQueries({ queryKey: keys.status });
     },
   });
+  // A link may be an old one: then the right code has to be typed.
+  const asksCode = link === undefined || (claim.isError && troubleOf(claim.error).code === "wrong-claim-code");
   return (
     <QuietPage title={texts.welcome} text={texts.welcomeText}>
       <form
@@ -36,7 +39,7 @@ export function SetUp({ link }: { link: ClaimLink | undefined }) {
           claim.mutate(new FormData(event.currentTarget));
         }}
       >
-        {link === undefined ? (
+        {asksCode ? (
           <Field
             label={texts.code}
             hint={texts.codeHint}

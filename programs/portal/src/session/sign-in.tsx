@@ -33,7 +33,10 @@ export function SignIn({ deviceName, note }: { deviceName: string; note: string 
       client.setQueryData(keys.session, session);
       await client.invalidateQueries({ queryKey: keys.status });
     },
-    onError: (error) => setWaitUntilMs(Date.now() + waitOf(error)),
+    onError: (error) => {
+      const waitMs = waitOf(error);
+      setWaitUntilMs(waitMs === 0 ? 0 : Date.now() + waitMs);
+    },
   });
   return (
     <QuietPage title={`${texts.signInTo} ${deviceName}`}>
@@ -55,11 +58,12 @@ export function SignIn({ deviceName, note }: { deviceName: string; note: string 
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />
-        {signIn.isError ? <ProblemNote error={signIn.error} /> : null}
         {seconds > 0 ? (
-          <p role="timer" className="text-sm text-ink-soft">
-            {texts.wrongWait(seconds)}
-          </p>
+          <Banner tone="warn">
+            <span role="timer">{texts.wrongWait(seconds)}</span>
+          </Banner>
+        ) : signIn.isError && waitUntilMs === 0 ? (
+          <ProblemNote error={signIn.error} />
         ) : null}
         <Button
           look="primary"

@@ -57,9 +57,12 @@ async function isReadable(file: File): Promise<boolean> {
   }
 }
 
+const leftoverWaitMs = 3000;
+
 export function createUploads(onSignedOut: () => void): Uploads {
   let queue = emptyQueue;
   let timer: number | undefined;
+  let leftoverTimer: number | undefined;
   let lastKey = 0;
   const files = new Map<string, File>();
   const running = new Map<string, AbortController>();
@@ -204,6 +207,22 @@ export function createUploads(onSignedOut: () => void): Uploads {
     }
   }
 
+  function findLeftovers(): void {
+    window.clearTimeout(leftoverTimer);
+    device
+      .call("GET /uploads", {})
+      .then(({ uploads }) => {
+        dispatch({ type: "leftovers", uploads });
+        const mine = new Set(queue.items.map(({ uploadId }) => uploadId));
+        // The page before this one may still seem to be sending: the device notices its end a moment later.
+        if (uploads.some(({ id, active }) => active && !mine.has(id)))
+          leftoverTimer = window.setTimeout(findLeftovers, leftoverWaitMs);
+      })
+      .catch((error: unknown) => {
+        if (isSignedOut(error)) onSignedOut();
+      });
+  }
+
   return {
     snapshot: () => queue,
     subscribe: (listener) => {
@@ -241,13 +260,6 @@ export function createUploads(onSignedOut: () => void): Uploads {
       dispatch({ type: "check", key });
       void check(key, file);
     },
-    findLeftovers: () => {
-      void device
-        .call("GET /uploads", {})
-        .then(({ uploads }) => dispatch({ type: "leftovers", uploads }))
-        .catch((error: unknown) => {
-          if (isSignedOut(error)) onSignedOut();
-        });
-    },
+    findLeftovers,
   };
 }

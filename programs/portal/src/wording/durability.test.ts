@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { codeInWords, lossesInWords, ninesAsPercent, yearlyLossInWords } from "./durability.ts";
+import { codeInWords, lossesInWords, ninesAsPercent, safetyInWords, yearlyLossInWords } from "./durability.ts";
 
 const plain = (text: string): string => text.replaceAll("\u{202f}", " ");
 
@@ -27,6 +27,9 @@ test("losses and pieces are said without formulas", () => {
   assert.equal(lossesInWords(6), "Up to 6 of them can be lost.");
   assert.equal(lossesInWords(1), "1 of them can be lost.");
   assert.equal(lossesInWords(0), "None of them can be lost right now.");
+  assert.equal(safetyInWords(6), "Up to 6 devices can be lost without losing a file.");
+  assert.equal(safetyInWords(1), "1 device can be lost without losing a file.");
+  assert.equal(safetyInWords(0), "No device can be lost without losing files.");
   assert.equal(codeInWords(3, 9), "Every file becomes 9 pieces on 9 devices. Any 3 pieces rebuild it.");
   assert.equal(codeInWords(1, 4), "Each of 4 devices keeps a whole copy of every file.");
 });

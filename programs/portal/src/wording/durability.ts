@@ -33,6 +33,12 @@ export function lossesInWords(survives: number): string {
   return survives === 1 ? "1 of them can be lost." : `Up to ${survives} of them can be lost.`;
 }
 
+/** What the network promises for files in general. */
+export function safetyInWords(survives: number): string {
+  if (survives <= 0) return "No device can be lost without losing files.";
+  return `${survives === 1 ? "1 device" : `Up to ${survives} devices`} can be lost without losing a file.`;
+}
+
 /** `Any 3 of 9 pieces rebuild a file.` */
 export function codeInWords(k: number, n: number): string {
   if (n <= 1) return "One other device keeps a whole copy of every file.";
