@@ -193,7 +193,15 @@ async function build(
       held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
       bytesByHolder: bytesByHolder(),
     });
-  atClose(network.onChange(() => events.networkChanged()));
+  let clockState = network.clock().state;
+  atClose(
+    network.onChange(() => {
+      events.networkChanged();
+      if (network.clock().state === clockState) return;
+      clockState = network.clock().state;
+      events.clockChanged(network.clock());
+    }),
+  );
 
   const sessions = new Sessions(new SessionStore(controlDb), world);
   sessions.onEnd((session) => hub.endSession(session));
