@@ -60,7 +60,9 @@ async function buildTarget(target: Target, node: string): Promise<void> {
     external: ["@napi-rs/blake-hash"],
     define: { "process.env.NODE_ENV": '"production"' },
     // Some dependencies are CommonJS inside and call require for Node's own modules.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(process.execPath);' },
+    banner: {
+      js: `import { createRequire as requireFor } from "node:module"; const require = requireFor(process.execPath);`,
+    },
   });
   const config = join(scratch, `${target.name}.sea.json`);
   const output = join(dist, target.name);
