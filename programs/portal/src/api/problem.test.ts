@@ -37,6 +37,8 @@ test("a waiting time is taken from the refusal's details", () => {
 
 test("a reply without a problem is worded by its status", () => {
   assert.equal(problemOfText(0, "").code, "device-unreachable");
+  // The reply to HEAD has no body.
+  assert.equal(problemOfText(401, "").code, "sign-in-required");
   assert.equal(problemOfText(502, "<html>").retry, true);
   assert.equal(problemOfText(400, "{}").code, "unexpected-reply");
   assert.equal(problemOfText(409, JSON.stringify({ code: "name-taken", detail: "Taken." })).code, "name-taken");

@@ -32,6 +32,15 @@ export function problemOfText(status: number, text: string): Problem {
   } catch {
     // What is no JSON did not come from the device.
   }
+  if (status === 401)
+    return {
+      type: "about:blank",
+      title: "Sign in required",
+      status,
+      code: "sign-in-required",
+      detail: "You are signed out. Sign in, then go on.",
+      retry: false,
+    };
   return {
     type: "about:blank",
     title: "Unexpected reply",

@@ -99,9 +99,9 @@ export async function createUpload(
 
 const pathOf = (uploadId: string): string => `/uploads/${encodeURIComponent(uploadId)}`;
 
-export async function readOffset(uploadId: string, signal: AbortSignal): Promise<number> {
-  const reply = await send({ method: "HEAD", path: pathOf(uploadId), signal });
-  return endOf(reply, 0).offsetBytes;
+/** Where it goes on; with a node when the upload was completed by a request whose reply got lost. */
+export async function readState(uploadId: string, signal: AbortSignal): Promise<TransferEnd> {
+  return endOf(await send({ method: "HEAD", path: pathOf(uploadId), signal }), 0);
 }
 
 export async function sendRest(

@@ -14,7 +14,7 @@ import {
   type UploadItem,
   type UploadQueue,
 } from "./queue.ts";
-import { createUpload, discardUpload, readOffset, sendRest } from "./transfer.ts";
+import { createUpload, discardUpload, readState, sendRest, type TransferEnd } from "./transfer.ts";
 
 export interface NewUpload {
   readonly file: File;
@@ -118,7 +118,7 @@ export function createUploads(onSignedOut: () => void): Uploads {
   async function transfer(item: UploadItem, file: File, signal: AbortSignal): Promise<void> {
     const { key } = item;
     let { uploadId } = item;
-    let offsetBytes = 0;
+    let state: TransferEnd;
     if (uploadId === undefined) {
       const created = await createUpload(
         {
@@ -132,20 +132,16 @@ export function createUploads(onSignedOut: () => void): Uploads {
         signal,
       );
       uploadId = created.uploadId;
-      dispatch({ type: "sending", key, uploadId, offsetBytes: 0 });
-      if (created.node !== undefined) {
-        dispatch({ type: "finished", key, node: created.node, placement: created.placement });
-        return;
-      }
-    } else {
-      offsetBytes = await readOffset(uploadId, signal);
-      dispatch({ type: "sending", key, uploadId, offsetBytes });
-    }
-    const end = await sendRest(uploadId, file, offsetBytes, signal, (bytes) =>
-      dispatch({ type: "sent", key, bytes, atMs: Date.now() }),
-    );
-    dispatch({ type: "durable", uploadId, bytes: end.offsetBytes });
-    dispatch({ type: "finished", key, node: end.node, placement: end.placement });
+      state = created;
+    } else state = await readState(uploadId, signal);
+    const { offsetBytes } = state;
+    dispatch({ type: "sending", key, uploadId, offsetBytes });
+    // An empty file is complete as soon as it is announced.
+    if (state.node === undefined)
+      state = await sendRest(uploadId, file, offsetBytes, signal, (bytes) =>
+        dispatch({ type: "sent", key, bytes, atMs: Date.now() }),
+      );
+    dispatch({ type: "finished", key, node: state.node, placement: state.placement });
   }
 
   async function broke(key: string, file: File, error: unknown): Promise<void> {
