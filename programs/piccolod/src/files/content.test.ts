@@ -141,6 +141,26 @@ test("a read that fails later breaks the connection, so that no part passes for 
   assert.ok(device.logLines.some((line) => line.includes("read-broke-off")));
 });
 
+test("clients that leave in the middle of a file harm nobody", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const id = await upload(owner, "a", bytesOf(5_000_000));
+  const { port, host } = new URL(device.origin);
+  for (let at = 0; at < 20; at++) {
+    await new Promise<void>((resolve) => {
+      const path = `/api/v1/files/${id}/content`;
+      const outgoing = request({ host: "127.0.0.1", port, path, headers: { host, cookie: owner.cookie } }, (reply) => {
+        reply.once("data", () => outgoing.destroy());
+        reply.on("error", () => undefined);
+        reply.on("close", () => resolve());
+      });
+      outgoing.on("error", () => undefined);
+      outgoing.end();
+    });
+  }
+  assert.ok((await get(owner, id)).bytes.equals(bytesOf(5_000_000)));
+});
+
 test("an empty file is read without asking any holder", async (context) => {
   const device = await TestDevice.start(context);
   const owner = await device.owner();

@@ -87,6 +87,8 @@ export function createHttpServer(options: ServerOptions): Server {
   const server = createServer(
     { headersTimeout: headersMs, requestTimeout: 0, keepAliveTimeout: keepAliveMs, maxHeaderSize: headerBytesMax },
     (req, res) => {
+      // Writing to a connection that has just gone is an event of its own; `close` says what has to be known.
+      res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
       answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
     },
   );
