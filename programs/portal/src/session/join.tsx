@@ -89,7 +89,9 @@ function Way({ title, open, children }: { title: string; open: boolean; children
   );
 }
 
-function OtherWays({ open, start }: { open: boolean; start: (way: Way) => void }) {
+function OtherWays({ open: openAtFirst, start }: { open: boolean; start: (way: Way) => void }) {
+  // An invitation that arrives meanwhile must not close what the person is typing in.
+  const [open] = useState(openAtFirst);
   const [shown, setShown] = useState(open);
   const [invitation, setInvitation] = useState("");
   const [name, setName] = useState("");

@@ -24,7 +24,7 @@ export const texts = {
   pasteOtherTitle: "Use another invitation",
   pasteLabel: "Invitation",
   pasteHint: "Paste the text you were given.",
-  pasteJoin: "Join with this invitation",
+  pasteJoin: "Use this invitation",
   foundTitle: "Start a new network",
   foundLabel: "Name of the network",
   foundHint: "For example your street or your family. You can invite others afterwards.",

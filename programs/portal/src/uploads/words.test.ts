@@ -45,6 +45,11 @@ test("a finished upload says whether it is safe yet", () => {
   assert.match(itemInWords(item({ phase: "done", placement: "pending" }), 0), /only on this device/);
 });
 
+test("an unfinished upload says how much of it is here", () => {
+  assert.match(itemInWords(item({ phase: "unfinished" }), 0), /^100 MB, not begun/);
+  assert.match(itemInWords(item({ phase: "unfinished", durableBytes: 40_000_000 }), 0), /^40 of 100 MB are here/);
+});
+
 test("the headline says what needs the person first", () => {
   const added = reduceQueue(emptyQueue, {
     type: "add",

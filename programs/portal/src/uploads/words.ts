@@ -49,7 +49,9 @@ export function itemInWords(item: UploadItem, nowMs: number): string {
         ? `${bytesInWords(item.sizeBytes)}, only on this device until more devices are online`
         : `${bytesInWords(item.sizeBytes)}, stored safely`;
     case "unfinished":
-      return `${progress} are here. Choose the same file again to go on.`;
+      return item.durableBytes === 0
+        ? `${bytesInWords(item.sizeBytes)}, not begun. Choose the file again to send it.`
+        : `${progress} are here. Choose the same file again to go on.`;
     default:
       return `Checking that it is the same file, ${percentInWords(item.checkedBytes, item.durableBytes)}`;
   }
