@@ -13,4 +13,9 @@ export const benchmarks: readonly Benchmark[] = [
     summary: "256 MiB through ten devices, beside restic and rclone crypt",
     load: () => import("./network.ts"),
   },
+  {
+    name: "footprint",
+    summary: "memory, start and first byte of the built executable",
+    load: () => import("./footprint.ts"),
+  },
 ];

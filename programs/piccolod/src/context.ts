@@ -47,7 +47,7 @@ import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
 
 const gibibyte = 1024 ** 3;
-const engineMemoryBytes = 192 * 1024 * 1024;
+const engineMemoryBytes = 80 * 1024 * 1024;
 /** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
 const diskReserveBytes = 256 * 1024 * 1024;
 const defaultHolderQuotaBytes = 100 * gibibyte;
