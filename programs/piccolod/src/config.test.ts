@@ -33,12 +33,12 @@ test("what is typed is what the device gets", () => {
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
     armedCrash: undefined,
-    insecure: [],
+    insecure: ["no-tpm"],
   });
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);
   assert.deepEqual(drill.code, { k: 6, n: 9 });
   assert.deepEqual(drill.armedCrash, { name: "segment-sealed", count: 2 });
-  assert.deepEqual(drill.insecure, ["drills"]);
+  assert.deepEqual(drill.insecure, ["no-tpm", "drills"]);
 });
 
 test("each argument that cannot be used is named in one line", () => {

@@ -135,6 +135,7 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     armedCrash: readArmedCrash(values),
-    insecure: drills ? ["drills"] : [],
+    // Until a TPM seals them, the keys lie in the state folder, and the owner shall know.
+    insecure: ["no-tpm", ...(drills ? ["drills"] : [])],
   };
 }
