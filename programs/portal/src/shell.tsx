@@ -99,7 +99,7 @@ export function Shell({
           id="main"
           ref={main}
           tabIndex={-1}
-          className="flex w-full min-w-0 grow flex-col px-4 pt-5 pb-10 outline-none md:px-8 md:pt-8"
+          className="flex w-full min-w-0 grow flex-col px-4 pt-5 pb-28 outline-none md:px-8 md:pt-8"
         >
           {children}
         </main>

@@ -34,6 +34,7 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
       if (event.type === "upload") uploads.dispatch({ type: "durable", uploadId: event.id, bytes: event.offsetBytes });
       if (event.type === "upload-gone") uploads.dispatch({ type: "gone", uploadId: event.id });
       if (event.type === "resync") uploads.findLeftovers();
+      if (event.type === "resync" || event.type === "placement") uploads.askPlacement();
       const effects = effectsOf(event);
       for (const { key, value } of effects.set) client.setQueryData(key, value);
       for (const key of effects.stale) stale.set(JSON.stringify(key), key);

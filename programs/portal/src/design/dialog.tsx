@@ -34,6 +34,7 @@ export function Dialog({
       <Radix.Portal>
         <Backdrop />
         <Radix.Content
+          aria-modal="true"
           {...(role === undefined ? {} : { role })}
           {...(text === undefined ? { "aria-describedby": undefined } : {})}
           className={`fixed inset-x-3 bottom-3 z-50 mx-auto flex max-h-[calc(100dvh-1.5rem)] animate-rise flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-lifted outline-none sm:top-[18dvh] sm:bottom-auto sm:max-h-[70dvh] sm:p-6 ${wide ? "max-w-xl" : "max-w-md"}`}

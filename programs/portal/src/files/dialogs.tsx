@@ -125,7 +125,7 @@ export function MoveDialog({
               type="button"
               onClick={() => setFolder(id)}
               aria-current={id === folder ? "location" : undefined}
-              className="min-h-11 rounded px-1.5 text-ink-soft hover:text-ink aria-[current=location]:font-medium aria-[current=location]:text-ink md:min-h-9"
+              className="min-h-11 min-w-11 rounded px-1.5 text-left text-ink-soft hover:text-ink aria-[current=location]:font-medium aria-[current=location]:text-ink md:min-h-9"
             >
               {index === 0 ? texts.top : name}
             </button>

@@ -32,7 +32,7 @@ export function Breadcrumbs({ path }: { path: readonly Crumb[] }) {
             <span key={id} className="flex min-w-0 items-center">
               <a
                 href={hrefOf({ screen: "files", folder: id })}
-                className="flex min-h-9 max-w-48 items-center truncate rounded px-1.5 hover:text-ink hover:underline pointer-coarse:min-h-11"
+                className="flex min-h-9 max-w-48 min-w-11 items-center truncate rounded px-1.5 hover:text-ink hover:underline pointer-coarse:min-h-11"
               >
                 {index === 0 ? texts.top : name}
               </a>

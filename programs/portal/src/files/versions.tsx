@@ -12,6 +12,10 @@ import { bytesInWords } from "../wording/bytes.ts";
 import { momentInWords, untilInWords } from "../wording/time.ts";
 import { texts } from "./texts.ts";
 
+/** A restored version is older than those after it, and yet the one that counts. */
+const currentFirst = (versions: readonly Version[]): readonly Version[] =>
+  versions.toSorted((a, b) => Number(b.current) - Number(a.current));
+
 export function Versions({ node }: { node: Node }) {
   const versions = useVersions(node.id, true);
   const [erasing, setErasing] = useState<Version>();
@@ -35,7 +39,7 @@ export function Versions({ node }: { node: Node }) {
   return (
     <>
       <ul className="flex flex-col">
-        {versions.data.versions.map((version) => (
+        {currentFirst(versions.data.versions).map((version) => (
           <li
             key={version.versionId}
             className="flex min-h-12 items-center gap-2 border-b border-line last:border-none"

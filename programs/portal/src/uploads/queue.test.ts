@@ -168,6 +168,19 @@ test("an upload the device forgot starts anew", () => {
   assert.deepEqual(startable(queue, 0), ["a"]);
 });
 
+test("a finished upload that lay only on the device is stored safely once others have it", () => {
+  const queue = run(
+    add("a", "b"),
+    { type: "finished", key: "a", node: "n", placement: "pending" },
+    { type: "placed", key: "a" },
+    { type: "placed", key: "b" },
+  );
+  assert.deepEqual(
+    queue.items.map(({ placement }) => placement),
+    ["durable", undefined],
+  );
+});
+
 test("the summary adds up what is under way and done", () => {
   const queue = run(
     add("a", "b", "c"),

@@ -92,6 +92,8 @@ export type UploadAction =
       readonly node?: string | undefined;
       readonly placement?: "durable" | "pending" | undefined;
     }
+  /** What was only on the device is stored by others now. */
+  | { readonly type: "placed"; readonly key: string }
   | { readonly type: "check"; readonly key: string }
   | { readonly type: "checked"; readonly key: string; readonly bytes: number }
   | { readonly type: "same"; readonly key: string }
@@ -287,6 +289,8 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
         node: action.node,
         placement: action.placement,
       }));
+    case "placed":
+      return change(queue, action.key, (item) => (item.phase === "done" ? { ...item, placement: "durable" } : item));
     case "check":
       return change(queue, action.key, (item) =>
         item.phase === "unfinished" || item.phase === "differs"

@@ -33,6 +33,8 @@ export interface Uploads {
   readonly discard: (key: string) => void;
   /** The person says that this is the file of an unfinished upload. */
   readonly continueWith: (key: string, file: File) => void;
+  /** Asks whether others store by now what was only on the device. */
+  readonly askPlacement: () => void;
   /** Reads what earlier pages left behind. */
   readonly findLeftovers: () => void;
 }
@@ -203,6 +205,23 @@ export function createUploads(onSignedOut: () => void): Uploads {
     }
   }
 
+  let asking = false;
+  async function askPlacement(): Promise<void> {
+    if (asking) return;
+    asking = true;
+    try {
+      for (const { key, phase, placement, node } of queue.items) {
+        if (phase !== "done" || placement !== "pending" || node === undefined) continue;
+        const { placement: now } = await device.call("GET /files/{id}", { params: { id: node } });
+        if (now === "durable") dispatch({ type: "placed", key });
+      }
+    } catch {
+      // The next event asks again.
+    } finally {
+      asking = false;
+    }
+  }
+
   function findLeftovers(): void {
     window.clearTimeout(leftoverTimer);
     device
@@ -255,6 +274,9 @@ export function createUploads(onSignedOut: () => void): Uploads {
     continueWith: (key, file) => {
       dispatch({ type: "check", key });
       void check(key, file);
+    },
+    askPlacement: () => {
+      void askPlacement();
     },
     findLeftovers,
   };

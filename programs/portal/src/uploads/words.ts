@@ -46,7 +46,7 @@ export function itemInWords(item: UploadItem, nowMs: number): string {
       return item.trouble?.detail ?? "It did not work.";
     case "done":
       return item.placement === "pending"
-        ? `${bytesInWords(item.sizeBytes)}, only on this device until more devices are online`
+        ? `${bytesInWords(item.sizeBytes)}, still only on this device`
         : `${bytesInWords(item.sizeBytes)}, stored safely`;
     case "unfinished":
       return item.durableBytes === 0
