@@ -6,6 +6,7 @@ import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { IconButton } from "./button.tsx";
+import { focusFirst, useReturnFocus } from "./return-focus.ts";
 import { useScrollLock } from "./scroll-lock.ts";
 
 function Backdrop() {
@@ -14,14 +15,13 @@ function Backdrop() {
 }
 
 interface Common {
-  open: boolean;
   onClose: () => void;
   title: string;
   children: ReactNode;
 }
 
+/** Shown for as long as it is rendered. */
 export function Dialog({
-  open,
   onClose,
   title,
   text,
@@ -29,12 +29,15 @@ export function Dialog({
   wide = false,
   role,
 }: Common & { text?: ReactNode; wide?: boolean; role?: "alertdialog" }) {
+  const returnFocus = useReturnFocus();
   return (
-    <Radix.Root open={open} onOpenChange={(now) => (now ? undefined : onClose())}>
+    <Radix.Root open onOpenChange={(now) => (now ? undefined : onClose())}>
       <Radix.Portal>
         <Backdrop />
         <Radix.Content
           aria-modal="true"
+          onOpenAutoFocus={focusFirst}
+          onCloseAutoFocus={returnFocus}
           {...(role === undefined ? {} : { role })}
           {...(text === undefined ? { "aria-describedby": undefined } : {})}
           className={`fixed inset-x-3 bottom-3 z-50 mx-auto flex max-h-[calc(100dvh-1.5rem)] animate-rise flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-lifted outline-none sm:top-[18dvh] sm:bottom-auto sm:max-h-[70dvh] sm:p-6 ${wide ? "max-w-xl" : "max-w-md"}`}
@@ -56,17 +59,21 @@ export function DialogButtons({ children }: { children: ReactNode }) {
   return <div className="flex flex-col-reverse gap-2 pt-1 sm:flex-row sm:justify-end">{children}</div>;
 }
 
-export function Sheet({ open, onClose, title, children }: Common) {
+/** From the side; shown for as long as it is rendered. */
+export function Sheet({ onClose, title, children }: Common) {
+  const returnFocus = useReturnFocus();
   return (
-    <Radix.Root open={open} onOpenChange={(now) => (now ? undefined : onClose())}>
+    <Radix.Root open onOpenChange={(now) => (now ? undefined : onClose())}>
       <Radix.Portal>
         <Backdrop />
         <Radix.Content
+          aria-modal="true"
           aria-describedby={undefined}
+          onCloseAutoFocus={returnFocus}
           className="fixed inset-y-0 right-0 z-50 flex w-full animate-slide flex-col border-line bg-surface shadow-lifted outline-none sm:w-[27rem] sm:border-l"
         >
           <header className="flex items-start justify-between gap-3 border-b border-line px-5 py-3.5">
-            <Radix.Title className="min-w-0 pt-2.5 text-base md:pt-1.5 leading-snug font-semibold [overflow-wrap:anywhere]">
+            <Radix.Title className="min-w-0 pt-2.5 text-base leading-snug font-semibold [overflow-wrap:anywhere] md:pt-1.5">
               {title}
             </Radix.Title>
             <Radix.Close asChild>

@@ -23,7 +23,7 @@ interface DetailsProps {
 export function DetailsSheet({ id, onClose, ...rest }: DetailsProps & { id: string; onClose: () => void }) {
   const node = useNode(id);
   return (
-    <Sheet open onClose={onClose} title={node.data?.name ?? texts.details}>
+    <Sheet onClose={onClose} title={node.data?.name ?? texts.details}>
       {node.data === undefined ? (
         <div className="p-5">
           {node.isError ? (

@@ -38,7 +38,7 @@ function NameDialog({
     },
   });
   return (
-    <Dialog open onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form
         className="flex flex-col gap-4"
         onSubmit={(event) => {
@@ -51,7 +51,7 @@ function NameDialog({
           label={label}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
-          autoFocus
+          data-first-focus
           autoComplete="off"
           spellCheck={false}
           onFocus={(event) => event.currentTarget.setSelectionRange(0, stemLength(initial))}
@@ -116,7 +116,7 @@ export function MoveDialog({
   const here = first?.parent;
   const already = nodes.every(({ parent }) => parent === folder);
   return (
-    <Dialog open onClose={onClose} wide title={texts.moveTitle(texts.named(nodes.map(({ name }) => name)))}>
+    <Dialog onClose={onClose} wide title={texts.moveTitle(texts.named(nodes.map(({ name }) => name)))}>
       <nav aria-label="Target folder" className="-my-1 flex flex-wrap items-center text-sm">
         {first?.path.map(({ id, name }, index) => (
           <span key={id} className="flex items-center">

@@ -104,7 +104,6 @@ function EraseDialog({ erasing, onClose }: { erasing: Erasing; onClose: () => vo
   });
   return (
     <Dialog
-      open
       role="alertdialog"
       onClose={onClose}
       title={erasing === "everything" ? texts.emptyTrashTitle : texts.eraseTitle(texts.named([erasing.node.name]))}

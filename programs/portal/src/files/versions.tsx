@@ -79,25 +79,22 @@ export function Versions({ node }: { node: Node }) {
           </li>
         ))}
       </ul>
-      <Dialog
-        role="alertdialog"
-        open={erasing !== undefined}
-        onClose={() => setErasing(undefined)}
-        title="Erase this version for good?"
-        text={texts.eraseText}
-      >
-        {erase.isError ? <ProblemNote error={erase.error} /> : null}
-        <DialogButtons>
-          <Button onClick={() => setErasing(undefined)}>Cancel</Button>
-          <Button
-            look="danger"
-            busy={erase.isPending}
-            onClick={() => (erasing === undefined ? undefined : erase.mutate(erasing))}
-          >
-            {texts.erase}
-          </Button>
-        </DialogButtons>
-      </Dialog>
+      {erasing === undefined ? null : (
+        <Dialog
+          role="alertdialog"
+          onClose={() => setErasing(undefined)}
+          title="Erase this version for good?"
+          text={texts.eraseText}
+        >
+          {erase.isError ? <ProblemNote error={erase.error} /> : null}
+          <DialogButtons>
+            <Button onClick={() => setErasing(undefined)}>Cancel</Button>
+            <Button look="danger" busy={erase.isPending} onClick={() => erase.mutate(erasing)}>
+              {texts.erase}
+            </Button>
+          </DialogButtons>
+        </Dialog>
+      )}
     </>
   );
 }

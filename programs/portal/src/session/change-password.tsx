@@ -32,25 +32,27 @@ export function ChangePassword() {
       >
         Change password
       </Button>
-      <Dialog open={open} onClose={() => setOpen(false)} title="Change password">
-        <form
-          className="flex flex-col gap-5"
-          onSubmit={(event) => {
-            event.preventDefault();
-            change.mutate(new FormData(event.currentTarget));
-          }}
-        >
-          <PasswordField label="Current password" name="password" autoComplete="current-password" required />
-          <PasswordChoice label="New password" />
-          {change.isError ? <ProblemNote error={change.error} /> : null}
-          <DialogButtons>
-            <Button onClick={() => setOpen(false)}>Cancel</Button>
-            <Button look="primary" type="submit" busy={change.isPending}>
-              Change password
-            </Button>
-          </DialogButtons>
-        </form>
-      </Dialog>
+      {open ? (
+        <Dialog onClose={() => setOpen(false)} title="Change password">
+          <form
+            className="flex flex-col gap-5"
+            onSubmit={(event) => {
+              event.preventDefault();
+              change.mutate(new FormData(event.currentTarget));
+            }}
+          >
+            <PasswordField label="Current password" name="password" autoComplete="current-password" required />
+            <PasswordChoice label="New password" />
+            {change.isError ? <ProblemNote error={change.error} /> : null}
+            <DialogButtons>
+              <Button onClick={() => setOpen(false)}>Cancel</Button>
+              <Button look="primary" type="submit" busy={change.isPending}>
+                Change password
+              </Button>
+            </DialogButtons>
+          </form>
+        </Dialog>
+      ) : null}
     </>
   );
 }
