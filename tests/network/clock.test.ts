@@ -1,0 +1,176 @@
+/** A device whose clock is hours off: it says so itself, the others say so of it, and it is one of them again once set right. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { type Device, Network, until } from "@piccolo/devnet";
+
+const hourMs = 3_600_000;
+const main = resolve(import.meta.dirname, "../../programs/piccolod/src/main.ts");
+const folder = mkdtempSync(join(tmpdir(), "piccolo-clock-"));
+
+interface Clock {
+  readonly state: "good" | "wrong" | "unknown";
+  readonly offsetMs: number;
+}
+
+interface NetworkView {
+  readonly clock: Clock;
+  readonly self: string;
+  readonly members: readonly {
+    readonly account: string;
+    readonly self: boolean;
+    readonly online: boolean;
+    readonly clockWrong: boolean;
+  }[];
+}
+
+/** The wall clock of what runs under these settings is off by what the file says, read anew each second; timers are real. */
+function clockSettings(offsetFile: string): Record<string, string> {
+  return {
+    // The dynamic linker puts the machine's library folder in the place of $LIB.
+    LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1",
+    FAKETIME_TIMESTAMP_FILE: offsetFile,
+    FAKETIME_CACHE_DURATION: "1",
+    FAKETIME_DONT_FAKE_MONOTONIC: "1",
+  };
+}
+
+function offsetFile(device: number): string {
+  return join(folder, `network/device${device}.clock`);
+}
+
+function setClock(device: Device, offset: string): void {
+  writeFileSync(offsetFile(device.number), `${offset}\n`);
+}
+
+/** Starts piccolod with the clock of its device; each device finds its own by its state folder, the first argument. */
+function startScript(): string {
+  const path = join(folder, "piccolod-with-clock");
+  const settings = Object.entries(clockSettings("$2.clock")).map(([name, value]) =>
+    name === "FAKETIME_TIMESTAMP_FILE" ? `export ${name}="${value}"` : `export ${name}='${value}'`,
+  );
+  writeFileSync(path, ["#!/bin/sh", ...settings, `exec '${process.execPath}' '${main}' "$@"`, ""].join("\n"));
+  chmodSync(path, 0o700);
+  return path;
+}
+
+const view = (device: Device): Promise<NetworkView> => device.session.call<NetworkView>("GET", "/network");
+const statusClock = async (device: Device): Promise<Clock> =>
+  (await device.session.call<{ clock: Clock }>("GET", "/status")).clock;
+
+let network: Network;
+
+before(async () => {
+  mkdirSync(join(folder, "network"));
+  for (let device = 1; device <= 4; device++) writeFileSync(offsetFile(device), "+0\n");
+  network = await Network.open({
+    folder: join(folder, "network"),
+    devices: 4,
+    centralPort: 18_980,
+    devicePort: 18_981,
+    peerPort: 18_986,
+    piccolod: { executable: startScript(), args: [] },
+  });
+  await network.start();
+  await network.populate();
+  const first = network.device(1);
+  await network.claim(first);
+  await first.session.finish(await first.session.call("POST", "/network/join", {}));
+  await network.allOnline(first);
+});
+
+after(async () => {
+  await network.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("the faked clock is the wall clock alone", () => {
+  const path = join(folder, "look.clock");
+  writeFileSync(path, "+2h\n");
+  const look = "console.log(JSON.stringify({ wallMs: Date.now(), timerNs: String(process.hrtime.bigint()) }))";
+  const beforeNs = process.hrtime.bigint();
+  const ran = spawnSync(process.execPath, ["-e", look], {
+    env: { ...process.env, ...clockSettings(path) },
+    encoding: "utf8",
+  });
+  const afterNs = process.hrtime.bigint();
+  const seen = JSON.parse(ran.stdout) as { wallMs: number; timerNs: string };
+  assert.ok(Math.abs(seen.wallMs - Date.now() - 2 * hourMs) < hourMs / 2, ran.stdout);
+  assert.ok(BigInt(seen.timerNs) > beforeNs && BigInt(seen.timerNs) < afterNs, ran.stdout);
+});
+
+test("with clocks that agree nobody is said to be wrong", async () => {
+  for (const device of network.devices) {
+    await until(`${device.process.name} knows its clock`, async () => (await view(device)).clock.state === "good");
+    assert.equal((await statusClock(device)).state, "good");
+    assert.ok((await view(device)).members.every(({ clockWrong }) => !clockWrong));
+  }
+});
+
+/** Waits until the device says its clock is off by about so much, and the two others that are right say it of it. */
+async function isKnownWrong(device: Device, offsetMs: number, others: readonly Device[]): Promise<void> {
+  const isAbout = ({ state, offsetMs: found }: Clock): boolean =>
+    state === "wrong" && Math.abs(found - offsetMs) < hourMs / 4;
+  await until(`${device.process.name} shows its clock as wrong`, async () => isAbout((await view(device)).clock));
+  assert.ok(isAbout(await statusClock(device)));
+  const { self, members } = await view(device);
+  assert.ok(
+    members.every(({ account, clockWrong }) => account === self || !clockWrong),
+    "it blames none of those whose clocks are right",
+  );
+  for (const other of others) {
+    await until(`${other.process.name} shows the clock of ${device.process.name} as wrong`, async () =>
+      (await view(other)).members.some(({ account, clockWrong }) => account === self && clockWrong),
+    );
+    assert.equal((await statusClock(other)).state, "good");
+  }
+}
+
+function logLines(device: Device, event: string): readonly Record<string, unknown>[] {
+  return readFileSync(device.process.logFile, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((line) => line["event"] === event);
+}
+
+/** Waits until everybody sees everybody, and nobody's clock is said to be wrong. */
+async function allIsRight(): Promise<void> {
+  for (const device of network.devices) {
+    await network.allOnline(device);
+    await until(`${device.process.name} finds all clocks right`, async () => {
+      const { clock, members } = await view(device);
+      return clock.state === "good" && members.every(({ clockWrong }) => !clockWrong);
+    });
+  }
+}
+
+test("a clock that jumps two hours ahead is named on the device, by the others and in the log, until it is right", async () => {
+  const [first, second, third, ahead] = network.devices;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined && ahead !== undefined);
+  setClock(ahead, "+2h");
+  await isKnownWrong(ahead, 2 * hourMs, [first, second, third]);
+  assert.ok(logLines(ahead, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) > hourMs));
+  const { self } = await view(ahead);
+  assert.ok(logLines(first, "peer-clock-wrong").some(({ account }) => account === self));
+  setClock(ahead, "+0");
+  await allIsRight();
+});
+
+test("a device that starts two hours behind is named as well, and comes online when its clock is right", async () => {
+  const [first, second, behind, fourth] = network.devices;
+  assert.ok(first !== undefined && second !== undefined && behind !== undefined && fourth !== undefined);
+  await behind.process.stop();
+  setClock(behind, "-2h");
+  await network.startDevice(behind.number);
+  await behind.session.signIn(behind.record.password ?? "");
+  await isKnownWrong(behind, -2 * hourMs, [first, second, fourth]);
+  assert.ok(logLines(behind, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) < -hourMs));
+  setClock(behind, "+0");
+  // A session that began in the past is as old as the clock now says; the owner signs in again.
+  await behind.session.signIn(behind.record.password ?? "");
+  await allIsRight();
+});
