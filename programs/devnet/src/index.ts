@@ -15,3 +15,4 @@ export {
   type UploadSource,
 } from "./device-files.ts";
 export { seededBlocks, seededDigest, seededStream } from "./seeded-content.ts";
+export { buildPortal } from "./portal-build.ts";
