@@ -61,6 +61,8 @@ export interface ContextParts {
   /** Tests bring an engine and a network of their own. */
   readonly createEngine?: (options: EngineOptions) => Promise<OwnerEngine>;
   readonly createNetwork?: () => NetworkFeature;
+  /** Tests look at what goes through the connections, or shorten their times. */
+  readonly createPeerNet?: typeof createPeerNet;
 }
 
 export interface Piccolod {
@@ -108,7 +110,7 @@ async function build(
   const deviceKey = openDeviceKey(state, world);
 
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
-    createPeerNet({
+    (parts.createPeerNet ?? createPeerNet)({
       deviceSeed: deviceKey.seed,
       listen: [config.peerListen],
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
