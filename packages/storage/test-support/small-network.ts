@@ -1,7 +1,6 @@
 /** An owner and holders in one process, with everything real but disks, databases and the channel between them. */
 import { toHex } from "@piccolo/bytes";
 import { deriveOwnerKeys } from "@piccolo/envelope";
-import { Fault } from "@piccolo/fault";
 import { realWorld } from "@piccolo/world/real";
 import { createBLAKE3 } from "hash-wasm";
 import { CrashDisk, MemoryHolderIndex, MemoryMetadata } from "../src/fakes/index.ts";
@@ -9,7 +8,7 @@ import type { FragmentHash } from "../src/fragment/index.ts";
 import { HolderService, HolderStore } from "../src/holder/index.ts";
 import { createOwnerEngine, type EngineOptions, type OwnerEngine, WireHolderClient } from "../src/owner/index.ts";
 import { defaultPolicy } from "../src/policy/index.ts";
-import type { HolderView, Members, PeerTransport } from "../src/ports/index.ts";
+import { type HolderView, type Members, type PeerTransport, transportFaults } from "../src/ports/index.ts";
 
 const hasher = await createBLAKE3();
 export const hash: FragmentHash = (bytes) => hasher.init().update(bytes).digest("binary");
@@ -125,7 +124,7 @@ export async function makeSmallNetwork(options: SmallNetworkOptions = {}): Promi
   const transport: PeerTransport = {
     request: async (peer, message, { maxBodyBytes, signal }) => {
       const holder = holders.find(({ deviceKey }) => toHex(deviceKey) === toHex(peer.deviceKey));
-      const unreachable = new Fault("peer-unreachable", "later", "the device does not answer");
+      const unreachable = transportFaults.fault("peer-unreachable", "the device does not answer");
       if (holder === undefined || !holder.online) throw unreachable;
       await Promise.race([
         holder.gate(),
@@ -141,7 +140,7 @@ export async function makeSmallNetwork(options: SmallNetworkOptions = {}): Promi
       admitted.release();
       if (!holder.online) throw unreachable;
       const { frame, body: replyBody } = holder.tamper(reply.frame, Buffer.concat(reply.body));
-      if (replyBody.length > maxBodyBytes) throw new Fault("peer-protocol", "never", "the reply is too long");
+      if (replyBody.length > maxBodyBytes) throw transportFaults.fault("peer-protocol", "the reply is too long");
       return { frame, body: replyBody.length === 0 ? [] : [new Uint8Array(replyBody)] };
     },
   };

@@ -1,14 +1,16 @@
 import { concat, toHex } from "@piccolo/bytes";
-import { catalogue, isFault } from "@piccolo/fault";
+import { isFault } from "@piccolo/fault";
 import { encodeFraming, encodeResponse, FrameReader, maxBodyBytes, refusal } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
-import type { Message, PeerHandler, PeerTarget, PeerTransport, RequestOptions } from "../ports/index.ts";
-
-export const memoryTransportFaults = catalogue({
-  "peer-unreachable": { retry: "later", meaning: "The other device is not there, or does not let this one in." },
-  "peer-timeout": { retry: "later", meaning: "The other device did not answer in time." },
-  "peer-protocol": { retry: "never", meaning: "What came back is not a message." },
-});
+import {
+  asTransportFault,
+  type Message,
+  type PeerHandler,
+  type PeerTarget,
+  type PeerTransport,
+  type RequestOptions,
+  transportFaults,
+} from "../ports/index.ts";
 
 /** What happens to one request on its way. */
 export type Interference =
@@ -157,22 +159,19 @@ export class MemoryNetwork {
       if (first?.type !== "frame") throw new Error("a whole message begins with its frame");
       return { frame: first.frame, body: rest.flatMap((event) => (event.type === "body" ? [event.bytes] : [])) };
     } catch (error) {
-      if (!isFault(error, "malformed")) throw error;
-      throw memoryTransportFaults.fault("peer-protocol", `the response is no message: ${error.message}`, {
-        cause: error,
-      });
+      throw asTransportFault(error);
     }
   }
 
   async #silence(signal: AbortSignal): Promise<never> {
     if (this.#timeoutMs === undefined) return orAbort(new Promise<never>(() => undefined), signal);
     await this.#world.sleep(this.#timeoutMs, signal);
-    throw memoryTransportFaults.fault("peer-timeout", "the device did not answer in time; ask it again later");
+    throw transportFaults.fault("peer-timeout", "the device did not answer in time; ask it again later");
   }
 }
 
 function unreachable(message: string): Error {
-  return memoryTransportFaults.fault("peer-unreachable", message);
+  return transportFaults.fault("peer-unreachable", message);
 }
 
 function encoded(message: Message): Uint8Array {

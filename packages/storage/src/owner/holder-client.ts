@@ -1,6 +1,5 @@
 import { concat, equalConstantTime, toHex } from "@piccolo/bytes";
-import { catalogue } from "@piccolo/fault";
-import { decodeResponse, encodeRequest, fromRefusal, type Request, type Response } from "@piccolo/wire";
+import { decodeResponse, encodeRequest, fromRefusal, refusalFaults, type Request, type Response } from "@piccolo/wire";
 import {
   cellBytes,
   cellCount,
@@ -12,13 +11,15 @@ import {
   type FragmentKey,
   fragmentRoot,
 } from "../fragment/index.ts";
-import type { CellRange, FetchedCells, HolderClient, Members, PeerTransport } from "../ports/index.ts";
-
-export const holderClientFaults = catalogue({
-  "peer-unreachable": { retry: "later", meaning: "The member's device cannot be reached now." },
-  "peer-protocol": { retry: "never", meaning: "The member's device answered something that does not fit." },
-  "wrong-root": { retry: "never", meaning: "The bytes a holder sent are not those that were stored." },
-});
+import {
+  asTransportFault,
+  type CellRange,
+  type FetchedCells,
+  type HolderClient,
+  type Members,
+  type PeerTransport,
+  transportFaults,
+} from "../ports/index.ts";
 
 /** Speaks the wire protocol to holders, and believes nothing of what they send before it is checked. */
 export class WireHolderClient implements HolderClient {
@@ -48,11 +49,11 @@ export class WireHolderClient implements HolderClient {
   ): Promise<{ readonly response: Exclude<Response, { type: "refused" }>; readonly body: readonly Uint8Array[] }> {
     const peer = this.#members.holders().find((holder) => holder.account === account);
     if (peer === undefined) {
-      throw holderClientFaults.fault("peer-unreachable", "the holder is not a member of the network any more");
+      throw transportFaults.fault("peer-unreachable", "the holder is not a member of the network any more");
     }
     const message = { frame: encodeRequest(request), body };
     const reply = await this.#transport.request(peer, message, { maxBodyBytes, signal });
-    const response = decodeResponse(reply.frame);
+    const response = fromPeer(() => decodeResponse(reply.frame));
     if (response.type === "refused") throw fromRefusal(response);
     return { response, body: reply.body };
   }
@@ -77,7 +78,7 @@ export class WireHolderClient implements HolderClient {
     const request: Request = { type: "fetch", ...key, ...range };
     const { response, body } = await this.#ask(account, request, [], range.cellCount * cellBytes, signal);
     if (response.type !== "cells") throw unexpected(response);
-    const header = decodeHeader(response.headerBytes);
+    const header = fromPeer(() => decodeHeader(response.headerBytes));
     const [only] = body;
     const bytes = only !== undefined && body.length === 1 ? only : concat(...body);
     const cells = this.#checkedCells(header, response.leaves, key, range, bytes);
@@ -129,12 +130,21 @@ export class WireHolderClient implements HolderClient {
   }
 }
 
+/** What a holder sent is decoded here; that it has no proper form is the holder's fault. */
+function fromPeer<Value>(decode: () => Value): Value {
+  try {
+    return decode();
+  } catch (error) {
+    throw asTransportFault(error);
+  }
+}
+
 function unexpected(response: Response): Error {
-  return holderClientFaults.fault("peer-protocol", `the holder answered ${response.type}, which does not fit`);
+  return transportFaults.fault("peer-protocol", `the holder answered ${response.type}, which does not fit`);
 }
 
 function wrongRoot(key: FragmentKey): Error {
-  return holderClientFaults.fault(
+  return refusalFaults.fault(
     "wrong-root",
     `fragment ${key.index} came back changed; it is read from other holders instead`,
     { details: { segment: toHex(key.segmentId), index: key.index } },

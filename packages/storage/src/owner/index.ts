@@ -4,5 +4,5 @@ export { type EngineOptions, type OwnerEngineCrashPoint, ownerEngineCrashPoints 
 export type { EngineEvents, OwnerEngine, SegmentPlacement, VersionPlacement, VersionWriter } from "./engine-types.ts";
 export { engineFaults } from "./faults.ts";
 export { chooseHolders, readOrder } from "./placement.ts";
-export { holderClientFaults, WireHolderClient } from "./holder-client.ts";
+export { WireHolderClient } from "./holder-client.ts";
 export { extentPlainBytes } from "./version-writer.ts";

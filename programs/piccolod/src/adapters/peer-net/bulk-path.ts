@@ -3,12 +3,18 @@ import { Agent, request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { equalConstantTime, toHex } from "@piccolo/bytes";
-import type { Message, PeerTarget, RequestOptions } from "@piccolo/storage/ports";
+import {
+  asTransportFault,
+  type Message,
+  type PeerTarget,
+  type RequestOptions,
+  transportFaults,
+} from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { bulkPath } from "./bulk-server.ts";
 import { certifiedKey, type ChannelCertificate } from "./channel-certificate.ts";
 import type { ClockEvidence } from "./clock-evidence.ts";
-import { asPeerFault, peerFaults, unreachable } from "./faults.ts";
+import { unreachable } from "./faults.ts";
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { MessageInlet } from "./message-inlet.ts";
@@ -57,7 +63,7 @@ export class BulkPath {
       return message;
     } catch (error) {
       options.signal.throwIfAborted();
-      if (!(error instanceof NoAnswer)) throw asPeerFault(error);
+      if (!(error instanceof NoAnswer)) throw asTransportFault(error);
       this.#places.failed(device);
       return undefined;
     }
@@ -132,7 +138,7 @@ export class BulkPath {
       const source = contentSource(response, watch);
       signal.addEventListener("abort", () => source.fail(new Error("the request was aborted")), { once: true });
       if (response.statusCode !== 200) {
-        throw peerFaults.fault("peer-protocol", `the device answered with HTTP status ${response.statusCode}`);
+        throw transportFaults.fault("peer-protocol", `the device answered with HTTP status ${response.statusCode}`);
       }
       const peerMs = Date.parse(response.headers.date ?? "");
       if (Number.isFinite(peerMs)) clocks.note(deviceKey, peerMs - world.nowMs());

@@ -1,5 +1,5 @@
 import { toHex } from "@piccolo/bytes";
-import { peerFaults, type PeerFault } from "./faults.ts";
+import { type TransportFault, transportFaults } from "@piccolo/storage/ports";
 
 const hourMs = 3_600_000;
 
@@ -30,12 +30,12 @@ export class ClockEvidence {
   }
 
   /** The fault to throw where a connection to the peer failed, if its clock explains it. */
-  faultFor(deviceKey: Uint8Array, cause: unknown): PeerFault | undefined {
+  faultFor(deviceKey: Uint8Array, cause: unknown): TransportFault | undefined {
     const key = toHex(deviceKey);
     const offsetMs = this.#offsetMs.get(key);
     if (offsetMs !== undefined && Math.abs(offsetMs) > hourMs * 0.95) return clockFault(offsetMs, cause, this.#isOwn());
     if (!this.#ahead.has(key)) return undefined;
-    return peerFaults.fault(
+    return transportFaults.fault(
       "peer-clock",
       `${this.#isOwn() ? "this device's clock seems to be behind" : "the other device's clock seems to be ahead"} ` +
         `by more than an hour; correct it`,
@@ -54,13 +54,13 @@ export class ClockEvidence {
   }
 }
 
-function clockFault(offsetMs: number, cause: unknown, own: boolean): PeerFault {
+function clockFault(offsetMs: number, cause: unknown, own: boolean): TransportFault {
   const hours = `${(Math.abs(offsetMs) / hourMs).toFixed(1)} hours`;
   const peerIsAhead = offsetMs > 0;
   const text = own
     ? `this device's clock seems to be ${hours} ${peerIsAhead ? "behind" : "ahead"}`
     : `the other device's clock seems to be ${hours} ${peerIsAhead ? "ahead" : "behind"}`;
-  return peerFaults.fault("peer-clock", `${text}; correct it`, {
+  return transportFaults.fault("peer-clock", `${text}; correct it`, {
     cause,
     details: { whose: own ? "own" : "peer", offsetMs },
   });

@@ -1,5 +1,5 @@
+import { transportFaults } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
-import { peerFaults } from "./faults.ts";
 
 const ticks = 4;
 
@@ -52,7 +52,7 @@ export class IdleWatch {
       if (!this.#paused) this.#silentTicks++;
     }
     this.#expired.abort(
-      peerFaults.fault("peer-timeout", "nothing moved between the devices for too long; ask again later"),
+      transportFaults.fault("peer-timeout", "nothing moved between the devices for too long; ask again later"),
     );
   }
 }

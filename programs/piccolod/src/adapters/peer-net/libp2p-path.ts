@@ -1,11 +1,18 @@
 import { multiaddr } from "@multiformats/multiaddr";
 import { toHex } from "@piccolo/bytes";
-import type { Message, PeerHandler, PeerTarget, RequestOptions } from "@piccolo/storage/ports";
+import {
+  asTransportFault,
+  type Message,
+  type PeerHandler,
+  type PeerTarget,
+  type RequestOptions,
+  transportFaults,
+} from "@piccolo/storage/ports";
 import { maxBodyBytes } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import type { ClockEvidence } from "./clock-evidence.ts";
 import { deviceKeyOf, type PeerId, peerIdOf } from "./device-peer.ts";
-import { asPeerFault, peerFaults, unreachable } from "./faults.ts";
+import { unreachable } from "./faults.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
 import { type Connection, sendMessage, type Stream, streamSource } from "./libp2p-stream.ts";
@@ -64,7 +71,7 @@ export class Libp2pPath {
       options.signal.throwIfAborted();
       watch.signal.throwIfAborted();
       if (stopping.aborted) throw unreachable("this device is stopping", error);
-      throw asPeerFault(error);
+      throw asTransportFault(error);
     } finally {
       watch.stop();
       giveBack();
@@ -230,5 +237,5 @@ function hasClockFailure(error: unknown): boolean {
 }
 
 export function isUnreachable(error: unknown): boolean {
-  return peerFaults.owns(error) && error.code === "peer-unreachable";
+  return transportFaults.owns(error) && error.code === "peer-unreachable";
 }
