@@ -41,6 +41,10 @@ export function Shell({
   const { screen } = route;
   // Searching is a way of looking at files: the person goes on typing.
   const place = screen === "search" ? "files" : screen;
+  const title = places.find(({ screens }) => (screens as readonly string[]).includes(screen))?.name ?? "";
+  useEffect(() => {
+    document.title = `${title} · ${status.deviceName}`;
+  }, [title, status.deviceName]);
   // A new screen is read from its start; the first one is where the browser puts the reader anyway.
   useEffect(() => {
     if (first.current) first.current = false;

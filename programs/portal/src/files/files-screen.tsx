@@ -17,7 +17,7 @@ import { FileTable, TableSkeleton } from "./file-table.tsx";
 import { MoreRows } from "./more-rows.tsx";
 import { keepOnly, nothingSelected } from "./selection.ts";
 import { texts } from "./texts.ts";
-import { AddButtons, Breadcrumbs, SearchField, SelectionBar, SortMenu } from "./toolbar.tsx";
+import { AddButtons, Breadcrumbs, ChooseFiles, SearchField, SelectionBar, SortMenu } from "./toolbar.tsx";
 
 type Asked =
   | { readonly what: "new-folder" }
@@ -48,13 +48,14 @@ export function FilesScreen({
     chosen,
     nodes.map(({ id }) => id),
   );
-  const here = path.length <= 1 ? texts.top : (path.at(-1)?.name ?? "");
+  const here = folder === "root" ? texts.top : (path.at(-1)?.name ?? "…");
 
   const addTree = (files: readonly TreeFile<File>[], parent: string): void => {
     placeTree(files, parent)
       .then((placed) => uploads.add(placed))
       .catch((error: unknown) => trouble(error, () => addTree(files, parent)));
   };
+  const addFiles = (files: readonly File[]): void => uploads.add(files.map((file) => ({ file, parent: folder })));
   const drop = (transfer: DataTransfer, parent: string): void => {
     droppedFiles(transfer)
       .then((files) => addTree(files, parent))
@@ -62,7 +63,7 @@ export function FilesScreen({
   };
   const add = (
     <AddButtons
-      onFiles={(files) => uploads.add(files.map((file) => ({ file, parent: folder })))}
+      onFiles={addFiles}
       onFolder={(files) =>
         addTree(
           files.map((file) => ({ file, folders: foldersOfRelativePath(file.webkitRelativePath) })),
@@ -75,10 +76,11 @@ export function FilesScreen({
 
   return (
     <DropArea into={here} onDrop={(transfer) => drop(transfer, folder)}>
-      <header className="mb-3 flex flex-wrap items-end gap-x-4 gap-y-3 md:mb-5">
-        <div className="min-w-0 grow">
-          <Breadcrumbs path={path} />
-        </div>
+      <header className="mb-3 flex flex-wrap items-center gap-x-4 gap-y-3 md:mb-5">
+        <Breadcrumbs path={path} />
+        <h1 className="line-clamp-2 min-w-0 grow basis-28 text-2xl leading-snug font-semibold [overflow-wrap:anywhere]">
+          {here}
+        </h1>
         {/* On phones the search has a line of its own, below the rest. */}
         <div className="max-sm:order-last max-sm:basis-full sm:w-64 lg:w-80">
           <SearchField query="" navigate={navigate} />
@@ -106,6 +108,7 @@ export function FilesScreen({
       ) : nodes.length === 0 ? (
         <Empty picture={<CloudUpload strokeWidth={1.2} className="size-16" />} title={texts.emptyTitle}>
           <p>{texts.emptyText}</p>
+          <ChooseFiles onFiles={addFiles} />
         </Empty>
       ) : (
         <FileTable

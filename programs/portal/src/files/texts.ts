@@ -5,6 +5,7 @@ export const texts = {
   upload: "Upload",
   uploadFiles: "Upload files",
   uploadFolder: "Upload a folder",
+  choose: "Choose files",
   newFolder: "New folder",
   folderName: "Name of the folder",
   create: "Create",

@@ -21,31 +21,53 @@ import type { FileActions } from "./actions.ts";
 import type { Selection } from "./selection.ts";
 import { texts } from "./texts.ts";
 
+/** The way down to the folder, on a line of its own; nothing at the top. */
 export function Breadcrumbs({ path }: { path: readonly Crumb[] }) {
-  const here = path.at(-1);
   const above = path.slice(0, -1);
+  if (above.length === 0) return null;
   return (
-    <div className="min-w-0">
-      {above.length === 0 ? null : (
-        <nav aria-label="Folders above" className="-ml-1.5 flex flex-wrap items-center text-sm text-ink-soft">
-          {above.map(({ id, name }, index) => (
-            <span key={id} className="flex min-w-0 items-center">
-              <a
-                href={hrefOf({ screen: "files", folder: id })}
-                className="flex min-h-9 max-w-48 min-w-11 items-center truncate rounded px-1.5 hover:text-ink hover:underline pointer-coarse:min-h-11"
-              >
-                {index === 0 ? texts.top : name}
-              </a>
-              <ChevronRight aria-hidden="true" className="size-4 shrink-0 text-ink-faint" />
-            </span>
-          ))}
-        </nav>
-      )}
-      <h1 className="truncate text-2xl font-semibold">
-        {here === undefined || path.length === 1 ? texts.top : here.name}
-      </h1>
-    </div>
+    <nav
+      aria-label="Folders above"
+      className="-mb-2 -ml-1.5 flex basis-full flex-wrap items-center text-sm text-ink-soft"
+    >
+      {above.map(({ id, name }, index) => (
+        <span key={id} className="flex min-w-0 items-center">
+          <a
+            href={hrefOf({ screen: "files", folder: id })}
+            className="flex min-h-9 max-w-48 min-w-11 items-center rounded px-1.5 hover:text-ink hover:underline pointer-coarse:min-h-11"
+          >
+            <span className="truncate">{index === 0 ? texts.top : name}</span>
+          </a>
+          <ChevronRight aria-hidden="true" className="size-4 shrink-0 text-ink-faint" />
+        </span>
+      ))}
+    </nav>
   );
+}
+
+/** For the page without anything in it. */
+export function ChooseFiles({ onFiles }: { onFiles: (files: readonly File[]) => void }) {
+  const files = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <Button onClick={() => files.current?.click()}>{texts.choose}</Button>
+      <input
+        ref={files}
+        type="file"
+        multiple
+        hidden
+        aria-label={texts.choose}
+        onChange={({ currentTarget }) => onFiles(takeFiles(currentTarget))}
+      />
+    </>
+  );
+}
+
+/** What was chosen; the same can be chosen again afterwards. */
+function takeFiles(input: HTMLInputElement): readonly File[] {
+  const files = [...(input.files ?? [])];
+  input.value = "";
+  return files;
 }
 
 const searchDelayMs = 250;
@@ -147,11 +169,6 @@ export function AddButtons({
 }) {
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
-  const taken = (input: HTMLInputElement, take: (files: readonly File[]) => void): void => {
-    take([...(input.files ?? [])]);
-    // The same file can be chosen again.
-    input.value = "";
-  };
   return (
     <>
       <Button
@@ -185,7 +202,7 @@ export function AddButtons({
         hidden
         data-testid="file-input"
         aria-label={texts.uploadFiles}
-        onChange={(event) => taken(event.currentTarget, onFiles)}
+        onChange={({ currentTarget }) => onFiles(takeFiles(currentTarget))}
       />
       <input
         ref={(input) => {
@@ -196,7 +213,7 @@ export function AddButtons({
         hidden
         data-testid="folder-input"
         aria-label={texts.uploadFolder}
-        onChange={(event) => taken(event.currentTarget, onFolder)}
+        onChange={({ currentTarget }) => onFolder(takeFiles(currentTarget))}
       />
     </>
   );
