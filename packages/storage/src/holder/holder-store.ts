@@ -11,7 +11,7 @@ import {
   fragmentRoot,
 } from "../fragment/index.ts";
 import { decodeHeader } from "../fragment/index.ts";
-import type { CellRange, Disk, HeldFragment, HolderIndex } from "../ports/index.ts";
+import { type CellRange, type Disk, diskFaults, type HeldFragment, type HolderIndex } from "../ports/index.ts";
 import { FolderSyncs } from "./folder-syncs.ts";
 import {
   decodePreamble,
@@ -66,6 +66,9 @@ export class HolderStore {
   readonly #folders = new Set<string>();
   /** Requests about one fragment run one after the other. */
   readonly #busy = new Map<string, Promise<unknown>>();
+  /** Folders with removals that are not known to be durable, and the number of the last one. */
+  readonly #unsynced = new Map<string, number>();
+  #removals = 0;
   #reservedBytes = new Map<string, number>();
   #incoming = 0;
 
@@ -92,7 +95,11 @@ export class HolderStore {
         const sizeBytes = await disk.sizeBytes(path);
         if (index.get(account, segmentId)?.sizeBytes !== sizeBytes) {
           const entry = await this.#entryOf(path, account, segmentId, sizeBytes);
-          if (entry === undefined) {
+          if (entry === "unreadable") {
+            report("held-fragment-unreadable", { segment: name });
+            continue;
+          }
+          if (entry === "damaged") {
             report("held-fragment-damaged", { segment: name });
             await disk.remove(path);
             continue;
@@ -109,12 +116,13 @@ export class HolderStore {
     }
   }
 
+  /** What a file says it is. One that the disk fails to read is no reason to remove it: it may be readable again. */
   async #entryOf(
     path: string,
     account: Uint8Array,
     segmentId: Uint8Array,
     sizeBytes: number,
-  ): Promise<HeldFragment | undefined> {
+  ): Promise<HeldFragment | "damaged" | "unreadable"> {
     try {
       const { header, leaves, bodyOffset } = await this.#preamble(path, sizeBytes);
       const fragment = header.roots[header.key.index];
@@ -124,10 +132,11 @@ export class HolderStore {
         equalConstantTime(header.key.segmentId, segmentId) &&
         fragment !== undefined &&
         equalConstantTime(fragmentRoot(leaves, header.fragmentBytes, this.#options.hash), fragment);
-      if (!isWhole) return undefined;
+      if (!isWhole) return "damaged";
       return { key: header.key, root: fragment, sizeBytes, storedAtMs: this.#options.world.nowMs() };
     } catch (error) {
-      if (isFault(error)) return undefined;
+      if (isFault(error, "malformed")) return "damaged";
+      if (isFault(error)) return "unreadable";
       throw error;
     }
   }
@@ -137,6 +146,16 @@ export class HolderStore {
     const start = await disk.read(path, 0, Math.min(usualPreambleBytes, sizeBytes));
     const length = preambleLength(start);
     return decodePreamble(length <= start.length ? start : await disk.read(path, 0, Math.min(length, sizeBytes)));
+  }
+
+  /** To the asker a damaged file is a failure of this device: the request itself was not malformed. */
+  async #servedPreamble(path: string, sizeBytes: number): Promise<Preamble> {
+    try {
+      return await this.#preamble(path, sizeBytes);
+    } catch (cause) {
+      if (!isFault(cause, "malformed")) throw cause;
+      throw diskFaults.fault("disk-error", "a fragment's file is damaged; look at the device's disk", { cause });
+    }
   }
 
   /** Whether a fragment of so many bytes would go over the owner's quota now. */
@@ -226,7 +245,7 @@ export class HolderStore {
     }
     const path = pathOf(key.account, key.segmentId);
     try {
-      const { header, headerBytes, leaves, bodyOffset } = await this.#preamble(path, held.sizeBytes);
+      const { header, headerBytes, leaves, bodyOffset } = await this.#servedPreamble(path, held.sizeBytes);
       const cells = cellCount(header.fragmentBytes);
       if (firstCell + count > cells) throw refusalFaults.fault("malformed", `the fragment has ${cells} cells`);
       const start = firstCell * cellBytes;
@@ -243,23 +262,35 @@ export class HolderStore {
   /** Removes an owner's fragments of these segments; resolves with how many there were, once that is durable. */
   async remove(account: Uint8Array, segmentIds: readonly Uint8Array[]): Promise<number> {
     const { disk, index, crashPoint } = this.#options;
+    const folder = folderOf(account);
     const removed = await Promise.all(
       segmentIds.map((segmentId) =>
         this.#alone(account, segmentId, async () => {
-          if (index.get(account, segmentId) === undefined) return false;
+          const known = index.get(account, segmentId);
+          if (known === undefined) return false;
           index.delete(account, segmentId);
           crashPoint("fragment-unindexed");
-          await disk.remove(pathOf(account, segmentId));
+          this.#unsynced.set(folder, ++this.#removals);
+          try {
+            await disk.remove(pathOf(account, segmentId));
+          } catch (error) {
+            // It is still there, so it still counts, and the owner can ask again.
+            index.put(known);
+            throw error;
+          }
           return true;
         }),
       ),
     );
-    const count = removed.filter(Boolean).length;
-    if (count > 0) {
-      await this.#syncs.sync(folderOf(account));
+    // Also where this request removed nothing: an earlier one may not have got as far as the fsync.
+    const unsynced = this.#unsynced.get(folder);
+    if (unsynced !== undefined) {
+      await this.#syncs.sync(folder);
+      // A removal made while the fsync ran needs one of its own.
+      if (this.#unsynced.get(folder) === unsynced) this.#unsynced.delete(folder);
       crashPoint("fragment-removed");
     }
-    return count;
+    return removed.filter(Boolean).length;
   }
 
   list(account: Uint8Array, after: Uint8Array | undefined, limit: number): readonly HeldFragment[] {

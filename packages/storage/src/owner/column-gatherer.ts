@@ -91,10 +91,15 @@ export async function gatherColumns(
   const { k } = record;
   const order = askingOrder(context, record).filter((index) => options.except?.includes(index) !== true);
   const abort = new AbortController();
-  const onAbort = (): void => abort.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
   const columns: FetchedColumn[] = [];
   const done = Promise.withResolvers<undefined>();
+  // Whoever still waits when the caller gives up hears its reason; nobody does once the columns are there.
+  done.promise.catch(() => undefined);
+  const onAbort = (): void => {
+    abort.abort(signal.reason);
+    done.reject(signal.reason);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
   let asked = 0;
   let running = 0;
   const missing = (): Error => {
@@ -136,16 +141,10 @@ export async function gatherColumns(
     for (let at = 0; at < k + (options.eager ? 1 : 0); at++) ask();
     if (running === 0) throw missing();
     hedge().catch(() => undefined);
-    await Promise.race([done.promise, aborted(signal)]);
+    await done.promise;
     return columns;
   } finally {
     signal.removeEventListener("abort", onAbort);
     abort.abort();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
 }

@@ -54,6 +54,8 @@ export interface EngineContext extends EngineOptions {
   readonly track: (work: Promise<unknown>) => void;
   /** Segments (hex) with store requests of their first placement under way: background work leaves them alone. */
   readonly placing: Set<string>;
+  /** A number that grows by one with each segment, so that data and parity fall on all holders alike. */
+  readonly nextTurn: () => number;
   /** Aborted when the engine stops. */
   readonly stopping: AbortSignal;
   /** Looks for background work soon. */

@@ -22,6 +22,7 @@ class StorageOwnerEngine implements OwnerEngine {
   readonly #writing = new Set<string>();
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #stopping = new AbortController();
+  #turn = 0;
   #wakeUp: () => void = () => undefined;
   #running: Promise<void> | undefined;
   #stopObserving: () => void = () => undefined;
@@ -34,6 +35,7 @@ class StorageOwnerEngine implements OwnerEngine {
       readAhead: new MemoryBudget(readAheadBytes),
       health: new HolderHealth(options.world),
       placing: new Set(),
+      nextTurn: () => this.#turn++,
       stopping: this.#stopping.signal,
       track: (work) => this.#track(work),
       wake: () => this.wake(),
@@ -53,8 +55,12 @@ class StorageOwnerEngine implements OwnerEngine {
     const { world, keys, metadata } = this.#context;
     const versionId = world.randomBytes(versionIdBytes);
     const fek = newFek(world);
-    const wrappedFek = keys().wrapFek(fek, versionId);
-    fek.fill(0);
+    let wrappedFek: Uint8Array;
+    try {
+      wrappedFek = keys().wrapFek(fek, versionId);
+    } finally {
+      fek.fill(0);
+    }
     metadata.beginVersion({ versionId, wrappedFek });
     return { versionId };
   }
@@ -87,7 +93,7 @@ class StorageOwnerEngine implements OwnerEngine {
     return new StreamingVersionWriter(
       this.#context,
       { versionId, fek, nextOrdinal: extents.length, committedBytes: this.committedBytes(versionId) },
-      AbortSignal.any([signal, this.#stopping.signal]),
+      signal,
       () => void this.#writing.delete(name),
     );
   }

@@ -19,12 +19,20 @@ export function chooseHolders(
 ): readonly string[] | undefined {
   const apart = holders.filter(({ domain }) => domain !== ownDomain);
   const present = apart.filter(({ online, lastSeenMs }) => online || now.nowMs - lastSeenMs < offlineStopPlacingMs);
-  const candidates = (present.length >= code.n ? present : apart).toSorted((a, b) => (a.account < b.account ? -1 : 1));
+  return chooseFrom(present, code, now.turn) ?? chooseFrom(apart, code, now.turn);
+}
+
+function chooseFrom(
+  holders: readonly HolderView[],
+  code: { readonly k: number; readonly n: number },
+  turn: number,
+): readonly string[] | undefined {
+  const candidates = holders.toSorted((a, b) => (a.account < b.account ? -1 : 1));
   const mostPerDomain = Math.max(1, Math.floor((code.n - code.k) / 2));
   const perDomain = new Map<string, number>();
   const chosen: string[] = [];
   for (let at = 0; at < candidates.length && chosen.length < code.n; at++) {
-    const holder = candidates[(at + now.turn) % candidates.length];
+    const holder = candidates[(at + turn) % candidates.length];
     if (holder === undefined) continue;
     const taken = perDomain.get(holder.domain) ?? 0;
     if (taken >= mostPerDomain) continue;

@@ -3,6 +3,7 @@ import { isFault } from "@piccolo/fault";
 import { hashBytes, paddedFragmentBytes } from "../fragment/index.ts";
 import { acknowledgedFragments, type Code } from "../policy/index.ts";
 import type { SegmentRecord } from "../ports/index.ts";
+import { linkAbort } from "./abort-link.ts";
 import { type EngineContext, holdersByAccount } from "./engine-context.ts";
 import { type StoreRun, storeFragments, type StoreTarget } from "./fragment-store.ts";
 import type { Lease } from "./memory-budget.ts";
@@ -13,6 +14,8 @@ import { type CodedSegment, encodeSegment } from "./segment-codec.ts";
 const contendedGraceMs = 500;
 /** After this time they end anyway; the background work completes the segment later. */
 const stragglerGraceMs = 10_000;
+const takeBackLimitMs = 30_000;
+const takeBackWhenStoppingMs = 2_000;
 
 /** A sealed segment in memory that is to be made durable. */
 export interface SealedSegment {
@@ -30,8 +33,6 @@ export interface PlacedSegment {
   /** To be called once the record is committed (true) or given up (false): lets stragglers finish, or takes all back. */
   settle(committed: boolean): void;
 }
-
-let turn = 0;
 
 function targetsOf(context: EngineContext, holders: readonly string[]): StoreTarget[] {
   const views = holdersByAccount(context.members);
@@ -93,12 +94,29 @@ function waiting(segment: SealedSegment, nowMs: number): SegmentRecord {
 }
 
 /** Tells holders to forget a segment that will never be committed; who is away keeps it until its owner cleans up. */
-function takeBack(context: EngineContext, segmentId: Uint8Array, accounts: readonly string[]): void {
-  for (const account of accounts) {
-    context.holderClient
-      .remove(account, [segmentId], new AbortController().signal)
-      .catch(() => context.report("fragment-left-behind", { holder: account, segment: toHex(segmentId) }));
-  }
+async function takeBack(context: EngineContext, segmentId: Uint8Array, accounts: readonly string[]): Promise<void> {
+  const limit = new AbortController();
+  const done = new AbortController();
+  const patience = async (): Promise<void> => {
+    const hurry = new AbortController();
+    const unlink = linkAbort(hurry, done.signal, context.stopping);
+    await context.world.sleep(takeBackLimitMs, hurry.signal).catch(() => undefined);
+    unlink();
+    // An engine that stops still gives the holders a moment: what they keep now nobody takes back later.
+    if (hurry.signal.aborted) await context.world.sleep(takeBackWhenStoppingMs, done.signal);
+    limit.abort(new Error("the holder took too long"));
+  };
+  patience().catch(() => undefined);
+  await Promise.all(
+    accounts.map(async (account) => {
+      try {
+        await context.holderClient.remove(account, [segmentId], limit.signal);
+      } catch {
+        context.report("fragment-left-behind", { holder: account, segment: toHex(segmentId) });
+      }
+    }),
+  );
+  done.abort();
 }
 
 /**
@@ -113,7 +131,7 @@ export async function placeSegment(
   const { segmentId, code, lease, sealedBytes } = segment;
   const nowMs = context.world.nowMs();
   context.placing.add(toHex(segmentId));
-  const now = { nowMs, turn: turn++ };
+  const now = { nowMs, turn: context.nextTurn() };
   const holders =
     code === undefined ? undefined : chooseHolders(context.members.holders(), context.ownDomain, code, now);
   const targets = holders === undefined ? [] : targetsOf(context, holders);
@@ -123,6 +141,7 @@ export async function placeSegment(
     if (code !== undefined && holders !== undefined && targets.length >= acknowledgedFragments(code)) {
       const coded = encodeSegment(context.codec, { segmentId, sealedBytes, code }, lease.buffer);
       const enough = acknowledgedFragments(code);
+      signal.throwIfAborted();
       run = runStores(context, coded, targets, enough);
       signal.addEventListener("abort", run.cancel, { once: true });
       const stored = await run.enough;
@@ -141,16 +160,14 @@ export async function placeSegment(
     }
   } catch (error) {
     run?.cancel();
-    void (run?.settled ?? Promise.resolve([])).then(() => {
+    const asked = run === undefined ? [] : targets.map(({ account }) => account);
+    const end = async (): Promise<void> => {
+      await run?.settled;
       lease.release();
       context.placing.delete(toHex(segmentId));
-      if (run !== undefined)
-        takeBack(
-          context,
-          segmentId,
-          targets.map(({ account }) => account),
-        );
-    });
+      await takeBack(context, segmentId, asked);
+    };
+    context.track(end());
     throw error;
   }
   const settled = record;
@@ -177,7 +194,7 @@ function settle(
       return;
     }
     if (record.state === "pending") await context.spool.remove(record.segmentId);
-    takeBack(context, record.segmentId, record.holders);
+    if (run !== undefined) await takeBack(context, record.segmentId, record.holders);
   });
   context.track(work);
 }

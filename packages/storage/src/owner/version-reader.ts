@@ -67,13 +67,22 @@ async function fetchSealed(
   eager: boolean,
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
+  signal.throwIfAborted();
   const { extent } = block;
   // The record is read again, since the background may have placed a pending segment meanwhile.
   const segment = context.metadata.segment(block.segment.segmentId);
   if (segment === undefined) throw engineFaults.fault("version-unknown", "the version was deleted while it was read");
   const start = extent.offsetBytes + block.firstChunk * chunkSealedBytes;
   const end = extent.offsetBytes + Math.min(sealedLength(extent.plainBytes), block.endChunk * chunkSealedBytes);
-  if (segment.state === "pending") return [await context.spool.read(segment.segmentId, start, end)];
+  if (segment.state === "pending") {
+    try {
+      return [await context.spool.read(segment.segmentId, start, end)];
+    } catch (error) {
+      // The background may have moved it to its holders between the two looks, and removed it here.
+      if (context.metadata.segment(segment.segmentId)?.state === "pending") throw error;
+      return fetchSealed(context, block, eager, signal);
+    }
+  }
   const { k, fragmentBytes } = segment;
   const { first, end: endStripe } = stripesOf({ start, end }, k, fragmentBytes);
   const stripes = { first, count: endStripe - first };

@@ -7,8 +7,10 @@ import {
   type ExtentSealer,
 } from "@piccolo/envelope";
 import { cellBytes, maxSegmentBytes, segmentIdBytes } from "../fragment/index.ts";
+import { linkAbort } from "./abort-link.ts";
 import type { VersionWriter } from "./engine-types.ts";
 import type { EngineContext } from "./engine-context.ts";
+import { engineFaults } from "./faults.ts";
 import type { Lease } from "./memory-budget.ts";
 import { segmentBufferBytes } from "./segment-codec.ts";
 import { placeSegment, type SealedSegment } from "./segment-placer.ts";
@@ -37,6 +39,7 @@ export class StreamingVersionWriter implements VersionWriter {
   readonly #versionId: Uint8Array;
   readonly #fek: Uint8Array;
   readonly #ended: () => void;
+  readonly #unlink: () => void;
   readonly #abort = new AbortController();
   /** A chunk is sealed only when it is known whether it is the extent's last, so up to one waits here. */
   readonly #waiting = new Uint8Array(chunkPlainBytes);
@@ -66,8 +69,7 @@ export class StreamingVersionWriter implements VersionWriter {
     this.#ordinal = version.nextOrdinal;
     this.#committedBytes = version.committedBytes;
     this.#ended = ended;
-    if (signal.aborted) this.#abort.abort(signal.reason);
-    else signal.addEventListener("abort", () => this.#abort.abort(signal.reason), { once: true });
+    this.#unlink = linkAbort(this.#abort, signal, context.stopping);
   }
 
   get committedBytes(): number {
@@ -119,6 +121,7 @@ export class StreamingVersionWriter implements VersionWriter {
   }
 
   #end(): void {
+    this.#unlink();
     this.#fek.fill(0);
     this.#waiting.fill(0);
     this.#ended();
@@ -195,9 +198,14 @@ export class StreamingVersionWriter implements VersionWriter {
         this.#failure ??= error;
       }
     })();
+    // Stopping waits for it, so that nothing is committed or spooled behind the back of whoever stopped the engine.
+    this.#context.track(this.#commits);
   }
 
   #commit(open: OpenSegment, record: Parameters<EngineContext["metadata"]["commitExtent"]>[1]): void {
+    if (this.#context.metadata.version(this.#versionId) === undefined) {
+      throw engineFaults.fault("version-unknown", "the upload was cancelled while its bytes came");
+    }
     this.#context.crashPoint("before-extent-commit");
     this.#context.metadata.commitExtent(
       {
