@@ -1,6 +1,6 @@
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
-import type { HolderClient } from "../ports/index.ts";
+import { type HolderClient, transportFaults } from "../ports/index.ts";
 import type { HolderHealth } from "./holder-health.ts";
 import type { CodedSegment } from "./segment-codec.ts";
 
@@ -8,6 +8,11 @@ import type { CodedSegment } from "./segment-codec.ts";
 const storeLimitMs = 60_000;
 const busyTries = 4;
 const busyPauseMs = 150;
+/** A holder that was given up as too slow is left alone for so long at least. */
+const slowRestMs = 10_000;
+
+/** The reason of an abort that is the holder's own fault. */
+const tooSlow = transportFaults.fault("peer-timeout", "the holder did not take the fragment in time");
 
 export interface StoreTarget {
   readonly index: number;
@@ -21,6 +26,8 @@ export interface StoreRun {
   readonly settled: Promise<readonly number[]>;
   /** Ends the requests that still run; their holders may or may not have the fragment. */
   readonly cancel: () => void;
+  /** The same, and counts it as a failure of the holders that did not answer: the next segments pass them over. */
+  readonly giveUp: () => void;
 }
 
 export interface FragmentStoreDeps {
@@ -42,11 +49,11 @@ async function storeOne(
       deps.health.succeeded(target.account);
       return true;
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return ended(deps, target, signal);
       if (isFault(error, "busy") && attempt < busyTries) {
         // A busy holder has said that it lives; asking again soon is what it expects.
         await deps.world.sleep(busyPauseMs * attempt, signal).catch(() => undefined);
-        if (signal.aborted) return false;
+        if (signal.aborted) return ended(deps, target, signal);
         continue;
       }
       if (isFault(error, "conflict")) {
@@ -58,6 +65,14 @@ async function storeOne(
       return false;
     }
   }
+}
+
+function ended(deps: FragmentStoreDeps, { account }: StoreTarget, signal: AbortSignal): false {
+  if (signal.reason === tooSlow) {
+    deps.health.failed(account, slowRestMs);
+    deps.onFailure(account, tooSlow);
+  }
+  return false;
 }
 
 async function removeOne(
@@ -95,8 +110,13 @@ export function storeFragments(
     return stored;
   });
   deps.world.sleep(storeLimitMs, limit.signal).then(
-    () => abort.abort(),
+    () => abort.abort(tooSlow),
     () => undefined,
   );
-  return { enough: reached.promise, settled, cancel: () => abort.abort() };
+  return {
+    enough: reached.promise,
+    settled,
+    cancel: () => abort.abort(),
+    giveUp: () => abort.abort(tooSlow),
+  };
 }

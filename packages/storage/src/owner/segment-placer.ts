@@ -70,11 +70,13 @@ async function hurryStragglers(context: EngineContext, run: StoreRun): Promise<v
   const pause = new AbortController();
   const done = run.settled.then(() => pause.abort());
   const signal = AbortSignal.any([pause.signal, context.stopping]);
-  for (let waitedMs = 0; waitedMs < stragglerGraceMs && !signal.aborted; waitedMs += contendedGraceMs) {
+  let waitedMs = 0;
+  for (; waitedMs < stragglerGraceMs && !signal.aborted; waitedMs += contendedGraceMs) {
     await context.world.sleep(contendedGraceMs, signal).catch(() => undefined);
     if (context.budget.contended) break;
   }
-  run.cancel();
+  if (waitedMs >= stragglerGraceMs) run.giveUp();
+  else run.cancel();
   await done;
 }
 
