@@ -19,6 +19,8 @@ interface Target {
   readonly entry: string;
   /** Asset name to file. */
   readonly assets: () => Readonly<Record<string, string>>;
+  /** Options of the runtime. */
+  readonly execArgv: readonly string[];
 }
 
 function portalAssets(): Record<string, string> {
@@ -33,8 +35,15 @@ function portalAssets(): Record<string, string> {
 }
 
 const targets: readonly Target[] = [
-  { name: "piccolod", entry: "programs/piccolod/src/main.ts", assets: portalAssets },
-  { name: "central", entry: "programs/central/src/main.ts", assets: () => ({}) },
+  {
+    name: "piccolod",
+    entry: "programs/piccolod/src/main.ts",
+    assets: portalAssets,
+    // Chunks of 64 KiB become garbage as fast as bytes flow, outside the heap where the collector does not see their
+    // weight; a small young generation has it look often, which took 40 MB off the peak (bench footprint).
+    execArgv: ["--max-semi-space-size=1"],
+  },
+  { name: "central", entry: "programs/central/src/main.ts", assets: () => ({}), execArgv: [] },
 ];
 
 async function stripNode(): Promise<string> {
@@ -75,6 +84,7 @@ async function buildTarget(target: Target, node: string): Promise<void> {
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: false,
+      execArgv: target.execArgv,
       assets: target.assets(),
     }),
   );
