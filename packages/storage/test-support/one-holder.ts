@@ -1,4 +1,5 @@
 /** A holder's store on disks that fail, and fragments to put there. */
+import { toHex } from "@piccolo/bytes";
 import { SeededWorld } from "@piccolo/world";
 import { CrashDisk, MemoryHolderIndex } from "../src/fakes/index.ts";
 import { encodeHeader, fragmentCells, type FragmentKey, fragmentRoot } from "../src/fragment/index.ts";
@@ -11,6 +12,8 @@ export interface TestFragment {
   readonly key: FragmentKey;
   readonly headerBytes: Uint8Array;
   readonly body: Uint8Array;
+  /** Hash of the body: a comparison of long bodies that fails takes minutes to show where. */
+  readonly digest: string;
   readonly cells: number;
 }
 
@@ -25,7 +28,8 @@ export function fragmentOf(
   const roots = bodies.map((copy) => fragmentRoot(fragmentCells(copy).map(hash), bytes, hash));
   const key = { account, segmentId: id(16, segment), index };
   const headerBytes = encodeHeader({ key, k: 1, n: 3, fragmentBytes: bytes, roots });
-  return { key, headerBytes, body: bodies[index] ?? new Uint8Array(0), cells: Math.ceil(bytes / 65_536) };
+  const body = bodies[index] ?? new Uint8Array(0);
+  return { key, headerBytes, body, digest: toHex(hash(body)), cells: Math.ceil(bytes / 65_536) };
 }
 
 /** A disk, and the programs that run on it one after the other, each with an empty index. */

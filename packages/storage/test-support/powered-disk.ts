@@ -26,6 +26,12 @@ export class PoweredDisk implements Disk {
     this.#disk.crash(survives);
   }
 
+  /** The power is back: the next start may use the same adapter. */
+  restore(): void {
+    this.#isOn = true;
+    this.#cut = undefined;
+  }
+
   cutAt(at: number, survives: (what: Unsynced) => boolean): void {
     this.#cut = { at: at + 2 * this.#operations, survives };
   }

@@ -77,7 +77,7 @@ test("the blocks of a range cover each of its bytes exactly once, in order, and 
 
 test("an empty range, and a version without content, need no block", () => {
   const opener = (extent: ExtentRecord): ReturnType<typeof createExtentOpener> =>
-    createExtentOpener({ fek, versionId, ...extent });
+    createExtentOpener({ fek, ...extent });
   assert.deepEqual([...planBlocks([], { start: 0, end: 0 }, opener)], []);
   assert.deepEqual([...planBlocks([placed(0, 100, 1)], { start: 50, end: 50 }, opener)], []);
 });
