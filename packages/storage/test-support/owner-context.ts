@@ -76,6 +76,7 @@ export function makeContext(
     readAhead: new MemoryBudget(64 * 1024 * 1024),
     track: (work) => void background.push(work),
     placing: new Set(),
+    confirmedRemovals: new Map(),
     nextTurn: () => 0,
     stopping: new AbortController().signal,
     wake: () => undefined,

@@ -62,7 +62,7 @@ export class MemoryMetadata implements Metadata {
     return this.#segments.get(toHex(segmentId));
   }
 
-  segmentsIn(state: SegmentState | "under-placed", limit: number): readonly SegmentRecord[] {
+  segmentsIn(state: SegmentState | "under-placed", limit: number, skip = 0): readonly SegmentRecord[] {
     return [...this.#segments.values()]
       .filter((segment) =>
         state === "under-placed"
@@ -70,7 +70,7 @@ export class MemoryMetadata implements Metadata {
           : segment.state === state,
       )
       .sort((a, b) => a.createdAtMs - b.createdAtMs)
-      .slice(0, limit);
+      .slice(skip, skip + limit);
   }
 
   markPlaced(segmentId: Uint8Array, indexes: readonly number[]): void {

@@ -54,12 +54,20 @@ export interface EngineContext extends EngineOptions {
   readonly track: (work: Promise<unknown>) => void;
   /** Segments (hex) with store requests of their first placement under way: background work leaves them alone. */
   readonly placing: Set<string>;
+  /** Which holders have confirmed the removal of a dead segment's fragments (by segment, hex): they are not asked again. */
+  readonly confirmedRemovals: Map<string, Set<number>>;
   /** A number that grows by one with each segment, so that data and parity fall on all holders alike. */
   readonly nextTurn: () => number;
   /** Aborted when the engine stops. */
   readonly stopping: AbortSignal;
   /** Looks for background work soon. */
   readonly wake: () => void;
+}
+
+/** The members that work can be given to now. */
+export function reachableHolders(context: EngineContext): ReadonlySet<string> {
+  const reachable = context.members.holders().filter(({ account, online }) => online && !context.health.rests(account));
+  return new Set(reachable.map(({ account }) => account));
 }
 
 export function holdersByAccount(members: Members): ReadonlyMap<string, HolderView> {

@@ -35,6 +35,7 @@ class StorageOwnerEngine implements OwnerEngine {
       readAhead: new MemoryBudget(readAheadBytes),
       health: new HolderHealth(options.world),
       placing: new Set(),
+      confirmedRemovals: new Map(),
       nextTurn: () => this.#turn++,
       stopping: this.#stopping.signal,
       track: (work) => this.#track(work),

@@ -192,7 +192,8 @@ function settle(
       const late = stored.filter((index) => !record.placed.includes(index));
       if (late.length > 0) context.metadata.markPlaced(record.segmentId, late);
       if (late.length > 0) context.events.placementChanged(record.segmentId);
-      if (stored.length < record.n || record.state === "pending") context.wake();
+      const isDead = context.metadata.segment(record.segmentId)?.state === "dead";
+      if (stored.length < record.n || record.state === "pending" || isDead) context.wake();
       return;
     }
     if (record.state === "pending") await context.spool.remove(record.segmentId);

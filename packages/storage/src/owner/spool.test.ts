@@ -4,6 +4,7 @@ import { toHex } from "@piccolo/bytes";
 import fc from "fast-check";
 import { PoweredDisk } from "../../test-support/powered-disk.ts";
 import { CrashDisk } from "../fakes/index.ts";
+import { diskFaults } from "../ports/index.ts";
 import { id, pattern } from "../suites/suite.ts";
 import { Spool } from "./spool.ts";
 
@@ -35,6 +36,34 @@ test("a disk without room for databases and logs takes nothing in", async () => 
   await assert.rejects(spool.put(id(16, 1), pattern(101)), { code: "too-few-holders" });
   assert.equal(spool.usedBytes, 0);
   await spool.put(id(16, 1), pattern(100));
+});
+
+test("a disk that fills up while content is written is told like a full spool, and nothing of it stays", async () => {
+  const disk = new CrashDisk();
+  const spool = await makeSpool(disk);
+  const filling = new Spool(
+    new Proxy(disk, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (name === "syncFolder") return () => Promise.reject(diskFaults.fault("disk-full", "full"));
+        return typeof member === "function" ? (member.bind(target) as unknown) : member;
+      },
+    }),
+    1_000,
+  );
+  await assert.rejects(filling.put(id(16, 1), pattern(100)), { code: "too-few-holders" });
+  assert.equal(filling.usedBytes, 0);
+  assert.deepEqual(await disk.list("spool"), []);
+  await spool.put(id(16, 1), pattern(1_000));
+});
+
+test("two writes at once do not both take the last room of the disk", async () => {
+  const disk = new CrashDisk({ capacityBytes: 64 * 1024 * 1024 + 150 });
+  const spool = await makeSpool(disk);
+  const outcomes = await Promise.allSettled([1, 2].map((number) => spool.put(id(16, number), pattern(100))));
+  assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 0);
+  await spool.put(id(16, 3), pattern(100));
+  await assert.rejects(spool.put(id(16, 4), pattern(100)), { code: "too-few-holders" });
 });
 
 test("a file that is gone, or shorter than it was, is told as damaged content", async () => {

@@ -13,6 +13,7 @@ export class Spool {
   readonly #limitBytes: number;
   #sizes = new Map<string, number>();
   #usedBytes = 0;
+  #writingBytes = 0;
 
   constructor(disk: Disk, limitBytes: number) {
     this.#disk = disk;
@@ -42,20 +43,26 @@ export class Spool {
     this.#usedBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   }
 
-  /** Durable when it resolves. Throws `too-few-holders` when the spool is full, `disk-full`, `disk-error`. */
+  /** Durable when it resolves. Throws `too-few-holders` when the spool or the disk is full, `disk-error`. */
   async put(segmentId: Uint8Array, sealed: Uint8Array): Promise<void> {
     // Counted before the write, so that two at once cannot both take the last room.
     if (this.#usedBytes + sealed.length > this.#limitBytes) throw this.#full();
     this.#usedBytes += sealed.length;
     const name = toHex(segmentId);
     try {
-      if ((await this.#disk.freeBytes()) < sealed.length + reserveBytes) throw this.#full();
+      this.#writingBytes += sealed.length;
+      // What is being written at the same time counts as if nothing of it were on the disk yet.
+      if ((await this.#disk.freeBytes()) < this.#writingBytes + reserveBytes) throw this.#full();
       await this.#disk.createFile(`${folder}/${name}`, [sealed]);
       await this.#disk.syncFolder(folder);
     } catch (error) {
       this.#usedBytes -= sealed.length;
       await this.#disk.remove(`${folder}/${name}`).catch(() => undefined);
+      // To whoever uploads, a full disk and a full spool are the same.
+      if (isFault(error, "disk-full")) throw this.#full(error);
       throw error;
+    } finally {
+      this.#writingBytes -= sealed.length;
     }
     this.#sizes.set(name, sealed.length);
   }
@@ -76,16 +83,21 @@ export class Spool {
 
   async remove(segmentId: Uint8Array): Promise<void> {
     const name = toHex(segmentId);
+    // Most segments never were here; opening has removed what a crash left.
+    if (!this.#sizes.has(name)) return;
     await this.#disk.remove(`${folder}/${name}`);
     this.#usedBytes -= this.#sizes.get(name) ?? 0;
     this.#sizes.delete(name);
   }
 
-  #full(): Error {
+  #full(cause?: unknown): Error {
     return engineFaults.fault(
       "too-few-holders",
       "too few members are online to store this, and the room for waiting content on this device is used up; try again when more devices are online",
-      { details: { usedBytes: this.#usedBytes, limitBytes: this.#limitBytes } },
+      {
+        details: { usedBytes: this.#usedBytes, limitBytes: this.#limitBytes },
+        ...(cause === undefined ? {} : { cause }),
+      },
     );
   }
 }

@@ -1,23 +1,21 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { acknowledgedFragments, type Code } from "../policy/index.ts";
-import type { SegmentRecord } from "../ports/index.ts";
+import type { SegmentRecord, SegmentState } from "../ports/index.ts";
 import { gatherColumns } from "./column-gatherer.ts";
-import { type EngineContext, holdersByAccount } from "./engine-context.ts";
+import { type EngineContext, reachableHolders, holdersByAccount } from "./engine-context.ts";
 import { engineFaults } from "./faults.ts";
 import { storeFragments } from "./fragment-store.ts";
 import { chooseHolders } from "./placement.ts";
 import { cellLength, stripeCount } from "../fragment/index.ts";
+import { removalBatch, removeDead, removeFrom } from "./removal.ts";
 import { type CodedSegment, decodeStripes, encodeSegment, segmentBufferBytes } from "./segment-codec.ts";
 
-const batch = 64;
+const pageSegments = 256;
 /** Segments are placed a few at a time, so that uploads keep most of the memory and of the network. */
 const atOnce = 2;
-const removalBatch = 256;
-
-function isReachable(context: EngineContext, account: string): boolean {
-  return holdersByAccount(context.members).get(account)?.online === true && !context.health.rests(account);
-}
+/** Between two pages everything else gets its turn. */
+const pagePauseMs = 1;
 
 /** The sealed bytes (and padding, for placed segments) at the start of the buffer, coded anew. */
 async function recode(
@@ -50,34 +48,65 @@ interface Assignment {
   readonly holders: readonly string[];
 }
 
-/** Who shall hold a segment: those it was given to, or, for one that waits without a code, those there are now. */
-function assignmentOf(context: EngineContext, record: SegmentRecord, turn: number): Assignment | undefined {
+/**
+ * Who shall hold a segment: those it was given to. One that waits is given to those there are now where it has nobody
+ * yet, where one of its holders has left, or where that would make it durable at once and waiting for its own would not.
+ */
+function assignmentOf(
+  context: EngineContext,
+  record: SegmentRecord,
+  reachable: ReadonlySet<string>,
+): Assignment | undefined {
+  const given = { code: { k: record.k, n: record.n }, holders: record.holders };
+  if (record.state !== "pending") return given;
   const views = holdersByAccount(context.members);
-  const valid = record.holders.length > 0 && record.holders.every((account) => views.has(account));
-  if (valid || record.state !== "pending") return { code: { k: record.k, n: record.n }, holders: record.holders };
+  const canHold = ({ code, holders }: Assignment, placed: readonly number[]): boolean =>
+    holders.filter((account, index) => placed.includes(index) || reachable.has(account)).length >=
+    acknowledgedFragments(code);
+  const isGiven = record.holders.length > 0 && record.holders.every((account) => views.has(account));
+  if (isGiven && canHold(given, record.placed)) return given;
   const code = context.policy(views.size + 1);
-  if (code === undefined) return undefined;
-  const now = { nowMs: context.world.nowMs(), turn };
-  const holders = chooseHolders(context.members.holders(), context.ownDomain, code, now);
-  return holders === undefined ? undefined : { code: { k: code.k, n: code.n }, holders };
+  const now = { nowMs: context.world.nowMs(), turn: record.segmentId[0] ?? 0 };
+  const holders =
+    code === undefined ? undefined : chooseHolders(context.members.holders(), context.ownDomain, code, now);
+  if (code === undefined || holders === undefined) return isGiven ? given : undefined;
+  const anew = { code: { k: code.k, n: code.n }, holders };
+  const isSame =
+    code.k === record.k && code.n === record.n && holders.every((account, at) => account === record.holders[at]);
+  if (isSame) return given;
+  return !isGiven || canHold(anew, []) ? anew : given;
+}
+
+/** Those that may have a fragment of the former assignment and get none of the new one are told to forget it. */
+function withdraw(context: EngineContext, record: SegmentRecord, holders: readonly string[]): void {
+  const former = record.placed.flatMap((index) => record.holders[index] ?? []);
+  for (const account of former.filter((one) => !holders.includes(one))) {
+    context.track(
+      removeFrom(context, account, [record.segmentId], context.stopping).catch(() =>
+        context.report("fragment-left-behind", { holder: account, segment: toHex(record.segmentId) }),
+      ),
+    );
+  }
 }
 
 /** Stores the fragments that are missing and can be stored now. True when anything changed. */
 async function placeMissing(context: EngineContext, record: SegmentRecord, signal: AbortSignal): Promise<boolean> {
-  const assignment = assignmentOf(context, record, record.segmentId[0] ?? 0);
+  const reachable = reachableHolders(context);
+  const assignment = assignmentOf(context, record, reachable);
   if (assignment === undefined) return false;
   const { code, holders } = assignment;
   const reassigned = holders !== record.holders;
   const placed = reassigned ? [] : record.placed;
   const targets = holders.flatMap((account, index) =>
-    !placed.includes(index) && isReachable(context, account) ? [{ account, index }] : [],
+    !placed.includes(index) && reachable.has(account) ? [{ account, index }] : [],
   );
   const enough = acknowledgedFragments(code);
   const suffices = record.state !== "pending" || placed.length + targets.length >= enough;
-  if (targets.length === 0 || !suffices) return false;
+  if ((targets.length === 0 && record.state !== "pending") || !suffices) return false;
   const lease = await context.budget.take(segmentBufferBytes(record.sealedBytes, code), signal);
   try {
     const coded = await recode(context, record, code, lease.buffer, signal);
+    signal.throwIfAborted();
     const { segmentId } = record;
     if (context.metadata.segment(segmentId)?.state !== record.state) return true;
     if (!reassigned && !equalConstantTime(coded.segmentRoot, record.segmentRoot)) {
@@ -86,6 +115,7 @@ async function placeMissing(context: EngineContext, record: SegmentRecord, signa
     if (reassigned) {
       const { fragmentBytes, segmentRoot } = coded;
       context.metadata.reassign(segmentId, { ...code, fragmentBytes, segmentRoot, holders });
+      withdraw(context, record, holders);
     }
     const run = storeFragments(
       {
@@ -115,7 +145,7 @@ async function placeMissing(context: EngineContext, record: SegmentRecord, signa
       await context.spool.remove(segmentId);
     }
     if (stored.length > 0) context.events.placementChanged(segmentId);
-    return stored.length > 0;
+    return stored.length > 0 || reassigned;
   } finally {
     lease.release();
   }
@@ -138,59 +168,49 @@ async function placeAll(
       }
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  // Every lane has ended before this does, so that nothing is under way any more when the engine has stopped.
+  const lanes = await Promise.allSettled(Array.from({ length: atOnce }, lane));
+  for (const ended of lanes) if (ended.status === "rejected") throw ended.reason;
   return changed;
 }
 
-/** Tells holders to remove dead segments; who is offline is told when it is back. */
-async function removeDead(
+type Worklist = Exclude<SegmentState, "placed"> | "under-placed";
+
+function isOn(list: Worklist, record: SegmentRecord | undefined): boolean {
+  if (list === "under-placed") return record?.state === "placed" && record.placed.length < record.n;
+  return record?.state === list;
+}
+
+/**
+ * Goes through all segments on a list, page by page: those that can get no further now (a holder is away for weeks)
+ * must not keep the work from the ones behind them.
+ */
+async function workThrough(
   context: EngineContext,
-  records: readonly SegmentRecord[],
+  list: Worklist,
+  pageLength: number,
   signal: AbortSignal,
+  work: (records: readonly SegmentRecord[]) => Promise<void>,
 ): Promise<void> {
-  const byHolder = new Map<string, SegmentRecord[]>();
-  for (const record of records) {
-    await context.spool.remove(record.segmentId);
-    for (const account of record.holders) byHolder.set(account, [...(byHolder.get(account) ?? []), record]);
-  }
-  const members = holdersByAccount(context.members);
-  await Promise.all(
-    Array.from(byHolder, async ([account, dead]) => {
-      if (members.has(account) && !isReachable(context, account)) return;
-      for (let at = 0; at < dead.length; at += removalBatch) {
-        const part = dead.slice(at, at + removalBatch);
-        const ids = part.map(({ segmentId }) => segmentId);
-        try {
-          // A former member cannot be asked any more; what it still has is ciphertext it loses with its quota.
-          if (members.has(account)) {
-            context.crashPoint("before-fragment-removal");
-            await context.holderClient.remove(account, ids, signal);
-            context.crashPoint("after-fragment-removal");
-          }
-          for (const record of part) context.metadata.markRemoved(record.segmentId, [record.holders.indexOf(account)]);
-        } catch (error) {
-          if (!isFault(error)) throw error;
-          context.health.failed(account);
-          context.report("fragment-not-removed", { holder: account, code: error.code });
-          return;
-        }
-      }
-    }),
-  );
-  for (const { segmentId } of records) {
-    if (context.metadata.segment(segmentId)?.placed.length === 0) context.metadata.forgetSegment(segmentId);
+  const { metadata, placing, world } = context;
+  for (let skip = 0; !signal.aborted;) {
+    const page = metadata.segmentsIn(list, pageLength, skip);
+    const settled = page.filter(({ segmentId }) => !placing.has(toHex(segmentId)));
+    if (settled.length > 0) await work(settled);
+    if (page.length < pageLength) return;
+    skip += page.filter(({ segmentId }) => isOn(list, metadata.segment(segmentId))).length;
+    await world.sleep(pagePauseMs, signal);
   }
 }
 
 /** One round of background work. Resolves to whether another round at once may get further. */
 export async function upkeepRound(context: EngineContext, signal: AbortSignal): Promise<boolean> {
-  const settledOnly = (records: readonly SegmentRecord[]): SegmentRecord[] =>
-    records.filter(({ segmentId }) => !context.placing.has(toHex(segmentId)));
-  const dead = settledOnly(context.metadata.segmentsIn("dead", 4 * removalBatch));
-  if (dead.length > 0) await removeDead(context, dead, signal);
-  if (signal.aborted) return false;
-  let changed = await placeAll(context, settledOnly(context.metadata.segmentsIn("pending", batch)), signal);
-  if (signal.aborted) return false;
-  changed += await placeAll(context, settledOnly(context.metadata.segmentsIn("under-placed", batch)), signal);
+  let changed = 0;
+  const place = async (records: readonly SegmentRecord[]): Promise<void> => {
+    changed += await placeAll(context, records, signal);
+  };
+  await workThrough(context, "dead", removalBatch, signal, (records) => removeDead(context, records, signal));
+  await workThrough(context, "pending", pageSegments, signal, place);
+  await workThrough(context, "under-placed", pageSegments, signal, place);
   return changed > 0;
 }

@@ -17,8 +17,8 @@ export interface Metadata {
   /** In order of their ordinals. */
   extents(versionId: Uint8Array): readonly ExtentRecord[];
   segment(segmentId: Uint8Array): SegmentRecord | undefined;
-  /** Segments in one state, or placed on fewer than n holders, oldest first, at most `limit`. */
-  segmentsIn(state: SegmentState | "under-placed", limit: number): readonly SegmentRecord[];
+  /** Segments in one state, or placed on fewer than n holders, oldest first, at most `limit` after the first `skip`. */
+  segmentsIn(state: SegmentState | "under-placed", limit: number, skip?: number): readonly SegmentRecord[];
   markPlaced(segmentId: Uint8Array, indexes: readonly number[]): void;
   /** A holder has confirmed the removal of its fragment of a dead segment. */
   markRemoved(segmentId: Uint8Array, indexes: readonly number[]): void;

@@ -146,6 +146,10 @@ export function metadataSuite(name: string, make: Make<Metadata>): void {
       assert.deepEqual(ids(metadata.segmentsIn("pending", 2)), [14, 12]);
       assert.deepEqual(ids(metadata.segmentsIn("placed", 10)), [13, 11]);
       assert.deepEqual(ids(metadata.segmentsIn("under-placed", 10)), [13]);
+      assert.deepEqual(ids(metadata.segmentsIn("pending", 2, 1)), [12, 10]);
+      assert.deepEqual(ids(metadata.segmentsIn("placed", 10, 1)), [11]);
+      assert.deepEqual(ids(metadata.segmentsIn("under-placed", 10, 1)), []);
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10, 1)), []);
     });
 
     test("placing is remembered once per index, and a full segment is no longer under-placed", async (context) => {

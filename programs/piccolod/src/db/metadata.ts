@@ -29,7 +29,7 @@ interface ExtentRow {
 }
 
 function statements(db: DatabaseSync) {
-  const oldest = "ORDER BY created_at_ms, segment_number LIMIT ?";
+  const oldest = "ORDER BY created_at_ms, segment_number LIMIT ? OFFSET ?";
   return {
     insertVersion: db.prepare("INSERT INTO version (version_id, wrapped_fek) VALUES (?, ?)"),
     version: db.prepare("SELECT wrapped_fek, plain_bytes FROM version WHERE version_id = ?"),
@@ -150,13 +150,13 @@ export class SqliteMetadata implements Metadata {
     return row === undefined ? undefined : this.#fromRow(row);
   }
 
-  segmentsIn(state: SegmentState | "under-placed", limit: number): readonly SegmentRecord[] {
+  segmentsIn(state: SegmentState | "under-placed", limit: number, skip = 0): readonly SegmentRecord[] {
     // Those with a partial index have a statement of their own, because their condition has to stand in the text.
     const rows = {
-      pending: () => this.#sql.pending.all(limit),
-      dead: () => this.#sql.dead.all(limit),
-      placed: () => this.#sql.inState.all("placed", limit),
-      "under-placed": () => this.#sql.underPlaced.all(limit),
+      pending: () => this.#sql.pending.all(limit, skip),
+      dead: () => this.#sql.dead.all(limit, skip),
+      placed: () => this.#sql.inState.all("placed", limit, skip),
+      "under-placed": () => this.#sql.underPlaced.all(limit, skip),
     }[state]();
     return (rows as unknown as SegmentRow[]).map((row) => this.#fromRow(row));
   }
