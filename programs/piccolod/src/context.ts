@@ -47,8 +47,8 @@ import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
 
 const gibibyte = 1024 ** 3;
-/** Four segments under way at 6-of-9: enough to keep nine holders busy. */
-const engineMemoryBytes = 52 * 1024 * 1024;
+/** Three segments under way at 6-of-9: enough to keep nine holders busy. */
+const engineMemoryBytes = 40 * 1024 * 1024;
 /** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
 const diskReserveBytes = 256 * 1024 * 1024;
 const defaultHolderQuotaBytes = 100 * gibibyte;
