@@ -12,16 +12,16 @@ export class FolderSyncs {
 
   /** Resolves once an fsync that began after this call has ended. */
   sync(folder: string): Promise<void> {
+    const waiting = this.#next.get(folder);
+    if (waiting !== undefined) return waiting;
     const running = this.#running.get(folder);
     if (running === undefined) return this.#start(folder);
-    const next =
-      this.#next.get(folder) ??
-      running
-        .catch(() => undefined)
-        .then(() => {
-          this.#next.delete(folder);
-          return this.#start(folder);
-        });
+    const next = running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next.delete(folder);
+        return this.#start(folder);
+      });
     this.#next.set(folder, next);
     return next;
   }

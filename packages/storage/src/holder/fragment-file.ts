@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, equalConstantTime, malformed } from "@piccolo/bytes";
+import { ByteReader, ByteWriter, equalConstantTime, malformed, toHex } from "@piccolo/bytes";
 import {
   cellBytes,
   cellCount,
@@ -9,6 +9,19 @@ import {
   fragmentRoot,
   hashBytes,
 } from "../fragment/index.ts";
+import type { Disk } from "../ports/index.ts";
+
+export const fragmentsFolder = "fragments";
+/** Names of files that are still being written begin so; what a crash leaves of them goes at the next start. */
+export const incomingPrefix = "incoming-";
+
+export function folderOf(account: Uint8Array): string {
+  return `${fragmentsFolder}/${toHex(account)}`;
+}
+
+export function pathOf(account: Uint8Array, segmentId: Uint8Array): string {
+  return `${folderOf(account)}/${toHex(segmentId)}`;
+}
 
 /**
  * What a holder keeps per fragment (docs/spec/fragment.md): format 1, the length of the header, the header, the hashes
@@ -55,6 +68,13 @@ export function decodePreamble(bytes: Uint8Array): Preamble {
   const count = cellCount(header.fragmentBytes);
   const leaves = Array.from({ length: count }, () => reader.fixed(hashBytes).slice());
   return { headerBytes, header, leaves, bodyOffset: fixedBytes + headerBytes.length + count * hashBytes };
+}
+
+/** Reads the preamble of a file of that size. Throws `malformed`, `not-found`, `disk-error`. */
+export async function readPreamble(disk: Disk, path: string, sizeBytes: number): Promise<Preamble> {
+  const start = await disk.read(path, 0, Math.min(usualPreambleBytes, sizeBytes));
+  const length = preambleLength(start);
+  return decodePreamble(length <= start.length ? start : await disk.read(path, 0, Math.min(length, sizeBytes)));
 }
 
 /** The hashes of the cells, if they give the root that the header names for its index. */

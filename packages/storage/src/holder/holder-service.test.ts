@@ -180,6 +180,41 @@ test("a member that stores too much at once is told when to come again; others a
   assert.deepEqual(four(1), admitted);
 });
 
+test("a member that fetches too much at once is told when to come again; others, and its own stores, go on", async () => {
+  const { service } = await bench();
+  const releases: (() => void)[] = [];
+  const fetchWhole = (number: number): string => {
+    const account = id(32, number);
+    const request = encodeRequest({
+      type: "fetch",
+      account,
+      segmentId: id(16, 1),
+      index: 0,
+      firstCell: 0,
+      cellCount: 128,
+    });
+    const admitted = service.admit(deviceOf(account), request);
+    if ("refusal" in admitted) return codeOf(decodeResponse(admitted.refusal.frame));
+    assert.equal(admitted.bodyBytes, 0, "a fetch has no body");
+    releases.push(admitted.release);
+    return "admitted";
+  };
+  const eight = Array.from({ length: 8 }, () => "admitted");
+  assert.deepEqual(
+    eight.map(() => fetchWhole(1)),
+    eight,
+  );
+  assert.equal(fetchWhole(1), "busy");
+  assert.equal(refusedAt(service, largeStore(owner, 1)), "admitted");
+  assert.deepEqual(
+    eight.map(() => fetchWhole(2)),
+    eight,
+  );
+  assert.equal(fetchWhole(3), "busy", "all together are bounded too");
+  for (const release of releases) release();
+  assert.equal(fetchWhole(3), "admitted");
+});
+
 test("a member that is removed while its body comes is refused, and nothing is stored", async () => {
   const { service, members, store } = await bench();
   const fragment = fragmentOf(1);

@@ -11,13 +11,14 @@ import {
   type Response,
   toRefusal,
 } from "@piccolo/wire";
-import { decodeHeader } from "../fragment/index.ts";
+import { cellBytes, decodeHeader } from "../fragment/index.ts";
+import { BytesUnderWay } from "./bytes-under-way.ts";
 import type { Message, PeerHandler } from "../ports/index.ts";
 import type { HolderStore } from "./holder-store.ts";
 
-/** Bodies a holder takes in at once: of one member, and of all together. More is `busy`. */
-const mostBytesPerMember = 32 * 1024 * 1024;
-const mostBytes = 96 * 1024 * 1024;
+/** Bytes under way at once, of one member and of all together: bodies that come in, and cells that go out. More is `busy`. */
+const storing = { mostPerMember: 32 * 1024 * 1024, mostOfAll: 96 * 1024 * 1024 };
+const serving = { mostPerMember: 64 * 1024 * 1024, mostOfAll: 128 * 1024 * 1024 };
 const busyRetryMs = 200;
 
 export interface HolderServiceOptions {
@@ -39,8 +40,8 @@ function answer(response: Response, body: readonly Uint8Array[] = []): Message {
  */
 export class HolderService implements PeerHandler {
   readonly #options: HolderServiceOptions;
-  readonly #bytesByMember = new Map<string, number>();
-  #bytes = 0;
+  readonly #storing = new BytesUnderWay(storing);
+  readonly #serving = new BytesUnderWay(serving);
 
   constructor(options: HolderServiceOptions) {
     this.#options = options;
@@ -59,32 +60,16 @@ export class HolderService implements PeerHandler {
           return refuse(refusal("malformed", "the body is not as long as the header says"));
         }
       }
-      return this.#reserve(toHex(account), requestBodyBytes(request));
+      const bodyBytes = requestBodyBytes(request);
+      const release =
+        request.type === "fetch"
+          ? this.#serving.reserve(toHex(account), request.cellCount * cellBytes)
+          : this.#storing.reserve(toHex(account), bodyBytes);
+      if (release === undefined) return refuse(refusal("busy", "too much is under way at once", busyRetryMs));
+      return { bodyBytes, release };
     } catch (error) {
       return refuse(this.#refusalOf(error));
     }
-  }
-
-  #reserve(
-    member: string,
-    bodyBytes: number,
-  ): { readonly bodyBytes: number; readonly release: () => void } | { readonly refusal: Message } {
-    const mine = this.#bytesByMember.get(member) ?? 0;
-    if (bodyBytes > 0 && (mine + bodyBytes > mostBytesPerMember || this.#bytes + bodyBytes > mostBytes)) {
-      return refuse(refusal("busy", "too much is being stored at once", busyRetryMs));
-    }
-    this.#bytesByMember.set(member, mine + bodyBytes);
-    this.#bytes += bodyBytes;
-    let released = false;
-    const release = (): void => {
-      if (released) return;
-      released = true;
-      this.#bytes -= bodyBytes;
-      const left = (this.#bytesByMember.get(member) ?? 0) - bodyBytes;
-      if (left === 0) this.#bytesByMember.delete(member);
-      else this.#bytesByMember.set(member, left);
-    };
-    return { bodyBytes, release };
   }
 
   /** Throws a refusal where the asker is a stranger or names an account that is not theirs. */

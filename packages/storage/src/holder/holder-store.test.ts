@@ -4,6 +4,7 @@ import { concat, toHex } from "@piccolo/bytes";
 import { fragmentOf, OneHolder, owner, type TestFragment } from "../../test-support/one-holder.ts";
 import { hash } from "../../test-support/small-network.ts";
 import { CrashDisk } from "../fakes/index.ts";
+import { decodeHeader, encodeHeader } from "../fragment/index.ts";
 import { diskFaults } from "../ports/index.ts";
 import { id } from "../suites/suite.ts";
 import type { HolderStore } from "./index.ts";
@@ -215,6 +216,51 @@ test("a file that has gone is unknown from then on, and can be stored again", as
   assert.equal(store.usedBytes(), 0);
   await store.store(fragment.headerBytes, [fragment.body]);
   assert.equal(await held(store, fragment), fragment.digest);
+});
+
+test("a fragment that comes again takes the place of a file that was lost or damaged in silence", async () => {
+  for (const harm of ["lose", "damage"] as const) {
+    const holder = new OneHolder();
+    const { store } = await holder.start();
+    const fragment = fragmentOf(1);
+    await store.store(fragment.headerBytes, [fragment.body]);
+    if (harm === "lose") await holder.disk.remove(pathOf(fragment));
+    else holder.disk.damage(pathOf(fragment), 30_000);
+    await store.store(fragment.headerBytes, [fragment.body]);
+    assert.equal(await held(store, fragment), fragment.digest, harm);
+    assert.deepEqual(holder.reports, ["held-fragment-replaced"]);
+    assert.equal(store.usedBytes(), await holder.disk.sizeBytes(pathOf(fragment)));
+  }
+});
+
+test("a plain copy whose segment was coded anew for more holders is served with the new header", async () => {
+  const holder = new OneHolder();
+  const { store } = await holder.start();
+  const fragment = fragmentOf(1);
+  const header = decodeHeader(fragment.headerBytes);
+  const more = encodeHeader({ ...header, n: 4, roots: [...header.roots, id(32, 9)] });
+  await store.store(fragment.headerBytes, [fragment.body]);
+  await store.store(more, [fragment.body]);
+  const { headerBytes } = await store.fetch(fragment.key, { firstCell: 0, cellCount: 1 });
+  assert.deepEqual(headerBytes, more);
+  assert.equal(await held((await holder.start()).store, fragment), fragment.digest);
+});
+
+test("an index that a power cut left behind its files is put right by the first who notices", async () => {
+  const holder = new OneHolder();
+  const [former, present] = [fragmentOf(1), fragmentOf(1, { index: 1 })];
+  const first = await holder.start();
+  await first.store.store(former.headerBytes, [former.body]);
+  const stale = first.index.get(former.key.account, former.key.segmentId);
+  assert.ok(stale);
+  await first.store.remove(former.key.account, [former.key.segmentId]);
+  await first.store.store(present.headerBytes, [present.body]);
+  first.index.put(stale);
+  const { store } = await holder.start({ index: first.index });
+  assert.ok(store.has(former.key));
+  await assert.rejects(held(store, former), { code: "unknown-fragment" });
+  assert.ok(!store.has(former.key));
+  assert.equal(await held(store, present), present.digest);
 });
 
 test("a file whose header is damaged is the holder's failure, not the asker's", async () => {

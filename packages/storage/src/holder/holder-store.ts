@@ -1,4 +1,4 @@
-import { concat, equalConstantTime, fromHex, toHex } from "@piccolo/bytes";
+import { concat, equalConstantTime, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { refusalFaults } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
@@ -6,21 +6,23 @@ import {
   cellBytes,
   cellCount,
   cellLength,
+  decodeHeader,
   type FragmentHash,
+  type FragmentHeader,
   type FragmentKey,
-  fragmentRoot,
 } from "../fragment/index.ts";
-import { decodeHeader } from "../fragment/index.ts";
 import { type CellRange, type Disk, diskFaults, type HeldFragment, type HolderIndex } from "../ports/index.ts";
 import { FolderSyncs } from "./folder-syncs.ts";
 import {
-  decodePreamble,
   encodePreamble,
+  folderOf,
+  incomingPrefix,
+  pathOf,
   type Preamble,
-  preambleLength,
   provenLeaves,
-  usualPreambleBytes,
+  readPreamble,
 } from "./fragment-file.ts";
+import { reconcile } from "./reconcile.ts";
 
 export const holderCrashPointNames = [
   "fragment-written",
@@ -43,17 +45,6 @@ export interface HolderStoreOptions {
   readonly reserveBytes: number;
   readonly crashPoint: (name: HolderCrashPoint) => void;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
-}
-
-const root = "fragments";
-const incoming = "incoming-";
-
-function folderOf(account: Uint8Array): string {
-  return `${root}/${toHex(account)}`;
-}
-
-function pathOf(account: Uint8Array, segmentId: Uint8Array): string {
-  return `${folderOf(account)}/${toHex(segmentId)}`;
 }
 
 /**
@@ -79,79 +70,13 @@ export class HolderStore {
 
   /** Brings the index in line with the files, and removes what a crash left half-written. */
   async open(): Promise<void> {
-    const { disk, index, report } = this.#options;
-    await disk.makeFolder(root);
-    const seen = new Set<string>();
-    for (const owner of await disk.list(root)) {
-      if (!/^[0-9a-f]{64}$/.test(owner)) continue;
-      const account = fromHex(owner);
-      for (const name of await disk.list(`${root}/${owner}`)) {
-        const path = `${root}/${owner}/${name}`;
-        if (!/^[0-9a-f]{32}$/.test(name)) {
-          await disk.remove(path);
-          continue;
-        }
-        const segmentId = fromHex(name);
-        const sizeBytes = await disk.sizeBytes(path);
-        if (index.get(account, segmentId)?.sizeBytes !== sizeBytes) {
-          const entry = await this.#entryOf(path, account, segmentId, sizeBytes);
-          if (entry === "unreadable") {
-            report("held-fragment-unreadable", { segment: name });
-            continue;
-          }
-          if (entry === "damaged") {
-            report("held-fragment-damaged", { segment: name });
-            await disk.remove(path);
-            continue;
-          }
-          index.put(entry);
-        }
-        seen.add(path);
-      }
-    }
-    const missing = Array.from(index.all()).filter(({ key }) => !seen.has(pathOf(key.account, key.segmentId)));
-    for (const { key } of missing) {
-      report("held-fragment-missing", { segment: toHex(key.segmentId) });
-      index.delete(key.account, key.segmentId);
-    }
-  }
-
-  /** What a file says it is. One that the disk fails to read is no reason to remove it: it may be readable again. */
-  async #entryOf(
-    path: string,
-    account: Uint8Array,
-    segmentId: Uint8Array,
-    sizeBytes: number,
-  ): Promise<HeldFragment | "damaged" | "unreadable"> {
-    try {
-      const { header, leaves, bodyOffset } = await this.#preamble(path, sizeBytes);
-      const fragment = header.roots[header.key.index];
-      const isWhole =
-        sizeBytes === bodyOffset + header.fragmentBytes &&
-        equalConstantTime(header.key.account, account) &&
-        equalConstantTime(header.key.segmentId, segmentId) &&
-        fragment !== undefined &&
-        equalConstantTime(fragmentRoot(leaves, header.fragmentBytes, this.#options.hash), fragment);
-      if (!isWhole) return "damaged";
-      return { key: header.key, root: fragment, sizeBytes, storedAtMs: this.#options.world.nowMs() };
-    } catch (error) {
-      if (isFault(error, "malformed")) return "damaged";
-      if (isFault(error)) return "unreadable";
-      throw error;
-    }
-  }
-
-  async #preamble(path: string, sizeBytes: number): Promise<Preamble> {
-    const { disk } = this.#options;
-    const start = await disk.read(path, 0, Math.min(usualPreambleBytes, sizeBytes));
-    const length = preambleLength(start);
-    return decodePreamble(length <= start.length ? start : await disk.read(path, 0, Math.min(length, sizeBytes)));
+    await reconcile(this.#options);
   }
 
   /** To the asker a damaged file is a failure of this device: the request itself was not malformed. */
   async #servedPreamble(path: string, sizeBytes: number): Promise<Preamble> {
     try {
-      return await this.#preamble(path, sizeBytes);
+      return await readPreamble(this.#options.disk, path, sizeBytes);
     } catch (cause) {
       if (!isFault(cause, "malformed")) throw cause;
       throw diskFaults.fault("disk-error", "a fragment's file is damaged; look at the device's disk", { cause });
@@ -172,7 +97,7 @@ export class HolderStore {
    * fragment again is no error. Throws `wrong-root`, `conflict`, `full`, `malformed`.
    */
   async store(headerBytes: Uint8Array, pieces: readonly Uint8Array[]): Promise<void> {
-    const { index, hash } = this.#options;
+    const { index, hash, report } = this.#options;
     const header = decodeHeader(headerBytes);
     const { account, segmentId } = header.key;
     const [only] = pieces;
@@ -182,34 +107,55 @@ export class HolderStore {
     if (leaves === undefined || fragment === undefined) {
       throw refusalFaults.fault("wrong-root", "the bytes do not give the root in the header");
     }
+    const preamble = encodePreamble(headerBytes, leaves);
     await this.#alone(account, segmentId, async () => {
       const known = index.get(account, segmentId);
       if (known !== undefined) {
-        if (known.key.index === header.key.index && equalConstantTime(known.root, fragment)) return;
-        throw refusalFaults.fault("conflict", "another fragment lies here under this segment id");
+        if (known.key.index !== header.key.index || !equalConstantTime(known.root, fragment)) {
+          throw refusalFaults.fault("conflict", "another fragment lies here under this segment id");
+        }
+        if (await this.#isOnDisk(known, preamble, body)) return;
+        // The file was lost or damaged, or the segment was coded anew for more holders: what came now is right.
+        report("held-fragment-replaced", { segment: toHex(segmentId) });
       }
-      await this.#write(headerBytes, leaves, body, header.key, fragment);
+      await this.#write(preamble, body, { key: header.key, root: fragment }, known?.sizeBytes ?? 0);
     });
   }
 
+  /** Whether the file is what would be written now: the index does not know what the disk has lost. */
+  async #isOnDisk({ key, sizeBytes }: HeldFragment, preamble: Uint8Array, body: Uint8Array): Promise<boolean> {
+    const { disk } = this.#options;
+    if (sizeBytes !== preamble.length + body.length) return false;
+    try {
+      const kept = await disk.read(pathOf(key.account, key.segmentId), 0, sizeBytes);
+      return (
+        equalConstantTime(kept.subarray(0, preamble.length), preamble) &&
+        equalConstantTime(kept.subarray(preamble.length), body)
+      );
+    } catch (error) {
+      if (isFault(error)) return false;
+      throw error;
+    }
+  }
+
   async #write(
-    headerBytes: Uint8Array,
-    leaves: readonly Uint8Array[],
+    preamble: Uint8Array,
     body: Uint8Array,
-    key: FragmentKey,
-    fragment: Uint8Array,
+    { key, root }: Pick<HeldFragment, "key" | "root">,
+    replacedBytes: number,
   ): Promise<void> {
     const { disk, index, world, crashPoint, reserveBytes } = this.#options;
     const { account, segmentId } = key;
-    const preamble = encodePreamble(headerBytes, leaves);
     const sizeBytes = preamble.length + body.length;
-    this.#refuseWhenFull(account, sizeBytes);
+    this.#refuseWhenFull(account, sizeBytes - replacedBytes);
     const owner = toHex(account);
     this.#reservedBytes.set(owner, (this.#reservedBytes.get(owner) ?? 0) + sizeBytes);
     const folder = folderOf(account);
-    const temporary = `${folder}/${incoming}${this.#incoming++}`;
+    const temporary = `${folder}/${incomingPrefix}${this.#incoming++}`;
     try {
-      if ((await disk.freeBytes()) < sizeBytes + reserveBytes) {
+      // What is being written at the same time counts as if nothing of it were on the disk yet.
+      const underWay = [...this.#reservedBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+      if ((await disk.freeBytes()) < underWay + reserveBytes) {
         throw refusalFaults.fault("full", "the holder's disk is full");
       }
       if (!this.#folders.has(folder)) {
@@ -222,14 +168,18 @@ export class HolderStore {
       crashPoint("fragment-renamed");
       await this.#syncs.sync(folder);
       crashPoint("fragment-synced");
-      index.put({ key, root: fragment, sizeBytes, storedAtMs: world.nowMs() });
+      index.put({ key, root, sizeBytes, storedAtMs: world.nowMs() });
       crashPoint("fragment-indexed");
     } catch (error) {
+      // The folder may be what is missing, so it is looked for again.
+      this.#folders.delete(folder);
       await disk.remove(temporary).catch(() => undefined);
       if (isFault(error, "disk-full")) throw refusalFaults.fault("full", "the holder's disk is full", { cause: error });
       throw error;
     } finally {
-      this.#reservedBytes.set(owner, (this.#reservedBytes.get(owner) ?? 0) - sizeBytes);
+      const left = (this.#reservedBytes.get(owner) ?? 0) - sizeBytes;
+      if (left === 0) this.#reservedBytes.delete(owner);
+      else this.#reservedBytes.set(owner, left);
     }
   }
 
@@ -246,6 +196,7 @@ export class HolderStore {
     const path = pathOf(key.account, key.segmentId);
     try {
       const { header, headerBytes, leaves, bodyOffset } = await this.#servedPreamble(path, held.sizeBytes);
+      if (header.key.index !== key.index) throw this.#correct(held, header);
       const cells = cellCount(header.fragmentBytes);
       if (firstCell + count > cells) throw refusalFaults.fault("malformed", `the fragment has ${cells} cells`);
       const start = firstCell * cellBytes;
@@ -257,6 +208,13 @@ export class HolderStore {
       index.delete(key.account, key.segmentId);
       throw refusalFaults.fault("unknown-fragment", "this fragment is not here any more", { cause: error });
     }
+  }
+
+  /** A power cut may leave the index behind its files: the file is right. Gives the refusal of what was asked for. */
+  #correct(held: HeldFragment, header: FragmentHeader): Error {
+    const fragment = header.roots[header.key.index];
+    if (fragment !== undefined) this.#options.index.put({ ...held, key: header.key, root: fragment });
+    return refusalFaults.fault("unknown-fragment", "this fragment is not here");
   }
 
   /** Removes an owner's fragments of these segments; resolves with how many there were, once that is durable. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
+import { refusalFaults } from "@piccolo/wire";
 import {
   accountOf,
   codedSegment,
@@ -31,7 +32,7 @@ const record: SegmentRecord = {
 };
 
 /** Milliseconds after which a holder answers, or what it does instead. */
-type Conduct = number | "fails" | "hangs" | "lies";
+type Conduct = number | "fails" | "hangs" | "lies" | "busy once" | "busy";
 
 interface Scene {
   readonly context: TestContext;
@@ -51,6 +52,8 @@ function scene(conduct: readonly Conduct[], views: readonly Partial<HolderView>[
       const does = conduct[key.index] ?? "fails";
       signal.addEventListener("abort", () => gone.add(key.index), { once: true });
       if (does === "fails") throw transportFaults.fault("peer-unreachable", "switched off");
+      const isFirst = asked.filter((index) => index === key.index).length === 1;
+      if (does === "busy" || (does === "busy once" && isFirst)) throw refusalFaults.fault("busy", "too much at once");
       if (does === "hangs") return untilAborted(signal);
       if (typeof does === "number" && does > 0) await context.world.sleep(does, signal);
       const from = does === "lies" ? codedSegment(2, code, 300_000) : coded;
@@ -113,6 +116,17 @@ test("the next holder is asked at once where one fails, lies or has another segm
     assert.ok(context.health.rests(accountOf(0)));
     assert.match(context.reports.join("\n"), /fragment-not-fetched/);
   }
+});
+
+test("a busy holder is asked again after a pause; one that stays busy is replaced", async () => {
+  const passing = scene(["busy once", 0, "fails", "fails", "fails"]);
+  const gathering = gatherColumns(passing.context, record, whole, { eager: false }, never);
+  assert.deepEqual(indexes(await within(passing.context.world, 200, gathering)), [0, 1]);
+  assert.ok(!passing.context.health.rests(accountOf(0)));
+
+  const staying = scene(["busy", 0, "fails", "fails", 0]);
+  const replaced = gatherColumns(staying.context, record, whole, { eager: false }, never);
+  assert.deepEqual(indexes(await within(staying.context.world, 2_000, replaced)), [1, 4]);
 });
 
 test("while a holder is late one more is asked each time, and who comes first counts", async () => {

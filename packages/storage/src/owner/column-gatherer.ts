@@ -1,7 +1,7 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
-import { segmentRoot } from "../fragment/index.ts";
-import type { SegmentRecord } from "../ports/index.ts";
+import { type FragmentKey, segmentRoot } from "../fragment/index.ts";
+import type { CellRange, FetchedCells, SegmentRecord } from "../ports/index.ts";
 import { type EngineContext, holdersByAccount } from "./engine-context.ts";
 import { engineFaults } from "./faults.ts";
 import { readOrder } from "./placement.ts";
@@ -10,11 +10,31 @@ import type { FetchedColumn } from "./segment-codec.ts";
 /** After so long without the k-th answer one more holder is asked. */
 const hedgeAfterMs = 400;
 const fetchLimitMs = 30_000;
+const busyTries = 4;
+const busyPauseMs = 150;
 
 /** Stripes of a segment: [first, first + count). */
 export interface Stripes {
   readonly first: number;
   readonly count: number;
+}
+
+/** A busy holder has said that it lives, and is asked again soon; meanwhile others may be asked as well. */
+async function fetchPatiently(
+  { holderClient, world }: EngineContext,
+  account: string,
+  key: FragmentKey,
+  range: CellRange,
+  signal: AbortSignal,
+): Promise<FetchedCells> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await holderClient.fetch(account, key, range, signal);
+    } catch (error) {
+      if (!isFault(error, "busy") || attempt === busyTries) throw error;
+      await world.sleep(busyPauseMs * attempt, signal);
+    }
+  }
 }
 
 async function fetchColumn(
@@ -29,7 +49,7 @@ async function fetchColumn(
   const key = { account: context.codec.account, segmentId: record.segmentId, index };
   const range = { firstCell: stripes.first, cellCount: stripes.count };
   try {
-    const { header, cells } = await context.holderClient.fetch(account, key, range, signal);
+    const { header, cells } = await fetchPatiently(context, account, key, range, signal);
     const { k, n, fragmentBytes, roots } = header;
     const root = segmentRoot({ ...key, k, n, fragmentBytes, roots }, context.codec.hash);
     if (!equalConstantTime(root, record.segmentRoot)) {
