@@ -6,12 +6,11 @@ import { randomBytes } from "node:crypto";
 import { realWorld } from "@piccolo/world/real";
 import { toHex } from "@piccolo/bytes";
 import { deriveOwnerKeys } from "@piccolo/envelope";
-import { Fault } from "@piccolo/fault";
 import { MemoryMetadata, CrashDisk } from "@piccolo/storage/fakes";
 import { cellBytes, decodeHeader, type FragmentHash } from "@piccolo/storage/fragment";
 import { createOwnerEngine, type OwnerEngine, WireHolderClient } from "@piccolo/storage/owner";
 import { fixedPolicy } from "@piccolo/storage/policy";
-import type { HolderView, Members, PeerTransport } from "@piccolo/storage/ports";
+import { type HolderView, type Members, type PeerTransport, transportFaults } from "@piccolo/storage/ports";
 import { decodeRequest, encodeResponse } from "@piccolo/wire";
 import { createBlake3 } from "../programs/piccolod/src/adapters/fragment-hash.ts";
 import { aesTurn } from "./aes.ts";
@@ -78,7 +77,7 @@ class MemoryHolders {
       if (request.type !== "fetch") throw new Error(`an engine at work sends no ${request.type}`);
       const stored = this.fragments.get(`${holder}/${toHex(request.segmentId)}`);
       if (stored === undefined || this.lost.has(stored.index)) {
-        return Promise.reject(new Fault("peer-unreachable", "later", "the holder is lost"));
+        return Promise.reject(transportFaults.fault("peer-unreachable", "the holder is lost"));
       }
       const start = request.firstCell * cellBytes;
       const cells = stored.body.subarray(start, start + request.cellCount * cellBytes);

@@ -44,6 +44,11 @@ export class FakeHolders implements HolderClient {
     return Object.fromEntries(found);
   }
 
+  /** Every segment that anybody has a fragment of. */
+  segments(): readonly Uint8Array[] {
+    return [...this.#kept.values()].flatMap((kept) => [...kept.values()].map(({ header }) => header.key.segmentId));
+  }
+
   put(account: string, header: FragmentHeader, cells: readonly Uint8Array[]): void {
     this.#of(account).set(toHex(header.key.segmentId), { header, cells: cells.map((cell) => cell.slice()) });
   }

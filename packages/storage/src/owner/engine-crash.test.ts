@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Fault } from "@piccolo/fault";
 import fc from "fast-check";
 import { PoweredDisk } from "../../test-support/powered-disk.ts";
 import { makeSmallNetwork, readAll, type SmallNetwork, until, writeVersion } from "../../test-support/small-network.ts";
 import { CrashDisk, MemoryMetadata } from "../fakes/index.ts";
 import { fixedPolicy } from "../policy/index.ts";
+import { transportFaults } from "../ports/index.ts";
 import { pattern } from "../suites/suite.ts";
 import { extentPlainBytes, type OwnerEngine, type OwnerEngineCrashPoint } from "./index.ts";
 
@@ -53,7 +53,7 @@ class MortalOwner {
     for (const holder of network.holders) {
       holder.gate = () =>
         this.#isDead
-          ? Promise.reject(new Fault("peer-unreachable", "later", "the asking device has no power"))
+          ? Promise.reject(transportFaults.fault("peer-unreachable", "the asking device has no power"))
           : Promise.resolve();
     }
     this.#network = network;

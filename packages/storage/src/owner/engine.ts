@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { toHex } from "@piccolo/bytes";
 import { newFek, versionIdBytes } from "@piccolo/envelope";
 import type { VersionRecord } from "../ports/index.ts";
+import { linkAbort } from "./abort-link.ts";
 import type { EngineContext, EngineOptions } from "./engine-context.ts";
 import type { OwnerEngine, VersionPlacement, VersionWriter } from "./engine-types.ts";
 import { engineFaults } from "./faults.ts";
@@ -184,8 +185,10 @@ class StorageOwnerEngine implements OwnerEngine {
       }
       if (!budget.contended) budget.drop();
       const pause = new AbortController();
-      const timeout = world.sleep(upkeepIntervalMs, AbortSignal.any([signal, pause.signal])).catch(() => undefined);
+      const unlink = linkAbort(pause, signal);
+      const timeout = world.sleep(upkeepIntervalMs, pause.signal).catch(() => undefined);
       await Promise.race([woken.promise, timeout]);
+      unlink();
       pause.abort();
       // Many members come online together; one round after a moment serves them all.
       await world.sleep(upkeepPauseMs, signal).catch(() => undefined);

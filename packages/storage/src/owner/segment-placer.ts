@@ -67,9 +67,13 @@ function runStores(
 
 /** Ends what is left of a run when it took its time, when its memory is wanted elsewhere, or when the engine stops. */
 async function hurryStragglers(context: EngineContext, run: StoreRun): Promise<void> {
-  const pause = new AbortController();
-  const done = run.settled.then(() => pause.abort());
-  const signal = AbortSignal.any([pause.signal, context.stopping]);
+  const over = new AbortController();
+  const unlink = linkAbort(over, context.stopping);
+  const done = run.settled.then(() => {
+    unlink();
+    over.abort();
+  });
+  const { signal } = over;
   let waitedMs = 0;
   for (; waitedMs < stragglerGraceMs && !signal.aborted; waitedMs += contendedGraceMs) {
     await context.world.sleep(contendedGraceMs, signal).catch(() => undefined);
