@@ -136,7 +136,13 @@ test("while a holder is late one more is asked each time, and who comes first co
   assert.deepEqual(asked, [0, 1, 2, 3]);
   assert.ok(context.world.monotonicMs() >= 800);
   assert.deepEqual(indexes([...gone].map((index) => ({ index }))), [0, 1, 2, 3], "what still ran was ended");
-  assert.ok(!context.health.rests(accountOf(0)), "being overtaken is no failure");
+  assert.ok(context.health.rests(accountOf(0)), "the next read passes over who was late");
+});
+
+test("being overtaken before anybody counts as late is no failure", async () => {
+  const { context } = scene([1, 1, 300, 1, 1]);
+  await within(context.world, 10, gatherColumns(context, record, whole, { eager: true }, never));
+  assert.ok([0, 1, 2].every((number) => !context.health.rests(accountOf(number))));
 });
 
 test("a late holder that answers after all is taken", async () => {

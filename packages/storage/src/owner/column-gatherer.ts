@@ -121,7 +121,8 @@ export async function gatherColumns(
   };
   signal.addEventListener("abort", onAbort, { once: true });
   let asked = 0;
-  let running = 0;
+  /** Since when each fragment that has not come yet has been asked for. */
+  const running = new Map<number, number>();
   const missing = (): Error => {
     const lacking = k - columns.length;
     return engineFaults.fault(
@@ -134,17 +135,17 @@ export async function gatherColumns(
     const index = order[asked];
     if (index === undefined) return false;
     asked++;
-    running++;
+    running.set(index, context.world.monotonicMs());
     fetchColumn(context, record, index, stripes, abort.signal).then(
       (column) => {
-        running--;
+        running.delete(index);
         if (columns.length < k) columns.push(column);
         if (columns.length === k) done.resolve(undefined);
-        else if (running === 0) done.reject(missing());
+        else if (running.size === 0) done.reject(missing());
       },
       () => {
-        running--;
-        if (columns.length < k && !ask() && running === 0) done.reject(missing());
+        running.delete(index);
+        if (columns.length < k && !ask() && running.size === 0) done.reject(missing());
       },
     );
     return true;
@@ -159,9 +160,15 @@ export async function gatherColumns(
   };
   try {
     for (let at = 0; at < k + (options.eager ? 1 : 0); at++) ask();
-    if (running === 0) throw missing();
+    if (running.size === 0) throw missing();
     hedge().catch(() => undefined);
     await done.promise;
+    // Who was overtaken only after a hedge is passed over for a while, else every block would wait for it anew.
+    for (const [index, sinceMs] of running) {
+      const account = record.holders[index];
+      const isLate = context.world.monotonicMs() - sinceMs >= hedgeAfterMs;
+      if (isLate && account !== undefined) context.health.failed(account);
+    }
     return columns;
   } finally {
     signal.removeEventListener("abort", onAbort);
