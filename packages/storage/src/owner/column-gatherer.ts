@@ -104,12 +104,12 @@ export async function gatherColumns(
   context: EngineContext,
   record: SegmentRecord,
   stripes: Stripes,
-  options: { readonly eager: boolean; readonly except?: readonly number[] },
+  options: { readonly eager: boolean },
   signal: AbortSignal,
 ): Promise<readonly FetchedColumn[]> {
   signal.throwIfAborted();
   const { k } = record;
-  const order = askingOrder(context, record).filter((index) => options.except?.includes(index) !== true);
+  const order = askingOrder(context, record);
   const abort = new AbortController();
   const columns: FetchedColumn[] = [];
   const done = Promise.withResolvers<undefined>();

@@ -26,7 +26,7 @@ function scene(store: Store, remove: HolderClient["remove"] = () => Promise.reso
   const failures: string[] = [];
   const calls: string[] = [];
   const attempts = new Map<string, number>();
-  const client = deafClient({
+  const holderClient = deafClient({
     store: (account, header, body, signal) => {
       const { index } = header.key;
       assert.deepEqual(body, segment.body(index));
@@ -41,11 +41,12 @@ function scene(store: Store, remove: HolderClient["remove"] = () => Promise.reso
       return remove(account, ids, signal);
     },
   });
-  const onFailure = (account: string, error: unknown): void => {
-    failures.push(`${Number.parseInt(account, 16)} ${(error as { code: string }).code}`);
+  const report = (event: string, facts: Readonly<Record<string, unknown>>): void => {
+    assert.equal(event, "fragment-not-stored");
+    failures.push(`${Number.parseInt(String(facts["holder"]), 16)} ${String(facts["code"])}`);
   };
-  const deps = { client, health, world, onFailure };
-  return { world, health, failures, calls, run: (enough) => storeFragments(deps, segment, targets, enough) };
+  const context = { holderClient, health, world, report };
+  return { world, health, failures, calls, run: (enough) => storeFragments(context, segment, targets, enough) };
 }
 
 const ascending = (indexes: readonly number[]): number[] => indexes.toSorted((a, b) => a - b);

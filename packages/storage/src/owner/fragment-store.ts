@@ -1,7 +1,7 @@
+import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
-import type { World } from "@piccolo/world";
-import { type HolderClient, transportFaults } from "../ports/index.ts";
-import type { HolderHealth } from "./holder-health.ts";
+import { transportFaults } from "../ports/index.ts";
+import type { EngineContext } from "./engine-context.ts";
 import type { CodedSegment } from "./segment-codec.ts";
 
 /** A single fragment may take so long before its holder is given up for now. */
@@ -30,59 +30,70 @@ export interface StoreRun {
   readonly giveUp: () => void;
 }
 
-export interface FragmentStoreDeps {
-  readonly client: HolderClient;
-  readonly health: HolderHealth;
-  readonly world: World;
-  readonly onFailure: (account: string, error: unknown) => void;
-}
+/** What storing needs of the engine. */
+export type StoringContext = Pick<EngineContext, "holderClient" | "health" | "world" | "report">;
 
 async function storeOne(
-  deps: FragmentStoreDeps,
+  context: StoringContext,
   segment: CodedSegment,
   target: StoreTarget,
   signal: AbortSignal,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await deps.client.store(target.account, segment.header(target.index), segment.body(target.index), signal);
-      deps.health.succeeded(target.account);
+      await context.holderClient.store(
+        target.account,
+        segment.header(target.index),
+        segment.body(target.index),
+        signal,
+      );
+      context.health.succeeded(target.account);
       return true;
     } catch (error) {
-      if (signal.aborted) return ended(deps, target, signal);
+      if (signal.aborted) return ended(context, segment, target, signal);
       if (isFault(error, "busy") && attempt < busyTries) {
         // A busy holder has said that it lives; asking again soon is what it expects.
-        await deps.world.sleep(busyPauseMs * attempt, signal).catch(() => undefined);
-        if (signal.aborted) return ended(deps, target, signal);
+        await context.world.sleep(busyPauseMs * attempt, signal).catch(() => undefined);
+        if (signal.aborted) return ended(context, segment, target, signal);
         continue;
       }
       if (isFault(error, "conflict")) {
         // An earlier coding of this segment lies there, which only its owner, us, can have put and may replace.
-        if (attempt < busyTries && (await removeOne(deps, segment, target, signal))) continue;
+        if (attempt < busyTries && (await removeOne(context, segment, target, signal))) continue;
       }
-      deps.health.failed(target.account);
-      deps.onFailure(target.account, error);
+      context.health.failed(target.account);
+      reportFailure(context, segment, target, error);
       return false;
     }
   }
 }
 
-function ended(deps: FragmentStoreDeps, { account }: StoreTarget, signal: AbortSignal): false {
+function reportFailure(
+  context: StoringContext,
+  { segmentId }: CodedSegment,
+  { account }: StoreTarget,
+  error: unknown,
+): void {
+  const code = isFault(error) ? error.code : "internal";
+  context.report("fragment-not-stored", { holder: account, segment: toHex(segmentId), code });
+}
+
+function ended(context: StoringContext, segment: CodedSegment, target: StoreTarget, signal: AbortSignal): false {
   if (signal.reason === tooSlow) {
-    deps.health.failed(account, slowRestMs);
-    deps.onFailure(account, tooSlow);
+    context.health.failed(target.account, slowRestMs);
+    reportFailure(context, segment, target, tooSlow);
   }
   return false;
 }
 
 async function removeOne(
-  deps: FragmentStoreDeps,
+  context: StoringContext,
   segment: CodedSegment,
   target: StoreTarget,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await deps.client.remove(target.account, [segment.segmentId], signal);
+    await context.holderClient.remove(target.account, [segment.segmentId], signal);
     return true;
   } catch {
     return false;
@@ -91,7 +102,7 @@ async function removeOne(
 
 /** Sends fragments to their holders, all at once; each holder gets one. */
 export function storeFragments(
-  deps: FragmentStoreDeps,
+  context: StoringContext,
   segment: CodedSegment,
   targets: readonly StoreTarget[],
   enoughCount: number,
@@ -101,7 +112,7 @@ export function storeFragments(
   const reached = Promise.withResolvers<readonly number[]>();
   const limit = new AbortController();
   const requests = targets.map(async (target) => {
-    if (await storeOne(deps, segment, target, abort.signal)) stored.push(target.index);
+    if (await storeOne(context, segment, target, abort.signal)) stored.push(target.index);
     if (stored.length >= enoughCount) reached.resolve([...stored]);
   });
   const settled = Promise.all(requests).then(() => {
@@ -109,7 +120,7 @@ export function storeFragments(
     reached.resolve([...stored]);
     return stored;
   });
-  deps.world.sleep(storeLimitMs, limit.signal).then(
+  context.world.sleep(storeLimitMs, limit.signal).then(
     () => abort.abort(tooSlow),
     () => undefined,
   );

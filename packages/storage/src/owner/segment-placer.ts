@@ -1,14 +1,13 @@
 import { toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
 import { hashBytes, paddedFragmentBytes } from "../fragment/index.ts";
 import { acknowledgedFragments, type Code } from "../policy/index.ts";
 import type { SegmentRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
-import { type EngineContext, holdersByAccount } from "./engine-context.ts";
+import { type EngineContext, reachableHolders } from "./engine-context.ts";
 import { type StoreRun, storeFragments, type StoreTarget } from "./fragment-store.ts";
 import type { Lease } from "./memory-budget.ts";
 import { chooseHolders } from "./placement.ts";
-import { type CodedSegment, encodeSegment } from "./segment-codec.ts";
+import { encodeSegment } from "./segment-codec.ts";
 
 /** While others wait for memory, requests that a durable segment no longer needs end after this time. */
 const contendedGraceMs = 500;
@@ -35,34 +34,8 @@ export interface PlacedSegment {
 }
 
 function targetsOf(context: EngineContext, holders: readonly string[]): StoreTarget[] {
-  const views = holdersByAccount(context.members);
-  return holders.flatMap((account, index) =>
-    views.get(account)?.online === true && !context.health.rests(account) ? [{ account, index }] : [],
-  );
-}
-
-function runStores(
-  context: EngineContext,
-  coded: CodedSegment,
-  targets: readonly StoreTarget[],
-  enough: number,
-): StoreRun {
-  return storeFragments(
-    {
-      client: context.holderClient,
-      health: context.health,
-      world: context.world,
-      onFailure: (account, error) =>
-        context.report("fragment-not-stored", {
-          holder: account,
-          segment: toHex(coded.segmentId),
-          code: isFault(error) ? error.code : "internal",
-        }),
-    },
-    coded,
-    targets,
-    enough,
-  );
+  const reachable = reachableHolders(context);
+  return holders.flatMap((account, index) => (reachable.has(account) ? [{ account, index }] : []));
 }
 
 /** Ends what is left of a run when it took its time, when its memory is wanted elsewhere, or when the engine stops. */
@@ -148,7 +121,7 @@ export async function placeSegment(
       const coded = encodeSegment(context.codec, { segmentId, sealedBytes, code }, lease.buffer);
       const enough = acknowledgedFragments(code);
       signal.throwIfAborted();
-      run = runStores(context, coded, targets, enough);
+      run = storeFragments(context, coded, targets, enough);
       signal.addEventListener("abort", run.cancel, { once: true });
       const stored = await run.enough;
       signal.removeEventListener("abort", run.cancel);

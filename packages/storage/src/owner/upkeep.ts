@@ -117,22 +117,7 @@ async function placeMissing(context: EngineContext, record: SegmentRecord, signa
       context.metadata.reassign(segmentId, { ...code, fragmentBytes, segmentRoot, holders });
       withdraw(context, record, holders);
     }
-    const run = storeFragments(
-      {
-        client: context.holderClient,
-        health: context.health,
-        world: context.world,
-        onFailure: (account, error) =>
-          context.report("fragment-not-stored", {
-            holder: account,
-            segment: toHex(segmentId),
-            code: isFault(error) ? error.code : "internal",
-          }),
-      },
-      coded,
-      targets,
-      targets.length,
-    );
+    const run = storeFragments(context, coded, targets, targets.length);
     signal.addEventListener("abort", run.cancel, { once: true });
     const stored = await run.settled;
     signal.removeEventListener("abort", run.cancel);

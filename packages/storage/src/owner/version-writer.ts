@@ -137,7 +137,7 @@ export class StreamingVersionWriter implements VersionWriter {
     const chosen = policy(members.holders().length + 1);
     const code = chosen === undefined ? undefined : { k: chosen.k, n: chosen.n };
     const sizeBytes = code === undefined ? maxSegmentBytes : segmentBufferBytes(maxSegmentBytes, code);
-    const lease = await budget.take(Math.max(sizeBytes, maxSegmentBytes), this.#abort.signal);
+    const lease = await budget.take(sizeBytes, this.#abort.signal);
     // A failure or an abort while this waited must not leave the memory taken.
     try {
       this.#check();
