@@ -32,7 +32,6 @@ export {
   type ListingResponse,
   type RemovedResponse,
   type Response,
-  responseBodyBytes,
   type StatusesResponse,
   type StoredResponse,
 } from "./response.ts";

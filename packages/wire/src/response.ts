@@ -195,8 +195,3 @@ function readRefused(reader: ByteReader): Refused {
   if (!refusalTextFits(message)) throw malformed("the refusal's text has control characters");
   return { type: "refused", code, retryAfterMs, message };
 }
-
-/** Length of the body that follows the response's frame. */
-export function responseBodyBytes(response: Response): number {
-  return response.type === "cells" ? response.bodyBytes : 0;
-}

@@ -11,7 +11,7 @@ import { realWorld } from "@piccolo/world/real";
 import { createLog } from "../src/adapters/log.ts";
 import { type Config, readConfig } from "../src/config.ts";
 import { openPiccolod, type Piccolod } from "../src/context.ts";
-import { createNoNetwork } from "../src/network/no-network.ts";
+import { createNoNetwork } from "./no-network.ts";
 import type { NetworkFeature } from "../src/network/types.ts";
 import { EngineControl, MemoryEngine } from "./memory-engine.ts";
 

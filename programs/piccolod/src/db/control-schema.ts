@@ -44,7 +44,7 @@ CREATE TABLE peer (
 
 CREATE TABLE own_invitation (
   invitation_id TEXT NOT NULL PRIMARY KEY,
-  -- Whoever knows it may join, so it goes as soon as the invitation is used or has expired.
+  -- The invitation with its secret: whoever knows it may join, once, until it is used or expires.
   text TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

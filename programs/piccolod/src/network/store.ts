@@ -81,8 +81,4 @@ export class NetworkStore {
       )
       .run(invitation.id, invitation.text, invitation.createdAtMs);
   }
-
-  forgetInvitation(id: string): void {
-    this.#db.prepare("DELETE FROM own_invitation WHERE invitation_id = ?").run(id);
-  }
 }

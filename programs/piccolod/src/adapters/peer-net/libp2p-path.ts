@@ -6,7 +6,6 @@ import {
   type PeerHandler,
   type PeerTarget,
   type RequestOptions,
-  transportFaults,
 } from "@piccolo/storage/ports";
 import { maxBodyBytes } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
@@ -234,8 +233,4 @@ function hasClockFailure(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(hasClockFailure);
   // The library wraps what its certificate check says and keeps only the text.
   return error instanceof Error && /certificate (?:is not valid yet|has expired)/i.test(error.message);
-}
-
-export function isUnreachable(error: unknown): boolean {
-  return transportFaults.owns(error) && error.code === "peer-unreachable";
 }

@@ -1,5 +1,5 @@
-import type { NetworkFeature } from "./types.ts";
-import { networkFaults } from "./types.ts";
+import type { NetworkFeature } from "../src/network/types.ts";
+import { networkFaults } from "../src/network/types.ts";
 
 async function refuse(): Promise<never> {
   throw networkFaults.fault("no-network", "this device is in no network");
