@@ -1,8 +1,10 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { centralFaults } from "@piccolo/central-api";
 import { isFault } from "@piccolo/fault";
 import {
   acceptInvitation,
   createNetwork,
+  decodeEntry,
   decodeInvitation,
   encodeSignedInvitation,
   type Invitation,
@@ -49,7 +51,7 @@ export async function joinNetwork(
     readonly invitation: Invitation;
   },
   progress: TaskProgress,
-): Promise<NetworkState> {
+): Promise<void> {
   const { link, log, owner, world, invitation } = parts;
   const { signal } = progress;
   for (let attempt = 1; attempt <= mostTries; attempt++) {
@@ -61,7 +63,7 @@ export async function joinNetwork(
     });
     if (state.memberByAccount(owner.keys.account) !== undefined) {
       log.extend(0, entries);
-      return state;
+      return;
     }
     progress.report("Joining", 2, 3);
     const { device } = link;
@@ -75,7 +77,7 @@ export async function joinNetwork(
     }
     log.extend(0, [...entries, entry]);
     progress.report("Joined", 3, 3);
-    return replay([...entries, entry]);
+    return;
   }
   throw networkFaults.fault("join-crowded", "others joined at the same moment again and again; try again");
 }
@@ -108,18 +110,16 @@ export async function foundNetwork(
     readonly networkName: string;
   },
   progress: TaskProgress,
-): Promise<NetworkState> {
+): Promise<void> {
   const { link, log, owner, world, networkName } = parts;
   const { device } = link;
   const entry = createNetwork({ ownerKeys: owner.keys, device, name: owner.name, networkName, world });
   progress.report("Announcing the network", 1, 2);
   await link.ready(progress.signal);
   const head = await link.client.found(entry, { signal: progress.signal });
-  log.extend(0, [entry]);
-  const state = replay([entry]);
-  if (!equalConstantTime(head.networkId, state.networkId)) {
-    throw networkFaults.fault("unknown-invitation", `central answered with another network, ${toHex(head.networkId)}`);
+  if (!equalConstantTime(head.networkId, decodeEntry(entry).hash)) {
+    throw centralFaults.fault("unexpected-reply", `central answered with another network, ${toHex(head.networkId)}`);
   }
+  log.extend(0, [entry]);
   progress.report("Founded", 2, 2);
-  return state;
 }

@@ -2,7 +2,7 @@ import { toHex } from "@piccolo/bytes";
 import type { Clock, Invitation, NetworkView } from "@piccolo/device-api";
 import type { Ed25519Key } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
-import type { Invitation as HeldInvitation, NetworkState as LogState } from "@piccolo/membership";
+import type { NetworkState as LogState } from "@piccolo/membership";
 import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
 import type { Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
@@ -49,7 +49,6 @@ export interface DeviceNetworkOptions {
 interface Running {
   readonly owner: NetworkOwner;
   readonly link: CentralLink;
-  readonly work: Promise<unknown>;
 }
 
 /** Membership, presence and connections of this device. */
@@ -64,6 +63,7 @@ export class DeviceNetwork implements NetworkFeature {
   readonly #listeners = new Set<() => void>();
   readonly #stopping = new AbortController();
   #running: Running | undefined;
+  #rounds: Promise<unknown> = Promise.resolve();
   #joining = false;
   #centralReachable = false;
   #relays: readonly string[] = [];
@@ -196,15 +196,16 @@ export class DeviceNetwork implements NetworkFeature {
     const { centralUrl: url, fetch, deviceKey, world } = this.#options;
     const link = createCentralLink({ url, fetch, ownerKeys: owner.keys, deviceKey, world });
     await this.#peerNet.start();
+    // The rounds begin at once and ask whose device this is, so that stands first.
+    this.#running = { owner, link };
     const { signal } = this.#stopping;
-    const work = Promise.all([this.#presenceRounds(signal), this.#centralRounds(signal)]);
-    this.#running = { owner, link, work };
+    this.#rounds = Promise.all([this.#presenceRounds(signal), this.#centralRounds(signal)]);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
     this.#hint();
-    await this.#running?.work;
+    await this.#rounds;
     await this.#peerNet.stop();
   }
 
@@ -313,12 +314,8 @@ export class DeviceNetwork implements NetworkFeature {
     if (given === undefined)
       throw networkFaults.fault("no-invitation", "no invitation waits here; paste the text of one");
     const { invitation } = parseInvitation(given);
-    return this.#enter((running) => this.#joinWith(running, invitation, progress));
-  }
-
-  #joinWith(running: Running, invitation: HeldInvitation, progress: TaskProgress): Promise<LogState> {
     const { world } = this.#options;
-    return joinNetwork({ link: running.link, log: this.#log, owner: running.owner, world, invitation }, progress);
+    return this.#enter(({ link, owner }) => joinNetwork({ link, log: this.#log, owner, world, invitation }, progress));
   }
 
   async found(networkName: string, progress: TaskProgress): Promise<Record<string, unknown>> {
@@ -328,7 +325,7 @@ export class DeviceNetwork implements NetworkFeature {
     );
   }
 
-  async #enter(work: (running: Running) => Promise<LogState>): Promise<Record<string, unknown>> {
+  async #enter(work: (running: Running) => Promise<void>): Promise<Record<string, unknown>> {
     const running = this.#started();
     if (this.#log.state !== undefined) {
       throw networkFaults.fault("in-network", "this device is in a network already");
@@ -336,7 +333,8 @@ export class DeviceNetwork implements NetworkFeature {
     this.#joining = true;
     this.#changed();
     try {
-      const state = await work(running);
+      await work(running);
+      const state = this.#memberState();
       this.#waiting = undefined;
       return { networkId: toHex(state.networkId), name: state.name };
     } finally {
