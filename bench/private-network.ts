@@ -1,7 +1,7 @@
 /** Ten devices for a benchmark, as the drills have them: real processes, every owner a member. */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Network, type NetworkOptions, type TaskView } from "@piccolo/devnet";
+import { Network, type NetworkOptions } from "@piccolo/devnet";
 
 const ports = { centralPort: 18_800, devicePort: 18_801, peerPort: 18_831 };
 
@@ -17,11 +17,7 @@ export async function withNetwork<T>(
   mkdirSync(folder, { recursive: true });
   const network = await Network.open({ folder, devices: 10, ...ports, ...options });
   try {
-    await network.start();
-    await network.populate();
-    const first = network.device(1);
-    await network.claim(first);
-    await first.session.finish(await first.session.call<TaskView>("POST", "/network/join", {}));
+    await network.startWhole();
     await Promise.all(network.devices.map((device) => network.allOnline(device)));
     return await work(network);
   } finally {

@@ -91,16 +91,9 @@ export class DrillContext {
       ...(options.deviceArgs === undefined ? {} : { deviceArgs: options.deviceArgs }),
     });
     this.#networks.push(network);
-    await network.start();
-    await network.populate();
-    const [first, ...others] = network.devices;
-    assert.ok(first !== undefined);
-    await network.claim(first);
-    await first.session.finish(await first.session.call("POST", "/network/join", {}));
-    await network.allOnline(first);
-    this.step(
-      `${network.devices.length} devices are members of one network (${others.length} keep the first one's files)`,
-    );
+    await network.startWhole();
+    const members = network.devices.length;
+    this.step(`${members} devices are members of one network (${members - 1} keep the first one's files)`);
     return network;
   }
 

@@ -48,12 +48,8 @@ before(async () => {
     // Any two of four fragments give a segment back, and three must be stored before it counts as durable.
     deviceArgs: (number) => (number === 1 ? ["--policy", "2-of-4", "--insecure-drills"] : []),
   });
-  await network.start();
-  await network.populate();
+  await network.startWhole();
   owner = network.device(1);
-  await network.claim(owner);
-  await owner.session.finish(await owner.session.call("POST", "/network/join", {}));
-  await network.allOnline(owner);
 });
 
 after(async () => {

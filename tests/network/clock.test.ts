@@ -74,12 +74,7 @@ before(async () => {
     peerPort: 18_986,
     piccolod: { executable: startScript(), args: [] },
   });
-  await network.start();
-  await network.populate();
-  const first = network.device(1);
-  await network.claim(first);
-  await first.session.finish(await first.session.call("POST", "/network/join", {}));
-  await network.allOnline(first);
+  await network.startWhole();
 });
 
 after(async () => {

@@ -1,6 +1,6 @@
 /** A device of a test network that runs within the test's own process, with the state and ports it has as a process. */
 import { appendFileSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Network } from "@piccolo/devnet";
 import { realWorld } from "@piccolo/world/real";
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
@@ -14,21 +14,10 @@ export interface DeviceHereOptions {
 }
 
 function configOf(network: Network, number: number, options: DeviceHereOptions): Config {
-  const { record, folder } = network.device(number);
-  const handedOver = join(network.options.folder, "handed-over");
-  const args = {
-    state: folder,
-    listen: `127.0.0.1:${record.port}`,
-    host: `device${number}.localhost`,
-    "peer-listen": `/ip4/127.0.0.1/tcp/${record.peerPort}`,
-    central: options.centralOrigin ?? network.centralOrigin,
-    "device-name": `device${number}`,
-    domain: `household-${number}`,
-    "claim-code-file": join(handedOver, `claim-code-${number}`),
-    ...(number === 1 ? { "invitation-file": join(handedOver, "invitation-1") } : {}),
-  };
-  const given = Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]);
-  return readConfig([...given, ...(options.args ?? [])]);
+  const { centralOrigin, args = [] } = options;
+  const given = network.deviceArgs(network.device(number).record);
+  // Of two values the last one counts.
+  return readConfig([...given, ...(centralOrigin === undefined ? [] : ["--central", centralOrigin]), ...args]);
 }
 
 /** Opens the device, whose process must not run; it logs everything, to the file its process would. */

@@ -98,8 +98,7 @@ before(async () => {
   await network.populate();
   const first = network.device(1);
   await first.session.claim(first.record.claimCode, publicName, secrets.password);
-  await first.session.finish(await first.session.call("POST", "/network/join", {}));
-  await network.allOnline(first);
+  await network.joinWaiting(first);
 });
 
 after(async () => {

@@ -96,10 +96,9 @@ export class Network {
       },
       join(options.folder, "logs/central.log"),
     );
-    this.devices = record.devices.map((device) => {
-      const folder = join(options.folder, `device${device.number}`);
-      return new Device(device, folder, this.deviceProcess(device, folder));
-    });
+    this.devices = record.devices.map(
+      (device) => new Device(device, this.#stateFolder(device.number), this.deviceProcess(device)),
+    );
   }
 
   /** Opens or creates the network's folder; starts nothing. */
@@ -144,50 +143,54 @@ export class Network {
     return device;
   }
 
-  private deviceProcess(device: DeviceRecord, folder: string, extra: readonly string[] = []): Supervised {
-    const secrets = join(this.options.folder, "handed-over");
-    mkdirSync(secrets, { recursive: true, mode: 0o700 });
-    const claimFile = join(secrets, `claim-code-${device.number}`);
-    writeFileSync(claimFile, device.claimCode, { mode: 0o600 });
+  /** What a device is started with, besides what is added for this network or one run. */
+  deviceArgs({ number, port, peerPort }: DeviceRecord): readonly string[] {
+    return [
+      "--state",
+      this.#stateFolder(number),
+      "--listen",
+      `127.0.0.1:${port}`,
+      "--host",
+      `device${number}.localhost`,
+      "--peer-listen",
+      `/ip4/127.0.0.1/tcp/${peerPort}`,
+      "--central",
+      this.centralOrigin,
+      "--device-name",
+      `device${number}`,
+      "--domain",
+      `household-${number}`,
+      "--portal",
+      join(root, "programs/portal/build"),
+      "--claim-code-file",
+      join(this.#handedOver(), `claim-code-${number}`),
+      ...(number === 1 ? ["--invitation-file", this.#invitationFile()] : []),
+    ];
+  }
+
+  private deviceProcess(device: DeviceRecord, extra: readonly string[] = []): Supervised {
+    const { number, claimCode } = device;
+    mkdirSync(this.#handedOver(), { recursive: true, mode: 0o700 });
+    writeFileSync(join(this.#handedOver(), `claim-code-${number}`), claimCode, { mode: 0o600 });
     const command = this.options.piccolod ?? {
       executable: process.execPath,
       args: [join(root, "programs/piccolod/src/main.ts")],
     };
-    return new Supervised(
-      `device${device.number}`,
-      {
-        executable: command.executable,
-        args: [
-          ...command.args,
-          "--state",
-          folder,
-          "--listen",
-          `127.0.0.1:${device.port}`,
-          "--host",
-          `device${device.number}.localhost`,
-          "--peer-listen",
-          `/ip4/127.0.0.1/tcp/${device.peerPort}`,
-          "--central",
-          this.centralOrigin,
-          "--device-name",
-          `device${device.number}`,
-          "--domain",
-          `household-${device.number}`,
-          "--portal",
-          join(root, "programs/portal/build"),
-          "--claim-code-file",
-          claimFile,
-          ...(device.number === 1 ? ["--invitation-file", this.#invitationFile()] : []),
-          ...(this.options.deviceArgs?.(device.number) ?? []),
-          ...extra,
-        ],
-      },
-      join(this.options.folder, `logs/device${device.number}.log`),
-    );
+    const args = [...command.args, ...this.deviceArgs(device), ...(this.options.deviceArgs?.(number) ?? []), ...extra];
+    const logFile = join(this.options.folder, `logs/device${number}.log`);
+    return new Supervised(`device${number}`, { executable: command.executable, args }, logFile);
+  }
+
+  #stateFolder(number: number): string {
+    return join(this.options.folder, `device${number}`);
+  }
+
+  #handedOver(): string {
+    return join(this.options.folder, "handed-over");
   }
 
   #invitationFile(): string {
-    return join(this.options.folder, "handed-over/invitation-1");
+    return join(this.#handedOver(), "invitation-1");
   }
 
   #save(): void {
@@ -214,7 +217,7 @@ export class Network {
   /** Starts one device again, with arguments added for this run only. */
   async startDevice(number: number, extra: readonly string[] = []): Promise<void> {
     const device = this.device(number);
-    device.process = this.deviceProcess(device.record, device.folder, extra);
+    device.process = this.deviceProcess(device.record, extra);
     await device.process.start();
     this.#save();
   }
@@ -262,6 +265,21 @@ export class Network {
     } else {
       await device.session.signIn(device.record.password);
     }
+  }
+
+  /** Starts everything with every owner set up and a member, the first one by the invitation that waits for it. */
+  async startWhole(): Promise<void> {
+    await this.start();
+    await this.populate();
+    const first = this.device(1);
+    await this.claim(first);
+    await this.joinWaiting(first);
+  }
+
+  /** Joins by the invitation that waits on the device; resolves when it sees every other member online. */
+  async joinWaiting(device: Device): Promise<void> {
+    await device.session.finish(await device.session.call<TaskView>("POST", "/network/join", {}));
+    await this.allOnline(device);
   }
 
   /** Resolves when `device` sees every other member online. */
