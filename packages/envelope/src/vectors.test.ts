@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { test } from "node:test";
 import { concat, fromHex, toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { extentCases, patternBytes, sealFor, sha256Hex } from "../test-support/extent-cases.ts";
 import { keyCases } from "../test-support/key-cases.ts";
 import type { ExtentInput, KeysInput, Operation, SealedPart, StatementInput, Vector } from "../test-support/vector.ts";
@@ -14,13 +11,7 @@ import { deriveKey } from "./key-tree.ts";
 import { deriveOwnerKeys, type OwnerKeys } from "./owner-keys.ts";
 import { definePurpose, encodeStatement, signStatement, type Statement, verifyStatement } from "./statement.ts";
 
-const folder = join(import.meta.dirname, "../../../vectors/envelope");
-const vectors = new Map(
-  readdirSync(folder).map((file) => [
-    basename(file, ".json"),
-    JSON.parse(readFileSync(join(folder, file), "utf8")) as Vector,
-  ]),
-);
+const vectors = readVectors<Vector>("envelope");
 
 function sealedBytes(parts: readonly SealedPart[]): Uint8Array {
   return concat(
@@ -119,19 +110,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-for (const [name, vector] of vectors) {
-  test(`vector ${name}: ${vector.about}`, () => {
-    let answered: unknown;
-    try {
-      answered = answer(vector);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      answered = { fault: error.code };
-    }
-    assert.deepEqual(answered, vector.expect);
-  });
-}
-
-test("the committed vectors are those their builder makes", () => {
-  assert.deepEqual(Object.fromEntries(vectors), structuredClone({ ...keyCases(), ...extentCases() }));
-});
+testVectors(vectors, answer, () => ({ ...keyCases(), ...extentCases() }));

@@ -1,20 +1,10 @@
-import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { test } from "node:test";
 import { fromHex, toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { cases, sha256Hex, shardBytes } from "../test-support/cases.ts";
 import type { Operation, Vector } from "../test-support/vector.ts";
 import { createCoder } from "./index.ts";
 
-const folder = join(import.meta.dirname, "../../../vectors/erasure");
-const vectors = new Map(
-  readdirSync(folder).map((file) => [
-    basename(file, ".json"),
-    JSON.parse(readFileSync(join(folder, file), "utf8")) as Vector,
-  ]),
-);
+const vectors = readVectors<Vector>("erasure");
 
 function emptyShards(count: number, length: number): Uint8Array[] {
   return Array.from({ length: count }, () => new Uint8Array(length));
@@ -42,19 +32,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-for (const [name, vector] of vectors) {
-  test(`vector ${name}: ${vector.about}`, () => {
-    let answered: unknown;
-    try {
-      answered = answer(vector);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      answered = { fault: error.code };
-    }
-    assert.deepEqual(answered, vector.expect);
-  });
-}
-
-test("the committed vectors are those their builder makes", () => {
-  assert.deepEqual(Object.fromEntries(vectors), structuredClone(cases()));
-});
+testVectors(vectors, answer, cases);

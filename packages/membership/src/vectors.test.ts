@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { test } from "node:test";
 import { fromHex, toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { entryCases, shownState } from "../test-support/entry-cases.ts";
 import { otherCases } from "../test-support/other-cases.ts";
 import type { LogPart, Operation, Vector } from "../test-support/vector.ts";
 import { applyEntry, checkDraft, checkTimely, decodeInvitation, joinDrafts, replay } from "./index.ts";
 import { isAcceptableName } from "./name.ts";
 
-const folder = join(import.meta.dirname, "../../../vectors/membership");
-const vectors = new Map(
-  readdirSync(folder).map((file) => [
-    basename(file, ".json"),
-    JSON.parse(readFileSync(join(folder, file), "utf8")) as Vector,
-  ]),
-);
+const vectors = readVectors<Vector>("membership");
 
 function logOf({ of, entries }: LogPart): readonly Uint8Array[] {
   const source = vectors.get(of);
@@ -67,19 +58,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-for (const [name, vector] of vectors) {
-  test(`vector ${name}: ${vector.about}`, () => {
-    let answered: unknown;
-    try {
-      answered = answer(vector);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      answered = { fault: error.code };
-    }
-    assert.deepEqual(answered, vector.expect);
-  });
-}
-
-test("the committed vectors are those their builder makes", () => {
-  assert.deepEqual(Object.fromEntries(vectors), structuredClone({ ...entryCases(), ...otherCases() }));
-});
+testVectors(vectors, answer, () => ({ ...entryCases(), ...otherCases() }));

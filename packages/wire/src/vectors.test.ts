@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { test } from "node:test";
 import { concat, fromHex, toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { framingCases } from "../test-support/framing-cases.ts";
 import { messageCases, shown } from "../test-support/message-cases.ts";
 import type { BytesPart, Operation, Vector } from "../test-support/vector.ts";
 import { decodeRequest, decodeResponse, encodeRequest, encodeResponse, FrameReader } from "./index.ts";
 
-const folder = join(import.meta.dirname, "../../../vectors/wire");
-const vectors = new Map(
-  readdirSync(folder).map((file) => [
-    basename(file, ".json"),
-    JSON.parse(readFileSync(join(folder, file), "utf8")) as Vector,
-  ]),
-);
+const vectors = readVectors<Vector>("wire");
 
 function bytesOf(parts: readonly BytesPart[]): Uint8Array {
   return concat(...parts.map((part) => fromHex(typeof part === "string" ? part : part.repeat.repeat(part.count))));
@@ -52,19 +43,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-for (const [name, vector] of vectors) {
-  test(`vector ${name}: ${vector.about}`, () => {
-    let answered: unknown;
-    try {
-      answered = answer(vector);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      answered = { fault: error.code };
-    }
-    assert.deepEqual(answered, vector.expect);
-  });
-}
-
-test("the committed vectors are those their builder makes", () => {
-  assert.deepEqual(Object.fromEntries(vectors), structuredClone({ ...messageCases(), ...framingCases() }));
-});
+testVectors(vectors, answer, () => ({ ...messageCases(), ...framingCases() }));
