@@ -5,6 +5,7 @@ import type { World } from "@piccolo/world";
 import {
   asTransportFault,
   type Message,
+  orAborted,
   type PeerHandler,
   type PeerTarget,
   type PeerTransport,
@@ -100,7 +101,7 @@ export class MemoryNetwork {
     const sent = encoded(request);
     const interference = this.interfere({ from: from.deviceKey, to: to.deviceKey, request });
     if (interference?.type === "refuse") throw unreachable("the connection was refused");
-    const arrived = await orAbort(this.#exchange(from, to.deviceKey, sent, interference, signal), signal);
+    const arrived = await orAborted(this.#exchange(from, to.deviceKey, sent, interference, signal), signal);
     return this.#read(arrived, options);
   }
 
@@ -164,7 +165,7 @@ export class MemoryNetwork {
   }
 
   async #silence(signal: AbortSignal): Promise<never> {
-    if (this.#timeoutMs === undefined) return orAbort(new Promise<never>(() => undefined), signal);
+    if (this.#timeoutMs === undefined) return orAborted(new Promise<never>(() => undefined), signal);
     await this.#world.sleep(this.#timeoutMs, signal);
     throw transportFaults.fault("peer-timeout", "the device did not answer in time; ask it again later");
   }
@@ -190,19 +191,4 @@ function garbled(bytes: Uint8Array, part: "frame" | "body"): Uint8Array {
   const at = part === "frame" ? 12 + Math.floor(frameBytes / 2) : copy.length - 1;
   copy[at] = (copy[at] ?? 0) ^ 0x55;
   return copy;
-}
-
-async function orAbort<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    if (signal.aborted) onAbort();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Whichever lost the race may still reject; nobody waits for it any more.
-    promise.catch(() => undefined);
-    aborted.promise.catch(() => undefined);
-  }
 }

@@ -5,5 +5,6 @@ export type { CellRange, FetchedCells, HolderClient } from "./holder-client.ts";
 export type { HeldFragment, HolderIndex } from "./holder-index.ts";
 export type { HolderView, Members } from "./members.ts";
 export type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "./metadata.ts";
+export { orAborted } from "./or-aborted.ts";
 export { asTransportFault, type TransportFault, transportFaults } from "./transport-faults.ts";
 export type { Message, PeerHandler, PeerTarget, PeerTransport, RequestOptions } from "./transport.ts";

@@ -3,6 +3,7 @@ import { toHex } from "@piccolo/bytes";
 import {
   asTransportFault,
   type Message,
+  orAborted,
   type PeerHandler,
   type PeerTarget,
   type RequestOptions,
@@ -17,7 +18,7 @@ import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
 import { type Connection, sendMessage, type Stream, streamSource } from "./libp2p-stream.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { RequestSlots } from "./request-slots.ts";
-import { discardRest, type Log, orAborted, serveExchange } from "./serve-exchange.ts";
+import { discardRest, type Log, serveExchange } from "./serve-exchange.ts";
 
 export const protocol = "/piccolo/fragments/1";
 

@@ -1,4 +1,4 @@
-import { orAborted } from "./serve-exchange.ts";
+import { orAborted } from "@piccolo/storage/ports";
 
 /** Bounds how many requests are under way to one device; the others wait their turn. */
 export class RequestSlots {

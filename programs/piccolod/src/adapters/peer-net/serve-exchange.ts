@@ -1,5 +1,5 @@
 import { isFault } from "@piccolo/fault";
-import type { Message, PeerHandler } from "@piccolo/storage/ports";
+import { type Message, orAborted, type PeerHandler } from "@piccolo/storage/ports";
 import { encodeResponse, refusal } from "@piccolo/wire";
 import type { IdleWatch } from "./idle-watch.ts";
 import type { World } from "@piccolo/world";
@@ -88,20 +88,4 @@ export async function discardRest(source: ChunkSource, world: World, signal: Abo
 
 function refused(code: "malformed" | "internal", message: string): Message {
   return { frame: encodeResponse(refusal(code, message)), body: [] };
-}
-
-/** The promise, unless the signal is aborted first. */
-export async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    if (signal.aborted) onAbort();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Whichever lost the race may still reject; nobody waits for it any more.
-    promise.catch(() => undefined);
-    aborted.promise.catch(() => undefined);
-  }
 }
