@@ -11,13 +11,23 @@ interface FieldTexts {
   error?: string | undefined;
 }
 
-export function Field({ label, hint, error, ...rest }: ComponentProps<"input"> & FieldTexts) {
-  const id = useId();
+/** A label above, a field, and below it what there is to say about it, by the id `ID-note`. */
+function Labelled({ id, label, hint, error, children }: FieldTexts & { id: string; children: ReactNode }) {
   return (
     <div className="flex flex-col gap-1.5">
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
+      {children}
+      <FieldNote id={`${id}-note`} hint={hint} error={error} />
+    </div>
+  );
+}
+
+export function Field({ label, hint, error, ...rest }: ComponentProps<"input"> & FieldTexts) {
+  const id = useId();
+  return (
+    <Labelled id={id} label={label} hint={hint} error={error}>
       <input
         {...rest}
         id={id}
@@ -25,8 +35,7 @@ export function Field({ label, hint, error, ...rest }: ComponentProps<"input"> &
         aria-invalid={error === undefined ? undefined : true}
         aria-describedby={`${id}-note`}
       />
-      <FieldNote id={`${id}-note`} hint={hint} error={error} />
-    </div>
+    </Labelled>
   );
 }
 
@@ -48,10 +57,7 @@ export function PasswordField({ label, hint, error, ...rest }: ComponentProps<"i
   const id = useId();
   const [shown, setShown] = useState(false);
   return (
-    <div className="flex flex-col gap-1.5">
-      <label htmlFor={id} className="text-sm font-medium">
-        {label}
-      </label>
+    <Labelled id={id} label={label} hint={hint} error={error}>
       <div className="relative">
         <input
           {...rest}
@@ -73,18 +79,14 @@ export function PasswordField({ label, hint, error, ...rest }: ComponentProps<"i
           {shown ? <EyeOff className="size-5" /> : <Eye className="size-5" />}
         </IconButton>
       </div>
-      <FieldNote id={`${id}-note`} hint={hint} error={error} />
-    </div>
+    </Labelled>
   );
 }
 
 export function TextArea({ label, hint, error, ...rest }: ComponentProps<"textarea"> & FieldTexts) {
   const id = useId();
   return (
-    <div className="flex flex-col gap-1.5">
-      <label htmlFor={id} className="text-sm font-medium">
-        {label}
-      </label>
+    <Labelled id={id} label={label} hint={hint} error={error}>
       <textarea
         rows={4}
         {...rest}
@@ -93,8 +95,7 @@ export function TextArea({ label, hint, error, ...rest }: ComponentProps<"textar
         aria-invalid={error === undefined ? undefined : true}
         aria-describedby={`${id}-note`}
       />
-      <FieldNote id={`${id}-note`} hint={hint} error={error} />
-    </div>
+    </Labelled>
   );
 }
 

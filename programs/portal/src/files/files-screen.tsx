@@ -1,28 +1,19 @@
 import { CloudUpload } from "lucide-react";
 import { useState } from "react";
-import { useListing, type Node, type NetworkView, type Sorting } from "../api/queries.ts";
+import { useListing, type NetworkView, type Sorting } from "../api/queries.ts";
 import { useTroubleToast } from "../design/toasts.tsx";
-import { Empty, ProblemNote } from "../design/notes.tsx";
-import { hrefOf, type Navigate } from "../navigation.ts";
+import { Empty } from "../design/notes.tsx";
+import type { Navigate } from "../navigation.ts";
 import type { Route } from "../routes.ts";
 import { DropArea } from "../uploads/drop-area.tsx";
 import { droppedFiles } from "../uploads/dropped.ts";
 import { placeTree } from "../uploads/make-folders.ts";
 import { foldersOfRelativePath, type TreeFile } from "../uploads/tree.ts";
 import type { Uploads } from "../uploads/uploads.ts";
-import { useFileActions } from "./actions.ts";
-import { DetailsSheet } from "./details-sheet.tsx";
-import { MoveDialog, NewFolderDialog, RenameDialog } from "./dialogs.tsx";
-import { FileTable, TableSkeleton } from "./file-table.tsx";
-import { MoreRows } from "./more-rows.tsx";
-import { keepOnly, nothingSelected } from "./selection.ts";
+import { NewFolderDialog } from "./dialogs.tsx";
+import { NodeBrowser } from "./node-browser.tsx";
 import { texts } from "./texts.ts";
-import { AddButtons, Breadcrumbs, ChooseFiles, SearchField, SelectionBar, SortMenu } from "./toolbar.tsx";
-
-type Asked =
-  | { readonly what: "new-folder" }
-  | { readonly what: "rename"; readonly node: Node }
-  | { readonly what: "move"; readonly nodes: readonly Node[] };
+import { AddButtons, Breadcrumbs, ChooseFiles, SearchField, SortMenu } from "./toolbar.tsx";
 
 export function FilesScreen({
   route,
@@ -37,17 +28,11 @@ export function FilesScreen({
 }) {
   const { folder } = route;
   const [sorting, setSorting] = useState<Sorting>({ sort: "name", order: "asc" });
-  const [chosen, setChosen] = useState(nothingSelected);
-  const [asked, setAsked] = useState<Asked>();
+  const [isNaming, setIsNaming] = useState(false);
   const listing = useListing(folder, sorting);
-  const actions = useFileActions();
   const trouble = useTroubleToast();
   const nodes = listing.data?.pages.flatMap((page) => page.nodes) ?? [];
   const path = listing.data?.pages[0]?.path ?? [];
-  const selection = keepOnly(
-    chosen,
-    nodes.map(({ id }) => id),
-  );
   const here = folder === "root" ? texts.top : (path.at(-1)?.name ?? "…");
 
   const addTree = (files: readonly TreeFile<File>[], parent: string): void => {
@@ -70,7 +55,7 @@ export function FilesScreen({
           folder,
         )
       }
-      onNewFolder={() => setAsked({ what: "new-folder" })}
+      onNewFolder={() => setIsNaming(true)}
     />
   );
 
@@ -91,83 +76,34 @@ export function FilesScreen({
         </div>
       </header>
 
-      {selection.ids.size === 0 ? null : (
-        <SelectionBar
-          nodes={nodes}
-          selection={selection}
-          actions={actions}
-          onMove={(moved) => setAsked({ what: "move", nodes: moved })}
-          onClear={() => setChosen(nothingSelected)}
-        />
-      )}
-
-      {listing.isPending ? (
-        <TableSkeleton />
-      ) : listing.isError && nodes.length === 0 ? (
-        <ProblemNote error={listing.error} onRetry={() => void listing.refetch()} />
-      ) : nodes.length === 0 ? (
-        <Empty picture={<CloudUpload strokeWidth={1.2} className="size-16" />} title={texts.emptyTitle}>
-          <p>{texts.emptyText}</p>
-          <ChooseFiles onFiles={addFiles} />
-        </Empty>
-      ) : (
-        <FileTable
-          caption={here}
-          nodes={nodes}
-          selection={selection}
-          onSelection={setChosen}
-          sorting={sorting}
-          onSorting={(sort) =>
+      <NodeBrowser
+        caption={here}
+        query={listing}
+        nodes={nodes}
+        empty={
+          <Empty picture={<CloudUpload strokeWidth={1.2} className="size-16" />} title={texts.emptyTitle}>
+            <p>{texts.emptyText}</p>
+            <ChooseFiles onFiles={addFiles} />
+          </Empty>
+        }
+        at={(details) => ({ screen: "files", folder, ...(details === undefined ? {} : { details }) })}
+        details={route.details}
+        navigate={navigate}
+        network={network}
+        uploads={uploads}
+        moveStart={folder}
+        rows={{ dropInto: (node, transfer) => drop(transfer, node.id) }}
+        sorting={{
+          sorting,
+          onSorting: (sort) =>
             setSorting({
               sort,
               order:
                 sorting.sort === sort ? (sorting.order === "asc" ? "desc" : "asc") : sort === "name" ? "asc" : "desc",
-            })
-          }
-          actions={{
-            open: (node) =>
-              hrefOf(
-                node.kind === "folder"
-                  ? { screen: "files", folder: node.id }
-                  : { screen: "files", folder, details: node.id },
-              ),
-            details: (node) => navigate({ screen: "files", folder, details: node.id }),
-            rename: (node) => setAsked({ what: "rename", node }),
-            move: (node) => setAsked({ what: "move", nodes: [node] }),
-            remove: (node) => void actions.remove([node]),
-            dropInto: (node, transfer) => drop(transfer, node.id),
-          }}
-        />
-      )}
-      <MoreRows list={listing} />
-
-      {asked?.what === "new-folder" ? <NewFolderDialog parent={folder} onClose={() => setAsked(undefined)} /> : null}
-      {asked?.what === "rename" ? <RenameDialog node={asked.node} onClose={() => setAsked(undefined)} /> : null}
-      {asked?.what === "move" ? (
-        <MoveDialog
-          nodes={asked.nodes}
-          start={folder}
-          onClose={() => setAsked(undefined)}
-          onMove={(to) => {
-            setAsked(undefined);
-            setChosen(nothingSelected);
-            void actions.move(asked.nodes, { id: to.id, name: to.id === "root" ? texts.top : to.name });
-          }}
-        />
-      ) : null}
-      {route.details === undefined ? null : (
-        <DetailsSheet
-          id={route.details}
-          network={network}
-          uploads={uploads}
-          onClose={() => navigate({ screen: "files", folder })}
-          onRename={(node) => setAsked({ what: "rename", node })}
-          onRemove={(node) => {
-            navigate({ screen: "files", folder });
-            void actions.remove([node]);
-          }}
-        />
-      )}
+            }),
+        }}
+      />
+      {isNaming ? <NewFolderDialog parent={folder} onClose={() => setIsNaming(false)} /> : null}
     </DropArea>
   );
 }

@@ -10,9 +10,8 @@ import { useToast } from "../design/toasts.tsx";
 import { bytesInWords } from "../wording/bytes.ts";
 import { untilInWords, whenInWords } from "../wording/time.ts";
 import { useFileActions } from "./actions.ts";
-import { TableSkeleton } from "./file-table.tsx";
-import { MoreRows } from "./more-rows.tsx";
 import { NodeIcon } from "./node-icon.tsx";
+import { PagedList } from "./paged-list.tsx";
 import { texts } from "./texts.ts";
 
 /** One item, or everything. */
@@ -32,15 +31,15 @@ export function TrashScreen() {
         </div>
         {nodes.length === 0 ? null : <Button onClick={() => setErasing("everything")}>{texts.emptyTrash}</Button>}
       </header>
-      {trash.isPending ? (
-        <TableSkeleton />
-      ) : trash.isError && nodes.length === 0 ? (
-        <ProblemNote error={trash.error} onRetry={() => void trash.refetch()} />
-      ) : nodes.length === 0 ? (
-        <Empty picture={<Trash2 strokeWidth={1.2} className="size-16" />} title={texts.trashEmpty}>
-          <p>{texts.trashEmptyText}</p>
-        </Empty>
-      ) : (
+      <PagedList
+        query={trash}
+        isEmpty={nodes.length === 0}
+        empty={
+          <Empty picture={<Trash2 strokeWidth={1.2} className="size-16" />} title={texts.trashEmpty}>
+            <p>{texts.trashEmptyText}</p>
+          </Empty>
+        }
+      >
         <ul aria-label={texts.trash} className="border-t border-line">
           {nodes.map((node) => (
             <TrashRow
@@ -51,8 +50,7 @@ export function TrashScreen() {
             />
           ))}
         </ul>
-      )}
-      <MoreRows list={trash} />
+      </PagedList>
       {erasing === undefined ? null : <EraseDialog erasing={erasing} onClose={() => setErasing(undefined)} />}
     </>
   );

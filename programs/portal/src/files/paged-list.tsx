@@ -1,20 +1,53 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Button } from "../design/button.tsx";
 import { ProblemNote } from "../design/notes.tsx";
+import { TableSkeleton } from "./file-table.tsx";
 import { texts } from "./texts.ts";
 
-interface PagedList {
+export interface PagedQuery {
+  readonly isPending: boolean;
+  readonly isError: boolean;
   readonly hasNextPage: boolean;
   readonly isFetchingNextPage: boolean;
   readonly isFetchNextPageError: boolean;
   readonly error: unknown;
+  readonly refetch: () => Promise<unknown>;
   readonly fetchNextPage: () => Promise<unknown>;
 }
 
+/** A list that comes in pages, or what stands in its place: a shape while it is read, a problem, or words for nothing. */
+export function PagedList({
+  query,
+  isEmpty,
+  empty,
+  children,
+}: {
+  query: PagedQuery;
+  isEmpty: boolean;
+  empty: ReactNode;
+  children: ReactNode;
+}) {
+  const body = !isEmpty ? (
+    children
+  ) : query.isPending ? (
+    <TableSkeleton />
+  ) : query.isError ? (
+    <ProblemNote error={query.error} onRetry={() => void query.refetch()} />
+  ) : (
+    empty
+  );
+  return (
+    <>
+      {body}
+      <MoreRows query={query} />
+    </>
+  );
+}
+
 /** Reads on when the end of the list comes into sight; the button is for keyboards and for a second try. */
-export function MoreRows({ list }: { list: PagedList }) {
+function MoreRows({ query }: { query: PagedQuery }) {
   const end = useRef<HTMLDivElement>(null);
-  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   const wanted = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
   useEffect(() => {
     const place = end.current;
@@ -31,7 +64,7 @@ export function MoreRows({ list }: { list: PagedList }) {
   if (!hasNextPage) return null;
   return (
     <div ref={end} className="flex flex-col items-center gap-3 py-5">
-      {isFetchNextPageError ? <ProblemNote error={list.error} /> : null}
+      {isFetchNextPageError ? <ProblemNote error={query.error} /> : null}
       <Button look="quiet" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>
         {texts.more}
       </Button>
