@@ -3,7 +3,7 @@
  * answer after a start, and to the first byte of a range in the middle of a large file.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Device, loopbackRequest, type Network, seededStream, textOf, uploadFile } from "@piccolo/devnet";
 import { median, megabyte, type Report } from "./harness.ts";
@@ -63,9 +63,8 @@ async function readyMs(network: Network, device: Device): Promise<number> {
 }
 
 export async function run(): Promise<Report> {
-  if (!existsSync(executable)) {
-    execFileSync(process.execPath, [join(repositoryRoot, "tools/build.ts")], { stdio: "inherit" });
-  }
+  // Always built anew: an executable left from older sources would be measured in their name.
+  execFileSync(process.execPath, [join(repositoryRoot, "tools/build.ts")], { stdio: "inherit" });
   mkdirSync(benchFolder, { recursive: true });
   const deviceArgs = (): readonly string[] => ["--policy", "6-of-9", "--insecure-drills"];
   const figures = await withNetwork({ deviceArgs, piccolod: { executable, args: [] } }, async (network) => {
