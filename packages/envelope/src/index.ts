@@ -108,6 +108,7 @@ export {
 export {
   decodeSlotDetails,
   encodeSlotDetails,
+  fitSlotDetails,
   slotAddressesMax,
   type SlotDetails,
   slotDetailsBytesMax,

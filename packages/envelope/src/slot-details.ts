@@ -45,7 +45,7 @@ function text(value: string): Uint8Array {
   return bytes;
 }
 
-/** Values over the bounds are bugs of the caller, who cuts lists and names to them. */
+/** Values over the bounds are bugs of the caller, who passes the details through `fitSlotDetails` first. */
 export function encodeSlotDetails({ networks, previousRoots }: SlotDetails): Uint8Array {
   assert.ok(networks.length <= slotNetworksMax && previousRoots.length <= previousRootsMax);
   const writer = new ByteWriter().u8(format).u8(networks.length);
@@ -64,6 +64,66 @@ export function encodeSlotDetails({ networks, previousRoots }: SlotDetails): Uin
   const bytes = writer.finish();
   assert.ok(bytes.length <= slotDetailsBytesMax, "the slot's details are too long");
   return bytes;
+}
+
+/** The longest beginning of a text that fits into so many bytes of UTF-8, cut between characters. */
+function cut(value: string): string {
+  let bytes = 0;
+  let kept = "";
+  for (const character of value.toWellFormed()) {
+    bytes += toUtf8(character).length;
+    if (bytes > slotTextBytesMax) break;
+    kept += character;
+  }
+  return kept;
+}
+
+function sizeOf({ networks, previousRoots }: SlotDetails): number {
+  const textBytes = (value: string): number => 4 + toUtf8(value).length;
+  const memberBytes = ({ name, addresses }: SlotMember): number =>
+    accountBytes + ed25519KeyBytes + textBytes(name) + 1 + addresses.reduce((sum, next) => sum + textBytes(next), 0);
+  return networks.reduce(
+    (sum, { name, central, members }) =>
+      sum +
+      networkIdBytes +
+      textBytes(name) +
+      textBytes(central) +
+      1 +
+      members.reduce((inner, member) => inner + memberBytes(member), 0),
+    3 + previousRoots.length * wrappedPreviousRootBytes,
+  );
+}
+
+/**
+ * Cuts what a network says to the bounds of a slot: names are shortened, addresses and centrals that are too long left
+ * out, and of too many members the last of the largest networks go. Previous roots are never left out.
+ */
+export function fitSlotDetails({ networks, previousRoots }: SlotDetails): SlotDetails {
+  const fits = (value: string): boolean => value.isWellFormed() && toUtf8(value).length <= slotTextBytesMax;
+  let fitted: SlotDetails = {
+    networks: networks.slice(0, slotNetworksMax).map(({ id, name, central, members }) => ({
+      id,
+      name: cut(name),
+      central: fits(central) ? central : "",
+      members: members.slice(0, slotMembersMax).map((member) => ({
+        ...member,
+        name: cut(member.name),
+        addresses: member.addresses.filter(fits).slice(0, slotAddressesMax),
+      })),
+    })),
+    previousRoots,
+  };
+  while (sizeOf(fitted) > slotDetailsBytesMax) {
+    const largest = Math.max(...fitted.networks.map(({ members }) => members.length));
+    const at = fitted.networks.findIndex(({ members }) => members.length === largest);
+    fitted = {
+      previousRoots,
+      networks: fitted.networks.map((network, index) =>
+        index === at ? { ...network, members: network.members.slice(0, -1) } : network,
+      ),
+    };
+  }
+  return fitted;
 }
 
 function readMany<T>(reader: ByteReader, max: number, read: () => T): T[] {
