@@ -58,10 +58,13 @@ async function stretch(key: Omit<PasswordSlotKey, "floor">, cost: PasswordCost, 
   assert.equal(key.pepper.length, pepperBytes);
   const password = toUtf8(key.password.normalize("NFC"));
   const { memoryKiB, passes, parallelism } = cost;
-  const stretched = await key.argon2({ password, salt, memoryKiB, passes, parallelism, outputBytes: secretBytes });
-  password.fill(0);
-  assert.equal(stretched.length, secretBytes);
-  return stretched;
+  try {
+    const stretched = await key.argon2({ password, salt, memoryKiB, passes, parallelism, outputBytes: secretBytes });
+    assert.equal(stretched.length, secretBytes);
+    return stretched;
+  } finally {
+    password.fill(0);
+  }
 }
 
 function header(account: Uint8Array, epoch: number, cost: PasswordCost, salt: Uint8Array): Uint8Array {
