@@ -1,0 +1,1 @@
+export { tpmFaults } from "./faults.ts";
