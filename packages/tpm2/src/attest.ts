@@ -16,7 +16,10 @@ export interface Quote {
   readonly nonce: Uint8Array;
   /** Milliseconds the TPM has run; it goes on over power cuts (Part 1, 36 Timing Components). */
   readonly clockMs: bigint;
-  /** Power cycles, and resumptions since the last of them. */
+  /**
+   * Power cycles, and resumptions since the last of them. For keys outside the endorsement hierarchy the TPM blurs both
+   * and the firmware version, always by the same number (Part 1, 36.7): only equality tells something then.
+   */
   readonly resetCount: number;
   readonly restartCount: number;
   /** False after an unorderly power cut: the clock may have been later before. */

@@ -7,7 +7,7 @@ import { frameBytesMax, permanentHandles, tags } from "./constants.ts";
 import { handleName, sha256, u32 } from "./digests.ts";
 import { tpmFaults } from "./faults.ts";
 import { tpm2b, TpmReader } from "./reader.ts";
-import { responseFault } from "./response-code.ts";
+import { responseFault, type TpmFaultCode } from "./response-code.ts";
 import {
   acknowledge,
   type Acknowledgment,
@@ -43,8 +43,8 @@ export interface Command<Result> {
   readonly parameters: Uint8Array;
   /** Parameters or answer hold a secret: they are erased after use. `decode` copies what it keeps. */
   readonly secret?: boolean;
-  /** The fault for a handle that names nothing. */
-  readonly missing?: "tpm-nv-missing";
+  /** Names of error codes that mean something else here than elsewhere, and the fault they are. */
+  readonly meanings?: Readonly<Partial<Record<string, TpmFaultCode>>>;
   /** The answer starts with a handle, which `decode` gets; otherwise it gets 0. */
   readonly returnsHandle?: boolean;
   decode(reader: TpmReader, handle: number): Result;
@@ -170,7 +170,7 @@ function completeFrame<Result>(
   if (code !== 0) {
     reader.expect(tag, tags.noSessions, "the tag of an error");
     reader.end();
-    throw responseFault(command.name, code, command.missing);
+    throw responseFault(command.name, code, command.meanings);
   }
   reader.expect(tag, uses.length > 0 ? tags.sessions : tags.noSessions, "the tag");
   const handle = command.returnsHandle === true ? reader.u32() : 0;

@@ -2,7 +2,7 @@
 import type { Fault } from "@piccolo/fault";
 import { tpmFaults } from "./faults.ts";
 
-type TpmFaultCode = keyof typeof tpmFaults.entries;
+export type TpmFaultCode = keyof typeof tpmFaults.entries;
 
 export interface ResponseCode {
   /** Without the number of the parameter, handle or session, as the specification lists it; e.g. 0x09d, 0x921. */
@@ -140,14 +140,14 @@ const advice = {
   "tpm-tampered": "the TPM's answer was changed on its way; examine the device's board",
 } as const satisfies Record<TpmFaultCode, string>;
 
-/** `missing` is the fault for a handle that names nothing: an index that is not defined, or an object (a bug). */
+/** `meanings` is what names mean for this command in particular: HANDLE, for one, that an index is not defined. */
 export function responseFault(
   command: string,
   code: number,
-  missing: TpmFaultCode = "tpm-refused",
+  meanings: Readonly<Partial<Record<string, TpmFaultCode>>> = {},
 ): Fault<TpmFaultCode> {
   const parsed = parseResponseCode(code);
-  const fault = parsed.name === "HANDLE" ? missing : (faultOf.get(parsed.name) ?? "tpm-refused");
+  const fault = meanings[parsed.name] ?? faultOf.get(parsed.name) ?? "tpm-refused";
   const place = parsed.about === undefined ? "" : ` for ${parsed.about.what} ${parsed.about.number}`;
   const said = `${command} was answered ${parsed.name}${place} (0x${code.toString(16).padStart(3, "0")})`;
   return tpmFaults.fault(fault, `${advice[fault]} (${said})`, {

@@ -18,6 +18,8 @@ export interface NvPublic {
 const nvPublicBytesMax = 80;
 const nvBytesMax = 2048;
 const noBytes = new Uint8Array(0);
+/** A handle that names nothing is an index that is not defined. */
+const absent = { HANDLE: "tpm-nv-missing" } as const;
 
 export function encodeNvPublic(index: NvPublic): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter().u32(index.handle).u16(algorithms.sha256).u32(index.attributes);
@@ -74,7 +76,7 @@ export function nvUndefineSpace(index: Entity): Command<void> {
     entities: [owner, index],
     authorized: 1,
     parameters: noBytes,
-    missing: "tpm-nv-missing",
+    meanings: absent,
     decode: nothing,
   };
 }
@@ -87,7 +89,7 @@ export function nvReadPublic(handle: number): Command<NvPublic> {
     entities: [entity(handle)],
     authorized: 0,
     parameters: noBytes,
-    missing: "tpm-nv-missing",
+    meanings: absent,
     decode: (reader) => {
       const index = reader.nested(nvPublicBytesMax, readNvPublic);
       if (index.handle !== handle) throw malformed("the TPM answers for another index");
@@ -110,7 +112,7 @@ export function nvRead(by: Entity, index: Entity, { offset, bytes }: NvRange): C
     entities: [by, index],
     authorized: 1,
     parameters: new ByteWriter().u16(bytes).u16(offset).finish(),
-    missing: "tpm-nv-missing",
+    meanings: absent,
     decode: (reader) => {
       const data = reader.tpm2b(nvBytesMax);
       reader.expect(data.length, bytes, "the length of what an index holds");
@@ -128,7 +130,7 @@ export function nvWrite(by: Entity, index: Entity, offset: number, data: Uint8Ar
     entities: [by, index],
     authorized: 1,
     parameters: tpm2b(new ByteWriter(), data).u16(offset).finish(),
-    missing: "tpm-nv-missing",
+    meanings: absent,
     decode: nothing,
   };
 }

@@ -9,6 +9,8 @@ import type { Session } from "../session.ts";
 import { encodeSignature, type TpmSignature } from "../signature.ts";
 
 const noBytes = new Uint8Array(0);
+/** What the session has collected, or what was signed, is not what the policy wants. */
+const otherPolicy = { VALUE: "tpm-policy", SIGNATURE: "tpm-policy", TICKET: "tpm-policy" } as const;
 
 function step(
   name: keyof typeof commandCodes,
@@ -16,7 +18,8 @@ function step(
   parameters: Uint8Array,
   authorized = 0,
 ): Command<void> {
-  return { name, code: commandCodes[name], entities, authorized, parameters, decode: () => undefined };
+  const decode = (): void => undefined;
+  return { name, code: commandCodes[name], entities, authorized, parameters, meanings: otherPolicy, decode };
 }
 
 /** TPM2_PolicyPCR (23.7). Without a digest the TPM takes the values the PCRs have, and `use` fails if they are others. */
@@ -27,7 +30,7 @@ export function policyPcrCommand(session: Session, pcrs: readonly number[], dige
 /** TPM2_PolicyNV (23.9). `by` is the index itself (authRead) or the owner (ownerRead). */
 export function policyNvCommand(session: Session, by: Entity, index: Entity, compared: NvComparison): Command<void> {
   const writer = tpm2b(new ByteWriter(), compared.operand).u16(compared.offset).u16(compared.comparison);
-  return { ...step("policyNv", [by, index, session], writer.finish(), 1), missing: "tpm-nv-missing" };
+  return { ...step("policyNv", [by, index, session], writer.finish(), 1), meanings: { HANDLE: "tpm-nv-missing" } };
 }
 
 /** TPM2_PolicySecret (23.4), without expiry and for this session alone. */
@@ -66,6 +69,7 @@ export function verifySignature(key: Entity, digest: Uint8Array, signature: TpmS
     entities: [key],
     authorized: 0,
     parameters: tpm2b(new ByteWriter(), digest).raw(encodeSignature(signature)).finish(),
+    meanings: otherPolicy,
     decode: (reader) => {
       reader.expect(reader.u16(), tags.verified, "the ticket's tag");
       return { hierarchy: reader.u32(), digest: reader.tpm2b(64).slice() };
