@@ -65,6 +65,9 @@ const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
 const windowClosed = sha256(toUtf8("piccolo: the volume key was used in this boot"));
 
+/** After these, what the TPM holds may not be what we believe: the next use begins with a TPM emptied of our things. */
+const leavesRests: ReadonlySet<string> = new Set(["tpm-full", "tpm-malformed", "tpm-tampered"]);
+
 export interface Tpm2ChipOptions {
   /** Opens a way to the TPM: at the first use, and again after one broke. */
   readonly connect: () => Promise<TpmChannel>;
@@ -174,8 +177,13 @@ export class Tpm2Chip implements SecurityChip {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
-    await this.#channel?.close();
+    await this.#detach();
+  }
+
+  async #detach(): Promise<void> {
+    const channel = this.#channel;
     this.#channel = undefined;
+    await channel?.close();
   }
 
   #withRoot<Result>(use: (tpm: Tpm, root: LoadedObject, session: Session) => Promise<Result>): Promise<Result> {
@@ -187,7 +195,14 @@ export class Tpm2Chip implements SecurityChip {
   }
 
   #exclusively<Result>(use: (tpm: Tpm) => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(async () => use(await this.#attach()));
+    const turn = this.#last.then(async () => {
+      try {
+        return await use(await this.#attach());
+      } catch (error) {
+        if (isFault(error) && leavesRests.has(error.code)) await this.#detach();
+        throw error;
+      }
+    });
     this.#last = turn.catch(() => undefined);
     return turn;
   }
