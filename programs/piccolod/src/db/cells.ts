@@ -93,7 +93,7 @@ export class CellWriter {
 /** Reads strictly what `CellWriter` writes, from a source that gives its bytes piece by piece. Throws `malformed`. */
 export class CellReader {
   readonly #next: () => Uint8Array | undefined;
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
 
   /** `next` gives the bytes that follow, never none; undefined at the end. */

@@ -224,6 +224,11 @@ export class SqliteMetadata implements Metadata {
     });
   }
 
+  /** Another content lies in the tables (a restored one): what is remembered of the one before is void. */
+  contentReplaced(): void {
+    this.#holders.forget();
+  }
+
   /** Hex ids of the versions of which a part lies only on this device. */
   pendingVersionIds(): ReadonlySet<string> {
     const rows = this.#sql.pendingVersions.all() as unknown as { id: Uint8Array }[];
