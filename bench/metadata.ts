@@ -335,7 +335,12 @@ export async function run(): Promise<Report> {
         reference: `${deltas.entries} deltas for ${singleCommits} files`,
         goal: { atMost: 1280 },
       },
-      { key: "checkpointMB", value: snapshotBytes / 1e6, unit: "MB", reference: `the database has ${formatNumber(databaseBytes / 1e6)}` },
+      {
+        key: "checkpointMB",
+        value: snapshotBytes / 1e6,
+        unit: "MB",
+        reference: `the database has ${formatNumber(databaseBytes / 1e6)}`,
+      },
       { key: "snapshotSeconds", value: snapshotSeconds, unit: "s", reference: `${pieces.length} pieces` },
       {
         key: "restoreSeconds",

@@ -56,7 +56,8 @@ export interface SnapshotRead {
  */
 export function readSnapshot(db: DatabaseSync, next: () => Uint8Array | undefined): SnapshotRead {
   const reader = new CellReader(next);
-  if (!equalConstantTime(reader.take(label.length), label)) throw malformed("this is no metadata content, or a newer one");
+  if (!equalConstantTime(reader.take(label.length), label))
+    throw malformed("this is no metadata content, or a newer one");
   if (reader.u32() < 1) throw malformed("the schema's version is none");
   const tableCount = reader.u8();
   if (tableCount > mostTables) throw malformed("the content has too many tables");

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { StoredEntry } from "@piccolo/storage/ports";
 import { ownLogSuite } from "@piccolo/storage/suites";
+import { AccountSecrets } from "./account-secrets.ts";
 import { computeDigest } from "./content-digest.ts";
 import { transact } from "./database.ts";
 import { arrivalPath } from "./own-log.ts";
@@ -143,7 +144,8 @@ test("a part that failed cannot be committed with the rest", (context) => {
 
 test("uploads are no part of what is backed up, and no change makes no commit", (context) => {
   const owner = open(context);
-  const insert = "INSERT INTO upload VALUES (randomblob(16), randomblob(16), 0, 'f', 't/t', 1, 1, 'refuse', 1, 1, NULL)";
+  const insert =
+    "INSERT INTO upload VALUES (randomblob(16), randomblob(16), 0, 'f', 't/t', 1, 1, 'refuse', 1, 1, NULL)";
   transact(owner.db, () => owner.db.exec(insert));
   assert.ok(!owner.log.waiting);
   set(owner, "a", "1");
@@ -372,6 +374,56 @@ test("a migration makes a checkpoint due, and what a later release adds is no ob
   assert.deepEqual(content(older), [["a", "1"]]);
   assert.ok(older.verify());
   assert.ok(older.log.checkpointDue, "what it holds is not all of the entry's content");
+});
+
+test("a secret of the account is made once, and comes back with the content", async (context) => {
+  const [from, to] = [open(context), open(context)];
+  const secrets = new AccountSecrets(from.db);
+  assert.equal(secrets.find("mask-key"), undefined);
+  const made = secrets.ensure("mask-key", () => new Uint8Array(32).fill(7));
+  assert.deepEqual(
+    secrets.ensure("mask-key", () => assert.fail("it is there")),
+    made,
+  );
+  const { entry } = delta(from);
+  const snapshot = from.log.snapshot();
+  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
+  snapshot.close();
+  await to.log.load(each(pieces), entry, snapshot.digest);
+  assert.deepEqual(new AccountSecrets(to.db).find("mask-key"), made);
+});
+
+test("other holders take the place of those that were remembered when other content is loaded", async (context) => {
+  const [from, to] = [open(context), open(context)];
+  const versionId = new Uint8Array(16).fill(1);
+  const fill = (owner: OwnerDatabase, account: string): void => {
+    owner.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85) });
+    owner.metadata.commitExtent(
+      { versionId, ordinal: 0, segmentId: versionId, offsetBytes: 0, plainBytes: 5, salt: versionId },
+      {
+        segmentId: versionId,
+        segmentRoot: new Uint8Array(32),
+        k: 1,
+        n: 1,
+        sealedBytes: 21,
+        fragmentBytes: 64,
+        holders: [account],
+        placed: [0],
+        state: "placed",
+        createdAtMs: 1,
+      },
+    );
+  };
+  fill(from, "11".repeat(32));
+  fill(to, "22".repeat(32));
+  assert.deepEqual(to.metadata.segment(versionId)?.holders, ["22".repeat(32)]);
+  const made = delta(from);
+  while (from.log.waiting) delta(from);
+  const snapshot = from.log.snapshot();
+  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
+  snapshot.close();
+  await to.log.load(each(pieces), made.entry, snapshot.digest);
+  assert.deepEqual(to.metadata.segment(versionId)?.holders, ["11".repeat(32)]);
 });
 
 test("a snapshot that was arriving when the process ended is forgotten", (context) => {

@@ -56,7 +56,10 @@ function openDigest(db: DatabaseSync, schemaVersion: number): Uint8Array {
     if (known === undefined) {
       db.prepare("INSERT INTO log_position VALUES (1, 0, zeroblob(32), 0, 0, 0, ?, ?, 0)").run(digest, schemaVersion);
     } else {
-      db.prepare("UPDATE log_position SET digest = ?, schema_version = ?, checkpoint_due = 1").run(digest, schemaVersion);
+      db.prepare("UPDATE log_position SET digest = ?, schema_version = ?, checkpoint_due = 1").run(
+        digest,
+        schemaVersion,
+      );
     }
   });
   return digest;

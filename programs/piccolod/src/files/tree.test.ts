@@ -27,9 +27,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 function invariants(db: DatabaseSync, tree: Tree): void {
-  const rows = db
-    .prepare("SELECT *, coalesce(name_key, name) AS name_key FROM node")
-    .all() as unknown as NodeRow[];
+  const rows = db.prepare("SELECT *, coalesce(name_key, name) AS name_key FROM node").all() as unknown as NodeRow[];
   const byId = new Map(rows.map((row) => [row.node_id, row]));
   const live = new Map<string, number>();
   for (const row of rows) {
