@@ -9,6 +9,11 @@ export const benchmarks: readonly Benchmark[] = [
     load: () => import("./engine.ts"),
   },
   {
+    name: "metadata",
+    summary: "100,000 files: database bytes, delta and checkpoint size, restore",
+    load: () => import("./metadata.ts"),
+  },
+  {
     name: "network",
     summary: "256 MiB through ten devices, beside restic and rclone crypt",
     load: () => import("./network.ts"),

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { databaseFaults } from "./faults.ts";
@@ -46,16 +47,55 @@ function migrate(db: DatabaseSync, { name, migrations }: DatabaseOptions): void 
   }
 }
 
-/** Runs `change` as one transaction, or as a part of the one that is open. */
+/** Told of the transactions of one database. */
+export interface TransactionObserver {
+  begun(): void;
+  /** The last statements of the transaction may be made here. */
+  committing(): void;
+  ended(isCommitted: boolean): void;
+}
+
+interface Observed {
+  readonly observer: TransactionObserver;
+  /** A part of the open transaction failed; what it did before that is still in it. */
+  hasFailedPart: boolean;
+}
+
+const observed = new WeakMap<DatabaseSync, Observed>();
+
+export function observeTransactions(db: DatabaseSync, observer: TransactionObserver): void {
+  assert.ok(!observed.has(db), "the database has its observer");
+  observed.set(db, { observer, hasFailedPart: false });
+}
+
+/** Runs `change` as one transaction, or as a part of the one that is open. A part that fails undoes the whole. */
 export function transact<T>(db: DatabaseSync, change: () => T): T {
-  if (db.isTransaction) return change();
+  const watch = observed.get(db);
+  if (db.isTransaction) {
+    try {
+      return change();
+    } catch (error) {
+      if (watch !== undefined) watch.hasFailedPart = true;
+      throw error;
+    }
+  }
+  let isCommitted = false;
   db.exec("BEGIN IMMEDIATE");
   try {
+    watch?.observer.begun();
     const result = change();
+    assert.ok(watch?.hasFailedPart !== true, "a part of a transaction failed and the whole went on");
+    watch?.observer.committing();
     db.exec("COMMIT");
+    isCommitted = true;
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
+  } finally {
+    if (watch !== undefined) {
+      watch.hasFailedPart = false;
+      watch.observer.ended(isCommitted);
+    }
   }
 }

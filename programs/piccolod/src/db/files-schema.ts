@@ -1,41 +1,38 @@
-/** The tree the owner sees, its versions and the uploads under way, beside the storage engine's tables. */
+/** The tree the owner sees and the uploads under way, beside the storage engine's tables. */
 export const filesSchema = `
+-- Ids are given in order, so that neighbours in time are neighbours on disk, and never twice (AUTOINCREMENT), since
+-- clients keep them.
 CREATE TABLE node (
-  node_id BLOB NOT NULL PRIMARY KEY CHECK (length(node_id) = 16),
+  node_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
   -- Where it lies, or lay before it was put into the trash; NULL for the top folder alone.
-  parent_id BLOB REFERENCES node,
-  kind TEXT NOT NULL CHECK (kind IN ('folder', 'file')),
+  parent_id INTEGER REFERENCES node,
   name TEXT NOT NULL,
-  -- The name without regard to case: what must be unique in a folder, and what is sorted and searched by.
-  name_key TEXT NOT NULL,
+  -- The name without regard to case: what must be unique in a folder, and what is sorted and searched by. NULL where it
+  -- is the name itself.
+  name_key TEXT CHECK (name_key <> name),
   created_at_ms INTEGER NOT NULL,
   modified_at_ms INTEGER NOT NULL,
-  version_id BLOB,
+  -- A file's current version; NULL makes a folder.
+  version_number INTEGER,
   trashed_at_ms INTEGER,
   trashed_from TEXT
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX node_by_name ON node (parent_id, name_key) WHERE trashed_at_ms IS NULL;
-CREATE INDEX node_by_parent ON node (parent_id);
-CREATE INDEX node_trashed ON node (trashed_at_ms, node_id) WHERE trashed_at_ms IS NOT NULL;
-INSERT INTO node VALUES (zeroblob(16), NULL, 'folder', '', '', 0, 0, NULL, NULL, NULL);
+) STRICT;
+-- Finds what lies in a folder, also what was put into the trash from there, and keeps names apart outside the trash.
+CREATE UNIQUE INDEX node_by_name ON node (
+  parent_id, coalesce(name_key, name), CASE WHEN trashed_at_ms IS NULL THEN 0 ELSE node_id END
+);
+CREATE INDEX node_trashed ON node (trashed_at_ms) WHERE trashed_at_ms IS NOT NULL;
 
-CREATE TABLE file_version (
-  version_id BLOB NOT NULL PRIMARY KEY CHECK (length(version_id) = 16),
-  node_id BLOB NOT NULL REFERENCES node,
-  size_bytes INTEGER NOT NULL,
-  media_type TEXT NOT NULL,
-  modified_at_ms INTEGER NOT NULL,
-  uploaded_at_ms INTEGER NOT NULL,
-  -- When another version took its place; NULL for the current one.
-  superseded_at_ms INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX file_version_by_node ON file_version (node_id, uploaded_at_ms);
-CREATE INDEX file_version_superseded ON file_version (superseded_at_ms) WHERE superseded_at_ms IS NOT NULL;
+-- Few serve all files; kept when no version has one any more.
+CREATE TABLE media_type (
+  media_type_number INTEGER NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+) STRICT;
 
 CREATE TABLE upload (
   upload_id BLOB NOT NULL PRIMARY KEY CHECK (length(upload_id) = 16),
   version_id BLOB NOT NULL UNIQUE,
-  parent_id BLOB NOT NULL,
+  parent_id INTEGER NOT NULL,
   filename TEXT NOT NULL,
   media_type TEXT NOT NULL,
   size_bytes INTEGER NOT NULL,
@@ -44,7 +41,7 @@ CREATE TABLE upload (
   created_at_ms INTEGER NOT NULL,
   expires_at_ms INTEGER NOT NULL,
   -- The file it became; kept for a while, so that a client that missed the answer hears it again.
-  node_id BLOB
+  node_id INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX upload_by_expiry ON upload (expires_at_ms);
 

@@ -45,6 +45,11 @@ export class HolderSets {
     return [...set.slice(rotation), ...set.slice(0, rotation)];
   }
 
+  /** The table has other sets now. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   #set(setId: number): readonly string[] {
     const known = this.#known.get(setId);
     if (known !== undefined) return known;

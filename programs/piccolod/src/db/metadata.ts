@@ -16,8 +16,15 @@ interface SegmentRow {
   readonly holder_set_id: number;
   readonly rotation: number;
   readonly placed: Uint8Array;
-  readonly state: SegmentState;
+  readonly state: number;
   readonly created_at_ms: number;
+}
+
+interface VersionRow {
+  readonly version_number: number;
+  readonly wrapped_fek: Uint8Array;
+  readonly plain_bytes: number | null;
+  readonly segment_number: number | null;
 }
 
 interface ExtentRow {
@@ -28,24 +35,41 @@ interface ExtentRow {
   readonly salt: Uint8Array;
 }
 
+/** By the number that stands for it in the table. */
+const states: readonly SegmentState[] = ["pending", "placed", "dead"];
+
 function statements(db: DatabaseSync) {
   const oldest = "ORDER BY created_at_ms, segment_number LIMIT ? OFFSET ?";
   return {
     insertVersion: db.prepare("INSERT INTO version (version_id, wrapped_fek) VALUES (?, ?)"),
-    version: db.prepare("SELECT wrapped_fek, plain_bytes FROM version WHERE version_id = ?"),
-    completeVersion: db.prepare("UPDATE version SET plain_bytes = ? WHERE version_id = ?"),
-    deleteVersion: db.prepare("DELETE FROM version WHERE version_id = ?"),
-    nextOrdinal: db.prepare("SELECT coalesce(max(ordinal) + 1, 0) AS next FROM extent WHERE version_id = ?"),
-    extentSum: db.prepare("SELECT coalesce(sum(plain_bytes), 0) AS bytes FROM extent WHERE version_id = ?"),
+    version: db.prepare(
+      "SELECT version_number, wrapped_fek, plain_bytes, segment_number FROM version WHERE version_id = ?",
+    ),
+    completeVersion: db.prepare("UPDATE version SET plain_bytes = ? WHERE version_number = ?"),
+    deleteVersion: db.prepare("DELETE FROM version WHERE version_number = ?"),
+    lastOrdinal: db.prepare("SELECT coalesce(max(ordinal), 0) AS last FROM extent WHERE version_number = ?"),
+    extentSum: db.prepare(
+      `SELECT coalesce(extent_bytes, 0) + (SELECT coalesce(sum(extent.plain_bytes), 0) FROM extent
+       WHERE extent.version_number = version.version_number) AS bytes FROM version WHERE version_number = ?`,
+    ),
+    setFirstExtent: db.prepare(
+      "UPDATE version SET segment_number = ?, offset_bytes = ?, extent_bytes = ?, salt = ? WHERE version_number = ?",
+    ),
     insertExtent: db.prepare("INSERT INTO extent VALUES (?, ?, ?, ?, ?, ?)"),
     extents: db.prepare(
-      `SELECT ordinal, segment_id, offset_bytes, plain_bytes, salt FROM extent JOIN segment USING (segment_number)
-       WHERE version_id = ? ORDER BY ordinal`,
+      `SELECT 0 AS ordinal, segment_id, offset_bytes, extent_bytes AS plain_bytes, salt
+       FROM version JOIN segment USING (segment_number) WHERE version_number = ?1
+       UNION ALL SELECT ordinal, segment_id, offset_bytes, plain_bytes, salt
+       FROM extent JOIN segment USING (segment_number) WHERE version_number = ?1 ORDER BY ordinal`,
     ),
-    segmentsOfVersion: db.prepare("SELECT DISTINCT segment_number AS number FROM extent WHERE version_id = ?"),
-    deleteExtents: db.prepare("DELETE FROM extent WHERE version_id = ?"),
+    segmentsOfVersion: db.prepare(
+      `SELECT segment_number AS number FROM version WHERE version_number = ?1 AND segment_number IS NOT NULL
+       UNION SELECT segment_number FROM extent WHERE version_number = ?1`,
+    ),
+    deleteExtents: db.prepare("DELETE FROM extent WHERE version_number = ?"),
     killUnused: db.prepare(
-      `UPDATE segment SET state = 'dead' WHERE segment_number = ?1
+      `UPDATE segment SET state = 2 WHERE segment_number = ?1
+       AND NOT EXISTS (SELECT 1 FROM version WHERE segment_number = ?1)
        AND NOT EXISTS (SELECT 1 FROM extent WHERE segment_number = ?1)`,
     ),
     insertSegment: db.prepare(
@@ -53,10 +77,10 @@ function statements(db: DatabaseSync) {
        placed, placed_count, state, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     segment: db.prepare("SELECT * FROM segment WHERE segment_id = ?"),
-    inState: db.prepare(`SELECT * FROM segment WHERE state = ? ${oldest}`),
-    pending: db.prepare(`SELECT * FROM segment WHERE state = 'pending' ${oldest}`),
-    dead: db.prepare(`SELECT * FROM segment WHERE state = 'dead' ${oldest}`),
-    underPlaced: db.prepare(`SELECT * FROM segment WHERE state = 'placed' AND placed_count < n ${oldest}`),
+    placed: db.prepare(`SELECT * FROM segment WHERE state = 1 ${oldest}`),
+    pending: db.prepare(`SELECT * FROM segment WHERE state = 0 ${oldest}`),
+    dead: db.prepare(`SELECT * FROM segment WHERE state = 2 ${oldest}`),
+    underPlaced: db.prepare(`SELECT * FROM segment WHERE state = 1 AND placed_count < n ${oldest}`),
     setPlaced: db.prepare("UPDATE segment SET placed = ?, placed_count = ? WHERE segment_number = ?"),
     setState: db.prepare("UPDATE segment SET state = ? WHERE segment_id = ?"),
     reassign: db.prepare(
@@ -65,14 +89,22 @@ function statements(db: DatabaseSync) {
     ),
     forget: db.prepare("DELETE FROM segment WHERE segment_id = ?"),
     pendingVersions: db.prepare(
-      // CROSS keeps the order: there are few pending segments and many extents.
-      "SELECT DISTINCT version_id AS id FROM segment CROSS JOIN extent USING (segment_number) WHERE state = 'pending'",
+      // CROSS keeps the order: there are few pending segments and many versions.
+      `SELECT version_id AS id FROM segment CROSS JOIN version USING (segment_number) WHERE state = 0
+       UNION SELECT version_id FROM segment CROSS JOIN extent USING (segment_number)
+       CROSS JOIN version USING (version_number) WHERE state = 0`,
     ),
     heldByHolder: db.prepare(
       `SELECT holder_set_id, rotation, placed, count(*) AS segments, sum(fragment_bytes) AS bytes FROM segment
        GROUP BY holder_set_id, rotation, placed`,
     ),
   } satisfies Record<string, StatementSync>;
+}
+
+function stateOf({ state }: SegmentRow): SegmentState {
+  const name = states[state];
+  assert.ok(name !== undefined, "a segment's state is none");
+  return name;
 }
 
 /** The storage engine's part of the `owner` database. */
@@ -88,53 +120,52 @@ export class SqliteMetadata implements Metadata {
   }
 
   beginVersion({ versionId, wrappedFek }: Pick<VersionRecord, "versionId" | "wrappedFek">): void {
-    this.#sql.insertVersion.run(versionId, wrappedFek);
+    transact(this.#db, () => this.#sql.insertVersion.run(versionId, wrappedFek));
   }
 
   commitExtent(extent: ExtentRecord, segment: SegmentRecord): void {
     assert.deepEqual(extent.segmentId, segment.segmentId);
     transact(this.#db, () => {
-      const version = this.version(extent.versionId);
-      assert.ok(version !== undefined, "the version does not exist");
-      assert.equal(version.plainBytes, undefined, "the version is complete");
-      const { next } = this.#sql.nextOrdinal.get(extent.versionId) as { next: number };
-      assert.equal(extent.ordinal, next, "the ordinal is not the next one");
+      const version = this.#incomplete(extent.versionId);
+      const { version_number: number } = version;
+      assert.equal(extent.ordinal, this.#nextOrdinal(version), "the ordinal is not the next one");
       const segmentNumber = this.#ensureSegment(segment);
-      const { versionId, ordinal, offsetBytes, plainBytes, salt } = extent;
-      this.#sql.insertExtent.run(versionId, ordinal, segmentNumber, offsetBytes, plainBytes, salt);
+      const { ordinal, offsetBytes, plainBytes, salt } = extent;
+      if (ordinal === 0) this.#sql.setFirstExtent.run(segmentNumber, offsetBytes, plainBytes, salt, number);
+      else this.#sql.insertExtent.run(number, ordinal, segmentNumber, offsetBytes, plainBytes, salt);
     });
   }
 
   completeVersion(versionId: Uint8Array, plainBytes: number): void {
     transact(this.#db, () => {
-      const version = this.version(versionId);
-      assert.ok(version !== undefined, "the version does not exist");
-      assert.equal(version.plainBytes, undefined, "the version is complete");
-      const { bytes } = this.#sql.extentSum.get(versionId) as { bytes: number };
+      const { version_number: number } = this.#incomplete(versionId);
+      const { bytes } = this.#sql.extentSum.get(number) as { bytes: number };
       assert.equal(plainBytes, bytes, "the extents do not add up to the version");
-      this.#sql.completeVersion.run(plainBytes, versionId);
+      this.#sql.completeVersion.run(plainBytes, number);
     });
   }
 
   removeVersion(versionId: Uint8Array): void {
     transact(this.#db, () => {
-      const segments = this.#sql.segmentsOfVersion.all(versionId) as { number: number }[];
-      this.#sql.deleteExtents.run(versionId);
-      this.#sql.deleteVersion.run(versionId);
+      const version = this.#version(versionId);
+      if (version === undefined) return;
+      const segments = this.#sql.segmentsOfVersion.all(version.version_number) as { number: number }[];
+      this.#sql.deleteExtents.run(version.version_number);
+      this.#sql.deleteVersion.run(version.version_number);
       for (const { number } of segments) this.#sql.killUnused.run(number);
     });
   }
 
   version(versionId: Uint8Array): VersionRecord | undefined {
-    const row = this.#sql.version.get(versionId) as unknown as
-      | { wrapped_fek: Uint8Array; plain_bytes: number | null }
-      | undefined;
+    const row = this.#version(versionId);
     if (row === undefined) return undefined;
     return { versionId, wrappedFek: row.wrapped_fek, plainBytes: row.plain_bytes ?? undefined };
   }
 
   extents(versionId: Uint8Array): readonly ExtentRecord[] {
-    const rows = this.#sql.extents.all(versionId) as unknown as ExtentRow[];
+    const version = this.#version(versionId);
+    if (version === undefined) return [];
+    const rows = this.#sql.extents.all(version.version_number) as unknown as ExtentRow[];
     return rows.map((row) => ({
       versionId,
       ordinal: row.ordinal,
@@ -155,7 +186,7 @@ export class SqliteMetadata implements Metadata {
     const rows = {
       pending: () => this.#sql.pending.all(limit, skip),
       dead: () => this.#sql.dead.all(limit, skip),
-      placed: () => this.#sql.inState.all("placed", limit, skip),
+      placed: () => this.#sql.placed.all(limit, skip),
       "under-placed": () => this.#sql.underPlaced.all(limit, skip),
     }[state]();
     return (rows as unknown as SegmentRow[]).map((row) => this.#fromRow(row));
@@ -170,14 +201,14 @@ export class SqliteMetadata implements Metadata {
   }
 
   setSegmentState(segmentId: Uint8Array, state: SegmentState): void {
-    this.#sql.setState.run(state, segmentId);
+    transact(this.#db, () => this.#sql.setState.run(states.indexOf(state), segmentId));
   }
 
   reassign(segmentId: Uint8Array, to: Parameters<Metadata["reassign"]>[1]): void {
     transact(this.#db, () => {
       const row = this.#row(segmentId);
       if (row === undefined) return;
-      assert.equal(row.state, "pending", "only a pending segment is assigned anew");
+      assert.equal(states[row.state], "pending", "only a pending segment is assigned anew");
       const { setId, rotation } = this.#holders.store(to.holders);
       const { k, n, fragmentBytes, segmentRoot } = to;
       this.#sql.reassign.run(k, n, fragmentBytes, segmentRoot, setId, rotation, bitmapOf([], n), segmentId);
@@ -185,10 +216,17 @@ export class SqliteMetadata implements Metadata {
   }
 
   forgetSegment(segmentId: Uint8Array): void {
-    const row = this.#row(segmentId);
-    if (row === undefined) return;
-    assert.equal(row.state, "dead", "only a dead segment is forgotten");
-    this.#sql.forget.run(segmentId);
+    transact(this.#db, () => {
+      const row = this.#row(segmentId);
+      if (row === undefined) return;
+      assert.equal(states[row.state], "dead", "only a dead segment is forgotten");
+      this.#sql.forget.run(segmentId);
+    });
+  }
+
+  /** Another content lies in the tables (a restored one): what is remembered of the one before is void. */
+  contentReplaced(): void {
+    this.#holders.forget();
   }
 
   /** Hex ids of the versions of which a part lies only on this device. */
@@ -211,6 +249,22 @@ export class SqliteMetadata implements Metadata {
     return sums;
   }
 
+  #version(versionId: Uint8Array): VersionRow | undefined {
+    return this.#sql.version.get(versionId) as unknown as VersionRow | undefined;
+  }
+
+  #incomplete(versionId: Uint8Array): VersionRow {
+    const version = this.#version(versionId);
+    assert.ok(version !== undefined, "the version does not exist");
+    assert.equal(version.plain_bytes, null, "the version is complete");
+    return version;
+  }
+
+  #nextOrdinal({ version_number: number, segment_number: first }: VersionRow): number {
+    if (first === null) return 0;
+    return (this.#sql.lastOrdinal.get(number) as { last: number }).last + 1;
+  }
+
   #row(segmentId: Uint8Array): SegmentRow | undefined {
     return this.#sql.segment.get(segmentId) as unknown as SegmentRow | undefined;
   }
@@ -225,7 +279,7 @@ export class SqliteMetadata implements Metadata {
       fragmentBytes: row.fragment_bytes,
       holders: this.#holders.load({ setId: row.holder_set_id, rotation: row.rotation }),
       placed: indexesOf(row.placed),
-      state: row.state,
+      state: stateOf(row),
       createdAtMs: row.created_at_ms,
     };
   }
@@ -248,7 +302,7 @@ export class SqliteMetadata implements Metadata {
       rotation,
       bitmapOf(segment.placed, segment.n),
       segment.placed.length,
-      segment.state,
+      states.indexOf(segment.state),
       segment.createdAtMs,
     );
     return Number(lastInsertRowid);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { controlMigrations } from "./control-schema.ts";
 import { openDatabase } from "./database.ts";
 import { holderMigrations } from "./holder-schema.ts";
-import { ownerMigrations } from "./owner-schema.ts";
+import { contentTables, ownerMigrations } from "./owner-schema.ts";
 
 for (const [name, migrations] of Object.entries({
   control: controlMigrations,
@@ -22,3 +22,11 @@ for (const [name, migrations] of Object.entries({
     assert.deepEqual(without, []);
   });
 }
+
+test("every table of the owner database is either backed up or known to be left out", (context) => {
+  const db = openDatabase(":memory:", { name: "owner", synchronous: "FULL", migrations: ownerMigrations });
+  context.after(() => db.close());
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
+  const leftOut = ["upload", "upload_segment", "outbox", "log_entry", "log_position"];
+  assert.deepEqual(tables.map((row) => String(row["name"])).toSorted(), [...contentTables, ...leftOut].toSorted());
+});

@@ -8,7 +8,7 @@ import type { StreamHandler, StreamRoute } from "../http/server.ts";
 import { type ByteRange, decideRange, dispositionOf, isShownInline } from "./decide.ts";
 import type { FileStore, VersionRow } from "./store.ts";
 import type { Tree } from "./tree.ts";
-import { filesFaults, idBytes } from "./types.ts";
+import { filesFaults, nodeId } from "./types.ts";
 
 export interface ContentOptions {
   readonly store: FileStore;
@@ -26,10 +26,10 @@ export function contentRoutes(options: ContentOptions): readonly StreamRoute[] {
   const { store, tree, engine, log } = options;
 
   const choose = (id: string, version: string | null): { readonly name: string; readonly row: VersionRow } => {
-    const node = tree.liveFile(idBytes(id));
+    const node = tree.liveFile(nodeId(id));
     const asked = version !== null && /^[0-9a-f]{32}$/.test(version) ? fromHex(version) : undefined;
     const row = store.version(version === null ? node.version_id : (asked ?? new Uint8Array(0)));
-    if (row === undefined || toHex(row.node_id) !== toHex(node.node_id)) {
+    if (row === undefined || row.node_id !== node.node_id) {
       throw filesFaults.fault("not-found", "there is no such version of this file any more");
     }
     return { name: node.name, row };

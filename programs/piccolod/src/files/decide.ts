@@ -7,13 +7,13 @@ export type OnConflict = "refuse" | "version" | "rename";
 /** What an arriving file becomes. */
 export type Landing =
   | { readonly kind: "create"; readonly name: string }
-  | { readonly kind: "version"; readonly nodeId: Uint8Array };
+  | { readonly kind: "version"; readonly nodeId: number };
 
 /** `existing` is what has the name already. Throws `name-taken`. */
 export function decideLanding(arrival: {
   readonly name: string;
   readonly onConflict: OnConflict;
-  readonly existing: { readonly nodeId: Uint8Array; readonly kind: "folder" | "file" } | undefined;
+  readonly existing: { readonly nodeId: number; readonly kind: "folder" | "file" } | undefined;
   readonly isTaken: (name: string) => boolean;
 }): Landing {
   const { name, onConflict, existing, isTaken } = arrival;

@@ -22,7 +22,7 @@ import { mountFiles } from "./routes.ts";
 import { FileStore } from "./store.ts";
 import { Tree } from "./tree.ts";
 import { tusRoutes } from "./tus.ts";
-import { idBytes } from "./types.ts";
+import { idText, nodeId } from "./types.ts";
 import { UploadStore } from "./upload-store.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -73,7 +73,7 @@ export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
   const purge = new Purge({ db, store, tree, engine, uploads, tasks, world, log, changed });
 
   const placement = (id: string): Placement => {
-    const node = tree.liveFile(idBytes(id));
+    const node = tree.liveFile(nodeId(id));
     const holders = members.holders();
     return placementView({
       versionId: toHex(node.version_id),
@@ -90,7 +90,7 @@ export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
     mount: (api) => mountFiles(api, { files, uploads, purge, placement }),
     committed: (versionId, bytes) => uploads.committed(versionId, bytes),
     placementChanged: (segmentId) => {
-      const nodes = store.nodesInSegment(segmentId).map(toHex);
+      const nodes = store.nodesInSegment(segmentId).map(idText);
       if (nodes.length > 0) events.placementChanged(nodes);
       // The room that waiting content takes is part of the network's view.
       events.networkChanged();

@@ -9,12 +9,11 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { nameKey, parseNodeName } from "./names.ts";
 import type { EntryRow, FileStore, Order, Sort } from "./store.ts";
 import type { Tree } from "./tree.ts";
-import { filesFaults, idBytes, idText } from "./types.ts";
+import { filesFaults, idText, nodeId, rootId } from "./types.ts";
 import { nodeView, versionView } from "./views.ts";
 
 const usualLimit = 200;
-const noId = new Uint8Array(0);
-const lastId = new Uint8Array(16).fill(255);
+const lastId = Number.MAX_SAFE_INTEGER;
 
 export interface FilesOptions {
   readonly db: DatabaseSync;
@@ -46,7 +45,7 @@ export class Files {
   }): Listing {
     const { store, tree } = this.#options;
     const { parent = "root", sort = "name", order = "asc", limit = usualLimit } = query;
-    const folder = tree.liveFolder(idBytes(parent));
+    const folder = tree.liveFolder(nodeId(parent));
     const kind = `${parent} ${sort} ${order}`;
     const after = decodeCursor(kind, ["number", sort === "name" ? "string" : "number", "string"], query.cursor);
     const rows = store.list(folder.node_id, sort, order, after, limit + 1);
@@ -71,29 +70,29 @@ export class Files {
     const found: EntryRow[] = [];
     // What lies below a folder in the trash is found by its name too, and is left out here.
     for (;;) {
-      const rows = store.search(text, String(afterKey), idBytes(String(afterId)) ?? noId, limit + 1);
+      const rows = store.search(text, String(afterKey), nodeId(String(afterId)) ?? -1, limit + 1);
       found.push(...rows.filter(({ node_id: id }) => tree.path(id) !== undefined));
       const last = rows.at(-1);
       if (found.length > limit || last === undefined || rows.length <= limit) break;
-      [afterKey, afterId] = [last.name_key, toHex(last.node_id)];
+      [afterKey, afterId] = [last.name_key, idText(last.node_id)];
     }
     return this.#page(found.slice(0, limit + 1), limit, (row) =>
-      encodeCursor(kind, [row.name_key, toHex(row.node_id)]),
+      encodeCursor(kind, [row.name_key, idText(row.node_id)]),
     );
   }
 
   trash(query: { readonly cursor?: string | undefined; readonly limit?: number | undefined }): NodeList {
     const { limit = usualLimit } = query;
     const [ms = Number.MAX_SAFE_INTEGER, id = ""] = decodeCursor("trash", ["number", "string"], query.cursor) ?? [];
-    const rows = this.#options.store.trashed(Number(ms), idBytes(String(id)) ?? lastId, limit + 1);
-    return this.#page(rows, limit, (row) => encodeCursor("trash", [row.trashed_at_ms ?? 0, toHex(row.node_id)]));
+    const rows = this.#options.store.trashed(Number(ms), nodeId(String(id)) ?? lastId, limit + 1);
+    return this.#page(rows, limit, (row) => encodeCursor("trash", [row.trashed_at_ms ?? 0, idText(row.node_id)]));
   }
 
   /** Also an entry of the trash. Throws `not-found`. */
   get(id: string): Node {
     const { store, tree } = this.#options;
-    const bytes = idBytes(id);
-    const row = bytes === undefined ? undefined : store.entry(bytes);
+    const node = nodeId(id);
+    const row = node === undefined ? undefined : store.entry(node);
     if (row?.trashed_at_ms === null) tree.live(row.node_id);
     if (row === undefined) throw filesFaults.fault("not-found", "there is no such file or folder any more");
     return this.#view(row);
@@ -102,15 +101,15 @@ export class Files {
   createFolder(creation: { readonly parent: string; readonly name: string }): Node {
     const { db, tree, world } = this.#options;
     const name = parseNodeName(creation.name);
-    const nodeId = world.randomBytes(16);
+    let created = rootId;
     this.#commit("node-change", () =>
       transact(db, () => {
-        const parent = tree.liveFolder(idBytes(creation.parent)).node_id;
-        tree.add({ nodeId, parent, kind: "folder", name }, world.nowMs());
+        const parent = tree.liveFolder(nodeId(creation.parent)).node_id;
+        created = tree.add({ parent, name }, world.nowMs());
         return [idText(parent)];
       }),
     );
-    return this.get(toHex(nodeId));
+    return this.get(idText(created));
   }
 
   change(id: string, to: { readonly name?: string | undefined; readonly parent?: string | undefined }): Node {
@@ -118,7 +117,7 @@ export class Files {
     this.#commit("node-change", () =>
       transact(db, () => {
         const node = tree.liveBelowTop(id);
-        const parent = to.parent === undefined ? undefined : tree.liveFolder(idBytes(to.parent)).node_id;
+        const parent = to.parent === undefined ? undefined : tree.liveFolder(nodeId(to.parent)).node_id;
         tree.change(node, { name: to.name, parent }, world.nowMs());
         return [idText(node.parent_id), ...(parent === undefined ? [] : [idText(parent)])];
       }),
@@ -148,7 +147,7 @@ export class Files {
   /** Newest first. */
   versions(id: string): Version[] {
     const { store, tree } = this.#options;
-    const node = tree.liveFile(idBytes(id));
+    const node = tree.liveFile(nodeId(id));
     return store.versions(node.node_id).map((row) => versionView(row, node));
   }
 
@@ -157,35 +156,34 @@ export class Files {
     const { db, store, tree, world } = this.#options;
     this.#commit("node-change", () =>
       transact(db, () => {
-        const node = tree.liveFile(idBytes(id));
+        const node = tree.liveFile(nodeId(id));
         const version = this.#version(node.node_id, versionId);
         if (versionId !== toHex(node.version_id)) store.setCurrent(node.node_id, version, world.nowMs());
-        return [idText(node.parent_id ?? noId)];
+        return [idText(node.parent_id ?? rootId)];
       }),
     );
     return this.get(id);
   }
 
   deleteVersion(id: string, versionId: string): void {
-    const { db, store, tree, engine } = this.#options;
+    const { db, tree, engine } = this.#options;
     this.#commit("node-change", () =>
       transact(db, () => {
-        const node = tree.liveFile(idBytes(id));
+        const node = tree.liveFile(nodeId(id));
         const version = this.#version(node.node_id, versionId);
         if (versionId === toHex(node.version_id)) {
           throw filesFaults.fault("version-is-current", "this is the current version; delete the file instead");
         }
-        store.deleteVersion(version);
         engine().removeVersion(version);
-        return [idText(node.parent_id ?? noId)];
+        return [idText(node.parent_id ?? rootId)];
       }),
     );
   }
 
-  #version(nodeId: Uint8Array, versionId: string): Uint8Array {
+  #version(node: number, versionId: string): Uint8Array {
     const bytes = /^[0-9a-f]{32}$/.test(versionId) ? fromHex(versionId) : undefined;
     const row = bytes === undefined ? undefined : this.#options.store.version(bytes);
-    if (row === undefined || toHex(row.node_id) !== toHex(nodeId)) {
+    if (row === undefined || row.node_id !== node) {
       throw filesFaults.fault("not-found", "there is no such version any more");
     }
     return row.version_id;

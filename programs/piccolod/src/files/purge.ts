@@ -91,6 +91,7 @@ export class Purge {
       changed(["trash"]);
     }
     while (this.#removeOldVersions(beforeMs)) await this.#breathe();
+    while (this.#removeOrphans()) await this.#breathe();
     uploads.expire();
   }
 
@@ -113,10 +114,18 @@ export class Purge {
     return transact(db, () => {
       const versions = store.supersededBefore(beforeMs, batch);
       for (const { version_id: id } of versions) {
-        store.deleteVersion(id);
         engine().removeVersion(id);
       }
       return versions.length === batch;
+    });
+  }
+
+  #removeOrphans(): boolean {
+    const { db, store, engine } = this.#options;
+    return transact(db, () => {
+      const orphans = store.orphans(batch);
+      for (const id of orphans) engine().removeVersion(id);
+      return orphans.length === batch;
     });
   }
 
@@ -126,7 +135,7 @@ export class Purge {
     return transact(db, () => {
       let left = batch;
       // Two entries of the trash may once have lain in one another; each goes by its own time.
-      const remove = (id: Uint8Array): boolean => {
+      const remove = (id: number): boolean => {
         for (const child of store.children(id, batch)) {
           if (left <= 0) return false;
           if (child.trashed_at_ms !== null) {
@@ -136,7 +145,6 @@ export class Purge {
         }
         if (left <= 0 || store.children(id, 1).length > 0) return false;
         for (const version of store.versions(id)) {
-          store.deleteVersion(version.version_id);
           engine().removeVersion(version.version_id);
           left--;
         }

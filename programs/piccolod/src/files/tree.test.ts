@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fromHex, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { SeededWorld } from "@piccolo/world";
 import { openDatabase, transact } from "../db/database.ts";
+import { SqliteMetadata } from "../db/metadata.ts";
 import { ownerMigrations } from "../db/owner-schema.ts";
 import { nameKey } from "./names.ts";
 import { FileStore, type NodeRow } from "./store.ts";
 import { Tree } from "./tree.ts";
-import { deepestLevel, rootId } from "./types.ts";
+import { deepestLevel, idText, nodeId, rootId } from "./types.ts";
 
 /** Numbers name a node among those there are; some name none. */
 type Command =
@@ -27,26 +27,26 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 function invariants(db: DatabaseSync, tree: Tree): void {
-  const rows = db.prepare("SELECT * FROM node").all() as unknown as NodeRow[];
-  const byId = new Map(rows.map((row) => [toHex(row.node_id), row]));
+  const rows = db.prepare("SELECT *, coalesce(name_key, name) AS name_key FROM node").all() as unknown as NodeRow[];
+  const byId = new Map(rows.map((row) => [row.node_id, row]));
   const live = new Map<string, number>();
   for (const row of rows) {
     assert.equal(row.name_key, nameKey(row.name));
-    const above = new Set<string>();
+    const above = new Set<number>();
     for (let at: NodeRow | undefined = row; at?.parent_id !== null && at !== undefined;) {
-      const id = toHex(at.node_id);
+      const id: number = at.node_id;
       assert.ok(!above.has(id), "a node lies below itself");
       above.add(id);
-      at = byId.get(toHex(at.parent_id));
+      at = byId.get(at.parent_id);
     }
     const path = tree.path(row.node_id);
     if (path !== undefined) {
-      assert.equal(toHex(path[0]?.node_id ?? new Uint8Array(0)), toHex(rootId), "a live node hangs on the top folder");
+      assert.equal(path[0]?.node_id, rootId, "a live node hangs on the top folder");
       assert.ok(path.length - 1 <= deepestLevel);
       assert.ok(path.slice(0, -1).every(({ kind }) => kind === "folder"));
     }
     if (row.trashed_at_ms !== null || row.parent_id === null) continue;
-    const place = `${toHex(row.parent_id)} ${row.name_key}`;
+    const place = `${row.parent_id} ${row.name_key}`;
     live.set(place, (live.get(place) ?? 0) + 1);
   }
   assert.ok(
@@ -65,18 +65,19 @@ test("whatever is done to it, the tree stays one: no loops, no twins, nothing lo
       const tree = new Tree(store);
       const ids = ["root"];
       const idOf = (number: number): string => ids[number % 16] ?? "f".repeat(32);
-      const bytesOf = (number: number): Uint8Array => (idOf(number) === "root" ? rootId : fromHex(idOf(number)));
+      const metadata = new SqliteMetadata(db);
       try {
         for (const one of commands) {
           try {
             transact(db, () => {
               if (one.kind === "add") {
-                const nodeId = world.randomBytes(16);
-                const parent = tree.liveFolder(bytesOf(one.parent)).node_id;
-                tree.add({ nodeId, parent, kind: one.isFile ? "file" : "folder", name: one.name.normalize("NFC") }, 1);
-                ids.push(toHex(nodeId));
+                const versionId = world.randomBytes(16);
+                if (one.isFile) metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(8) });
+                const parent = tree.liveFolder(nodeId(idOf(one.parent))).node_id;
+                const name = one.name.normalize("NFC");
+                ids.push(idText(tree.add({ parent, name, ...(one.isFile ? { versionId } : {}) }, 1)));
               } else if (one.kind === "change") {
-                const parent = one.parent === undefined ? undefined : bytesOf(one.parent);
+                const parent = one.parent === undefined ? undefined : nodeId(idOf(one.parent));
                 tree.change(tree.liveBelowTop(idOf(one.node)), { name: one.name, parent }, 2);
               } else if (one.kind === "trash") {
                 tree.trash(tree.liveBelowTop(idOf(one.node)), 3);

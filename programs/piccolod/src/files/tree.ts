@@ -1,12 +1,8 @@
-import { toHex } from "@piccolo/bytes";
 import type { Listing } from "@piccolo/device-api";
 import { decideLanding, type OnConflict } from "./decide.ts";
 import { freeName, nameKey, parseNodeName } from "./names.ts";
 import type { FileStore, NodeRow, VersionRow } from "./store.ts";
-import { deepestLevel, filesFaults, idBytes, rootId } from "./types.ts";
-
-const sameId = (a: Uint8Array | null, b: Uint8Array | null): boolean =>
-  a !== null && b !== null && toHex(a) === toHex(b);
+import { deepestLevel, filesFaults, idText, nodeId as parseNodeId, rootId } from "./types.ts";
 
 /** The rules of the tree over its tables: what may lie where. Transactions are the caller's. */
 export class Tree {
@@ -17,7 +13,7 @@ export class Tree {
   }
 
   /** From the top folder down to the node itself; undefined when it, or a folder above it, is in the trash. */
-  path(id: Uint8Array): NodeRow[] | undefined {
+  path(id: number): NodeRow[] | undefined {
     const path: NodeRow[] = [];
     for (let node = this.#store.node(id); node !== undefined; node = this.#above(node)) {
       if (node.trashed_at_ms !== null) return undefined;
@@ -28,7 +24,7 @@ export class Tree {
   }
 
   /** A node that is neither in the trash nor below something that is. Throws `not-found`, `in-trash`. */
-  live(id: Uint8Array | undefined): NodeRow {
+  live(id: number | undefined): NodeRow {
     const node = id === undefined ? undefined : this.#store.node(id);
     if (node === undefined) throw filesFaults.fault("not-found", "there is no such file or folder any more");
     if (this.path(node.node_id) === undefined) {
@@ -38,7 +34,7 @@ export class Tree {
   }
 
   /** Throws `not-found`, `in-trash`, `not-a-file`. */
-  liveFile(id: Uint8Array | undefined): NodeRow & { readonly version_id: Uint8Array } {
+  liveFile(id: number | undefined): NodeRow & { readonly version_id: Uint8Array } {
     const node = this.live(id);
     const { version_id: versionId } = node;
     if (versionId === null) throw filesFaults.fault("not-a-file", "this is a folder; choose a file");
@@ -46,78 +42,74 @@ export class Tree {
   }
 
   /** Throws `not-found`, `in-trash`, `not-a-folder`. */
-  liveFolder(id: Uint8Array | undefined): NodeRow {
+  liveFolder(id: number | undefined): NodeRow {
     const node = this.live(id);
     if (node.kind !== "folder") throw filesFaults.fault("not-a-folder", "this is a file; choose a folder");
     return node;
   }
 
   /** Anything but the top folder, which stays what it is. Throws like `live`. */
-  liveBelowTop(id: string): NodeRow & { readonly parent_id: Uint8Array } {
-    const node = this.live(idBytes(id));
+  liveBelowTop(id: string): NodeRow & { readonly parent_id: number } {
+    const node = this.live(parseNodeId(id));
     const { parent_id: parentId } = node;
     if (parentId === null) throw filesFaults.fault("not-found", "the top folder cannot be changed");
     return { ...node, parent_id: parentId };
   }
 
-  crumbs(id: Uint8Array): Listing["path"] {
+  crumbs(id: number): Listing["path"] {
     return (this.path(id) ?? []).map((node) => ({
-      id: node.parent_id === null ? "root" : toHex(node.node_id),
+      id: idText(node.node_id),
       name: node.name,
     }));
   }
 
   /** The path for people, from the top folder down. */
-  pathText(id: Uint8Array): string {
+  pathText(id: number): string {
     const names = (this.path(id) ?? []).slice(1).map(({ name }) => name);
     return `/${names.join("/")}`;
   }
 
-  isTaken(parent: Uint8Array, name: string): boolean {
+  isTaken(parent: number, name: string): boolean {
     return this.#store.byName(parent, nameKey(name)) !== undefined;
   }
 
-  /** A new folder or file. Throws `name-taken`, `too-deep`. */
+  /** A new folder, or a new file of that version; returns its id. Throws `name-taken`, `too-deep`. */
   add(
-    node: {
-      readonly nodeId: Uint8Array;
-      readonly parent: Uint8Array;
-      readonly kind: NodeRow["kind"];
-      readonly name: string;
-    },
+    added: { readonly parent: number; readonly name: string; readonly versionId?: Uint8Array },
     nowMs: number,
-  ): void {
-    const { nodeId, parent, kind, name } = node;
+  ): number {
+    const { parent, name, versionId = null } = added;
     if (this.isTaken(parent, name)) throw nameTaken(name);
     this.#checkDepth(parent, 0);
-    this.#store.insert({ node_id: nodeId, parent_id: parent, kind, name, name_key: nameKey(name) }, nowMs);
+    const id = this.#store.insert({ parent_id: parent, name, name_key: nameKey(name), version_id: versionId }, nowMs);
     this.#store.touch(parent, nowMs);
+    return id;
   }
 
   /** Renames and moves at once. Throws `name-taken`, `folder-into-itself`, `too-deep`, `not-a-folder`, ... */
   change(
-    node: NodeRow & { readonly parent_id: Uint8Array },
-    to: { readonly name?: string | undefined; readonly parent?: Uint8Array | undefined },
+    node: NodeRow & { readonly parent_id: number },
+    to: { readonly name?: string | undefined; readonly parent?: number | undefined },
     nowMs: number,
   ): void {
     const name = to.name === undefined ? node.name : parseNodeName(to.name);
     const parent = to.parent === undefined ? node.parent_id : this.liveFolder(to.parent).node_id;
-    const moves = !sameId(parent, node.parent_id);
+    const moves = parent !== node.parent_id;
     if (moves) {
-      if ((this.path(parent) ?? []).some((above) => sameId(above.node_id, node.node_id))) {
+      if ((this.path(parent) ?? []).some((above) => above.node_id === node.node_id)) {
         throw filesFaults.fault("folder-into-itself", "a folder cannot be moved into itself; choose another place");
       }
       this.#checkDepth(parent, this.#store.height(node.node_id));
     }
     const other = this.#store.byName(parent, nameKey(name));
-    if (other !== undefined && !sameId(other.node_id, node.node_id)) throw nameTaken(name);
+    if (other !== undefined && other.node_id !== node.node_id) throw nameTaken(name);
     this.#store.place(node.node_id, parent, name, nameKey(name), node.modified_at_ms);
     this.#store.touch(node.parent_id, nowMs);
     if (moves) this.#store.touch(parent, nowMs);
   }
 
   /** Puts a node with all that is in it into the trash. */
-  trash(node: NodeRow & { readonly parent_id: Uint8Array }, nowMs: number): void {
+  trash(node: NodeRow & { readonly parent_id: number }, nowMs: number): void {
     const { node_id: id, parent_id: parent } = node;
     this.#store.trash(id, nowMs, this.pathText(parent));
     this.#store.touch(parent, nowMs);
@@ -125,7 +117,7 @@ export class Tree {
 
   /** The entry of the trash with this id, not what lies in it. Throws `not-in-trash`. */
   trashed(id: string): NodeRow {
-    const bytes = idBytes(id);
+    const bytes = parseNodeId(id);
     const node = bytes === undefined ? undefined : this.#store.node(bytes);
     if (node === undefined || node.trashed_at_ms === null) {
       throw filesFaults.fault("not-in-trash", "there is no such entry in the trash any more");
@@ -134,7 +126,7 @@ export class Tree {
   }
 
   /** Takes a node out of the trash, into its folder or the top one; returns that folder. */
-  restore(node: NodeRow, nowMs: number): Uint8Array {
+  restore(node: NodeRow, nowMs: number): number {
     const before = node.parent_id === null ? undefined : this.path(node.parent_id)?.at(-1);
     const height = this.#store.height(node.node_id);
     const fits = before !== undefined && (this.path(before.node_id)?.length ?? 0) + height <= deepestLevel;
@@ -148,15 +140,14 @@ export class Tree {
   /** Shows a complete version in the tree. Throws `name-taken`, `too-deep`. */
   land(
     arrival: {
-      readonly parent: Uint8Array;
+      readonly parent: number;
       readonly name: string;
       readonly onConflict: OnConflict;
-      readonly version: Omit<VersionRow, "node_id" | "superseded_at_ms">;
-      readonly freshId: Uint8Array;
+      readonly version: Omit<VersionRow, "node_id" | "size_bytes" | "superseded_at_ms">;
     },
     nowMs: number,
-  ): Uint8Array {
-    const { parent, name, onConflict, version, freshId } = arrival;
+  ): number {
+    const { parent, name, onConflict, version } = arrival;
     const existing = this.#store.byName(parent, nameKey(name));
     const landing = decideLanding({
       name,
@@ -164,10 +155,11 @@ export class Tree {
       existing: existing === undefined ? undefined : { nodeId: existing.node_id, kind: existing.kind },
       isTaken: (candidate) => this.isTaken(parent, candidate),
     });
-    const nodeId = landing.kind === "version" ? landing.nodeId : freshId;
-    if (landing.kind === "create") this.add({ nodeId, parent, kind: "file", name: landing.name }, nowMs);
-    this.#store.insertVersion({ ...version, node_id: nodeId });
-    this.#store.setCurrent(nodeId, version.version_id, nowMs);
+    const { version_id: versionId } = version;
+    const nodeId =
+      landing.kind === "version" ? landing.nodeId : this.add({ parent, name: landing.name, versionId }, nowMs);
+    this.#store.showVersion({ ...version, node_id: nodeId });
+    if (landing.kind === "version") this.#store.setCurrent(nodeId, versionId, nowMs);
     return nodeId;
   }
 
@@ -176,7 +168,7 @@ export class Tree {
   }
 
   /** `height`: levels below the node that comes into `parent`. */
-  #checkDepth(parent: Uint8Array, height: number): void {
+  #checkDepth(parent: number, height: number): void {
     if ((this.path(parent)?.length ?? 0) + height > deepestLevel) {
       throw filesFaults.fault("too-deep", `folders lie at most ${deepestLevel} deep; choose a place higher up`);
     }

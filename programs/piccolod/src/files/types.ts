@@ -1,4 +1,3 @@
-import { fromHex, toHex } from "@piccolo/bytes";
 import { rootFolderId } from "@piccolo/device-api";
 import { catalogue } from "@piccolo/fault";
 
@@ -28,17 +27,19 @@ export const filesFaults = catalogue({
 });
 
 /** The top folder's id in the database. */
-export const rootId: Uint8Array = new Uint8Array(16);
+export const rootId = 0;
 
-/** An id as the interface writes it. */
-export function idText(id: Uint8Array): string {
-  return id.every((byte) => byte === 0) ? rootFolderId : toHex(id);
+/** An id as the interface writes it: the number in hex, of the same width for all. */
+export function idText(id: number): string {
+  return id === rootId ? rootFolderId : id.toString(16).padStart(32, "0");
 }
 
 /** Undefined where the text is no id, so that nothing can have it. */
-export function idBytes(text: string): Uint8Array | undefined {
+export function nodeId(text: string): number | undefined {
   if (text === rootFolderId) return rootId;
-  return /^[0-9a-f]{32}$/.test(text) && !/^0+$/.test(text) ? fromHex(text) : undefined;
+  if (!/^[0-9a-f]{32}$/.test(text)) return undefined;
+  const number = Number.parseInt(text, 16);
+  return number !== rootId && Number.isSafeInteger(number) ? number : undefined;
 }
 
 const dayMs = 24 * 3_600_000;

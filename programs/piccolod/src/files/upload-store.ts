@@ -4,7 +4,7 @@ import type { OnConflict } from "./decide.ts";
 export interface UploadRow {
   readonly upload_id: Uint8Array;
   readonly version_id: Uint8Array;
-  readonly parent_id: Uint8Array;
+  readonly parent_id: number;
   readonly filename: string;
   readonly media_type: string;
   readonly size_bytes: number;
@@ -12,7 +12,7 @@ export interface UploadRow {
   readonly on_conflict: OnConflict;
   readonly created_at_ms: number;
   readonly expires_at_ms: number;
-  readonly node_id: Uint8Array | null;
+  readonly node_id: number | null;
 }
 
 function statements(db: DatabaseSync) {
@@ -68,7 +68,7 @@ export class UploadStore {
   }
 
   /** The row is kept until it expires, so that a repeated request hears the same answer. */
-  finish(id: Uint8Array, nodeId: Uint8Array, expiresAtMs: number): void {
+  finish(id: Uint8Array, nodeId: number, expiresAtMs: number): void {
     this.#sql.finish.run(nodeId, expiresAtMs, id);
     this.#sql.dropSegments.run(id, -1);
   }

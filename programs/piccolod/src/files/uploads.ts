@@ -15,10 +15,10 @@ import type { Tree } from "./tree.ts";
 import {
   filesFaults,
   finishedUploadMs,
-  idBytes,
   idText,
   mostFileBytes,
   mostOpenUploads,
+  nodeId as parseNodeId,
   uploadLifetimeMs,
 } from "./types.ts";
 import type { UploadRow, UploadStore } from "./upload-store.ts";
@@ -96,7 +96,7 @@ export class Uploads {
     const nowMs = world.nowMs();
     crashPoint("before-upload-creation");
     transact(db, () => {
-      const parent = tree.liveFolder(idBytes(creation.parent)).node_id;
+      const parent = tree.liveFolder(parseNodeId(creation.parent)).node_id;
       this.#checkLanding(parent, filename, creation.onConflict);
       store.insert({
         upload_id: uploadId,
@@ -266,12 +266,10 @@ export class Uploads {
           onConflict: row.on_conflict,
           version: {
             version_id: row.version_id,
-            size_bytes: row.size_bytes,
             media_type: row.media_type,
             modified_at_ms: row.modified_at_ms ?? nowMs,
             uploaded_at_ms: nowMs,
           },
-          freshId: world.randomBytes(16),
         },
         nowMs,
       );
@@ -308,11 +306,11 @@ export class Uploads {
       offsetBytes: this.#offset(row),
       sizeBytes: row.size_bytes,
       expiresAtMs: row.expires_at_ms,
-      finished: row.node_id === null ? undefined : { nodeId: toHex(row.node_id), placement: placement() },
+      finished: row.node_id === null ? undefined : { nodeId: idText(row.node_id), placement: placement() },
     };
   }
 
-  #checkLanding(parent: Uint8Array, name: string, onConflict: OnConflict): void {
+  #checkLanding(parent: number, name: string, onConflict: OnConflict): void {
     const { files, tree } = this.#options;
     const existing = files.byName(parent, nameKey(name));
     decideLanding({
