@@ -1,4 +1,11 @@
-import { type DeviceCertificate, type OwnerKeys, signStatement } from "@piccolo/envelope";
+import assert from "node:assert/strict";
+import {
+  type DeviceCertificate,
+  firstEpoch,
+  type OwnerKeys,
+  type OwnerRotation,
+  signStatement,
+} from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import {
@@ -13,12 +20,20 @@ import {
 } from "./entry-codec.ts";
 import { membershipFaults } from "./faults.ts";
 import type { Invitation } from "./invitation.ts";
+import type { KeyLineage } from "./key-lineage.ts";
 import { parseName } from "./name.ts";
 import { applyEntry } from "./rules.ts";
 import { withSignature } from "./signer.ts";
 import type { NetworkState } from "./state.ts";
 
-function memberRecord(ownerKeys: OwnerKeys, device: DeviceCertificate, name: string): MemberRecord {
+function memberRecord(p: {
+  readonly ownerKeys: OwnerKeys;
+  readonly device: DeviceCertificate;
+  readonly name: string;
+  readonly lineage?: KeyLineage | undefined;
+}): MemberRecord {
+  const { ownerKeys, device, name, lineage } = p;
+  assert.equal((lineage?.rotations.length ?? 0) + firstEpoch, ownerKeys.epoch);
   return {
     account: ownerKeys.account,
     ownerPublicKey: ownerKeys.ownerPublicKey,
@@ -26,6 +41,7 @@ function memberRecord(ownerKeys: OwnerKeys, device: DeviceCertificate, name: str
     deviceEpoch: device.deviceEpoch,
     deviceCertificate: device.signature,
     name: parseName(name),
+    ...(lineage === undefined ? {} : { lineage }),
   };
 }
 
@@ -58,9 +74,11 @@ export function createNetwork(p: {
   /** The founder's name. */
   readonly name: string;
   readonly networkName: string;
+  /** Where the owner's keys are not of the first epoch: how they came from it. */
+  readonly lineage?: KeyLineage | undefined;
   readonly world: World;
 }): Uint8Array {
-  const member = memberRecord(p.ownerKeys, p.device, p.name);
+  const member = memberRecord(p);
   const networkName = parseName(p.networkName);
   // The salt tells apart two networks that one owner makes in the same millisecond.
   const body: EntryBody = { kind: "create", salt: p.world.randomBytes(16), networkName, member };
@@ -80,9 +98,11 @@ export function acceptInvitation(p: {
   readonly ownerKeys: OwnerKeys;
   readonly device: DeviceCertificate;
   readonly name: string;
+  /** As for `createNetwork`. */
+  readonly lineage?: KeyLineage | undefined;
   readonly world: World;
 }): Uint8Array {
-  const member = memberRecord(p.ownerKeys, p.device, p.name);
+  const member = memberRecord(p);
   const core = encodeCore(following(p.state, p.world), { kind: "add", member, invitation: p.invitation.signed });
   const { networkId } = p.state;
   const use = signStatement(p.invitation.key(), invitationUseStatement(networkId, member.account, core));
@@ -161,6 +181,29 @@ export function replaceDevice(p: {
     deviceCertificate,
   });
   const entry = encodeEntry(core, undefined, [signedBy(p.ownerKeys, p.state.networkId, "device", core)]);
+  applyEntry(p.state, entry);
+  return entry;
+}
+
+/**
+ * The entry by which a member's owner key moves on. `rotations` lead to `ownerKeys` from any epoch at or before the one
+ * that the log knows. Throws `not-a-member`, `owner-key-rotated`, `owner-key-gap`,
+ * `owner-key-in-use`, `locked`.
+ */
+export function rotateOwnerKey(p: {
+  readonly state: NetworkState;
+  readonly ownerKeys: OwnerKeys;
+  readonly rotations: readonly OwnerRotation[];
+  readonly world: World;
+}): Uint8Array {
+  const { account } = p.ownerKeys;
+  const known = p.state.memberByAccount(account)?.keyEpoch ?? 0;
+  const newer = p.rotations.filter(({ epoch }) => epoch > known && epoch <= p.ownerKeys.epoch);
+  if (newer.length === 0) {
+    throw membershipFaults.fault("owner-key-rotated", "the log knows an owner key that is as new");
+  }
+  const core = encodeCore(following(p.state, p.world), { kind: "key", account, rotations: newer });
+  const entry = encodeEntry(core, undefined, [signedBy(p.ownerKeys, p.state.networkId, "key", core)]);
   applyEntry(p.state, entry);
   return entry;
 }

@@ -6,9 +6,11 @@ export {
   leaveNetwork,
   removeMember,
   replaceDevice,
+  rotateOwnerKey,
 } from "./authoring.ts";
 export { checkDraft, type Draft, type DraftKind, joinDrafts } from "./draft.ts";
 export { decodeEntry, type Entry, type EntryBody, entryBytesMax, type EntryPosition } from "./entry-codec.ts";
+export { type KeyLineage, rotationsMax } from "./key-lineage.ts";
 export { membershipFaults } from "./faults.ts";
 export {
   cosignInvitation,
@@ -28,4 +30,11 @@ export {
 export { nameCharactersMax, parseName } from "./name.ts";
 export { applyEntry, checkInvitation, checkTimely, entryToleranceMs, replay } from "./rules.ts";
 export type { MemberSignature } from "./signer.ts";
-export { type DeviceRecord, type Member, type NetworkState, signersSuffice, twoSignersFrom } from "./state.ts";
+export {
+  type DeviceRecord,
+  type Member,
+  type NetworkState,
+  type OwnerKeyRecord,
+  signersSuffice,
+  twoSignersFrom,
+} from "./state.ts";
