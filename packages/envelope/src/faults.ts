@@ -18,6 +18,10 @@ export const envelopeFaults = catalogue({
     retry: "never",
     meaning: "A wrapped file key is damaged or belongs to another file; restore the metadata from its backup.",
   },
+  "broken-rotation": {
+    retry: "never",
+    meaning: "A chain of owner keys does not lead from the account to its newest key; fetch it from somebody else.",
+  },
   "damaged-content": {
     retry: "later",
     meaning: "Sealed content is damaged, misplaced or incomplete; read it again from other holders.",

@@ -28,7 +28,17 @@ export { envelopeFaults } from "./faults.ts";
 export { versionIdBytes, wrappedFekBytes, wrappedFekEpoch } from "./fek.ts";
 export { newFek, newRootSecret, secretBytes } from "./key-tree.ts";
 export { deriveOwnerKeys, firstEpoch, type OwnerKeys } from "./owner-keys.ts";
-export { certifyRotation, type OwnerRotation, verifyRotation } from "./owner-rotation.ts";
+export {
+  certifyRotation,
+  extendsOwnerChain,
+  type OwnerChain,
+  type OwnerRotation,
+  readOwnerChain,
+  rotationsMax,
+  verifyRotation,
+  verifyRotationChain,
+  writeOwnerChain,
+} from "./owner-rotation.ts";
 export {
   definePurpose,
   encodeStatement,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type DeviceCertificate,
   firstEpoch,
+  type OwnerChain,
   type OwnerKeys,
   type OwnerRotation,
   signStatement,
@@ -20,7 +21,6 @@ import {
 } from "./entry-codec.ts";
 import { membershipFaults } from "./faults.ts";
 import type { Invitation } from "./invitation.ts";
-import type { KeyLineage } from "./key-lineage.ts";
 import { parseName } from "./name.ts";
 import { applyEntry } from "./rules.ts";
 import { withSignature } from "./signer.ts";
@@ -30,9 +30,10 @@ function memberRecord(p: {
   readonly ownerKeys: OwnerKeys;
   readonly device: DeviceCertificate;
   readonly name: string;
-  readonly lineage?: KeyLineage | undefined;
+  readonly lineage?: OwnerChain | undefined;
 }): MemberRecord {
-  const { ownerKeys, device, name, lineage } = p;
+  const { ownerKeys, device, name } = p;
+  const lineage = p.lineage?.rotations.length === 0 ? undefined : p.lineage;
   assert.equal((lineage?.rotations.length ?? 0) + firstEpoch, ownerKeys.epoch);
   return {
     account: ownerKeys.account,
@@ -74,8 +75,8 @@ export function createNetwork(p: {
   /** The founder's name. */
   readonly name: string;
   readonly networkName: string;
-  /** Where the owner's keys are not of the first epoch: how they came from it. */
-  readonly lineage?: KeyLineage | undefined;
+  /** How the owner's keys came from those of the first epoch; needed where they are not those. */
+  readonly lineage?: OwnerChain | undefined;
   readonly world: World;
 }): Uint8Array {
   const member = memberRecord(p);
@@ -99,7 +100,7 @@ export function acceptInvitation(p: {
   readonly device: DeviceCertificate;
   readonly name: string;
   /** As for `createNetwork`. */
-  readonly lineage?: KeyLineage | undefined;
+  readonly lineage?: OwnerChain | undefined;
   readonly world: World;
 }): Uint8Array {
   const member = memberRecord(p);

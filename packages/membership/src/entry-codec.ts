@@ -3,12 +3,14 @@ import { ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/by
 import {
   definePurpose,
   ed25519SignatureBytes,
+  type OwnerChain,
   type OwnerRotation,
   type Purpose,
   type Statement,
+  writeOwnerChain,
 } from "@piccolo/envelope";
 import { readSignedInvitation, type SignedInvitation, writeSignedInvitation } from "./invitation-codec.ts";
-import { type KeyLineage, readLineage, readRotations, writeLineage, writeRotations } from "./key-lineage.ts";
+import { readLineage, readRotations, writeRotations } from "./key-lineage.ts";
 import { isAcceptableName, nameBytesMax } from "./name.ts";
 import { type MemberSignature, readSignatures, writeSignatures } from "./signer.ts";
 
@@ -23,7 +25,7 @@ export interface MemberRecord {
   readonly deviceCertificate: Uint8Array;
   readonly name: string;
   /** How the owner key came from the account's first one; undefined while it is the first. */
-  readonly lineage?: KeyLineage | undefined;
+  readonly lineage?: OwnerChain | undefined;
 }
 
 export type EntryBody =
@@ -115,7 +117,7 @@ function writeMember(writer: ByteWriter, member: MemberRecord): void {
     .u32(member.deviceEpoch)
     .fixed(member.deviceCertificate, ed25519SignatureBytes)
     .sized(toUtf8(member.name));
-  if (member.lineage !== undefined) writeLineage(writer, member.lineage);
+  if (member.lineage !== undefined) writeOwnerChain(writer, member.lineage);
 }
 
 function readName(reader: ByteReader): string {

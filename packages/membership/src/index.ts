@@ -10,7 +10,6 @@ export {
 } from "./authoring.ts";
 export { checkDraft, type Draft, type DraftKind, joinDrafts } from "./draft.ts";
 export { decodeEntry, type Entry, type EntryBody, entryBytesMax, type EntryPosition } from "./entry-codec.ts";
-export { type KeyLineage, rotationsMax } from "./key-lineage.ts";
 export { membershipFaults } from "./faults.ts";
 export {
   cosignInvitation,

@@ -21,24 +21,24 @@ function inUse(): Error {
 }
 
 /** Each rotation signed by the key before it and by its own. No key comes twice, so that none returns after it leaked. */
-function checkRotations(account: Uint8Array, oldKey: Uint8Array, rotations: readonly OwnerRotation[]): void {
-  const seen = new Set([toHex(oldKey)]);
-  let before = oldKey;
+function checkRotations(account: Uint8Array, old: OwnerKeyRecord, rotations: readonly OwnerRotation[]): void {
+  const seen = new Set([toHex(old.ownerPublicKey)]);
+  let known = { account, epoch: old.keyEpoch, ownerPublicKey: old.ownerPublicKey };
   for (const rotation of rotations) {
     const name = toHex(rotation.ownerPublicKey);
     if (seen.has(name)) throw inUse();
     seen.add(name);
-    if (!verifyRotation(account, before, rotation)) {
+    if (!verifyRotation(known, rotation)) {
       throw membershipFaults.fault("membership-signature", `the rotation to key epoch ${rotation.epoch} does not fit`);
     }
-    before = rotation.ownerPublicKey;
+    known = { account, epoch: rotation.epoch, ownerPublicKey: rotation.ownerPublicKey };
   }
 }
 
 /** The owner keys of who becomes a member; of who was one before, not older ones and not another branch of them. */
 export function checkJoiningKeys(state: NetworkState | undefined, record: MemberRecord): OwnerKeys {
   const { account, ownerPublicKey, lineage } = record;
-  const first = lineage?.firstOwnerKey ?? ownerPublicKey;
+  const first = lineage?.firstOwnerPublicKey ?? ownerPublicKey;
   if (compareBytes(accountId(first), account) !== 0) {
     throw membershipFaults.fault("account-mismatch", "the account id is not the hash of the first owner key");
   }
@@ -51,7 +51,7 @@ export function checkJoiningKeys(state: NetworkState | undefined, record: Member
     throw rotated(`the newest owner key of ${record.name} is another one, of key epoch ${known.keyEpoch}`);
   }
   if (keys.some((key) => (state?.usedOwnerKeys.get(toHex(key)) ?? name) !== name)) throw inUse();
-  checkRotations(account, first, rotations);
+  checkRotations(account, { ownerPublicKey: first, keyEpoch: firstEpoch }, rotations);
   return { newest: { ownerPublicKey, keyEpoch: keys.length - 1 + firstEpoch }, keys };
 }
 
@@ -72,6 +72,6 @@ export function checkNewerKeys(
   }
   const keys = rotations.map(({ ownerPublicKey }) => ownerPublicKey);
   if (keys.some((key) => state.usedOwnerKeys.has(toHex(key)))) throw inUse();
-  checkRotations(member.account, member.ownerPublicKey, rotations);
+  checkRotations(member.account, member, rotations);
   return { newest: { ownerPublicKey: last.ownerPublicKey, keyEpoch: last.epoch }, keys };
 }
