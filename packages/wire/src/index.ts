@@ -11,6 +11,42 @@ export {
   maxStatusKeys,
 } from "./format.ts";
 export { encodeFraming, FrameReader, type FramingEvent, prefixBytes } from "./framing.ts";
+export {
+  locatorBytes,
+  maxHeadBytes,
+  maxMembershipBodyBytes,
+  maxMembershipEntries,
+  maxMembershipEntryBytes,
+  maxSlotBytes,
+  maxWitnessEntries,
+} from "./log-format.ts";
+export {
+  decodeLogRequest,
+  encodeLogRequest,
+  isLogRequest,
+  type LogAppendRequest,
+  type LogReadRequest,
+  type LogRequest,
+  logRequestBodyBytes,
+  type SlotGetRequest,
+  type SlotPutRequest,
+  type WitnessAppendRequest,
+  type WitnessEntriesRequest,
+  type WitnessHeadRequest,
+} from "./log-request.ts";
+export {
+  decodeLogResponse,
+  encodeLogResponse,
+  type LogAppendedResponse,
+  type LogEntriesResponse,
+  type LogResponse,
+  logResponseBodyBytes,
+  type SlotKeptResponse,
+  type SlotResponse,
+  type WitnessedResponse,
+  type WitnessEntriesResponse,
+  type WitnessStateResponse,
+} from "./log-response.ts";
 export { fromRefusal, refusal, type RefusalCode, refusalFaults, type Refused, toRefusal } from "./refusal.ts";
 export {
   decodeRequest,

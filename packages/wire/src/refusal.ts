@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { toUtf8 } from "@piccolo/bytes";
+import { type ByteReader, type ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
 import { catalogue, type Fault } from "@piccolo/fault";
+import { assertInRange, checkInRange } from "./fields.ts";
 import { maxRefusalTextBytes } from "./format.ts";
 
 /** Why a holder does not do what it was asked. The asker meets them as Faults of the same codes. */
@@ -25,6 +26,19 @@ export const refusalFaults = catalogue({
     meaning: "The holder has another fragment under this segment id; code the segment again under a new id.",
   },
   malformed: { retry: "never", meaning: "A message does not have the form of docs/spec/wire.md; update both devices." },
+  fenced: {
+    retry: "never",
+    meaning: "Another device has replaced this one and goes on with its log; this device stops.",
+  },
+  "log-gap": {
+    retry: "never",
+    meaning: "The witness lacks entries before this one; send those first, from the newest it has.",
+  },
+  "log-fork": {
+    retry: "never",
+    meaning: "The witness has another entry in this place of the log; find out which device made it before going on.",
+  },
+  "rate-limited": { retry: "later", meaning: "Too many questions of this kind; ask again after the time it names." },
   internal: { retry: "later", meaning: "The holder failed at something of its own; ask again later, or another one." },
 });
 
@@ -50,23 +64,15 @@ const numbers: Readonly<Record<RefusalCode, number>> = {
   conflict: 7,
   malformed: 8,
   internal: 9,
+  fenced: 10,
+  "log-gap": 11,
+  "log-fork": 12,
+  "rate-limited": 13,
 };
 const codes = new Map(Object.entries(numbers).map(([code, number]) => [number, code as RefusalCode]));
 
-export function refusalNumber(code: RefusalCode): number {
-  return numbers[code];
-}
-
-export function refusalCodeOf(number: number): RefusalCode | undefined {
-  return codes.get(number);
-}
-
 // The text reaches logs and terminals of somebody else, so nothing in it may steer them.
 const controlCharacters = /\p{Cc}/u;
-
-export function refusalTextFits(text: string): boolean {
-  return !controlCharacters.test(text);
-}
 
 /** Longer texts are cut at a whole character, control characters become spaces. */
 export function refusal(code: RefusalCode, message: string, retryAfterMs = 0): Refused {
@@ -101,4 +107,20 @@ export function fromRefusal(refused: Refused): Fault<RefusalCode> {
   return refusalFaults.fault(refused.code, `the holder refused: ${text}`, {
     details: refused.retryAfterMs === 0 ? {} : { retryAfterMs: refused.retryAfterMs },
   });
+}
+
+export function writeRefused(writer: ByteWriter, refused: Refused): void {
+  const text = toUtf8(refused.message);
+  assertInRange(text.length, { min: 0, max: maxRefusalTextBytes }, "a text length");
+  writer.u8(numbers[refused.code]).u32(refused.retryAfterMs).u16(text.length).raw(text);
+}
+
+export function readRefused(reader: ByteReader): Refused {
+  const code = codes.get(reader.u8());
+  if (code === undefined) throw malformed("the refusal has an unknown code");
+  const retryAfterMs = reader.u32();
+  const length = checkInRange(reader.u16(), { min: 0, max: maxRefusalTextBytes }, "a text length");
+  const message = fromUtf8(reader.fixed(length));
+  if (controlCharacters.test(message)) throw malformed("the refusal's text has control characters");
+  return { type: "refused", code, retryAfterMs, message };
 }

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
+import { ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
 import {
   assertInRange,
   checkInRange,
@@ -15,13 +15,12 @@ import {
   maxCells,
   maxHeaderBytes,
   maxListing,
-  maxRefusalTextBytes,
   maxRemovals,
   maxStatusKeys,
   segmentIdBytes,
   wireFormat,
 } from "./format.ts";
-import { type Refused, refusalCodeOf, refusalNumber, refusalTextFits } from "./refusal.ts";
+import { type Refused, readRefused, writeRefused } from "./refusal.ts";
 
 export type Response =
   | StoredResponse
@@ -178,20 +177,4 @@ function readBits(reader: ByteReader): boolean[] {
     if (bitAt(at)) throw malformed("a bit behind the last one is set");
   }
   return Array.from({ length: count }, (_, at) => bitAt(at));
-}
-
-function writeRefused(writer: ByteWriter, refused: Refused): void {
-  const text = toUtf8(refused.message);
-  assertInRange(text.length, { min: 0, max: maxRefusalTextBytes }, "a text length");
-  writer.u8(refusalNumber(refused.code)).u32(refused.retryAfterMs).u16(text.length).raw(text);
-}
-
-function readRefused(reader: ByteReader): Refused {
-  const code = refusalCodeOf(reader.u8());
-  if (code === undefined) throw malformed("the refusal has an unknown code");
-  const retryAfterMs = reader.u32();
-  const length = checkInRange(reader.u16(), { min: 0, max: maxRefusalTextBytes }, "a text length");
-  const message = fromUtf8(reader.fixed(length));
-  if (!refusalTextFits(message)) throw malformed("the refusal's text has control characters");
-  return { type: "refused", code, retryAfterMs, message };
 }

@@ -2,9 +2,21 @@ import assert from "node:assert/strict";
 import { concat, fromHex, toHex } from "@piccolo/bytes";
 import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { framingCases } from "../test-support/framing-cases.ts";
+import { logMessageCases } from "../test-support/log-message-cases.ts";
 import { messageCases, shown } from "../test-support/message-cases.ts";
 import type { BytesPart, Operation, Vector } from "../test-support/vector.ts";
-import { decodeRequest, decodeResponse, encodeRequest, encodeResponse, FrameReader } from "./index.ts";
+import {
+  decodeLogRequest,
+  decodeLogResponse,
+  decodeRequest,
+  decodeResponse,
+  encodeLogRequest,
+  encodeLogResponse,
+  encodeRequest,
+  encodeResponse,
+  FrameReader,
+  isLogRequest,
+} from "./index.ts";
 
 const vectors = readVectors<Vector>("wire");
 
@@ -27,6 +39,19 @@ function answer(vector: Operation): unknown {
       assert.deepEqual(encodeResponse(message), frame);
       return { message: shown(message) };
     }
+    case "decode-log-request": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeLogRequest(frame);
+      assert.ok(isLogRequest(frame));
+      assert.deepEqual(encodeLogRequest(message), frame);
+      return { message: shown(message) };
+    }
+    case "decode-log-response": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeLogResponse(frame);
+      assert.deepEqual(encodeLogResponse(message), frame);
+      return { message: shown(message) };
+    }
     case "read-framing": {
       const reader = new FrameReader({ maxBodyBytes: vector.input.maxBodyBytes });
       const events = reader.push(bytesOf(vector.input.stream));
@@ -43,4 +68,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-testVectors(vectors, answer, () => ({ ...messageCases(), ...framingCases() }));
+testVectors(vectors, answer, () => ({ ...messageCases(), ...logMessageCases(), ...framingCases() }));

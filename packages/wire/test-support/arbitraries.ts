@@ -63,6 +63,10 @@ export const anyRefusalCode: fc.Arbitrary<RefusalCode> = fc.constantFrom(
   "conflict",
   "malformed",
   "internal",
+  "fenced",
+  "log-gap",
+  "log-fork",
+  "rate-limited",
 );
 
 export const anyResponse: fc.Arbitrary<Response> = fc

@@ -1,6 +1,7 @@
 /** Writes vectors/wire: `node packages/wire/test-support/write-vectors.ts`. */
 import { writeVectors } from "../../../tools/vectors.ts";
 import { framingCases } from "./framing-cases.ts";
+import { logMessageCases } from "./log-message-cases.ts";
 import { messageCases } from "./message-cases.ts";
 
-writeVectors("wire", { ...messageCases(), ...framingCases() });
+writeVectors("wire", { ...messageCases(), ...logMessageCases(), ...framingCases() });

@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diskSuite, holderIndexSuite, metadataSuite } from "../suites/index.ts";
-import { CrashDisk, MemoryHolderIndex, MemoryMetadata } from "./index.ts";
+import { diskSuite, holderIndexSuite, metadataSuite, ownLogSuite } from "../suites/index.ts";
+import { CrashDisk, MemoryHolderIndex, MemoryMetadata, MemoryOwnLog } from "./index.ts";
 
 diskSuite("the disk in memory", () => new CrashDisk());
 holderIndexSuite("the index in memory", () => new MemoryHolderIndex());
 metadataSuite("the metadata in memory", () => new MemoryMetadata());
+ownLogSuite("the log in memory", () => {
+  const log = new MemoryOwnLog();
+  return {
+    log,
+    write: (key, value) => log.write(key, value),
+    content: () => [...log.rows()].sort(([a], [b]) => (a < b ? -1 : 1)),
+    reopen: () => log,
+  };
+});
 
 const bytes = (text: string): Uint8Array[] => [new TextEncoder().encode(text)];
 const textOf = async (disk: CrashDisk, path: string): Promise<string> =>

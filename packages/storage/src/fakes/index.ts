@@ -2,6 +2,7 @@
 export { CrashDisk, type CrashDiskOptions, type Unsynced } from "./crash-disk.ts";
 export { MemoryHolderIndex } from "./memory-holder-index.ts";
 export { MemoryMetadata } from "./memory-metadata.ts";
+export { MemoryOwnLog } from "./memory-own-log.ts";
 export {
   type Interference,
   type MemoryDevice,

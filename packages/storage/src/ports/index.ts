@@ -6,5 +6,6 @@ export type { HeldFragment, HolderIndex } from "./holder-index.ts";
 export type { HolderView, Members } from "./members.ts";
 export type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "./metadata.ts";
 export { orAborted } from "./or-aborted.ts";
+export { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "./own-log.ts";
 export { asTransportFault, type TransportFault, transportFaults } from "./transport-faults.ts";
 export type { Message, PeerHandler, PeerTarget, PeerTransport, RequestOptions } from "./transport.ts";

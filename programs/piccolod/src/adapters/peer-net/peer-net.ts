@@ -56,7 +56,7 @@ interface Running {
   readonly kept: Promise<void>;
 }
 
-/** The channels between this device and the other members' (docs/spec/wire.md section 3). */
+/** The channels between this device and the other members' (docs/spec/wire.md section 4). */
 export function createPeerNet(options: PeerNetOptions): PeerNet {
   const { deviceSeed, world, log, isAllowed, handler } = options;
   assert.equal(deviceSeed.length, 32);
