@@ -1,7 +1,7 @@
 import { fromBase64Url, fromHex, toBase64Url, toHex } from "@piccolo/bytes";
-import type { DeviceCertificate, Ed25519Key } from "@piccolo/envelope";
+import type { DeviceCertificate, Ed25519Key, OwnerChain } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
-import { Account } from "./accounts.ts";
+import { Account, encodeChain, NetworkList, OwnerKey } from "./accounts.ts";
 import { AddressLease, AddressList, CentralTime, RelayList } from "./addresses.ts";
 import { type CentralClientOptions, performCall } from "./call.ts";
 import { centralFaults } from "./faults.ts";
@@ -56,11 +56,22 @@ export interface CentralCallOptions {
 export interface CentralClient {
   /** Central's clock in milliseconds. Unsigned, so it also answers a caller whose clock is wrong. */
   time(options?: CentralCallOptions): Promise<number>;
-  /** Makes account and device known, or the device that replaces it. Harmless when repeated. */
+  /**
+   * Makes account and device known, or the device that replaces it. Harmless when repeated. `device-replaced` (details:
+   * `replacedAtMs`, `deviceEpoch` of the newer one) where another device took this one's place.
+   */
   register(
-    registration: { readonly ownerPublicKey: Uint8Array; readonly device: DeviceCertificate },
+    registration: {
+      readonly ownerPublicKey: Uint8Array;
+      readonly chain?: OwnerChain | undefined;
+      readonly device: DeviceCertificate;
+    },
     options?: CentralCallOptions,
   ): Promise<void>;
+  /** Makes a newer owner key known; the client signs with it. Resolves with the key epoch. Harmless when repeated. */
+  rotateOwnerKey(chain: OwnerChain, options?: CentralCallOptions): Promise<number>;
+  /** Where this account is a member; for a device that has only the owner's keys and signs with the owner key. */
+  networks(options?: CentralCallOptions): Promise<readonly Head[]>;
   /** Harmless when repeated with the same entry. */
   found(firstEntry: Uint8Array, options?: CentralCallOptions): Promise<Head>;
   /** All entries from the ordinal `from` on; none when there are no newer ones. With an invitation also for strangers. */
@@ -157,13 +168,24 @@ export function createCentralClient(options: CentralClientOptions): CentralClien
       return (await call(CentralTime, "GET", "/v1/time", { options: given, signed: false })).timeMs;
     },
 
-    async register({ ownerPublicKey, device }, given) {
+    async register({ ownerPublicKey, chain, device }, given) {
       const body = {
         account: toHex(options.account),
         ownerPublicKey: toHex(ownerPublicKey),
+        ...(chain === undefined ? {} : { chain: encodeChain(chain) }),
         device: { key: toHex(device.deviceKey), epoch: device.deviceEpoch, certificate: toBase64Url(device.signature) },
       };
       await call(Account, "POST", "/v1/accounts", { body, options: given });
+    },
+
+    async rotateOwnerKey(chain, given) {
+      const body = { account: toHex(options.account), chain: encodeChain(chain) };
+      return (await call(OwnerKey, "POST", "/v1/accounts/owner-key", { body, options: given })).keyEpoch;
+    },
+
+    async networks(given) {
+      const { networks } = await call(NetworkList, "GET", "/v1/accounts/networks", { options: given });
+      return networks.map(headOf);
     },
 
     async found(firstEntry, given) {

@@ -31,6 +31,18 @@ export const centralFaults = catalogue({
     retry: "never",
     meaning: "The key is not one of the account's; another device has replaced this one, or it was never registered.",
   },
+  "device-replaced": {
+    retry: "never",
+    meaning: "Another device has replaced this one and speaks for the account now; if it was not you, stop the theft.",
+  },
+  "owner-key-rotated": {
+    retry: "never",
+    meaning: "A newer owner key has taken this one's place; sign with the newest, or use the newest recovery phrase.",
+  },
+  "owner-needed": {
+    retry: "later",
+    meaning: "The call frees what recovery needs, so the owner key has to sign it; unlock the device.",
+  },
   "account-mismatch": {
     retry: "never",
     meaning: "The account id is not the hash of the owner key, or the call speaks for another account.",

@@ -1,5 +1,14 @@
 /** The contract of central's HTTP interface, signed calls, and the typed client. */
-export { Account, Registration } from "./accounts.ts";
+export {
+  Account,
+  decodeChain,
+  encodeChain,
+  NetworkList,
+  OwnerKey,
+  OwnerKeyChain,
+  OwnerKeyUpdate,
+  Registration,
+} from "./accounts.ts";
 export {
   addressLifetimeMsMax,
   AddressLease,

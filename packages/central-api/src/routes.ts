@@ -3,7 +3,7 @@
  * them, and the typed client is typed by them. Every call but `GET /v1/time` is signed (signed-call.ts).
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
-import { Account, Registration } from "./accounts.ts";
+import { Account, NetworkList, OwnerKey, OwnerKeyUpdate, Registration } from "./accounts.ts";
 import { AddressLease, AddressList, AddressUpdate, CentralTime, RelayList } from "./addresses.ts";
 import { Id } from "./fields.ts";
 import { EntrySubmission, InvitedRead, LogHead, logEntriesMax, LogPage } from "./networks.ts";
@@ -43,6 +43,21 @@ export const routes = {
     security: signed,
     request: { body: body(Registration) },
     responses: ok("What is registered now", Account),
+  }),
+  "POST /v1/accounts/owner-key": route({
+    method: "post",
+    path: "/v1/accounts/owner-key",
+    summary: "Move a known account to a newer owner key; signed by the newest",
+    security: signed,
+    request: { body: body(OwnerKeyUpdate) },
+    responses: ok("The newest owner key", OwnerKey),
+  }),
+  "GET /v1/accounts/networks": route({
+    method: "get",
+    path: "/v1/accounts/networks",
+    summary: "Where the calling account is a member",
+    security: signed,
+    responses: ok("Networks with the heads of their logs", NetworkList),
   }),
   "POST /v1/networks": route({
     method: "post",

@@ -1,4 +1,12 @@
-import { type DeviceCertificate, type OwnerKeys, signStatement } from "@piccolo/envelope";
+import assert from "node:assert/strict";
+import {
+  type DeviceCertificate,
+  firstEpoch,
+  type OwnerChain,
+  type OwnerKeys,
+  type OwnerRotation,
+  signStatement,
+} from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import {
@@ -18,7 +26,15 @@ import { applyEntry } from "./rules.ts";
 import { withSignature } from "./signer.ts";
 import type { NetworkState } from "./state.ts";
 
-function memberRecord(ownerKeys: OwnerKeys, device: DeviceCertificate, name: string): MemberRecord {
+function memberRecord(p: {
+  readonly ownerKeys: OwnerKeys;
+  readonly device: DeviceCertificate;
+  readonly name: string;
+  readonly lineage?: OwnerChain | undefined;
+}): MemberRecord {
+  const { ownerKeys, device, name } = p;
+  const lineage = p.lineage?.rotations.length === 0 ? undefined : p.lineage;
+  assert.equal((lineage?.rotations.length ?? 0) + firstEpoch, ownerKeys.epoch);
   return {
     account: ownerKeys.account,
     ownerPublicKey: ownerKeys.ownerPublicKey,
@@ -26,6 +42,7 @@ function memberRecord(ownerKeys: OwnerKeys, device: DeviceCertificate, name: str
     deviceEpoch: device.deviceEpoch,
     deviceCertificate: device.signature,
     name: parseName(name),
+    ...(lineage === undefined ? {} : { lineage }),
   };
 }
 
@@ -58,9 +75,11 @@ export function createNetwork(p: {
   /** The founder's name. */
   readonly name: string;
   readonly networkName: string;
+  /** How the owner's keys came from those of the first epoch; needed where they are not those. */
+  readonly lineage?: OwnerChain | undefined;
   readonly world: World;
 }): Uint8Array {
-  const member = memberRecord(p.ownerKeys, p.device, p.name);
+  const member = memberRecord(p);
   const networkName = parseName(p.networkName);
   // The salt tells apart two networks that one owner makes in the same millisecond.
   const body: EntryBody = { kind: "create", salt: p.world.randomBytes(16), networkName, member };
@@ -80,9 +99,11 @@ export function acceptInvitation(p: {
   readonly ownerKeys: OwnerKeys;
   readonly device: DeviceCertificate;
   readonly name: string;
+  /** As for `createNetwork`. */
+  readonly lineage?: OwnerChain | undefined;
   readonly world: World;
 }): Uint8Array {
-  const member = memberRecord(p.ownerKeys, p.device, p.name);
+  const member = memberRecord(p);
   const core = encodeCore(following(p.state, p.world), { kind: "add", member, invitation: p.invitation.signed });
   const { networkId } = p.state;
   const use = signStatement(p.invitation.key(), invitationUseStatement(networkId, member.account, core));
@@ -161,6 +182,29 @@ export function replaceDevice(p: {
     deviceCertificate,
   });
   const entry = encodeEntry(core, undefined, [signedBy(p.ownerKeys, p.state.networkId, "device", core)]);
+  applyEntry(p.state, entry);
+  return entry;
+}
+
+/**
+ * The entry by which a member's owner key moves on. `rotations` lead to `ownerKeys` from any epoch at or before the one
+ * that the log knows. Throws `not-a-member`, `owner-key-rotated`, `owner-key-gap`,
+ * `owner-key-in-use`, `locked`.
+ */
+export function rotateOwnerKey(p: {
+  readonly state: NetworkState;
+  readonly ownerKeys: OwnerKeys;
+  readonly rotations: readonly OwnerRotation[];
+  readonly world: World;
+}): Uint8Array {
+  const { account } = p.ownerKeys;
+  const known = p.state.memberByAccount(account)?.keyEpoch ?? 0;
+  const newer = p.rotations.filter(({ epoch }) => epoch > known && epoch <= p.ownerKeys.epoch);
+  if (newer.length === 0) {
+    throw membershipFaults.fault("owner-key-rotated", "the log knows an owner key that is as new");
+  }
+  const core = encodeCore(following(p.state, p.world), { kind: "key", account, rotations: newer });
+  const entry = encodeEntry(core, undefined, [signedBy(p.ownerKeys, p.state.networkId, "key", core)]);
   applyEntry(p.state, entry);
   return entry;
 }

@@ -1,7 +1,16 @@
 import { createHash } from "node:crypto";
 import { ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
-import { definePurpose, ed25519SignatureBytes, type Purpose, type Statement } from "@piccolo/envelope";
+import {
+  definePurpose,
+  ed25519SignatureBytes,
+  type OwnerChain,
+  type OwnerRotation,
+  type Purpose,
+  type Statement,
+  writeOwnerChain,
+} from "@piccolo/envelope";
 import { readSignedInvitation, type SignedInvitation, writeSignedInvitation } from "./invitation-codec.ts";
+import { readLineage, readRotations, writeRotations } from "./key-lineage.ts";
 import { isAcceptableName, nameBytesMax } from "./name.ts";
 import { type MemberSignature, readSignatures, writeSignatures } from "./signer.ts";
 
@@ -15,6 +24,8 @@ export interface MemberRecord {
   readonly deviceEpoch: number;
   readonly deviceCertificate: Uint8Array;
   readonly name: string;
+  /** How the owner key came from the account's first one; undefined while it is the first. */
+  readonly lineage?: OwnerChain | undefined;
 }
 
 export type EntryBody =
@@ -33,6 +44,12 @@ export type EntryBody =
       readonly deviceKey: Uint8Array;
       readonly deviceEpoch: number;
       readonly deviceCertificate: Uint8Array;
+    }
+  | {
+      readonly kind: "key";
+      readonly account: Uint8Array;
+      /** From the epoch after the one that the log knows, each one higher than the one before. */
+      readonly rotations: readonly OwnerRotation[];
     };
 
 export interface EntryPosition {
@@ -55,7 +72,9 @@ export interface Entry {
 }
 
 const format = 1;
-const kinds = ["create", "add", "remove", "device"] as const;
+/** By their number, from 1. The last two are `create` and `add` of an owner whose key is not the first any more. */
+const kinds = ["create", "add", "remove", "device", "key", "create", "add"] as const;
+const rotatedKinds: Readonly<Partial<Record<EntryBody["kind"], number>>> = { create: 6, add: 7 };
 const zeroHash = new Uint8Array(32);
 
 const purposes: Readonly<Record<EntryBody["kind"], Purpose>> = {
@@ -63,6 +82,7 @@ const purposes: Readonly<Record<EntryBody["kind"], Purpose>> = {
   add: definePurpose("membership-add", "required"),
   remove: definePurpose("membership-remove", "required"),
   device: definePurpose("membership-device", "required"),
+  key: definePurpose("membership-key", "required"),
 };
 const invitationUse = definePurpose("membership-invitation-use", "required");
 
@@ -97,6 +117,7 @@ function writeMember(writer: ByteWriter, member: MemberRecord): void {
     .u32(member.deviceEpoch)
     .fixed(member.deviceCertificate, ed25519SignatureBytes)
     .sized(toUtf8(member.name));
+  if (member.lineage !== undefined) writeOwnerChain(writer, member.lineage);
 }
 
 function readName(reader: ByteReader): string {
@@ -105,8 +126,8 @@ function readName(reader: ByteReader): string {
   return name;
 }
 
-function readMember(reader: ByteReader): MemberRecord {
-  return {
+function readMember(reader: ByteReader, isRotated: boolean): MemberRecord {
+  const member = {
     account: reader.fixed(32),
     ownerPublicKey: reader.fixed(32),
     deviceKey: reader.fixed(32),
@@ -114,6 +135,12 @@ function readMember(reader: ByteReader): MemberRecord {
     deviceCertificate: reader.fixed(ed25519SignatureBytes),
     name: readName(reader),
   };
+  if (!isRotated) return member;
+  const lineage = readLineage(reader);
+  if (Buffer.compare(lineage.rotations.at(-1)?.ownerPublicKey ?? zeroHash, member.ownerPublicKey) !== 0) {
+    throw malformed("the owner key is not the newest of its rotations");
+  }
+  return { ...member, lineage };
 }
 
 function writeBody(writer: ByteWriter, body: EntryBody): void {
@@ -136,17 +163,23 @@ function writeBody(writer: ByteWriter, body: EntryBody): void {
         .u32(body.deviceEpoch)
         .fixed(body.deviceCertificate, ed25519SignatureBytes);
       break;
+    case "key":
+      writer.fixed(body.account, 32);
+      writeRotations(writer, body.rotations);
+      break;
   }
 }
 
-function readBody(reader: ByteReader, kind: EntryBody["kind"]): EntryBody {
+function readBody(reader: ByteReader, kind: EntryBody["kind"], isRotated: boolean): EntryBody {
   switch (kind) {
     case "create":
-      return { kind, salt: reader.fixed(16), networkName: readName(reader), member: readMember(reader) };
+      return { kind, salt: reader.fixed(16), networkName: readName(reader), member: readMember(reader, isRotated) };
     case "add":
-      return { kind, member: readMember(reader), invitation: readSignedInvitation(reader) };
+      return { kind, member: readMember(reader, isRotated), invitation: readSignedInvitation(reader) };
     case "remove":
       return { kind, account: reader.fixed(32) };
+    case "key":
+      return { kind, account: reader.fixed(32), rotations: readRotations(reader) };
     case "device":
       break;
   }
@@ -159,11 +192,16 @@ function readBody(reader: ByteReader, kind: EntryBody["kind"]): EntryBody {
   };
 }
 
+function numberOf(body: EntryBody): number {
+  const isRotated = "member" in body && body.member.lineage !== undefined;
+  return (isRotated ? rotatedKinds[body.kind] : undefined) ?? kinds.indexOf(body.kind) + 1;
+}
+
 /** The bytes that the signatures of an entry cover: everything before them. */
 export function encodeCore(position: EntryPosition, body: EntryBody): Uint8Array {
   const writer = new ByteWriter()
     .u8(format)
-    .u8(kinds.indexOf(body.kind) + 1)
+    .u8(numberOf(body))
     .u32(position.sequence)
     .fixed(position.previous, 32)
     .u64(position.timeMs);
@@ -189,14 +227,15 @@ export function decodeEntry(input: Uint8Array): Entry {
   const bytes = new Uint8Array(input);
   const reader = new ByteReader(bytes);
   if (reader.u8() !== format) throw malformed("the entry has a format this version does not know; update the device");
-  const kind = kinds[reader.u8() - 1];
+  const number = reader.u8();
+  const kind = kinds[number - 1];
   if (kind === undefined) throw malformed("the entry has a kind this version does not know; update the device");
   const position = { sequence: reader.u32(), previous: reader.fixed(32), timeMs: reader.u64() };
   if ((kind === "create") !== (position.sequence === 0)) throw malformed("the first entry, and only it, is `create`");
   if (kind === "create" && Buffer.compare(position.previous, zeroHash) !== 0) {
     throw malformed("the first entry has nothing before it");
   }
-  const body = readBody(reader, kind);
+  const body = readBody(reader, kind, number === rotatedKinds[kind]);
   const core = bytes.subarray(0, bytes.length - reader.remaining);
   const invitationSignature = kind === "add" ? reader.fixed(ed25519SignatureBytes) : undefined;
   const signatures = readSignatures(reader);

@@ -53,6 +53,18 @@ export const membershipFaults = catalogue({
     retry: "never",
     meaning: "The device key was used in this network before; make a new key for the device.",
   },
+  "owner-key-rotated": {
+    retry: "never",
+    meaning: "A newer owner key has taken this one's place; sign again with the newest.",
+  },
+  "owner-key-gap": {
+    retry: "never",
+    meaning: "Rotations between the known owner key and this one are missing; bring all of them.",
+  },
+  "owner-key-in-use": {
+    retry: "never",
+    meaning: "The owner key was used in this network before; make a new root secret.",
+  },
   "name-refused": {
     retry: "never",
     meaning: "A display name has 1 to 64 characters, no control characters and no space at its ends.",

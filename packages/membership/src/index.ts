@@ -6,6 +6,7 @@ export {
   leaveNetwork,
   removeMember,
   replaceDevice,
+  rotateOwnerKey,
 } from "./authoring.ts";
 export { checkDraft, type Draft, type DraftKind, joinDrafts } from "./draft.ts";
 export { decodeEntry, type Entry, type EntryBody, entryBytesMax, type EntryPosition } from "./entry-codec.ts";
@@ -28,4 +29,11 @@ export {
 export { nameCharactersMax, parseName } from "./name.ts";
 export { applyEntry, checkInvitation, checkTimely, entryToleranceMs, replay } from "./rules.ts";
 export type { MemberSignature } from "./signer.ts";
-export { type DeviceRecord, type Member, type NetworkState, signersSuffice, twoSignersFrom } from "./state.ts";
+export {
+  type DeviceRecord,
+  type Member,
+  type NetworkState,
+  type OwnerKeyRecord,
+  signersSuffice,
+  twoSignersFrom,
+} from "./state.ts";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { toHex } from "@piccolo/bytes";
-import { accountId, isAcceptablePublicKey, verifyDeviceCertificate, verifyStatement } from "@piccolo/envelope";
+import { fromHex, toHex } from "@piccolo/bytes";
+import { isAcceptablePublicKey, type Statement, verifyDeviceCertificate, verifyStatement } from "@piccolo/envelope";
 import { decodeEntry, type Entry, type EntryBody, entryStatement, invitationUseStatement } from "./entry-codec.ts";
 import { membershipFaults } from "./faults.ts";
 import { invitationStatement, type SignedInvitation } from "./invitation-codec.ts";
+import { checkJoiningKeys, checkNewerKeys, type OwnerKeys } from "./owner-key-rules.ts";
 import { compareBytes, type MemberSignature } from "./signer.ts";
 import {
   type DeviceRecord,
@@ -25,19 +26,39 @@ function refuseSignature(what: string): Error {
   return membershipFaults.fault("membership-signature", `${what} does not fit: the entry was changed or forged`);
 }
 
+/**
+ * A signature that does not fit a member's owner key. One by an older key of theirs was right once, so it is told apart:
+ * nobody changed anything, it only has to be made again.
+ */
+function refuseMemberSignature(
+  state: NetworkState,
+  { account, name }: Owner & { readonly name: string },
+  statement: Statement,
+  signature: Uint8Array,
+): Error {
+  const owner = toHex(account);
+  for (const [key, keyOwner] of state.usedOwnerKeys) {
+    if (keyOwner === owner && verifyStatement(fromHex(key), statement, signature)) {
+      return membershipFaults.fault("owner-key-rotated", `${name} has a newer owner key and has to sign again with it`);
+    }
+  }
+  return refuseSignature(`the signature of ${name}`);
+}
+
 /** Members' signatures, each by a member of the state. `statementOf` gives what each of them signed. */
 function checkMemberSignatures(
   state: NetworkState,
   signatures: readonly MemberSignature[],
-  statementOf: (account: Uint8Array) => Parameters<typeof verifyStatement>[1],
+  statementOf: (account: Uint8Array) => Statement,
 ): void {
   for (const { account, signature } of signatures) {
     const member = state.memberByAccount(account);
     if (member === undefined) {
       throw membershipFaults.fault("not-a-member", "one who signed is not a member of this network");
     }
-    if (!verifyStatement(member.ownerPublicKey, statementOf(account), signature)) {
-      throw refuseSignature(`the signature of ${member.name}`);
+    const statement = statementOf(account);
+    if (!verifyStatement(member.ownerPublicKey, statement, signature)) {
+      throw refuseMemberSignature(state, member, statement, signature);
     }
   }
 }
@@ -59,17 +80,20 @@ function checkEnough(state: NetworkState, signatures: readonly MemberSignature[]
 }
 
 /** An entry that concerns its author alone carries exactly one signature, theirs. */
-function checkOwnSignature(entry: Entry, networkId: Uint8Array | undefined, owner: Owner): void {
+function checkOwnSignature(
+  state: NetworkState | undefined,
+  entry: Entry,
+  owner: Owner & { readonly name: string },
+): void {
   const [own, ...others] = entry.signatures;
   assert.ok(own !== undefined);
-  const statement = entryStatement(entry.body.kind, networkId, owner.account, entry.core);
-  if (
-    others.length > 0 ||
-    compareBytes(own.account, owner.account) !== 0 ||
-    !verifyStatement(owner.ownerPublicKey, statement, own.signature)
-  ) {
+  const statement = entryStatement(entry.body.kind, state?.networkId, owner.account, entry.core);
+  if (others.length > 0 || compareBytes(own.account, owner.account) !== 0) {
     throw refuseSignature("the owner's signature");
   }
+  if (verifyStatement(owner.ownerPublicKey, statement, own.signature)) return;
+  if (state === undefined) throw refuseSignature("the owner's signature");
+  throw refuseMemberSignature(state, owner, statement, own.signature);
 }
 
 function checkCertificate(owner: Owner, device: DeviceRecord & { readonly deviceCertificate: Uint8Array }): void {
@@ -94,12 +118,6 @@ function checkDeviceIsNew(
   }
   if (state?.usedDeviceKeys.has(toHex(device.deviceKey)) === true) {
     throw membershipFaults.fault("device-key-in-use", "the device key was used in this network before");
-  }
-}
-
-function checkAccount({ account, ownerPublicKey }: Owner): void {
-  if (compareBytes(accountId(ownerPublicKey), account) !== 0) {
-    throw membershipFaults.fault("account-mismatch", "the account id is not the hash of the owner key");
   }
 }
 
@@ -148,17 +166,20 @@ function checkChain(state: NetworkState, { position, hash }: Entry): void {
   }
 }
 
-function memberOf(record: Body<"create" | "add">["member"], joinedAtMs: number): Member {
+function memberOf(record: Body<"create" | "add">["member"], keyEpoch: number, joinedAtMs: number): Member {
   const { account, ownerPublicKey, deviceKey, deviceEpoch, name } = record;
-  return { account, ownerPublicKey, deviceKey, deviceEpoch, name, joinedAtMs };
+  return { account, ownerPublicKey, keyEpoch, deviceKey, deviceEpoch, name, joinedAtMs };
 }
 
+const named = (keys: readonly Uint8Array[], account: string): readonly (readonly [string, string])[] =>
+  keys.map((key) => [toHex(key), account]);
+
 function create(entry: Entry, { member, networkName }: Body<"create">): NetworkState {
-  checkAccount(member);
+  const { newest, keys } = checkJoiningKeys(undefined, member);
   checkDeviceIsNew(undefined, member, member, false);
   checkCertificate(member, member);
-  checkOwnSignature(entry, undefined, member);
-  const founder = memberOf(member, entry.position.timeMs);
+  checkOwnSignature(undefined, entry, member);
+  const founder = memberOf(member, newest.keyEpoch, entry.position.timeMs);
   const key = toHex(member.account);
   return makeState(
     {
@@ -171,6 +192,8 @@ function create(entry: Entry, { member, networkName }: Body<"create">): NetworkS
       usedInvitations: new Set(),
       devices: new Map([[key, founder]]),
       usedDeviceKeys: new Set([toHex(member.deviceKey)]),
+      owners: new Map([[key, newest]]),
+      usedOwnerKeys: new Map(named(keys, key)),
     },
     founder,
   );
@@ -181,16 +204,22 @@ function next(
   state: NetworkState,
   entry: Entry,
   members: ReadonlyMap<string, Member>,
-  device?: { readonly account: Uint8Array; readonly record: DeviceRecord },
-  invitationKey?: Uint8Array,
+  news: {
+    readonly account: Uint8Array;
+    readonly device?: DeviceRecord;
+    readonly owner?: OwnerKeys;
+    readonly invitationKey?: Uint8Array;
+  },
 ): NetworkState {
+  const { device, owner, invitationKey } = news;
+  const account = toHex(news.account);
   const [founder] = members.values();
   assert.ok(founder !== undefined);
   const devices = new Map(state.devices);
   const usedDeviceKeys = new Set(state.usedDeviceKeys);
   if (device !== undefined) {
-    const { deviceKey, deviceEpoch } = device.record;
-    devices.set(toHex(device.account), { deviceKey, deviceEpoch });
+    const { deviceKey, deviceEpoch } = device;
+    devices.set(account, { deviceKey, deviceEpoch });
     usedDeviceKeys.add(toHex(deviceKey));
   }
   const usedInvitations = new Set(state.usedInvitations);
@@ -206,6 +235,9 @@ function next(
       usedInvitations,
       devices,
       usedDeviceKeys,
+      owners: owner === undefined ? state.owners : new Map(state.owners).set(account, owner.newest),
+      usedOwnerKeys:
+        owner === undefined ? state.usedOwnerKeys : new Map([...state.usedOwnerKeys, ...named(owner.keys, account)]),
     },
     founder,
   );
@@ -215,7 +247,7 @@ function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"ad
   if (state.memberByAccount(member.account) !== undefined) {
     throw membershipFaults.fault("already-a-member", `${member.name} is a member already`);
   }
-  checkAccount(member);
+  const owner = checkJoiningKeys(state, member);
   checkInvitation(state, invitation, entry.position.timeMs);
   checkDeviceIsNew(state, member, member, true);
   checkCertificate(member, member);
@@ -225,9 +257,10 @@ function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"ad
   if (!verifyStatement(invitationKey, use, entry.invitationSignature)) {
     throw refuseSignature("the invitation's signature");
   }
-  checkOwnSignature(entry, state.networkId, member);
-  const members = new Map(state.members).set(toHex(member.account), memberOf(member, entry.position.timeMs));
-  return next(state, entry, members, { account: member.account, record: member }, invitationKey);
+  checkOwnSignature(state, entry, member);
+  const joined = memberOf(member, owner.newest.keyEpoch, entry.position.timeMs);
+  const members = new Map(state.members).set(toHex(member.account), joined);
+  return next(state, entry, members, { account: member.account, device: member, owner, invitationKey });
 }
 
 function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">): NetworkState {
@@ -239,7 +272,7 @@ function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">):
     throw membershipFaults.fault("last-member", "the last member of a network cannot leave it");
   }
   if (entry.signatures.some((signature) => compareBytes(signature.account, account) === 0)) {
-    checkOwnSignature(entry, state.networkId, member);
+    checkOwnSignature(state, entry, member);
   } else {
     checkMemberSignatures(state, entry.signatures, (signer) =>
       entryStatement("remove", state.networkId, signer, entry.core),
@@ -248,7 +281,7 @@ function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">):
   }
   const members = new Map(state.members);
   members.delete(toHex(account));
-  return next(state, entry, members);
+  return next(state, entry, members, { account });
 }
 
 function replaceDevice(state: NetworkState, entry: Entry, body: Body<"device">): NetworkState {
@@ -258,10 +291,21 @@ function replaceDevice(state: NetworkState, entry: Entry, body: Body<"device">):
   }
   checkDeviceIsNew(state, member, body, false);
   checkCertificate(member, body);
-  checkOwnSignature(entry, state.networkId, member);
+  checkOwnSignature(state, entry, member);
   const { deviceKey, deviceEpoch } = body;
   const members = new Map(state.members).set(toHex(body.account), { ...member, deviceKey, deviceEpoch });
-  return next(state, entry, members, { account: body.account, record: body });
+  return next(state, entry, members, { account: body.account, device: body });
+}
+
+function rotateKey(state: NetworkState, entry: Entry, { account, rotations }: Body<"key">): NetworkState {
+  const member = state.memberByAccount(account);
+  if (member === undefined) {
+    throw membershipFaults.fault("not-a-member", "whose owner key the entry rotates is not a member");
+  }
+  const owner = checkNewerKeys(state, member, rotations);
+  const renewed = { ...member, ...owner.newest };
+  checkOwnSignature(state, entry, renewed);
+  return next(state, entry, new Map(state.members).set(toHex(account), renewed), { account, owner });
 }
 
 /**
@@ -278,6 +322,7 @@ export function applyEntry(state: NetworkState | undefined, entryBytes: Uint8Arr
   checkChain(state, entry);
   if (body.kind === "add") return add(state, entry, body);
   if (body.kind === "remove") return remove(state, entry, body);
+  if (body.kind === "key") return rotateKey(state, entry, body);
   assert.ok(body.kind === "device", "a second first entry never passes the chain check");
   return replaceDevice(state, entry, body);
 }

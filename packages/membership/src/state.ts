@@ -7,6 +7,8 @@ export interface Member {
   readonly account: Uint8Array;
   /** Ed25519, 32 raw bytes. */
   readonly ownerPublicKey: Uint8Array;
+  /** The generation of the owner key, from 1. */
+  readonly keyEpoch: number;
   /** Ed25519, 32 raw bytes: the libp2p key of the one device that may act for the member. */
   readonly deviceKey: Uint8Array;
   readonly deviceEpoch: number;
@@ -20,6 +22,12 @@ export interface DeviceRecord {
   readonly deviceEpoch: number;
 }
 
+/** The newest owner key of an owner who is or was a member. */
+export interface OwnerKeyRecord {
+  readonly ownerPublicKey: Uint8Array;
+  readonly keyEpoch: number;
+}
+
 interface StateParts {
   readonly networkId: Uint8Array;
   /** What the founder called the network. */
@@ -31,6 +39,9 @@ interface StateParts {
   readonly usedInvitations: ReadonlySet<string>;
   readonly devices: ReadonlyMap<string, DeviceRecord>;
   readonly usedDeviceKeys: ReadonlySet<string>;
+  readonly owners: ReadonlyMap<string, OwnerKeyRecord>;
+  /** Every owner key ever used, with its account. */
+  readonly usedOwnerKeys: ReadonlyMap<string, string>;
 }
 
 /** What a log says after its newest entry. Immutable: the next entry gives another state. */
@@ -54,6 +65,8 @@ class IndexedState implements NetworkState {
   readonly usedInvitations: ReadonlySet<string>;
   readonly devices: ReadonlyMap<string, DeviceRecord>;
   readonly usedDeviceKeys: ReadonlySet<string>;
+  readonly owners: ReadonlyMap<string, OwnerKeyRecord>;
+  readonly usedOwnerKeys: ReadonlyMap<string, string>;
   readonly length: number;
   readonly founder: Member;
   readonly #byDeviceKey: ReadonlyMap<string, Member>;
@@ -68,6 +81,8 @@ class IndexedState implements NetworkState {
     this.usedInvitations = parts.usedInvitations;
     this.devices = parts.devices;
     this.usedDeviceKeys = parts.usedDeviceKeys;
+    this.owners = parts.owners;
+    this.usedOwnerKeys = parts.usedOwnerKeys;
     this.length = parts.entryHashes.length;
     this.founder = founder;
     this.#byDeviceKey = new Map(Array.from(parts.members.values(), (member) => [toHex(member.deviceKey), member]));

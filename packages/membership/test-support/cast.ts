@@ -66,15 +66,20 @@ export class Person {
   readonly deviceKey: Ed25519Key;
   readonly device: DeviceCertificate;
 
-  constructor(name: string, deviceEpoch = 1) {
+  constructor(name: string, deviceEpoch = 1, keys = deriveOwnerKeys(bytesOf(`${name} root`), 1)) {
     this.name = name;
-    this.keys = deriveOwnerKeys(bytesOf(`${name} root`), 1);
+    this.keys = keys;
     this.deviceKey = ed25519FromSeed(bytesOf(`${name} device ${deviceEpoch}`));
     this.device = certifyDevice(this.keys, this.deviceKey.publicKey, deviceEpoch);
   }
 
   get account(): Uint8Array {
     return this.keys.account;
+  }
+
+  /** The same person and device with other owner keys of the account. */
+  withKeys(keys: OwnerKeys): Person {
+    return new Person(this.name, this.device.deviceEpoch, keys);
   }
 
   /** What an entry says of this person, with parts of it changed. */

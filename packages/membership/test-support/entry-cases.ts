@@ -22,6 +22,7 @@ import {
   startMs,
   stateOf,
 } from "./cast.ts";
+import { keyCases } from "./key-cases.ts";
 import type { StateView, VectorSet } from "./vector.ts";
 
 type Length = 1 | 2 | 3 | 4;
@@ -32,18 +33,21 @@ export function shownState(state: NetworkState): StateView {
     length: state.length,
     headHash: toHex(state.headHash),
     founder: toHex(state.founder.account),
-    members: [...state.members.values()].map(({ account, deviceKey, deviceEpoch, name, joinedAtMs }) => ({
-      account: toHex(account),
-      deviceKey: toHex(deviceKey),
-      deviceEpoch,
-      name,
-      joinedAtMs,
-    })),
+    members: [...state.members.values()].map(
+      ({ account, ownerPublicKey, keyEpoch, deviceKey, deviceEpoch, name, joinedAtMs }) => ({
+        account: toHex(account),
+        deviceKey: toHex(deviceKey),
+        deviceEpoch,
+        name,
+        joinedAtMs,
+        ...(keyEpoch === 1 ? {} : { keyEpoch, ownerPublicKey: toHex(ownerPublicKey) }),
+      }),
+    ),
   };
 }
 
 /** Only the log's beginning: an entry on it gives the state, or a fault. */
-class Cases {
+export class Cases {
   readonly vectors: VectorSet = {};
 
   takes(
@@ -101,7 +105,7 @@ function formCases(cases: Cases): void {
   malformed("empty", "No bytes.", new Uint8Array(0));
   malformed("format-2", "Another format.", concat(Uint8Array.of(2), good.subarray(1)));
   malformed("kind-0", "A kind that does not exist.", concat(Uint8Array.of(1, 0), good.subarray(2)));
-  malformed("kind-5", "A kind that does not exist.", concat(Uint8Array.of(1, 5), good.subarray(2)));
+  malformed("kind-8", "A kind that does not exist.", concat(Uint8Array.of(1, 8), good.subarray(2)));
   malformed("cut", "The last byte is missing.", good.subarray(0, -1));
   malformed("longer", "A byte is left over.", concat(good, Uint8Array.of(0)));
   malformed("too-large", "Larger than an entry may be.", concat(good, new Uint8Array(16_385 - good.length)));
@@ -634,5 +638,6 @@ export function entryCases(): VectorSet {
   addCases(cases);
   removeCases(cases);
   deviceCases(cases);
+  keyCases(cases);
   return cases.vectors;
 }

@@ -18,6 +18,9 @@ export interface StateView {
     readonly deviceEpoch: number;
     readonly name: string;
     readonly joinedAtMs: number;
+    /** Only where the owner key is not the first. */
+    readonly keyEpoch?: number;
+    readonly ownerPublicKey?: string;
   }[];
 }
 

@@ -217,6 +217,22 @@ test("who left is told so again when the reply was lost", async () => {
   assert.equal((await ada.state(network)).members.size, 1);
 });
 
+test("a device with only the owner's keys finds the owner's networks and reads their logs", async () => {
+  const owners = central.owners("Ada", "Bela");
+  const [ada, bela] = owners;
+  assert.ok(ada !== undefined && bela !== undefined);
+  const network = await foundNetwork(owners);
+  const entries = await ada.client.readLog(network, 0);
+  const recovering = bela.ownerClientAt(central.origin);
+  const [found, ...others] = await recovering.networks();
+  assert.deepEqual(found, { networkId: network, length: 2, headHash: replay(entries).headHash });
+  assert.equal(others.length, 0);
+  assert.deepEqual(await recovering.readLog(network, 0), entries);
+  const leaving = leaveNetwork({ state: await bela.state(network), ownerKeys: bela.keys, world: central.world });
+  await bela.client.append(network, leaving);
+  assert.deepEqual(await recovering.networks(), []);
+});
+
 test("members find each other's current devices until their addresses expire", async () => {
   const owners = central.owners("Ada", "Bela");
   const [ada, bela] = owners;

@@ -2,12 +2,14 @@
 import { type CentralClient, createCentralClient, type HeldInvitation } from "@piccolo/central-api";
 import {
   certifyDevice,
+  certifyRotation,
   deriveOwnerKeys,
   type DeviceCertificate,
   type Ed25519Key,
   ed25519FromSeed,
   newRootSecret,
   type OwnerKeys,
+  type OwnerRotation,
   signStatement,
 } from "@piccolo/envelope";
 import {
@@ -47,6 +49,24 @@ export class Owner {
 
   get account(): Uint8Array {
     return this.keys.account;
+  }
+
+  /** Calls as a device does that has only the owner's keys. */
+  ownerClientAt(origin: string, keys = this.keys): CentralClient {
+    return createCentralClient({
+      baseUrl: origin,
+      fetch,
+      account: keys.account,
+      publicKey: keys.ownerPublicKey,
+      sign: (statement) => keys.sign(statement),
+      world: this.world,
+    });
+  }
+
+  /** The owner's keys after a re-key, with the rotation that leads to them. */
+  rekeyed(from = this.keys): { readonly keys: OwnerKeys; readonly rotation: OwnerRotation } {
+    const keys = deriveOwnerKeys(newRootSecret(this.world), from.epoch + 1, from.account);
+    return { keys, rotation: certifyRotation(from, keys) };
   }
 
   clientAt(origin: string, key: Ed25519Key = this.deviceKey, world = this.world): CentralClient {

@@ -10,7 +10,7 @@ const ada = new Owner(world, "http://127.0.0.1:1", "Ada");
 const bela = new Owner(world, "http://127.0.0.1:1", "Bela");
 
 function claimed(owner: Owner, device = owner.device) {
-  return { account: owner.account, ownerPublicKey: owner.keys.ownerPublicKey, device };
+  return { account: owner.account, ownerPublicKey: owner.keys.ownerPublicKey, keyEpoch: 1, chain: undefined, device };
 }
 
 test("a device key of small order is refused, however well certified", () => {

@@ -1,5 +1,5 @@
 import type { Database } from "../db/database.ts";
-import type { Account } from "./types.ts";
+import type { Account, FormerKey } from "./types.ts";
 
 interface AccountRow {
   readonly account: Uint8Array;
@@ -7,6 +7,7 @@ interface AccountRow {
   readonly device_key: Uint8Array;
   readonly device_epoch: number;
   readonly device_certificate: Uint8Array;
+  readonly key_epoch: number;
 }
 
 export class AccountStore {
@@ -22,6 +23,7 @@ export class AccountStore {
     return {
       account: row.account,
       ownerPublicKey: row.owner_public_key,
+      keyEpoch: row.key_epoch,
       device: { deviceKey: row.device_key, deviceEpoch: row.device_epoch, signature: row.device_certificate },
     };
   }
@@ -31,17 +33,38 @@ export class AccountStore {
     return row?.["account"] as Uint8Array | undefined;
   }
 
-  put({ account, ownerPublicKey, device }: Account, nowMs: number): void {
+  formerKey(key: Uint8Array): FormerKey | undefined {
+    const row = this.#database.get("SELECT account, kind, replaced_ms FROM former_keys WHERE key = ?", key) as
+      | { readonly account: Uint8Array; readonly kind: FormerKey["kind"]; readonly replaced_ms: number }
+      | undefined;
+    return row === undefined ? undefined : { account: row.account, kind: row.kind, replacedMs: row.replaced_ms };
+  }
+
+  /** Keys of `before` that `after` has not are remembered: whoever still signs with one hears what became of it. */
+  put(after: Account, before: Account | undefined, nowMs: number): void {
+    const { account, ownerPublicKey, keyEpoch, device } = after;
+    if (before !== undefined && Buffer.compare(before.device.deviceKey, device.deviceKey) !== 0) {
+      this.#forgetKey(account, before.device.deviceKey, "device", nowMs);
+    }
+    if (before !== undefined && Buffer.compare(before.ownerPublicKey, ownerPublicKey) !== 0) {
+      this.#forgetKey(account, before.ownerPublicKey, "owner", nowMs);
+    }
     this.#database.run(
-      `INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (account) DO UPDATE SET device_key = excluded.device_key, device_epoch = excluded.device_epoch,
-         device_certificate = excluded.device_certificate`,
+         device_certificate = excluded.device_certificate, owner_public_key = excluded.owner_public_key,
+         key_epoch = excluded.key_epoch`,
       account,
       ownerPublicKey,
       device.deviceKey,
       device.deviceEpoch,
       device.signature,
       nowMs,
+      keyEpoch,
     );
+  }
+
+  #forgetKey(account: Uint8Array, key: Uint8Array, kind: FormerKey["kind"], nowMs: number): void {
+    this.#database.run("INSERT OR IGNORE INTO former_keys VALUES (?, ?, ?, ?)", key, account, kind, nowMs);
   }
 }

@@ -58,6 +58,19 @@ export const centralMigrations: readonly string[] = [
     multiaddrs TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE accounts ADD COLUMN key_epoch INTEGER NOT NULL DEFAULT 1;
+
+  -- Keys that spoke for an account once: whoever still signs with one is told what became of it.
+  CREATE TABLE former_keys (
+    key BLOB PRIMARY KEY,
+    account BLOB NOT NULL REFERENCES accounts,
+    kind TEXT NOT NULL,
+    replaced_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE INDEX members_by_account ON members (account);
+  `,
 ];
 
 /** Schema of `nonces.db`, a file of its own because it is written with every call and may forget at a power cut. */

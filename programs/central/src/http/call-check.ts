@@ -9,6 +9,7 @@ import {
 import type { World } from "@piccolo/world";
 import type { MiddlewareHandler } from "hono";
 import type { Accounts } from "../accounts/accounts.ts";
+import { deviceReplaced } from "../accounts/decide.ts";
 import type { Account } from "../accounts/types.ts";
 import type { ApiContext, ApiEnvironment } from "./api.ts";
 import type { Nonces } from "./nonces.ts";
@@ -45,19 +46,22 @@ export class CallCheck {
     if (account === undefined) {
       throw centralFaults.fault("unknown-account", "central does not know this account: register it first");
     }
-    await this.#check(c, credentials, account);
-    c.set("caller", { account: account.account, deviceKey: account.device.deviceKey });
+    const { ownerPublicKey, device } = account;
+    await this.#check(c, credentials, [ownerPublicKey, device.deviceKey], account);
+    const { deviceKey, deviceEpoch } = device;
+    const isOwner = equal(credentials.publicKey, ownerPublicKey);
+    c.set("caller", { account: account.account, deviceKey, deviceEpoch, isOwner });
     await next();
   };
 
   /** For the registration itself, by a key that it brings. What it claims must have been checked. */
-  async checkRegistration(c: ApiContext, claimed: Account): Promise<void> {
+  async checkRegistration(c: ApiContext, account: Uint8Array, keys: readonly Uint8Array[]): Promise<void> {
     this.#registrations.take(remoteOf(c.env.incoming.socket.remoteAddress));
     const credentials = this.#credentials(c);
-    if (!equal(credentials.account, claimed.account)) {
+    if (!equal(credentials.account, account)) {
       throw centralFaults.fault("account-mismatch", "an account is registered by itself");
     }
-    await this.#check(c, credentials, claimed);
+    await this.#check(c, credentials, keys);
   }
 
   #credentials(c: ApiContext): CallCredentials {
@@ -75,14 +79,25 @@ export class CallCheck {
     return credentials;
   }
 
-  async #check(c: ApiContext, credentials: CallCredentials, account: Account): Promise<void> {
-    const { publicKey, nonce, timeMs } = credentials;
-    if (!equal(publicKey, account.ownerPublicKey) && !equal(publicKey, account.device.deviceKey)) {
-      throw centralFaults.fault(
-        "key-not-registered",
-        "the key is not this account's: another device has replaced this one, or it was never registered",
-      );
+  /** A key that spoke for the account once is told so, but only to who has it: `known` is what speaks for it now. */
+  #refuseKey(credentials: CallCredentials, known: Account | undefined, isSigned: boolean): Error {
+    const former = isSigned && known !== undefined ? this.#accounts.formerKey(credentials.publicKey) : undefined;
+    if (former === undefined || known === undefined || !equal(former.account, credentials.account)) {
+      return centralFaults.fault("key-not-registered", "the key is not this account's: it was never registered");
     }
+    if (former.kind === "device") return deviceReplaced(known, former.replacedMs);
+    return centralFaults.fault("owner-key-rotated", "the account has a newer owner key: sign with it", {
+      details: { keyEpoch: known.keyEpoch, rotatedAtMs: former.replacedMs },
+    });
+  }
+
+  async #check(
+    c: ApiContext,
+    credentials: CallCredentials,
+    keys: readonly Uint8Array[],
+    known?: Account,
+  ): Promise<void> {
+    const { account, publicKey, nonce, timeMs } = credentials;
     const url = new URL(c.req.url);
     const parts = {
       method: c.req.method,
@@ -90,15 +105,17 @@ export class CallCheck {
       target: url.pathname + url.search,
       body: new Uint8Array(await c.req.arrayBuffer()),
     };
-    if (!verifyCall(parts, credentials)) {
+    const isSigned = verifyCall(parts, credentials);
+    if (!keys.some((key) => equal(key, publicKey))) throw this.#refuseKey(credentials, known, isSigned);
+    if (!isSigned) {
       throw centralFaults.fault(
         "call-signature",
         "the signature does not fit the call: it was changed on its way, or is meant for another server",
       );
     }
-    if (!this.#nonces.claim(account.account, nonce, timeMs, this.#world.nowMs())) {
+    if (!this.#nonces.claim(account, nonce, timeMs, this.#world.nowMs())) {
       throw centralFaults.fault("call-replayed", "this very call came before");
     }
-    this.#perAccount.take(toHex(account.account));
+    this.#perAccount.take(toHex(account));
   }
 }

@@ -122,10 +122,97 @@ test("a replacing device fences the old one off", async () => {
   const sameEpoch = certifyDevice(ada.keys, newKey.publicKey, 1);
   const newClient = ada.clientAt(central.origin, newKey);
   assert.equal(await codeOf(() => newClient.register({ ownerPublicKey, device: sameEpoch })), "device-fenced");
+  const replacedAtMs = central.world.nowMs();
   await newClient.register({ ownerPublicKey, device: certifyDevice(ada.keys, newKey.publicKey, 2) });
-  assert.equal(await codeOf(() => ada.client.relays()), "key-not-registered");
-  assert.equal(await codeOf(() => ada.register()), "device-fenced");
+  await central.world.advance(60_000);
+  const said = { code: "device-replaced", retry: "never", details: { replacedAtMs, deviceEpoch: 2, status: 403 } };
+  const network = central.world.randomBytes(32);
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => ada.client.relays(),
+    () => ada.client.networks(),
+    () => ada.client.found(ada.firstEntry()),
+    () => ada.client.readLog(network, 0),
+    () => ada.client.append(network, ada.firstEntry()),
+    () => ada.client.proposals(network),
+    () => ada.client.announce([], 1_000),
+    () => ada.client.addresses(network),
+  ];
+  for (const call of calls) await assert.rejects(call, said);
+  await assert.rejects(ada.register(), said);
+  const target = "/v1/relay";
+  const forged = authorize(central, ada, { target }).replace(/[\w-]{86}$/, toBase64Url(new Uint8Array(64).fill(7)));
+  assert.equal((await send(central, "GET", target, { authorization: forged })).code, "key-not-registered");
   await newClient.relays();
+
+  const eve = central.owner("Eve");
+  const takenOver = {
+    ownerPublicKey: eve.keys.ownerPublicKey,
+    device: certifyDevice(eve.keys, ada.deviceKey.publicKey, 1),
+  };
+  const eveAtAdas = eve.clientAt(central.origin, ada.deviceKey);
+  assert.equal(await codeOf(() => eveAtAdas.register(takenOver)), "device-key-in-use");
+});
+
+test("an owner key moves on by its chain, and the old one speaks for the account no more", async () => {
+  const [ada, eve] = central.owners("Ada", "Eve");
+  assert.ok(ada !== undefined && eve !== undefined);
+  await ada.register();
+  const second = ada.rekeyed();
+  const third = ada.rekeyed(second.keys);
+  const chainOf = (...rotations: (typeof second.rotation)[]) => ({
+    firstOwnerPublicKey: ada.keys.ownerPublicKey,
+    rotations,
+  });
+  const chain = chainOf(second.rotation, third.rotation);
+  const newest = ada.ownerClientAt(central.origin, third.keys);
+
+  assert.equal(await codeOf(() => newest.networks()), "key-not-registered");
+  assert.equal(await codeOf(() => ada.client.rotateOwnerKey(chain)), "key-not-registered", "signed by the device");
+  const broken = { ...third.rotation, oldSignature: second.rotation.oldSignature };
+  assert.equal(await codeOf(() => newest.rotateOwnerKey(chainOf(second.rotation, broken))), "broken-rotation");
+  assert.equal(await codeOf(() => newest.rotateOwnerKey(chainOf(third.rotation))), "broken-rotation", "one left out");
+  const stranger = { ...chain, firstOwnerPublicKey: eve.keys.ownerPublicKey };
+  assert.equal(await codeOf(() => newest.rotateOwnerKey(stranger)), "broken-rotation");
+
+  const rotatedAtMs = central.world.nowMs();
+  assert.equal(await newest.rotateOwnerKey(chain), 3);
+  assert.equal(await newest.rotateOwnerKey(chain), 3, "harmless when repeated");
+  assert.deepEqual(await newest.networks(), []);
+  await ada.client.relays();
+  await assert.rejects(ada.ownerClientAt(central.origin).networks(), {
+    code: "owner-key-rotated",
+    details: { keyEpoch: 3, rotatedAtMs, status: 403 },
+  });
+
+  assert.equal(await codeOf(() => ada.register()), "owner-key-rotated");
+  const thief = ada.rekeyed();
+  const fork = ada.rekeyed(thief.keys);
+  const forked = ada.ownerClientAt(central.origin, ada.rekeyed(fork.keys).keys);
+  assert.equal(await codeOf(() => forked.rotateOwnerKey(chainOf(thief.rotation, fork.rotation))), "key-not-registered");
+  const forkedEnd = ada.ownerClientAt(central.origin, fork.keys);
+  assert.equal(
+    await codeOf(() => forkedEnd.rotateOwnerKey(chainOf(thief.rotation, fork.rotation))),
+    "owner-key-rotated",
+  );
+
+  const newKey = ed25519FromSeed(central.world.randomBytes(32));
+  const newClient = ada.clientAt(central.origin, newKey);
+  const { ownerPublicKey } = third.keys;
+  const byOld = certifyDevice(ada.keys, newKey.publicKey, 2);
+  assert.equal(await codeOf(() => newClient.register({ ownerPublicKey, chain, device: byOld })), "certificate-refused");
+  const device = certifyDevice(third.keys, newKey.publicKey, 2);
+  assert.equal(await codeOf(() => newClient.register({ ownerPublicKey, device })), "account-mismatch", "no chain");
+  await newClient.register({ ownerPublicKey, chain, device });
+  assert.equal(await codeOf(() => ada.client.relays()), "device-replaced");
+});
+
+test("an account that central never saw registers with its chain", async () => {
+  const ada = central.owner("Ada");
+  const { keys, rotation } = ada.rekeyed();
+  const chain = { firstOwnerPublicKey: ada.keys.ownerPublicKey, rotations: [rotation] };
+  const device = certifyDevice(keys, ada.deviceKey.publicKey, 1);
+  await ada.client.register({ ownerPublicKey: keys.ownerPublicKey, chain, device });
+  await ada.ownerClientAt(central.origin, keys).networks();
 });
 
 test("whoever calls too often waits, and the others do not", async () => {

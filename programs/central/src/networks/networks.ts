@@ -55,6 +55,11 @@ export class Networks {
     return requireMember(this.#state(networkId), account);
   }
 
+  /** Where the account is a member. */
+  ofAccount(account: Uint8Array): readonly Head[] {
+    return this.#store.headsOf(account);
+  }
+
   /** Throws `quota-reached` and what `decideFounding` says against it. */
   found(account: Uint8Array, entry: Uint8Array): Head {
     const state = decideFounding(account, entry, this.#world.nowMs());

@@ -13,6 +13,9 @@ function pageView(networkId: string, { from, length, entries }: Page): LogPage {
 }
 
 export function mountNetworks(api: Api, networks: Networks): void {
+  api.openapi(routes["GET /v1/accounts/networks"], (c) =>
+    c.json({ networks: networks.ofAccount(c.get("caller").account).map(headView) }, 200),
+  );
   api.openapi(routes["POST /v1/networks"], (c) => {
     const head = networks.found(c.get("caller").account, fromBase64Url(c.req.valid("json").entry));
     return c.json(headView(head), 200);

@@ -1,5 +1,6 @@
 import type { NetworkState } from "@piccolo/membership";
 import type { Database } from "../db/database.ts";
+import type { Head } from "./types.ts";
 
 /** The logs, and what they say of members. Callers bring the transaction that makes several calls one. */
 export class NetworkStore {
@@ -48,6 +49,21 @@ export class NetworkStore {
     for (const { account, deviceKey } of members.values()) {
       this.#database.run("INSERT INTO members VALUES (?, ?, ?)", networkId, account, deviceKey);
     }
+  }
+
+  /** Of the networks that an account is a member of. */
+  headsOf(account: Uint8Array): readonly Head[] {
+    return this.#database
+      .all(
+        `SELECT n.network, n.length, n.head_hash FROM members AS m JOIN networks AS n ON n.network = m.network
+         WHERE m.account = ? ORDER BY n.network LIMIT 1024`,
+        account,
+      )
+      .map((row) => ({
+        networkId: row["network"] as Uint8Array,
+        length: Number(row["length"]),
+        headHash: row["head_hash"] as Uint8Array,
+      }));
   }
 
   /** Whether two devices act for members of one network. */
