@@ -18,7 +18,7 @@ import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
 import { type Connection, sendMessage, type Stream, streamSource } from "./libp2p-stream.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { RequestSlots } from "./request-slots.ts";
-import { discardRest, type Log, serveExchange } from "./serve-exchange.ts";
+import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
 export const protocol = "/piccolo/fragments/1";
 
@@ -193,7 +193,7 @@ export class Libp2pPath {
       stream.abort(new Error("not a member"));
       return;
     }
-    const watch = new IdleWatch(world, idleTimeoutMs);
+    const watch = new IdleWatch(world, idleTimeoutMs, leastBytesPerSecond);
     const gone = new AbortController();
     stream.addEventListener("close", (event) => gone.abort(event.error ?? new Error("the connection closed")));
     const signal = AbortSignal.any([gone.signal, watch.signal, stopping]);
