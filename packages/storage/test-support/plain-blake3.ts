@@ -54,8 +54,7 @@ function chunkValue(chunk: Uint8Array, counter: number, isRoot: boolean): Uint32
   const blocks = Math.max(1, Math.ceil(chunk.length / blockBytes));
   for (let at = 0; at < blocks; at++) {
     const isLast = at === blocks - 1;
-    const flags =
-      (at === 0 ? flag.chunkStart : 0) | (isLast ? flag.chunkEnd : 0) | (isLast && isRoot ? flag.root : 0);
+    const flags = (at === 0 ? flag.chunkStart : 0) | (isLast ? flag.chunkEnd : 0) | (isLast && isRoot ? flag.root : 0);
     chaining = compress(chaining, chunk.subarray(at * blockBytes, (at + 1) * blockBytes), counter, flags);
   }
   return chaining;
