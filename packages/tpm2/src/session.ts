@@ -4,7 +4,7 @@
  */
 import { ByteWriter, concat, equalConstantTime } from "@piccolo/bytes";
 import { tpmFaults } from "./faults.ts";
-import { sessionAttributes, sessionTypes } from "./constants.ts";
+import { sessionAttributes, type sessionTypes } from "./constants.ts";
 import { aesCfb, kdfA } from "./derivation.ts";
 import { handleName, hmacSha256 } from "./digests.ts";
 import { tpm2b } from "./reader.ts";

@@ -2,7 +2,7 @@ import type { World } from "@piccolo/world";
 import { isFault } from "@piccolo/fault";
 import { type Authorizations, type Command, prepare } from "./command.ts";
 import { flushContext, type LoadedObject, startAuthSession } from "./commands/objects.ts";
-import { sessionTypes } from "./constants.ts";
+import type { sessionTypes } from "./constants.ts";
 import { agreeWith } from "./credential.ts";
 import { kdfA } from "./derivation.ts";
 import { tpmFaults } from "./faults.ts";

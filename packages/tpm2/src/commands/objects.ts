@@ -1,7 +1,6 @@
 /** Commands about objects (Part 3: 11 Session, 12 Object, 24.1 CreatePrimary, 28.4 FlushContext). */
 import assert from "node:assert/strict";
-import { ByteWriter, concat, malformed } from "@piccolo/bytes";
-import { equalConstantTime } from "@piccolo/bytes";
+import { ByteWriter, concat, equalConstantTime, malformed } from "@piccolo/bytes";
 import { type Command, type Entity, entity } from "../command.ts";
 import { algorithms, commandCodes, frameBytesMax, permanentHandles, sessionTypes, tags } from "../constants.ts";
 import { sha256 } from "../digests.ts";

@@ -5,22 +5,14 @@ import {
   create,
   createPrimary,
   digestBytes,
-  emptyPolicy,
   flushContext,
   getHandles,
   getProperties,
   inLockoutBit,
   load,
   type LoadedObject,
-  nvEntity,
-  nvName,
-  pcrDigest,
   pcrExtend,
   pcrRead,
-  policyNv,
-  policyNvCommand,
-  policyPcr,
-  policyPcrCommand,
   properties,
   sealedTemplate,
   type Session,
@@ -40,26 +32,9 @@ import {
   securityChipFaults,
 } from "../../security/security-chip.ts";
 import type { TpmChannel } from "./channel.ts";
-import {
-  ensureMinimumRelease,
-  minimumReleaseIndex,
-  notAbove,
-  raiseMinimumRelease,
-  readMinimumRelease,
-} from "./minimum-release.ts";
+import { ensureMinimumRelease, raiseMinimumRelease, readMinimumRelease } from "./minimum-release.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
-
-/** Who may start (7) and what was started (11): sealed to as they are. */
-const measuredPcrs: readonly number[] = [7, 11];
-/** Command line and credentials (12) and system extensions (13): a clean start measures nothing there. */
-const unusedPcrs: readonly number[] = [12, 13];
-/** Extended once the volume is open. */
-const windowPcr = 15;
-
-const pcrsOf: Readonly<Record<SealedUse, readonly number[]>> = {
-  volume: [...measuredPcrs, ...unusedPcrs, windowPcr],
-  pepper: [...measuredPcrs, ...unusedPcrs],
-};
+import { satisfySealingPolicy, sealedPcrs, sealingPolicy, unusedPcrs, windowPcr } from "./sealing-policy.ts";
 
 const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
@@ -90,16 +65,14 @@ export class Tpm2Chip implements SecurityChip {
   seal(secret: Uint8Array, use: SealedUse): Promise<Uint8Array> {
     assert.ok(secret.length >= 1 && secret.length <= sealedSecretBytesMax, "1 to 128 bytes are sealed");
     return this.#withRoot(async (tpm, root, session) => {
-      const { values } = await tpm.execute(pcrRead([...measuredPcrs, ...unusedPcrs]), { extra: [{ session }] });
+      const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
       if (!unusedPcrs.every((pcr) => isZero(values.get(pcr)))) {
         const message = "this start measured a command line or extensions of its own; start the unchanged system";
         throw tpmFaults.fault("tpm-policy", message);
       }
       const { releaseNumber } = this.#options;
       this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
-      const wanted = new Map(pcrsOf[use].map((pcr) => [pcr, values.get(pcr) ?? zeros]));
-      const onPcrs = policyPcr(emptyPolicy, pcrsOf[use], pcrDigest(wanted));
-      const policy = policyNv(onPcrs, nvName(minimumReleaseIndex), notAbove(releaseNumber));
+      const policy = sealingPolicy(use, releaseNumber, values);
       const sealed = await tpm.execute(create(root, { template: sealedTemplate(policy), data: secret }), {
         authorize: [{ session, encryptsCommand: true }],
       });
@@ -124,11 +97,9 @@ export class Tpm2Chip implements SecurityChip {
   }
 
   async #open(tpm: Tpm, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
-    const index = nvEntity(minimumReleaseIndex);
     return tpm.withObject(load(root, blob), (sealed) =>
       tpm.withSession({ type: "policy", saltKey: root }, async (policy) => {
-        await tpm.execute(policyPcrCommand(policy, pcrsOf[blob.use]));
-        await tpm.execute(policyNvCommand(policy, index, index, notAbove(blob.release)));
+        await satisfySealingPolicy(tpm, policy, blob.use, blob.release);
         return tpm.execute(unseal(sealed), { authorize: [{ session: policy, encryptsResponse: true }] });
       }),
     );
