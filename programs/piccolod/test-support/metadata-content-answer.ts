@@ -61,7 +61,7 @@ export function answerOf(vector: MetadataContentCase): unknown {
     }
     case "read-snapshot":
       return readAll(fromHex(vector.input.bytes));
-    case "decode-changes":
+    default:
       return { commits: decodeChanges(fromHex(vector.input.bytes)).map(toHex) };
   }
 }
