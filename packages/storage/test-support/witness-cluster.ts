@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { toHex } from "@piccolo/bytes";
 import { type Ed25519Key, ed25519FromSeed, signStatement } from "@piccolo/envelope";
+import { decodeLogRequest, encodeLogResponse, type LogResponse } from "@piccolo/wire";
 import { SeededWorld } from "@piccolo/world";
 import { MemoryNetwork, MemoryOwnLog, MemoryWitnessStore } from "../src/fakes/index.ts";
 import { WitnessService } from "../src/holder/index.ts";
@@ -244,6 +245,31 @@ export class WitnessCluster {
       await this.run();
       if (!ask()) await this.world.advance(100);
     }
+  }
+
+  /** Turns a witness into one that keeps nothing from now on, says it does, and shows what it had. */
+  corrupt(at: number): void {
+    const witness = this.witnesses[at];
+    assert.ok(witness !== undefined);
+    const had = witness.store.log(account);
+    witness.lie = (message) => {
+      const request = decodeLogRequest(message.frame);
+      const say = (response: LogResponse): Promise<Message> =>
+        Promise.resolve({ frame: encodeLogResponse(response), body: [] });
+      switch (request.type) {
+        case "witness-append":
+          return say({ type: "witnessed", sequence: decodeHead(request.head).head.sequence });
+        case "witness-head":
+          return say({
+            type: "witness-state",
+            newest: had.newest === undefined ? undefined : { head: had.newest, first: had.first },
+          });
+        case "witness-entries":
+          return say({ type: "witness-entries", entries: [] });
+        default:
+          return undefined;
+      }
+    };
   }
 
   /** The heads that each witness has; undefined = none. */
