@@ -131,6 +131,7 @@ export class Checkpointing {
     const { checkpoints } = this.#options;
     const abort = new AbortController();
     const unlink = linkAbort(abort, signal, this.#stopping);
+    /** Empty again as soon as an entry points to it. */
     const stored: CheckpointRun[] = [];
     try {
       await this.#storeAndAppend(stored, abort.signal);
@@ -164,7 +165,7 @@ export class Checkpointing {
       const last = tail.at(-1);
       if (tailBytes <= inlineTailBytes || last === undefined) {
         // In one turn with the deltas before it, so that nothing waits when the checkpoint is made.
-        this.#append({ ...run, digest: snapshot.digest }, base, stored.slice(1), tail);
+        this.#append({ ...run, digest: snapshot.digest }, base, stored.splice(0).slice(1), tail);
         return;
       }
       if (stored.length > tailRunsMax) {

@@ -197,8 +197,10 @@ class ShippedLog implements MetadataLog {
         this.#set("behind-catching-up");
         const { target, from } = decision;
         try {
-          // Changes that wait here were made of an older state: their place in the log is taken.
-          if (ownLog.waiting) await restore(this.#options, ownLog, target, from, signal);
+          // Changes that wait here were made of an older state: their place in the log is taken. And where the target's
+          // checkpoint has made entries superfluous that are missing here, nobody has them any more.
+          const isTooFar = target.head.checkpoint > ownLog.position().sequence + 1;
+          if (ownLog.waiting || isTooFar) await restore(this.#options, ownLog, target, from, signal);
           else await catchUp(this.#options, ownLog, target, from, signal);
         } catch (error) {
           if (!needsRestore(error)) throw error;
