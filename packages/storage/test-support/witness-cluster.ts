@@ -155,7 +155,6 @@ export class WitnessCluster {
         handle: () => assert.fail("nobody asks the owner"),
       },
     });
-    let log: MetadataLog | undefined;
     let crashes = 0;
     const made: MetadataLogOptions = {
       account,
@@ -175,11 +174,11 @@ export class WitnessCluster {
       crashPoint: (name) => {
         if (name !== options.crashAt) return;
         crashes++;
-        log?.stop().catch(() => undefined);
+        log.stop().catch(() => undefined);
         throw new PowerCut(name);
       },
     };
-    log = createMetadataLog(made);
+    const log = createMetadataLog(made);
     return { ownLog, epoch, log, options: made, reports, crashes: () => crashes };
   }
 

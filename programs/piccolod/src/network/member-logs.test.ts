@@ -130,7 +130,7 @@ test("a log that differs in an entry is reported once, and overwrites nothing", 
 test("forged entries and empty promises leave the log as it is", async (context) => {
   const it = setup(context);
   const entry = replaced(it.other, 2);
-  it.answer = () => [entry.with(-1, (entry.at(-1) ?? 0) ^ 1)];
+  it.answer = () => [entry.with(entry.length - 1, (entry.at(-1) ?? 0) ^ 1)];
   await it.logs.noticed("liar", { ...helloOf(it.other), logLength: 9 });
   it.answer = () => [];
   await it.logs.noticed("boaster", { ...helloOf(it.other), logLength: 9 });
