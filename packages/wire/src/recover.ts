@@ -12,7 +12,7 @@ import { type Refused, readRefused, writeRefused } from "./refusal.ts";
 
 /**
  * What a device that is nobody's yet asks of a member, to become its owner's new one. Each request but the first proves
- * something over the challenge that the same member gave out last (docs/spec/wire.md section 6).
+ * something over the challenge that the same member gave out last (docs/spec/wire.md section 5).
  */
 export type RecoverRequest =
   | { readonly type: "challenge" }
