@@ -21,7 +21,7 @@ import { type HolderView, type Message, type PeerTransport, transportFaults } fr
 import { id } from "../src/suites/suite.ts";
 
 const networkId = id(32, 700);
-const account = id(32, 701);
+const anAccount = id(32, 701);
 const metadataKey = id(32, 702);
 const never = new AbortController().signal;
 
@@ -90,9 +90,11 @@ export class WitnessCluster {
   readonly checkpoints: MemoryCheckpoints;
   /** The device keys of the owner, by device epoch from 1; the last one is the current device. */
   readonly deviceKeys: Ed25519Key[] = [];
+  readonly account: Uint8Array;
   readonly #listeners = new Set<() => void>();
 
-  constructor(count: number, seed = "cluster") {
+  constructor(count: number, seed = "cluster", account = anAccount) {
+    this.account = account;
     this.world = new SeededWorld(seed);
     this.network = new MemoryNetwork({ world: this.world, timeoutMs: 5_000 });
     this.checkpoints = new MemoryCheckpoints(this.world);
@@ -101,6 +103,7 @@ export class WitnessCluster {
 
   #makeWitness(at: number): Witness {
     const store = new MemoryWitnessStore();
+    const { account } = this;
     const witness: Witness = {
       account: id(32, 800 + at),
       deviceKey: id(32, 900 + at),
@@ -141,6 +144,7 @@ export class WitnessCluster {
     const epoch = options.epoch ?? Math.max(1, this.deviceKeys.length);
     while (this.deviceKeys.length < epoch) this.deviceKeys.push(ed25519FromSeed(id(32, 950 + this.deviceKeys.length)));
     const key = this.deviceKeys[epoch - 1];
+    const { account } = this;
     assert.ok(key !== undefined);
     const reports: string[] = [];
     const members = {
@@ -155,7 +159,6 @@ export class WitnessCluster {
         handle: () => assert.fail("nobody asks the owner"),
       },
     });
-    let log: MetadataLog | undefined;
     let crashes = 0;
     const made: MetadataLogOptions = {
       account,
@@ -175,11 +178,11 @@ export class WitnessCluster {
       crashPoint: (name) => {
         if (name !== options.crashAt) return;
         crashes++;
-        log?.stop().catch(() => undefined);
+        log.stop().catch(() => undefined);
         throw new PowerCut(name);
       },
     };
-    log = createMetadataLog(made);
+    const log = createMetadataLog(made);
     return { ownLog, epoch, log, options: made, reports, crashes: () => crashes };
   }
 
@@ -251,7 +254,7 @@ export class WitnessCluster {
   corrupt(at: number): void {
     const witness = this.witnesses[at];
     assert.ok(witness !== undefined);
-    const had = witness.store.log(account);
+    const had = witness.store.log(this.account);
     witness.lie = (message) => {
       const request = decodeLogRequest(message.frame);
       const say = (response: LogResponse): Promise<Message> =>
@@ -275,7 +278,7 @@ export class WitnessCluster {
   /** The heads that each witness has; undefined = none. */
   heads(): readonly (SignedHead | undefined)[] {
     return this.witnesses.map(({ store }) => {
-      const { newest } = store.log(account);
+      const { newest } = store.log(this.account);
       return newest === undefined ? undefined : decodeHead(newest);
     });
   }

@@ -3,3 +3,4 @@ export { HolderService, type HolderServiceOptions } from "./holder-service.ts";
 export { type HolderCrashPoint, holderCrashPointNames, HolderStore, type HolderStoreOptions } from "./holder-store.ts";
 export { createPeerService } from "./peer-service.ts";
 export { type MembershipExchange, WitnessService, type WitnessServiceOptions } from "./witness-service.ts";
+export { RecoverService, type RecoverServiceOptions } from "./recover-service.ts";

@@ -25,7 +25,7 @@ const removalLimitMs = 30_000;
 const maskLabel = "piccolo/metadata-log/v1/checkpoint-mask\0";
 
 /** What storing and reading checkpoints needs of the engine. */
-export type CheckpointStoreContext = GatheringContext &
+export type CheckpointStoreContext = Omit<GatheringContext, "codec"> &
   Pick<EngineContext, "policy" | "ownDomain" | "nextTurn"> & { readonly codec: Omit<CodecContext, "maskKey"> };
 
 /** Stores the content of checkpoints like that of files, only that nothing is recorded but in the checkpoint itself. */

@@ -20,3 +20,4 @@ export {
 } from "./metadata-log.ts";
 export { recoverHead, type RecoveryOptions, restoreBest } from "./recovery.ts";
 export { WireWitnessClient } from "./wire-witness-client.ts";
+export { type SlotSpread, spreadSlot } from "./spread-slot.ts";
