@@ -8,7 +8,13 @@ import type { FragmentHash } from "../src/fragment/index.ts";
 import { HolderService, HolderStore } from "../src/holder/index.ts";
 import { createOwnerEngine, type EngineOptions, type OwnerEngine, WireHolderClient } from "../src/owner/index.ts";
 import { defaultPolicy } from "../src/policy/index.ts";
-import { type HolderView, type Members, type PeerTransport, transportFaults } from "../src/ports/index.ts";
+import {
+  type HolderClient,
+  type HolderView,
+  type Members,
+  type PeerTransport,
+  transportFaults,
+} from "../src/ports/index.ts";
 
 const hasher = await createBLAKE3();
 export const hash: FragmentHash = (bytes) => hasher.init().update(bytes).digest("binary");
@@ -85,6 +91,8 @@ export interface SmallNetwork {
   /** Everything that went over the transport. */
   readonly sent: Uint8Array[];
   readonly membersChanged: () => void;
+  readonly members: Members;
+  readonly holderClient: HolderClient;
   /** Stops the engine and makes one anew on the same disk and metadata. */
   readonly reopen: () => Promise<OwnerEngine>;
 }
@@ -174,6 +182,8 @@ export async function makeSmallNetwork(options: SmallNetworkOptions = {}): Promi
     spoolDisk,
     reports,
     sent,
+    members,
+    holderClient: engineOptions.holderClient,
     membersChanged: () => {
       for (const listener of listeners) listener();
     },

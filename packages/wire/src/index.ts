@@ -47,6 +47,20 @@ export {
   type WitnessEntriesResponse,
   type WitnessStateResponse,
 } from "./log-response.ts";
+export {
+  type AccountProof,
+  decodeRecoverRequest,
+  decodeRecoverResponse,
+  encodeRecoverRequest,
+  encodeRecoverResponse,
+  maxAddressBytes,
+  maxMemberPlaces,
+  maxPlaceAddresses,
+  type MemberPlace,
+  type RecoverRequest,
+  type RecoverResponse,
+  recoverResponseBodyBytes,
+} from "./recover.ts";
 export { fromRefusal, refusal, type RefusalCode, refusalFaults, type Refused, toRefusal } from "./refusal.ts";
 export {
   decodeRequest,

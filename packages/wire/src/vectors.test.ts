@@ -3,15 +3,20 @@ import { concat, fromHex, toHex } from "@piccolo/bytes";
 import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { framingCases } from "../test-support/framing-cases.ts";
 import { logMessageCases } from "../test-support/log-message-cases.ts";
+import { recoverCases } from "../test-support/recover-cases.ts";
 import { messageCases, shown } from "../test-support/message-cases.ts";
 import type { BytesPart, Operation, Vector } from "../test-support/vector.ts";
 import {
   decodeLogRequest,
   decodeLogResponse,
+  decodeRecoverRequest,
+  decodeRecoverResponse,
   decodeRequest,
   decodeResponse,
   encodeLogRequest,
   encodeLogResponse,
+  encodeRecoverRequest,
+  encodeRecoverResponse,
   encodeRequest,
   encodeResponse,
   FrameReader,
@@ -52,6 +57,18 @@ function answer(vector: Operation): unknown {
       assert.deepEqual(encodeLogResponse(message), frame);
       return { message: shown(message) };
     }
+    case "decode-recover-request": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeRecoverRequest(frame);
+      assert.deepEqual(encodeRecoverRequest(message), frame);
+      return { message: shown(message) };
+    }
+    case "decode-recover-response": {
+      const frame = bytesOf(vector.input.frame);
+      const message = decodeRecoverResponse(frame);
+      assert.deepEqual(encodeRecoverResponse(message), frame);
+      return { message: shown(message) };
+    }
     case "read-framing": {
       const reader = new FrameReader({ maxBodyBytes: vector.input.maxBodyBytes });
       const events = reader.push(bytesOf(vector.input.stream));
@@ -68,4 +85,4 @@ function answer(vector: Operation): unknown {
   }
 }
 
-testVectors(vectors, answer, () => ({ ...messageCases(), ...logMessageCases(), ...framingCases() }));
+testVectors(vectors, answer, () => ({ ...messageCases(), ...logMessageCases(), ...recoverCases(), ...framingCases() }));

@@ -1,11 +1,17 @@
-/** The form of the files in vectors/wire; docs/spec/wire.md section 5 describes it. */
+/** The form of the files in vectors/wire; docs/spec/wire.md section 6 describes it. */
 
 /** Bytes as hexadecimal texts and repetitions of them, one after the other. */
 export type BytesPart = string | { readonly repeat: string; readonly count: number };
 
 export type Operation =
   | {
-      readonly operation: "decode-request" | "decode-response" | "decode-log-request" | "decode-log-response";
+      readonly operation:
+        | "decode-request"
+        | "decode-response"
+        | "decode-log-request"
+        | "decode-log-response"
+        | "decode-recover-request"
+        | "decode-recover-response";
       readonly input: { readonly frame: readonly BytesPart[] };
       /** Byte fields of the message are lower-case hexadecimal, an absent one is null. */
       readonly expect: { readonly fault: string } | { readonly message: Readonly<Record<string, unknown>> };

@@ -28,6 +28,19 @@ export function inPieces(bytes: Uint8Array): () => Uint8Array | undefined {
   };
 }
 
+function readAll(bytes: Uint8Array): { readonly digest: string; readonly whole: boolean } {
+  const db = openDatabase(":memory:", { name: "owner", synchronous: "FULL", migrations: ownerMigrations });
+  try {
+    return transact(db, () => {
+      db.exec("DELETE FROM node");
+      const { digest, isWhole } = readSnapshot(db, inPieces(bytes));
+      return { digest: toHex(digest), whole: isWhole };
+    });
+  } finally {
+    db.close();
+  }
+}
+
 export function answerOf(vector: MetadataContentCase): unknown {
   switch (vector.operation) {
     case "encode-cells": {
@@ -46,19 +59,9 @@ export function answerOf(vector: MetadataContentCase): unknown {
       for (const { table, cells } of vector.input.rows) sum.add(table, cells.map(cellOf));
       return { digest: toHex(sum.digest()) };
     }
-    case "read-snapshot": {
-      const db = openDatabase(":memory:", { name: "owner", synchronous: "FULL", migrations: ownerMigrations });
-      try {
-        return transact(db, () => {
-          db.exec("DELETE FROM node");
-          const { digest, isWhole } = readSnapshot(db, inPieces(fromHex(vector.input.bytes)));
-          return { digest: toHex(digest), whole: isWhole };
-        });
-      } finally {
-        db.close();
-      }
-    }
-    case "decode-changes":
+    case "read-snapshot":
+      return readAll(fromHex(vector.input.bytes));
+    default:
       return { commits: decodeChanges(fromHex(vector.input.bytes)).map(toHex) };
   }
 }

@@ -12,3 +12,4 @@ export {
   type RawAnswer,
 } from "./memory-transport.ts";
 export { MemoryWitnessStore } from "./memory-witness-store.ts";
+export { MemoryVault } from "./memory-vault.ts";

@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { holderIndexSuite, metadataSuite } from "@piccolo/storage/suites";
+import { holderIndexSuite, metadataSuite, witnessStoreSuite } from "@piccolo/storage/suites";
 import { openDatabase, transact } from "./database.ts";
 import { SqliteHolderIndex } from "./holder-index.ts";
 import { holderMigrations } from "./holder-schema.ts";
 import { SqliteMetadata } from "./metadata.ts";
 import { ownerMigrations } from "./owner-schema.ts";
+import { witnessMigrations } from "./witness-schema.ts";
+import { SqliteWitnessStore } from "./witness-store.ts";
 
 function memory(context: TestContext, migrations: readonly string[]): DatabaseSync {
   const db = openDatabase(":memory:", { name: "test", synchronous: "FULL", migrations });
@@ -25,6 +27,23 @@ function folder(context: TestContext): string {
 
 metadataSuite("the owner database", (context) => new SqliteMetadata(memory(context, ownerMigrations)));
 holderIndexSuite("the holder database", (context) => new SqliteHolderIndex(memory(context, holderMigrations)));
+witnessStoreSuite("the witness database", (context) => {
+  const path = join(folder(context), "witness.db");
+  const open = (): DatabaseSync => {
+    const db = openDatabase(path, { name: "witness", synchronous: "FULL", migrations: witnessMigrations });
+    context.after(() => db.isOpen && db.close());
+    return db;
+  };
+  let db = open();
+  return {
+    store: new SqliteWitnessStore(db),
+    reopen: () => {
+      db.close();
+      db = open();
+      return new SqliteWitnessStore(db);
+    },
+  };
+});
 
 test("a database of a newer release is refused and left as it is", (context) => {
   const path = join(folder(context), "x.db");

@@ -6,6 +6,10 @@ const forms = { plain: 0, deflated: 1 } as const;
 /** A delta is made of at most as much, but for a single commit larger than that. */
 const largestChanges = 256 * 1024 * 1024;
 
+/** Of no commit at all; each adds its `framedBytes`, and compressing them adds nothing. */
+export const emptyBytes = 1;
+export const framedBytes = (commit: Uint8Array): number => 4 + commit.length;
+
 export function encodeChanges(commits: readonly Uint8Array[]): Uint8Array {
   const writer = new ByteWriter();
   for (const commit of commits) writer.sized(commit);

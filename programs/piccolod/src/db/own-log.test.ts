@@ -1,163 +1,45 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { fromUtf8, toUtf8 } from "@piccolo/bytes";
-import type { StoredEntry } from "@piccolo/storage/ports";
+import { test } from "node:test";
 import { ownLogSuite } from "@piccolo/storage/suites";
+import {
+  appendDelta,
+  type Delta,
+  each,
+  nextEntry,
+  openOwner,
+  secretsOf,
+  setSecret,
+  snapshotOf,
+  temporaryFolder,
+} from "../../test-support/owner-log.ts";
 import { AccountSecrets } from "./account-secrets.ts";
 import { computeDigest } from "./content-digest.ts";
 import { transact } from "./database.ts";
 import { arrivalPath } from "./own-log.ts";
 import { openOwnerDatabase, type OwnerDatabase } from "./owner-database.ts";
 
-function folder(context: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), "piccolod-log-"));
-  context.after(() => rmSync(path, { recursive: true }));
-  return path;
-}
-
-function open(context: TestContext, path = join(folder(context), "owner.db")): OwnerDatabase {
-  const owner = openOwnerDatabase(path);
-  context.after(() => {
-    if (owner.db.isOpen) owner.close();
-  });
-  return owner;
-}
-
-/** The rows of one small table stand for all: a name and what lies under it. */
-function set({ db }: OwnerDatabase, key: string, value: string | undefined): void {
-  transact(db, () => {
-    if (value === undefined) db.prepare("DELETE FROM account_secret WHERE name = ?").run(key);
-    else {
-      db.prepare(
-        "INSERT INTO account_secret VALUES (?1, ?2) ON CONFLICT DO UPDATE SET secret = ?2 WHERE secret <> ?2",
-      ).run(key, toUtf8(value));
-    }
-  });
-}
-
-function content({ db }: OwnerDatabase): unknown {
-  const rows = db.prepare("SELECT name, secret FROM account_secret ORDER BY name").all();
-  return rows.map((row) => [row["name"], fromUtf8(row["secret"] as Uint8Array)]);
-}
-
 ownLogSuite("the owner database", (context) => {
-  const path = join(folder(context), "owner.db");
-  let owner = open(context, path);
+  const path = join(temporaryFolder(context), "owner.db");
+  let owner = openOwner(context, path);
   return {
     get log() {
       return owner.log;
     },
-    write: (key, value) => set(owner, key, value),
-    content: () => content(owner),
+    write: (key, value) => setSecret(owner, key, value),
+    content: () => secretsOf(owner),
     reopen: () => {
       owner.close();
-      owner = open(context, path);
+      owner = openOwner(context, path);
       assert.ok(owner.verify());
       return owner.log;
     },
   };
 });
 
-const nextEntry = ({ log }: OwnerDatabase, kind: StoredEntry["kind"] = "delta"): StoredEntry => {
-  const sequence = log.position().sequence + 1;
-  const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(sequence);
-  return { sequence, kind, head: bytes(200), sealed: bytes(300), hash: bytes(32), deviceEpoch: 1 };
-};
-
-interface Delta {
-  readonly entry: StoredEntry;
-  readonly payload: Uint8Array;
-  readonly digest: Uint8Array;
-}
-
-function delta(owner: OwnerDatabase): Delta {
-  let made: Delta | undefined;
-  owner.log.append(1 << 20, ({ payload, digest }) => {
-    made = { entry: nextEntry(owner), payload, digest };
-    return made.entry;
-  });
-  assert.ok(made !== undefined);
-  return made;
-}
-
-async function* each(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
-}
-
-test("a change outside of a transaction is a bug that fails before it is made", (context) => {
-  const owner = open(context);
-  const { db } = owner;
-  for (const sql of [
-    "INSERT INTO account_secret VALUES ('a', x'00')",
-    "UPDATE node SET name = 'x'",
-    "DELETE FROM node",
-    "BEGIN; UPDATE node SET modified_at_ms = 7; COMMIT",
-  ]) {
-    assert.throws(() => db.exec(sql), { code: "ERR_ASSERTION" }, sql);
-    if (db.isTransaction) db.exec("ROLLBACK");
-  }
-  assert.ok(owner.verify());
-  assert.ok(!owner.log.waiting);
-});
-
-test("what is rolled back leaves no trace in outbox and digest", (context) => {
-  const owner = open(context);
-  const before = computeDigest(owner.db);
-  assert.throws(
-    () =>
-      transact(owner.db, () => {
-        set(owner, "a", "1");
-        throw new RangeError("undo");
-      }),
-    RangeError,
-  );
-  assert.ok(!owner.log.waiting);
-  assert.ok(owner.verify());
-  assert.deepEqual(computeDigest(owner.db), before);
-});
-
-test("a part that failed cannot be committed with the rest", (context) => {
-  const owner = open(context);
-  const half = (): void => {
-    set(owner, "b", "2");
-    throw new RangeError("half");
-  };
-  assert.throws(
-    () =>
-      transact(owner.db, () => {
-        set(owner, "a", "1");
-        try {
-          transact(owner.db, half);
-        } catch {
-          // A caller that goes on as if nothing had been.
-        }
-      }),
-    { code: "ERR_ASSERTION" },
-  );
-  assert.deepEqual(content(owner), []);
-  set(owner, "c", "3");
-  assert.ok(owner.verify());
-});
-
-test("uploads are no part of what is backed up, and no change makes no commit", (context) => {
-  const owner = open(context);
-  const insert =
-    "INSERT INTO upload VALUES (randomblob(16), randomblob(16), 0, 'f', 't/t', 1, 1, 'refuse', 1, 1, NULL)";
-  transact(owner.db, () => owner.db.exec(insert));
-  assert.ok(!owner.log.waiting);
-  set(owner, "a", "1");
-  delta(owner);
-  set(owner, "a", "1");
-  transact(owner.db, () => owner.db.exec("UPDATE account_secret SET secret = secret"));
-  assert.ok(!owner.log.waiting);
-  assert.ok(owner.verify());
-});
-
 test("several tables in one commit are one change, whatever refers to what", (context) => {
-  const [from, to] = [open(context), open(context)];
+  const [from, to] = [openOwner(context), openOwner(context)];
   transact(from.db, () => {
     from.db.exec("INSERT INTO node (node_id, parent_id, name, created_at_ms, modified_at_ms) VALUES (7, 0, 'a', 1, 1)");
     from.db.exec("INSERT INTO node (node_id, parent_id, name, created_at_ms, modified_at_ms) VALUES (3, 7, 'b', 1, 1)");
@@ -182,7 +64,7 @@ test("several tables in one commit are one change, whatever refers to what", (co
       );
     }
   });
-  const made = delta(from);
+  const made = appendDelta(from);
   to.log.apply(made.entry, made.payload, made.digest);
   assert.ok(to.verify());
   assert.deepEqual(computeDigest(to.db), computeDigest(from.db));
@@ -228,10 +110,10 @@ const misfits: Readonly<Record<string, { before?: string; from: string; to: stri
 
 for (const [name, { before, from: there, to: here }] of Object.entries(misfits)) {
   test(`a delta does not apply where ${name}, and leaves the database as it was`, (context) => {
-    const [from, to] = [open(context), open(context)];
+    const [from, to] = [openOwner(context), openOwner(context)];
     const run = (owner: OwnerDatabase, sql: string): Delta => {
       transact(owner.db, () => owner.db.exec(sql));
-      return delta(owner);
+      return appendDelta(owner);
     };
     if (before !== undefined) {
       const made = run(from, before);
@@ -248,10 +130,10 @@ for (const [name, { before, from: there, to: here }] of Object.entries(misfits))
 }
 
 test("deltas that are missing, reordered, replayed or no changes at all are refused", (context) => {
-  const [from, to] = [open(context), open(context)];
+  const [from, to] = [openOwner(context), openOwner(context)];
   const made = ["1", "2", "3"].map((value) => {
-    set(from, "a", value);
-    return delta(from);
+    setSecret(from, "a", value);
+    return appendDelta(from);
   });
   const apply = (at: number, change: Partial<Delta> = {}): void => {
     const { entry, payload, digest } = { ...made[at], ...change } as Delta;
@@ -270,11 +152,11 @@ test("deltas that are missing, reordered, replayed or no changes at all are refu
   assert.throws(() => apply(1, { payload: new Uint8Array(0) }), { code: "log-digest" });
   apply(1);
   apply(2);
-  assert.deepEqual(content(to), content(from));
+  assert.deepEqual(secretsOf(to), secretsOf(from));
 });
 
 test("a delta cannot write what is not backed up", (context) => {
-  const [from, to] = [open(context), open(context)];
+  const [from, to] = [openOwner(context), openOwner(context)];
   const session = from.db.createSession({ table: "log_entry" });
   from.db.exec("INSERT INTO log_entry VALUES (1, 'delta', x'00', x'00', zeroblob(32), 1)");
   const changes = session.changeset();
@@ -285,18 +167,16 @@ test("a delta cannot write what is not backed up", (context) => {
 });
 
 test("wherever the process ends, the database is as before or after, and what was committed is in outbox or entry", async (context) => {
-  const path = join(folder(context), "owner.db");
-  const owner = open(context, path);
-  const source = open(context);
-  for (let row = 0; row < 50; row++) set(source, `row-${row}`, "x".repeat(row));
-  const whole = delta(source);
-  const snapshot = source.log.snapshot();
-  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
-  snapshot.close();
+  const path = join(temporaryFolder(context), "owner.db");
+  const owner = openOwner(context, path);
+  const source = openOwner(context);
+  for (let row = 0; row < 50; row++) setSecret(source, `row-${row}`, "x".repeat(row));
+  const whole = appendDelta(source);
+  const snapshot = snapshotOf(source);
 
   /** What the files are at a moment, opened as after a power cut. */
   const crash = (): { content: unknown; sequence: number; waits: boolean } => {
-    const copy = join(folder(context), "owner.db");
+    const copy = join(temporaryFolder(context), "owner.db");
     for (const suffix of ["", "-wal", "-arriving"]) {
       if (existsSync(`${path}${suffix}`)) copyFileSync(`${path}${suffix}`, `${copy}${suffix}`);
     }
@@ -309,7 +189,7 @@ test("wherever the process ends, the database is as before or after, and what wa
         after.log.entries(1, 1 << 20).map((entry) => entry.sequence),
         sequence === 0 ? [] : [sequence],
       );
-      return { content: content(after), sequence, waits: after.log.waiting };
+      return { content: secretsOf(after), sequence, waits: after.log.waiting };
     } finally {
       after.close();
     }
@@ -335,25 +215,25 @@ test("wherever the process ends, the database is as before or after, and what wa
   const appended = { content: both, sequence: 1, waits: false };
   assert.deepEqual(crash(), appended);
   async function* arriving(): AsyncGenerator<Uint8Array> {
-    for (const piece of pieces) {
+    for (const piece of snapshot.pieces) {
       assert.deepEqual(crash(), appended);
       yield piece;
     }
     assert.deepEqual(crash(), appended);
   }
   await owner.log.load(arriving(), { ...whole.entry, sequence: 9, kind: "checkpoint" }, whole.digest);
-  assert.deepEqual(crash(), { content: content(source), sequence: 9, waits: false });
+  assert.deepEqual(crash(), { content: secretsOf(source), sequence: 9, waits: false });
   assert.equal(owner.log.position().checkpoint, 9);
 });
 
 test("a migration makes a checkpoint due, and what a later release adds is no obstacle to either", async (context) => {
-  const path = join(folder(context), "owner.db");
+  const path = join(temporaryFolder(context), "owner.db");
   const later = [
     ...(await import("./owner-schema.ts")).ownerMigrations,
     "ALTER TABLE node ADD COLUMN colour TEXT; CREATE TABLE note (id INTEGER PRIMARY KEY) STRICT;",
   ];
-  const before = open(context, path);
-  set(before, "a", "1");
+  const before = openOwner(context, path);
+  setSecret(before, "a", "1");
   const digest = computeDigest(before.db);
   before.close();
   const after = openOwnerDatabase(path, later);
@@ -361,23 +241,21 @@ test("a migration makes a checkpoint due, and what a later release adds is no ob
   assert.ok(after.log.checkpointDue);
   assert.ok(after.log.waiting);
   assert.deepEqual(computeDigest(after.db), digest, "a column that is NULL everywhere changes no digest");
-  delta(after);
+  appendDelta(after);
   transact(after.db, () => after.db.exec("UPDATE node SET colour = 'red'"));
-  delta(after);
-  const snapshot = after.log.snapshot();
-  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
-  snapshot.close();
+  appendDelta(after);
+  const snapshot = snapshotOf(after);
   const entry = after.log.appendCheckpoint(() => nextEntry(after, "checkpoint"));
   assert.ok(!after.log.checkpointDue);
-  const older = open(context);
-  await older.log.load(each(pieces), entry, snapshot.digest);
-  assert.deepEqual(content(older), [["a", "1"]]);
+  const older = openOwner(context);
+  await older.log.load(each(snapshot.pieces), entry, snapshot.digest);
+  assert.deepEqual(secretsOf(older), [["a", "1"]]);
   assert.ok(older.verify());
   assert.ok(older.log.checkpointDue, "what it holds is not all of the entry's content");
 });
 
 test("a secret of the account is made once, and comes back with the content", async (context) => {
-  const [from, to] = [open(context), open(context)];
+  const [from, to] = [openOwner(context), openOwner(context)];
   const secrets = new AccountSecrets(from.db);
   assert.equal(secrets.find("mask-key"), undefined);
   const made = secrets.ensure("mask-key", () => new Uint8Array(32).fill(7));
@@ -385,16 +263,14 @@ test("a secret of the account is made once, and comes back with the content", as
     secrets.ensure("mask-key", () => assert.fail("it is there")),
     made,
   );
-  const { entry } = delta(from);
-  const snapshot = from.log.snapshot();
-  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
-  snapshot.close();
-  await to.log.load(each(pieces), entry, snapshot.digest);
+  const { entry } = appendDelta(from);
+  const snapshot = snapshotOf(from);
+  await to.log.load(each(snapshot.pieces), entry, snapshot.digest);
   assert.deepEqual(new AccountSecrets(to.db).find("mask-key"), made);
 });
 
 test("other holders take the place of those that were remembered when other content is loaded", async (context) => {
-  const [from, to] = [open(context), open(context)];
+  const [from, to] = [openOwner(context), openOwner(context)];
   const versionId = new Uint8Array(16).fill(1);
   const fill = (owner: OwnerDatabase, account: string): void => {
     owner.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85) });
@@ -417,27 +293,25 @@ test("other holders take the place of those that were remembered when other cont
   fill(from, "11".repeat(32));
   fill(to, "22".repeat(32));
   assert.deepEqual(to.metadata.segment(versionId)?.holders, ["22".repeat(32)]);
-  const made = delta(from);
-  while (from.log.waiting) delta(from);
-  const snapshot = from.log.snapshot();
-  const pieces = Array.from(snapshot.pieces(), (piece) => piece.slice());
-  snapshot.close();
-  await to.log.load(each(pieces), made.entry, snapshot.digest);
+  const made = appendDelta(from);
+  while (from.log.waiting) appendDelta(from);
+  const snapshot = snapshotOf(from);
+  await to.log.load(each(snapshot.pieces), made.entry, snapshot.digest);
   assert.deepEqual(to.metadata.segment(versionId)?.holders, ["11".repeat(32)]);
 });
 
 test("a snapshot that was arriving when the process ended is forgotten", (context) => {
-  const path = join(folder(context), "owner.db");
+  const path = join(temporaryFolder(context), "owner.db");
   writeFileSync(arrivalPath(path), "half of it");
-  open(context, path);
+  openOwner(context, path);
   assert.ok(!existsSync(arrivalPath(path)));
 });
 
 test("rows that were changed behind the digest are noticed when a snapshot is read", (context) => {
-  const path = join(folder(context), "owner.db");
-  const owner = open(context, path);
-  set(owner, "a", "1");
-  delta(owner);
+  const path = join(temporaryFolder(context), "owner.db");
+  const owner = openOwner(context, path);
+  setSecret(owner, "a", "1");
+  appendDelta(owner);
   owner.db.exec("DROP TRIGGER content_account_secret_update");
   owner.db.exec("UPDATE account_secret SET secret = x'00'");
   const snapshot = owner.log.snapshot();

@@ -5,7 +5,7 @@ import { equalConstantTime, malformed } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "@piccolo/storage/ports";
 import type { ContentCapture } from "./capture.ts";
-import { decodeChanges, encodeChanges } from "./changes.ts";
+import { decodeChanges, emptyBytes, encodeChanges, framedBytes } from "./changes.ts";
 import { readSnapshot, writeSnapshot } from "./content-snapshot.ts";
 import { transact } from "./database.ts";
 import { contentTables, firstContent } from "./owner-schema.ts";
@@ -108,9 +108,9 @@ export class SqliteOwnLog implements OwnLog {
   ): StoredEntry | undefined {
     return transact(this.#options.db, () => {
       const taken: CommitRow[] = [];
-      let bytes = 0;
+      let bytes = emptyBytes;
       for (const row of this.#sql.commits.iterate() as unknown as Iterable<CommitRow>) {
-        bytes += row.changes.length;
+        bytes += framedBytes(row.changes);
         if (taken.length > 0 && bytes > limitBytes) break;
         taken.push(row);
       }

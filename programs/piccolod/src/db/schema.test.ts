@@ -4,11 +4,13 @@ import { controlMigrations } from "./control-schema.ts";
 import { openDatabase } from "./database.ts";
 import { holderMigrations } from "./holder-schema.ts";
 import { contentTables, ownerMigrations } from "./owner-schema.ts";
+import { witnessMigrations } from "./witness-schema.ts";
 
 for (const [name, migrations] of Object.entries({
   control: controlMigrations,
   owner: ownerMigrations,
   holder: holderMigrations,
+  witness: witnessMigrations,
 })) {
   test(`every table of the ${name} database has a primary key, so that changesets see it`, (context) => {
     const db = openDatabase(":memory:", { name, synchronous: "FULL", migrations });

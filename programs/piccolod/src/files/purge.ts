@@ -5,14 +5,16 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { transact } from "../db/database.ts";
 import type { Tasks } from "../tasks/tasks.ts";
-import type { FileStore, NodeRow } from "./store.ts";
+import type { FileStore, NodeRow, VersionRow } from "./store.ts";
 import type { Tree } from "./tree.ts";
 import { keepMs, rootId } from "./types.ts";
 import type { Uploads } from "./uploads.ts";
 
 const intervalMs = 3_600_000;
-/** Nodes removed in one transaction, so that nobody waits long for the database. */
+/** Nodes removed in one transaction, so that nobody waits long for the database and its commit fits an entry of the log. */
 const batch = 200;
+/** So many extents count as one node more. */
+const extentsPerNode = 100;
 
 export interface PurgeOptions {
   readonly db: DatabaseSync;
@@ -110,28 +112,39 @@ export class Purge {
   }
 
   #removeOldVersions(beforeMs: number): boolean {
-    const { db, store, engine } = this.#options;
-    return transact(db, () => {
-      const versions = store.supersededBefore(beforeMs, batch);
-      for (const { version_id: id } of versions) {
-        engine().removeVersion(id);
-      }
-      return versions.length === batch;
-    });
+    const { db, store } = this.#options;
+    return transact(db, () =>
+      this.#removeVersions(store.supersededBefore(beforeMs, batch).map((row) => row.version_id)),
+    );
   }
 
+  /** After a restore: uploads are not backed up, versions under way are. */
   #removeOrphans(): boolean {
-    const { db, store, engine } = this.#options;
-    return transact(db, () => {
-      const orphans = store.orphans(batch);
-      for (const id of orphans) engine().removeVersion(id);
-      return orphans.length === batch;
-    });
+    const { db, store } = this.#options;
+    return transact(db, () => this.#removeVersions(store.orphans(batch)));
+  }
+
+  /** Removes the first of the versions, as many as go into one transaction; whether there may be more. */
+  #removeVersions(ids: readonly Uint8Array[]): boolean {
+    let left = batch;
+    for (const id of ids) {
+      if (left <= 0) break;
+      left -= this.#removeVersion(id);
+    }
+    return ids.length === batch || left <= 0;
+  }
+
+  /** Returns what it counts for. */
+  #removeVersion(id: Uint8Array): number {
+    const { engine } = this.#options;
+    const extents = engine().extentBytes(id).length;
+    engine().removeVersion(id);
+    return 1 + Math.floor(extents / extentsPerNode);
   }
 
   /** Removes a part of what hangs on the node, deepest first, and at last the node; false when nothing is left. */
   #removeSome(node: NodeRow): boolean {
-    const { db, store, engine } = this.#options;
+    const { db, store } = this.#options;
     return transact(db, () => {
       let left = batch;
       // Two entries of the trash may once have lain in one another; each goes by its own time.
@@ -144,9 +157,12 @@ export class Purge {
           } else if (!remove(child.node_id)) return false;
         }
         if (left <= 0 || store.children(id, 1).length > 0) return false;
-        for (const version of store.versions(id)) {
-          engine().removeVersion(version.version_id);
-          left--;
+        // The current one last: the node names it as long as it stands.
+        const versions = store.versions(id);
+        const isCurrent = (row: VersionRow): boolean => row.superseded_at_ms === null;
+        for (const version of [...versions.filter((row) => !isCurrent(row)), ...versions.filter(isCurrent)]) {
+          if (left <= 0) return false;
+          left -= this.#removeVersion(version.version_id);
         }
         store.deleteNode(id);
         left--;

@@ -19,9 +19,7 @@ test("no statement over the owner's tables reads a whole table, but for those th
     statements.push(sql);
     return prepare(sql);
   };
-  new SqliteMetadata(db);
-  new UploadStore(db);
-  const store = new FileStore(db);
+  const [store] = [new FileStore(db), new SqliteMetadata(db), new UploadStore(db)];
   for (const order of ["asc", "desc"] as const) {
     store.list(rootId, "name", order, [0, "", ""], 1);
     store.list(rootId, "modified", order, [0, 0, ""], 1);

@@ -49,5 +49,5 @@ export const uploadLifetimeMs = 7 * dayMs;
 export const finishedUploadMs = dayMs;
 export const deepestLevel = 64;
 export const mostOpenUploads = 1_000;
-/** A file's largest size: what tus clients are told. */
-export const mostFileBytes = 8 * 1024 ** 4;
+/** A file's largest size: what tus clients are told. Its removal is one commit, which must fit an entry of the log. */
+export const mostFileBytes = 2 * 1024 ** 4;

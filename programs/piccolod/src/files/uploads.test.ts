@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { Listing, Node, Upload } from "@piccolo/device-api";
 import { engineFaults, extentPlainBytes } from "@piccolo/storage/owner";
@@ -288,6 +290,40 @@ test("an upload nobody goes on with expires after a week, and going on gives it 
   device.world.aheadMs += 2 * dayMs;
   assert.equal((await head(owner, id)).status, 404);
   refusedWith(await patch(owner, id, 10, bytesOf(10)), 404, "upload-not-found");
+});
+
+test("a version that came back without its upload, as from a backup, is removed; one that has its upload stays", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const shown = await upload(owner, "shown", bytesOf(5));
+  const [kept, orphan] = [
+    await begin(owner, { filename: "kept", sizeBytes: 30 }),
+    await begin(owner, { filename: "orphan", sizeBytes: 30 }),
+  ];
+  for (const id of [kept, orphan]) assert.equal((await patch(owner, id, 0, bytesOf(10))).status, 204);
+  await device.stop();
+  const read = <T>(use: (db: DatabaseSync) => T): T => {
+    const db = new DatabaseSync(join(device.folder, "state", "owner.db"));
+    try {
+      return use(db);
+    } finally {
+      db.close();
+    }
+  };
+  const versions = (db: DatabaseSync): unknown => db.prepare("SELECT count(*) AS count FROM version").get()?.["count"];
+  assert.equal(read(versions), 3);
+  read((db) => db.prepare("DELETE FROM upload WHERE filename = 'orphan'").run());
+  await device.start();
+  const client = device.client();
+  await client.signIn();
+  assert.equal(await offsetOf(client, kept), 10);
+  assert.deepEqual(await content(client, shown), Buffer.from(bytesOf(5)));
+  await device.stop();
+  assert.equal(read(versions), 2);
+  assert.equal(
+    read((db) => db.prepare("SELECT count(*) AS count FROM segment WHERE state = 2").get()?.["count"]),
+    1,
+  );
 });
 
 test("the device knows whether another file begins like the one it has a part of", async (context) => {

@@ -201,8 +201,10 @@ export class Uploads {
   expire(): void {
     const { db, store, world, events } = this.#options;
     const due = store.expired(world.nowMs(), 1_000).filter((row) => !this.#active.has(toHex(row.upload_id)));
+    // What never became a file may be large, and its removal is a commit of its own; the others are a row each.
+    for (const row of due) if (row.node_id === null) transact(db, () => this.#forget(row));
     transact(db, () => {
-      for (const row of due) this.#forget(row);
+      for (const row of due) if (row.node_id !== null) this.#forget(row);
     });
     for (const row of due) if (row.node_id === null) events.uploadGone(toHex(row.upload_id));
   }

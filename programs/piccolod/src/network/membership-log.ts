@@ -1,6 +1,6 @@
 import { toHex } from "@piccolo/bytes";
 import type { CentralClient } from "@piccolo/central-api";
-import { applyEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
+import { applyEntry, checkTimely, decodeEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
 import type { NetworkStore } from "./store.ts";
 
 /**
@@ -11,6 +11,10 @@ export class MembershipLog {
   readonly #store: NetworkStore;
   readonly #changed: () => void;
   #state: NetworkState | undefined;
+  #devices: { readonly length: number; readonly keys: ReadonlyMap<string, Uint8Array> } = {
+    length: 0,
+    keys: new Map(),
+  };
 
   constructor(store: NetworkStore, changed: () => void) {
     this.#store = store;
@@ -39,6 +43,29 @@ export class MembershipLog {
     this.#changed();
   }
 
+  /** All entries from an index on. */
+  entriesFrom(index: number): readonly Uint8Array[] {
+    return this.#store.entries().slice(index);
+  }
+
+  /** Takes in a fresh entry that a member brings; one that is there already changes nothing. Gives the log's length. */
+  append(entry: Uint8Array, nowMs: number): number {
+    const { position, hash } = decodeEntry(entry);
+    const known = this.#state?.entryHashes[position.sequence];
+    const length = this.#state?.length ?? 0;
+    if (known !== undefined && toHex(known) === toHex(hash)) return length;
+    checkTimely(entry, nowMs);
+    this.extend(length, [entry]);
+    return length + 1;
+  }
+
+  /** The key of the device that an owner has or had in a device epoch. */
+  deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined {
+    const length = this.#state?.length ?? 0;
+    if (this.#devices.length !== length) this.#devices = { length, keys: devicesIn(this.#store.entries()) };
+    return this.#devices.keys.get(`${toHex(account)}:${deviceEpoch}`);
+  }
+
   /** Reads what central has more than this device. */
   async sync(central: CentralClient, signal: AbortSignal): Promise<void> {
     const state = this.#state;
@@ -52,4 +79,15 @@ export class MembershipLog {
     const name = toHex(own);
     return Array.from(this.#state?.members.values() ?? []).filter(({ account }) => toHex(account) !== name);
   }
+}
+
+/** Every device of every owner in a log that has passed the rules, by account and device epoch. */
+function devicesIn(entries: readonly Uint8Array[]): ReadonlyMap<string, Uint8Array> {
+  const keys = new Map<string, Uint8Array>();
+  for (const bytes of entries) {
+    const { body } = decodeEntry(bytes);
+    const device = "member" in body ? body.member : body.kind === "device" ? body : undefined;
+    if (device !== undefined) keys.set(`${toHex(device.account)}:${device.deviceEpoch}`, device.deviceKey);
+  }
+  return keys;
 }

@@ -31,6 +31,7 @@ test("a device that starts registers at central at once", async (context) => {
     },
     createPeerNet: () => ({
       transport: { request: () => Promise.reject(unreachable) },
+      recoverTransport: { request: () => Promise.reject(unreachable) },
       addresses: () => [],
       pathTo: () => "none",
       noteClock: () => undefined,

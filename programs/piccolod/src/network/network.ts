@@ -3,6 +3,8 @@ import type { Clock, Invitation, NetworkView } from "@piccolo/device-api";
 import type { Ed25519Key } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { NetworkState as LogState } from "@piccolo/membership";
+import type { MembershipExchange } from "@piccolo/storage/holder";
+import { WireWitnessClient } from "@piccolo/storage/metadata-log";
 import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
 import type { Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
@@ -12,6 +14,7 @@ import type { TaskProgress } from "../tasks/types.ts";
 import { type CentralLink, createCentralLink } from "./central-link.ts";
 import { Invitations } from "./invitations.ts";
 import { foundNetwork, joinNetwork, parseInvitation, readInvitedLog } from "./joining.ts";
+import { MemberLogs } from "./member-logs.ts";
 import { MembershipLog } from "./membership-log.ts";
 import { Presence } from "./presence.ts";
 import type { NetworkStore } from "./store.ts";
@@ -59,6 +62,7 @@ export class DeviceNetwork implements NetworkFeature {
   readonly #log: MembershipLog;
   readonly #presence: Presence;
   readonly #peerNet: PeerNet;
+  readonly #memberLogs: MemberLogs;
   readonly #invitations: Invitations;
   readonly #listeners = new Set<() => void>();
   readonly #stopping = new AbortController();
@@ -90,7 +94,10 @@ export class DeviceNetwork implements NetworkFeature {
       log,
       others: () => (this.#running === undefined ? [] : this.#log.others(this.#running.owner.keys.account)),
       ownHello: () => this.#ownHello(),
-      onForeignHead: () => this.#hint(),
+      onForeignHead: (account, hello) => {
+        this.#hint();
+        void this.#memberLogs.noticed(account, hello);
+      },
       onUnreachable: () => this.#hint(),
       onClock: (deviceKey, offsetMs) => this.#peerNet.noteClock(deviceKey, offsetMs),
       onChange: () => this.#changed(),
@@ -99,6 +106,19 @@ export class DeviceNetwork implements NetworkFeature {
       holders: () => this.#presence.holders(),
       onChange: (listener) => this.onChange(listener),
     };
+    this.#memberLogs = new MemberLogs({
+      membership: this.#log,
+      client: () =>
+        new WireWitnessClient({
+          ownAccount: this.#started().owner.keys.account,
+          networkId: () => this.#memberState().networkId,
+          transport: this.transport,
+          members: this.members,
+        }),
+      world,
+      log,
+      stopping: this.#stopping.signal,
+    });
     this.#invitations = new Invitations({
       store,
       world,
@@ -130,6 +150,24 @@ export class DeviceNetwork implements NetworkFeature {
 
   memberOf(deviceKey: Uint8Array): Uint8Array | undefined {
     return this.#log.state?.memberByDeviceKey(deviceKey)?.account;
+  }
+
+  memberDevice(deviceKey: Uint8Array): { readonly account: Uint8Array; readonly deviceEpoch: number } | undefined {
+    return this.#log.state?.memberByDeviceKey(deviceKey);
+  }
+
+  deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined {
+    return this.#log.deviceKeyOf(account, deviceEpoch);
+  }
+
+  membership(): MembershipExchange | undefined {
+    const { state } = this.#log;
+    if (state === undefined) return undefined;
+    return {
+      networkId: state.networkId,
+      entriesFrom: (index) => this.#log.entriesFrom(index),
+      append: (entry) => this.#log.append(entry, this.#options.world.nowMs()),
+    };
   }
 
   #ownHello(): Hello {

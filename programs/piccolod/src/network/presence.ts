@@ -35,8 +35,8 @@ export interface PresenceOptions {
   /** The other members. */
   readonly others: () => readonly Member[];
   readonly ownHello: () => Hello;
-  /** A member showed a log that is not ours. */
-  readonly onForeignHead: () => void;
+  /** A member (account as hex) showed a log that is not ours. */
+  readonly onForeignHead: (account: string, hello: Hello) => void;
   /** A member cannot be reached under its known addresses. */
   readonly onUnreachable: () => void;
   /** A greeting measured a member's clock: peer's minus own. */
@@ -135,7 +135,7 @@ export class Presence {
     const member = others().find((other) => toHex(other.account) === account);
     if (member !== undefined) onClock(member.deviceKey, aheadMs);
     const own = ownHello();
-    if (toHex(hello.headHash) !== toHex(own.headHash)) onForeignHead();
+    if (toHex(hello.headHash) !== toHex(own.headHash)) onForeignHead(account, hello);
     const moved = status.domain !== hello.domain;
     status.domain = hello.domain;
     if (!status.online || moved) {

@@ -1,6 +1,7 @@
 import type { Clock, Invitation, Member, NetworkView } from "@piccolo/device-api";
 import type { OwnerKeys } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
+import type { MembershipExchange } from "@piccolo/storage/holder";
 import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
 import type { Hello } from "@piccolo/wire";
 import type { TaskProgress } from "../tasks/types.ts";
@@ -46,6 +47,12 @@ export interface NetworkFeature {
   readonly transport: PeerTransport;
   /** The account (32 bytes) of the member whose current device has this key. */
   memberOf(deviceKey: Uint8Array): Uint8Array | undefined;
+  /** The member whose current device has this key, and the epoch of that device. */
+  memberDevice(deviceKey: Uint8Array): { readonly account: Uint8Array; readonly deviceEpoch: number } | undefined;
+  /** The key of the device that an owner has or had in a device epoch, by the membership log. */
+  deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined;
+  /** The membership log as members exchange it; undefined while the device is in no network. */
+  membership(): MembershipExchange | undefined;
   /** Answers a member's hello, and learns from it. */
   hello(account: Uint8Array, hello: Hello): Hello;
   /** Joins with the invitation, or with the one handed to the device. */

@@ -16,6 +16,10 @@ export interface NodeOptions {
   readonly listen: readonly string[];
   readonly isAllowed: (deviceKey: Uint8Array) => boolean;
   readonly isRelay: (deviceKey: Uint8Array) => boolean;
+  /** Devices that are no member's, and may be dialled all the same: this device is nobody's yet and asks them. */
+  readonly isAsked: (deviceKey: Uint8Array) => boolean;
+  /** Strangers let in at once, for the recovery protocol; 0 lets nobody in. */
+  readonly mostStrangers: number;
   readonly dialTimeoutMs: number;
   /** Finds members on the local network by multicast DNS. */
   readonly mdns: boolean;
@@ -42,7 +46,10 @@ export interface Node {
 /** How many requests one connection carries at once; the asking side keeps below it. */
 export const maxStreamsPerConnection = 64;
 
-/** Makes the node; it is started by the caller. Nobody but members and the relay gets past its gate. */
+/**
+ * Makes the node; it is started by the caller. Nobody but members, the relay, and a few strangers who may ask for their
+ * own recovery gets past its gate.
+ */
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { isAllowed, isRelay } = options;
   const isMember = (peer: PeerId): boolean => {
@@ -54,8 +61,16 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     return key !== undefined && isRelay(key);
   };
   const isStranger = (peer: PeerId): boolean => !isMember(peer) && !isRelayPeer(peer);
+  const isAsked = (peer: PeerId): boolean => {
+    const key = deviceKeyOf(peer);
+    return key !== undefined && options.isAsked(key);
+  };
+  /** Whether a device that knocks is kept out: a stranger for whom there is no room. */
+  const isKeptOut = (peer: PeerId): boolean =>
+    isStranger(peer) && (deviceKeyOf(peer) === undefined || strangersIn(libp2p, isStranger) >= options.mostStrangers);
+  const isNotDialled = (peer: PeerId): boolean => isStranger(peer) && !isAsked(peer);
   let inside: NodeInside | undefined;
-  const libp2p = await createLibp2p({
+  const libp2p: Libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed("Ed25519", options.deviceSeed),
     addresses: { listen: [...options.listen] },
@@ -82,15 +97,15 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       },
     },
     connectionGater: {
-      denyDialPeer: isStranger,
+      denyDialPeer: isNotDialled,
       denyDialMultiaddr: () => false,
-      denyInboundEncryptedConnection: isStranger,
-      denyOutboundEncryptedConnection: isStranger,
-      denyInboundUpgradedConnection: isStranger,
-      denyOutboundUpgradedConnection: isStranger,
+      denyInboundEncryptedConnection: isKeptOut,
+      denyOutboundEncryptedConnection: isNotDialled,
+      denyInboundUpgradedConnection: isKeptOut,
+      denyOutboundUpgradedConnection: isNotDialled,
       denyInboundRelayReservation: () => true,
       denyOutboundRelayedConnection: () => true,
-      denyInboundRelayedConnection: (relay, remote) => !isRelayPeer(relay) || !isMember(remote),
+      denyInboundRelayedConnection: (relay, remote) => !isRelayPeer(relay) || isKeptOut(remote),
     },
     services: {
       identify: identify(),
@@ -116,6 +131,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   });
   if (inside === undefined) throw new Error("libp2p has not made its services");
   return { libp2p, inside };
+}
+
+/** Connections that strangers have made to this device. */
+function strangersIn(libp2p: Libp2p, isStranger: (peer: PeerId) => boolean): number {
+  return libp2p
+    .getConnections()
+    .filter(({ direction, remotePeer }) => direction === "inbound" && isStranger(remotePeer)).length;
 }
 
 function isRelayed(address: Multiaddr): boolean {

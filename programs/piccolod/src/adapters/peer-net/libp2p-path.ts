@@ -21,11 +21,14 @@ import { RequestSlots } from "./request-slots.ts";
 import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
 export const protocol = "/piccolo/fragments/1";
+/** For devices that are no member's yet (docs/spec/wire.md section 5). */
+export const recoverProtocol = "/piccolo/recover/1";
 
 /** A device may tell the local network of as many addresses as it likes. */
 const mostLocalAddresses = 8;
 
 export interface PathOptions {
+  readonly protocol: string;
   readonly handler: PeerHandler;
   readonly isAllowed: (deviceKey: Uint8Array) => boolean;
   readonly world: World;
@@ -51,7 +54,7 @@ export class Libp2pPath {
   }
 
   async start(): Promise<void> {
-    await this.#node.libp2p.handle(protocol, (stream, connection) => this.#serve(stream, connection), {
+    await this.#node.libp2p.handle(this.#options.protocol, (stream, connection) => this.#serve(stream, connection), {
       runOnLimitedConnection: true,
       maxInboundStreams: maxStreamsPerConnection,
       maxOutboundStreams: maxStreamsPerConnection,
@@ -108,7 +111,7 @@ export class Libp2pPath {
       // A device that lost its power never closes its connection: the next request makes a new one.
       if (
         watch.signal.aborted &&
-        !connection.streams.some((other) => other !== stream && other.protocol === protocol)
+        !connection.streams.some((other) => other !== stream && other.protocol === this.#options.protocol)
       ) {
         connection.abort(new Error("the device fell silent"));
       }
@@ -170,7 +173,7 @@ export class Libp2pPath {
   }
 
   async #newStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
-    return connection.newStream(protocol, {
+    return connection.newStream(this.#options.protocol, {
       signal,
       runOnLimitedConnection: true,
       maxOutboundStreams: maxStreamsPerConnection,

@@ -13,7 +13,7 @@ import { realWorld } from "@piccolo/world/real";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { deviceKeyOf } from "./device-peer.ts";
 import { createPeerNet, type PeerNet } from "./index.ts";
-import { protocol } from "./libp2p-path.ts";
+import { protocol, recoverProtocol } from "./libp2p-path.ts";
 
 const listen = ["/ip4/127.0.0.1/tcp/0"];
 
@@ -24,7 +24,11 @@ interface Device {
 
 async function startDevice(
   context: TestContext,
-  options: { readonly handler: PeerHandler; readonly isAllowed: (deviceKey: Uint8Array) => boolean },
+  options: {
+    readonly handler: PeerHandler;
+    readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+    readonly recover?: PeerHandler;
+  },
 ): Promise<Device> {
   const deviceSeed = realWorld.randomBytes(32);
   const net = createPeerNet({
@@ -165,4 +169,71 @@ test("a device that started again at the same key is reached at its new address"
   await first.net.stop();
   await assert.rejects(asker.net.transport.request(target, hello, options()), { code: "peer-unreachable" });
   assert.equal(asker.net.pathTo(first.deviceKey), "none");
+});
+
+/** Answers whatever it is asked, and says so. */
+const recovering: PeerHandler = {
+  admit: () => ({ bodyBytes: 0, release: () => undefined }),
+  handle: () => Promise.resolve({ frame: toUtf8("recovering"), body: [] }),
+};
+
+test("a stranger may ask for its recovery and for nothing else", async (context) => {
+  const handler: PeerHandler = {
+    admit: () => assert.fail("a stranger's request is not looked at"),
+    handle: () => assert.fail("a stranger's request is not handled"),
+  };
+  const member = await startDevice(context, { handler, isAllowed: () => false, recover: recovering });
+  const stranger = await startDevice(context, { handler, isAllowed: () => false });
+  const target = { deviceKey: member.deviceKey, addresses: member.net.addresses() };
+  const reply = await stranger.net.recoverTransport.request(target, hello, options());
+  assert.deepEqual(reply.frame, toUtf8("recovering"));
+  const node = await startRogue(context);
+  const connection = await node.dial(target.addresses.map((address) => multiaddr(address)));
+  const stream = await connection.newStream(protocol);
+  if (stream.status === "open") {
+    await new Promise((resolve) => {
+      stream.addEventListener("close", resolve);
+    });
+  }
+  assert.notEqual(stream.status, "open");
+});
+
+test("a member asks over the ordinary protocol as before, where strangers may recover", async (context) => {
+  const holder = await startDevice(context, { handler: echo, isAllowed: () => true, recover: recovering });
+  const asker = await startDevice(context, { handler: echo, isAllowed: () => true });
+  const target = { deviceKey: holder.deviceKey, addresses: holder.net.addresses() };
+  assert.deepEqual((await asker.net.transport.request(target, hello, options())).frame, hello.frame);
+  assert.deepEqual((await asker.net.recoverTransport.request(target, hello, options())).frame, toUtf8("recovering"));
+});
+
+test("a device that lets no stranger in does not answer one that recovers, and dials none of its own accord", async (context) => {
+  const member = await startDevice(context, { handler: echo, isAllowed: () => false });
+  const stranger = await startDevice(context, { handler: echo, isAllowed: () => false });
+  const target = { deviceKey: member.deviceKey, addresses: member.net.addresses() };
+  await assert.rejects(stranger.net.recoverTransport.request(target, hello, options()), { code: "peer-unreachable" });
+  await assert.rejects(stranger.net.transport.request(target, hello, options()), { code: "peer-unreachable" });
+});
+
+test("no more than eight strangers are let in at once, and they keep no member out", async (context) => {
+  const members: Uint8Array[] = [];
+  const isAllowed = (key: Uint8Array): boolean => members.some((member) => Buffer.compare(key, member) === 0);
+  const holder = await startDevice(context, { handler: echo, isAllowed, recover: recovering });
+  const addresses = holder.net.addresses();
+  const dial = async (): Promise<boolean> => {
+    const node = await startRogue(context);
+    try {
+      const connection = await node.dial(addresses.map((address) => multiaddr(address)));
+      const stream = await connection.newStream(recoverProtocol);
+      return stream.status === "open";
+    } catch {
+      return false;
+    }
+  };
+  const letIn: boolean[] = [];
+  for (let at = 0; at < 10; at++) letIn.push(await dial());
+  assert.equal(letIn.filter(Boolean).length, 8);
+  const member = await startDevice(context, { handler: echo, isAllowed: () => true });
+  members.push(member.deviceKey);
+  const target = { deviceKey: holder.deviceKey, addresses };
+  assert.deepEqual((await member.net.transport.request(target, hello, options())).frame, hello.frame);
 });

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
+import { toHex } from "@piccolo/bytes";
 import type { PeerHandler, PeerTransport } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { BulkPath, bulkAddressOf } from "./bulk-path.ts";
 import { BulkServer } from "./bulk-server.ts";
 import { channelCertificate } from "./channel-certificate.ts";
 import { ClockEvidence } from "./clock-evidence.ts";
+import { deviceKeyOf } from "./device-peer.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
-import { Libp2pPath } from "./libp2p-path.ts";
+import { Libp2pPath, protocol, recoverProtocol } from "./libp2p-path.ts";
 import { keepReserved } from "./relay-keeper.ts";
 import type { Log } from "./serve-exchange.ts";
 import { unreachable } from "./faults.ts";
 
 export interface PeerNet {
   readonly transport: PeerTransport;
+  /** Asks any device over the recovery protocol, as one that is nobody's yet. */
+  readonly recoverTransport: PeerTransport;
   /** Own addresses others can dial, best first, those through the relay included; empty before `start`. */
   addresses(): readonly string[];
   /** How the device is connected now. */
@@ -34,6 +38,8 @@ export interface PeerNetOptions {
   readonly isAllowed: (deviceKey: Uint8Array) => boolean;
   readonly isRelay: (deviceKey: Uint8Array) => boolean;
   readonly handler: PeerHandler;
+  /** Answers strangers who ask for their own recovery; without it no stranger is let in. */
+  readonly recover?: PeerHandler | undefined;
   readonly world: World;
   readonly log: Log;
   /** Finds members on the local network; off unless asked for. */
@@ -49,9 +55,14 @@ export interface PeerNetOptions {
   readonly dialTimeoutMs?: number | undefined;
 }
 
+/** Strangers connected at once, and how long each may stay. */
+const mostStrangers = 8;
+const strangerStayMs = 60_000;
+
 interface Running {
   readonly node: Node;
   readonly path: Libp2pPath;
+  readonly recoverPath: Libp2pPath;
   readonly bulk: { readonly server: BulkServer; readonly path: BulkPath; readonly port: number } | undefined;
   readonly kept: Promise<void>;
 }
@@ -64,6 +75,8 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
   const stopping = new AbortController();
   const dialTimeoutMs = options.dialTimeoutMs ?? 10_000;
   const limits = { idleTimeoutMs: options.idleTimeoutMs ?? 30_000, world, log, clocks, stopping: stopping.signal };
+  /** Devices that are asked over the recovery protocol now, and how often at once. */
+  const asked = new Map<string, number>();
   let running: Running | undefined;
 
   const startBulk = async (): Promise<Running["bulk"]> => {
@@ -90,6 +103,21 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         return reply ?? running.path.request(peer, request, requestOptions);
       },
     },
+    recoverTransport: {
+      request: async (peer, request, requestOptions) => {
+        requestOptions.signal.throwIfAborted();
+        if (running === undefined) throw unreachable("this device is not connected");
+        const name = toHex(peer.deviceKey);
+        asked.set(name, (asked.get(name) ?? 0) + 1);
+        try {
+          return await running.recoverPath.request(peer, request, requestOptions);
+        } finally {
+          const left = (asked.get(name) ?? 1) - 1;
+          if (left === 0) asked.delete(name);
+          else asked.set(name, left);
+        }
+      },
+    },
     addresses: () => (running === undefined ? [] : addressesOf(running, options.bulk?.host)),
     pathTo: (deviceKey) => {
       if (running?.bulk?.path.isConnectedTo(deviceKey) === true) return "direct";
@@ -99,11 +127,27 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
     start: async () => {
       assert.ok(running === undefined && !stopping.signal.aborted, "a PeerNet is started once");
       const mdns = options.mdns === true;
-      const node = await createNode({ ...options, dialTimeoutMs, mdns });
-      const path = new Libp2pPath(node, { ...limits, dialTimeoutMs, mdns, handler, isAllowed });
+      const node = await createNode({
+        ...options,
+        dialTimeoutMs,
+        mdns,
+        isAsked: (deviceKey) => asked.has(toHex(deviceKey)),
+        mostStrangers: options.recover === undefined ? 0 : mostStrangers,
+      });
+      const path = new Libp2pPath(node, { ...limits, protocol, dialTimeoutMs, mdns, handler, isAllowed });
+      const recoverPath = new Libp2pPath(node, {
+        ...limits,
+        protocol: recoverProtocol,
+        dialTimeoutMs,
+        mdns,
+        handler: options.recover ?? handler,
+        isAllowed: () => true,
+      });
       let bulk: Running["bulk"];
       try {
         await path.start();
+        if (options.recover !== undefined) await recoverPath.start();
+        sendStrangersAway(node, options, stopping.signal);
         await node.libp2p.start();
         node.inside.confirmOwn();
         bulk = await startBulk();
@@ -112,7 +156,7 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         throw error;
       }
       const kept = keepReserved({ node, relay: options.relay, world, log, signal: stopping.signal });
-      running = { node, path, bulk, kept };
+      running = { node, path, recoverPath, bulk, kept };
     },
     stop: async () => {
       stopping.abort();
@@ -121,6 +165,25 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
       await stopAll(ending ?? {});
     },
   };
+}
+
+/** A stranger who recovers asks a dozen questions within seconds; whoever stays is sent away. */
+function sendStrangersAway(
+  { libp2p }: Node,
+  { isAllowed, isRelay, world }: PeerNetOptions,
+  stopping: AbortSignal,
+): void {
+  libp2p.addEventListener("connection:open", ({ detail: connection }) => {
+    const key = deviceKeyOf(connection.remotePeer);
+    const isStranger = (): boolean => key === undefined || (!isAllowed(key) && !isRelay(key));
+    if (connection.direction !== "inbound" || !isStranger()) return;
+    world.sleep(strangerStayMs, stopping).then(
+      () => {
+        if (isStranger() && connection.status === "open") connection.abort(new Error("a stranger stays too long"));
+      },
+      () => undefined,
+    );
+  });
 }
 
 /** As many as central takes of one device; a device with many interfaces tells some of each kind. */

@@ -1,0 +1,167 @@
+import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { recoveryChallengeBytes, verifyAccountProof, verifyLocatorProof } from "@piccolo/envelope";
+import { isFault } from "@piccolo/fault";
+import { decodeEntry } from "@piccolo/membership";
+import {
+  decodeRecoverRequest,
+  encodeRecoverResponse,
+  maxMemberPlaces,
+  type MemberPlace,
+  type RecoverRequest,
+  type RecoverResponse,
+  refusal,
+  refusalFaults,
+  type Refused,
+  toRefusal,
+} from "@piccolo/wire";
+import type { World } from "@piccolo/world";
+import type { Message, PeerHandler, WitnessStore } from "../ports/index.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { type MembershipExchange, pageOfLog, takeEntry } from "./witness-service.ts";
+
+const challengeLifetimeMs = 60_000;
+const mostChallenges = 1_000;
+/** A recovery takes about a dozen questions of each member. */
+const perAsker = { burst: 40, perSecond: 1 };
+const overall = { burst: 200, perSecond: 10 };
+/** What a wrong proof costs: guessing locators or keys is hopeless anyway, and is kept from costing work. */
+const wrongProofCost = 10;
+
+export interface RecoverServiceOptions {
+  readonly store: Pick<WitnessStore, "slot">;
+  /** This device's key: proofs are made for it alone. */
+  readonly deviceKey: Uint8Array;
+  readonly membership: () => MembershipExchange | undefined;
+  /** The newest owner key of a member, by the membership log. */
+  readonly ownerKeyOf: (account: Uint8Array) => Uint8Array | undefined;
+  readonly members: () => readonly MemberPlace[];
+  readonly world: World;
+  readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+interface Challenge {
+  readonly bytes: Uint8Array;
+  readonly untilMs: number;
+}
+
+/**
+ * Answers devices that are no member's yet, and only to proof: the slot to the locator's key, everything else to the
+ * owner's. Each challenge is for one question of the asker whose key the channel proved.
+ */
+export class RecoverService implements PeerHandler {
+  readonly #options: RecoverServiceOptions;
+  readonly #challenges = new Map<string, Challenge>();
+  readonly #limit: RateLimit;
+
+  constructor(options: RecoverServiceOptions) {
+    this.#options = options;
+    this.#limit = new RateLimit(options.world, perAsker, overall);
+  }
+
+  admit(
+    deviceKey: Uint8Array,
+    frame: Uint8Array,
+  ): { readonly bodyBytes: number; readonly release: () => void } | { readonly refusal: Message } {
+    try {
+      this.#count(deviceKey, 1);
+      decodeRecoverRequest(frame);
+      return { bodyBytes: 0, release: () => undefined };
+    } catch (error) {
+      return { refusal: answer(this.#refusalOf(error)) };
+    }
+  }
+
+  handle(deviceKey: Uint8Array, message: Message): Promise<Message> {
+    try {
+      return Promise.resolve(this.#perform(deviceKey, decodeRecoverRequest(message.frame)));
+    } catch (error) {
+      return Promise.resolve(answer(this.#refusalOf(error)));
+    }
+  }
+
+  #count(deviceKey: Uint8Array, cost: number): void {
+    const retryAfterMs = this.#limit.take(toHex(deviceKey), cost);
+    if (retryAfterMs === 0) return;
+    throw refusalFaults.fault("rate-limited", "too many questions; ask again later", { details: { retryAfterMs } });
+  }
+
+  #perform(asker: Uint8Array, request: RecoverRequest): Message {
+    if (request.type === "challenge") return answer({ type: "challenge", challenge: this.#newChallenge(asker) });
+    const audience = { verifier: this.#options.deviceKey, challenge: this.#takeChallenge(asker) };
+    if (request.type === "find-slot") {
+      if (!verifyLocatorProof(request.locator, request, audience)) throw this.#wrongProof(asker);
+      return answer({ type: "slot", slot: this.#options.store.slot(request.locator)?.bytes });
+    }
+    const ownerPublicKey = this.#options.ownerKeyOf(request.account);
+    const membership = this.#options.membership();
+    // Who is a member here and who is not is nothing a stranger learns: both are a wrong proof.
+    if (
+      ownerPublicKey === undefined ||
+      membership === undefined ||
+      !verifyAccountProof({ account: request.account, ownerPublicKey }, request.signature, audience)
+    ) {
+      throw this.#wrongProof(asker);
+    }
+    switch (request.type) {
+      case "read-membership": {
+        const { logLength, entries } = pageOfLog(membership, request.from);
+        return answer({ type: "membership", logLength, lengths: entries.map(({ length }) => length) }, entries);
+      }
+      case "member-addresses":
+        return answer({ type: "addresses", members: this.#options.members().slice(0, maxMemberPlaces) });
+      case "append-device":
+        return answer({ type: "appended", logLength: this.#append(membership, request.account, request.entry) });
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #append(membership: MembershipExchange, account: Uint8Array, entry: Uint8Array): number {
+    const { body } = decodeEntry(entry);
+    if (body.kind !== "device" || !equalConstantTime(body.account, account)) {
+      throw refusalFaults.fault("not-yours", "only the entry of the own new device is taken here");
+    }
+    const logLength = takeEntry(membership, entry);
+    this.#options.report("device-replaced", { account: toHex(account), deviceEpoch: body.deviceEpoch });
+    return logLength;
+  }
+
+  #newChallenge(asker: Uint8Array): Uint8Array {
+    const { world } = this.#options;
+    const bytes = world.randomBytes(recoveryChallengeBytes);
+    const name = toHex(asker);
+    this.#challenges.delete(name);
+    this.#challenges.set(name, { bytes, untilMs: world.monotonicMs() + challengeLifetimeMs });
+    const [oldest] = this.#challenges.keys();
+    if (this.#challenges.size > mostChallenges && oldest !== undefined) this.#challenges.delete(oldest);
+    return bytes;
+  }
+
+  #takeChallenge(asker: Uint8Array): Uint8Array {
+    const name = toHex(asker);
+    const challenge = this.#challenges.get(name);
+    this.#challenges.delete(name);
+    if (challenge === undefined || challenge.untilMs < this.#options.world.monotonicMs()) throw this.#wrongProof(asker);
+    return challenge.bytes;
+  }
+
+  #wrongProof(asker: Uint8Array): Error {
+    // The answer is the same whether the asker has anything left or not.
+    this.#limit.punish(toHex(asker), wrongProofCost);
+    return refusalFaults.fault("not-yours", "the proof does not fit; ask for a new challenge");
+  }
+
+  #refusalOf(error: unknown): Refused {
+    if (isFault(error, "malformed")) return refusal("malformed", error.message);
+    const refused = toRefusal(error);
+    if (refused.code === "internal") {
+      const code = isFault(error) ? error.code : "bug";
+      this.#options.report("request-failed", { code, message: error instanceof Error ? error.message : "unknown" });
+    }
+    return refused;
+  }
+}
+
+function answer(response: RecoverResponse, body: readonly Uint8Array[] = []): Message {
+  return { frame: encodeRecoverResponse(response), body };
+}

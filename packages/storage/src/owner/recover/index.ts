@@ -1,0 +1,10 @@
+/** How a device that has only the phrase becomes its owner's: slot, membership log, replacement. */
+export { RecoverClient } from "./recover-client.ts";
+export {
+  announceReplacement,
+  findNewestSlot,
+  type FoundMembership,
+  readNewestMembership,
+  recoverFaults,
+  type RecoverParts,
+} from "./replace-device.ts";

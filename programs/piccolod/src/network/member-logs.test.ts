@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { toHex } from "@piccolo/bytes";
+import { certifyDevice, deriveOwnerKeys } from "@piccolo/envelope";
+import { createNetwork, replaceDevice } from "@piccolo/membership";
+import type { WitnessClient } from "@piccolo/storage/ports";
+import type { Hello } from "@piccolo/wire";
+import { SeededWorld } from "@piccolo/world";
+import { createLog } from "../adapters/log.ts";
+import { controlMigrations } from "../db/control-schema.ts";
+import { openDatabase } from "../db/database.ts";
+import { MemberLogs } from "./member-logs.ts";
+import { MembershipLog } from "./membership-log.ts";
+import { NetworkStore } from "./store.ts";
+
+const world = new SeededWorld("member-logs");
+const keys = deriveOwnerKeys(new Uint8Array(32).fill(3), 1);
+const deviceKeys = Array.from({ length: 5 }, () => world.randomBytes(32));
+
+function membershipLog(context: TestContext): MembershipLog {
+  const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
+  context.after(() => db.close());
+  return new MembershipLog(new NetworkStore(db), () => undefined);
+}
+
+const first = createNetwork({
+  ownerKeys: keys,
+  device: certifyDevice(keys, deviceKeys[0] ?? assert.fail(), 1),
+  name: "Ada",
+  networkName: "home",
+  world,
+});
+
+/** The log goes on with one more replaced device. */
+function replaced(log: MembershipLog, epoch: number, key = deviceKeys[epoch - 1]): Uint8Array {
+  assert.ok(log.state !== undefined && key !== undefined);
+  return replaceDevice({ state: log.state, ownerKeys: keys, device: certifyDevice(keys, key, epoch), world });
+}
+
+function helloOf({ state }: MembershipLog): Hello {
+  assert.ok(state !== undefined);
+  const { networkId, length: logLength, headHash } = state;
+  return { type: "hello", nowMs: 0, networkId, logLength, headHash, version: 1, domain: "a" };
+}
+
+interface Setup {
+  readonly own: MembershipLog;
+  readonly other: MembershipLog;
+  readonly logs: MemberLogs;
+  readonly lines: string[];
+  readonly reads: number[];
+  /** What the other member hands out; its own log where nothing else is said. */
+  answer: (from: number) => readonly Uint8Array[];
+}
+
+function setup(context: TestContext): Setup {
+  const [own, other] = [membershipLog(context), membershipLog(context)];
+  own.extend(0, [first]);
+  other.extend(0, [first]);
+  const lines: string[] = [];
+  const it: Setup = {
+    own,
+    other,
+    lines,
+    reads: [],
+    answer: (from) => other.entriesFrom(from),
+    logs: new MemberLogs({
+      membership: own,
+      client: () => client,
+      world,
+      log: createLog(
+        (line) => lines.push(line),
+        () => 0,
+      ),
+      stopping: new AbortController().signal,
+    }),
+  };
+  const never = (): Promise<never> => assert.fail("only the log is read");
+  const client: WitnessClient = {
+    append: never,
+    head: never,
+    entries: never,
+    putSlot: never,
+    slot: never,
+    appendLog: never,
+    readLog: (_, from) => {
+      it.reads.push(from);
+      const entries = it.answer(from);
+      return Promise.resolve({ logLength: other.state?.length ?? 0, entries: entries.slice(0, 2) });
+    },
+  };
+  return it;
+}
+
+test("a longer log is read from whoever greets, page by page, and kept", async (context) => {
+  const it = setup(context);
+  for (const epoch of [2, 3, 4, 5]) it.other.append(replaced(it.other, epoch), world.nowMs());
+  await it.logs.noticed("other", helloOf(it.other));
+  assert.deepEqual(it.reads, [1, 3]);
+  assert.deepEqual(it.own.state?.headHash, it.other.state?.headHash);
+  assert.deepEqual(it.own.deviceKeyOf(keys.account, 3), deviceKeys[2]);
+  assert.equal(it.own.deviceKeyOf(keys.account, 6), undefined);
+});
+
+test("the log of another network, a shorter one, and one that was just read are not asked for", async (context) => {
+  const it = setup(context);
+  it.other.append(replaced(it.other, 2), world.nowMs());
+  await it.logs.noticed("other", { ...helloOf(it.other), networkId: world.randomBytes(32) });
+  await it.logs.noticed("other", helloOf(it.own));
+  assert.deepEqual(it.reads, []);
+  await it.logs.noticed("other", helloOf(it.other));
+  await it.logs.noticed("other", { ...helloOf(it.other), logLength: 99 });
+  assert.deepEqual(it.reads, [1]);
+});
+
+test("a log that differs in an entry is reported once, and overwrites nothing", async (context) => {
+  const it = setup(context);
+  it.own.append(replaced(it.own, 2), world.nowMs());
+  const head = it.own.state?.headHash;
+  it.other.append(replaced(it.other, 2, deviceKeys[4]), world.nowMs());
+  it.other.append(replaced(it.other, 3), world.nowMs());
+  await it.logs.noticed("other", helloOf(it.other));
+  await it.logs.noticed("other", { ...helloOf(it.other), logLength: 2 });
+  assert.deepEqual(it.own.state?.headHash, head);
+  assert.equal(it.lines.filter((line) => line.includes("membership-log-differs")).length, 2);
+  await it.logs.noticed("other", { ...helloOf(it.other), logLength: 2 });
+  assert.equal(it.lines.filter((line) => line.includes("membership-log-differs")).length, 2);
+});
+
+test("forged entries and empty promises leave the log as it is", async (context) => {
+  const it = setup(context);
+  const entry = replaced(it.other, 2);
+  it.answer = () => [entry.with(entry.length - 1, (entry.at(-1) ?? 0) ^ 1)];
+  await it.logs.noticed("liar", { ...helloOf(it.other), logLength: 9 });
+  it.answer = () => [];
+  await it.logs.noticed("boaster", { ...helloOf(it.other), logLength: 9 });
+  assert.equal(it.own.state?.length, 1);
+});
+
+test("a fresh entry is taken once, and only at its time", (context) => {
+  const { own } = setup(context);
+  const entry = replaced(own, 2);
+  assert.throws(() => own.append(entry, world.nowMs() - 3_600_000), { code: "entry-untimely" });
+  assert.equal(own.append(entry, world.nowMs()), 2);
+  assert.equal(own.append(entry, world.nowMs()), 2);
+  assert.equal(toHex(own.state?.memberByAccount(keys.account)?.deviceKey ?? first), toHex(deviceKeys[1] ?? first));
+});
