@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { ByteReader, ByteWriter, equalConstantTime, malformed } from "@piccolo/bytes";
-import { definePurpose, type Statement, verifyStatement } from "@piccolo/envelope";
+import { metadataHead, type Statement, verifyStatement } from "@piccolo/envelope";
 import type { StoredEntry } from "../ports/index.ts";
 import { hashBytes, headBytes, headFormat, maxSealedBytes, noHash } from "./format.ts";
 
-const metadataHead = definePurpose("metadata-head", "required");
 const signatureBytes = 64;
 const kinds = ["delta", "checkpoint"] as const;
 const hashLabel = "piccolo/metadata-log/v1/head\0";
