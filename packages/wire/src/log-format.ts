@@ -2,7 +2,7 @@
 
 /** A signed head of the metadata log (docs/spec/metadata-log.md), which this package does not look into. */
 export const maxHeadBytes = 512;
-export const maxSlotBytes = 16_384;
+export const maxSlotBytes = 53_622;
 export const locatorBytes = 32;
 /** Entries of a metadata log in one answer. */
 export const maxWitnessEntries = 64;

@@ -46,7 +46,7 @@ export interface WitnessEntriesRequest {
 export interface SlotPutRequest {
   readonly type: "slot-put";
   readonly account: Uint8Array;
-  /** 1 to 16,384 bytes (docs/spec/slots.md). */
+  /** 1 to 53,622 bytes (docs/spec/slots.md). */
   readonly slot: Uint8Array;
 }
 

@@ -118,11 +118,11 @@ export function logMessageCases(): VectorSet {
   refuseRequest("witness-entries-limit-0", "A limit of 0.", concat(entries.subarray(0, -4), new Uint8Array(4)));
   refuseRequest("witness-entries-late", "A sequence over 2^53 - 1.", changed(entries, 34, 1));
   refuseRequest("slot-put-empty", "A slot of 0 bytes.", concat(put.subarray(0, 34), new Uint8Array(4)));
-  refuseRequest("slot-put-long", "A slot of 16,385 bytes.", [
+  refuseRequest("slot-put-long", "A slot of 53,623 bytes.", [
     "010a",
     toHex(account),
-    "00004001",
-    { repeat: "00", count: 16_385 },
+    "0000d177",
+    { repeat: "00", count: 53_623 },
   ]);
   refuseRequest("log-read-cut", "The last byte is missing.", read.subarray(0, -1));
   refuseRequest("log-append-empty", "An entry of 0 bytes.", concat(take.subarray(0, 34), new Uint8Array(4)));

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diskSuite, holderIndexSuite, metadataSuite, ownLogSuite } from "../suites/index.ts";
-import { CrashDisk, MemoryHolderIndex, MemoryMetadata, MemoryOwnLog } from "./index.ts";
+import { diskSuite, holderIndexSuite, metadataSuite, ownLogSuite, witnessStoreSuite } from "../suites/index.ts";
+import { CrashDisk, MemoryHolderIndex, MemoryMetadata, MemoryOwnLog, MemoryWitnessStore } from "./index.ts";
 
 diskSuite("the disk in memory", () => new CrashDisk());
 holderIndexSuite("the index in memory", () => new MemoryHolderIndex());
 metadataSuite("the metadata in memory", () => new MemoryMetadata());
+witnessStoreSuite("the witness in memory", () => {
+  const store = new MemoryWitnessStore();
+  return { store, reopen: () => store };
+});
 ownLogSuite("the log in memory", () => {
   const log = new MemoryOwnLog();
   return {

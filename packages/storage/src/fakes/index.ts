@@ -11,3 +11,4 @@ export {
   type MemoryTraffic,
   type RawAnswer,
 } from "./memory-transport.ts";
+export { MemoryWitnessStore } from "./memory-witness-store.ts";

@@ -76,6 +76,16 @@ export class MemoryOwnLog implements OwnLog {
     this.schemaVersion = schemaVersion;
   }
 
+  /** Another log with the same content, as an image of a disk has. */
+  clone(): MemoryOwnLog {
+    const copy = new MemoryOwnLog(this.schemaVersion);
+    copy.#rows = this.#rows;
+    copy.#outbox = this.#outbox;
+    copy.#entries = this.#entries;
+    copy.#position = this.#position;
+    return copy;
+  }
+
   /** One commit of the owner: a row is set, or removed. */
   write(key: string, value: string | undefined): void {
     const before = this.#rows.get(key);

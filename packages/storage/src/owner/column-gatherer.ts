@@ -13,6 +13,12 @@ const fetchLimitMs = 30_000;
 const busyTries = 4;
 const busyPauseMs = 150;
 
+/** What gathering needs of the engine. */
+export type GatheringContext = Pick<
+  EngineContext,
+  "codec" | "holderClient" | "health" | "members" | "world" | "report"
+>;
+
 /** Stripes of a segment: [first, first + count). */
 export interface Stripes {
   readonly first: number;
@@ -21,7 +27,7 @@ export interface Stripes {
 
 /** A busy holder has said that it lives, and is asked again soon; meanwhile others may be asked as well. */
 async function fetchPatiently(
-  { holderClient, world }: EngineContext,
+  { holderClient, world }: GatheringContext,
   account: string,
   key: FragmentKey,
   range: CellRange,
@@ -38,7 +44,7 @@ async function fetchPatiently(
 }
 
 async function fetchColumn(
-  context: EngineContext,
+  context: GatheringContext,
   record: SegmentRecord,
   index: number,
   stripes: Stripes,
@@ -71,7 +77,7 @@ async function fetchColumn(
 }
 
 /** Placed fragments first; behind them those that a holder may have although it was never heard to say so. */
-function askingOrder(context: EngineContext, record: SegmentRecord): number[] {
+function askingOrder(context: GatheringContext, record: SegmentRecord): number[] {
   const views = holdersByAccount(context.members);
   const sources = record.holders.map((account, index) => {
     const view = views.get(account);
@@ -101,7 +107,7 @@ function askingOrder(context: EngineContext, record: SegmentRecord): number[] {
  * missing, or the signal's reason.
  */
 export async function gatherColumns(
-  context: EngineContext,
+  context: GatheringContext,
   record: SegmentRecord,
   stripes: Stripes,
   options: { readonly eager: boolean },

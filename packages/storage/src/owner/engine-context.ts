@@ -65,7 +65,7 @@ export interface EngineContext extends EngineOptions {
 }
 
 /** The members that work can be given to now. */
-export function reachableHolders(context: EngineContext): ReadonlySet<string> {
+export function reachableHolders(context: Pick<EngineContext, "members" | "health">): ReadonlySet<string> {
   const reachable = context.members.holders().filter(({ account, online }) => online && !context.health.rests(account));
   return new Set(reachable.map(({ account }) => account));
 }

@@ -9,3 +9,5 @@ export { orAborted } from "./or-aborted.ts";
 export { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "./own-log.ts";
 export { asTransportFault, type TransportFault, transportFaults } from "./transport-faults.ts";
 export type { Message, PeerHandler, PeerTarget, PeerTransport, RequestOptions } from "./transport.ts";
+export type { KeptSlot, WitnessedEntry, WitnessedLog, WitnessStore } from "./witness-store.ts";
+export type { VaultClient, WitnessClient } from "./witness-client.ts";
