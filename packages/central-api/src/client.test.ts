@@ -6,6 +6,8 @@ import { ed25519FromSeed, signStatement } from "@piccolo/envelope";
 import { SeededWorld } from "@piccolo/world";
 import { type CentralClient, createCentralClient } from "./client.ts";
 import { decodeCredentials, verifyCall } from "./signed-call.ts";
+import { vaultEntriesAtOnce } from "./vault-client.ts";
+import { encodeVaultPage } from "./vault.ts";
 
 const world = new SeededWorld("client");
 const key = ed25519FromSeed(world.randomBytes(32));
@@ -170,4 +172,64 @@ test("only a signature of the invitation's key leaves the device, and errors hol
   for (const text of [sent, inspect(error, { depth: 9 })]) {
     for (const secret of [toHex(seed), toBase64Url(seed)]) assert.ok(!text.includes(secret));
   }
+});
+
+test("what central sends of the vault is bounded and has its form, or is refused", async () => {
+  const state = { sequence: 1, first: 1, head: "AAAA", usedBytes: 3, quotaBytes: 9 };
+  for (const wrong of [
+    { ...state, head: null },
+    { ...state, sequence: 0 },
+    { ...state, head: "A" },
+    { ...state, head: "A".repeat(10_000) },
+    { ...state, first: 0 },
+    {},
+  ]) {
+    await assert.rejects(clientOf(json(wrong)).vaultState(network), { code: "unexpected-reply" });
+  }
+  assert.deepEqual((await clientOf(json(state)).vaultState(network)).head, new Uint8Array(3));
+
+  const entry = { head: new Uint8Array(3), sealed: new Uint8Array(4) };
+  const page = encodeVaultPage({ first: 1, newest: 2, entries: [entry] });
+  const broken = [
+    page.subarray(1),
+    page.with(0, 2),
+    new Uint8Array([...page, 0]),
+    page.with(17, 255),
+    new Uint8Array(0),
+  ];
+  for (const bytes of broken) {
+    await assert.rejects(clientOf(replying(new Uint8Array(bytes))).readVault(network, 1), { code: "unexpected-reply" });
+  }
+  await assert.rejects(clientOf(replying(new Uint8Array(9_000_000))).getBlob(account.subarray(16)), {
+    code: "unexpected-reply",
+  });
+  assert.deepEqual((await clientOf(replying(page)).readVault(network, 1)).entries, [entry]);
+  await assert.rejects(clientOf(json({ blobs: [{ id: "x", sizeBytes: 1 }] })).listBlobs(), {
+    code: "unexpected-reply",
+  });
+});
+
+test("bytes go out as they are, and the signature covers them", async () => {
+  const bytes = world.randomBytes(1_000);
+  let calls = 0;
+  const taking: Fetch = (input, { method, headers, body }) => {
+    calls += 1;
+    const sent = new Headers(headers);
+    assert.equal(sent.get("content-type"), "application/octet-stream");
+    const url = new URL(input);
+    const parts = { method: method ?? "", host: url.host, target: url.pathname.slice("/piccolo".length), body: bytes };
+    assert.deepEqual(new Uint8Array(body as ArrayBuffer), bytes);
+    assert.ok(verifyCall(parts, decodeCredentials(sent.get("authorization") ?? "")));
+    return Promise.resolve(new Response(null, { status: 204 }));
+  };
+  await clientOf(taking).putBlob(account.subarray(16), bytes);
+  assert.equal(calls, 1);
+});
+
+test("so many entries go at once as central takes", () => {
+  const entry = (size: number) => ({ head: new Uint8Array(270), sealed: new Uint8Array(size) });
+  assert.equal(vaultEntriesAtOnce([entry(8_000_000), entry(1)]), 1);
+  assert.equal(vaultEntriesAtOnce([entry(1), entry(2_000_000), entry(2_500_000)]), 2);
+  assert.equal(vaultEntriesAtOnce([entry(1), entry(1)]), 2);
+  assert.equal(vaultEntriesAtOnce(Array.from({ length: 300 }, () => entry(1))), 256);
 });

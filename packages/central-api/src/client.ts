@@ -8,6 +8,7 @@ import { centralFaults } from "./faults.ts";
 import { LogHead, LogPage } from "./networks.ts";
 import { Proposal, type ProposalKind, ProposalList } from "./proposals.ts";
 import { proveInvitation } from "./signed-call.ts";
+import { createVaultCalls, type VaultCalls } from "./vault-client.ts";
 
 /** What the log is now; the network id is the hash of its first entry. */
 export interface Head {
@@ -53,7 +54,7 @@ export interface CentralCallOptions {
  * Central as one account sees it. Every call throws the fault of central's refusal, `central-unreachable` or
  * `unexpected-reply`; entries and invitations come back unchecked, for packages/membership to judge.
  */
-export interface CentralClient {
+export interface CentralClient extends VaultCalls {
   /** Central's clock in milliseconds. Unsigned, so it also answers a caller whose clock is wrong. */
   time(options?: CentralCallOptions): Promise<number>;
   /**
@@ -164,6 +165,8 @@ export function createCentralClient(options: CentralClientOptions): CentralClien
   }
 
   return {
+    ...createVaultCalls((request) => performCall(options, request)),
+
     async time(given) {
       return (await call(CentralTime, "GET", "/v1/time", { options: given, signed: false })).timeMs;
     },

@@ -74,6 +74,31 @@ export const centralFaults = catalogue({
     meaning: "Too many proposals wait for signatures; sign or withdraw some first.",
   },
   "quota-reached": { retry: "never", meaning: "The account has as many of these as central keeps for one account." },
+  "vault-gap": {
+    retry: "never",
+    meaning: "Entries between central's newest and this one are missing; bring them first, or a checkpoint.",
+  },
+  "vault-conflict": {
+    retry: "never",
+    meaning: "Central keeps other bytes in this place; two devices wrote for the account, or one went back in time.",
+  },
+  "head-refused": {
+    retry: "never",
+    meaning: "The head is not signed by the account's device of its device epoch, or names another payload.",
+  },
+  "unknown-blob": { retry: "never", meaning: "Central keeps nothing under this id for the account." },
+  "unknown-slot": {
+    retry: "never",
+    meaning: "Central has no sealed slot for this phrase; compare the words, or ask a member of the network.",
+  },
+  "slot-refused": {
+    retry: "never",
+    meaning: "A newer or another sealed slot stands in the way; the details say which rule refused it.",
+  },
+  "challenge-refused": {
+    retry: "later",
+    meaning: "The challenge is used, too old or not central's; ask for a fresh one.",
+  },
   "rate-limited": { retry: "later", meaning: "Too many calls in a short time; wait as long as the reply says." },
   "body-too-large": { retry: "never", meaning: "The body of the call is over central's bound." },
   malformed: { retry: "never", meaning: "The call does not have the form of its contract." },

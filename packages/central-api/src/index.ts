@@ -19,7 +19,7 @@ export {
   PeerAddresses,
   RelayList,
 } from "./addresses.ts";
-export type { CentralClientOptions } from "./call.ts";
+export type { CallSigner, CallTransport, CentralClientOptions } from "./call.ts";
 export {
   type CentralCallOptions,
   type CentralClient,
@@ -33,6 +33,27 @@ export { centralFaults } from "./faults.ts";
 export { EntrySubmission, InvitedRead, logEntriesMax, LogHead, LogPage } from "./networks.ts";
 export { Problem } from "./problem.ts";
 export { Proposal, type ProposalKind, proposalKinds, ProposalList, ProposalSubmission } from "./proposals.ts";
+export {
+  BlobId,
+  decodeVaultEntries,
+  decodeVaultPage,
+  encodeVaultEntries,
+  encodeVaultPage,
+  vaultBodyBytesMax,
+  type VaultEntry,
+  type VaultPage,
+  vaultPageBytesMax,
+  vaultPageEntriesMax,
+  type VaultState,
+} from "./vault.ts";
+export {
+  type BlobView,
+  findSlot,
+  recoveryVerifier,
+  type VaultCalls,
+  vaultEntriesAtOnce,
+  type VaultStateView,
+} from "./vault-client.ts";
 export { type RouteName, type Routes, routes, signedCallScheme } from "./routes.ts";
 export {
   type CallCredentials,

@@ -1,6 +1,6 @@
 /**
  * The contract of central's HTTP interface, one entry per call. Central mounts them, docs/api/central.json is made from
- * them, and the typed client is typed by them. Every call but `GET /v1/time` is signed (signed-call.ts).
+ * them, and the typed client is typed by them. Every call but `GET /v1/time` and those of a recovering device is signed (signed-call.ts).
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
 import { Account, NetworkList, OwnerKey, OwnerKeyUpdate, Registration } from "./accounts.ts";
@@ -9,6 +9,7 @@ import { Id } from "./fields.ts";
 import { EntrySubmission, InvitedRead, LogHead, logEntriesMax, LogPage } from "./networks.ts";
 import { Problem } from "./problem.ts";
 import { Proposal, ProposalList, ProposalSubmission } from "./proposals.ts";
+import { BlobId, BlobList, KeptSlot, RecoveryChallenge, SlotSearch, SlotSubmission, VaultState } from "./vault.ts";
 
 const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 const body = <S extends z.ZodType>(schema: S) => ({ ...json(schema), required: true });
@@ -19,6 +20,9 @@ const ok = <S extends z.ZodType>(description: string, schema: S) => ({
 });
 const nothing = { 204: { description: "Done" }, default: problem };
 const network = z.object({ id: Id });
+const binary = { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } };
+const octets = (description: string) => ({ 200: { description, content: binary }, default: problem });
+const blob = z.object({ blob: BlobId });
 
 /** The name of the security scheme of signed calls in the OpenAPI document. */
 export const signedCallScheme = "signedCall";
@@ -140,6 +144,87 @@ export const routes = {
     summary: "Where the relay listens",
     security: signed,
     responses: ok("Addresses of all relays", RelayList),
+  }),
+  "GET /v1/networks/{id}/metadata/state": route({
+    method: "get",
+    path: "/v1/networks/{id}/metadata/state",
+    summary: "What central keeps of the account's metadata log, with the newest head",
+    security: signed,
+    request: { params: network },
+    responses: ok("Newest head and bounds", VaultState),
+  }),
+  "GET /v1/networks/{id}/metadata": route({
+    method: "get",
+    path: "/v1/networks/{id}/metadata",
+    summary: "Entries of the account's metadata log from a sequence on",
+    security: signed,
+    request: {
+      params: network,
+      query: z.object({ from: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional() }),
+    },
+    responses: octets("u8 1 ‖ u64 first kept ‖ u64 newest ‖ u16 count ‖ count x (sized(head) ‖ sized(sealed))"),
+  }),
+  "PUT /v1/networks/{id}/metadata": route({
+    method: "put",
+    path: "/v1/networks/{id}/metadata",
+    summary: "Bring entries in order: u8 1 ‖ u16 count ‖ count x (sized(head) ‖ sized(sealed))",
+    security: signed,
+    request: { params: network, body: { content: binary, required: true } },
+    responses: ok("Newest head and bounds", VaultState),
+  }),
+  "GET /v1/blobs": route({
+    method: "get",
+    path: "/v1/blobs",
+    summary: "Sealed segments that central keeps for the account",
+    security: signed,
+    responses: ok("In the order of their ids", BlobList),
+  }),
+  "PUT /v1/blobs/{blob}": route({
+    method: "put",
+    path: "/v1/blobs/{blob}",
+    summary: "Keep a sealed segment under its id",
+    security: signed,
+    request: { params: blob, body: { content: binary, required: true } },
+    responses: nothing,
+  }),
+  "GET /v1/blobs/{blob}": route({
+    method: "get",
+    path: "/v1/blobs/{blob}",
+    summary: "The sealed segment under an id",
+    security: signed,
+    request: { params: blob },
+    responses: octets("Its bytes"),
+  }),
+  "DELETE /v1/blobs/{blob}": route({
+    method: "delete",
+    path: "/v1/blobs/{blob}",
+    summary: "Forget a sealed segment",
+    security: signed,
+    request: { params: blob },
+    responses: nothing,
+  }),
+  "PUT /v1/slots": route({
+    method: "put",
+    path: "/v1/slots",
+    summary: "Keep the account's newest sealed slot under its locator",
+    security: signed,
+    request: { body: body(SlotSubmission) },
+    responses: ok("What is kept", KeptSlot),
+  }),
+  "POST /v1/recovery/challenge": route({
+    method: "post",
+    path: "/v1/recovery/challenge",
+    summary: "Ask for a challenge to prove a locator key with; unsigned, rate limited",
+    security: [],
+    responses: ok("Taken once", RecoveryChallenge),
+  }),
+  "POST /v1/recovery/slot": route({
+    method: "post",
+    path: "/v1/recovery/slot",
+    summary: "Find a sealed slot by the proof of its locator key; no account, rate limited by address and by locator",
+    security: [],
+    request: { body: body(SlotSearch) },
+    responses: ok("The sealed slot", SlotSubmission),
   }),
 } as const;
 

@@ -11,6 +11,7 @@ import { Database } from "./db/database.ts";
 import { centralMigrations, nonceMigrations } from "./db/migrations.ts";
 import { createApp } from "./http/app.ts";
 import { Nonces } from "./http/nonces.ts";
+import { RateLimiter } from "./http/rate-limit.ts";
 import { listen } from "./http/server.ts";
 import { type Limits, productionLimits } from "./limits.ts";
 import { Networks } from "./networks/networks.ts";
@@ -19,6 +20,12 @@ import { Proposals } from "./proposals/proposals.ts";
 import { ProposalStore } from "./proposals/store.ts";
 import { RelayFolder } from "./relay/folder.ts";
 import { type RelayGate, startRelay } from "./relay/relay.ts";
+import { Challenges } from "./slots/challenges.ts";
+import { Slots } from "./slots/slots.ts";
+import { SlotStore } from "./slots/store.ts";
+import { BodyFiles } from "./vault/body-files.ts";
+import { VaultStore } from "./vault/store.ts";
+import { Vault } from "./vault/vault.ts";
 
 export interface Central {
   /** Undefined where the role is `relay`. */
@@ -65,8 +72,13 @@ export async function openCentral(
       const nonceDatabase = new Database(join(config.stateFolder, "nonces.db"), nonceMigrations, "process");
       closers.push(() => nonceDatabase.close());
       const networks = new Networks(database, networkStore, world, limits);
+      const accounts = new Accounts(database, accountStore, world);
+      const files = new BodyFiles(join(config.stateFolder, "vault"), world);
+      const perLocator = new RateLimiter(limits.recoveriesPerLocator, world);
       const api = createApp({
-        accounts: new Accounts(database, accountStore, world),
+        accounts,
+        vault: new Vault({ database, store: new VaultStore(database), files, accounts, limits }),
+        slots: new Slots(database, new SlotStore(database), new Challenges(world), perLocator),
         networks,
         proposals: new Proposals(database, new ProposalStore(database), networks, world, limits),
         addresses: new Addresses(addressStore, networks, world),

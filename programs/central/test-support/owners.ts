@@ -37,10 +37,10 @@ export class Owner {
   /** Calls as the device does: by its own key, the owner's being locked away. */
   readonly client: CentralClient;
 
-  constructor(world: World, origin: string, name: string) {
+  constructor(world: World, origin: string, name: string, keys = deriveOwnerKeys(newRootSecret(world), 1)) {
     this.name = name;
     this.world = world;
-    this.keys = deriveOwnerKeys(newRootSecret(world), 1);
+    this.keys = keys;
     this.deviceSeed = world.randomBytes(32);
     this.deviceKey = ed25519FromSeed(this.deviceSeed);
     this.device = certifyDevice(this.keys, this.deviceKey.publicKey, 1);

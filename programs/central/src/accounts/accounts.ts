@@ -22,6 +22,20 @@ export class Accounts {
     return this.#store.find(account);
   }
 
+  /** Throws `unknown-account`. */
+  require(account: Uint8Array): Account {
+    const known = this.#store.find(account);
+    if (known === undefined) throw centralFaults.fault("unknown-account", "central does not know this account");
+    return known;
+  }
+
+  /** The account's device of a device epoch, current or replaced; undefined where central never saw it. */
+  deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined {
+    const device = this.#store.find(account)?.device;
+    if (device?.deviceEpoch === deviceEpoch) return device.deviceKey;
+    return this.#store.formerDevice(account, deviceEpoch);
+  }
+
   formerKey(key: Uint8Array): FormerKey | undefined {
     return this.#store.formerKey(key);
   }
@@ -41,8 +55,7 @@ export class Accounts {
   rotateOwnerKey(account: Uint8Array, chain: OwnerChain): Account {
     const newest = verifyRotationChain(account, chain);
     return this.#database.transaction(() => {
-      const known = this.#store.find(account);
-      if (known === undefined) throw centralFaults.fault("unknown-account", "central does not know this account");
+      const known = this.require(account);
       const claimed = { ownerPublicKey: newest.ownerPublicKey, keyEpoch: newest.epoch, chain };
       if (decideOwnerKey(known, claimed) === "same") return known;
       const moved = { ...known, ownerPublicKey: newest.ownerPublicKey, keyEpoch: newest.epoch };

@@ -40,14 +40,23 @@ export class AccountStore {
     return row === undefined ? undefined : { account: row.account, kind: row.kind, replacedMs: row.replaced_ms };
   }
 
+  formerDevice(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined {
+    const row = this.#database.get(
+      "SELECT key FROM former_keys WHERE account = ? AND kind = 'device' AND epoch = ?",
+      account,
+      deviceEpoch,
+    );
+    return row?.["key"] as Uint8Array | undefined;
+  }
+
   /** Keys of `before` that `after` has not are remembered: whoever still signs with one hears what became of it. */
   put(after: Account, before: Account | undefined, nowMs: number): void {
     const { account, ownerPublicKey, keyEpoch, device } = after;
     if (before !== undefined && Buffer.compare(before.device.deviceKey, device.deviceKey) !== 0) {
-      this.#forgetKey(account, before.device.deviceKey, "device", nowMs);
+      this.#forgetKey(account, before.device.deviceKey, "device", before.device.deviceEpoch, nowMs);
     }
     if (before !== undefined && Buffer.compare(before.ownerPublicKey, ownerPublicKey) !== 0) {
-      this.#forgetKey(account, before.ownerPublicKey, "owner", nowMs);
+      this.#forgetKey(account, before.ownerPublicKey, "owner", before.keyEpoch, nowMs);
     }
     this.#database.run(
       `INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -64,7 +73,7 @@ export class AccountStore {
     );
   }
 
-  #forgetKey(account: Uint8Array, key: Uint8Array, kind: FormerKey["kind"], nowMs: number): void {
-    this.#database.run("INSERT OR IGNORE INTO former_keys VALUES (?, ?, ?, ?)", key, account, kind, nowMs);
+  #forgetKey(account: Uint8Array, key: Uint8Array, kind: FormerKey["kind"], epoch: number, nowMs: number): void {
+    this.#database.run("INSERT OR IGNORE INTO former_keys VALUES (?, ?, ?, ?, ?)", key, account, kind, epoch, nowMs);
   }
 }

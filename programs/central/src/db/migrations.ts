@@ -66,8 +66,43 @@ export const centralMigrations: readonly string[] = [
     key BLOB PRIMARY KEY,
     account BLOB NOT NULL REFERENCES accounts,
     kind TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
     replaced_ms INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX former_keys_by_account ON former_keys (account, kind, epoch);
+
+  -- A body is in its row, or in the file that the row names.
+  CREATE TABLE vault_entries (
+    account BLOB NOT NULL REFERENCES accounts,
+    network BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    head BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    body BLOB,
+    file TEXT UNIQUE,
+    PRIMARY KEY (account, network, sequence)
+  ) STRICT;
+
+  -- What an account uses is asked at every entry: it is summed up from here, not from the rows with their bodies.
+  CREATE INDEX vault_entries_by_size ON vault_entries (account, size_bytes);
+
+  CREATE TABLE vault_blobs (
+    account BLOB NOT NULL REFERENCES accounts,
+    id BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    file TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (account, id)
+  ) STRICT;
+  CREATE INDEX vault_blobs_by_size ON vault_blobs (account, size_bytes);
+
+  CREATE TABLE slots (
+    locator BLOB PRIMARY KEY,
+    account BLOB NOT NULL REFERENCES accounts,
+    slot BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX slots_by_account ON slots (account);
 
   CREATE INDEX members_by_account ON members (account);
   `,

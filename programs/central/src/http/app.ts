@@ -11,9 +11,14 @@ import type { Networks } from "../networks/networks.ts";
 import { mountNetworks } from "../networks/routes.ts";
 import type { Proposals } from "../proposals/proposals.ts";
 import { mountProposals } from "../proposals/routes.ts";
+import { mountRecovery, mountSlots } from "../slots/routes.ts";
+import type { Slots } from "../slots/slots.ts";
+import { mountVault } from "../vault/routes.ts";
+import type { Vault } from "../vault/vault.ts";
 import { type Api, createApi } from "./api.ts";
 import { CallCheck } from "./call-check.ts";
 import type { Nonces } from "./nonces.ts";
+import { LargeBodies } from "./large-bodies.ts";
 import { problemReply, replyToError } from "./problem.ts";
 import { RateLimiter, remoteOf } from "./rate-limit.ts";
 
@@ -22,6 +27,8 @@ export interface AppParts {
   readonly networks: Networks;
   readonly proposals: Proposals;
   readonly addresses: Addresses;
+  readonly vault: Vault;
+  readonly slots: Slots;
   readonly nonces: Nonces;
   readonly limits: Limits;
   readonly world: World;
@@ -48,21 +55,29 @@ export function createApp(p: AppParts): Api {
     await next();
     c.header("cache-control", "no-store");
   });
-  api.use(
-    "*",
+  const large = new LargeBodies(limits);
+  const bounded = (maxSize: number) =>
     bodyLimit({
-      maxSize: limits.bodyBytesMax,
+      maxSize,
       onError: () => {
-        throw centralFaults.fault("body-too-large", `a body has at most ${limits.bodyBytesMax} bytes`);
+        throw centralFaults.fault("body-too-large", `a body has at most ${maxSize} bytes`);
       },
-    }),
-  );
+    });
+  const [small, wide] = [bounded(limits.bodyBytesMax), bounded(limits.largeBodyBytesMax)];
+  api.use("*", (c, next) => {
+    if (!LargeBodies.isMeant(c.req.method, c.req.path)) return small(c, next);
+    const remote = remoteOf(c.env.incoming.socket.remoteAddress);
+    return large.within(remote, () => wide(c, next));
+  });
   api.openapi(routes["GET /v1/time"], (c) => c.json({ timeMs: world.nowMs() }, 200));
   mountAccounts(api, p.accounts, calls);
+  mountRecovery(api, p.slots, new RateLimiter(limits.recoveriesPerRemote, world));
 
   api.use("*", calls.signedCall);
   mountNetworks(api, p.networks);
   mountProposals(api, p.proposals);
   mountAddresses(api, p.addresses);
+  mountVault(api, p.vault);
+  mountSlots(api, p.slots, p.accounts);
   return api;
 }

@@ -98,6 +98,11 @@ export class CallCheck {
     known?: Account,
   ): Promise<void> {
     const { account, publicKey, nonce, timeMs } = credentials;
+    const isKnown = keys.some((key) => equal(key, publicKey));
+    // Before the body is read, so that a stranger's bytes are not taken in.
+    if (!isKnown && this.#accounts.formerKey(publicKey) === undefined) {
+      throw this.#refuseKey(credentials, undefined, false);
+    }
     const url = new URL(c.req.url);
     const parts = {
       method: c.req.method,
@@ -106,7 +111,7 @@ export class CallCheck {
       body: new Uint8Array(await c.req.arrayBuffer()),
     };
     const isSigned = verifyCall(parts, credentials);
-    if (!keys.some((key) => equal(key, publicKey))) throw this.#refuseKey(credentials, known, isSigned);
+    if (!isKnown) throw this.#refuseKey(credentials, known, isSigned);
     if (!isSigned) {
       throw centralFaults.fault(
         "call-signature",

@@ -67,7 +67,7 @@ test("a body over the bound is refused, told or found out, and so is what is no 
   const ada = central.owner("Ada");
   await ada.register();
   const target = "/v1/addresses";
-  const large = toUtf8(JSON.stringify({ multiaddrs: [], lifetimeMs: 1, filler: "x".repeat(40_000) }));
+  const large = toUtf8(JSON.stringify({ multiaddrs: [], lifetimeMs: 1, filler: "x".repeat(120_000) }));
   assert.equal((await send(central, "PUT", target, { body: large })).code, "body-too-large");
   const endless = new ReadableStream<Uint8Array>({
     pull(controller) {

@@ -12,7 +12,7 @@ export interface ListeningServer {
 export async function listen(api: Api, host: string, port: number): Promise<ListeningServer> {
   const server = createAdaptorServer({
     fetch: api.fetch,
-    serverOptions: { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 15_000, maxHeaderSize: 8_192 },
+    serverOptions: { requestTimeout: 300_000, headersTimeout: 10_000, keepAliveTimeout: 15_000, maxHeaderSize: 8_192 },
   }) as Server;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
