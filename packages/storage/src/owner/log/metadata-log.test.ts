@@ -161,6 +161,21 @@ test("a replaced device is fenced off, also one that runs", async () => {
   await Promise.all([device.log.stop(), again.log.stop()]);
 });
 
+test("a device that its own membership log calls replaced stops at once, and does not start again", async () => {
+  const cluster = new WitnessCluster(4);
+  const device = await cluster.started();
+  assert.ok(await write(cluster, device, "a", "1"));
+  await cluster.recover();
+  cluster.replacementIsKnown = true;
+  cluster.setOnline(0, true);
+  assert.equal(device.log.state, "fenced");
+  await device.log.stop();
+  const again = cluster.device(device.ownLog, { epoch: 1 });
+  again.log.start();
+  await cluster.settleUntil(() => again.log.state === "fenced");
+  await again.log.stop();
+});
+
 test("a checkpoint folds the deltas at witnesses and owner, and what is restored from it is the content", async () => {
   const cluster = new WitnessCluster(4);
   const device = await cluster.started();
