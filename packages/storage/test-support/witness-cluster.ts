@@ -120,7 +120,7 @@ export class WitnessCluster {
         return epoch === 0 ? undefined : { account, deviceEpoch: epoch };
       },
       deviceKeyOf: (_, epoch) => this.deviceKeys[epoch - 1]?.publicKey,
-      membership: () => ({ networkId, entriesFrom: () => [], append: () => 0 }),
+      membership: () => ({ networkId, logLength: 0, entriesFrom: () => [], append: () => 0 }),
       quotaBytes: () => 1e9,
       report: () => undefined,
     });

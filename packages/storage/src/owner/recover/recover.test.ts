@@ -64,6 +64,7 @@ function setup(count = 3): Setup {
       deviceKey,
       membership: () => ({
         networkId: state.networkId,
+        logLength: entries.length,
         entriesFrom: (index) => entries.slice(index),
         append: (entry) => {
           state = applyEntry(state, entry);
