@@ -91,6 +91,8 @@ export class WitnessCluster {
   /** The device keys of the owner, by device epoch from 1; the last one is the current device. */
   readonly deviceKeys: Ed25519Key[] = [];
   readonly account: Uint8Array;
+  /** Whether a replaced device hears of it by its own membership log. */
+  replacementIsKnown = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(count: number, seed = "cluster", account = anAccount) {
@@ -118,7 +120,7 @@ export class WitnessCluster {
         return epoch === 0 ? undefined : { account, deviceEpoch: epoch };
       },
       deviceKeyOf: (_, epoch) => this.deviceKeys[epoch - 1]?.publicKey,
-      membership: () => ({ networkId, entriesFrom: () => [], append: () => 0 }),
+      membership: () => ({ networkId, logLength: 0, entriesFrom: () => [], append: () => 0 }),
       quotaBytes: () => 1e9,
       report: () => undefined,
     });
@@ -164,6 +166,7 @@ export class WitnessCluster {
       account,
       ownLog,
       identity: { account, deviceEpoch: epoch, sign: (statement) => signStatement(key, statement) },
+      isReplaced: () => this.replacementIsKnown && epoch < this.deviceKeys.length,
       keyEpoch: () => 1,
       metadataKey: (keyEpoch) => (keyEpoch === 1 ? metadataKey : undefined),
       deviceKeyOf: (deviceEpoch) => this.deviceKeys[deviceEpoch - 1]?.publicKey,

@@ -5,7 +5,9 @@ import { decodeEntry } from "@piccolo/membership";
 import {
   decodeRecoverRequest,
   encodeRecoverResponse,
+  maxAddressBytes,
   maxMemberPlaces,
+  maxPlaceAddresses,
   type MemberPlace,
   type RecoverRequest,
   type RecoverResponse,
@@ -108,12 +110,25 @@ export class RecoverService implements PeerHandler {
         return answer({ type: "membership", logLength, lengths: entries.map(({ length }) => length) }, entries);
       }
       case "member-addresses":
-        return answer({ type: "addresses", members: this.#options.members().slice(0, maxMemberPlaces) });
+        return answer({ type: "addresses", members: this.#places() });
       case "append-device":
         return answer({ type: "appended", logLength: this.#append(membership, request.account, request.entry) });
       default:
         return request satisfies never;
     }
+  }
+
+  /** What fits in one answer; addresses were announced by others and may be anything. */
+  #places(): readonly MemberPlace[] {
+    const { members } = this.#options;
+    return members()
+      .slice(0, maxMemberPlaces)
+      .map((place) => ({
+        ...place,
+        addresses: place.addresses
+          .filter((address) => address.length <= maxAddressBytes && /^[\x21-\x7e]+$/.test(address))
+          .slice(0, maxPlaceAddresses),
+      }));
   }
 
   #append(membership: MembershipExchange, account: Uint8Array, entry: Uint8Array): number {

@@ -27,6 +27,8 @@ const busyRetryMs = 200;
 /** The membership log on this device, as other members see it. */
 export interface MembershipExchange {
   readonly networkId: Uint8Array;
+  /** Entries there are. */
+  readonly logLength: number;
   /** All entries from an index on, as far as this device has them. */
   entriesFrom(index: number): readonly Uint8Array[];
   /** Takes an entry in and keeps it durably; gives the log's length afterwards. Throws what membership says against it. */
@@ -272,7 +274,7 @@ export function pageOfLog(
     if (entries.length === maxMembershipEntries || bytes > maxMembershipBodyBytes) break;
     entries.push(entry);
   }
-  return { logLength: from + all.length, entries };
+  return { logLength: membership.logLength, entries };
 }
 
 /** What the rules say against an entry is a refusal; an entry that is there already is none. */

@@ -165,6 +165,7 @@ export class DeviceNetwork implements NetworkFeature {
     if (state === undefined) return undefined;
     return {
       networkId: state.networkId,
+      logLength: state.length,
       entriesFrom: (index) => this.#log.entriesFrom(index),
       append: (entry) => this.#log.append(entry, this.#options.world.nowMs()),
     };

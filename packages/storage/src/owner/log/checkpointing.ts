@@ -237,7 +237,9 @@ export class Checkpointing {
     for (let next = 1; next < newest;) {
       const page = ownLog.entries(next, pageBytes);
       for (const entry of page) {
-        if (entry.kind !== "checkpoint" || entry.sequence >= newest) continue;
+        const isFormer = entry.kind === "checkpoint" && entry.sequence < newest;
+        // Of an entry that a snapshot was based on the head alone may be here; a payload would name what to remove.
+        if (!isFormer || entry.sealed.length === 0) continue;
         const { snapshot, tailRuns } = decodeCheckpoint(openEntry(this.#options, entry));
         found.push({ runs: [snapshot, ...tailRuns], head: decodeHead(entry.head).head });
       }

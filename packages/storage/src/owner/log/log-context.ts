@@ -81,6 +81,8 @@ export interface LogReading {
 export interface MetadataLogOptions extends LogReading {
   readonly ownLog: OwnLog;
   readonly identity: LogIdentity;
+  /** Whether the membership log of this device already names another one in its place. */
+  readonly isReplaced: () => boolean;
   /** Epoch of the keys that seal new entries. */
   readonly keyEpoch: () => number;
   /** Undefined while the device is in no network: commits wait then. */

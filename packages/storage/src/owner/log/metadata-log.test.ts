@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { decodeLogRequest, encodeLogResponse } from "@piccolo/wire";
 import { type Device, WitnessCluster } from "../../../test-support/witness-cluster.ts";
 import { MemoryOwnLog } from "../../fakes/index.ts";
-import { metadataLogCrashPoints } from "./index.ts";
+import { metadataLogCrashPoints, recoverHead, restoreBest } from "./index.ts";
 
 const never = new AbortController().signal;
 
@@ -161,6 +161,21 @@ test("a replaced device is fenced off, also one that runs", async () => {
   await Promise.all([device.log.stop(), again.log.stop()]);
 });
 
+test("a device that its own membership log calls replaced stops at once, and does not start again", async () => {
+  const cluster = new WitnessCluster(4);
+  const device = await cluster.started();
+  assert.ok(await write(cluster, device, "a", "1"));
+  await cluster.recover();
+  cluster.replacementIsKnown = true;
+  cluster.setOnline(0, true);
+  assert.equal(device.log.state, "fenced");
+  await device.log.stop();
+  const again = cluster.device(device.ownLog, { epoch: 1 });
+  again.log.start();
+  await cluster.settleUntil(() => again.log.state === "fenced");
+  await again.log.stop();
+});
+
 test("a checkpoint folds the deltas at witnesses and owner, and what is restored from it is the content", async () => {
   const cluster = new WitnessCluster(4);
   const device = await cluster.started();
@@ -293,3 +308,32 @@ for (const crashAt of metadataLogCrashPoints) {
     await device.log.stop();
   });
 }
+
+test("a restore that was cut off after its snapshot goes on when the device starts again", async () => {
+  const cluster = new WitnessCluster(4);
+  const device = await cluster.started();
+  assert.ok(await write(cluster, device, "a", "1"));
+  const gate = Promise.withResolvers<void>();
+  cluster.checkpoints.gate = () => gate.promise;
+  const making = device.log.checkpoint(never);
+  assert.ok(await write(cluster, device, "b", "2"));
+  gate.resolve();
+  await cluster.settle(making);
+  assert.ok(await write(cluster, device, "c", "3"));
+  await device.log.stop();
+  const next = cluster.device(new MemoryOwnLog(), { epoch: 2 });
+  const options = cluster.recoveryOptions(next);
+  const decision = await cluster.settle(recoverHead(options, never));
+  const apply = next.ownLog.apply.bind(next.ownLog);
+  next.ownLog.apply = () => {
+    throw new RangeError("the power was cut");
+  };
+  await assert.rejects(cluster.settle(restoreBest(options, next.ownLog, decision, never)), RangeError);
+  assert.deepEqual([...next.ownLog.rows()], [["a", "1"]]);
+  next.ownLog.apply = apply;
+  const again = await cluster.started(next.ownLog, { epoch: 2 });
+  assert.deepEqual([...again.ownLog.rows()], [...device.ownLog.rows()]);
+  assert.ok(await write(cluster, again, "d", "4"));
+  await cluster.settleUntil(() => sequences(cluster).every((sequence) => sequence === 5));
+  await again.log.stop();
+});

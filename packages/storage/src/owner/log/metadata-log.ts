@@ -145,6 +145,10 @@ class ShippedLog implements MetadataLog {
   #membersChanged(): void {
     this.#membersMoved.resolve(undefined);
     this.#membersMoved = Promise.withResolvers<undefined>();
+    if (this.#options.isReplaced()) {
+      this.#set("fenced");
+      return;
+    }
     if (this.ready) {
       this.#matchPipelines();
       this.#advance();
@@ -157,6 +161,7 @@ class ShippedLog implements MetadataLog {
     let pauseMs = firstCheckMs;
     while (!signal.aborted) {
       const moved = this.#membersMoved.promise;
+      if (this.#state === "fenced") return;
       try {
         if (await this.#check(signal)) return;
       } catch (error) {
@@ -182,7 +187,11 @@ class ShippedLog implements MetadataLog {
 
   /** Whether the check is over, for good or bad. */
   async #check(signal: AbortSignal): Promise<boolean> {
-    const { ownLog } = this.#options;
+    const { ownLog, isReplaced } = this.#options;
+    if (isReplaced()) {
+      this.#set("fenced");
+      return true;
+    }
     const answers = await askHeads(this.#options, this.#options.witnesses(), signal);
     const decision = decideStart(this.#options, answers);
     switch (decision.type) {

@@ -73,6 +73,7 @@ async function loadCheckpoint(
   const { checkpoints } = reading;
   const base = payload.base === undefined ? undefined : baseEntry(reading, payload);
   await ownLog.load(checkpoints.read(payload.snapshot, signal), base, payload.snapshot.digest);
+  if (base !== undefined) ownLog.forgetBefore(base.sequence + 1);
   for (const run of payload.tailRuns) {
     const parts: Uint8Array[] = [];
     for await (const piece of checkpoints.read(run, signal)) parts.push(piece);

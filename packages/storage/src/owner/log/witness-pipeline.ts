@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { equalConstantTime } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { decodeHead, type SignedHead } from "../../log/index.ts";
@@ -114,12 +115,16 @@ export class WitnessPipeline {
     const { ownLog, witnessClient } = this.#options;
     let next = (this.#known ?? (await this.#whereItStands(signal))) + 1;
     while (next <= ownLog.position().sequence && !signal.aborted) {
-      for (const entry of ownLog.entries(next, pageBytes)) {
+      const page = ownLog.entries(next, pageBytes);
+      assert.ok(page.length > 0, "the newest entry is kept");
+      for (const entry of page) {
+        next = entry.sequence + 1;
+        // Where a restore was cut off, the entry its snapshot is based on is known by its head alone.
+        if (entry.sealed.length === 0) continue;
         await this.#ask((limited) => witnessClient.append(this.#witness, entry, limited), signal);
         this.#options.crashPoint("entry-sent");
         this.#known = entry.sequence;
         this.#events.has(this.#witness, entry.sequence);
-        next = entry.sequence + 1;
       }
     }
   }

@@ -64,6 +64,7 @@ function setup(count = 3): Setup {
       deviceKey,
       membership: () => ({
         networkId: state.networkId,
+        logLength: entries.length,
         entriesFrom: (index) => entries.slice(index),
         append: (entry) => {
           state = applyEntry(state, entry);
@@ -71,7 +72,9 @@ function setup(count = 3): Setup {
         },
       }),
       ownerKeyOf: (account) => state.memberByAccount(account)?.ownerPublicKey,
-      members: () => [{ account: keys.account, deviceKey, addresses: ["/ip4/192.0.2.1/tcp/1"] }],
+      members: () => [
+        { account: keys.account, deviceKey, addresses: ["/ip4/192.0.2.1/tcp/1", "not one", "/x".repeat(200)] },
+      ],
       world,
       report,
     });
