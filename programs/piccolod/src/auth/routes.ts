@@ -29,11 +29,14 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
     expiresAtMs,
     deviceName,
     ownerName: auth.owner?.name ?? "",
+    phraseConfirmed: false,
   });
 
   api.openapi(routes["GET /status"], (c) => {
     const status: Status = {
       phase: auth.owner === undefined ? "unclaimed" : "ready",
+      reasons: [],
+      opensWith: [],
       deviceName,
       version: options.version,
       signedIn: c.env.caller.session !== undefined,
