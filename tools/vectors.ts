@@ -20,7 +20,7 @@ export function readVectors<Vector>(spec: string): ReadonlyMap<string, Vector> {
 }
 
 /**
- * A test per vector: what the implementation answers, a fault as `{ fault: CODE }`, equals its `expect`. And one that
+ * A test per vector: what the implementation answers (or its promise gives), a fault as `{ fault: CODE }`, equals its `expect`. And one that
  * the files are what their builder makes.
  */
 export function testVectors<Vector extends { readonly about: string; readonly expect: unknown }>(
@@ -29,10 +29,10 @@ export function testVectors<Vector extends { readonly about: string; readonly ex
   built: () => Readonly<Record<string, Vector>>,
 ): void {
   for (const [name, vector] of vectors) {
-    test(`vector ${name}: ${vector.about}`, () => {
+    test(`vector ${name}: ${vector.about}`, async () => {
       let answered: unknown;
       try {
-        answered = answer(vector);
+        answered = await answer(vector);
       } catch (error) {
         if (!isFault(error)) throw error;
         answered = { fault: error.code };

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concat, fromHex, toHex, toUtf8 } from "@piccolo/bytes";
 import fc from "fast-check";
-import { ed25519FromSeed, isAcceptablePublicKey, verifyEd25519, x25519PublicKey } from "./ed25519.ts";
+import { ed25519FromSeed, isAcceptablePublicKey, verifyEd25519 } from "./ed25519.ts";
+import { x25519PublicKey } from "./x25519.ts";
 
 const key = ed25519FromSeed(new Uint8Array(32).fill(7));
 const message = toUtf8("message");

@@ -8,7 +8,6 @@ export const ed25519SignatureBytes = 64;
 // The fixed DER that RFC 8410 puts before the 32 raw bytes of a key.
 const privatePrefix = fromHex("302e020100300506032b657004220420");
 const publicPrefix = fromHex("302a300506032b6570032100");
-const x25519PrivatePrefix = fromHex("302e020100300506032b656e04220420");
 
 /** Signs; holds its private key where neither JSON nor inspection reaches it. */
 export interface Ed25519Key {
@@ -22,9 +21,9 @@ function rawPublicKey(key: KeyObject): Uint8Array {
   return new Uint8Array(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-ed25519KeyBytes));
 }
 
-function privateKey(prefix: Uint8Array, seed: Uint8Array): KeyObject {
+function privateKey(seed: Uint8Array): KeyObject {
   assert.equal(seed.length, ed25519KeyBytes);
-  const der = concat(prefix, seed);
+  const der = concat(privatePrefix, seed);
   const key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" });
   der.fill(0);
   return key;
@@ -35,7 +34,7 @@ class SeedKey implements Ed25519Key {
   readonly #key: KeyObject;
 
   constructor(seed: Uint8Array) {
-    this.#key = privateKey(privatePrefix, seed);
+    this.#key = privateKey(seed);
     this.publicKey = rawPublicKey(this.#key);
   }
 
@@ -47,11 +46,6 @@ class SeedKey implements Ed25519Key {
 /** The key of a 32-byte seed (RFC 8032). The seed stays the caller's, who may erase it at once. */
 export function ed25519FromSeed(seed: Uint8Array): Ed25519Key {
   return new SeedKey(seed);
-}
-
-/** The raw X25519 public key of a 32-byte private key. */
-export function x25519PublicKey(seed: Uint8Array): Uint8Array {
-  return rawPublicKey(privateKey(x25519PrivatePrefix, seed));
 }
 
 // Points whose order divides 8, by their y coordinate: under such a key one signature fits almost any message, so it

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { ByteWriter, concat, toHex } from "@piccolo/bytes";
 import { SeededWorld } from "@piccolo/world";
 import fc from "fast-check";
-import { wrappedFekBytes, wrappedFekEpoch } from "./fek.ts";
+import { wrappedFekBytes } from "./fek.ts";
 import { deriveKey, newFek, newRootSecret } from "./key-tree.ts";
-import { deriveOwnerKeys } from "./owner-keys.ts";
+import { deriveOwnerKeys, wrappedFekEpoch } from "./owner-keys.ts";
 
 const world = new SeededWorld("fek");
 const rootSecret = newRootSecret(world);

@@ -56,8 +56,8 @@ export function wrapFekUnder(kek: Uint8Array, context: WrapContext, fek: Uint8Ar
     .finish();
 }
 
-/** The key epoch a wrapped FEK names, so that the caller picks the right keys. Throws `malformed`. */
-export function wrappedFekEpoch(wrapped: Uint8Array): number {
+/** The key epoch a wrapped FEK of format 1 names. Throws `malformed`. */
+export function wrappedEpoch(wrapped: Uint8Array): number {
   return parse(wrapped).epoch;
 }
 
@@ -83,13 +83,7 @@ function parse(wrapped: Uint8Array): {
 export function unwrapFekUnder(kek: Uint8Array, context: WrapContext, wrapped: Uint8Array): Uint8Array {
   const { epoch, ciphertext, tag, commitment } = parse(wrapped);
   if (epoch !== context.epoch) {
-    throw envelopeFaults.fault(
-      "wrong-epoch",
-      `the file key is wrapped under key epoch ${epoch}, not ${context.epoch}`,
-      {
-        details: { epoch },
-      },
-    );
+    throw wrongEpoch(epoch, context.epoch);
   }
   const key = deriveKey(kek, "fek-wrap", commitment);
   const decipher = createDecipheriv("aes-256-gcm", key, fixedNonce, { authTagLength: tagBytes });
@@ -112,7 +106,13 @@ export function unwrapFekUnder(kek: Uint8Array, context: WrapContext, wrapped: U
   return fek;
 }
 
-function damagedKey(cause?: unknown): Error {
+export function wrongEpoch(named: number, held: number): Error {
+  return envelopeFaults.fault("wrong-epoch", `the file key is wrapped under key epoch ${named}, not ${held}`, {
+    details: { epoch: named },
+  });
+}
+
+export function damagedKey(cause?: unknown): Error {
   return envelopeFaults.fault(
     "damaged-key",
     "the wrapped file key does not open for this version: it is damaged or belongs to another file",

@@ -25,9 +25,101 @@ export {
   sealExtent,
 } from "./extent.ts";
 export { envelopeFaults } from "./faults.ts";
-export { versionIdBytes, wrappedFekBytes, wrappedFekEpoch } from "./fek.ts";
+export { versionIdBytes, wrappedFekBytes } from "./fek.ts";
+export { createKeyRing, type KeyRing } from "./key-ring.ts";
 export { newFek, newRootSecret, secretBytes } from "./key-tree.ts";
-export { deriveOwnerKeys, firstEpoch, type OwnerKeys } from "./owner-keys.ts";
+export { lockedFekBytes, sealToFileKey } from "./locked-fek.ts";
+export {
+  type MetadataContext,
+  metadataHashBytes,
+  metadataHead,
+  metadataPlainBytesMax,
+  openMetadata,
+  sealedMetadataBytes,
+  sealedMetadataBytesMax,
+  sealMetadata,
+} from "./metadata-seal.ts";
+export type { OpenedRoot } from "./opened-root.ts";
+export { deriveOwnerKeys, firstEpoch, type OwnerKeys, wrappedFekEpoch } from "./owner-keys.ts";
+export {
+  certifyRotation,
+  extendsOwnerChain,
+  type OwnerChain,
+  type OwnerRotation,
+  readOwnerChain,
+  rotationsMax,
+  verifyRotation,
+  verifyRotationChain,
+  writeOwnerChain,
+} from "./owner-rotation.ts";
+export {
+  type Argon2id,
+  openPasswordSlot,
+  type PasswordCost,
+  passwordCostFloor,
+  passwordSlotBytes,
+  passwordSlotCost,
+  type PasswordSlotKey,
+  pepperBytes,
+  productCost,
+  sealPasswordSlot,
+} from "./password-slot.ts";
+export {
+  locatorBytes,
+  locatorOf,
+  type MisspeltWord,
+  misspeltWords,
+  newPhrase,
+  parsePhrase,
+  type Phrase,
+  phraseWords,
+} from "./phrase.ts";
+export {
+  type OpenedPhraseSlot,
+  openPhraseSlot,
+  openSlotDetails,
+  resealDetails,
+  type SealedSlot,
+  sealedSlotBytesMax,
+  sealPhraseSlot,
+  type SlotRenewal,
+  verifySealedSlot,
+} from "./phrase-slot.ts";
+export {
+  type LocatorProof,
+  proveAccount,
+  proveLocator,
+  type RecoveryAudience,
+  recoveryChallengeBytes,
+  verifyAccountProof,
+  verifyLocatorProof,
+} from "./recovery-proof.ts";
+export {
+  openPreviousKeys,
+  previousRootEpochs,
+  previousRootsMax,
+  unwrapPreviousRoot,
+  unwrapVolumeKey,
+  wrappedPreviousRootBytes,
+  wrappedVolumeKeyBytes,
+  wrapPreviousRoot,
+  wrapVolumeKey,
+} from "./root-wraps.ts";
+export {
+  decodeSlotDetails,
+  encodeSlotDetails,
+  fitSlotDetails,
+  slotAddressesMax,
+  type SlotDetails,
+  slotDetailsBytesMax,
+  type SlotMember,
+  slotMembersMax,
+  type SlotNetwork,
+  slotNetworksMax,
+  slotTextBytesMax,
+} from "./slot-details.ts";
+export { decideSlot, keptSlotsMax, type SlotDecision } from "./slot-keeping.ts";
+export { decodeSlotList, encodeSlotList, type SlotList, slotListBytesMax } from "./slot-list.ts";
 export {
   definePurpose,
   encodeStatement,

@@ -45,13 +45,14 @@ test("erased keys say that the device is locked, for every use of a secret", () 
     () => erased.wrapFek(fek, versionId),
     () => erased.unwrapFek(wrapped, versionId),
     () => erased.metadataKey(),
+    () => erased.slotsKey(),
   ];
   for (const use of uses) assert.throws(use, { name: "Fault", code: "locked", retry: "later" });
   assert.deepEqual(erased.account, keys.account);
 });
 
 test("neither JSON nor inspection shows a secret", () => {
-  const secrets = (["kek", "metadata-key", "owner-signing-key", "file-key"] as const).map((label) =>
+  const secrets = (["kek", "metadata-key", "slots-key", "owner-signing-key", "file-key"] as const).map((label) =>
     deriveKey(rootSecret, label),
   );
   const shown = [
@@ -75,6 +76,12 @@ test("every purpose has a key of its own", () => {
     "fek-wrap",
     "fek-commitment",
     "extent",
+    "slots-key",
+    "volume-wrap",
+    "previous-root-wrap",
+    "phrase-root-wrap",
+    "phrase-slot-key",
+    "locator-key",
   ] as const;
   const derived = new Set(labels.map((label) => toHex(deriveKey(rootSecret, label))));
   assert.equal(derived.size, labels.length);
@@ -95,6 +102,8 @@ test("keys do not depend on bytes the caller goes on to change", () => {
   const derived = deriveOwnerKeys(copy, 1);
   copy.fill(0);
   derived.metadataKey().fill(0);
+  derived.slotsKey().fill(0);
   assert.deepEqual(derived.sign(statement), keys.sign(statement));
   assert.deepEqual(derived.metadataKey(), keys.metadataKey());
+  assert.deepEqual(derived.slotsKey(), keys.slotsKey());
 });

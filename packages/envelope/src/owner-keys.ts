@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import type { KeyObject } from "node:crypto";
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { accountBytes, accountId } from "./account.ts";
-import { type Ed25519Key, ed25519FromSeed, x25519PublicKey } from "./ed25519.ts";
+import { type Ed25519Key, ed25519FromSeed } from "./ed25519.ts";
 import { envelopeFaults } from "./faults.ts";
-import { unwrapFekUnder, wrapFekUnder } from "./fek.ts";
+import { unwrapFekUnder, type WrapContext, wrapFekUnder, wrappedEpoch } from "./fek.ts";
 import { deriveKey, secretBytes } from "./key-tree.ts";
+import { lockedFekEpoch, lockedFekFormat, openWithFileKey } from "./locked-fek.ts";
 import { signStatement, type Statement } from "./statement.ts";
+import { x25519PrivateKey, x25519PublicKey } from "./x25519.ts";
 
 /** The first key epoch of an account. */
 export const firstEpoch = 1;
@@ -26,17 +29,24 @@ export interface OwnerKeys {
   sign(statement: Statement): Uint8Array;
   /** `wrappedFekBytes` bytes, the same for the same FEK and version. */
   wrapFek(fek: Uint8Array, versionId: Uint8Array): Uint8Array;
-  /** Throws `malformed`, `wrong-epoch` or `damaged-key`. The FEK is the caller's to erase. */
+  /**
+   * Opens a wrapped FEK, also one sealed to the file key while the device was locked. Throws `malformed`, `wrong-epoch` or
+   * `damaged-key`. The FEK is the caller's to erase.
+   */
   unwrapFek(wrapped: Uint8Array, versionId: Uint8Array): Uint8Array;
   /** A copy of the metadata key (32 bytes), which stays on the sealed volume while locked; the caller's to erase. */
   metadataKey(): Uint8Array;
-  /** Overwrites the symmetric keys and lets go of the signing key. Harmless when called twice. */
+  /** A copy of the key (32 bytes) that wraps volume key and previous roots and seals a slot's details; the caller's to erase. */
+  slotsKey(): Uint8Array;
+  /** Overwrites the symmetric keys and lets go of the signing and the file key. Harmless when called twice. */
   erase(): void;
 }
 
 interface Secrets {
   readonly kek: Uint8Array;
   readonly metadataKey: Uint8Array;
+  readonly slotsKey: Uint8Array;
+  readonly fileKey: KeyObject;
   readonly signingKey: Ed25519Key;
 }
 
@@ -55,6 +65,8 @@ class DerivedOwnerKeys implements OwnerKeys {
     this.#secrets = {
       kek: deriveKey(rootSecret, "kek"),
       metadataKey: deriveKey(rootSecret, "metadata-key"),
+      slotsKey: deriveKey(rootSecret, "slots-key"),
+      fileKey: x25519PrivateKey(fileSeed),
       signingKey: ed25519FromSeed(signingSeed),
     };
     this.epoch = epoch;
@@ -82,19 +94,30 @@ class DerivedOwnerKeys implements OwnerKeys {
     return signStatement(this.#unlocked().signingKey, statement);
   }
 
+  #context(versionId: Uint8Array): WrapContext {
+    return { account: this.account, versionId, epoch: this.epoch };
+  }
+
   wrapFek(fek: Uint8Array, versionId: Uint8Array): Uint8Array {
-    return wrapFekUnder(this.#unlocked().kek, { account: this.account, versionId, epoch: this.epoch }, fek);
+    return wrapFekUnder(this.#unlocked().kek, this.#context(versionId), fek);
   }
 
   unwrapFek(wrapped: Uint8Array, versionId: Uint8Array): Uint8Array {
-    return unwrapFekUnder(this.#unlocked().kek, { account: this.account, versionId, epoch: this.epoch }, wrapped);
+    const { kek, fileKey } = this.#unlocked();
+    if (wrapped[0] !== lockedFekFormat) return unwrapFekUnder(kek, this.#context(versionId), wrapped);
+    return openWithFileKey({ privateKey: fileKey, publicKey: this.filePublicKey }, wrapped, this.#context(versionId));
   }
 
   metadataKey(): Uint8Array {
     return new Uint8Array(this.#unlocked().metadataKey);
   }
 
+  slotsKey(): Uint8Array {
+    return new Uint8Array(this.#unlocked().slotsKey);
+  }
+
   erase(): void {
+    this.#secrets?.slotsKey.fill(0);
     this.#secrets?.kek.fill(0);
     this.#secrets?.metadataKey.fill(0);
     this.#secrets = undefined;
@@ -103,6 +126,11 @@ class DerivedOwnerKeys implements OwnerKeys {
   toJSON(): unknown {
     return { account: toHex(this.account), epoch: this.epoch, secrets: "redacted" };
   }
+}
+
+/** The key epoch a wrapped FEK names, also one sealed while locked, so that the caller picks the right keys. Throws `malformed`. */
+export function wrappedFekEpoch(wrapped: Uint8Array): number {
+  return wrapped[0] === lockedFekFormat ? lockedFekEpoch(wrapped) : wrappedEpoch(wrapped);
 }
 
 /**

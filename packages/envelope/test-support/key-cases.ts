@@ -84,7 +84,13 @@ export function wrapCases(add: (name: string, rule: string, about: string, opera
   refuse("empty", "malformed", "No bytes at all.", new Uint8Array(0));
   refuse("short", "malformed", "One byte too few.", wrapped.subarray(0, 84));
   refuse("long", "malformed", "One byte too many.", concat(wrapped, new Uint8Array(1)));
-  refuse("unknown-format", "malformed", "A format that does not exist.", changed(wrapped, 0, 3));
+  refuse(
+    "unknown-format",
+    "malformed",
+    "It says that it was sealed while locked, at another size.",
+    changed(wrapped, 0, 3),
+  );
+  refuse("format-3", "malformed", "A format that does not exist.", changed(wrapped, 0, 2));
   refuse("other-epoch", "wrong-epoch", "Wrapped in epoch 1, opened with the keys of epoch 2.", wrapped, later);
   refuse("renamed-epoch", "damaged-key", "The epoch is changed to that of the keys.", changed(wrapped, 4, 3), later);
   refuse("ciphertext", "damaged-key", "One bit of the ciphertext is changed.", changed(wrapped, 5));
