@@ -19,17 +19,18 @@ const chromium = { name: "chromium", proof: ["/usr/bin/chromium"] };
 const faketime = { name: "faketime", proof: ["/usr/bin/faketime"] };
 const restic = { name: "restic", proof: ["/usr/bin/restic"] };
 const rclone = { name: "rclone", proof: ["/usr/bin/rclone"] };
+const swtpm = { name: "swtpm", proof: ["/usr/bin/swtpm"] };
 const binutils = { name: "binutils", proof: ["/usr/bin/strip"] };
 const isal = { name: "libisal-dev", proof: ["/usr/include/isa-l.h"] };
 const gcc = { name: "gcc", proof: ["/usr/bin/gcc"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
-  start: { entry: "programs/devnet/src/main.ts", debian: [libatomic] },
-  check: { entry: "tools/check.ts", debian: [libatomic] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils] },
+  start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, swtpm] },
+  check: { entry: "tools/check.ts", debian: [libatomic, swtpm] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, swtpm] },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc] },
-  drill: { entry: "tests/drill/main.ts", debian: [libatomic] },
+  drill: { entry: "tests/drill/main.ts", debian: [libatomic, swtpm] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
 };
 

@@ -1,0 +1,66 @@
+/** The form of what `Tpm2Chip` seals (docs/spec/sealed-blob.md). Nothing in it is secret, and it proves nothing itself. */
+import { ByteWriter, malformed } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import {
+  decodePublic,
+  encodePublic,
+  nameBytesMax,
+  privateBytesMax,
+  publicBytesMax,
+  sealedTemplate,
+  type SealedPublic,
+  tpmFaults,
+  TpmReader,
+} from "@piccolo/tpm2";
+import type { SealedUse } from "../../security/security-chip.ts";
+
+const format = 1;
+const uses: readonly SealedUse[] = ["volume", "pepper"];
+
+export interface SealedBlob {
+  readonly use: SealedUse;
+  /** The release that sealed it: it opens while the minimum release is not above. */
+  readonly release: number;
+  /** Name of the storage root key it lies under. */
+  readonly parentName: Uint8Array;
+  readonly publicArea: SealedPublic;
+  readonly wrapped: Uint8Array;
+}
+
+export function encodeSealedBlob(blob: SealedBlob): Uint8Array {
+  const writer = new ByteWriter()
+    .u8(format)
+    .u8(uses.indexOf(blob.use) + 1)
+    .u64(blob.release);
+  for (const field of [blob.parentName, encodePublic(blob.publicArea), blob.wrapped]) {
+    writer.u16(field.length).raw(field);
+  }
+  return writer.finish();
+}
+
+/** Bytes that are no such blob are `tpm-other-chip`: this TPM did not make them, and only the phrase helps. */
+export function decodeSealedBlob(bytes: Uint8Array): SealedBlob {
+  try {
+    return decode(bytes);
+  } catch (cause) {
+    if (!isFault(cause, "malformed")) throw cause;
+    const message = "what the TPM sealed is damaged; enter the recovery phrase to seal it anew";
+    throw tpmFaults.fault("tpm-other-chip", message, { cause });
+  }
+}
+
+function decode(bytes: Uint8Array): SealedBlob {
+  const reader = new TpmReader(bytes);
+  reader.expect(reader.u8(), format, "the format");
+  const use = uses[reader.u8() - 1];
+  if (use === undefined) throw malformed("the use is unknown");
+  const release = reader.u64();
+  const parentName = reader.tpm2b(nameBytesMax);
+  const publicArea = decodePublic(reader.tpm2b(publicBytesMax));
+  const wrapped = reader.tpm2b(privateBytesMax);
+  reader.end();
+  const { attributes } = sealedTemplate(new Uint8Array(0));
+  if (publicArea.type !== "sealed") throw malformed("the object is not sealed data");
+  reader.expect(publicArea.attributes, attributes, "what may be done with the sealed data");
+  return { use, release, parentName, publicArea, wrapped };
+}

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import {
+  create,
+  createPrimary,
+  digestBytes,
+  flushContext,
+  getHandles,
+  getProperties,
+  inLockoutBit,
+  load,
+  type LoadedObject,
+  pcrExtend,
+  pcrRead,
+  properties,
+  sealedTemplate,
+  type Session,
+  sha256,
+  startup,
+  storageRootTemplate,
+  Tpm,
+  tpmFaults,
+  unseal,
+} from "@piccolo/tpm2";
+import type { World } from "@piccolo/world";
+import {
+  type ChipDescription,
+  sealedSecretBytesMax,
+  type SealedUse,
+  type SecurityChip,
+  securityChipFaults,
+} from "../../security/security-chip.ts";
+import type { TpmChannel } from "./channel.ts";
+import { ensureMinimumRelease, raiseMinimumRelease, readMinimumRelease } from "./minimum-release.ts";
+import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
+import { satisfySealingPolicy, sealedPcrs, sealingPolicy, unusedPcrs, windowPcr } from "./sealing-policy.ts";
+
+const zeros = new Uint8Array(digestBytes);
+const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
+const windowClosed = sha256(toUtf8("piccolo: the volume key was used in this boot"));
+
+/** After these, what the TPM holds may not be what we believe: the next use begins with a TPM emptied of our things. */
+const leavesRests: ReadonlySet<string> = new Set(["tpm-full", "tpm-malformed", "tpm-tampered"]);
+
+export interface Tpm2ChipOptions {
+  /** Opens a way to the TPM: at the first use, and again after one broke. */
+  readonly connect: () => Promise<TpmChannel>;
+  readonly world: World;
+  /** Number of the running release. */
+  readonly releaseNumber: number;
+}
+
+/** A TPM 2.0 as the security chip. Operations run one after the other: a TPM without resource manager has three slots. */
+export class Tpm2Chip implements SecurityChip {
+  readonly #options: Tpm2ChipOptions;
+  #channel: TpmChannel | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: Tpm2ChipOptions) {
+    this.#options = options;
+  }
+
+  seal(secret: Uint8Array, use: SealedUse): Promise<Uint8Array> {
+    assert.ok(secret.length >= 1 && secret.length <= sealedSecretBytesMax, "1 to 128 bytes are sealed");
+    return this.#withRoot(async (tpm, root, session) => {
+      const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
+      if (!unusedPcrs.every((pcr) => isZero(values.get(pcr)))) {
+        const message = "this start measured a command line or extensions of its own; start the unchanged system";
+        throw tpmFaults.fault("tpm-policy", message);
+      }
+      const { releaseNumber } = this.#options;
+      this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
+      const policy = sealingPolicy(use, releaseNumber, values);
+      const sealed = await tpm.execute(create(root, { template: sealedTemplate(policy), data: secret }), {
+        authorize: [{ session, encryptsCommand: true }],
+      });
+      assert.ok(sealed.publicArea.type === "sealed");
+      const { publicArea, wrapped } = sealed;
+      return encodeSealedBlob({ use, release: releaseNumber, parentName: root.name, publicArea, wrapped });
+    });
+  }
+
+  async unseal(bytes: Uint8Array): Promise<Uint8Array> {
+    const blob = decodeSealedBlob(bytes);
+    return this.#withRoot(async (tpm, root, session) => {
+      if (!equalConstantTime(root.name, blob.parentName)) {
+        const message = "this was sealed in another TPM, or this one was cleared since; enter the recovery phrase";
+        throw tpmFaults.fault("tpm-other-chip", message);
+      }
+      // The policy would refuse these two as well, without saying which of its parts it was.
+      if (blob.use === "volume") await this.#refuseClosedWindow(tpm, session);
+      this.#refuseOlder(Math.min(blob.release, this.#options.releaseNumber), await readMinimumRelease(tpm, session));
+      return this.#open(tpm, root, blob);
+    });
+  }
+
+  async #open(tpm: Tpm, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
+    return tpm.withObject(load(root, blob), (sealed) =>
+      tpm.withSession({ type: "policy", saltKey: root }, async (policy) => {
+        await satisfySealingPolicy(tpm, policy, blob.use, blob.release);
+        return tpm.execute(unseal(sealed), { authorize: [{ session: policy, encryptsResponse: true }] });
+      }),
+    );
+  }
+
+  async #refuseClosedWindow(tpm: Tpm, session: Session): Promise<void> {
+    const { values } = await tpm.execute(pcrRead([windowPcr]), { extra: [{ session }] });
+    if (isZero(values.get(windowPcr))) return;
+    const message = "the volume key was used in this boot already; restart the device to use it again";
+    throw securityChipFaults.fault("tpm-window-closed", message);
+  }
+
+  #refuseOlder(release: number, minimum: number): void {
+    if (release >= minimum) return;
+    const message = `release ${release} is older than the minimum release ${minimum}; start the newer release`;
+    throw tpmFaults.fault("tpm-policy", message);
+  }
+
+  closeWindow(): Promise<void> {
+    return this.#withRoot(async (tpm, _root, session) => {
+      await tpm.execute(pcrExtend(windowPcr, windowClosed), { authorize: [{ session }] });
+    });
+  }
+
+  /** What older releases sealed does not open any more once the minimum is above them, so reseal first. */
+  raiseMinimumRelease(to: number): Promise<void> {
+    assert.ok(to <= this.#options.releaseNumber, "a release does not shut itself out");
+    return this.#withRoot((tpm, _root, session) => raiseMinimumRelease(tpm, session, to));
+  }
+
+  describe(): Promise<ChipDescription> {
+    return this.#exclusively(async (tpm) => {
+      const fixed = (await tpm.execute(getProperties(properties.manufacturer, 8))).values;
+      const { values } = await tpm.execute(getProperties(properties.permanent, 1));
+      const [high = 0, low = 0] = [fixed.get(properties.firmwareVersion1), fixed.get(properties.firmwareVersion2)];
+      return {
+        manufacturer: text(fixed.get(properties.manufacturer)),
+        firmware: [high >>> 16, high & 0xffff, low >>> 16, low & 0xffff].join("."),
+        lockout: ((values.get(properties.permanent) ?? 0) & inLockoutBit) !== 0,
+        // libtpms, which swtpm and virtual machines use, names itself "SW   TPM".
+        simulated: text(fixed.get(properties.vendorString)) === "SW",
+      };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+    await this.#detach();
+  }
+
+  async #detach(): Promise<void> {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    await channel?.close();
+  }
+
+  #withRoot<Result>(use: (tpm: Tpm, root: LoadedObject, session: Session) => Promise<Result>): Promise<Result> {
+    return this.#exclusively((tpm) =>
+      tpm.withObject(createPrimary("owner", { template: storageRootTemplate }), (root) =>
+        tpm.withSession({ type: "hmac", saltKey: root }, (session) => use(tpm, root, session)),
+      ),
+    );
+  }
+
+  #exclusively<Result>(use: (tpm: Tpm) => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(async () => {
+      try {
+        return await use(await this.#attach());
+      } catch (error) {
+        if (isFault(error) && leavesRests.has(error.code)) await this.#detach();
+        throw error;
+      }
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #attach(): Promise<Tpm> {
+    if (this.#closed) throw securityChipFaults.fault("tpm-missing", "the TPM was closed; restart the device");
+    if (this.#channel !== undefined && !this.#channel.usable) this.#channel = undefined;
+    const known = this.#channel;
+    const channel = known ?? (await this.#options.connect());
+    const tpm = new Tpm((command) => channel.transmit(command), this.#options.world);
+    if (known !== undefined) return tpm;
+    try {
+      if (channel.exclusive) await takeOver(tpm);
+    } catch (error) {
+      await channel.close();
+      throw error;
+    }
+    this.#channel = channel;
+    return tpm;
+  }
+}
+
+/** Starts a TPM no firmware started, and removes what a crash left in its few slots. */
+async function takeOver(tpm: Tpm): Promise<void> {
+  try {
+    await tpm.execute(startup("clear"));
+  } catch (error) {
+    // A TPM that was started answers INITIALIZE to another start (Part 3, 9.3).
+    if (!isFault(error, "tpm-not-started")) throw error;
+  }
+  for (const range of ["transient", "loadedSession", "savedSession"] as const) {
+    const { values } = await tpm.execute(getHandles(range));
+    for (const handle of values) await tpm.execute(flushContext(handle));
+  }
+}
+
+/** Four characters packed into a number, without the padding (Part 2, 6.13, TPM_PT_MANUFACTURER). */
+function text(value = 0): string {
+  const letters = [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
+  return String.fromCharCode(...letters.filter((letter) => letter > 0x20 && letter < 0x7f));
+}

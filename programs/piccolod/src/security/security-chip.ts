@@ -1,0 +1,52 @@
+/**
+ * The port to the chip that keeps what opens without a person: the volume key and the pepper. The adapters are
+ * `Tpm2Chip` (a TPM 2.0) and `MemoryChip` (tests and `--insecure-no-tpm`) in `adapters/tpm`; both run one suite.
+ */
+import { catalogue } from "@piccolo/fault";
+
+/** What is sealed, which decides when it opens: `volume` only before anything of this boot has used it (PCR 15 zero). */
+export type SealedUse = "volume" | "pepper";
+
+/** Most bytes one blob can hold (TPM 2.0 Part 2, MAX_SYM_DATA). */
+export const sealedSecretBytesMax = 128;
+
+/** Faults of the port itself; those of the chip are `tpmFaults` of `@piccolo/tpm2`. */
+export const securityChipFaults = catalogue({
+  "tpm-missing": {
+    retry: "never",
+    meaning: "There is no TPM to talk to; switch it on in the firmware set-up, or start with --insecure-no-tpm.",
+  },
+  "tpm-timeout": {
+    retry: "later",
+    meaning: "The TPM did not answer in time; restart the device.",
+  },
+  "tpm-window-closed": {
+    retry: "later",
+    meaning: "The volume key was used in this boot already and stays shut until the next; restart the device.",
+  },
+});
+
+export interface ChipDescription {
+  /** Four letters of the vendor, such as `IFX` or `IBM`. */
+  readonly manufacturer: string;
+  readonly firmware: string;
+  /** The TPM counted too many wrong tries and refuses objects with protection against guessing (ours have none). */
+  readonly lockout: boolean;
+  /** A software TPM, which protects nothing from whoever runs the machine. */
+  readonly simulated: boolean;
+}
+
+export interface SecurityChip {
+  /** Seals 1 to 128 bytes in this chip; the blob is public and useless elsewhere. */
+  seal(secret: Uint8Array, use: SealedUse): Promise<Uint8Array>;
+  /**
+   * The caller erases the result after use. Throws `tpm-missing`, `tpm-lockout`, `tpm-other-chip` (blob of another TPM,
+   * a cleared one, or damaged), `tpm-policy` (boot state or minimum release differs), `tpm-window-closed` (PCR 15 was
+   * extended in this boot), `tpm-timeout`, `tpm-tampered`, `tpm-failed` and others of the two catalogues.
+   */
+  unseal(blob: Uint8Array): Promise<Uint8Array>;
+  /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
+  closeWindow(): Promise<void>;
+  describe(): Promise<ChipDescription>;
+  close(): Promise<void>;
+}

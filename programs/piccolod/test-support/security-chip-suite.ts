@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { suite, test, type TestContext } from "node:test";
+import type { SecurityChip } from "../src/security/security-chip.ts";
+
+/** A chip in a machine that can be switched off and measured. */
+export interface ChipMachine {
+  /** The chip of this boot. */
+  chip(): SecurityChip;
+  /** Off and on again: a new `chip()`. */
+  reboot(): Promise<void>;
+  /** Something else than before was started: PCR 7 or 11 gets another value. */
+  measure(pcr: 7 | 11): Promise<void>;
+  /** The chip of another machine. */
+  other(): Promise<SecurityChip>;
+}
+
+const secret = Uint8Array.from({ length: 32 }, (_, at) => at * 7 + 1);
+
+function changed(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
+
+export function securityChipSuite(name: string, make: (context: TestContext) => Promise<ChipMachine>): void {
+  suite(`${name} as a security chip`, () => {
+    test("bytes it never sealed are refused as another chip's", async (context) => {
+      const chip = (await make(context)).chip();
+      for (const bytes of [new Uint8Array(0), new Uint8Array(1), new Uint8Array(500).fill(1)]) {
+        await assert.rejects(chip.unseal(bytes), { code: "tpm-other-chip" });
+      }
+    });
+
+    test("another chip refuses the blob", async (context) => {
+      const machine = await make(context);
+      const blob = await machine.chip().seal(secret, "pepper");
+      const other = await machine.other();
+      await assert.rejects(other.unseal(blob), { code: "tpm-other-chip" });
+    });
+
+    test("a blob cut short, longer or changed never opens", async (context) => {
+      const chip = (await make(context)).chip();
+      const blob = await chip.seal(secret, "pepper");
+      const longer = new Uint8Array(blob.length + 1);
+      longer.set(blob);
+      const wrong = [blob.subarray(0, -1), longer, changed(blob, blob.length - 1), changed(blob, blob.length >> 1)];
+      for (const bytes of wrong) await assert.rejects(chip.unseal(bytes), /tpm|TPM|start/);
+    });
+
+    test("an empty secret and one over 128 bytes are bugs", async (context) => {
+      const chip = (await make(context)).chip();
+      await assert.rejects(async () => chip.seal(new Uint8Array(0), "pepper"), { code: "ERR_ASSERTION" });
+      await assert.rejects(async () => chip.seal(new Uint8Array(129), "pepper"), { code: "ERR_ASSERTION" });
+    });
+
+    for (const pcr of [7, 11] as const) {
+      for (const use of ["volume", "pepper"] as const) {
+        test(`what was sealed for ${use} stays shut when PCR ${pcr} differs, and opens after a good boot`, async (context) => {
+          const machine = await make(context);
+          const blob = await machine.chip().seal(secret, use);
+          await machine.measure(pcr);
+          await assert.rejects(machine.chip().unseal(blob), { code: "tpm-policy" });
+          await machine.reboot();
+          assert.deepEqual(await machine.chip().unseal(blob), secret);
+        });
+      }
+    }
+
+    test("the window closes for the volume alone, twice the same, until the next boot", async (context) => {
+      const machine = await make(context);
+      const volume = await machine.chip().seal(secret, "volume");
+      const pepper = await machine.chip().seal(secret, "pepper");
+      assert.deepEqual(await machine.chip().unseal(volume), secret);
+      await machine.chip().closeWindow();
+      await machine.chip().closeWindow();
+      await assert.rejects(machine.chip().unseal(volume), { code: "tpm-window-closed" });
+      assert.deepEqual(await machine.chip().unseal(pepper), secret);
+      await machine.reboot();
+      assert.deepEqual(await machine.chip().unseal(volume), secret);
+    });
+
+    test("sealed after the window closed, the volume key opens at the next boot", async (context) => {
+      const machine = await make(context);
+      await machine.chip().closeWindow();
+      const blob = await machine.chip().seal(secret, "volume");
+      await assert.rejects(machine.chip().unseal(blob), { code: "tpm-window-closed" });
+      await machine.reboot();
+      assert.deepEqual(await machine.chip().unseal(blob), secret);
+    });
+
+    test("secrets of 1 and of 128 bytes come back, in many calls at once", async (context) => {
+      const chip = (await make(context)).chip();
+      const secrets = [1, 128, 31, 64, 2].map((length) => new Uint8Array(length).fill(length));
+      const blobs = await Promise.all(secrets.map((each) => chip.seal(each, "volume")));
+      assert.deepEqual(await Promise.all(blobs.map((blob) => chip.unseal(blob))), secrets);
+    });
+
+    test("the same secret sealed twice gives two blobs, and none shows it", async (context) => {
+      const chip = (await make(context)).chip();
+      const [one, two] = [await chip.seal(secret, "pepper"), await chip.seal(secret, "pepper")];
+      assert.notDeepEqual(one, two);
+      assert.ok(!Buffer.from(one).includes(secret));
+    });
+
+    test("it says who made it, and is closed for good", async (context) => {
+      const chip = (await make(context)).chip();
+      const described = await chip.describe();
+      assert.equal(described.lockout, false);
+      assert.equal(described.simulated, true);
+      assert.notEqual(described.manufacturer, "");
+      await chip.close();
+      await assert.rejects(chip.describe(), { code: "tpm-missing" });
+      await assert.rejects(chip.seal(secret, "pepper"), { code: "tpm-missing" });
+    });
+  });
+}
