@@ -51,6 +51,11 @@ function server(volume: GocryptfsVolume): number {
   return pid;
 }
 
+async function kill(pid: number): Promise<void> {
+  process.kill(pid, "SIGKILL");
+  while (existsSync(`/proc/${pid}/exe`)) await delay(10);
+}
+
 // A machine without FUSE can run everything else; what it lacks is said by the first of these tests alone.
 if (whatGocryptfsLacks() === undefined) {
   volumeSuite("gocryptfs", gocryptfs);
@@ -77,7 +82,7 @@ if (whatGocryptfsLacks() === undefined) {
     writeFileSync(file, "content");
     fsyncSync(file);
     closeSync(file);
-    process.kill(server(volume), "SIGKILL");
+    await kill(server(volume));
     assert.equal(await again().state(), "stale");
     await again().open(key);
     assert.equal(readFileSync(join(volume.path, "file"), "utf8"), "content");
@@ -147,9 +152,7 @@ if (whatGocryptfsLacks() === undefined) {
     const db = new DatabaseSync(path);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (a INTEGER NOT NULL PRIMARY KEY)");
     for (let a = 1; a <= 50; a++) db.exec(`INSERT INTO t VALUES (${a})`);
-    const pid = server(volume);
-    process.kill(pid, "SIGKILL");
-    while (existsSync(`/proc/${pid}/exe`)) await delay(10);
+    await kill(server(volume));
     assert.throws(() => db.exec("INSERT INTO t VALUES (51)"));
     db.close();
     await again().open(key);
