@@ -25,6 +25,7 @@ import { openDatabase } from "./db/database.ts";
 import { SqliteHolderIndex } from "./db/holder-index.ts";
 import { holderMigrations } from "./db/holder-schema.ts";
 import { SqliteMetadata } from "./db/metadata.ts";
+import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
 import { ownerMigrations } from "./db/owner-schema.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
@@ -43,13 +44,15 @@ import { OwnerRuntime } from "./owner/owner-runtime.ts";
 import type { Opened } from "./security/boot.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
-import { mountSecurity } from "./security/routes.ts";
+import { mountSecurity, startRekey } from "./security/routes.ts";
+import { rewrapAll } from "./security/rekey.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { recoverySheet, slotNetworks, type Whereabouts } from "./security/whereabouts.ts";
 import { mountTasks } from "./tasks/routes.ts";
 import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
+import type { TaskWork } from "./tasks/types.ts";
 
 /** Until the metadata log runs, nothing is witnessed. */
 const noBackup: SecurityBackup = {
@@ -262,6 +265,7 @@ async function build(
     deviceKey: deviceKey.key,
     details: () => slotNetworks(whereabouts()),
     slotChanged: () => undefined,
+    crashPoint,
   });
   const auth = new Auth({
     security,
@@ -287,8 +291,21 @@ async function build(
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
   const lockGate = new LockGate(() => keyring.hasOwner && !keyring.unlocked);
+  const wrappedKeys = new SqliteWrappedKeys(ownerDb);
+  const rewrap: TaskWork = async (progress) => {
+    await rewrapAll({ keys: () => keyring.keys(), rows: wrappedKeys, crashPoint }, progress);
+    security.endRekey();
+    return undefined;
+  };
+  /** What a restart or a lock cut off goes on; a re-key that has just begun starts its task itself. */
+  const resumeRekey = (): void => {
+    const isRunning = tasks.list().some(({ kind, state: now }) => kind === "re-key" && now === "running");
+    if (keyring.unlocked && security.rekeying && !isRunning) startRekey(tasks, rewrap);
+  };
   keyring.onChange((unlocked) => {
     if (!unlocked) lockGate.cut();
+    else if (security.rekeying) setImmediate(resumeRekey);
+    else if (security.identity !== undefined) security.followEpoch();
     events.networkChanged();
   });
   const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate });
@@ -305,6 +322,8 @@ async function build(
     backup: () => noBackup,
     slotCopies: () => ({ copies: 0, atCentral: false }),
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
+    tasks,
+    rewrap,
     reset: parts.reset,
   });
   mountNetwork(api, { network, tasks, view });

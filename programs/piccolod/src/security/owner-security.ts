@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import {
   type Argon2id,
   certifyDevice,
+  certifyRotation,
   deriveOwnerKeys,
   type Ed25519Key,
   encodeSlotList,
   envelopeFaults,
   firstEpoch,
   newRootSecret,
+  rotationsMax,
   type OpenedRoot,
   type OwnerKeys,
   parsePhrase,
   type PasswordCost,
+  type Phrase,
   pepperBytes,
   resealDetails,
   sealPasswordSlot,
@@ -20,6 +23,7 @@ import {
   type SlotList,
   unwrapVolumeKey,
   verifySealedSlot,
+  wrapPreviousRoot,
   wrapVolumeKey,
 } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
@@ -30,6 +34,7 @@ import { type Identity, readIdentity, writeIdentity } from "./identity.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OutsideStore } from "./outside-store.ts";
 import { PhraseMaking, type PhraseProof, type ShownPhrase } from "./phrase-making.ts";
+import { type RekeyCrashPoint, rekeyFaults } from "./rekey.ts";
 import type { SecurityChip } from "./security-chip.ts";
 
 export interface OwnerSecurityOptions {
@@ -44,12 +49,19 @@ export interface OwnerSecurityOptions {
   readonly deviceKey: Ed25519Key;
   /** Networks and members, as a device with nothing but the phrase will need them. */
   readonly details: () => SlotDetails["networks"];
+  readonly crashPoint: (name: RekeyCrashPoint) => void;
   /** Told of every new sealed phrase slot, so that other members and central keep it. */
   readonly slotChanged: (slot: Uint8Array) => void;
 }
 
 /** The epoch of a device that never replaced another. */
 const firstDeviceEpoch = 1;
+
+/** A phrase that waits to be confirmed: its slot for the present root, and what a re-key needs to seal another root. */
+interface Made {
+  readonly slot: Uint8Array;
+  readonly phrase: Phrase;
+}
 
 type ListChange = Partial<Pick<SlotList, "passwordSlot" | "phraseSlot" | "volumeSlot" | "previousRoots" | "chain">>;
 
@@ -59,12 +71,12 @@ type ListChange = Partial<Pick<SlotList, "passwordSlot" | "phraseSlot" | "volume
  */
 export class OwnerSecurity {
   readonly #options: OwnerSecurityOptions;
-  readonly #making: PhraseMaking<Uint8Array>;
+  readonly #making: PhraseMaking<Made>;
   #identity: Identity | undefined;
 
   constructor(options: OwnerSecurityOptions) {
     this.#options = options;
-    this.#making = new PhraseMaking(options.world);
+    this.#making = new PhraseMaking(options.world, ({ phrase }) => phrase.erase());
     // The slots outside are what makes an owner: a claim that was cut short before them never happened.
     this.#identity = options.keyring.hasOwner ? readIdentity(options.content) : undefined;
     if (options.keyring.hasOwner && this.#identity === undefined) {
@@ -101,7 +113,7 @@ export class OwnerSecurity {
       const shown = this.#making.make((text) =>
         sealPhrase(text, { keys, root, chain, number: 1, networks: [], world }),
       );
-      const phraseSlot = this.#making.peek();
+      const phraseSlot = this.#making.peek()?.slot;
       const nowMs = world.nowMs();
       const identity: Identity = {
         name,
@@ -230,7 +242,9 @@ export class OwnerSecurity {
     const keys = keyring.keys();
     const { phraseSlot: inUse } = keyring.slots();
     const locatorInUse = inUse === undefined ? undefined : verifySealedSlot(inUse).locator;
-    const confirmed = this.#making.confirm(proof, locatorInUse);
+    const made = this.#making.confirm(proof, locatorInUse);
+    made?.phrase.erase();
+    const confirmed = made?.slot;
     const isNew = confirmed !== undefined && !sameLocator(confirmed, locatorInUse);
     if (isNew) {
       // Between making and confirming the slot in use may have been renewed under a higher number.
@@ -242,6 +256,103 @@ export class OwnerSecurity {
       slotChanged(phraseSlot);
     }
     this.#write({ phraseConfirmed: true, ...(isNew ? { phraseMadeAtMs: world.nowMs() } : {}) });
+  }
+
+  /** Whether a re-key has begun and is not over. */
+  get rekeying(): boolean {
+    return this.#options.keyring.hasOwner && this.#options.keyring.slots().previousRoots.length > 0;
+  }
+
+  /**
+   * Re-key, first part: a new root secret with a new phrase and the same password, in one change of the record. The old
+   * root stays, wrapped under the new one, and the old phrase's slot stays with others, until `endRekey`. The phrase is
+   * one that `makePhrase` made. Throws `rekey-running`, `too-many-rekeys`, and as `confirmPhrase` does.
+   */
+  async beginRekey(root: OpenedRoot, password: string, proof: PhraseProof): Promise<void> {
+    const { keyring, outside, chip, world, details, slotChanged, crashPoint } = this.#options;
+    const list = keyring.slots();
+    if (this.rekeying) throw rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
+    if (list.chain.rotations.length >= rotationsMax) {
+      throw rekeyFaults.fault("too-many-rekeys", "this account cannot change its keys any more");
+    }
+    const { sealedPepper } = outside.record;
+    if (list.volumeSlot === undefined || sealedPepper === undefined) {
+      throw envelopeFaults.fault("damaged-slot", "the slots lack the volume key or the pepper: use the phrase");
+    }
+    const made = this.#making.confirm(proof, undefined);
+    assert.ok(made !== undefined);
+    const oldNumber = this.phraseNumber;
+    const oldRoot = root.root();
+    const oldKeys = root.deriveKeys();
+    const newRoot = newRootSecret(world);
+    const newKeys = deriveOwnerKeys(newRoot, root.epoch + 1, root.account);
+    const volumeKey = unwrapVolumeKey(oldKeys, list.volumeSlot);
+    const pepper = await chip.unseal(sealedPepper);
+    try {
+      const rotations = [...list.chain.rotations, certifyRotation(oldKeys, newKeys)];
+      const chain = { ...list.chain, rotations };
+      const previousRoots = [wrapPreviousRoot(newKeys, oldRoot, root.epoch)];
+      const phraseSlot = sealPhraseSlot({
+        root: newRoot,
+        phrase: made.phrase,
+        ownerKeys: newKeys,
+        chain,
+        details: { networks: details(), previousRoots },
+        number: oldNumber + 1,
+        forgetBelow: Math.max(1, oldNumber),
+        world,
+      });
+      const { account, epoch } = newKeys;
+      const { argon2, cost, floor } = this.#options;
+      const sealing = { root: newRoot, account, epoch, password, pepper, cost, floor, argon2, world };
+      const passwordSlot = await sealPasswordSlot(sealing);
+      const volumeSlot = wrapVolumeKey(newKeys, volumeKey);
+      const changed = { chain, number: list.number + 1, passwordSlot, phraseSlot, volumeSlot, previousRoots };
+      crashPoint("before-rekey-slots");
+      outside.change({ slots: encodeSlotList(newKeys, changed) });
+      crashPoint("after-rekey-slots");
+      keyring.holdKeys(deriveOwnerKeys(newRoot, epoch, account));
+      slotChanged(phraseSlot);
+      this.#write({ phraseConfirmed: true, phraseMadeAtMs: world.nowMs() });
+    } finally {
+      for (const secret of [oldRoot, newRoot, volumeKey, pepper]) secret.fill(0);
+      oldKeys.erase();
+      newKeys.erase();
+      made.phrase.erase();
+    }
+  }
+
+  /**
+   * Re-key, last part, once nothing is wrapped under the old root and others hold the new slots: the old root is
+   * forgotten, here and in the phrase's slot, and what a locked device knows is that of the new epoch.
+   */
+  endRekey(): void {
+    const { keyring, world, details, slotChanged, crashPoint } = this.#options;
+    const ring = keyring.keys();
+    const { phraseSlot: inUse } = keyring.slots();
+    const number = this.phraseNumber + 1;
+    const renewal = { details: { networks: details(), previousRoots: [] }, number, world };
+    const phraseSlot = inUse === undefined ? undefined : resealDetails(inUse, ring.current, renewal);
+    crashPoint("before-rekey-end");
+    this.#changeWith(ring.current, { phraseSlot, previousRoots: [] });
+    crashPoint("after-rekey-end");
+    ring.forgetPrevious();
+    this.followEpoch();
+    if (phraseSlot !== undefined) slotChanged(phraseSlot);
+  }
+
+  /** After a re-key that was cut short at its very end, what a locked device knows is still that of the old epoch. */
+  followEpoch(): void {
+    const { keyring, deviceKey } = this.#options;
+    const { epoch, certificate } = this.#known();
+    if (this.rekeying || epoch === keyring.keys().epoch) return;
+    const { current } = keyring.keys();
+    this.#write({
+      epoch: current.epoch,
+      ownerPublicKey: current.ownerPublicKey,
+      certificate: certifyDevice(current, deviceKey.publicKey, certificate.deviceEpoch),
+      metadataKey: current.metadataKey(),
+    });
   }
 
   #change(root: OpenedRoot, change: ListChange, outside: Parameters<OutsideStore["change"]>[0] = {}): void {
@@ -276,16 +387,12 @@ function sealPhrase(
     readonly networks: SlotDetails["networks"];
     readonly world: World;
   },
-): { readonly locator: Uint8Array; readonly slot: Uint8Array } {
+): { readonly locator: Uint8Array; readonly slot: Made } {
   const { keys: ownerKeys, root, chain, number, networks, world } = parts;
   const phrase = parsePhrase(text);
-  try {
-    const details = { networks, previousRoots: [] };
-    const slot = sealPhraseSlot({ root, phrase, ownerKeys, chain, details, number, world });
-    return { locator: phrase.locator, slot };
-  } finally {
-    phrase.erase();
-  }
+  const details = { networks, previousRoots: [] };
+  const slot = sealPhraseSlot({ root, phrase, ownerKeys, chain, details, number, world });
+  return { locator: phrase.locator, slot: { slot, phrase } };
 }
 
 function sameLocator(slot: Uint8Array, locator: Uint8Array | undefined): boolean {

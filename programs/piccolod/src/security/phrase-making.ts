@@ -44,10 +44,13 @@ interface Waiting<T> {
  */
 export class PhraseMaking<T> {
   readonly #world: World;
+  readonly #dropped: (slot: T) => void;
   #waiting: Waiting<T> | undefined;
 
-  constructor(world: World) {
+  /** `dropped` is told of a slot that waited and did not become valid. */
+  constructor(world: World, dropped: (slot: T) => void) {
     this.#world = world;
+    this.#dropped = dropped;
   }
 
   /** Makes a phrase and takes the place of one that waits. `seal` gets its text to derive from, and keeps none of it. */
@@ -57,6 +60,7 @@ export class PhraseMaking<T> {
     const askedBack = this.#positions();
     const expiresAtMs = this.#world.nowMs() + waitMs;
     const asked = new Map(askedBack.map((position) => [position, words[position - 1] ?? ""]));
+    this.drop();
     this.#waiting = { locator, asked, expiresAtMs, slot, tries: 0 };
     return { words, askedBack, expiresAtMs };
   }
@@ -99,16 +103,25 @@ export class PhraseMaking<T> {
       throw phraseFaults.fault("no-phrase-waiting", "no new phrase waits to be confirmed: make one first");
     }
     waiting.tries++;
-    if (waiting.tries >= mostTries) this.#waiting = undefined;
     const given = new Map(proof.words.map(({ position, word }) => [position, word.trim().toLowerCase()]));
     const fits = [...waiting.asked].map(([position, word]) => sameText(given.get(position) ?? "", word));
-    if (fits.includes(false)) throw notConfirmed();
+    if (fits.includes(false)) {
+      if (waiting.tries >= mostTries) this.drop();
+      throw notConfirmed();
+    }
     this.#waiting = undefined;
     return waiting.slot;
   }
 
+  /** Forgets what waits. */
+  drop(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) this.#dropped(waiting.slot);
+  }
+
   #alive(): Waiting<T> | undefined {
-    if (this.#waiting !== undefined && this.#waiting.expiresAtMs < this.#world.nowMs()) this.#waiting = undefined;
+    if (this.#waiting !== undefined && this.#waiting.expiresAtMs < this.#world.nowMs()) this.drop();
     return this.#waiting;
   }
 }

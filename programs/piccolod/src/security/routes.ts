@@ -1,8 +1,10 @@
-import { type RecoverySheet, routes, type SecurityBackup, type SecurityView } from "@piccolo/device-api";
+import { type RecoverySheet, routes, type SecurityBackup, type SecurityView, type Task } from "@piccolo/device-api";
 import { passwordSlotCost } from "@piccolo/envelope";
 import type { Auth } from "../auth/auth.ts";
 import { authFaults } from "../auth/types.ts";
 import type { Api } from "../http/api.ts";
+import type { Tasks } from "../tasks/tasks.ts";
+import type { TaskWork } from "../tasks/types.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerSecurity } from "./owner-security.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
@@ -27,12 +29,26 @@ export interface SecurityRouteOptions {
   readonly backup: () => SecurityBackup;
   readonly slotCopies: () => SlotCopies;
   readonly sheet: () => Omit<RecoverySheet, "ownerName">;
+  readonly tasks: Tasks;
+  /** The part of a re-key that outlasts its request: ends with the old root forgotten. */
+  readonly rewrap: TaskWork;
   /** Ends the device and removes all of it, once the reply is out. */
   readonly reset: () => void;
 }
 
+/** Not cancellable: it goes on after the next unlocking in any case. */
+export function startRekey(tasks: Tasks, work: TaskWork): Task {
+  return tasks.start({ kind: "re-key", step: "Wrapping the files' keys anew", cancellable: false, work });
+}
+
 export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
-  const { auth, keyring, security, chip, volume, insecure } = options;
+  const { auth, keyring, security, chip, volume, insecure, tasks } = options;
+
+  const rekeyState = (): SecurityView["slots"]["rekey"] => {
+    const isRunning = tasks.list().some(({ kind, state }) => kind === "re-key" && state === "running");
+    if (isRunning) return "running";
+    return security.rekeying ? "interrupted" : "none";
+  };
 
   api.openapi(routes["GET /security"], async (c) => {
     const { identity } = security;
@@ -51,7 +67,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
           madeAtMs,
           ...options.slotCopies(),
         },
-        rekey: keyring.slots().previousRoots.length === 0 ? "none" : "interrupted",
+        rekey: rekeyState(),
       },
       ...(insecure.includes("no-tpm") ? {} : { tpm: await chip.describe() }),
       volume: { backend: volume.backend, encrypted: volume.backend !== "plain-folder" },
@@ -80,6 +96,15 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
     const { enabled, password } = c.req.valid("json");
     await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled));
     return c.body(null, 204);
+  });
+
+  api.openapi(routes["POST /security/rekey"], (c) => {
+    const { password, confirmation } = c.req.valid("json");
+    return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
+      const { remote } = c.env.caller;
+      await auth.withRoot(remote, password, (root) => security.beginRekey(root, password, confirmation));
+      return c.json(startRekey(tasks, options.rewrap), 202);
+    });
   });
 
   api.openapi(routes["GET /security/recovery-sheet"], (c) => {

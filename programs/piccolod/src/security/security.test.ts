@@ -4,18 +4,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Claimed, NewPhrase, SecurityView, Session, Status } from "@piccolo/device-api";
 import { Client, claimCode, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { claimed, confirmation } from "../../test-support/phrases.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };
-const confirmation = ({ words, askedBack }: NewPhrase) => ({
-  words: askedBack.map((position) => ({ position, word: words[position - 1] ?? "" })),
-});
 const phase = async (client: Client): Promise<string> => (await client.call<Status>("GET", "/status")).phase;
-
-/** A claimed device, its owner's client, and the phrase. */
-async function claimed(device: TestDevice): Promise<{ owner: Client; phrase: NewPhrase }> {
-  const owner = await device.owner();
-  return { owner, phrase: await owner.call<NewPhrase>("POST", "/security/phrase", { password }) };
-}
 
 test("a claim gives the phrase once, and it is confirmed by two of its words", async (context) => {
   const device = await TestDevice.start(context);
