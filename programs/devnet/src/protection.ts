@@ -1,7 +1,7 @@
 /** What protects a device's disk on this machine, and what the machine lacks for it. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 
 export interface Protection {
   readonly tpm: boolean;
@@ -13,8 +13,10 @@ export interface Protection {
 /** For tests and drills that are about something else: ten devices start in seconds. */
 export const unprotected: Protection = { tpm: false, volume: false, cheapSlots: true };
 
-const isInPath = (name: string): boolean =>
-  (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
+/** Where a Debian has its programs. */
+const programFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+const isInPath = (name: string): boolean => programFolders.some((folder) => existsSync(join(folder, name)));
 
 function lacksFuse(): string | undefined {
   for (const name of ["gocryptfs", "fusermount3"]) if (!isInPath(name)) return name;

@@ -48,10 +48,14 @@ export class SoftwareTpm {
     const args = [
       "socket",
       "--tpm2",
-      ...["--tpmstate", `dir=${this.#state},mode=0600`],
-      ...["--server", `type=unixio,path=${this.socketPath},mode=0600`],
-      ...["--ctrl", `type=unixio,path=${this.socketPath}.ctrl,mode=0600`],
-      ...["--flags", "not-need-init"],
+      "--tpmstate",
+      `dir=${this.#state},mode=0600`,
+      "--server",
+      `type=unixio,path=${this.socketPath},mode=0600`,
+      "--ctrl",
+      `type=unixio,path=${this.socketPath}.ctrl,mode=0600`,
+      "--flags",
+      "not-need-init",
     ];
     // A group of its own, so that Ctrl-C in the terminal ends the device first.
     const child = spawn("swtpm", args, { stdio: "ignore", detached: true });

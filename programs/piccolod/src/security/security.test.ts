@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Claimed, NewPhrase, SecurityView, Session, Status } from "@piccolo/device-api";
-import { Client, claimCode, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { claimCode, type Client, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
 import { claimed, confirmation } from "../../test-support/phrases.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };

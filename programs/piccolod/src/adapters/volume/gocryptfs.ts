@@ -17,6 +17,8 @@ import { type Volume, volumeFaults, type VolumeState } from "../../security/volu
 import { deriveFromVolumeKey, fsyncPath, verifyKeyCheck, writeKeyCheck } from "./key-check.ts";
 import { answers, mountsOn, serversOf } from "./mounts.ts";
 
+/** The system's own programs only, whatever the environment says. */
+const programFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
 const program = "gocryptfs";
 const unmounter = "fusermount3";
 const configName = "gocryptfs.conf";
@@ -27,7 +29,7 @@ const unmountTries = 20;
 const unmountPauseMs = 100;
 
 function isInPath(name: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
+  return programFolders.some((folder) => existsSync(join(folder, name)));
 }
 
 /** What this machine lacks for such a volume, in words; undefined when it has all. */
@@ -163,7 +165,10 @@ export class GocryptfsVolume implements Volume {
   }
 
   #unmount(how: "-u" | "-uz"): Promise<boolean> {
-    const child = spawn(unmounter, [how, this.path], { stdio: "ignore", env: { PATH: process.env["PATH"] } });
+    const child = spawn(unmounter, [how, this.path], {
+      stdio: "ignore",
+      env: { PATH: programFolders.join(delimiter) },
+    });
     return new Promise((resolve) => {
       child.once("error", () => resolve(false));
       child.once("exit", (code) => resolve(code === 0));
@@ -175,7 +180,7 @@ export class GocryptfsVolume implements Volume {
     // Its output goes nowhere: the server outlives this process, and would die of writing into a pipe nobody reads.
     const child = spawn(program, args, {
       stdio: ["pipe", "ignore", "ignore"],
-      env: { PATH: process.env["PATH"] },
+      env: { PATH: programFolders.join(delimiter) },
       detached: true,
     });
     const password = deriveFromVolumeKey(key, "password");
