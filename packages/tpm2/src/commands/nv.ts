@@ -81,7 +81,10 @@ export function nvUndefineSpace(index: Entity): Command<void> {
   };
 }
 
-/** TPM2_NV_ReadPublic (31.6). `expectedName` has to be known for a session to prove the answer; it rarely is. */
+/**
+ * TPM2_NV_ReadPublic (31.6). A session's proof would take the name, which is what is asked for; so the answer is proven
+ * by what follows it, such as a read in a session.
+ */
 export function nvReadPublic(handle: number): Command<NvPublic> {
   return {
     name: "nvReadPublic",

@@ -76,7 +76,9 @@ export class SerialChannel implements TpmChannel {
   }
 
   async close(): Promise<void> {
-    this.#broken ??= securityChipFaults.fault("tpm-missing", "the way to the TPM was closed; restart the device");
+    // A link that broke is on its way to its end, which a device that hangs may put off.
+    if (this.#broken !== undefined) return;
+    this.#broken = securityChipFaults.fault("tpm-missing", "the way to the TPM was closed; restart the device");
     await this.#link.close();
   }
 }
