@@ -35,6 +35,7 @@ test("what is typed is what the device gets", () => {
     armedCrash: undefined,
     tpm: { kind: "device", path: "/dev/tpmrm0" },
     volume: "gocryptfs",
+    passwordCost: undefined,
     cheapSlots: false,
     insecure: [],
   });
@@ -65,6 +66,9 @@ test("each argument that cannot be used is named in one line", () => {
     [{ "device-name": "a;b" }, /--device-name/],
     [{ domain: "" }, /--domain/],
     [{ tpm: "/dev/tpmrm0" }, /--tpm/],
+    [{ "password-cost": "131071x1" }, /--password-cost/],
+    [{ "password-cost": "131072x0" }, /--password-cost/],
+    [{ "password-cost": "131072" }, /--password-cost/],
     [{ tpm: "swtpm:socket" }, /--tpm/],
     [{ "spool-limit-bytes": "1e9" }, /--spool-limit-bytes/],
     [{ "holder-quota-bytes": "-1" }, /--holder-quota-bytes/],

@@ -1,6 +1,7 @@
 /** The only reader of piccolod's arguments. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type PasswordCost, passwordCostFloor } from "@piccolo/envelope";
 import { type ArmedCrash, parseArmedCrash } from "./crash-points.ts";
 import type { VolumeBackend } from "./security/volume.ts";
 
@@ -34,9 +35,14 @@ export interface Config {
   readonly volume: VolumeBackend;
   /** Password slots that cost next to nothing, so that a network of test devices starts in seconds. */
   readonly cheapSlots: boolean;
+  /** What new passwords cost to guess; undefined = what the product asks for. Never less than its floor. */
+  readonly passwordCost: PasswordCost | undefined;
   /** Names of what the device was told to do without. */
   readonly insecure: readonly string[];
 }
+
+const mostPasswordKiB = 1024 * 1024;
+const mostPasses = 16;
 
 /** Arguments that cannot be used; the message is one line for the person who typed them. */
 export class UsageError extends Error {}
@@ -56,6 +62,7 @@ const options = {
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },
   tpm: { type: "string" },
+  "password-cost": { type: "string" },
   "insecure-no-tpm": { type: "boolean" },
   "insecure-no-volume": { type: "boolean" },
   "insecure-cheap-slots": { type: "boolean" },
@@ -120,6 +127,18 @@ function readArmedCrash(values: Values): ArmedCrash | undefined {
   return armed;
 }
 
+function readPasswordCost(values: Values): PasswordCost | undefined {
+  const text = optional(values, "password-cost", /^\d{1,7}x\d{1,2}$/, "KIBxPASSES");
+  if (text === undefined) return undefined;
+  const [memoryKiB = 0, passes = 0] = text.split("x").map(Number);
+  const floor = passwordCostFloor;
+  if (memoryKiB < floor.memoryKiB || memoryKiB > mostPasswordKiB || passes < floor.passes || passes > mostPasses) {
+    const [least, most] = [`${floor.memoryKiB}x${floor.passes}`, `${mostPasswordKiB}x${mostPasses}`];
+    throw new UsageError(`--password-cost takes KIBxPASSES from ${least} to ${most}, not ${text}`);
+  }
+  return { memoryKiB, passes, parallelism: 1 };
+}
+
 /** What a device may be told to do without, and the flag that says so. */
 const insecureFlags = {
   "no-tpm": "insecure-no-tpm",
@@ -165,6 +184,7 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: values["insecure-no-volume"] === true ? "plain-folder" : "gocryptfs",
+    passwordCost: readPasswordCost(values),
     cheapSlots: values["insecure-cheap-slots"] === true,
     insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (values[flag] === true ? [name] : [])),
   };

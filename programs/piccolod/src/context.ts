@@ -69,7 +69,9 @@ async function start(
   log.info("security-chip", { manufacturer, simulated, volume: config.volume });
   const volume = openVolume(config, state);
   atClose(() => volume.close());
-  const [cost, floor] = config.cheapSlots ? [cheapCost, cheapCost] : [productCost, passwordCostFloor];
+  const [cost, floor] = config.cheapSlots
+    ? [cheapCost, cheapCost]
+    : [config.passwordCost ?? productCost, passwordCostFloor];
   const argon2 = oneAtATime();
   const running = new Running(config, {
     ...parts,

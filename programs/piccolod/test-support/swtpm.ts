@@ -45,15 +45,14 @@ export class Swtpm {
   async switchOn(): Promise<void> {
     rmSync(this.socketPath, { force: true });
     const args = [
-      "socket",
-      "--tpm2",
+      ["socket", "--tpm2"],
       // swtpm may change its working directory: a relative folder would put the TPM into failure mode.
-      ...["--tpmstate", `dir=${join(this.#folder, "state")},mode=0600`],
-      ...["--server", `type=unixio,path=${this.socketPath},mode=0600`],
-      ...["--ctrl", `type=unixio,path=${this.socketPath}.ctrl,mode=0600`],
-      ...["--flags", "not-need-init"],
+      ["--tpmstate", `dir=${join(this.#folder, "state")},mode=0600`],
+      ["--server", `type=unixio,path=${this.socketPath},mode=0600`],
+      ["--ctrl", `type=unixio,path=${this.socketPath}.ctrl,mode=0600`],
+      ["--flags", "not-need-init"],
     ];
-    const child = spawn("swtpm", args, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn("swtpm", args.flat(), { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = child;
     let said = "";
     child.stderr?.on("data", (bytes: Buffer) => (said += bytes.toString()));
