@@ -20,18 +20,24 @@ const faketime = { name: "faketime", proof: ["/usr/bin/faketime"] };
 const iproute = { name: "iproute2", proof: ["/usr/sbin/ip", "/sbin/ip", "/bin/ip"] };
 const restic = { name: "restic", proof: ["/usr/bin/restic"] };
 const rclone = { name: "rclone", proof: ["/usr/bin/rclone"] };
-const swtpm = { name: "swtpm", proof: ["/usr/bin/swtpm"] };
 const binutils = { name: "binutils", proof: ["/usr/bin/strip"] };
 const isal = { name: "libisal-dev", proof: ["/usr/include/isa-l.h"] };
 const gcc = { name: "gcc", proof: ["/usr/bin/gcc"] };
+// What protects a device's disk. A development network runs without it too, and says so.
+const protection = [
+  { name: "gocryptfs", proof: ["/usr/bin/gocryptfs"] },
+  { name: "fuse3", proof: ["/usr/bin/fusermount3"] },
+  { name: "swtpm", proof: ["/usr/bin/swtpm"] },
+];
+const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
-  start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, swtpm] },
-  check: { entry: "tools/check.ts", debian: [libatomic, swtpm] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, swtpm] },
-  bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc] },
-  drill: { entry: "tests/drill/main.ts", debian: [libatomic, swtpm] },
+  start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
+  check: { entry: "tools/check.ts", debian: [libatomic, ...protection] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...protection] },
+  bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
+  drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
 };
 
@@ -56,11 +62,12 @@ function run(command, args, env = {}) {
 
 function installDebianPackages(wanted) {
   const missing = wanted.filter((item) => !item.proof.some((path) => existsSync(path)));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return undefined;
   const names = missing.map((item) => item.name);
   const line = `apt-get install -y --no-install-recommends ${names.join(" ")}`;
   const isDebian = existsSync("/etc/debian_version") && existsSync("/usr/bin/apt-get");
   if (!isDebian || process.getuid?.() !== 0) {
+    if (missing.every((item) => item.dispensable)) return say(`goes on without ${names.join(", ")}`);
     fail(`these Debian packages are missing; install them as root, then run the command again:\n  ${line}`);
   }
   say(`apt-get update && ${line}`);
@@ -68,7 +75,9 @@ function installDebianPackages(wanted) {
   const install = ["install", "-y", "-qq", "--no-install-recommends", ...names];
   // A fresh machine has no package lists, a used one may have stale ones: both are cured by one update.
   if (run("apt-get", ["update", "-qq"], quiet) !== 0) say("apt-get update failed; trying with the lists that are here");
-  if (run("apt-get", install, quiet) !== 0) fail(`apt-get could not install ${names.join(", ")}`);
+  if (run("apt-get", install, quiet) === 0) return undefined;
+  if (missing.every((item) => item.dispensable)) return say(`goes on without ${names.join(", ")}`);
+  return fail(`apt-get could not install ${names.join(", ")}`);
 }
 
 function modulesAreCurrent() {

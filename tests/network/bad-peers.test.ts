@@ -25,7 +25,7 @@ import { createBlake3 } from "../../programs/piccolod/src/adapters/fragment-hash
 import { createPeerNet, type PeerNet } from "../../programs/piccolod/src/adapters/peer-net/index.ts";
 import { BadHolder, type Manner } from "./bad-holder.ts";
 import { openDeviceHere } from "./device-here.ts";
-import { type Identity, identityOf, targetOf } from "./identity.ts";
+import { contentOf, type Identity, identityOf, targetOf } from "./identity.ts";
 import { isBulk, type RawChannel, RawMember } from "./raw-member.ts";
 
 const mebibyte = 1_048_576;
@@ -159,7 +159,7 @@ const only = (target: PeerTarget, path: "libp2p" | "bulk"): PeerTarget => ({
 });
 
 function fragmentsHeldFor(account: Uint8Array): readonly string[] {
-  const path = join(network.device(victim).folder, "fragments", account.toHex());
+  const path = join(contentOf(network, victim), "fragments", account.toHex());
   return existsSync(path) ? readdirSync(path) : [];
 }
 

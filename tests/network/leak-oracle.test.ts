@@ -35,13 +35,14 @@ import {
   type Uploaded,
   uploadOffset,
 } from "@piccolo/devnet";
-import { deriveOwnerKeys, type OwnerKeys } from "@piccolo/envelope";
+import type { OwnerKeys } from "@piccolo/envelope";
 import { decodeInvitation } from "@piccolo/membership";
 import { encodeHeader, fragmentRoot } from "@piccolo/storage/fragment";
 import type { Message } from "@piccolo/storage/ports";
 import { decodeResponse, encodeRequest } from "@piccolo/wire";
 import { createBlake3 } from "../../programs/piccolod/src/adapters/fragment-hash.ts";
 import { openDeviceHere } from "./device-here.ts";
+import { contentOf, identityOf, openRootOf } from "./identity.ts";
 import { type Finding, LeakOracle } from "./leak-oracle.ts";
 import { CentralRecorder, TransportRecorder } from "./recorders.ts";
 
@@ -344,25 +345,18 @@ async function uploadInVain(session: DeviceSession): Promise<void> {
 }
 
 /** What lies on the owner's own disk and must be nowhere else. */
-function addOwnersKeys(oracle: LeakOracle): OwnerKeys {
-  const path = (name: string): string => join(network.device(1).folder, name);
-  const vault = JSON.parse(readFileSync(path("owner.json"), "utf8")) as {
-    readonly rootSecret: string;
-    readonly epoch: number;
-    readonly password: { readonly hash: string };
-  };
-  const rootSecret = Buffer.from(vault.rootSecret, "hex");
-  const keys = deriveOwnerKeys(rootSecret, vault.epoch);
-  oracle.add("root secret", rootSecret);
+async function addOwnersKeys(oracle: LeakOracle): Promise<OwnerKeys> {
+  const root = await openRootOf(network, 1, secrets.password);
+  const keys = root.deriveKeys();
+  oracle.add("root secret", root.root());
   oracle.add("metadata key", keys.metadataKey());
-  oracle.add("hash of the password", Buffer.from(vault.password.hash, "hex"));
-  oracle.add("device key", readFileSync(path("device-key")));
+  oracle.add("device key", identityOf(network, 1).deviceSeed);
   return keys;
 }
 
 /** Returns how many file keys there are. */
 function addFileKeys(oracle: LeakOracle, keys: OwnerKeys): number {
-  const db = new DatabaseSync(join(network.device(1).folder, "owner.db"), { readOnly: true });
+  const db = new DatabaseSync(join(contentOf(network, 1), "owner.db"), { readOnly: true });
   const rows = db.prepare("SELECT version_id AS id, wrapped_fek AS wrapped FROM version").all() as {
     id: Uint8Array;
     wrapped: Uint8Array;
@@ -378,7 +372,7 @@ function addInvitation(oracle: LeakOracle, secret: string, text: string): void {
 
 function fragmentsOf(account: string): number {
   return network.devices.slice(1).reduce((sum, device) => {
-    const path = join(device.folder, "fragments", account);
+    const path = join(contentOf(network, device.number), "fragments", account);
     return sum + (existsSync(path) ? readdirSync(path).length : 0);
   }, 0);
 }
@@ -389,7 +383,7 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
   const oracle = new LeakOracle();
   for (const [name, value] of Object.entries(secrets)) oracle.add(name, value);
   oracle.add("claim code", record.claimCode);
-  const keys = addOwnersKeys(oracle);
+  const keys = await addOwnersKeys(oracle);
 
   const stranger = new DeviceSession(network.device(1).origin);
   assert.equal(await refusal(stranger.signIn(secrets["wrong password"])), "wrong-password");

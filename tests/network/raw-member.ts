@@ -49,6 +49,8 @@ export class RawMember {
       listen: [],
       isAllowed: () => true,
       isRelay: () => false,
+      isAsked: () => false,
+      mostStrangers: 0,
       dialTimeoutMs: 10_000,
       mdns: false,
     });

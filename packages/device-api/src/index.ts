@@ -4,6 +4,7 @@ export * from "./files.ts";
 export * from "./network.ts";
 export * from "./problem.ts";
 export { type RouteName, type Routes, routes } from "./routes.ts";
+export * from "./security.ts";
 export * from "./session.ts";
 export * from "./tasks.ts";
 export * from "./uploads.ts";

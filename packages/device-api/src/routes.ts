@@ -7,6 +7,20 @@ import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
 import { Found, Invitation, InvitationList, Join, NetworkView } from "./network.ts";
 import { Problem } from "./problem.ts";
+import {
+  AskAtBoot,
+  Claimed,
+  FactoryReset,
+  NewPhrase,
+  OpenVolume,
+  PasswordProof,
+  PhraseConfirmation,
+  Recover,
+  Recovering,
+  RecoverySheet,
+  Rekey,
+  SecurityView,
+} from "./security.ts";
 import { Claim, PasswordChange, Session, SignIn, Status } from "./session.ts";
 import { Task, TaskList } from "./tasks.ts";
 import { UploadCheck, UploadCheckResult, UploadList } from "./uploads.ts";
@@ -37,13 +51,41 @@ export const routes = {
     method: "post",
     path: "/claim",
     request: { body: body(Claim) },
-    responses: created("The owner is set up and signed in", Session),
+    responses: created("The owner is set up and signed in; the phrase waits to be confirmed", Claimed),
   }),
   "POST /session": route({
     method: "post",
     path: "/session",
     request: { body: body(SignIn) },
-    responses: created("Signed in", Session),
+    responses: created("Signed in, and unlocked", Session),
+  }),
+  "POST /unlock": route({
+    method: "post",
+    path: "/unlock",
+    request: { body: body(SignIn) },
+    responses: created("Unlocked, and signed in; opens a closed device whose password is asked at boot", Session),
+  }),
+  "POST /lock": route({ method: "post", path: "/lock", responses: nothing }),
+  "POST /open-volume": route({
+    method: "post",
+    path: "/open-volume",
+    request: { body: body(OpenVolume) },
+    responses: created("The closed device is open, sealed anew in its chip, unlocked and signed in", Session),
+  }),
+  "POST /recover": route({
+    method: "post",
+    path: "/recover",
+    request: { body: body(Recover) },
+    responses: {
+      202: { description: "The task that does it", ...json(Recovering) },
+      default: problem,
+    },
+  }),
+  "POST /factory-reset": route({
+    method: "post",
+    path: "/factory-reset",
+    request: { body: body(FactoryReset) },
+    responses: nothing,
   }),
   "GET /session": route({ method: "get", path: "/session", responses: ok("The current session", Session) }),
   "DELETE /session": route({ method: "delete", path: "/session", responses: nothing }),
@@ -52,6 +94,47 @@ export const routes = {
     path: "/session/password",
     request: { body: body(PasswordChange) },
     responses: nothing,
+  }),
+
+  "GET /security": route({
+    method: "get",
+    path: "/security",
+    responses: ok("Slots, security chip, volume and backup", SecurityView),
+  }),
+  "POST /security/phrase": route({
+    method: "post",
+    path: "/security/phrase",
+    request: { body: body(PasswordProof) },
+    responses: created("A new phrase: confirming it puts it in the old one's place; a re-key may take it", NewPhrase),
+  }),
+  "POST /security/phrase/confirm": route({
+    method: "post",
+    path: "/security/phrase/confirm",
+    request: { body: body(PhraseConfirmation) },
+    responses: nothing,
+  }),
+  "GET /security/recovery-sheet": route({
+    method: "get",
+    path: "/security/recovery-sheet",
+    responses: ok("What is printed beside the phrase", RecoverySheet),
+  }),
+  "POST /security/ask-at-boot": route({
+    method: "post",
+    path: "/security/ask-at-boot",
+    request: { body: body(AskAtBoot) },
+    responses: nothing,
+  }),
+  "POST /security/rekey": route({
+    method: "post",
+    path: "/security/rekey",
+    request: { body: body(Rekey) },
+    responses: accepted,
+  }),
+  "POST /security/reclaim": route({
+    method: "post",
+    path: "/security/reclaim",
+    request: { body: body(PasswordProof) },
+    responses: accepted,
   }),
 
   "GET /network": route({

@@ -11,7 +11,16 @@ export type Clock = z.infer<typeof Clock>;
 
 export const Status = z
   .object({
-    phase: z.enum(["unclaimed", "ready"]),
+    /**
+     * `closed`: the sealed volume is not open, so that the device can only explain, take the phrase (or the password,
+     * where it is asked at boot) and be reset. `unclaimed`: it has no owner. `locked`: it works for the network, but the
+     * owner's files wait for the password. `ready`: unlocked.
+     */
+    phase: z.enum(["closed", "unclaimed", "locked", "ready"]),
+    /** Why it is in this phase, where there is something to explain; the codes are stable. */
+    reasons: z.array(z.object({ code: z.string(), detail: z.string() })),
+    /** What the closed device takes: its password, its phrase, or neither until it was started again. */
+    opensWith: z.array(z.enum(["password", "phrase"])),
     deviceName: z.string(),
     version: z.string(),
     signedIn: z.boolean(),
@@ -34,7 +43,14 @@ export const SignIn = z.object({ password: z.string().max(1024) }).openapi("Sign
 export type SignIn = z.infer<typeof SignIn>;
 
 export const Session = z
-  .object({ csrf: z.string(), ownerName: z.string(), deviceName: z.string(), expiresAtMs: z.number() })
+  .object({
+    csrf: z.string(),
+    ownerName: z.string(),
+    deviceName: z.string(),
+    expiresAtMs: z.number(),
+    /** Whether the owner has shown that the recovery phrase was written down; a warning stands until then. */
+    phraseConfirmed: z.boolean(),
+  })
   .openapi("Session");
 export type Session = z.infer<typeof Session>;
 

@@ -22,6 +22,10 @@ interface Session {
   readonly csrf: string;
 }
 
+interface Claimed extends Session {
+  readonly phrase: { readonly words: readonly string[]; readonly askedBack: readonly number[] };
+}
+
 export interface TaskView {
   readonly id: string;
   readonly state: "running" | "done" | "failed" | "cancelled";
@@ -39,8 +43,14 @@ export class DeviceSession {
     this.origin = origin;
   }
 
-  async claim(claimCode: string, ownerName: string, password: string): Promise<void> {
-    this.#csrf = (await this.call<Session>("POST", "/claim", { claimCode, ownerName, password })).csrf;
+  /** Returns the recovery phrase, of which two words have been given back. */
+  async claim(claimCode: string, ownerName: string, password: string): Promise<string> {
+    const claimed = await this.call<Claimed>("POST", "/claim", { claimCode, ownerName, password });
+    this.#csrf = claimed.csrf;
+    const { words, askedBack } = claimed.phrase;
+    const asked = askedBack.map((position) => ({ position, word: words[position - 1] ?? "" }));
+    await this.call("POST", "/security/phrase/confirm", { words: asked });
+    return words.join(" ");
   }
 
   async signIn(password: string): Promise<void> {

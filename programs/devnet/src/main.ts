@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { readConfig, usage, type DevnetConfig } from "./config.ts";
 import { Network, ownerName } from "./network.ts";
 import { buildPortal } from "./portal-build.ts";
+import { possibleProtection, unmountBelow } from "./protection.ts";
 
 const restartDelayMs = 1_000;
 
@@ -99,6 +100,7 @@ async function main(): Promise<number> {
   if (config.fresh) {
     const unlock = lock(config.folder);
     unlock();
+    unmountBelow(config.folder);
     rmSync(config.folder, { recursive: true, force: true });
   }
   const unlock = lock(config.folder);
@@ -121,6 +123,7 @@ async function main(): Promise<number> {
         centralPort: 8700,
         devicePort: 8701,
         peerPort: 8721,
+        protection: possibleProtection(say),
         say,
       });
       await network.start();

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join, resolve } from "node:path";
 import { DeviceSession, type TaskView } from "./device-session.ts";
 import { takePort } from "./ports.ts";
+import { type Protection, protectionArgs, unmountBelow, unprotected } from "./protection.ts";
+import { SoftwareTpm } from "./software-tpm.ts";
 import { Supervised, type ProgramCommand } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -21,6 +23,8 @@ export interface NetworkOptions {
   readonly peerPort: number;
   /** Arguments added to every piccolod (`--policy 6-of-9`), or per device. */
   readonly deviceArgs?: (device: number) => readonly string[];
+  /** What protects the devices' disks; by default nothing, which starts fastest. */
+  readonly protection?: Protection;
   /** Another way to start piccolod than from its sources (the built executable). */
   readonly piccolod?: ProgramCommand;
   readonly say?: (text: string) => void;
@@ -57,6 +61,8 @@ export class Device {
   readonly record: DeviceRecord;
   readonly session: DeviceSession;
   process: Supervised;
+  /** The recovery phrase, while the process that claimed the device runs. */
+  phrase: string | undefined;
 
   constructor(record: DeviceRecord, folder: string, process: Supervised) {
     this.number = record.number;
@@ -74,11 +80,14 @@ export class Network {
   readonly devices: readonly Device[];
   readonly #record: NetworkRecord;
   readonly #say: (text: string) => void;
+  readonly #protection: Protection;
+  readonly #tpms = new Map<number, SoftwareTpm>();
 
   private constructor(options: NetworkOptions, record: NetworkRecord) {
     this.options = options;
     this.#record = record;
     this.#say = options.say ?? (() => undefined);
+    this.#protection = options.protection ?? unprotected;
     const node = process.execPath;
     this.central = new Supervised(
       "central",
@@ -164,6 +173,9 @@ export class Network {
       join(root, "programs/portal/build"),
       "--claim-code-file",
       join(this.#handedOver(), `claim-code-${number}`),
+      ...protectionArgs(this.#protection, this.#protection.tpm ? this.#tpm(number).socketPath : ""),
+      // The made-up owners have made-up passwords, which nobody guesses: they need not cost a second each.
+      ...(number === 1 ? [] : ["--password-cost", "131072x1"]),
       ...(number === 1 ? ["--invitation-file", this.#invitationFile()] : []),
     ];
   }
@@ -178,7 +190,14 @@ export class Network {
     };
     const args = [...command.args, ...this.deviceArgs(device), ...(this.options.deviceArgs?.(number) ?? []), ...extra];
     const logFile = join(this.options.folder, `logs/device${number}.log`);
-    return new Supervised(`device${number}`, { executable: command.executable, args }, logFile);
+    const tpm = this.#protection.tpm ? this.#tpm(number) : undefined;
+    return new Supervised(`device${number}`, { executable: command.executable, args }, logFile, tpm);
+  }
+
+  #tpm(number: number): SoftwareTpm {
+    const tpm = this.#tpms.get(number) ?? new SoftwareTpm(join(this.options.folder, `tpm${number}`));
+    this.#tpms.set(number, tpm);
+    return tpm;
   }
 
   #stateFolder(number: number): string {
@@ -194,7 +213,8 @@ export class Network {
   }
 
   #save(): void {
-    this.#record.pids = [this.central, ...this.devices.map((device) => device.process)].flatMap(({ pid }) => pid ?? []);
+    const processes = [this.central, ...this.devices.map((device) => device.process), ...this.#tpms.values()];
+    this.#record.pids = processes.flatMap(({ pid }) => pid ?? []);
     const path = join(this.options.folder, "devnet.json");
     writeFileSync(`${path}.next`, `${JSON.stringify(this.#record, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${path}.next`, path);
@@ -207,6 +227,7 @@ export class Network {
     const lane = async (): Promise<void> => {
       for (let device = waiting.shift(); device !== undefined; device = waiting.shift()) {
         await device.process.start();
+        await this.unlock(device);
         this.#say(`${device.process.name} answers at ${device.origin}`);
       }
     };
@@ -220,11 +241,22 @@ export class Network {
     device.process = this.deviceProcess(device.record, extra);
     await device.process.start();
     this.#save();
+    await this.unlock(device);
+  }
+
+  /** A device is locked after each start; the owners that this network made up enter their passwords. */
+  async unlock(device: Device): Promise<void> {
+    const { password } = device.record;
+    if (password === undefined) return;
+    const { phase } = await device.session.call<{ phase: string }>("GET", "/status");
+    if (phase === "locked") await device.session.signIn(password);
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.devices.map((device) => device.process.stop()));
     await this.central.stop();
+    // Of a device that had to be killed the volume is still there.
+    unmountBelow(this.options.folder);
     this.#save();
   }
 
@@ -236,14 +268,18 @@ export class Network {
     if (this.#record.populated) return;
     const [, founder, ...others] = this.devices;
     if (founder === undefined) return;
-    await this.claim(founder);
+    // Checking and making passwords takes a second each, so they are made side by side.
+    const unclaimed = [founder, ...others];
+    const lane = async (): Promise<void> => {
+      for (let device = unclaimed.shift(); device !== undefined; device = unclaimed.shift()) await this.claim(device);
+    };
+    await Promise.all([lane(), lane(), lane()]);
     if (await isOutside(founder)) {
       await founder.session.finish(
         await founder.session.call<TaskView>("POST", "/network/found", { name: "Lindenstrasse" }),
       );
     }
     for (const [at, device] of others.entries()) {
-      await this.claim(device);
       if (!(await isOutside(device))) continue;
       const token = await this.invite(founder, others.slice(0, at));
       await device.session.finish(await device.session.call<TaskView>("POST", "/network/join", { invitation: token }));
@@ -261,7 +297,8 @@ export class Network {
     this.#save();
     const { phase } = await device.session.call<{ phase: string }>("GET", "/status");
     if (phase === "unclaimed") {
-      await device.session.claim(device.record.claimCode, ownerName(device.number), device.record.password);
+      const name = ownerName(device.number);
+      device.phrase = await device.session.claim(device.record.claimCode, name, device.record.password);
     } else {
       await device.session.signIn(device.record.password);
     }
@@ -344,7 +381,7 @@ function stopLeftBehind(pids: readonly number[], folder: string): void {
   for (const pid of pids) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      if (command.some((word) => word.startsWith(`${folder}/`))) process.kill(pid, "SIGKILL");
+      if (command.some((word) => word.includes(`${folder}/`))) process.kill(pid, "SIGKILL");
     } catch {
       // It is gone, which is what is wanted.
     }

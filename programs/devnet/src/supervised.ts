@@ -15,17 +15,26 @@ export type Listening = Readonly<Record<string, unknown>>;
 const startTimeoutMs = 60_000;
 const stopGraceMs = 15_000;
 
+/** A process a program cannot do without: started before it, ended after it. */
+export interface Beside {
+  readonly pid: number | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export class Supervised {
   readonly name: string;
   readonly logFile: string;
   readonly #command: ProgramCommand;
+  readonly #beside: Beside | undefined;
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #expectedToEnd = false;
   /** Called when the process ends without having been asked to. */
   onUnexpectedEnd: (reason: string) => void = () => undefined;
 
-  constructor(name: string, command: ProgramCommand, logFile: string) {
+  constructor(name: string, command: ProgramCommand, logFile: string, beside?: Beside) {
+    this.#beside = beside;
     this.name = name;
     this.logFile = logFile;
     this.#command = command;
@@ -43,6 +52,7 @@ export class Supervised {
   async start(): Promise<Listening> {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
     mkdirSync(dirname(this.logFile), { recursive: true });
+    await this.#beside?.start();
     const log = createWriteStream(this.logFile, { flags: "a", mode: 0o600 });
     const child = spawn(this.#command.executable, this.#command.args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -58,10 +68,13 @@ export class Supervised {
     };
     this.#ended = new Promise((resolve) => {
       child.once("close", (code, signal) => {
-        this.#child = undefined;
-        log.end();
-        resolve();
-        if (!this.#expectedToEnd) this.onUnexpectedEnd(signal === null ? `exit code ${code}` : signal);
+        void (async (): Promise<void> => {
+          await this.#beside?.stop();
+          this.#child = undefined;
+          log.end();
+          resolve();
+          if (!this.#expectedToEnd) this.onUnexpectedEnd(signal === null ? `exit code ${code}` : signal);
+        })();
       });
     });
     child.stderr.on("data", (bytes: Buffer) => log.write(bytes));

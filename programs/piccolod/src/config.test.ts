@@ -34,13 +34,26 @@ test("what is typed is what the device gets", () => {
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
     armedCrash: undefined,
-    insecure: ["no-tpm"],
+    tpm: { kind: "device", path: "/dev/tpmrm0" },
+    volume: "gocryptfs",
+    passwordCost: undefined,
+    cheapSlots: false,
+    insecure: [],
   });
   assert.equal(readConfig([...args(), "--mdns"]).mdns, true);
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);
   assert.deepEqual(drill.code, { k: 6, n: 9 });
   assert.deepEqual(drill.armedCrash, { name: "segment-sealed", count: 2 });
-  assert.deepEqual(drill.insecure, ["no-tpm", "drills"]);
+  assert.deepEqual(drill.insecure, ["drills"]);
+});
+
+test("what a device does without, it is told by name, and says so", () => {
+  const bare = readConfig([...args(), "--insecure-no-tpm", "--insecure-no-volume", "--insecure-cheap-slots"]);
+  assert.deepEqual([bare.tpm, bare.volume, bare.cheapSlots], [undefined, "plain-folder", true]);
+  assert.deepEqual(bare.insecure, ["no-tpm", "no-volume", "cheap-slots"]);
+  const simulated = readConfig(args({ tpm: "swtpm:/a b:c/socket" }));
+  assert.deepEqual(simulated.tpm, { kind: "swtpm", path: "/a b:c/socket" });
+  assert.throws(() => readConfig([...args({ tpm: "device:/dev/tpm0" }), "--insecure-no-tpm"]), UsageError);
 });
 
 test("each argument that cannot be used is named in one line", () => {
@@ -54,6 +67,11 @@ test("each argument that cannot be used is named in one line", () => {
     [{ central: "http://user:pw@x" }, /--central/],
     [{ "device-name": "a;b" }, /--device-name/],
     [{ domain: "" }, /--domain/],
+    [{ tpm: "/dev/tpmrm0" }, /--tpm/],
+    [{ "password-cost": "131071x1" }, /--password-cost/],
+    [{ "password-cost": "131072x0" }, /--password-cost/],
+    [{ "password-cost": "131072" }, /--password-cost/],
+    [{ tpm: "swtpm:socket" }, /--tpm/],
     [{ "spool-limit-bytes": "1e9" }, /--spool-limit-bytes/],
     [{ "holder-quota-bytes": "-1" }, /--holder-quota-bytes/],
     [{ policy: "3-of-9" }, /--insecure-drills/],

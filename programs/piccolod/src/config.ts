@@ -1,7 +1,9 @@
 /** The only reader of piccolod's arguments. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type PasswordCost, passwordCostFloor } from "@piccolo/envelope";
 import { type ArmedCrash, parseArmedCrash } from "./crash-points.ts";
+import type { VolumeBackend } from "./security/volume.ts";
 
 export interface Config {
   /** Absolute path of the folder of all state. */
@@ -30,9 +32,19 @@ export interface Config {
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
+  /** The security chip: a TPM of the kernel's or a software TPM's socket; undefined = without one. */
+  readonly tpm: { readonly kind: "device" | "swtpm"; readonly path: string } | undefined;
+  readonly volume: VolumeBackend;
+  /** Password slots that cost next to nothing, so that a network of test devices starts in seconds. */
+  readonly cheapSlots: boolean;
+  /** What new passwords cost to guess; undefined = what the product asks for. Never less than its floor. */
+  readonly passwordCost: PasswordCost | undefined;
   /** Names of what the device was told to do without. */
   readonly insecure: readonly string[];
 }
+
+const mostPasswordKiB = 1024 * 1024;
+const mostPasses = 16;
 
 /** Arguments that cannot be used; the message is one line for the person who typed them. */
 export class UsageError extends Error {}
@@ -52,6 +64,11 @@ const options = {
   policy: { type: "string" },
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },
+  tpm: { type: "string" },
+  "password-cost": { type: "string" },
+  "insecure-no-tpm": { type: "boolean" },
+  "insecure-no-volume": { type: "boolean" },
+  "insecure-cheap-slots": { type: "boolean" },
   "insecure-drills": { type: "boolean" },
   "crash-at": { type: "string" },
 } as const;
@@ -113,6 +130,36 @@ function readArmedCrash(values: Values): ArmedCrash | undefined {
   return armed;
 }
 
+function readPasswordCost(values: Values): PasswordCost | undefined {
+  const text = optional(values, "password-cost", /^\d{1,7}x\d{1,2}$/, "KIBxPASSES");
+  if (text === undefined) return undefined;
+  const [memoryKiB = 0, passes = 0] = text.split("x").map(Number);
+  const floor = passwordCostFloor;
+  if (memoryKiB < floor.memoryKiB || memoryKiB > mostPasswordKiB || passes < floor.passes || passes > mostPasses) {
+    const [least, most] = [`${floor.memoryKiB}x${floor.passes}`, `${mostPasswordKiB}x${mostPasses}`];
+    throw new UsageError(`--password-cost takes KIBxPASSES from ${least} to ${most}, not ${text}`);
+  }
+  return { memoryKiB, passes, parallelism: 1 };
+}
+
+/** What a device may be told to do without, and the flag that says so. */
+const insecureFlags = {
+  "no-tpm": "insecure-no-tpm",
+  "no-volume": "insecure-no-volume",
+  "cheap-slots": "insecure-cheap-slots",
+  drills: "insecure-drills",
+} as const satisfies Readonly<Record<string, keyof Values>>;
+
+function readTpm(values: Values): Config["tpm"] {
+  if (values["insecure-no-tpm"] === true) {
+    if (values.tpm !== undefined) throw new UsageError("--tpm and --insecure-no-tpm exclude each other");
+    return undefined;
+  }
+  const text = optional(values, "tpm", /^(?:device|swtpm):\/.+$/, "device:/dev/tpmrm0 or swtpm:/PATH");
+  const [kind, path = ""] = (text ?? "device:/dev/tpmrm0").split(/:(.*)/s, 2);
+  return { kind: kind === "swtpm" ? "swtpm" : "device", path };
+}
+
 /** Throws `UsageError`. */
 export function readConfig(args: readonly string[] = process.argv.slice(2)): Config {
   const values = parse(args);
@@ -139,7 +186,10 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     armedCrash: readArmedCrash(values),
-    // Until a TPM seals them, the keys lie in the state folder, and the owner shall know.
-    insecure: ["no-tpm", ...(drills ? ["drills"] : [])],
+    tpm: readTpm(values),
+    volume: values["insecure-no-volume"] === true ? "plain-folder" : "gocryptfs",
+    passwordCost: readPasswordCost(values),
+    cheapSlots: values["insecure-cheap-slots"] === true,
+    insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (values[flag] === true ? [name] : [])),
   };
 }

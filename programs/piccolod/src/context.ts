@@ -1,70 +1,37 @@
-/** Puts the device together: the only place that constructs adapters. */
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+/** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import { join } from "node:path";
 import type { AddressInfo } from "node:net";
-import { toHex } from "@piccolo/bytes";
-import type { NetworkView } from "@piccolo/device-api";
-import { HolderService, HolderStore } from "@piccolo/storage/holder";
-import { createOwnerEngine, type EngineOptions, type OwnerEngine } from "@piccolo/storage/owner";
-import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
+import type { Session } from "@piccolo/device-api";
+import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
-import { FolderDisk } from "./adapters/disk.ts";
-import { createPeerNet, type PeerNet, relayKeys } from "./adapters/peer-net/index.ts";
-import { createBlake3 } from "./adapters/fragment-hash.ts";
-import type { Log } from "./adapters/log.ts";
+import { errorFacts } from "./adapters/log.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
-import { StateFolder } from "./adapters/state-folder.ts";
-import { Auth } from "./auth/auth.ts";
+import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
+import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
+import { MemoryChip } from "./adapters/tpm/memory-chip.ts";
+import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
+import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
+import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
+import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
-import { openDeviceKey } from "./auth/device-key.ts";
-import { mountAuth } from "./auth/routes.ts";
-import { Sessions } from "./auth/sessions.ts";
-import { SessionStore } from "./auth/store.ts";
 import { Throttle } from "./auth/throttle.ts";
-import { FileVault } from "./auth/vault.ts";
 import type { Config } from "./config.ts";
-import { controlMigrations } from "./db/control-schema.ts";
-import { openDatabase } from "./db/database.ts";
-import { SqliteHolderIndex } from "./db/holder-index.ts";
-import { holderMigrations } from "./db/holder-schema.ts";
-import { SqliteMetadata } from "./db/metadata.ts";
-import { ownerMigrations } from "./db/owner-schema.ts";
-import { DeviceEvents } from "./events/events.ts";
-import { EventHub } from "./events/hub.ts";
-import { createFilesFeature } from "./files/feature.ts";
-import { createApp } from "./http/app.ts";
-import { Door } from "./http/door.ts";
-import { IdempotentReplies } from "./http/idempotency.ts";
-import { createHttpServer } from "./http/server.ts";
-import { DeviceNetwork } from "./network/network.ts";
-import { mountNetwork } from "./network/routes.ts";
-import { NetworkStore } from "./network/store.ts";
-import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
-import { networkView } from "./network/view.ts";
-import { OwnerRuntime } from "./owner/owner-runtime.ts";
-import { mountTasks } from "./tasks/routes.ts";
-import { TaskStore } from "./tasks/store.ts";
-import { Tasks } from "./tasks/tasks.ts";
+import { type ContextParts, type Device, openDevice } from "./device.ts";
+import { createHttpServer, type Site } from "./http/server.ts";
+import { oneAtATime } from "./security/argon2-queue.ts";
+import { Boot, type Opened } from "./security/boot.ts";
+import { createClosedSite } from "./security/closed-site.ts";
+import type { SecurityChip } from "./security/security-chip.ts";
+import type { Volume } from "./security/volume.ts";
 
-const gibibyte = 1024 ** 3;
-/** Three segments under way at 6-of-9: enough to keep nine holders busy. */
-const engineMemoryBytes = 40 * 1024 * 1024;
-/** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
-const diskReserveBytes = 256 * 1024 * 1024;
-const defaultHolderQuotaBytes = 100 * gibibyte;
-const mostSpoolBytes = 10 * gibibyte;
+export type { ContextParts } from "./device.ts";
 
-export interface ContextParts {
-  readonly world: World;
-  readonly log: Log;
-  /** Ends the process as a power cut would; called by the armed crash point. */
-  readonly crashPoint: (name: string) => void;
-  /** Tests bring an engine and a network of their own. */
-  readonly createEngine?: (options: EngineOptions) => Promise<OwnerEngine>;
-  readonly createNetwork?: () => NetworkFeature;
-  /** Tests look at what goes through the connections, or shorten their times. */
-  readonly createPeerNet?: typeof createPeerNet;
-}
+/** The first release. What is sealed opens in this one and in later ones. */
+const releaseNumber = 1;
+/** Next to no work: for tests and drills, whose devices say so. */
+const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
+const chipSeedName = "insecure-chip-seed";
 
 export interface Piccolod {
   /** Where the portal answers. */
@@ -80,174 +47,45 @@ export async function openPiccolod(config: Config, parts: ContextParts): Promise
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    return { origin: await build(config, parts, (closer) => closers.push(closer)), close };
+    return { origin: await start(config, parts, (closer) => closers.push(closer)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function build(
+async function start(
   config: Config,
   parts: ContextParts,
   atClose: (closer: () => Promise<void> | void) => void,
 ): Promise<string> {
-  const { world, log, crashPoint } = parts;
-  const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
-
+  const { world, log } = parts;
   const state = new StateFolder(config.stateFolder);
   atClose(() => state.close());
-  const open = (name: string, migrations: readonly string[], synchronous: "FULL" | "NORMAL" = "FULL") => {
-    const db = openDatabase(state.file(`${name}.db`), { name, synchronous, migrations });
-    atClose(() => db.close());
-    return db;
-  };
-  const controlDb = open("control", controlMigrations);
-  const ownerDb = open("owner", ownerMigrations);
-  const metadata = new SqliteMetadata(ownerDb);
-  const holderIndex = new SqliteHolderIndex(open("holder", holderMigrations, "NORMAL"));
-  const disk = new FolderDisk(state.path);
-  const blake3 = await createBlake3();
-  const deviceKey = openDeviceKey(state, world);
-
-  const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
-    (parts.createPeerNet ?? createPeerNet)({
-      deviceSeed: deviceKey.seed,
-      listen: [config.peerListen],
-      mdns: config.mdns,
-      // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
-      bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
-      relay: hooks.relays,
-      isAllowed: hooks.isAllowed,
-      isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),
-      handler: {
-        admit: (key, frame) => hooks.handler().admit(key, frame),
-        handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
-      },
-      world,
-      log: (event, facts) => log.info(event, facts),
-    });
-  const network: NetworkFeature =
-    parts.createNetwork?.() ??
-    new DeviceNetwork({
-      store: new NetworkStore(controlDb),
-      world,
-      log,
-      deviceKey: deviceKey.key,
-      ownDomain: config.domain,
-      centralUrl: config.centralUrl,
-      fetch: (input, init) => fetch(input, init),
-      createPeerNet: openPeerNet,
-      handler: () => holderService,
-      handedInvitation: () => readInvitation(config.invitationFile),
-    });
-  const holderQuotaBytes = config.holderQuotaBytes ?? defaultHolderQuotaBytes;
-  const holderStore = new HolderStore({
-    disk,
-    index: holderIndex,
-    hash: blake3.hash,
-    world,
-    // Everybody may use an equal share of what this device keeps for the others.
-    quotaBytes: () => Math.floor(holderQuotaBytes / Math.max(1, network.members.holders().length)),
-    reserveBytes: diskReserveBytes,
-    crashPoint,
-    report,
-  });
-  await holderStore.open();
-  const holderService = new HolderService({
-    store: holderStore,
-    memberOf: (key) => network.memberOf(key),
-    hello: (account, hello) => network.hello(account, hello),
-    report,
-  });
-
-  const policy = config.code === undefined ? defaultPolicy : fixedPolicy(config.code);
-  const hub = new EventHub(world);
-  atClose(() => hub.stop());
-  const events = new DeviceEvents({ world, publish: (event) => hub.publish(event), network: () => view() });
-  atClose(() => events.stop());
-  const tasks = new Tasks({ store: new TaskStore(controlDb), world, log, changed: (task) => events.task(task) });
-  const runtime: OwnerRuntime = new OwnerRuntime({
-    network,
-    createEngine: parts.createEngine ?? createOwnerEngine,
-    engine: {
-      world,
-      metadata,
-      hash: blake3.hash,
-      spoolDisk: disk,
-      spoolLimitBytes: config.spoolLimitBytes ?? defaultSpoolBytes(state.path),
-      policy,
-      ownDomain: config.domain,
-      memoryLimitBytes: engineMemoryBytes,
-      events: {
-        committed: (versionId, bytes) => files.committed(versionId, bytes),
-        placementChanged: (segmentId) => files.placementChanged(segmentId),
-      },
-      crashPoint,
-      report,
-    },
-  });
-  const bytesByHolder = seldom(world, () => metadata.bytesByHolder());
-  const view = (): NetworkView =>
-    networkView({
-      network: network.state(),
-      self: runtime.account,
-      redundancy: policy(network.members.holders().length + 1),
-      spool: runtime.isOpen ? runtime.engine.spool() : { usedBytes: 0, limitBytes: 0 },
-      held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
-      bytesByHolder: bytesByHolder(),
-    });
-  let clockState = network.clock().state;
-  atClose(
-    network.onChange(() => {
-      events.networkChanged();
-      if (network.clock().state === clockState) return;
-      clockState = network.clock().state;
-      events.clockChanged(network.clock());
-    }),
-  );
-
-  const sessions = new Sessions(new SessionStore(controlDb), world);
-  sessions.onEnd((session) => hub.endSession(session));
-  const vault = new FileVault(state);
-  const auth = new Auth({
-    vault,
-    sessions,
+  const chip = openChip(config, state, world);
+  atClose(() => chip.close());
+  // A chip that is not there is no reason to go on without one.
+  const { manufacturer, simulated } = await chip.describe();
+  log.info("security-chip", { manufacturer, simulated, volume: config.volume });
+  const volume = openVolume(config, state);
+  atClose(() => volume.close());
+  const [cost, floor] = config.cheapSlots
+    ? [cheapCost, cheapCost]
+    : [config.passwordCost ?? productCost, passwordCostFloor];
+  const argon2 = oneAtATime();
+  const running = new Running(config, {
+    ...parts,
+    chip,
+    volume,
+    cost,
+    floor,
+    argon2,
     throttle: new Throttle(world),
-    world,
-    claimCode: () => readClaimCode(config.claimCodeFile),
-    claimed: (owner) => runtime.open(owner),
+    boot: new Boot({ state, volume, chip, world, log, argon2, floor }),
   });
-  const files = createFilesFeature({
-    db: ownerDb,
-    metadata,
-    engine: () => runtime.engine,
-    blake3,
-    members: network.members,
-    world,
-    log,
-    events,
-    tasks,
-    crashPoint,
-  });
-
-  let host = "";
-  const door = new Door({ host: () => host, deviceName: config.deviceName, sessions });
-  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world) });
-  const clock = (): NetworkView["clock"] => network.clock();
-  const { insecure, deviceName } = config;
-  mountAuth(api, { auth, door, world, deviceName, version: manifest.version, insecure, clock });
-  mountNetwork(api, { network, tasks, view });
-  mountTasks(api, tasks);
-  files.mount(api);
-  const streams = [...files.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
-  const server = createHttpServer({ api, streams, door, portal: portalFiles(config.portalFolder), log });
-
-  // Closed in reverse: first nothing new comes in, then what runs ends, then what it stood on.
-  atClose(() => runtime.close());
-  atClose(() => files.stop());
-  if (auth.owner !== undefined) await runtime.open(auth.owner);
-  files.start();
+  atClose(() => running.close());
+  await running.start();
+  const server = createHttpServer({ site: () => running.site, portal: portalFiles(config.portalFolder), log });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(config.listenPort, config.listenHost, () => {
@@ -255,42 +93,128 @@ async function build(
       resolve();
     });
   });
-  host = `${config.hostName}:${(server.address() as AddressInfo).port}`;
-  atClose(() => tasks.stop());
+  running.host = `${config.hostName}:${(server.address() as AddressInfo).port}`;
   atClose(
     () =>
       new Promise<void>((resolve) => {
-        hub.stop();
-        events.stop();
-        files.interrupt();
+        running.device?.interrupt();
         server.close(() => resolve());
         server.closeIdleConnections();
         setTimeout(() => server.closeAllConnections(), 1_500).unref();
       }),
   );
-  return `http://${host}`;
+  return `http://${running.host}`;
 }
 
-/** Read anew each time, since it may be handed over, or replaced, while the device runs. */
-function readInvitation(path: string | undefined): string | undefined {
-  return path !== undefined && existsSync(path) ? readFileSync(path, "utf8").trim() : undefined;
+function openChip({ tpm }: Config, state: DurableFolder, world: World): SecurityChip {
+  if (tpm === undefined) {
+    const seed = state.read(chipSeedName) ?? world.randomBytes(32);
+    state.write(chipSeedName, seed);
+    return new MemoryChip({ world, seed: new Uint8Array(seed) });
+  }
+  const open = tpm.kind === "swtpm" ? openSocketChannel : openDeviceChannel;
+  return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber });
 }
 
-/** A tenth of the file system, at most 10 GiB. */
-function defaultSpoolBytes(path: string): number {
-  const { blocks, bsize } = statfsSync(path);
-  return Math.min(mostSpoolBytes, Math.floor((blocks * bsize) / 10));
+function openVolume({ volume }: Config, state: DurableFolder): Volume {
+  const { path } = new DurableFolder(join(state.path, "volume"));
+  return volume === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
 
-/** Computes again only after twenty times as long as it took: what is cheap stays fresh, what is dear stays rare. */
-function seldom<T>(world: World, compute: () => T): () => T {
-  let last: { readonly value: T; readonly againMs: number } | undefined;
-  return () => {
-    const startMs = world.monotonicMs();
-    if (last !== undefined && startMs < last.againMs) return last.value;
-    const value = compute();
-    const endMs = world.monotonicMs();
-    last = { value, againMs: endMs + 20 * (endMs - startMs) };
-    return value;
-  };
+interface RunningParts extends ContextParts {
+  readonly chip: SecurityChip;
+  readonly volume: Volume;
+  readonly cost: PasswordCost;
+  readonly floor: PasswordCost;
+  readonly argon2: Argon2id;
+  readonly throttle: Throttle;
+  readonly boot: Boot;
+}
+
+/** The device as it is now: closed, or whole. */
+class Running {
+  readonly #config: Config;
+  readonly #parts: RunningParts;
+  readonly #closed: Site;
+  host = "";
+  device: Device | undefined;
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(config: Config, parts: RunningParts) {
+    this.#config = config;
+    this.#parts = parts;
+    const { boot, world, log, throttle } = parts;
+    this.#closed = createClosedSite({
+      boot,
+      world,
+      log,
+      throttle,
+      host: () => this.host,
+      deviceName: config.deviceName,
+      version: manifest.version,
+      insecure: config.insecure,
+      claimCode: () => readClaimCode(config.claimCodeFile),
+      goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
+      reset: () => this.#reset(),
+    });
+  }
+
+  get site(): Site {
+    return this.device?.site ?? this.#closed;
+  }
+
+  async start(): Promise<void> {
+    const opened = await this.#parts.boot.start();
+    if (opened !== undefined) await this.#open(opened);
+  }
+
+  async #open(opened: Opened): Promise<Device> {
+    const { boot: _boot, ...parts } = this.#parts;
+    this.device = await openDevice(this.#config, {
+      ...parts,
+      opened,
+      host: () => this.host,
+      reset: () => this.#reset(),
+    });
+    return this.device;
+  }
+
+  async #goOn(
+    opened: Opened & { readonly root: OpenedRoot },
+    newPassword: string | undefined,
+  ): Promise<{ readonly session: Session; readonly cookie: string }> {
+    const { root } = opened;
+    try {
+      const device = await this.#open(opened);
+      if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
+      device.keyring.hold(root);
+      return device.signIn();
+    } finally {
+      root.erase();
+    }
+  }
+
+  /** Goes on as a new device. Where that fails, the process ends, and the next start goes on from what is left. */
+  #reset(): void {
+    const { boot, log } = this.#parts;
+    this.#changing = this.#changing.then(async () => {
+      log.warn("factory-reset", {});
+      await this.#closeDevice();
+      await boot.reset();
+      await this.start();
+    });
+    this.#changing.catch((error: unknown) => log.error("reset-failed", errorFacts(error)));
+  }
+
+  async #closeDevice(): Promise<void> {
+    const { device } = this;
+    this.device = undefined;
+    device?.interrupt();
+    await device?.close();
+  }
+
+  async close(): Promise<void> {
+    await this.#changing.catch(() => undefined);
+    await this.#closeDevice();
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { holderCrashPointNames } from "@piccolo/storage/holder";
 import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
+import type { RekeyCrashPoint } from "./security/rekey.ts";
 
 const fileCrashPoints = [
   "before-upload-creation",
@@ -16,6 +17,16 @@ const fileCrashPoints = [
   "after-trashing",
 ] as const;
 export type FileCrashPoint = (typeof fileCrashPoints)[number];
+
+/** Those of a re-key: only a drill that does one reaches them. */
+export const rekeyCrashPoints = [
+  "before-rekey-slots",
+  "after-rekey-slots",
+  "before-rekey-page",
+  "after-rekey-page",
+  "before-rekey-end",
+  "after-rekey-end",
+] as const satisfies readonly RekeyCrashPoint[];
 
 /** Those a device reaches as the owner's. */
 export const ownerCrashPoints: readonly string[] = [...ownerEngineCrashPoints, ...fileCrashPoints];
@@ -31,7 +42,7 @@ export interface ArmedCrash {
 /** Undefined where the text is not NAME:COUNT with the name of a crash point. */
 export function parseArmedCrash(text: string): ArmedCrash | undefined {
   const [, name = "", digits = ""] = /^([a-z-]+):([1-9]\d{0,5})$/.exec(text) ?? [];
-  const known = ownerCrashPoints.includes(name) || holderCrashPoints.includes(name);
+  const known = [...ownerCrashPoints, ...holderCrashPoints, ...rekeyCrashPoints].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }
 

@@ -55,7 +55,7 @@ test("it says where it listens, and ends in order when it is asked to", async (c
   assert.ok(started !== undefined, stderr());
   assert.match(started.origin, /^http:\/\/device1\.localhost:\d+$/);
   const status = await new Client(started.origin).call<Status>("GET", "/status");
-  assert.deepEqual([status.phase, status.insecure], ["unclaimed", ["no-tpm"]]);
+  assert.deepEqual([status.phase, status.insecure], ["unclaimed", ["no-tpm", "no-volume", "cheap-slots"]]);
   const second = run(context, deviceArgs(path));
   assert.equal(await second.listening, undefined);
   assert.equal((await second.ended).code, 1);
@@ -71,7 +71,12 @@ test("an armed crash point ends it at once, and the next start finds what was ac
   const started = await armed.listening;
   assert.ok(started !== undefined, armed.stderr());
   const owner = new Client(started.origin);
-  assert.deepEqual((await owner.call<Status>("GET", "/status")).insecure, ["no-tpm", "drills"]);
+  assert.deepEqual((await owner.call<Status>("GET", "/status")).insecure, [
+    "no-tpm",
+    "no-volume",
+    "cheap-slots",
+    "drills",
+  ]);
   await owner.claim();
   await owner.call("POST", "/files/folders", { parent: "root", name: "acknowledged" });
   await assert.rejects(owner.call("POST", "/files/folders", { parent: "root", name: "cut off" }));

@@ -138,8 +138,19 @@ export class MovedWorld implements World {
   }
 }
 
+/** What most tests need neither chip nor volume for, nor the second that each password takes. */
+export const withoutProtection = ["--insecure-no-tpm", "--insecure-no-volume", "--insecure-cheap-slots"];
+
+/** Where such a device keeps what lies on its volume. */
+export const contentFolder = (folder: string): string => join(folder, "state/volume/plain/content");
+
 /** The arguments of a device alone in the world, with its state and its claim code below the folder. */
 export function deviceArgs(folder: string, ...more: readonly string[]): string[] {
+  return protectedDeviceArgs(folder, ...withoutProtection, ...more);
+}
+
+/** The same with chip and volume. */
+export function protectedDeviceArgs(folder: string, ...more: readonly string[]): string[] {
   const args = {
     state: join(folder, "state"),
     listen: "127.0.0.1:0",
@@ -155,6 +166,8 @@ export function deviceArgs(folder: string, ...more: readonly string[]): string[]
 
 export interface DeviceParts {
   readonly args?: readonly string[];
+  /** Instead of running without protection. */
+  readonly protection?: readonly string[];
   readonly createNetwork?: () => NetworkFeature;
 }
 
@@ -166,7 +179,7 @@ export class TestDevice {
   readonly crashPoints: string[] = [];
   /** Called at each crash point. */
   atCrashPoint: (name: string) => void = () => undefined;
-  readonly #parts: DeviceParts;
+  #parts: DeviceParts;
   #running: Piccolod | undefined;
 
   private constructor(folder: string, parts: DeviceParts) {
@@ -187,8 +200,8 @@ export class TestDevice {
   }
 
   get config(): Config {
-    const { folder } = this;
-    return readConfig(deviceArgs(folder, ...(this.#parts.args ?? [])));
+    const { args = [], protection = withoutProtection } = this.#parts;
+    return readConfig(protectedDeviceArgs(this.folder, ...protection, ...args));
   }
 
   async start(): Promise<void> {
@@ -205,6 +218,13 @@ export class TestDevice {
       createEngine: async (options) => new MemoryEngine(options, this.control),
       createNetwork: this.#parts.createNetwork ?? createNoNetwork,
     });
+  }
+
+  /** As the restart of a machine whose chip or flags are others now. */
+  async restartWith(protection: readonly string[]): Promise<void> {
+    await this.stop();
+    this.#parts = { ...this.#parts, protection };
+    await this.start();
   }
 
   async stop(): Promise<void> {

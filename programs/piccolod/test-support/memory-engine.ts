@@ -38,7 +38,8 @@ export class MemoryEngine implements OwnerEngine {
 
   beginVersion(): { readonly versionId: Uint8Array } {
     const versionId = this.#options.world.randomBytes(16);
-    this.#options.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(8) });
+    const wrappedFek = this.#options.keys().wrapFek(new Uint8Array(32), versionId);
+    this.#options.metadata.beginVersion({ versionId, wrappedFek });
     return { versionId };
   }
 

@@ -20,17 +20,15 @@ export const stateFaults = catalogue({
   },
 });
 
-/** The folder of all that a device keeps, for its own account alone, used by one process at a time. */
-export class StateFolder {
+/** Small files, each written as a whole. */
+export class DurableFolder {
   readonly path: string;
-  readonly #lock: DatabaseSync;
 
-  /** Creates the folder where it is missing. Throws `state-in-use`. */
+  /** Creates the folder where it is missing, for the device's own account alone. */
   constructor(path: string) {
     this.path = path;
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
-    this.#lock = lock(join(path, "lock"));
   }
 
   file(name: string): string {
@@ -50,6 +48,23 @@ export class StateFolder {
   /** Replaces the file as a whole: after a power cut it has the old content or the new one. */
   write(name: string, content: Uint8Array): void {
     writeDurably(this.file(name), content);
+  }
+
+  /** Removes the file, if it is there. */
+  remove(name: string): void {
+    rmSync(this.file(name), { force: true });
+    fsyncFolder(this.path);
+  }
+}
+
+/** The folder of all that a device keeps, used by one process at a time. */
+export class StateFolder extends DurableFolder {
+  readonly #lock: DatabaseSync;
+
+  /** Throws `state-in-use`. */
+  constructor(path: string) {
+    super(path);
+    this.#lock = lock(join(path, "lock"));
   }
 
   close(): void {
@@ -84,6 +99,10 @@ function writeDurably(path: string, content: Uint8Array): void {
     closeSync(file);
   }
   renameSync(next, path);
+  fsyncFolder(folder);
+}
+
+function fsyncFolder(folder: string): void {
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);

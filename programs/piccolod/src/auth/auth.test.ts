@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Session, Status } from "@piccolo/device-api";
-import { ask, claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { ask, claimCode, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };
 
@@ -123,29 +123,31 @@ test("owner, sessions and device key survive a restart, and no file is readable 
   const device = await TestDevice.start(context);
   const owner = await device.owner();
   await device.stop();
-  const state = join(device.folder, "state");
-  const key = readFileSync(join(state, "device-key"));
-  assert.equal(statSync(state).mode & 0o777, 0o700);
-  for (const file of ["owner.json", "device-key", "control.db", "owner.db", "holder.db"]) {
-    assert.equal(statSync(join(state, file)).mode & 0o077, 0, file);
+  const content = contentFolder(device.folder);
+  const key = readFileSync(join(content, "device-key"));
+  for (const folder of [join(device.folder, "state"), content]) assert.equal(statSync(folder).mode & 0o777, 0o700);
+  for (const file of ["identity", "device-key", "control.db", "owner.db", "holder.db"]) {
+    assert.equal(statSync(join(content, file)).mode & 0o077, 0, file);
   }
+  assert.equal(statSync(join(device.folder, "state/outside")).mode & 0o077, 0);
   await device.start();
+  assert.equal((await device.client().call<Status>("GET", "/status")).phase, "locked");
   const again = device.client();
   again.cookie = owner.cookie;
   assert.equal((await again.call<Session>("GET", "/session")).csrf, owner.csrf);
-  assert.deepEqual(readFileSync(join(state, "device-key")), key);
+  assert.deepEqual(readFileSync(join(content, "device-key")), key);
 });
 
 test("a damaged file of the owner's keys stops the device instead of making it a new one", async (context) => {
   const device = await TestDevice.start(context);
   await device.owner();
   await device.stop();
-  const path = join(device.folder, "state/owner.json");
+  const path = join(device.folder, "state/volume/plain/content/identity");
   const content = readFileSync(path, "utf8");
-  for (const damaged of ["", "{}", content.slice(0, -20), content.replace(/"rootSecret":"../, '"rootSecret":"')]) {
+  for (const damaged of ["", "{}", content.slice(0, -20), content.replace(/"metadataKey":"../, '"metadataKey":"')]) {
     writeFileSync(path, damaged);
     await assert.rejects(device.start(), (error: Error & { code?: string }) => {
-      assert.equal(error.code, "vault-damaged");
+      assert.equal(error.code, "identity-damaged");
       return !error.message.includes(content.slice(60, 80)) && error.cause === undefined;
     });
   }
@@ -166,10 +168,11 @@ test("neither log nor database shows a password, a token or the claim code", asy
   await device.client().send("POST", "/session", { password: "another secret guess" });
   await device.stop();
   const secrets = [password, claimCode, "another secret guess", owner.cookie.split("=")[1] ?? "", owner.csrf];
-  const state = join(device.folder, "state");
+  const content = contentFolder(device.folder);
   const texts = [
     device.logLines.join("\n"),
-    ...["control.db", "owner.db", "owner.json"].map((name) => readFileSync(join(state, name), "latin1")),
+    readFileSync(join(device.folder, "state/outside"), "latin1"),
+    ...["control.db", "owner.db", "identity"].map((name) => readFileSync(join(content, name), "latin1")),
   ];
   for (const secret of secrets) for (const text of texts) assert.ok(!text.includes(secret), secret);
 });

@@ -1,7 +1,7 @@
 import { type Ed25519Key, ed25519FromSeed } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
-import type { StateFolder } from "../adapters/state-folder.ts";
-import { vaultFaults } from "./vault.ts";
+import type { DurableFolder } from "../adapters/state-folder.ts";
+import { identityFaults } from "../security/identity.ts";
 
 const fileName = "device-key";
 const seedBytes = 32;
@@ -13,14 +13,14 @@ export interface DeviceKey {
   readonly key: Ed25519Key;
 }
 
-export function openDeviceKey(state: StateFolder, world: World): DeviceKey {
+export function openDeviceKey(state: DurableFolder, world: World): DeviceKey {
   let seed = state.read(fileName);
   if (seed === undefined) {
     seed = world.randomBytes(seedBytes);
     state.write(fileName, seed);
   }
   if (seed.length !== seedBytes) {
-    throw vaultFaults.fault("vault-damaged", `${state.file(fileName)} is damaged; restore it from a copy`);
+    throw identityFaults.fault("identity-damaged", `${state.file(fileName)} is damaged; restore it from a copy`);
   }
   return { seed: new Uint8Array(seed), key: ed25519FromSeed(new Uint8Array(seed)) };
 }

@@ -2,11 +2,13 @@ import { type Clock, routes, type Session, type Status } from "@piccolo/device-a
 import type { World } from "@piccolo/world";
 import type { Api, ApiContext } from "../http/api.ts";
 import type { Door } from "../http/door.ts";
+import type { Keyring } from "../security/keyring.ts";
 import type { Auth } from "./auth.ts";
 import { authFaults, type SessionInfo } from "./types.ts";
 
 export interface AuthRouteOptions {
   readonly auth: Auth;
+  readonly keyring: Keyring;
   readonly door: Door;
   readonly world: World;
   readonly deviceName: string;
@@ -22,18 +24,29 @@ export function sessionOf(c: ApiContext): SessionInfo {
   return session;
 }
 
-export function mountAuth(api: Api, options: AuthRouteOptions): void {
-  const { auth, door, world, deviceName } = options;
-  const view = ({ csrf, expiresAtMs }: SessionInfo): Session => ({
+export function sessionView(auth: Auth, deviceName: string, { csrf, expiresAtMs }: SessionInfo): Session {
+  return {
     csrf,
     expiresAtMs,
     deviceName,
     ownerName: auth.owner?.name ?? "",
-  });
+    phraseConfirmed: auth.owner?.phraseConfirmed ?? false,
+  };
+}
+
+export function mountAuth(api: Api, options: AuthRouteOptions): void {
+  const { auth, keyring, door, world, deviceName } = options;
+  const view = (session: SessionInfo): Session => sessionView(auth, deviceName, session);
+  const phase = (): Status["phase"] => {
+    if (auth.owner === undefined) return "unclaimed";
+    return keyring.unlocked ? "ready" : "locked";
+  };
 
   api.openapi(routes["GET /status"], (c) => {
     const status: Status = {
-      phase: auth.owner === undefined ? "unclaimed" : "ready",
+      phase: phase(),
+      reasons: [],
+      opensWith: [],
       deviceName,
       version: options.version,
       signedIn: c.env.caller.session !== undefined,
@@ -45,15 +58,23 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
   });
 
   api.openapi(routes["POST /claim"], async (c) => {
-    const session = await auth.claim(c.env.caller.remote, c.req.valid("json"));
+    const { session, phrase } = await auth.claim(c.env.caller.remote, c.req.valid("json"));
     c.header("set-cookie", door.cookieOf(session.token));
-    return c.json(view(session), 201);
+    const { words, askedBack, expiresAtMs } = phrase;
+    return c.json({ ...view(session), phrase: { words: [...words], askedBack: [...askedBack], expiresAtMs } }, 201);
   });
 
-  api.openapi(routes["POST /session"], async (c) => {
-    const session = await auth.signIn(c.env.caller.remote, c.req.valid("json").password);
+  const signIn = async (c: ApiContext, password: string): Promise<Session> => {
+    const session = await auth.signIn(c.env.caller.remote, password);
     c.header("set-cookie", door.cookieOf(session.token));
-    return c.json(view(session), 201);
+    return view(session);
+  };
+  api.openapi(routes["POST /session"], async (c) => c.json(await signIn(c, c.req.valid("json").password), 201));
+  api.openapi(routes["POST /unlock"], async (c) => c.json(await signIn(c, c.req.valid("json").password), 201));
+
+  api.openapi(routes["POST /lock"], (c) => {
+    keyring.lock();
+    return c.body(null, 204);
   });
 
   api.openapi(routes["GET /session"], (c) => c.json(view(sessionOf(c)), 200));

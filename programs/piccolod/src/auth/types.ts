@@ -2,7 +2,6 @@ import { catalogue } from "@piccolo/fault";
 
 export const authFaults = catalogue({
   "sign-in-required": { retry: "never", meaning: "The request needs a session; sign in, then do it again." },
-  "wrong-password": { retry: "never", meaning: "The password is not the owner's; try again." },
   "wrong-claim-code": {
     retry: "never",
     meaning: "The claim code is not the device's; read it again where it is shown.",

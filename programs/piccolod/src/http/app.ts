@@ -1,8 +1,9 @@
 import { HTTPException } from "hono/http-exception";
 import type { Log } from "../adapters/log.ts";
-import { type Api, createApi } from "./api.ts";
+import { type Api, apiPrefix, createApi } from "./api.ts";
 import { httpFaults } from "./faults.ts";
 import type { IdempotentReplies } from "./idempotency.ts";
+import type { LockGate } from "./lock-gate.ts";
 import { faultOf, problemOf } from "./problem.ts";
 
 const jsonBytesMax = 64 * 1024;
@@ -13,8 +14,16 @@ function problemReply(error: unknown, log: Log): Response {
 }
 
 /** The JSON interface, on which the features mount their routes. */
-export function createApp(parts: { readonly log: Log; readonly replies: IdempotentReplies }): Api {
-  const { log, replies } = parts;
+export function createApp(parts: {
+  readonly log: Log;
+  /** A closed device has nowhere to keep replies. */
+  readonly replies?: IdempotentReplies;
+  readonly lockGate: LockGate;
+  /** What is said where no route is. */
+  readonly unknown?: () => Error;
+}): Api {
+  const { log, replies, lockGate } = parts;
+  const unknown = parts.unknown ?? ((): Error => httpFaults.fault("unknown-route", "there is nothing at this address"));
   const api = createApi();
   api.onError((error) => {
     if (error instanceof HTTPException && error.status < 500) {
@@ -22,7 +31,7 @@ export function createApp(parts: { readonly log: Log; readonly replies: Idempote
     }
     return problemReply(error, log);
   });
-  api.notFound(() => problemReply(httpFaults.fault("unknown-route", "there is nothing at this address"), log));
+  api.notFound(() => problemReply(unknown(), log));
   // Judged by the header, which node:http enforces, so that nothing over the bound is ever read.
   api.use("*", async (c, next) => {
     if (c.req.header("transfer-encoding") !== undefined) {
@@ -41,6 +50,11 @@ export function createApp(parts: { readonly log: Log; readonly replies: Idempote
     }
     await next();
   });
-  api.use("*", replies.middleware);
+  // By the path the routes are found by, before a kept reply could be given again.
+  api.use("*", async (c, next) => {
+    lockGate.check(c.req.path.slice(c.req.path.startsWith(apiPrefix) ? apiPrefix.length : 0));
+    await next();
+  });
+  if (replies !== undefined) api.use("*", replies.middleware);
   return api;
 }

@@ -9,11 +9,13 @@ export interface DoorOptions {
   /** `name:port`, known once the server listens. */
   readonly host: () => string;
   readonly deviceName: string;
-  readonly sessions: Sessions;
+  readonly sessions: Pick<Sessions, "find">;
+  /** `METHOD /path` of what strangers reach; everything else needs a session. */
+  readonly isOpen?: (call: string) => boolean;
 }
 
-/** Reached by strangers; everything else needs a session. */
-const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /session"]);
+const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /session", "POST /unlock"]);
+const isOpenByDefault = (call: string): boolean => open.has(call);
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);
 
@@ -55,7 +57,7 @@ export class Door {
   admit(req: IncomingMessage, res: ServerResponse, path: string): Caller {
     res.setHeader("cache-control", "no-store");
     const method = req.method ?? "GET";
-    const isOpen = open.has(`${method} ${path.slice(apiPrefix.length)}`);
+    const isOpen = (this.#options.isOpen ?? isOpenByDefault)(`${method} ${path.slice(apiPrefix.length)}`);
     const session = this.#session(req, res);
     if (isMutation(method) && req.headers.origin !== `http://${this.#options.host()}`) throw csrfFault();
     if (session === undefined && !isOpen) {

@@ -5,6 +5,7 @@ import type { PortalFiles } from "../adapters/portal-files.ts";
 import { type Api, apiPrefix, type Caller } from "./api.ts";
 import type { Door } from "./door.ts";
 import { httpFaults } from "./faults.ts";
+import type { LockGate } from "./lock-gate.ts";
 import { sendProblem } from "./problem.ts";
 import { servePortal } from "./static.ts";
 
@@ -28,10 +29,18 @@ export interface StreamCall {
   readonly query: URLSearchParams;
 }
 
-export interface ServerOptions {
+/** What answers: the whole device, or only what a closed one can do. */
+export interface Site {
   readonly api: Api;
   readonly streams: readonly StreamRoute[];
   readonly door: Door;
+  /** Throws `locked` for what needs the owner's keys while they are not in memory. */
+  readonly lockGate: LockGate;
+}
+
+export interface ServerOptions {
+  /** As it is at the moment of a request. */
+  readonly site: () => Site;
   readonly portal: PortalFiles | undefined;
   readonly log: Log;
 }
@@ -43,17 +52,19 @@ const headerBytesMax = 16 * 1024;
 
 /** The device's HTTP server; it does not listen yet. */
 export function createHttpServer(options: ServerOptions): Server {
-  const { door, portal, log, streams } = options;
-  const callers = new WeakMap<IncomingMessage, Caller>();
+  const { portal, log } = options;
+  const callers = new WeakMap<IncomingMessage, { readonly caller: Caller; readonly api: Api }>();
   const jsonListener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
-      return options.api.fetch(request, { incoming, outgoing, caller: callers.get(incoming) });
+      const admitted = callers.get(incoming);
+      return (admitted?.api ?? options.site().api).fetch(request, { incoming, outgoing, caller: admitted?.caller });
     },
     { overrideGlobalObjects: false },
   );
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const { door, streams, api, lockGate } = options.site();
     door.enter(req, res);
     const [path = "/", search = ""] = (req.url ?? "/").split("?", 2);
     if (path !== "/api" && !path.startsWith("/api/")) {
@@ -71,10 +82,11 @@ export function createHttpServer(options: ServerOptions): Server {
         res.setHeader("allow", Object.keys(methods).join(", "));
         throw httpFaults.fault("method-not-allowed", "the address does not know this method");
       }
+      lockGate.pass(path.slice(apiPrefix.length), res);
       await handler({ req, res, caller, params: match.slice(1), query: new URLSearchParams(search) });
       return;
     }
-    callers.set(req, caller);
+    callers.set(req, { caller, api });
     // A body that trickles in forever would hold a connection; bulk bodies have their own clock. The socket's timer is
     // left alone, since it would outlive this request and cut a slow upload on the same connection.
     const timer = setTimeout(() => {

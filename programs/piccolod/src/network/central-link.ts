@@ -1,15 +1,7 @@
 import { type CentralClient, createCentralClient } from "@piccolo/central-api";
-import {
-  certifyDevice,
-  type DeviceCertificate,
-  type Ed25519Key,
-  encodeStatement,
-  type OwnerKeys,
-} from "@piccolo/envelope";
+import { type DeviceCertificate, type Ed25519Key, encodeStatement } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
-
-/** The epoch of a device that never replaced another. */
-const firstDeviceEpoch = 1;
+import type { NetworkOwner } from "./types.ts";
 
 /** The owner's account as central knows it; calls are signed by the device, so that they work while it is locked. */
 export interface CentralLink {
@@ -23,16 +15,16 @@ export interface CentralLink {
 export function createCentralLink(parts: {
   readonly url: string;
   readonly fetch: (input: string, init: RequestInit) => Promise<Response>;
-  readonly ownerKeys: OwnerKeys;
+  readonly owner: Pick<NetworkOwner, "account" | "ownerPublicKey" | "certificate">;
   readonly deviceKey: Ed25519Key;
   readonly world: World;
 }): CentralLink {
-  const { ownerKeys, deviceKey, world, url } = parts;
-  const device = certifyDevice(ownerKeys, deviceKey.publicKey, firstDeviceEpoch);
+  const { owner, deviceKey, world, url } = parts;
+  const { account, ownerPublicKey, certificate: device } = owner;
   const client = createCentralClient({
     baseUrl: url,
     fetch: parts.fetch,
-    account: ownerKeys.account,
+    account,
     publicKey: deviceKey.publicKey,
     sign: (statement) => deviceKey.sign(encodeStatement(statement)),
     world,
@@ -44,7 +36,7 @@ export function createCentralLink(parts: {
     device,
     async ready(signal) {
       if (registered) return;
-      await client.register({ ownerPublicKey: ownerKeys.ownerPublicKey, device }, { signal });
+      await client.register({ ownerPublicKey, device }, { signal });
       registered = true;
     },
   };

@@ -25,6 +25,9 @@ export interface InvitationsOptions {
   readonly store: NetworkStore;
   readonly world: World;
   readonly state: () => NetworkState;
+  /** 32 bytes. */
+  readonly account: () => Uint8Array;
+  /** Throws `locked`. */
   readonly ownerKeys: () => OwnerKeys;
   readonly central: () => CentralLink;
 }
@@ -51,7 +54,7 @@ export class Invitations {
   #viewOwn(invitation: Invitation, text: string): InvitationView {
     const { statement } = invitation.signed;
     const id = toHex(statement.invitationKey);
-    const own = this.#options.ownerKeys().account;
+    const own = this.#options.account();
     const facts = { id, mine: true, createdBy: this.#nameOf(own), expiresAtMs: statement.expiresAtMs };
     if (this.#options.state().usedInvitations.has(id)) return { ...facts, state: "used" };
     if (statement.expiresAtMs < this.#options.world.nowMs()) return { ...facts, state: "expired" };
@@ -91,7 +94,7 @@ export class Invitations {
 
   /** Own ones, with the signatures others added meanwhile, and those of others that still need one. */
   async list(signal: AbortSignal): Promise<readonly InvitationView[]> {
-    const { store, world, state, central, ownerKeys } = this.#options;
+    const { store, world, state, central, account } = this.#options;
     let proposals: readonly ProposalView[] = [];
     try {
       proposals = await this.#proposals(signal);
@@ -112,7 +115,7 @@ export class Invitations {
       store.saveInvitation({ id, text: newText, createdAtMs });
       return this.#viewOwn(joined, newText);
     });
-    const mine = toHex(ownerKeys().account);
+    const mine = toHex(account());
     const others = proposals.flatMap(({ proposedBy, expiresAtMs, complete }, at): InvitationView[] => {
       const id = toHex(signed[at]?.statement.invitationKey ?? new Uint8Array(0));
       const isOwn = toHex(proposedBy) === mine || own.some((other) => other.id === id);

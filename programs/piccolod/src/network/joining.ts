@@ -61,13 +61,13 @@ export async function joinNetwork(
       // It may have been used by us, in a try whose answer was lost.
       return readOwnLog(link, invitation, owner, signal, error);
     });
-    if (state.memberByAccount(owner.keys.account) !== undefined) {
+    if (state.memberByAccount(owner.account) !== undefined) {
       log.extend(0, entries);
       return;
     }
     progress.report("Joining", 2, 3);
     const { device } = link;
-    const entry = acceptInvitation({ state, invitation, ownerKeys: owner.keys, device, name: owner.name, world });
+    const entry = acceptInvitation({ state, invitation, ownerKeys: owner.keys(), device, name: owner.name, world });
     try {
       await link.client.append(state.networkId, entry, { signal });
     } catch (error) {
@@ -93,7 +93,7 @@ async function readOwnLog(
   try {
     const entries = await link.client.readLog(networkId, 0, { signal });
     const state = replay(entries, networkId);
-    if (state.memberByAccount(owner.keys.account) !== undefined) return { entries, state };
+    if (state.memberByAccount(owner.account) !== undefined) return { entries, state };
   } catch (error) {
     if (!isFault(error, "not-a-member")) throw error;
   }
@@ -113,7 +113,7 @@ export async function foundNetwork(
 ): Promise<void> {
   const { link, log, owner, world, networkName } = parts;
   const { device } = link;
-  const entry = createNetwork({ ownerKeys: owner.keys, device, name: owner.name, networkName, world });
+  const entry = createNetwork({ ownerKeys: owner.keys(), device, name: owner.name, networkName, world });
   progress.report("Announcing the network", 1, 2);
   await link.ready(progress.signal);
   const head = await link.client.found(entry, { signal: progress.signal });

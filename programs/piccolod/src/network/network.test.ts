@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deriveOwnerKeys, ed25519FromSeed } from "@piccolo/envelope";
+import { certifyDevice, deriveOwnerKeys, ed25519FromSeed } from "@piccolo/envelope";
 import { SeededWorld } from "@piccolo/world";
 import { createLog } from "../adapters/log.ts";
 import { controlMigrations } from "../db/control-schema.ts";
@@ -14,6 +14,7 @@ test("a device that starts registers at central at once", async (context) => {
   const world = new SeededWorld(1);
   const asked: string[] = [];
   const lines: string[] = [];
+  const deviceKey = ed25519FromSeed(new Uint8Array(32).fill(1));
   const unreachable = new Error("nothing is here");
   const network = new DeviceNetwork({
     store: new NetworkStore(db),
@@ -22,7 +23,7 @@ test("a device that starts registers at central at once", async (context) => {
       (line) => lines.push(line),
       () => world.nowMs(),
     ),
-    deviceKey: ed25519FromSeed(new Uint8Array(32).fill(1)),
+    deviceKey,
     ownDomain: "household-1",
     centralUrl: "http://central.localhost",
     fetch: (input, { method }) => {
@@ -43,7 +44,10 @@ test("a device that starts registers at central at once", async (context) => {
     },
     handedInvitation: () => undefined,
   });
-  await network.start({ name: "Ada", keys: deriveOwnerKeys(new Uint8Array(32).fill(2), 1) });
+  const keys = deriveOwnerKeys(new Uint8Array(32).fill(2), 1);
+  const { account, ownerPublicKey } = keys;
+  const certificate = certifyDevice(keys, deviceKey.publicKey, 1);
+  await network.start({ name: "Ada", account, ownerPublicKey, certificate, keys: () => keys });
   await world.advance(0);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(asked, ["POST /v1/accounts"]);

@@ -92,7 +92,7 @@ export class DeviceNetwork implements NetworkFeature {
       transport: this.transport,
       world,
       log,
-      others: () => (this.#running === undefined ? [] : this.#log.others(this.#running.owner.keys.account)),
+      others: () => (this.#running === undefined ? [] : this.#log.others(this.#running.owner.account)),
       ownHello: () => this.#ownHello(),
       onForeignHead: (account, hello) => {
         this.#hint();
@@ -110,7 +110,7 @@ export class DeviceNetwork implements NetworkFeature {
       membership: this.#log,
       client: () =>
         new WireWitnessClient({
-          ownAccount: this.#started().owner.keys.account,
+          ownAccount: this.#started().owner.account,
           networkId: () => this.#memberState().networkId,
           transport: this.transport,
           members: this.members,
@@ -123,7 +123,8 @@ export class DeviceNetwork implements NetworkFeature {
       store,
       world,
       state: () => this.#memberState(),
-      ownerKeys: () => this.#started().owner.keys,
+      account: () => this.#started().owner.account,
+      ownerKeys: () => this.#started().owner.keys(),
       central: () => this.#started().link,
     });
   }
@@ -209,7 +210,7 @@ export class DeviceNetwork implements NetworkFeature {
       const waiting = this.#waiting === undefined ? {} : { waitingInvitation: this.#waiting };
       return { ...facts, ...waiting, state: this.#joining ? "joining" : "none", name: "", networkId: "", members: [] };
     }
-    const own = toHex(this.#running.owner.keys.account);
+    const own = toHex(this.#running.owner.account);
     const views = new Map(this.#presence.holders().map((holder) => [holder.account, holder]));
     const members = Array.from(state.members.values(), ({ account, name, joinedAtMs, deviceKey }) => {
       const id = toHex(account);
@@ -233,7 +234,7 @@ export class DeviceNetwork implements NetworkFeature {
 
   async start(owner: NetworkOwner): Promise<void> {
     const { centralUrl: url, fetch, deviceKey, world } = this.#options;
-    const link = createCentralLink({ url, fetch, ownerKeys: owner.keys, deviceKey, world });
+    const link = createCentralLink({ url, fetch, owner, deviceKey, world });
     await this.#peerNet.start();
     // The rounds begin at once and ask whose device this is, so that stands first.
     this.#running = { owner, link };

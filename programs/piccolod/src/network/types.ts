@@ -1,5 +1,5 @@
 import type { Clock, Invitation, Member, NetworkView } from "@piccolo/device-api";
-import type { OwnerKeys } from "@piccolo/envelope";
+import type { DeviceCertificate, OwnerKeys } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
 import type { MembershipExchange } from "@piccolo/storage/holder";
 import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
@@ -32,10 +32,15 @@ export interface PeerNetHooks {
   readonly handler: () => PeerHandler;
 }
 
-/** Whose device this is; the keys stay the caller's. */
+/** Whose device this is: what a locked device knows of its owner, and the way to the keys while it is unlocked. */
 export interface NetworkOwner {
   readonly name: string;
-  readonly keys: OwnerKeys;
+  readonly account: Uint8Array;
+  /** Of the current key epoch. */
+  readonly ownerPublicKey: Uint8Array;
+  readonly certificate: DeviceCertificate;
+  /** Throws `locked`; membership is changed by its owner only. The keys stay the caller's. */
+  readonly keys: () => OwnerKeys;
 }
 
 /** The device's membership, and its connections with the other members. */

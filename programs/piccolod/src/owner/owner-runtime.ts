@@ -1,13 +1,15 @@
 import { toHex } from "@piccolo/bytes";
-import { deriveOwnerKeys, type OwnerKeys } from "@piccolo/envelope";
+import type { OwnerKeys } from "@piccolo/envelope";
 import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import { WireHolderClient } from "@piccolo/storage/owner";
 import { authFaults } from "../auth/types.ts";
-import type { Owner } from "../auth/vault.ts";
 import type { NetworkFeature } from "../network/types.ts";
+import type { Identity } from "../security/identity.ts";
 
 export interface OwnerRuntimeOptions {
   readonly network: NetworkFeature;
+  /** Throws `locked` while the device is. */
+  readonly keys: () => OwnerKeys;
   readonly createEngine: (options: EngineOptions) => Promise<OwnerEngine>;
   /** What the engine needs that does not come from the owner's keys. */
   readonly engine: Omit<EngineOptions, "codec" | "keys" | "holderClient" | "members"> & {
@@ -16,11 +18,14 @@ export interface OwnerRuntimeOptions {
 }
 
 interface Opened {
-  readonly keys: OwnerKeys;
+  readonly account: Uint8Array;
   readonly engine: OwnerEngine;
 }
 
-/** What exists from the claim on: the owner's keys in memory, the storage engine, and membership in a network. */
+/**
+ * What exists from the claim on, locked or not: the storage engine, which looks after ciphertext, and membership in a
+ * network. Whatever needs the owner's keys asks for them, and hears `locked` where they are not in memory.
+ */
 export class OwnerRuntime {
   readonly #options: OwnerRuntimeOptions;
   #opened: Opened | undefined;
@@ -42,29 +47,27 @@ export class OwnerRuntime {
 
   /** Account id in hex; empty before the claim. */
   get account(): string {
-    return this.#opened === undefined ? "" : toHex(this.#opened.keys.account);
+    return this.#opened === undefined ? "" : toHex(this.#opened.account);
   }
 
-  async open(owner: Owner): Promise<void> {
-    const { network, createEngine } = this.#options;
+  async open({ account, name, ownerPublicKey, certificate, maskKey }: Identity): Promise<void> {
+    const { network, createEngine, keys } = this.#options;
     const { hash, ...rest } = this.#options.engine;
-    const keys = deriveOwnerKeys(owner.rootSecret, owner.epoch);
     const { members, transport } = network;
     const engine = await createEngine({
       ...rest,
-      codec: { account: keys.account, maskKey: keys.metadataKey(), hash },
-      keys: () => keys,
+      codec: { account, maskKey, hash },
+      keys,
       members,
-      holderClient: new WireHolderClient({ ownAccount: keys.account, transport, members, hash }),
+      holderClient: new WireHolderClient({ ownAccount: account, transport, members, hash }),
     });
-    this.#opened = { keys, engine };
-    await network.start({ name: owner.name, keys });
+    this.#opened = { account, engine };
+    await network.start({ name, account, ownerPublicKey, certificate, keys });
     engine.start();
   }
 
   async close(): Promise<void> {
     await this.#opened?.engine.stop();
     await this.#options.network.stop();
-    this.#opened?.keys.erase();
   }
 }

@@ -1,0 +1,39 @@
+import type { ServerResponse } from "node:http";
+import { envelopeFaults } from "@piccolo/envelope";
+
+/** What shows, reads or changes files, or speaks in the owner's name: none of it while the owner's keys are away. */
+const behind = /^\/(?:(?:files|trash|uploads)(?:\/|$)|network\/)/;
+
+/** Keeps files and membership behind the owner's keys, whichever route leads to them. */
+export class LockGate {
+  readonly #isLocked: () => boolean;
+  /** Replies that stream and must not outlive the keys. */
+  readonly #streaming = new Set<ServerResponse>();
+
+  constructor(isLocked: () => boolean) {
+    this.#isLocked = isLocked;
+  }
+
+  /** For a path below the prefix. Throws `locked`. */
+  check(path: string): void {
+    if (this.#isLocked() && behind.test(path)) {
+      throw envelopeFaults.fault("locked", "the device is locked: enter the password, then do it again");
+    }
+  }
+
+  /** The same for a reply that streams, which ends with the keys. */
+  pass(path: string, res: ServerResponse): void {
+    this.check(path);
+    if (!behind.test(path)) return;
+    this.#streaming.add(res);
+    res.once("close", () => this.#streaming.delete(res));
+  }
+
+  /** Breaks off what is being read or written at this moment. */
+  cut(): void {
+    for (const res of this.#streaming) res.destroy();
+  }
+}
+
+/** Where there is nothing to lock. */
+export const noLockGate = new LockGate(() => false);

@@ -1,0 +1,244 @@
+import {
+  type Argon2id,
+  decodeSlotList,
+  type OpenedRoot,
+  openPhraseSlot,
+  type OwnerKeys,
+  parsePhrase,
+  type PasswordCost,
+  type SlotList,
+  unwrapVolumeKey,
+} from "@piccolo/envelope";
+import { catalogue, type Fault, isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import type { Log } from "../adapters/log.ts";
+import { DurableFolder } from "../adapters/state-folder.ts";
+import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
+import { openRootByPassword } from "./keyring.ts";
+import { type OutsideRecord, outsideFaults, recordKey } from "./outside-record.ts";
+import { findOutside, OutsideStore, writeFirstOutside } from "./outside-store.ts";
+import type { SecurityChip } from "./security-chip.ts";
+import { type Volume, volumeFaults, volumeKeyBytes } from "./volume.ts";
+
+export const bootFaults = catalogue({
+  closed: {
+    retry: "never",
+    meaning: "The sealed volume is closed; open it by what the status names, or reset the device.",
+  },
+  "volume-backend": {
+    retry: "never",
+    meaning: "The volume is of another kind than this start was told to use; start it as before.",
+  },
+  "ask-at-boot": {
+    retry: "never",
+    meaning: "This device asks for its password at every start; enter it.",
+  },
+  "nothing-to-open": {
+    retry: "never",
+    meaning: "The closed device cannot be opened this way; its status names what opens it.",
+  },
+});
+
+export interface Closed {
+  readonly code: string;
+  readonly detail: string;
+  readonly opensWith: readonly ("password" | "phrase")[];
+}
+
+/** The open volume. */
+export interface Opened {
+  readonly outside: OutsideStore;
+  readonly content: DurableFolder;
+}
+
+export interface BootOptions {
+  readonly state: DurableFolder;
+  readonly volume: Volume;
+  readonly chip: SecurityChip;
+  readonly world: World;
+  readonly log: Log;
+  readonly argon2: Argon2id;
+  readonly floor: PasswordCost;
+}
+
+/** On the volume: authenticates the record outside when the volume was left open by a process before this one. */
+const recordKeyName = "record-key";
+/** On the volume until there is an owner, whose slot then holds it. */
+const unclaimedKeyName = "unclaimed-volume-key";
+
+/** Brings the volume from whatever was found to open, or says what keeps it closed. */
+export class Boot {
+  readonly #options: BootOptions;
+  #closed: Closed | undefined;
+
+  constructor(options: BootOptions) {
+    this.#options = options;
+  }
+
+  /** Present once a start did not open the volume. */
+  get closed(): Closed | undefined {
+    return this.#closed;
+  }
+
+  /** Undefined where the device stays closed. Throws where the machine cannot have such a volume at all. */
+  async start(): Promise<Opened | undefined> {
+    const { state, volume, log } = this.#options;
+    this.#closed = undefined;
+    const found = findOutside(state);
+    const record = typeof found === "object" ? found.record : found;
+    const plan = decideBoot({ record, volume: await volume.state(), backend: volume.backend });
+    log.info("boot", { plan: plan.do });
+    if (plan.do === "create") return this.#create();
+    if (plan.do === "adopt") return this.#opened(undefined);
+    if (plan.do === "stay-closed") return this.#stayClosed(plan.code, meaningOf(plan.code), plan.opensWith);
+    let volumeKey: Uint8Array;
+    try {
+      volumeKey = await this.#options.chip.unseal(plan.sealedVolumeKey);
+    } catch (error) {
+      if (!isFault(error) || typeof record !== "object") throw error;
+      return this.#stayClosed(error.code, error.message, opensAfterChip(record));
+    }
+    try {
+      return await this.#openWith(volumeKey);
+    } catch (error) {
+      // A machine that cannot mount now is no reason to give the volume up.
+      if (!isFault(error) || error.code === "volume-unavailable") throw error;
+      return this.#stayClosed(error.code, error.message, []);
+    } finally {
+      volumeKey.fill(0);
+    }
+  }
+
+  #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): undefined {
+    this.#options.log.warn("volume-closed", { code });
+    this.#closed = { code, detail, opensWith };
+    return undefined;
+  }
+
+  async #create(): Promise<Opened> {
+    const { state, volume, chip, world } = this.#options;
+    // What a first start that was cut short left: nothing in it was ever promised to anyone.
+    await volume.destroy();
+    const volumeKey = world.randomBytes(volumeKeyBytes);
+    try {
+      const sealedVolumeKey = await chip.seal(volumeKey, "volume");
+      const record: OutsideRecord = {
+        number: 1,
+        state: "creating",
+        backend: volume.backend,
+        sealedVolumeKey,
+        sealedPepper: undefined,
+        slots: undefined,
+      };
+      const key = recordKey(volumeKey);
+      writeFirstOutside(state, record, key);
+      await volume.create(volumeKey);
+      const content = new DurableFolder(volume.path);
+      content.write(recordKeyName, key);
+      content.write(unclaimedKeyName, volumeKey);
+      writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
+      return await this.#opened(key);
+    } finally {
+      volumeKey.fill(0);
+    }
+  }
+
+  async #openWith(volumeKey: Uint8Array): Promise<Opened> {
+    await this.#options.volume.open(volumeKey);
+    return this.#opened(recordKey(volumeKey));
+  }
+
+  /** The volume is open. Closes the chip's window: what opens only once a boot has been used. */
+  async #opened(key: Uint8Array | undefined): Promise<Opened> {
+    const { state, volume, chip, log } = this.#options;
+    const content = new DurableFolder(volume.path);
+    const stored = content.read(recordKeyName);
+    if (stored === undefined && key === undefined) {
+      throw volumeFaults.fault("volume-damaged", "the volume lacks its record's key: it is damaged");
+    }
+    const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
+    if (outside.restored) log.warn("outside-record-restored", {});
+    await chip.closeWindow();
+    this.#closed = undefined;
+    return { outside, content };
+  }
+
+  /** Opens a device that asks for its password at boot. Throws `nothing-to-open`, `wrong-password`. */
+  async openByPassword(password: string): Promise<Opened & { readonly root: OpenedRoot }> {
+    const { record, slots } = this.#slots("password");
+    const { chip, argon2, floor } = this.#options;
+    const root = await openRootByPassword({ chip, argon2, floor, sealedPepper: record.sealedPepper }, slots, password);
+    return this.#openByRoot(slots, root);
+  }
+
+  /** Throws `nothing-to-open`, and what speaks against the phrase. */
+  async openByPhrase(text: string): Promise<Opened & { readonly root: OpenedRoot }> {
+    const { slots } = this.#slots("phrase");
+    const phrase = parsePhrase(text);
+    try {
+      if (slots.phraseSlot === undefined) throw nothingToOpen();
+      return await this.#openByRoot(slots, openPhraseSlot(slots.phraseSlot, phrase, slots.account).opened);
+    } finally {
+      phrase.erase();
+    }
+  }
+
+  #slots(by: "password" | "phrase"): { readonly record: OutsideRecord; readonly slots: SlotList } {
+    const found = findOutside(this.#options.state);
+    if (typeof found !== "object" || found.record.slots === undefined) throw nothingToOpen();
+    if (this.#closed?.opensWith.includes(by) !== true) throw nothingToOpen();
+    return { record: found.record, slots: decodeSlotList(found.record.slots) };
+  }
+
+  async #openByRoot(slots: SlotList, root: OpenedRoot): Promise<Opened & { readonly root: OpenedRoot }> {
+    let keys: OwnerKeys | undefined;
+    let volumeKey: Uint8Array | undefined;
+    try {
+      keys = root.deriveKeys();
+      if (slots.volumeSlot === undefined) throw nothingToOpen();
+      volumeKey = unwrapVolumeKey(keys, slots.volumeSlot);
+      return { ...(await this.#openWith(volumeKey)), root };
+    } catch (error) {
+      root.erase();
+      throw error;
+    } finally {
+      volumeKey?.fill(0);
+      keys?.erase();
+    }
+  }
+
+  /** Removes everything, for ever; the next start is a new device's. */
+  async reset(): Promise<void> {
+    const { state, volume } = this.#options;
+    // The record goes last: without it a volume that is still there would be taken for one whose record was stolen.
+    await volume.destroy();
+    state.remove("outside");
+    this.#closed = undefined;
+  }
+}
+
+/** The volume key of a device without an owner, for the owner's first slot; the caller's to erase. */
+export function takeUnclaimedKey(content: DurableFolder): Uint8Array {
+  const key = content.read(unclaimedKeyName);
+  if (key?.length !== volumeKeyBytes) {
+    throw volumeFaults.fault("volume-damaged", "the volume lacks the key of its first owner: reset the device");
+  }
+  return key;
+}
+
+export function forgetUnclaimedKey(content: DurableFolder): void {
+  content.remove(unclaimedKeyName);
+}
+
+function nothingToOpen(): Fault {
+  return bootFaults.fault("nothing-to-open", "this does not open the device; look at what its status names");
+}
+
+function meaningOf(code: ClosedCode): string {
+  const entries: Readonly<Record<string, { readonly meaning: string }>> = {
+    ...outsideFaults.entries,
+    ...volumeFaults.entries,
+    ...bootFaults.entries,
+  };
+  return entries[code]?.meaning ?? code;
+}

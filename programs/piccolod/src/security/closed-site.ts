@@ -1,0 +1,113 @@
+import { type Clock, routes, type Session, type Status } from "@piccolo/device-api";
+import type { OpenedRoot } from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
+import type { Log } from "../adapters/log.ts";
+import { checkClaimCode } from "../auth/auth.ts";
+import type { Throttle } from "../auth/throttle.ts";
+import { createApp } from "../http/app.ts";
+import { Door } from "../http/door.ts";
+import { noLockGate } from "../http/lock-gate.ts";
+import type { Site } from "../http/server.ts";
+import { type Boot, bootFaults, type Opened } from "./boot.ts";
+import { answerPhraseFaults } from "./phrase-answer.ts";
+import { checkDeviceName } from "./reset.ts";
+
+export interface ClosedSiteOptions {
+  readonly boot: Boot;
+  readonly world: World;
+  readonly log: Log;
+  readonly throttle: Throttle;
+  readonly host: () => string;
+  readonly deviceName: string;
+  readonly version: string;
+  readonly insecure: readonly string[];
+  readonly claimCode: () => string | undefined;
+  /**
+   * Goes on to the whole device, signed in. With `newPassword`, chip and password are made anew first. The root is
+   * erased when it returns.
+   */
+  readonly goOn: (
+    opened: Opened & { readonly root: OpenedRoot },
+    newPassword?: string,
+  ) => Promise<{ readonly session: Session; readonly cookie: string }>;
+  readonly reset: () => void;
+}
+
+const unknownClock: Clock = { state: "unknown", offsetMs: 0 };
+
+/** What a device answers whose volume is closed: why, the ways to open it, the reset, and nothing else. */
+export function createClosedSite(options: ClosedSiteOptions): Site {
+  const { boot, world, log, throttle, deviceName } = options;
+  let opening = false;
+  const door = new Door({ host: options.host, deviceName, sessions: { find: () => undefined }, isOpen: () => true });
+  const closed = (): Error => bootFaults.fault("closed", "the device is closed: its status says how it is opened");
+  const api = createApp({ log, lockGate: noLockGate, unknown: closed });
+
+  api.openapi(routes["GET /status"], (c) => {
+    const { code, detail, opensWith } = boot.closed ?? {
+      code: "closed",
+      detail: "The device is starting.",
+      opensWith: [],
+    };
+    const status: Status = {
+      phase: "closed",
+      reasons: [{ code, detail }],
+      opensWith: [...opensWith],
+      deviceName,
+      version: options.version,
+      signedIn: false,
+      insecure: [...options.insecure],
+      clock: unknownClock,
+      serverTimeMs: world.nowMs(),
+    };
+    return c.json(status, 200);
+  });
+
+  /** One at a time: two that open at once would mount and build twice. */
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (opening) throw bootFaults.fault("nothing-to-open", "the device is being opened already: wait a moment");
+    opening = true;
+    try {
+      return await work();
+    } finally {
+      opening = false;
+    }
+  };
+
+  api.openapi(routes["POST /unlock"], (c) =>
+    alone(async () => {
+      const { remote } = c.env.caller;
+      throttle.attempt(remote);
+      const opened = await boot.openByPassword(c.req.valid("json").password);
+      throttle.succeeded(remote);
+      const { session, cookie } = await options.goOn(opened);
+      c.header("set-cookie", cookie);
+      return c.json(session, 201);
+    }),
+  );
+
+  api.openapi(routes["POST /open-volume"], (c) => {
+    const { phrase, newPassword } = c.req.valid("json");
+    return answerPhraseFaults(phrase, () =>
+      alone(async () => {
+        const { remote } = c.env.caller;
+        throttle.attempt(remote);
+        const opened = await boot.openByPhrase(phrase);
+        throttle.succeeded(remote);
+        const { session, cookie } = await options.goOn(opened, newPassword);
+        c.header("set-cookie", cookie);
+        return c.json(session, 201);
+      }),
+    );
+  });
+
+  api.openapi(routes["POST /factory-reset"], (c) => {
+    const { confirmation, claimCode = "" } = c.req.valid("json");
+    checkDeviceName(confirmation, deviceName);
+    checkClaimCode({ throttle, claimCode: options.claimCode }, c.env.caller.remote, claimCode);
+    c.env.outgoing.once("close", options.reset);
+    return c.body(null, 204);
+  });
+
+  return { api, streams: [], door, lockGate: noLockGate };
+}

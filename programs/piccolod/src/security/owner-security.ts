@@ -1,0 +1,400 @@
+import assert from "node:assert/strict";
+import {
+  type Argon2id,
+  certifyDevice,
+  certifyRotation,
+  deriveOwnerKeys,
+  type Ed25519Key,
+  encodeSlotList,
+  envelopeFaults,
+  firstEpoch,
+  newRootSecret,
+  rotationsMax,
+  type OpenedRoot,
+  type OwnerKeys,
+  parsePhrase,
+  type PasswordCost,
+  type Phrase,
+  pepperBytes,
+  resealDetails,
+  sealPasswordSlot,
+  sealPhraseSlot,
+  type SlotDetails,
+  type SlotList,
+  unwrapVolumeKey,
+  verifySealedSlot,
+  wrapPreviousRoot,
+  wrapVolumeKey,
+} from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
+import type { DurableFolder } from "../adapters/state-folder.ts";
+import { authFaults } from "../auth/types.ts";
+import { forgetUnclaimedKey, takeUnclaimedKey } from "./boot.ts";
+import { type Identity, readIdentity, writeIdentity } from "./identity.ts";
+import type { Keyring } from "./keyring.ts";
+import type { OutsideStore } from "./outside-store.ts";
+import { PhraseMaking, type PhraseProof, type ShownPhrase } from "./phrase-making.ts";
+import { type RekeyCrashPoint, rekeyFaults } from "./rekey.ts";
+import type { SecurityChip } from "./security-chip.ts";
+
+export interface OwnerSecurityOptions {
+  readonly content: DurableFolder;
+  readonly outside: OutsideStore;
+  readonly keyring: Keyring;
+  readonly chip: SecurityChip;
+  readonly argon2: Argon2id;
+  readonly world: World;
+  readonly cost: PasswordCost;
+  readonly floor: PasswordCost;
+  readonly deviceKey: Ed25519Key;
+  /** Networks and members, as a device with nothing but the phrase will need them. */
+  readonly details: () => SlotDetails["networks"];
+  readonly crashPoint: (name: RekeyCrashPoint) => void;
+  /** Told of every new sealed phrase slot, so that other members and central keep it. */
+  readonly slotChanged: (slot: Uint8Array) => void;
+}
+
+/** The epoch of a device that never replaced another. */
+const firstDeviceEpoch = 1;
+
+/** A phrase that waits to be confirmed: its slot for the present root, and what a re-key needs to seal another root. */
+interface Made {
+  readonly slot: Uint8Array;
+  readonly phrase: Phrase;
+}
+
+type ListChange = Partial<Pick<SlotList, "passwordSlot" | "phraseSlot" | "volumeSlot" | "previousRoots" | "chain">>;
+
+/**
+ * The verbs of the owner's keys, kept apart: a new password or a new phrase is a new slot for the same root secret and
+ * revokes nothing; only a re-key makes a new root. Each is one change of the record outside, whole or not at all.
+ */
+export class OwnerSecurity {
+  readonly #options: OwnerSecurityOptions;
+  readonly #making: PhraseMaking<Made>;
+  #identity: Identity | undefined;
+
+  constructor(options: OwnerSecurityOptions) {
+    this.#options = options;
+    this.#making = new PhraseMaking(options.world, ({ phrase }) => phrase.erase());
+    // The slots outside are what makes an owner: a claim that was cut short before them never happened.
+    this.#identity = options.keyring.hasOwner ? readIdentity(options.content) : undefined;
+    if (options.keyring.hasOwner && this.#identity === undefined) {
+      throw envelopeFaults.fault("damaged-slot", "the device has an owner whose identity is missing: reset the device");
+    }
+  }
+
+  /** Undefined before the claim. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  #known(): Identity {
+    if (this.#identity === undefined) {
+      throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
+    }
+    return this.#identity;
+  }
+
+  /** Makes an owner: root secret, password, and a phrase that is valid at once and waits to be confirmed. */
+  async claim(name: string, password: string): Promise<ShownPhrase> {
+    const { content, outside, keyring, chip, argon2, world, cost, floor, deviceKey } = this.#options;
+    assert.ok(!keyring.hasOwner);
+    const root = newRootSecret(world);
+    const pepper = world.randomBytes(pepperBytes);
+    const volumeKey = takeUnclaimedKey(content);
+    const keys = deriveOwnerKeys(root, firstEpoch);
+    try {
+      const { account } = keys;
+      const sealedPepper = await chip.seal(pepper, "pepper");
+      const slot = { root, account, epoch: firstEpoch, password, pepper, cost, floor, argon2, world };
+      const passwordSlot = await sealPasswordSlot(slot);
+      const chain = { firstOwnerPublicKey: keys.ownerPublicKey, rotations: [] };
+      const shown = this.#making.make((text) =>
+        sealPhrase(text, { keys, root, chain, number: 1, networks: [], world }),
+      );
+      const phraseSlot = this.#making.peek()?.slot;
+      const nowMs = world.nowMs();
+      const identity: Identity = {
+        name,
+        account,
+        ownerPublicKey: keys.ownerPublicKey,
+        epoch: firstEpoch,
+        certificate: certifyDevice(keys, deviceKey.publicKey, firstDeviceEpoch),
+        metadataKey: keys.metadataKey(),
+        maskKey: world.randomBytes(32),
+        passwordChangedAtMs: nowMs,
+        phraseMadeAtMs: nowMs,
+        phraseConfirmed: false,
+      };
+      writeIdentity(content, identity);
+      const volumeSlot = wrapVolumeKey(keys, volumeKey);
+      const list = { chain, number: 1, passwordSlot, phraseSlot, volumeSlot, previousRoots: [] };
+      outside.change({ sealedPepper, slots: encodeSlotList(keys, list) });
+      this.#identity = identity;
+      forgetUnclaimedKey(content);
+      keyring.holdKeys(deriveOwnerKeys(root, firstEpoch));
+      if (phraseSlot !== undefined) this.#options.slotChanged(phraseSlot);
+      return shown;
+    } finally {
+      for (const secret of [root, pepper, volumeKey]) secret.fill(0);
+      keys.erase();
+    }
+  }
+
+  /** Reset login: another password for the same root. The old one opens nothing any more. */
+  async changePassword(root: OpenedRoot, password: string): Promise<void> {
+    const { outside, chip } = this.#options;
+    const { sealedPepper } = outside.record;
+    if (sealedPepper === undefined)
+      throw envelopeFaults.fault("damaged-slot", "the record has no pepper: use the phrase");
+    const pepper = await chip.unseal(sealedPepper);
+    try {
+      const passwordSlot = await this.#passwordSlot(root, password, pepper);
+      this.#change(root, { passwordSlot });
+    } finally {
+      pepper.fill(0);
+    }
+    this.#write({ passwordChangedAtMs: this.#options.world.nowMs() });
+  }
+
+  /** After the phrase opened the volume: the chip may be another one, so volume key and pepper are sealed anew. */
+  async takeOverChip(root: OpenedRoot, password: string): Promise<void> {
+    const { keyring, chip, outside, world } = this.#options;
+    const pepper = world.randomBytes(pepperBytes);
+    const keys = root.deriveKeys();
+    const { volumeSlot } = keyring.slots();
+    if (volumeSlot === undefined) throw envelopeFaults.fault("damaged-slot", "the slots have no volume key");
+    const volumeKey = unwrapVolumeKey(keys, volumeSlot);
+    try {
+      const sealedPepper = await chip.seal(pepper, "pepper");
+      const asks = outside.record.sealedVolumeKey === undefined;
+      const sealedVolumeKey = asks ? undefined : await chip.seal(volumeKey, "volume");
+      const passwordSlot = await this.#passwordSlot(root, password, pepper);
+      this.#change(root, { passwordSlot }, { sealedPepper, sealedVolumeKey });
+    } finally {
+      for (const secret of [pepper, volumeKey]) secret.fill(0);
+      keys.erase();
+    }
+    this.#write({ passwordChangedAtMs: this.#options.world.nowMs() });
+  }
+
+  #passwordSlot(root: OpenedRoot, password: string, pepper: Uint8Array): Promise<Uint8Array> {
+    const { argon2, world, cost, floor } = this.#options;
+    const { account, epoch } = root;
+    const secret = root.root();
+    return sealPasswordSlot({ root: secret, account, epoch, password, pepper, cost, floor, argon2, world }).finally(
+      () => secret.fill(0),
+    );
+  }
+
+  get asksAtBoot(): boolean {
+    return this.#options.outside.record.sealedVolumeKey === undefined;
+  }
+
+  /** Whether the volume opens only with chip and password together. */
+  async setAskAtBoot(root: OpenedRoot, enabled: boolean): Promise<void> {
+    const { outside, keyring, chip } = this.#options;
+    if (enabled === this.asksAtBoot) return;
+    if (enabled) {
+      outside.change({ sealedVolumeKey: undefined });
+      return;
+    }
+    const keys = root.deriveKeys();
+    const { volumeSlot } = keyring.slots();
+    try {
+      if (volumeSlot === undefined) throw envelopeFaults.fault("damaged-slot", "the slots have no volume key");
+      const volumeKey = unwrapVolumeKey(keys, volumeSlot);
+      try {
+        outside.change({ sealedVolumeKey: await chip.seal(volumeKey, "volume") });
+      } finally {
+        volumeKey.fill(0);
+      }
+    } finally {
+      keys.erase();
+    }
+  }
+
+  /** Rewrap, first half: a new phrase for the same root, valid once it is confirmed. */
+  makePhrase(root: OpenedRoot): ShownPhrase {
+    const { keyring, world, details } = this.#options;
+    const keys = root.deriveKeys();
+    const secret = root.root();
+    try {
+      const { chain } = keyring.slots();
+      const parts = { keys, root: secret, chain, number: this.phraseNumber + 1, networks: details(), world };
+      return this.#making.make((text) => sealPhrase(text, parts));
+    } finally {
+      secret.fill(0);
+      keys.erase();
+    }
+  }
+
+  /** Of the slot in use; 0 = none. */
+  get phraseNumber(): number {
+    const { phraseSlot } = this.#options.keyring.slots();
+    return phraseSlot === undefined ? 0 : verifySealedSlot(phraseSlot).number;
+  }
+
+  /** Rewrap, second half; needs the unlocked keys. Throws what `PhraseMaking.confirm` does, and `locked`. */
+  confirmPhrase(proof: PhraseProof): void {
+    const { keyring, world, slotChanged } = this.#options;
+    const keys = keyring.keys();
+    const { phraseSlot: inUse } = keyring.slots();
+    const locatorInUse = inUse === undefined ? undefined : verifySealedSlot(inUse).locator;
+    const made = this.#making.confirm(proof, locatorInUse);
+    made?.phrase.erase();
+    const confirmed = made?.slot;
+    const isNew = confirmed !== undefined && !sameLocator(confirmed, locatorInUse);
+    if (isNew) {
+      // Between making and confirming the slot in use may have been renewed under a higher number.
+      const number = this.phraseNumber + 1;
+      const renewal = { details: { networks: this.#options.details(), previousRoots: [] }, number, world };
+      const phraseSlot =
+        verifySealedSlot(confirmed).number >= number ? confirmed : resealDetails(confirmed, keys.current, renewal);
+      this.#changeWith(keys.current, { phraseSlot });
+      slotChanged(phraseSlot);
+    }
+    this.#write({ phraseConfirmed: true, ...(isNew ? { phraseMadeAtMs: world.nowMs() } : {}) });
+  }
+
+  /** Whether a re-key has begun and is not over. */
+  get rekeying(): boolean {
+    return this.#options.keyring.hasOwner && this.#options.keyring.slots().previousRoots.length > 0;
+  }
+
+  /**
+   * Re-key, first part: a new root secret with a new phrase and the same password, in one change of the record. The old
+   * root stays, wrapped under the new one, and the old phrase's slot stays with others, until `endRekey`. The phrase is
+   * one that `makePhrase` made. Throws `rekey-running`, `too-many-rekeys`, and as `confirmPhrase` does.
+   */
+  async beginRekey(root: OpenedRoot, password: string, proof: PhraseProof): Promise<void> {
+    const { keyring, outside, chip, world, details, slotChanged, crashPoint } = this.#options;
+    const list = keyring.slots();
+    if (this.rekeying) throw rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
+    if (list.chain.rotations.length >= rotationsMax) {
+      throw rekeyFaults.fault("too-many-rekeys", "this account cannot change its keys any more");
+    }
+    const { sealedPepper } = outside.record;
+    if (list.volumeSlot === undefined || sealedPepper === undefined) {
+      throw envelopeFaults.fault("damaged-slot", "the slots lack the volume key or the pepper: use the phrase");
+    }
+    const made = this.#making.confirm(proof, undefined);
+    assert.ok(made !== undefined);
+    const oldNumber = this.phraseNumber;
+    const oldRoot = root.root();
+    const oldKeys = root.deriveKeys();
+    const newRoot = newRootSecret(world);
+    const newKeys = deriveOwnerKeys(newRoot, root.epoch + 1, root.account);
+    const volumeKey = unwrapVolumeKey(oldKeys, list.volumeSlot);
+    const pepper = await chip.unseal(sealedPepper);
+    try {
+      const rotations = [...list.chain.rotations, certifyRotation(oldKeys, newKeys)];
+      const chain = { ...list.chain, rotations };
+      const previousRoots = [wrapPreviousRoot(newKeys, oldRoot, root.epoch)];
+      const phraseSlot = sealPhraseSlot({
+        root: newRoot,
+        phrase: made.phrase,
+        ownerKeys: newKeys,
+        chain,
+        details: { networks: details(), previousRoots },
+        number: oldNumber + 1,
+        forgetBelow: Math.max(1, oldNumber),
+        world,
+      });
+      const { account, epoch } = newKeys;
+      const { argon2, cost, floor } = this.#options;
+      const sealing = { root: newRoot, account, epoch, password, pepper, cost, floor, argon2, world };
+      const passwordSlot = await sealPasswordSlot(sealing);
+      const volumeSlot = wrapVolumeKey(newKeys, volumeKey);
+      const changed = { chain, number: list.number + 1, passwordSlot, phraseSlot, volumeSlot, previousRoots };
+      crashPoint("before-rekey-slots");
+      outside.change({ slots: encodeSlotList(newKeys, changed) });
+      crashPoint("after-rekey-slots");
+      keyring.holdKeys(deriveOwnerKeys(newRoot, epoch, account));
+      slotChanged(phraseSlot);
+      this.#write({ phraseConfirmed: true, phraseMadeAtMs: world.nowMs() });
+    } finally {
+      for (const secret of [oldRoot, newRoot, volumeKey, pepper]) secret.fill(0);
+      oldKeys.erase();
+      newKeys.erase();
+      made.phrase.erase();
+    }
+  }
+
+  /**
+   * Re-key, last part, once nothing is wrapped under the old root and others hold the new slots: the old root is
+   * forgotten, here and in the phrase's slot, and what a locked device knows is that of the new epoch.
+   */
+  endRekey(): void {
+    const { keyring, world, details, slotChanged, crashPoint } = this.#options;
+    const ring = keyring.keys();
+    const { phraseSlot: inUse } = keyring.slots();
+    const number = this.phraseNumber + 1;
+    const renewal = { details: { networks: details(), previousRoots: [] }, number, world };
+    const phraseSlot = inUse === undefined ? undefined : resealDetails(inUse, ring.current, renewal);
+    crashPoint("before-rekey-end");
+    this.#changeWith(ring.current, { phraseSlot, previousRoots: [] });
+    crashPoint("after-rekey-end");
+    ring.forgetPrevious();
+    this.followEpoch();
+    if (phraseSlot !== undefined) slotChanged(phraseSlot);
+  }
+
+  /** After a re-key that was cut short at its very end, what a locked device knows is still that of the old epoch. */
+  followEpoch(): void {
+    const { keyring, deviceKey } = this.#options;
+    const { epoch, certificate } = this.#known();
+    if (this.rekeying || epoch === keyring.keys().epoch) return;
+    const { current } = keyring.keys();
+    this.#write({
+      epoch: current.epoch,
+      ownerPublicKey: current.ownerPublicKey,
+      certificate: certifyDevice(current, deviceKey.publicKey, certificate.deviceEpoch),
+      metadataKey: current.metadataKey(),
+    });
+  }
+
+  #change(root: OpenedRoot, change: ListChange, outside: Parameters<OutsideStore["change"]>[0] = {}): void {
+    const keys = root.deriveKeys();
+    try {
+      this.#changeWith(keys, change, outside);
+    } finally {
+      keys.erase();
+    }
+  }
+
+  #changeWith(keys: OwnerKeys, change: ListChange, outside: Parameters<OutsideStore["change"]>[0] = {}): void {
+    const { account: _account, epoch: _epoch, ownerPublicKey: _key, ...list } = this.#options.keyring.slots();
+    const slots = encodeSlotList(keys, { ...list, ...change, number: list.number + 1 });
+    this.#options.outside.change({ ...outside, slots });
+  }
+
+  #write(change: Partial<Identity>): void {
+    const identity: Identity = { ...this.#known(), ...change };
+    writeIdentity(this.#options.content, identity);
+    this.#identity = identity;
+  }
+}
+
+function sealPhrase(
+  text: string,
+  parts: {
+    readonly keys: OwnerKeys;
+    readonly root: Uint8Array;
+    readonly chain: SlotList["chain"];
+    readonly number: number;
+    readonly networks: SlotDetails["networks"];
+    readonly world: World;
+  },
+): { readonly locator: Uint8Array; readonly slot: Made } {
+  const { keys: ownerKeys, root, chain, number, networks, world } = parts;
+  const phrase = parsePhrase(text);
+  const details = { networks, previousRoots: [] };
+  const slot = sealPhraseSlot({ root, phrase, ownerKeys, chain, details, number, world });
+  return { locator: phrase.locator, slot: { slot, phrase } };
+}
+
+function sameLocator(slot: Uint8Array, locator: Uint8Array | undefined): boolean {
+  return locator !== undefined && Buffer.compare(verifySealedSlot(slot).locator, locator) === 0;
+}

@@ -1,0 +1,73 @@
+import type { KeyRing } from "@piccolo/envelope";
+import { catalogue } from "@piccolo/fault";
+import type { TaskProgress } from "../tasks/types.ts";
+
+export const rekeyFaults = catalogue({
+  "rekey-running": {
+    retry: "later",
+    meaning: "A re-key has begun and is not over; unlock the device and wait until it has ended.",
+  },
+  "too-many-rekeys": {
+    retry: "never",
+    meaning: "This account has changed its keys as often as it can; start over with a new one.",
+  },
+});
+
+export interface WrappedKeyRow {
+  readonly versionId: Uint8Array;
+  readonly wrapped: Uint8Array;
+}
+
+/** Where the wrapped file keys lie. */
+export interface WrappedKeys {
+  /** Up to `limit` rows behind the version id, in their order; an empty id begins. */
+  page(after: Uint8Array, limit: number): readonly WrappedKeyRow[];
+  /** All in one commit. A row that is gone, or has another wrapped key than `before`, is left as it is. */
+  replace(rows: readonly (WrappedKeyRow & { readonly before: Uint8Array })[]): void;
+}
+
+export type RekeyCrashPoint =
+  | "before-rekey-slots"
+  | "after-rekey-slots"
+  | "before-rekey-page"
+  | "after-rekey-page"
+  | "before-rekey-end"
+  | "after-rekey-end";
+
+const pageRows = 500;
+
+/**
+ * Wraps every file key under the current epoch, a page a commit. It can be cut off at any moment and begun anew: what is
+ * wrapped already is passed over, and new files are made under the current epoch from the start.
+ */
+export async function rewrapAll(
+  parts: {
+    readonly keys: () => KeyRing;
+    readonly rows: WrappedKeys;
+    readonly crashPoint: (name: RekeyCrashPoint) => void;
+  },
+  { signal, report }: TaskProgress,
+): Promise<void> {
+  const { keys, rows, crashPoint } = parts;
+  let done = 0;
+  let after = new Uint8Array(0);
+  for (;;) {
+    signal.throwIfAborted();
+    const page = rows.page(after, pageRows);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    const ring = keys();
+    const changed = page.flatMap(({ versionId, wrapped: before }) => {
+      const wrapped = ring.rewrapFek(before, versionId);
+      return wrapped === undefined ? [] : [{ versionId, wrapped, before }];
+    });
+    crashPoint("before-rekey-page");
+    if (changed.length > 0) rows.replace(changed);
+    crashPoint("after-rekey-page");
+    done += page.length;
+    after = new Uint8Array(last.versionId);
+    report("Wrapping the files' keys anew", done);
+    // Others have their turn between two pages.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,121 @@
+import { type RecoverySheet, routes, type SecurityBackup, type SecurityView, type Task } from "@piccolo/device-api";
+import { passwordSlotCost } from "@piccolo/envelope";
+import type { Auth } from "../auth/auth.ts";
+import { authFaults } from "../auth/types.ts";
+import type { Api } from "../http/api.ts";
+import type { Tasks } from "../tasks/tasks.ts";
+import type { TaskWork } from "../tasks/types.ts";
+import type { Keyring } from "./keyring.ts";
+import type { OwnerSecurity } from "./owner-security.ts";
+import { answerPhraseFaults } from "./phrase-answer.ts";
+import { checkDeviceName } from "./reset.ts";
+import type { SecurityChip } from "./security-chip.ts";
+import type { Volume } from "./volume.ts";
+
+/** Who keeps copies of the sealed phrase slot. */
+export interface SlotCopies {
+  readonly copies: number;
+  readonly atCentral: boolean;
+}
+
+export interface SecurityRouteOptions {
+  readonly auth: Auth;
+  readonly keyring: Keyring;
+  readonly security: OwnerSecurity;
+  readonly chip: SecurityChip;
+  readonly volume: Volume;
+  readonly deviceName: string;
+  readonly insecure: readonly string[];
+  readonly backup: () => SecurityBackup;
+  readonly slotCopies: () => SlotCopies;
+  readonly sheet: () => Omit<RecoverySheet, "ownerName">;
+  readonly tasks: Tasks;
+  /** The part of a re-key that outlasts its request: ends with the old root forgotten. */
+  readonly rewrap: TaskWork;
+  /** Ends the device and removes all of it, once the reply is out. */
+  readonly reset: () => void;
+}
+
+/** Not cancellable: it goes on after the next unlocking in any case. */
+export function startRekey(tasks: Tasks, work: TaskWork): Task {
+  return tasks.start({ kind: "re-key", step: "Wrapping the files' keys anew", cancellable: false, work });
+}
+
+export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
+  const { auth, keyring, security, chip, volume, insecure, tasks } = options;
+
+  const rekeyState = (): SecurityView["slots"]["rekey"] => {
+    const isRunning = tasks.list().some(({ kind, state }) => kind === "re-key" && state === "running");
+    if (isRunning) return "running";
+    return security.rekeying ? "interrupted" : "none";
+  };
+
+  api.openapi(routes["GET /security"], async (c) => {
+    const { identity } = security;
+    const { passwordSlot } = keyring.slots();
+    if (identity === undefined) throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
+    const cost = passwordSlot === undefined ? undefined : passwordSlotCost(passwordSlot);
+    const { passwordChangedAtMs: changedAtMs, phraseMadeAtMs: madeAtMs, phraseConfirmed, epoch } = identity;
+    const view: SecurityView = {
+      unlocked: keyring.unlocked,
+      slots: {
+        epoch,
+        password: { memoryKiB: cost?.memoryKiB ?? 0, passes: cost?.passes ?? 0, changedAtMs },
+        phrase: {
+          state: phraseConfirmed ? "confirmed" : "unconfirmed",
+          number: security.phraseNumber,
+          madeAtMs,
+          ...options.slotCopies(),
+        },
+        rekey: rekeyState(),
+      },
+      ...(insecure.includes("no-tpm") ? {} : { tpm: await chip.describe() }),
+      volume: { backend: volume.backend, encrypted: volume.backend !== "plain-folder" },
+      backup: options.backup(),
+      insecure: [...insecure],
+      askAtBoot: security.asksAtBoot,
+    };
+    return c.json(view, 200);
+  });
+
+  api.openapi(routes["POST /security/phrase"], async (c) => {
+    const { password } = c.req.valid("json");
+    const shown = await auth.withRoot(c.env.caller.remote, password, (root) => security.makePhrase(root));
+    return c.json({ ...shown, words: [...shown.words], askedBack: [...shown.askedBack] }, 201);
+  });
+
+  api.openapi(routes["POST /security/phrase/confirm"], (c) => {
+    const proof = c.req.valid("json");
+    return answerPhraseFaults("phrase" in proof ? proof.phrase : "", () => {
+      security.confirmPhrase(proof);
+      return c.body(null, 204);
+    });
+  });
+
+  api.openapi(routes["POST /security/ask-at-boot"], async (c) => {
+    const { enabled, password } = c.req.valid("json");
+    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled));
+    return c.body(null, 204);
+  });
+
+  api.openapi(routes["POST /security/rekey"], (c) => {
+    const { password, confirmation } = c.req.valid("json");
+    return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
+      const { remote } = c.env.caller;
+      await auth.withRoot(remote, password, (root) => security.beginRekey(root, password, confirmation));
+      return c.json(startRekey(tasks, options.rewrap), 202);
+    });
+  });
+
+  api.openapi(routes["GET /security/recovery-sheet"], (c) => {
+    return c.json({ ...options.sheet(), ownerName: security.identity?.name ?? "" }, 200);
+  });
+
+  api.openapi(routes["POST /factory-reset"], async (c) => {
+    const { confirmation, password } = c.req.valid("json");
+    checkDeviceName(confirmation, options.deviceName);
+    await auth.withRoot(c.env.caller.remote, password ?? "", () => undefined);
+    c.env.outgoing.once("close", options.reset);
+    return c.body(null, 204);
+  });
+}

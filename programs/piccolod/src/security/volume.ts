@@ -1,0 +1,60 @@
+/**
+ * The port to the volume that holds everything the device keeps, but for the outside record. The adapters, one per
+ * backend, are in `adapters/volume`; all run the suite in `test-support/volume-suite.ts`.
+ */
+import { catalogue } from "@piccolo/fault";
+
+export const volumeKeyBytes = 32;
+
+export const volumeFaults = catalogue({
+  "volume-missing": {
+    retry: "never",
+    meaning:
+      "The device had a volume and it is gone; put the disk back, or reset the device and recover by the phrase.",
+  },
+  "volume-damaged": {
+    retry: "never",
+    meaning: "The volume was damaged or changed from outside; reset the device and recover by the phrase.",
+  },
+  "volume-wrong-key": {
+    retry: "never",
+    meaning: "The key belongs to another volume; use the recovery phrase of the owner of this one.",
+  },
+  "volume-unavailable": {
+    retry: "later",
+    meaning: "This machine cannot mount the volume; install gocryptfs and fuse3 and allow the use of /dev/fuse.",
+  },
+  "volume-busy": {
+    retry: "later",
+    meaning: "A program still uses files of the volume; end it, then do it again.",
+  },
+});
+
+/**
+ * `absent`: none was made, or it is gone; `closed`: waits for its key; `open`: healthy, perhaps left open by a process
+ * that crashed; `stale`: mounted, but what served it is dead; `damaged`: a part of its own files is missing.
+ */
+export type VolumeState = "absent" | "closed" | "open" | "stale" | "damaged";
+
+export type VolumeBackend = "gocryptfs" | "plain-folder";
+
+export interface Volume {
+  readonly backend: VolumeBackend;
+  /** Where the content lies while it is open; absolute. */
+  readonly path: string;
+  state(): Promise<VolumeState>;
+  /**
+   * Makes an empty volume and opens it; after a crash there is a whole one or none. The key (32 bytes) stays the
+   * caller's to erase, here and below. Throws `volume-busy` where there is one already, `volume-unavailable`.
+   */
+  create(key: Uint8Array): Promise<void>;
+  /**
+   * Opens it; one that is open already is left as it is, a stale one is cleaned away first. Throws `volume-missing`,
+   * `volume-damaged`, `volume-wrong-key`, `volume-unavailable`.
+   */
+  open(key: Uint8Array): Promise<void>;
+  /** Everything written is on the disk when it returns. Harmless when it is not open. */
+  close(): Promise<void>;
+  /** Closes it and removes all of it, for ever. */
+  destroy(): Promise<void>;
+}
