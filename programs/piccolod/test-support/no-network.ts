@@ -23,6 +23,7 @@ export function createNoNetwork(): NetworkFeature {
     memberOf: () => undefined,
     memberDevice: () => undefined,
     deviceKeyOf: () => undefined,
+    ownerKeyOf: () => undefined,
     membership: () => undefined,
     hello: (_, hello) => hello,
     join: refuse,

@@ -161,6 +161,10 @@ export class DeviceNetwork implements NetworkFeature {
     return this.#log.deviceKeyOf(account, deviceEpoch);
   }
 
+  ownerKeyOf(account: Uint8Array): Uint8Array | undefined {
+    return this.#log.member(account)?.ownerPublicKey;
+  }
+
   membership(): MembershipExchange | undefined {
     const { state } = this.#log;
     if (state === undefined) return undefined;

@@ -56,6 +56,8 @@ export interface NetworkFeature {
   memberDevice(deviceKey: Uint8Array): { readonly account: Uint8Array; readonly deviceEpoch: number } | undefined;
   /** The key of the device that an owner has or had in a device epoch, by the membership log. */
   deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined;
+  /** The newest owner key of a member. */
+  ownerKeyOf(account: Uint8Array): Uint8Array | undefined;
   /** The membership log as members exchange it; undefined while the device is in no network. */
   membership(): MembershipExchange | undefined;
   /** Answers a member's hello, and learns from it. */

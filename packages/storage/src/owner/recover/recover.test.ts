@@ -102,7 +102,7 @@ function setup(count = 3): Setup {
     if ("refusal" in admitted) return decodeRecoverResponse(admitted.refusal.frame);
     return decodeRecoverResponse((await peer.service.handle(asker, { frame, body: [] })).frame);
   };
-  return { world, peers: peers as readonly Peer[], parts, reports, ask };
+  return { world, peers, parts, reports, ask };
 }
 
 function slot(world: SeededWorld, number: number): Uint8Array {
