@@ -14,6 +14,7 @@ test("a repeated change is done once, and its first reply is given again, also a
   assert.equal(second.headers["idempotent-replay"], "true");
   await device.stop();
   await device.start();
+  await device.client().signIn();
   const again = Object.assign(device.client(), { cookie: owner.cookie, csrf: owner.csrf });
   const reply = await again.send("POST", "/files/folders", { parent: "root", name: "a" }, key);
   assert.equal(reply.text, first.text);

@@ -4,12 +4,14 @@ import { equalConstantTime, toHex } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import type { MiddlewareHandler } from "hono";
 import { transact } from "../db/database.ts";
-import type { ApiEnvironment } from "./api.ts";
+import { type ApiEnvironment, apiPrefix } from "./api.ts";
 import { httpFaults } from "./faults.ts";
 
 const keepMs = 24 * 3_600_000;
 const mostPerSession = 500;
 const bodyCharactersMax = 64 * 1024;
+/** Their replies hold what is shown once and kept nowhere; repeated, they make another. */
+const shownOnce: ReadonlySet<string> = new Set(["/security/phrase"]);
 
 interface ReplyRow {
   readonly fingerprint: Uint8Array;
@@ -17,6 +19,9 @@ interface ReplyRow {
   readonly content_type: string;
   readonly body: string;
 }
+
+/** As the router sees it. */
+const pathOf = (url: string): string => new URL(url).pathname.slice(apiPrefix.length);
 
 /** First replies to mutations, by session and key, so that a repeated request changes nothing a second time. */
 export class IdempotentReplies {
@@ -44,7 +49,8 @@ export class IdempotentReplies {
   readonly middleware: MiddlewareHandler<ApiEnvironment> = async (c, next) => {
     const key = c.req.header("idempotency-key");
     const session = c.env.caller.session;
-    if (key === undefined || session === undefined || c.req.method === "GET" || c.req.method === "HEAD") {
+    const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+    if (key === undefined || session === undefined || isRead || shownOnce.has(pathOf(c.req.url))) {
       await next();
       return undefined;
     }

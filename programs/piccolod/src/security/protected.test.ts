@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -37,6 +37,7 @@ class Daemon {
     const daemon = new Daemon(mkdtempSync(join(tmpdir(), "piccolod-real-")), await Swtpm.start(context));
     context.after(async () => {
       await daemon.kill();
+      mkdirSync(join(daemon.folder, "state/volume"), { recursive: true });
       await new GocryptfsVolume(join(daemon.folder, "state/volume")).destroy();
       rmSync(daemon.folder, { recursive: true });
     });

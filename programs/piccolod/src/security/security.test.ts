@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { Claimed, NewPhrase, SecurityView, Session, Status } from "@piccolo/device-api";
 import { claimCode, type Client, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
 import { claimed, confirmation } from "../../test-support/phrases.ts";
+import { begin, patch } from "../../test-support/uploading.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };
 const phase = async (client: Client): Promise<string> => (await client.call<Status>("GET", "/status")).phase;
@@ -43,6 +44,10 @@ test("guessed words end the phrase that waits, and the whole phrase confirms its
   );
   assert.match(JSON.stringify(problem.details), /"suggestions":\["abandon"/);
   assert.equal((await owner.send("POST", "/security/phrase/confirm", { phrase: text })).status, 204);
+  const headers = { "idempotency-key": "once" };
+  const twice = [1, 2].map(() => owner.send("POST", "/security/phrase", { password }, headers));
+  const [first, again] = (await Promise.all(twice)).map(({ text: body }) => JSON.parse(body) as NewPhrase);
+  assert.notDeepEqual(first?.words, again?.words, "a phrase is kept nowhere, so it is not given again");
   const made = await owner.call<NewPhrase>("POST", "/security/phrase", { password });
   for (let at = 0; at < 5; at++) {
     const guess = { words: made.askedBack.map((position) => ({ position, word: "zoo" })) };
@@ -114,6 +119,23 @@ test("locking takes the keys away at once, and a reply kept for a repeated reque
   refusedWith(await device.client().send("POST", "/lock"), 401, "sign-in-required");
   await owner.signIn();
   assert.equal(await phase(owner), "ready");
+});
+
+test("locking breaks off what is being written at that moment", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const gate = Promise.withResolvers<undefined>();
+  device.control.writeGate = gate.promise;
+  const id = await begin(owner, { filename: "file", sizeBytes: 7 });
+  const writing = patch(owner, id, 0, Buffer.from("content")).then(
+    () => "ended in order",
+    () => "broken off",
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await owner.send("POST", "/lock");
+  assert.equal(await writing, "broken off");
+  refusedWith(await patch(owner, id, 0, Buffer.from("content")), 423, "locked");
+  gate.resolve(undefined);
 });
 
 test("a new phrase takes the old one's place when it is confirmed; the root secret and the password stay", async (context) => {
