@@ -1,3 +1,4 @@
+import { discard } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { type Message, orAborted, type PeerHandler } from "@piccolo/storage/ports";
 import { encodeResponse, refusal } from "@piccolo/wire";
@@ -28,6 +29,7 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
   let release = (): void => undefined;
   let response: Message | undefined;
   let wholeRequest = false;
+  let spent: readonly Uint8Array[] = [];
   try {
     const { frame, bodyBytes } = await inlet.frame();
     const admitted = handler.admit(deviceKey, frame);
@@ -42,10 +44,14 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
         wholeRequest = true;
         watch.pause();
         response = await orAborted(handler.handle(deviceKey, { frame, body }, signal), signal);
+        spent = body;
         watch.resume();
       }
     }
     await respond(response);
+    // Now neither the handler nor the channel reads them; after a failure one of them might.
+    spent.forEach(discard);
+    response.release?.();
   } catch (error) {
     signal.throwIfAborted();
     if (response !== undefined) throw error;
