@@ -16,7 +16,7 @@ import { decodeStripes } from "./segment-codec.ts";
 
 /** Sealed bytes fetched at once: up to a whole segment, which takes one request to each of k holders. */
 const blockBytes = maxSegmentBytes;
-const mostAhead = 4;
+const mostAhead = 3;
 /** Ranges up to this size ask one holder more than needed, since their latency counts. */
 const eagerBytes = 1024 * 1024;
 

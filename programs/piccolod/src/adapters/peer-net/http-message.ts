@@ -37,8 +37,10 @@ export async function sendContent(to: OutgoingMessage, message: Message, watch: 
     }
   }
   await new Promise<void>((resolve, reject) => {
-    to.once("close", () => reject(unreachable("the connection to the device closed")));
+    const onClose = (): void => reject(unreachable("the connection to the device closed"));
+    to.once("close", onClose);
     to.end(() => {
+      to.off("close", onClose);
       watch.touch();
       resolve();
     });
