@@ -29,6 +29,17 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return out;
 }
 
+/**
+ * Frees the memory of bytes that nobody reads any more, where they are all that lies in it. The collector weighs the
+ * objects and not the memory behind them: a stream's buffers left to it pile up until it walks through the whole heap.
+ * Discarding again does nothing.
+ */
+export function discard(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  const isAll = bytes.length > 0 && bytes.length === buffer.byteLength;
+  if (isAll && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** Compares secrets: the time depends on the lengths, never on the contents. */
 export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

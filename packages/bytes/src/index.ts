@@ -1,5 +1,5 @@
 /** Encodings, strict binary reading and writing, and comparison in constant time. */
-export { concat, equalConstantTime, fromUtf8, toUtf8 } from "./bytes.ts";
+export { concat, discard, equalConstantTime, fromUtf8, toUtf8 } from "./bytes.ts";
 export { fromBase32, fromBase64Url, fromHex, toBase32, toBase64Url, toHex } from "./encodings.ts";
 export { ByteReader, malformed } from "./reader.ts";
 export { ByteWriter } from "./writer.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
-import { ByteWriter } from "@piccolo/bytes";
+import { ByteWriter, discard } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import { envelopeFaults } from "./faults.ts";
 import { versionIdBytes } from "./fek.ts";
@@ -96,7 +96,9 @@ class SaltedSealer implements ExtentSealer {
       authTagLength: chunkTagBytes,
     });
     cipher.setAAD(this.#aad);
-    out.set(cipher.update(plain));
+    const sealed = cipher.update(plain);
+    out.set(sealed);
+    discard(sealed);
     cipher.final();
     out.set(cipher.getAuthTag(), plain.length);
     return sealedBytes;

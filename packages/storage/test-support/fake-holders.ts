@@ -69,7 +69,8 @@ export class FakeHolders implements HolderClient {
     return this.#serve("fetch", account, signal, () => {
       const kept = this.#of(account).get(toHex(key.segmentId));
       if (kept?.header.key.index !== key.index) throw refusalFaults.fault("unknown-fragment", "it is not here");
-      return { header: kept.header, cells: kept.cells.slice(firstCell, firstCell + cellCount) };
+      const cells = kept.cells.slice(firstCell, firstCell + cellCount);
+      return { header: kept.header, cells, release: () => undefined };
     });
   }
 

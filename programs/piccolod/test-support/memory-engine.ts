@@ -77,7 +77,8 @@ export class MemoryEngine implements OwnerEngine {
     return {
       write: async (bytes) => {
         for (let rest = bytes; rest.length > 0;) {
-          const piece = rest.slice(0, extentPlainBytes - waitingBytes);
+          // A slice of a Buffer would be a view of the caller's bytes.
+          const piece = new Uint8Array(rest.subarray(0, extentPlainBytes - waitingBytes));
           waiting.push(piece);
           waitingBytes += piece.length;
           rest = rest.subarray(piece.length);

@@ -1,4 +1,4 @@
-import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { discard, equalConstantTime, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import {
   decodeRequest,
@@ -104,7 +104,8 @@ export class HolderService implements PeerHandler {
         const { segmentId, index, firstCell, cellCount } = request;
         const cells = await store.fetch({ account, segmentId, index }, { firstCell, cellCount });
         const { headerBytes, leaves } = cells;
-        return answer({ type: "cells", headerBytes, leaves, bodyBytes: cells.body.length }, [cells.body]);
+        const response = answer({ type: "cells", headerBytes, leaves, bodyBytes: cells.body.length }, [cells.body]);
+        return { ...response, release: () => discard(cells.body) };
       }
       case "remove":
         return answer({ type: "removed", count: await store.remove(account, request.segmentIds) });

@@ -57,7 +57,8 @@ function scene(conduct: readonly Conduct[], views: readonly Partial<HolderView>[
       if (does === "hangs") return untilAborted(signal);
       if (typeof does === "number" && does > 0) await context.world.sleep(does, signal);
       const from = does === "lies" ? codedSegment(2, code, 300_000) : coded;
-      return { header: from.header(key.index), cells: from.body(key.index).slice(firstCell, firstCell + cellCount) };
+      const cells = from.body(key.index).slice(firstCell, firstCell + cellCount);
+      return { header: from.header(key.index), cells, release: () => undefined };
     },
   });
   return { context, asked, gone };

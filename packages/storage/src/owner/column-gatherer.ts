@@ -19,6 +19,9 @@ export type GatheringContext = Pick<
   "codec" | "holderClient" | "health" | "members" | "world" | "report"
 >;
 
+/** Made once: a reason made anew for every block would take its stack each time. */
+const gathered = new Error("the columns are there");
+
 /** Stripes of a segment: [first, first + count). */
 export interface Stripes {
   readonly first: number;
@@ -55,14 +58,14 @@ async function fetchColumn(
   const key = { account: context.codec.account, segmentId: record.segmentId, index };
   const range = { firstCell: stripes.first, cellCount: stripes.count };
   try {
-    const { header, cells } = await fetchPatiently(context, account, key, range, signal);
+    const { header, cells, release } = await fetchPatiently(context, account, key, range, signal);
     const { k, n, fragmentBytes, roots } = header;
     const root = segmentRoot({ ...key, k, n, fragmentBytes, roots }, context.codec.hash);
     if (!equalConstantTime(root, record.segmentRoot)) {
       throw engineFaults.fault("not-enough-fragments", "a holder sent a fragment of another segment");
     }
     context.health.succeeded(account);
-    return { index, cells };
+    return { index, cells, release };
   } catch (error) {
     if (!signal.aborted) {
       context.health.failed(account);
@@ -146,6 +149,7 @@ export async function gatherColumns(
       (column) => {
         running.delete(index);
         if (columns.length < k) columns.push(column);
+        else column.release?.();
         if (columns.length === k) done.resolve(undefined);
         else if (running.size === 0) done.reject(missing());
       },
@@ -178,6 +182,6 @@ export async function gatherColumns(
     return columns;
   } finally {
     signal.removeEventListener("abort", onAbort);
-    abort.abort();
+    abort.abort(gathered);
   }
 }

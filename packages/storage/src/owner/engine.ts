@@ -122,11 +122,7 @@ class StorageOwnerEngine implements OwnerEngine {
   ): AsyncGenerator<Uint8Array> {
     const { wrappedFek } = this.#version(versionId);
     const { metadata, keys } = this.#context;
-    const extents = metadata.extents(versionId).map((extent) => {
-      const segment = metadata.segment(extent.segmentId);
-      assert.ok(segment !== undefined, "every extent lies in a segment");
-      return { extent, segment };
-    });
+    const extents = metadata.extents(versionId);
     const fek = keys().unwrapFek(wrappedFek, versionId);
     yield* readVersion(this.#context, { versionId, fek, extents }, range, signal);
   }

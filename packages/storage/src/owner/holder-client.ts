@@ -17,6 +17,7 @@ import {
   type FetchedCells,
   type HolderClient,
   type Members,
+  type Message,
   type PeerTransport,
   transportFaults,
 } from "../ports/index.ts";
@@ -46,7 +47,7 @@ export class WireHolderClient implements HolderClient {
     body: readonly Uint8Array[],
     maxBodyBytes: number,
     signal: AbortSignal,
-  ): Promise<{ readonly response: Exclude<Response, { type: "refused" }>; readonly body: readonly Uint8Array[] }> {
+  ): Promise<{ readonly response: Exclude<Response, { type: "refused" }>; readonly reply: Message }> {
     const peer = this.#members.holders().find((holder) => holder.account === account);
     if (peer === undefined) {
       throw transportFaults.fault("peer-unreachable", "the holder is not a member of the network any more");
@@ -55,7 +56,7 @@ export class WireHolderClient implements HolderClient {
     const reply = await this.#transport.request(peer, message, { maxBodyBytes, signal });
     const response = fromPeer(() => decodeResponse(reply.frame));
     if (response.type === "refused") throw fromRefusal(response);
-    return { response, body: reply.body };
+    return { response, reply };
   }
 
   async store(
@@ -76,13 +77,13 @@ export class WireHolderClient implements HolderClient {
 
   async fetch(account: string, key: FragmentKey, range: CellRange, signal: AbortSignal): Promise<FetchedCells> {
     const request: Request = { type: "fetch", ...key, ...range };
-    const { response, body } = await this.#ask(account, request, [], range.cellCount * cellBytes, signal);
+    const { response, reply } = await this.#ask(account, request, [], range.cellCount * cellBytes, signal);
     if (response.type !== "cells") throw unexpected(response);
     const header = fromPeer(() => decodeHeader(response.headerBytes));
-    const [only] = body;
-    const bytes = only !== undefined && body.length === 1 ? only : concat(...body);
+    const [only] = reply.body;
+    const bytes = only !== undefined && reply.body.length === 1 ? only : concat(...reply.body);
     const cells = this.#checkedCells(header, response.leaves, key, range, bytes);
-    return { header, cells };
+    return { header, cells, release: () => reply.release?.() };
   }
 
   #checkedCells(

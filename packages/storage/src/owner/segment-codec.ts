@@ -123,6 +123,8 @@ export function encodeSegment(
 export interface FetchedColumn {
   readonly index: number;
   readonly cells: readonly Uint8Array[];
+  /** Frees the cells' memory; may be called once nobody reads them, or what was decoded from them, any more. */
+  readonly release?: () => void;
 }
 
 /**

@@ -30,6 +30,12 @@ function placed(ordinal: number, plainBytes: number, k: number): { extent: Exten
   };
 }
 
+function segmentAt(extents: readonly ReturnType<typeof placed>[], ordinal: number): SegmentRecord {
+  const segment = extents[ordinal]?.segment;
+  assert.ok(segment !== undefined);
+  return segment;
+}
+
 const anyExtent = fc.record({
   plainBytes: fc.oneof(
     fc.integer({ min: 1, max: 200_000 }),
@@ -52,9 +58,13 @@ test("the blocks of a range cover each of its bytes exactly once, in order, and 
         const end = Math.floor(total * Math.max(one, other));
         const bases = extents.map((_, at) => shapes.slice(0, at).reduce((sum, { plainBytes }) => sum + plainBytes, 0));
         let at = start;
-        for (const block of planBlocks(extents, { start, end }, ({ ordinal, salt, plainBytes }) =>
-          createExtentOpener({ fek, versionId, ordinal, salt, plainBytes }),
-        )) {
+        const blocks = planBlocks(
+          extents.map(({ extent }) => extent),
+          { start, end },
+          ({ ordinal }) => segmentAt(extents, ordinal),
+          ({ ordinal, salt, plainBytes }) => createExtentOpener({ fek, versionId, ordinal, salt, plainBytes }),
+        );
+        for (const block of blocks) {
           const base = bases[block.extent.ordinal] ?? 0;
           assert.ok(block.firstChunk < block.endChunk);
           for (let chunk = block.firstChunk; chunk < block.endChunk; chunk++) {
@@ -78,6 +88,7 @@ test("the blocks of a range cover each of its bytes exactly once, in order, and 
 test("an empty range, and a version without content, need no block", () => {
   const opener = (extent: ExtentRecord): ReturnType<typeof createExtentOpener> =>
     createExtentOpener({ fek, ...extent });
-  assert.deepEqual([...planBlocks([], { start: 0, end: 0 }, opener)], []);
-  assert.deepEqual([...planBlocks([placed(0, 100, 1)], { start: 50, end: 50 }, opener)], []);
+  const { extent, segment } = placed(0, 100, 1);
+  assert.deepEqual([...planBlocks([], { start: 0, end: 0 }, () => segment, opener)], []);
+  assert.deepEqual([...planBlocks([extent], { start: 50, end: 50 }, () => segment, opener)], []);
 });

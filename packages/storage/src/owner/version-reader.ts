@@ -7,16 +7,16 @@ import {
   type ExtentOpener,
   sealedLength,
 } from "@piccolo/envelope";
-import { cellBytes, cellLength, stripesOf } from "../fragment/index.ts";
+import { cellBytes, cellLength, maxSegmentBytes, stripesOf } from "../fragment/index.ts";
 import type { ExtentRecord, SegmentRecord } from "../ports/index.ts";
 import { gatherColumns } from "./column-gatherer.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { engineFaults } from "./faults.ts";
 import { decodeStripes } from "./segment-codec.ts";
 
-/** Sealed bytes fetched at once: large enough that requests are few, small enough that the first byte comes soon. */
-const blockBytes = 4 * 1024 * 1024;
-const mostAhead = 4;
+/** Sealed bytes fetched at once: up to a whole segment, which takes one request to each of k holders. */
+const blockBytes = maxSegmentBytes;
+const mostAhead = 3;
 /** Ranges up to this size ask one holder more than needed, since their latency counts. */
 const eagerBytes = 1024 * 1024;
 
@@ -36,20 +36,22 @@ interface Block {
   readonly wanted: Range;
 }
 
-/** Cuts a range of the version into blocks, in order. Pure but for the openers, which hold keys. */
+/** Cuts a range of the version into blocks, in order; asks for segments and openers only as their turn comes. */
 export function* planBlocks(
-  extents: readonly { readonly extent: ExtentRecord; readonly segment: SegmentRecord }[],
+  extents: readonly ExtentRecord[],
   range: Range,
+  segmentOf: (extent: ExtentRecord) => SegmentRecord,
   openerOf: (extent: ExtentRecord) => ExtentOpener,
 ): Generator<Block> {
   let base = 0;
-  for (const { extent, segment } of extents) {
+  for (const extent of extents) {
     const start = Math.max(0, range.start - base);
     const end = Math.min(extent.plainBytes, range.end - base);
     base += extent.plainBytes;
     if (start >= end) continue;
+    const segment = segmentOf(extent);
     const opener = openerOf(extent);
-    const chunksPerBlock = Math.max(1, Math.floor(blockBytes / (segment.k * cellBytes))) * segment.k;
+    const chunksPerBlock = Math.ceil(blockBytes / (segment.k * cellBytes)) * segment.k;
     const endChunk = Math.ceil(end / chunkPlainBytes);
     for (let first = Math.floor(start / chunkPlainBytes); first < endChunk;) {
       // Blocks end where stripes do, so that no stripe is fetched twice.
@@ -60,23 +62,35 @@ export function* planBlocks(
   }
 }
 
-/** Sealed bytes of the block, as pieces of whatever length, in order. */
+function segmentOf({ metadata }: EngineContext, { segmentId }: ExtentRecord): SegmentRecord {
+  const segment = metadata.segment(segmentId);
+  if (segment === undefined) throw engineFaults.fault("version-unknown", "the version was deleted while it was read");
+  return segment;
+}
+
+/** A block's sealed bytes, as pieces of whatever length, in order. */
+interface SealedPieces {
+  readonly pieces: readonly Uint8Array[];
+  /** Frees their memory. */
+  readonly release: () => void;
+}
+
 async function fetchSealed(
   context: EngineContext,
   block: Block,
   eager: boolean,
   signal: AbortSignal,
-): Promise<readonly Uint8Array[]> {
+): Promise<SealedPieces> {
   signal.throwIfAborted();
   const { extent } = block;
   // The record is read again, since the background may have placed a pending segment meanwhile.
-  const segment = context.metadata.segment(block.segment.segmentId);
-  if (segment === undefined) throw engineFaults.fault("version-unknown", "the version was deleted while it was read");
+  const segment = segmentOf(context, extent);
   const start = extent.offsetBytes + block.firstChunk * chunkSealedBytes;
   const end = extent.offsetBytes + Math.min(sealedLength(extent.plainBytes), block.endChunk * chunkSealedBytes);
   if (segment.state === "pending") {
     try {
-      return [await context.spool.read(segment.segmentId, start, end)];
+      const sealed = await context.spool.read(segment.segmentId, start, end);
+      return { pieces: [sealed], release: () => undefined };
     } catch (error) {
       // The background may have moved it to its holders between the two looks, and removed it here.
       if (context.metadata.segment(segment.segmentId)?.state === "pending") throw error;
@@ -101,7 +115,10 @@ async function fetchSealed(
       at += length;
     }
   }
-  return pieces;
+  const release = (): void => {
+    for (const column of columns) column.release?.();
+  };
+  return { pieces, release };
 }
 
 /** Takes exact lengths from pieces of any length; copies only where a taken run spans two of them. */
@@ -156,7 +173,7 @@ export async function* readVersion(
     readonly versionId: Uint8Array;
     /** Taken over: erased when the reading ends. */
     readonly fek: Uint8Array;
-    readonly extents: readonly { readonly extent: ExtentRecord; readonly segment: SegmentRecord }[];
+    readonly extents: readonly ExtentRecord[];
   },
   range: Range,
   signal: AbortSignal,
@@ -167,10 +184,13 @@ export async function* readVersion(
   const onAbort = (): void => abort.abort(signal.reason);
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  const blocks = planBlocks(version.extents, range, ({ ordinal, salt, plainBytes }) =>
-    createExtentOpener({ fek, versionId, ordinal, salt, plainBytes }),
+  const blocks = planBlocks(
+    version.extents,
+    range,
+    (extent) => segmentOf(context, extent),
+    ({ ordinal, salt, plainBytes }) => createExtentOpener({ fek, versionId, ordinal, salt, plainBytes }),
   );
-  const ahead: { block: Block; pieces: Promise<readonly Uint8Array[]>; release: () => void }[] = [];
+  const ahead: { block: Block; sealed: Promise<SealedPieces>; release: () => void }[] = [];
   const fetchNext = (needed: boolean): boolean => {
     const release = context.readAhead.tryReserve(blockBytes) ?? (needed ? () => undefined : undefined);
     if (release === undefined) return false;
@@ -179,10 +199,10 @@ export async function* readVersion(
       release();
       return false;
     }
-    const pieces = fetchSealed(context, next.value, eager, abort.signal);
+    const sealed = fetchSealed(context, next.value, eager, abort.signal);
     // A block that fails before its turn is reported when its turn comes.
-    pieces.catch(() => undefined);
-    ahead.push({ block: next.value, pieces, release });
+    sealed.catch(() => undefined);
+    ahead.push({ block: next.value, sealed, release });
     return true;
   };
   try {
@@ -192,7 +212,9 @@ export async function* readVersion(
       const current = ahead.shift();
       assert.ok(current !== undefined);
       try {
-        yield* openBlock(current.block, await current.pieces);
+        const sealed = await current.sealed;
+        yield* openBlock(current.block, sealed.pieces);
+        sealed.release();
       } finally {
         current.release();
       }

@@ -8,7 +8,7 @@
 export interface Disk {
   /** Creates the file, or replaces its content; a crash meanwhile leaves no file, a part of it, or the whole. */
   createFile(path: string, content: readonly Uint8Array[]): Promise<void>;
-  /** Exactly `length` bytes from `offset`; fewer there are a `disk-error`. */
+  /** Exactly `length` bytes from `offset`, in memory of their own; fewer there are a `disk-error`. */
   read(path: string, offset: number, length: number): Promise<Uint8Array>;
   sizeBytes(path: string): Promise<number>;
   rename(from: string, to: string): Promise<void>;

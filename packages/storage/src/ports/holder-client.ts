@@ -24,4 +24,6 @@ export interface FetchedCells {
   /** Its roots still have to be checked against the segment root, which only the owner knows. */
   readonly header: FragmentHeader;
   readonly cells: readonly Uint8Array[];
+  /** Frees the cells' memory; may be called once nobody reads them any more. */
+  readonly release: () => void;
 }

@@ -23,6 +23,11 @@ export interface Message {
   readonly frame: Uint8Array;
   /** Bytes after the frame, in pieces; their sum is what the frame's message announces. */
   readonly body: readonly Uint8Array[];
+  /**
+   * Frees the body's memory. Whoever gets a message may call it once nobody reads the body any more; a body that is not
+   * released is the collector's.
+   */
+  readonly release?: (() => void) | undefined;
 }
 
 export interface RequestOptions {
@@ -38,6 +43,9 @@ export interface PeerHandler {
     deviceKey: Uint8Array,
     frame: Uint8Array,
   ): { readonly bodyBytes: number; readonly release: () => void } | { readonly refusal: Message };
-  /** Called only after `admit` granted; `release` is called by the transport once, whatever happens. */
+  /**
+   * Called only after `admit` granted; `release` is called by the transport once, whatever happens. The request's body
+   * is the transport's again as soon as the response has been sent.
+   */
   handle(deviceKey: Uint8Array, request: Message, signal: AbortSignal): Promise<Message>;
 }

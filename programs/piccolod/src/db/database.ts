@@ -99,3 +99,21 @@ export function transact<T>(db: DatabaseSync, change: () => T): T {
     }
   }
 }
+
+/**
+ * Makes a change without waiting for the disk. A power cut may undo it, but never alone: the next change that waits
+ * takes it along, since both lie in one journal. For what has to be there before another change is, and for what is
+ * found out again.
+ */
+export function withoutWaiting(db: DatabaseSync, change: () => void): void {
+  if (db.isTransaction) {
+    change();
+    return;
+  }
+  db.exec("PRAGMA synchronous = NORMAL");
+  try {
+    change();
+  } finally {
+    db.exec("PRAGMA synchronous = FULL");
+  }
+}

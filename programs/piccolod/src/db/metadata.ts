@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { toHex } from "@piccolo/bytes";
 import type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "@piccolo/storage/ports";
-import { transact } from "./database.ts";
+import { transact, withoutWaiting } from "./database.ts";
 import { bitmapOf, HolderSets, indexesOf } from "./holder-sets.ts";
 
 interface SegmentRow {
@@ -193,7 +193,10 @@ export class SqliteMetadata implements Metadata {
   }
 
   markPlaced(segmentId: Uint8Array, indexes: readonly number[]): void {
-    this.#changePlaced(segmentId, (placed) => [...new Set([...placed, ...indexes])]);
+    // Losing it costs a question: the background asks holders that are not known to have their fragment.
+    withoutWaiting(this.#db, () => {
+      this.#changePlaced(segmentId, (placed) => [...new Set([...placed, ...indexes])]);
+    });
   }
 
   markRemoved(segmentId: Uint8Array, indexes: readonly number[]): void {

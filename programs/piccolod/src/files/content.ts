@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { once } from "node:events";
-import { fromHex, toHex } from "@piccolo/bytes";
+import { discard, fromHex, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { OwnerEngine } from "@piccolo/storage/owner";
 import { errorFacts, type Log } from "../adapters/log.ts";
@@ -102,12 +101,28 @@ async function send(
   log: Log,
 ): Promise<void> {
   const gone = new AbortController();
-  res.on("close", () => gone.abort(new Error("the client went away")));
+  let moved: () => void = () => undefined;
+  res.on("close", () => {
+    gone.abort(new Error("the client went away"));
+    moved();
+  });
+  res.on("drain", () => moved());
+  let waiting = false;
+  const timer = setTimeout(() => {
+    if (waiting) res.destroy();
+  }, stalledMs);
+  const room = async (): Promise<void> => {
+    gone.signal.throwIfAborted();
+    waiting = true;
+    timer.refresh();
+    await new Promise<void>((resolve) => (moved = resolve));
+    waiting = false;
+    gone.signal.throwIfAborted();
+  };
   try {
     for await (const bytes of engine.read(versionId, range, gone.signal)) {
-      if (res.write(bytes)) continue;
-      const timer = setTimeout(() => res.destroy(), stalledMs);
-      await once(res, "drain", { signal: gone.signal }).finally(() => clearTimeout(timer));
+      // Each piece is in memory of its own, and the socket may read it until it has gone.
+      if (!res.write(bytes, () => discard(bytes))) await room();
     }
     res.end();
   } catch (error) {
@@ -118,5 +133,7 @@ async function send(
     }
     log.warn("read-broke-off", isFault(error) ? { code: error.code, ...error.details } : errorFacts(error));
     res.destroy();
+  } finally {
+    clearTimeout(timer);
   }
 }

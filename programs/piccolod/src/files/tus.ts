@@ -1,6 +1,6 @@
 /** Uploads over HTTP: tus 1.0 with creation, termination and expiration, as packages/device-api/src/uploads.ts says. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { fromUtf8 } from "@piccolo/bytes";
+import { discard, fromUtf8 } from "@piccolo/bytes";
 import { conflictChoices } from "@piccolo/device-api";
 import { apiPrefix } from "../http/api.ts";
 import { httpFaults } from "../http/faults.ts";
@@ -85,6 +85,8 @@ async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
     for await (const bytes of req.iterator({ destroyOnReturn: false })) {
       clearTimeout(timer);
       yield bytes as Buffer;
+      // Whoever took it has sealed or copied it before asking for the next.
+      discard(bytes as Buffer);
       timer = giveUp();
     }
   } finally {

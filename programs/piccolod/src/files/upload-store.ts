@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { withoutWaiting } from "../db/database.ts";
 import type { OnConflict } from "./decide.ts";
 
 export interface UploadRow {
@@ -33,9 +34,11 @@ function statements(db: DatabaseSync) {
 
 /** Uploads in the owner database. Transactions are the caller's. */
 export class UploadStore {
+  readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(db: DatabaseSync) {
+    this.#db = db;
     this.#sql = statements(db);
   }
 
@@ -86,7 +89,8 @@ export class UploadStore {
   }
 
   putSegment(id: Uint8Array, endBytes: number, blake3: Uint8Array): void {
-    this.#sql.putSegment.run(id, endBytes, blake3);
+    // The commit of the segment itself waits for the disk, and comes after this.
+    withoutWaiting(this.#db, () => void this.#sql.putSegment.run(id, endBytes, blake3));
   }
 
   /** Hash of the plaintext before each end, from the end before it. */

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { discard, equalConstantTime, toHex } from "@piccolo/bytes";
 import {
   asTransportFault,
   type Message,
@@ -147,7 +147,7 @@ export class BulkPath {
       const body = await inlet.body();
       if (isSent) await sending;
       isWhole = true;
-      return { frame, body };
+      return { frame, body, release: () => body.forEach(discard) };
     } catch (error) {
       options.signal.throwIfAborted();
       watch.signal.throwIfAborted();

@@ -18,6 +18,8 @@ export class ChunkQueue implements ChunkSource {
   readonly #flow: Flow;
   readonly #chunks: Uint8Array[] = [];
   #waitingBytes = 0;
+  /** Where the next bytes go without waiting in line. */
+  #filling: Uint8Array | undefined;
   #ended = false;
   #broken: Error | undefined;
   #wake: (() => void) | undefined;
@@ -27,12 +29,27 @@ export class ChunkQueue implements ChunkSource {
     this.#flow = flow;
   }
 
-  push(chunk: Uint8Array): void {
+  /** Whether the chunk's bytes were copied, so that it is not needed any more. */
+  push(chunk: Uint8Array): boolean {
     this.#watch.touch(chunk.length);
-    this.#chunks.push(chunk);
-    this.#waitingBytes += chunk.length;
+    const rest = this.#pour(chunk);
+    if (rest.length === 0) return true;
+    this.#chunks.push(rest);
+    this.#waitingBytes += rest.length;
     if (this.#waitingBytes >= highWaterBytes) this.#flow.pause();
     this.#wake?.();
+    return false;
+  }
+
+  /** Copies what fits to where bytes are waited for; gives back what is left. */
+  #pour(chunk: Uint8Array): Uint8Array {
+    const filling = this.#filling;
+    if (filling === undefined) return chunk;
+    const taken = chunk.length <= filling.length ? chunk : chunk.subarray(0, filling.length);
+    filling.set(taken);
+    this.#filling = taken.length < filling.length ? filling.subarray(taken.length) : undefined;
+    if (this.#filling === undefined) this.#wake?.();
+    return chunk.subarray(taken.length);
   }
 
   /** The sender has closed its direction in order; what comes after that does not matter. */
@@ -47,6 +64,32 @@ export class ChunkQueue implements ChunkSource {
     this.#wake?.();
   }
 
+  async fill(into: Uint8Array): Promise<number> {
+    let at = 0;
+    while (this.#chunks.length > 0 && at < into.length) {
+      const chunk = this.#chunks.shift() ?? new Uint8Array(0);
+      const taken = chunk.subarray(0, into.length - at);
+      into.set(taken, at);
+      at += taken.length;
+      this.#waitingBytes -= taken.length;
+      if (taken.length < chunk.length) this.#chunks.unshift(chunk.subarray(taken.length));
+    }
+    if (at === into.length) return at;
+    this.#filling = into.subarray(at);
+    this.#flow.resume();
+    while (this.#filling !== undefined && this.#broken === undefined && !this.#ended) await this.#turn();
+    const left = this.#filling?.length ?? 0;
+    this.#filling = undefined;
+    if (left > 0 && this.#broken !== undefined) throw unreachable("the connection to the device broke", this.#broken);
+    return into.length - left;
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#chunks.length === 0) this.#flow.resume();
@@ -57,9 +100,7 @@ export class ChunkQueue implements ChunkSource {
       }
       if (this.#broken !== undefined) throw unreachable("the connection to the device broke", this.#broken);
       if (this.#ended) return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#turn();
     }
   }
 }

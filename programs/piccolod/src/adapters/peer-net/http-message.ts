@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingMessage } from "node:http";
+import { discard } from "@piccolo/bytes";
 import type { Message } from "@piccolo/storage/ports";
 import { encodeFraming } from "@piccolo/wire";
 import { ChunkQueue } from "./chunk-queue.ts";
@@ -6,14 +7,18 @@ import { unreachable } from "./faults.ts";
 import type { IdleWatch } from "./idle-watch.ts";
 
 const sliceBytes = 262_144;
+const closed = new Error("the connection closed");
 
 /** The content of an HTTP message, pulled; what is not pulled stays in the sender's and the receiver's socket buffers. */
 export function contentSource(message: IncomingMessage, watch: IdleWatch): ChunkQueue {
   const queue = new ChunkQueue(watch, { pause: () => message.pause(), resume: () => message.resume() });
-  message.on("data", (chunk: Buffer) => queue.push(chunk));
+  message.on("data", (chunk: Buffer) => {
+    // Not at once: the HTTP parser may still be reading in it.
+    if (queue.push(chunk)) queueMicrotask(() => discard(chunk));
+  });
   message.on("end", () => queue.end());
   message.on("error", (error) => queue.fail(error));
-  message.on("close", () => queue.fail(new Error("the connection closed")));
+  message.on("close", () => queue.fail(closed));
   return queue;
 }
 
@@ -32,8 +37,10 @@ export async function sendContent(to: OutgoingMessage, message: Message, watch: 
     }
   }
   await new Promise<void>((resolve, reject) => {
-    to.once("close", () => reject(unreachable("the connection to the device closed")));
+    const onClose = (): void => reject(unreachable("the connection to the device closed"));
+    to.once("close", onClose);
     to.end(() => {
+      to.off("close", onClose);
       watch.touch(0);
       resolve();
     });

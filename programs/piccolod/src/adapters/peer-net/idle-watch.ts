@@ -2,6 +2,8 @@ import { transportFaults } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 
 const ticks = 4;
+/** Made once: each exchange ends with it. */
+const stopped = new Error("the exchange is over");
 
 /**
  * Ends an exchange on which nothing moved for a while, a quarter more at most. Silence is counted in ticks, so that a
@@ -46,7 +48,7 @@ export class IdleWatch {
   }
 
   stop(): void {
-    this.#stopped.abort();
+    this.#stopped.abort(stopped);
   }
 
   async #run(world: World, tickMs: number): Promise<void> {

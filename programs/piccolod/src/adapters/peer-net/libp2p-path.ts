@@ -1,5 +1,5 @@
 import { multiaddr } from "@multiformats/multiaddr";
-import { toHex } from "@piccolo/bytes";
+import { discard, toHex } from "@piccolo/bytes";
 import {
   asTransportFault,
   type Message,
@@ -129,7 +129,7 @@ export class Libp2pPath {
       const { frame } = await inlet.frame();
       const body = await inlet.body();
       if (isSent) await sending;
-      return { frame, body };
+      return { frame, body, release: () => body.forEach(discard) };
     } finally {
       signal.removeEventListener("abort", onAbort);
       if (!isSent || stream.status === "open") stream.abort(new Error("the exchange is over"));

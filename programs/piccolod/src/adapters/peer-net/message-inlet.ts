@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { malformed } from "@piccolo/bytes";
 import { FrameReader } from "@piccolo/wire";
 
@@ -6,6 +5,8 @@ import { FrameReader } from "@piccolo/wire";
 export interface ChunkSource {
   /** Undefined at the sender's orderly end; rejects where the channel broke. */
   next(): Promise<Uint8Array | undefined>;
+  /** Fills the memory and resolves to how much of it was filled: less only where the sender ended. */
+  fill(into: Uint8Array): Promise<number>;
 }
 
 /** Takes one message off a channel: first its frame, then, if wanted, its body. Deviations are `malformed`. */
@@ -35,23 +36,19 @@ export class MessageInlet {
     }
   }
 
-  /** In one piece, read to the end of the channel: nothing may follow the message. */
+  /**
+   * In one piece, in memory of its own, read to the end of the channel: nothing may follow the message. The bytes go
+   * from the channel's chunks straight to their place.
+   */
   async body(): Promise<readonly Uint8Array[]> {
-    const body = new Uint8Array(this.#bodyBytes);
+    // All of it is written over before anybody sees it.
+    const body = Buffer.allocUnsafeSlow(this.#bodyBytes);
     let at = 0;
-    const take = (bytes: Uint8Array): void => {
+    for (const bytes of this.#early.splice(0)) {
       body.set(bytes, at);
       at += bytes.length;
-    };
-    this.#early.forEach(take);
-    while (!this.#reader.ended) {
-      const chunk = await this.#source.next();
-      if (chunk === undefined) this.#reader.finish();
-      for (const event of this.#reader.push(chunk ?? new Uint8Array(0))) {
-        assert.notEqual(event.type, "frame");
-        if (event.type === "body") take(event.bytes);
-      }
     }
+    if (at < body.length && (await this.#source.fill(body.subarray(at))) < body.length - at) this.#reader.finish();
     const more = await this.#source.next();
     if (more !== undefined) throw malformed(`${more.length} bytes follow the message`);
     return body.length === 0 ? [] : [body];

@@ -1,3 +1,4 @@
+import { discard } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { type Message, orAborted, type PeerHandler } from "@piccolo/storage/ports";
 import { encodeResponse, maxBodyBytes, refusal } from "@piccolo/wire";
@@ -34,6 +35,7 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
   let release = (): void => undefined;
   let response: Message | undefined;
   let wholeRequest = false;
+  let spent: readonly Uint8Array[] = [];
   try {
     const { frame, bodyBytes } = await inlet.frame();
     const admitted = handler.admit(deviceKey, frame);
@@ -48,10 +50,14 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
         wholeRequest = true;
         watch.pause();
         response = await orAborted(handler.handle(deviceKey, { frame, body }, signal), signal);
+        spent = body;
         watch.resume();
       }
     }
     await respond(response);
+    // Now neither the handler nor the channel reads them; after a failure one of them might.
+    spent.forEach(discard);
+    response.release?.();
   } catch (error) {
     signal.throwIfAborted();
     if (response !== undefined) throw error;
@@ -76,7 +82,7 @@ const lingerBytes = maxBodyBytes;
  * Throws away what an asker still sends that was refused before its request was read. Closing the channel on it at once
  * could take the refusal along; an asker that has heard it stops by itself.
  */
-export async function discardRest(source: ChunkSource, world: World, signal: AbortSignal): Promise<void> {
+export async function discardRest(source: Pick<ChunkSource, "next">, world: World, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   const late = world.sleep(lingerMs, AbortSignal.any([over.signal, signal]));
   const discarded = (async (): Promise<void> => {
