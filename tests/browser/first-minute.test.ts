@@ -90,11 +90,12 @@ test("it can be renamed, deleted, and brought back by undo", async () => {
 });
 
 test("a file dropped on the window is uploaded", async () => {
-  const transfer = await page.evaluateHandle(() => {
+  // As text: what it names exists in the browser alone.
+  const transfer = await page.evaluateHandle(`(() => {
     const made = new DataTransfer();
     made.items.add(new File(["A letter to the neighbours."], "Letter.txt", { type: "text/plain" }));
     return made;
-  });
+  })()`);
   for (const kind of ["dragenter", "dragover", "drop"]) {
     await page.dispatchEvent("body", kind, { dataTransfer: transfer });
   }
