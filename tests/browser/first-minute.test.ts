@@ -90,7 +90,7 @@ test("it can be renamed, deleted, and brought back by undo", async () => {
 });
 
 test("a file dropped on the window is uploaded", async () => {
-  // As a text, since tests are checked without the browser's own types.
+  // As text: what it names exists in the browser alone.
   const transfer = await page.evaluateHandle(`(() => {
     const made = new DataTransfer();
     made.items.add(new File(["A letter to the neighbours."], "Letter.txt", { type: "text/plain" }));
