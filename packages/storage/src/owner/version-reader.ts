@@ -213,6 +213,8 @@ export async function* readVersion(
       assert.ok(current !== undefined);
       try {
         const sealed = await current.sealed;
+        // What was fetched before the reader gave up is not opened for nobody.
+        abort.signal.throwIfAborted();
         yield* openBlock(current.block, sealed.pieces);
         sealed.release();
       } finally {
