@@ -17,6 +17,7 @@ const libatomic = {
 };
 const chromium = { name: "chromium", proof: ["/usr/bin/chromium"] };
 const faketime = { name: "faketime", proof: ["/usr/bin/faketime"] };
+const iproute = { name: "iproute2", proof: ["/usr/sbin/ip", "/sbin/ip", "/bin/ip"] };
 const restic = { name: "restic", proof: ["/usr/bin/restic"] };
 const rclone = { name: "rclone", proof: ["/usr/bin/rclone"] };
 const binutils = { name: "binutils", proof: ["/usr/bin/strip"] };
@@ -34,7 +35,7 @@ const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
   check: { entry: "tools/check.ts", debian: [libatomic, ...protection] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, ...protection] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...protection] },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },

@@ -1,11 +1,11 @@
 /** The README's first minute, done by a browser against ten real devices. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { buildPortal, Network, ownerName, seededBlocks } from "@piccolo/devnet";
+import { buildPortal, downloadDigest, Network, ownerName, seededBlocks, seededDigest, until } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-browser-"));
@@ -87,6 +87,50 @@ test("it can be renamed, deleted, and brought back by undo", async () => {
   await act("Summer film.mov", "Delete");
   await page.getByRole("button", { name: "Undo" }).click();
   await page.getByRole("link", { name: /Summer film/ }).waitFor();
+});
+
+test("a file dropped on the window is uploaded", async () => {
+  // As text: what it names exists in the browser alone.
+  const transfer = await page.evaluateHandle(`(() => {
+    const made = new DataTransfer();
+    made.items.add(new File(["A letter to the neighbours."], "Letter.txt", { type: "text/plain" }));
+    return made;
+  })()`);
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    await page.dispatchEvent("body", kind, { dataTransfer: transfer });
+  }
+  await page.getByRole("link", { name: /Letter/ }).waitFor({ timeout: 60_000 });
+});
+
+test("an upload that a reload cut goes on with the same file, and refuses another one", async () => {
+  const { session, origin } = network.device(1);
+  const sizeBytes = 160_000_000;
+  const write = (name: string, seed: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, Buffer.concat([...seededBlocks(seed, sizeBytes)]));
+    return path;
+  };
+  const right = write("Archive.tar", "archive");
+  const wrong = write("Other.tar", "another archive");
+  await session.signIn(password);
+  const begun = async (): Promise<boolean> => {
+    const { uploads } = await session.call<{ uploads: { offsetBytes: number }[] }>("GET", "/uploads");
+    return uploads.some(({ offsetBytes }) => offsetBytes > 0);
+  };
+  page.once("dialog", (dialog) => void dialog.accept());
+  await page.getByTestId("file-input").setInputFiles(right);
+  await until("a part of the upload is durable", begun);
+  await page.goto("about:blank");
+  await page.goto(`${origin}/#/`);
+  const panel = page.getByRole("region", { name: "Uploads" });
+  await panel.getByText(/Choose the same file again to go on/).waitFor();
+  await panel.getByLabel("The file Archive.tar").setInputFiles(wrong);
+  await panel.locator("[data-phase=differs]").waitFor({ timeout: 60_000 });
+  await panel.getByLabel("The file Archive.tar").setInputFiles(right);
+  await page.getByRole("link", { name: /Archive/ }).waitFor({ timeout: 120_000 });
+  const { nodes } = await session.call<{ nodes: { id: string; name: string }[] }>("GET", "/files?parent=root");
+  const stored = nodes.find(({ name }) => name === "Archive.tar");
+  assert.equal((await downloadDigest(session, stored?.id ?? "")).digest, seededDigest("archive", sizeBytes));
 });
 
 test("the network view shows live who is there, and the file is readable without some of them", async () => {

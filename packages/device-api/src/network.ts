@@ -62,6 +62,8 @@ export const Invitation = z
   .object({
     id: z.string(),
     state: z.enum(["needs-cosigner", "open", "used", "expired"]),
+    /** Whether this device's owner made it; names are no sign of that, since two members may have the same. */
+    mine: z.boolean(),
     createdBy: z.string(),
     expiresAtMs: z.number(),
     /** The text to hand over; known only to the device that made it, and only while it is of use. */

@@ -1,6 +1,7 @@
 /** `npm start`: central and ten devices on this machine, until Ctrl-C. */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { readConfig, usage, type DevnetConfig } from "./config.ts";
 import { Network, ownerName } from "./network.ts";
 import { buildPortal } from "./portal-build.ts";
@@ -43,6 +44,7 @@ function printLinks(network: Network, config: DevnetConfig, claimed: boolean): v
   say("");
   say(claimed ? `  ${first.origin}/` : `  ${first.origin}/#claim=${first.record.claimCode}`);
   say("");
+  say("Type a device's number and Enter to stop that device, and again to start it.");
   say("Ctrl-C stops everything; the next start goes on where you left off.");
 }
 
@@ -61,6 +63,36 @@ function keepRunning(network: Network, isStopping: () => boolean): void {
       }, restartDelayMs);
     };
   }
+}
+
+/** Devices are stopped and started again by their numbers, so that one can see what a network is good for. */
+function obeyNumbers(network: Network, isStopping: () => boolean): void {
+  const changing = new Set<number>();
+  const toggle = async (number: number): Promise<void> => {
+    const { process: running } = network.device(number);
+    if (running.running) {
+      await running.stop();
+      say(`${running.name} is stopped`);
+    } else {
+      await network.startDevice(number);
+      keepRunning(network, isStopping);
+      say(`${running.name} runs again`);
+    }
+  };
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    const word = line.trim();
+    if (word === "" || isStopping()) return;
+    const number = Number(word);
+    if (!network.devices.some((device) => device.number === number)) {
+      say(`there is no device ${word}; the numbers are 1 to ${network.devices.length}`);
+      return;
+    }
+    if (changing.has(number)) return;
+    changing.add(number);
+    toggle(number)
+      .catch((error: unknown) => say(`device${number}: ${error instanceof Error ? error.message : String(error)}`))
+      .finally(() => changing.delete(number));
+  });
 }
 
 async function main(): Promise<number> {
@@ -99,6 +131,7 @@ async function main(): Promise<number> {
       const { phase } = await network.device(1).session.call<{ phase: string }>("GET", "/status");
       printLinks(network, config, phase !== "unclaimed");
       keepRunning(network, () => stopping);
+      obeyNumbers(network, () => stopping);
     };
     // Ctrl-C during the start stops what has been started so far; the next start goes on from there.
     await Promise.race([bringUp(), stopAsked]);

@@ -23,6 +23,7 @@ test("what is typed is what the device gets", () => {
     listenPort: 8701,
     hostName: "device1.localhost",
     peerListen: "/ip4/127.0.0.1/tcp/8721",
+    mdns: false,
     centralUrl: "http://127.0.0.1:8700",
     deviceName: "device1",
     domain: "household-1",
@@ -39,6 +40,7 @@ test("what is typed is what the device gets", () => {
     cheapSlots: false,
     insecure: [],
   });
+  assert.equal(readConfig([...args(), "--mdns"]).mdns, true);
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);
   assert.deepEqual(drill.code, { k: 6, n: 9 });
   assert.deepEqual(drill.armedCrash, { name: "segment-sealed", count: 2 });

@@ -15,6 +15,8 @@ export interface Config {
   readonly hostName: string;
   /** Multiaddr. */
   readonly peerListen: string;
+  /** Finds members on the local network by multicast DNS, and is found. */
+  readonly mdns: boolean;
   /** Origin of central. */
   readonly centralUrl: string;
   readonly deviceName: string;
@@ -52,6 +54,7 @@ const options = {
   listen: { type: "string" },
   host: { type: "string" },
   "peer-listen": { type: "string" },
+  mdns: { type: "boolean" },
   central: { type: "string" },
   "device-name": { type: "string" },
   domain: { type: "string" },
@@ -172,6 +175,7 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     ...readListen(values),
     hostName: matching(values, "host", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a host name in lower case"),
     peerListen: matching(values, "peer-listen", /^\/ip[46]\/[0-9a-fA-F.:]+\/tcp\/\d{1,5}$/, "/ip4/ADDRESS/tcp/PORT"),
+    mdns: values.mdns === true,
     centralUrl: readCentral(values),
     deviceName: matching(values, "device-name", /^[a-z0-9][a-z0-9-]{0,31}$/, "letters, digits and hyphens"),
     domain: matching(values, "domain", /^[a-z0-9._-]{1,64}$/, "a label of a-z, 0-9, dots and hyphens"),

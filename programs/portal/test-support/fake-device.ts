@@ -241,6 +241,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       const invitation = {
         id: state.id(),
         state: "needs-cosigner" as const,
+        mine: true,
         createdBy: state.ownerName,
         expiresAtMs: Date.now() + 7 * 86_400_000,
       };
@@ -249,7 +250,13 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     },
     "POST /network/invitations/{id}/cosign": ({ params }) => {
       state.invitations = state.invitations.filter(({ id }) => id !== params["id"]);
-      return json({ id: params["id"], state: "open", createdBy: "Esra", expiresAtMs: Date.now() + 86_400_000 });
+      return json({
+        id: params["id"],
+        state: "open",
+        mine: false,
+        createdBy: "Esra",
+        expiresAtMs: Date.now() + 86_400_000,
+      });
     },
     "GET /files": ({ query }) => {
       const parent = query.get("parent") ?? "root";

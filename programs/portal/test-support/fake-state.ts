@@ -262,12 +262,13 @@ export class FakeState {
       {
         id: "i1",
         state: "open",
+        mine: true,
         createdBy: this.ownerName,
         expiresAtMs: now + 5 * day,
         token: `piccolo-invite-${"k7Q2x9".repeat(20)}`,
       },
-      { id: "i2", state: "needs-cosigner", createdBy: "Esra", expiresAtMs: now + 6 * day },
-      { id: "i3", state: "used", createdBy: this.ownerName, expiresAtMs: now - day },
+      { id: "i2", state: "needs-cosigner", mine: false, createdBy: "Esra", expiresAtMs: now + 6 * day },
+      { id: "i3", state: "used", mine: true, createdBy: this.ownerName, expiresAtMs: now - day },
     ];
     for (let index = 1; index <= 130; index += 1)
       this.addFile(photos.id, `IMG_${String(2000 + index)}.jpg`, 3_000_000 + index * 7_001, "image/jpeg", index * day);

@@ -1,4 +1,7 @@
-/** Counts what members have under way at once, each and all together, so that nobody fills this device's memory. */
+/**
+ * Counts what members have under way at once, each and all together, so that nobody fills this device's memory. Whoever
+ * takes leaves as much free as they have: a few members who hold on to theirs cannot shut out the others.
+ */
 export class BytesUnderWay {
   readonly #limits: { readonly mostPerMember: number; readonly mostOfAll: number };
   readonly #byMember = new Map<string, number>();
@@ -12,7 +15,8 @@ export class BytesUnderWay {
   reserve(member: string, bytes: number): (() => void) | undefined {
     if (bytes === 0) return () => undefined;
     const mine = this.#byMember.get(member) ?? 0;
-    if (mine + bytes > this.#limits.mostPerMember || this.#all + bytes > this.#limits.mostOfAll) return undefined;
+    const left = this.#limits.mostOfAll - this.#all - bytes;
+    if (mine + bytes > Math.min(this.#limits.mostPerMember, left)) return undefined;
     this.#byMember.set(member, mine + bytes);
     this.#all += bytes;
     let released = false;
@@ -20,9 +24,9 @@ export class BytesUnderWay {
       if (released) return;
       released = true;
       this.#all -= bytes;
-      const left = (this.#byMember.get(member) ?? 0) - bytes;
-      if (left === 0) this.#byMember.delete(member);
-      else this.#byMember.set(member, left);
+      const still = (this.#byMember.get(member) ?? 0) - bytes;
+      if (still === 0) this.#byMember.delete(member);
+      else this.#byMember.set(member, still);
     };
   }
 }

@@ -14,6 +14,12 @@ test("names that no folder can have are refused with the rule they break", () =>
     ["a\nb", /control/],
     ["\u007f", /control/],
     ["\u0085", /control/],
+    ["a\u2028b", /line/],
+    ["a\u2029b", /line/],
+    ["invoice\u202egpj.exe", /direction/],
+    ["a\u2066b", /direction/],
+    ["   ", /visible/],
+    ["\u200b\u00a0\u00ad", /visible/],
     ["\ud800", /half a character/],
     ["x\udc00y", /half a character/],
     ["x".repeat(256), /255 bytes/],
@@ -25,7 +31,20 @@ test("names that no folder can have are refused with the rule they break", () =>
 });
 
 test("every other name is kept, in composed form", () => {
-  for (const name of ["a", "...", ".hidden", "a b ", "\\", "con", "日本語", "😀", "x".repeat(255), "ä".repeat(127)]) {
+  for (const name of [
+    "a",
+    "...",
+    ".hidden",
+    "a b ",
+    "\\",
+    "con",
+    "日本語",
+    "نامه.txt",
+    "👩\u200d👧",
+    "😀",
+    "x".repeat(255),
+    "ä".repeat(127),
+  ]) {
     assert.equal(parseNodeName(name), name);
   }
   assert.equal(parseNodeName("e\u0301"), "\u00e9");

@@ -23,6 +23,22 @@ test("a request for another name is refused before anything else", async (contex
   assert.equal(upper.status, 200, "names have no case");
 });
 
+test("a request that names two hosts is refused, also when the first is the right one", async (context) => {
+  const device = await TestDevice.start(context);
+  const { port, host } = new URL(device.origin);
+  const reply = await new Promise<string>((resolve, reject) => {
+    let text = "";
+    const socket = connect(Number(port), "127.0.0.1", () =>
+      socket.write(`GET /api/v1/status HTTP/1.1\r\nHost: ${host}\r\nHost: evil.example\r\nConnection: close\r\n\r\n`),
+    );
+    socket.on("data", (bytes: Buffer) => (text += bytes.toString()));
+    socket.on("close", () => resolve(text));
+    socket.on("error", reject);
+  });
+  assert.match(reply, /^HTTP\/1\.1 421 /);
+  assert.match(reply, /"code":"wrong-host"/);
+});
+
 test("without a session only the status is answered", async (context) => {
   const device = await TestDevice.start(context);
   await device.owner();
@@ -180,6 +196,8 @@ test("the portal is served with its pages, and what is no file of it is told", a
   const head = await get("/assets/app-1a2b.js", "HEAD");
   assert.deepEqual([head.text, head.headers["content-length"]], ["", "10"]);
   refusedWith(await get("/assets/gone.js"), 404, "unknown-route");
+  refusedWith(await get(`/${"a".repeat(9_000)}.js`), 404, "unknown-route");
+  for (const path of [`/${"a".repeat(9_000)}`, "/a".repeat(4_500)]) assert.equal((await get(path)).status, 200);
   refusedWith(await get("/", "POST"), 405, "method-not-allowed");
   for (const path of [
     "/../secret",
@@ -206,6 +224,10 @@ test("what is no HTTP ends the connection, and the device serves on", async (con
     "\u0000\u0001\u0002\r\n\r\n",
     "GET / HTTP/1.1\r\n\r\n",
     `GET / HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(20_000)}\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+    `POST /api/v1/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `POST /api/v1/claim HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    `CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n`,
   ]) {
     await new Promise<void>((resolve, reject) => {
       const socket = connect(Number(port), "127.0.0.1", () => socket.write(bytes));

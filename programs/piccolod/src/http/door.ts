@@ -47,7 +47,7 @@ export class Door {
   enter(req: IncomingMessage, res: ServerResponse): void {
     for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
     const host = this.#options.host();
-    if (req.headers.host?.toLowerCase() !== host) {
+    if (req.headersDistinct["host"]?.length !== 1 || req.headers.host?.toLowerCase() !== host) {
       throw httpFaults.fault("wrong-host", `this device answers at http://${host}/ only`);
     }
     if (req.url?.startsWith("/") !== true) throw httpFaults.fault("invalid-request", "the address is not a path");

@@ -21,8 +21,11 @@ const types: Readonly<Record<string, string>> = {
 /** Vite puts a hash of the content into these names, so a browser never needs to ask again. */
 const isHashed = (path: string): boolean => path.startsWith("assets/");
 
-/** A path of plain names; anything else cannot be a file of the portal. */
+const longestPath = 255;
+
+/** A short path of plain names; anything else cannot be a file of the portal. */
 function plainPath(path: string): string | undefined {
+  if (path.length > longestPath) return undefined;
   const names = path.slice(1).split("/");
   return names.every((name) => /^[\w-][\w.-]*$/.test(name)) ? names.join("/") : undefined;
 }

@@ -55,7 +55,7 @@ export class Invitations {
     const { statement } = invitation.signed;
     const id = toHex(statement.invitationKey);
     const own = this.#options.account();
-    const facts = { id, createdBy: this.#nameOf(own), expiresAtMs: statement.expiresAtMs };
+    const facts = { id, mine: true, createdBy: this.#nameOf(own), expiresAtMs: statement.expiresAtMs };
     if (this.#options.state().usedInvitations.has(id)) return { ...facts, state: "used" };
     if (statement.expiresAtMs < this.#options.world.nowMs()) return { ...facts, state: "expired" };
     return this.#isComplete(invitation)
@@ -121,7 +121,7 @@ export class Invitations {
       const isOwn = toHex(proposedBy) === mine || own.some((other) => other.id === id);
       const isOver = complete || expiresAtMs < world.nowMs() || state().usedInvitations.has(id);
       if (isOwn || isOver) return [];
-      return [{ id, state: "needs-cosigner", createdBy: this.#nameOf(proposedBy), expiresAtMs }];
+      return [{ id, state: "needs-cosigner", mine: false, createdBy: this.#nameOf(proposedBy), expiresAtMs }];
     });
     return [...own, ...others];
   }
@@ -139,6 +139,7 @@ export class Invitations {
       return {
         id,
         state: view.complete ? "open" : "needs-cosigner",
+        mine: false,
         createdBy: this.#nameOf(proposal.proposedBy),
         expiresAtMs: signed.statement.expiresAtMs,
       };

@@ -14,8 +14,11 @@ function Backdrop() {
   return <div className="fixed inset-0 z-40 animate-fade bg-backdrop" aria-hidden="true" />;
 }
 
+/** `data-dialog` makes room: on phones messages go to the other edge of the screen meanwhile. */
+type ModalProps = ComponentProps<typeof Radix.Content> & { onClose: () => void; "data-dialog"?: true };
+
 /** What dialogs and sheets have in common: they are shown for as long as they are rendered, and give the focus back. */
-function Modal({ onClose, ...content }: ComponentProps<typeof Radix.Content> & { onClose: () => void }) {
+function Modal({ onClose, ...content }: ModalProps) {
   const returnFocus = useReturnFocus();
   return (
     <Radix.Root open onOpenChange={(now) => (now ? undefined : onClose())}>
@@ -45,6 +48,7 @@ export function Dialog({
     <Modal
       onClose={onClose}
       onOpenAutoFocus={focusFirst}
+      data-dialog
       {...(role === undefined ? {} : { role })}
       {...(text === undefined ? { "aria-describedby": undefined } : {})}
       className={`fixed inset-x-3 bottom-3 z-50 mx-auto flex max-h-[calc(100dvh-1.5rem)] animate-rise flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-lifted outline-none sm:top-[18dvh] sm:bottom-auto sm:max-h-[70dvh] sm:p-6 ${wide ? "max-w-xl" : "max-w-md"}`}

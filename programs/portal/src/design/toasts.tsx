@@ -75,7 +75,7 @@ export function Toasts({ children }: { children: ReactNode }) {
             </Toast.Close>
           </Toast.Root>
         ))}
-        <Toast.Viewport className="fixed inset-x-3 bottom-[calc(4.75rem+env(safe-area-inset-bottom))] z-60 mx-auto flex max-w-md flex-col gap-2 outline-none md:right-auto md:bottom-6 md:left-1/2 md:w-full md:-translate-x-1/2" />
+        <Toast.Viewport className="fixed inset-x-3 bottom-[calc(4.75rem+env(safe-area-inset-bottom))] z-60 mx-auto flex max-w-md flex-col gap-2 outline-none max-sm:[body:has([data-dialog])_&]:top-3 max-sm:[body:has([data-dialog])_&]:bottom-auto md:right-auto md:bottom-6 md:left-1/2 md:w-full md:-translate-x-1/2" />
       </Toast.Provider>
     </ToastContext>
   );

@@ -1,10 +1,12 @@
-import { CloudUpload } from "lucide-react";
+import { CloudUpload, FolderX } from "lucide-react";
 import { useState } from "react";
 import { useListing, type NetworkView, type Sorting } from "../api/queries.ts";
-import { useTroubleToast } from "../design/toasts.tsx";
+import { troubleOf } from "../api/problem.ts";
+import { Button } from "../design/button.tsx";
 import { Empty } from "../design/notes.tsx";
+import { useTroubleToast } from "../design/toasts.tsx";
 import type { Navigate } from "../navigation.ts";
-import type { Route } from "../routes.ts";
+import { home, type Route } from "../routes.ts";
 import { DropArea } from "../uploads/drop-area.tsx";
 import { droppedFiles } from "../uploads/dropped.ts";
 import { placeTree } from "../uploads/make-folders.ts";
@@ -34,6 +36,13 @@ export function FilesScreen({
   const nodes = listing.data?.pages.flatMap((page) => page.nodes) ?? [];
   const path = listing.data?.pages[0]?.path ?? [];
   const here = folder === "root" ? texts.top : (path.at(-1)?.name ?? "…");
+  if (listing.isError && troubleOf(listing.error).code === "not-found")
+    return (
+      <Empty picture={<FolderX strokeWidth={1.2} className="size-16" />} title={texts.noFolderTitle}>
+        <p>{texts.noFolderText}</p>
+        <Button onClick={() => navigate(home, { replace: true })}>{texts.toFiles}</Button>
+      </Empty>
+    );
 
   const addTree = (files: readonly TreeFile<File>[], parent: string): void => {
     placeTree(files, parent)

@@ -76,9 +76,17 @@ export function SearchField({ query, navigate }: { query: string; navigate: Navi
   const [text, setText] = useState(query);
   const timer = useRef<number>(undefined);
   const box = useRef<HTMLInputElement>(null);
+  const asked = useRef(query);
   useEffect(() => () => window.clearTimeout(timer.current), []);
+  // The address may change from elsewhere, by going back for example; what is typed here meanwhile stays.
+  useEffect(() => {
+    if (query === asked.current) return;
+    asked.current = query;
+    setText(query);
+  }, [query]);
   const go = (to: string): void => {
     window.clearTimeout(timer.current);
+    asked.current = to.trim();
     navigate(to.trim() === "" ? home : { screen: "search", query: to.trim() }, { replace: query !== "" });
   };
   return (

@@ -3,13 +3,13 @@ import { Check, Copy, UserPlus } from "lucide-react";
 import { useRef, useState } from "react";
 import { device } from "../api/device.ts";
 import { keys } from "../api/keys.ts";
-import { useInvitations, type Invitation, type NetworkView } from "../api/queries.ts";
+import { useInvitations, type Invitation } from "../api/queries.ts";
 import { Button } from "../design/button.tsx";
 import { ProblemNote, Skeleton } from "../design/notes.tsx";
 import { useTroubleToast } from "../design/toasts.tsx";
-import { invitationInWords, isOwnInvitation } from "./words.ts";
+import { invitationInWords } from "./words.ts";
 
-export function Invitations({ network }: { network: NetworkView }) {
+export function Invitations() {
   const client = useQueryClient();
   const invitations = useInvitations(true);
   const create = useMutation({
@@ -42,7 +42,7 @@ export function Invitations({ network }: { network: NetworkView }) {
       {list.length === 0 ? null : (
         <ul className="overflow-hidden rounded-2xl border border-line bg-surface shadow-soft">
           {list.map((invitation) => (
-            <Row key={invitation.id} invitation={invitation} network={network} />
+            <Row key={invitation.id} invitation={invitation} />
           ))}
         </ul>
       )}
@@ -50,18 +50,17 @@ export function Invitations({ network }: { network: NetworkView }) {
   );
 }
 
-function Row({ invitation, network }: { invitation: Invitation; network: NetworkView }) {
+function Row({ invitation }: { invitation: Invitation }) {
   const client = useQueryClient();
   const trouble = useTroubleToast();
   const [now] = useState(() => Date.now());
-  const mine = isOwnInvitation(network, invitation);
   const cosign = useMutation({
     mutationFn: () => device.call("POST /network/invitations/{id}/cosign", { params: { id: invitation.id } }),
     onError: (error) => trouble(error, () => cosign.mutate()),
     onSettled: () => client.invalidateQueries({ queryKey: keys.invitations }),
   });
   const over = invitation.state === "used" || invitation.state === "expired";
-  const asksMe = invitation.state === "needs-cosigner" && !mine;
+  const asksMe = invitation.state === "needs-cosigner" && !invitation.mine;
   return (
     <li
       className={`flex flex-col gap-3 border-b border-line px-4 py-3 last:border-none sm:px-5 ${over ? "text-ink-soft" : ""}`}
@@ -71,7 +70,7 @@ function Row({ invitation, network }: { invitation: Invitation; network: Network
           <p className={over ? "" : "font-medium"}>
             {asksMe
               ? `${invitation.createdBy} wants to invite someone`
-              : mine
+              : invitation.mine
                 ? "Your invitation"
                 : `Invitation by ${invitation.createdBy}`}
           </p>

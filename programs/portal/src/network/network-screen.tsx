@@ -64,7 +64,7 @@ export function NetworkScreen({ network }: { network: NetworkView }) {
           </ul>
         )}
       </section>
-      <Invitations network={network} />
+      <Invitations />
     </div>
   );
 }

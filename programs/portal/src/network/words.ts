@@ -47,10 +47,3 @@ export function invitationInWords(invitation: Invitation, nowMs: number): string
       return "Expired";
   }
 }
-
-/** Whether the owner of this device made it. Invitations name their maker, and only their maker has their text. */
-export function isOwnInvitation(network: Pick<NetworkView, "members">, invitation: Invitation): boolean {
-  return (
-    invitation.token !== undefined || network.members.some(({ self, name }) => self && name === invitation.createdBy)
-  );
-}

@@ -72,7 +72,7 @@ export function JoinChoices({ network, join }: { network: NetworkView; join: Ret
           >{`Join ${invitation.networkName}`}</Button>
         </div>
       )}
-      <OtherWays open={invitation === undefined} start={(way) => start.mutate(way)} />
+      <OtherWays invited={invitation !== undefined} start={(way) => start.mutate(way)} />
     </div>
   );
 }
@@ -89,17 +89,17 @@ function Way({ title, open, children }: { title: string; open: boolean; children
   );
 }
 
-function OtherWays({ open: openAtFirst, start }: { open: boolean; start: (way: Way) => void }) {
-  // An invitation that arrives meanwhile must not close what the person is typing in.
-  const [open] = useState(openAtFirst);
-  const [shown, setShown] = useState(open);
+function OtherWays({ invited, start }: { invited: boolean; start: (way: Way) => void }) {
+  const [asked, setAsked] = useState(false);
   const [invitation, setInvitation] = useState("");
   const [name, setName] = useState("");
-  if (!shown)
+  // The invitation that waits is known a moment after the page; it steps in front, but never closes what is typed in.
+  const open = !invited || invitation !== "" || name !== "";
+  if (!open && !asked)
     return (
       <button
         type="button"
-        onClick={() => setShown(true)}
+        onClick={() => setAsked(true)}
         className="min-h-11 self-start rounded-lg text-sm font-medium text-accent underline-offset-4 hover:underline"
       >
         {texts.otherWays}
@@ -107,7 +107,7 @@ function OtherWays({ open: openAtFirst, start }: { open: boolean; start: (way: W
     );
   return (
     <div className="flex flex-col gap-3">
-      <Way title={open ? texts.pasteTitle : texts.pasteOtherTitle} open={open}>
+      <Way title={invited ? texts.pasteOtherTitle : texts.pasteTitle} open={!invited}>
         <form
           className="flex flex-col gap-4"
           onSubmit={(event) => {

@@ -45,10 +45,26 @@ const order: Readonly<Record<UploadPhase, number>> = {
 };
 
 const rowsMax = 200;
+const foldAfterMs = 5_000;
+
+/** What is safely stored folds away after a while, so that it does not cover the list; what begins unfolds again. */
+function useFolding(settled: boolean): [boolean, (open: boolean) => void] {
+  const [open, setOpen] = useState(true);
+  useEffect(() => {
+    if (!settled) return undefined;
+    const timer = setTimeout(() => setOpen(false), foldAfterMs);
+    return () => {
+      clearTimeout(timer);
+      setOpen(true);
+    };
+  }, [settled]);
+  return [open, setOpen];
+}
 
 export function UploadPanel({ uploads }: { uploads: Uploads }) {
   const queue = useSyncExternalStore(uploads.subscribe, uploads.snapshot);
-  const [open, setOpen] = useState(true);
+  const settled = queue.items.every(({ phase, placement }) => phase === "done" && placement !== "pending");
+  const [open, setOpen] = useFolding(settled && queue.items.length > 0);
   const busy = queue.items.some(isBusy);
   const now = useNow(busy);
   useLeaveWarning(busy);

@@ -11,7 +11,7 @@ import { certifiedKey, type ChannelCertificate } from "./channel-certificate.ts"
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { MessageInlet } from "./message-inlet.ts";
-import { discardRest, type Log, serveExchange } from "./serve-exchange.ts";
+import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
 export const bulkPath = "/piccolo/fragments/1";
 
@@ -110,7 +110,7 @@ export class BulkServer {
       response.writeHead(404, { connection: "close" }).end();
       return;
     }
-    const watch = new IdleWatch(world, idleTimeoutMs);
+    const watch = new IdleWatch(world, idleTimeoutMs, leastBytesPerSecond);
     const gone = new AbortController();
     response.on("close", () => {
       if (!response.writableFinished) gone.abort(new Error("the connection closed"));

@@ -28,7 +28,7 @@ export class ChunkQueue implements ChunkSource {
   }
 
   push(chunk: Uint8Array): void {
-    this.#watch.touch();
+    this.#watch.touch(chunk.length);
     this.#chunks.push(chunk);
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes >= highWaterBytes) this.#flow.pause();

@@ -34,14 +34,14 @@ export async function sendContent(to: OutgoingMessage, message: Message, watch: 
   await new Promise<void>((resolve, reject) => {
     to.once("close", () => reject(unreachable("the connection to the device closed")));
     to.end(() => {
-      watch.touch();
+      watch.touch(0);
       resolve();
     });
   });
 }
 
 function send(to: OutgoingMessage, bytes: Uint8Array, watch: IdleWatch): Promise<void> {
-  watch.touch();
+  watch.touch(bytes.length);
   if (to.destroyed) return Promise.reject(unreachable("the connection to the device closed"));
   if (to.write(bytes)) return Promise.resolve();
   return new Promise((resolve) => {

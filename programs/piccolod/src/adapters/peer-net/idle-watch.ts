@@ -6,14 +6,18 @@ const ticks = 4;
 /**
  * Ends an exchange on which nothing moved for a while, a quarter more at most. Silence is counted in ticks, so that a
  * program that was itself held up (its loop blocked, the machine suspended) counts one tick and not the whole time.
+ * Who gives memory away for what comes in sets a least rate, too: what trickles below it counts as silence.
  */
 export class IdleWatch {
   readonly #expired = new AbortController();
   readonly #stopped = new AbortController();
+  readonly #leastBytes: number;
   #silentTicks = 0;
+  #movedBytes = 0;
   #paused = false;
 
-  constructor(world: World, idleTimeoutMs: number) {
+  constructor(world: World, idleTimeoutMs: number, leastBytesPerSecond = 0) {
+    this.#leastBytes = Math.ceil((leastBytesPerSecond * idleTimeoutMs) / 1000);
     void this.#run(world, idleTimeoutMs / ticks);
   }
 
@@ -23,7 +27,10 @@ export class IdleWatch {
   }
 
   /** Something moved. */
-  touch(): void {
+  touch(bytes: number): void {
+    this.#movedBytes += bytes;
+    if (this.#movedBytes < this.#leastBytes) return;
+    this.#movedBytes = 0;
     this.#silentTicks = 0;
   }
 
@@ -34,6 +41,7 @@ export class IdleWatch {
 
   resume(): void {
     this.#paused = false;
+    this.#movedBytes = 0;
     this.#silentTicks = 0;
   }
 
@@ -52,7 +60,7 @@ export class IdleWatch {
       if (!this.#paused) this.#silentTicks++;
     }
     this.#expired.abort(
-      transportFaults.fault("peer-timeout", "nothing moved between the devices for too long; ask again later"),
+      transportFaults.fault("peer-timeout", "too little moved between the devices for too long; ask again later"),
     );
   }
 }

@@ -26,6 +26,12 @@ export interface NodeInside {
   listen(addresses: Multiaddr[]): Promise<void>;
   /** Every address others may try, the node's own name included. */
   addresses(): readonly string[];
+  /**
+   * Stands for the addresses of the device's own interfaces, once it listens. The library tells others of a public one
+   * only after a stranger has confirmed it from outside, and no stranger gets in here; a device behind the relay that is
+   * told of it leaves the relay by dialling it. A wrong one costs a dial that fails.
+   */
+  confirmOwn(): void;
 }
 
 export interface Node {
@@ -98,6 +104,11 @@ export async function createNode(options: NodeOptions): Promise<Node> {
               // An address of the device's own interfaces is told to members even if nobody has confirmed it from outside.
               .filter(({ type, verified }) => verified || type === "transport")
               .map(({ multiaddr }) => withPeer(multiaddr.toString(), peerId.toString())),
+          confirmOwn: () => {
+            for (const { multiaddr, type, verified } of addressManager.getAddressesWithMetadata()) {
+              if (type === "transport" && !verified) addressManager.confirmObservedAddr(multiaddr, { type });
+            }
+          },
         };
         return inside;
       },

@@ -18,9 +18,12 @@ import { maxStreamsPerConnection, type Node, withPeer } from "./libp2p-node.ts";
 import { type Connection, sendMessage, type Stream, streamSource } from "./libp2p-stream.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { RequestSlots } from "./request-slots.ts";
-import { discardRest, type Log, serveExchange } from "./serve-exchange.ts";
+import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
 export const protocol = "/piccolo/fragments/1";
+
+/** A device may tell the local network of as many addresses as it likes. */
+const mostLocalAddresses = 8;
 
 export interface PathOptions {
   readonly handler: PeerHandler;
@@ -29,6 +32,8 @@ export interface PathOptions {
   readonly log: Log;
   readonly idleTimeoutMs: number;
   readonly dialTimeoutMs: number;
+  /** Whether the node listens to multicast DNS. */
+  readonly mdns: boolean;
   readonly clocks: ClockEvidence;
   /** Aborted when the device stops. */
   readonly stopping: AbortSignal;
@@ -56,7 +61,7 @@ export class Libp2pPath {
   pathTo(deviceKey: Uint8Array): "direct" | "relay" | "none" {
     const connection = this.#openConnection(peerIdOf(deviceKey));
     if (connection === undefined) return "none";
-    return connection.limits === undefined && connection.direct ? "direct" : "relay";
+    return isDirect(connection) ? "direct" : "relay";
   }
 
   async request(target: PeerTarget, request: Message, options: RequestOptions): Promise<Message> {
@@ -66,7 +71,17 @@ export class Libp2pPath {
     const signal = AbortSignal.any([options.signal, watch.signal, stopping]);
     try {
       const { stream, connection } = await this.#open(target, signal, watch);
-      return await this.#exchange(stream, connection, request, options.maxBodyBytes, { watch, signal });
+      const exchange = { watch, signal };
+      try {
+        return await this.#exchange(stream, connection, request, options.maxBodyBytes, exchange);
+      } catch (error) {
+        signal.throwIfAborted();
+        const direct = this.#openConnection(peerIdOf(target.deviceKey));
+        if (isDirect(connection) || direct === undefined || !isDirect(direct)) throw error;
+        // The relayed connection was given up for a direct one in the middle; every request may be made again.
+        const again = await this.#newStream(direct, signal);
+        return await this.#exchange(again, direct, request, options.maxBodyBytes, exchange);
+      }
     } catch (error) {
       options.signal.throwIfAborted();
       watch.signal.throwIfAborted();
@@ -163,9 +178,10 @@ export class Libp2pPath {
   }
 
   async #dial(target: PeerTarget, peer: PeerId, signal: AbortSignal): Promise<Connection> {
-    const addresses = target.addresses.flatMap((address) => dialable(address, peer.toString()));
+    const told = target.addresses.flatMap((address) => dialable(address, peer.toString()));
     const timeout = AbortSignal.timeout(this.#options.dialTimeoutMs);
-    // Without a usable address, what the local network told of the device may lead to it.
+    // What is announced may be out of date where central is out of reach; the local network may know better.
+    const addresses = [...told, ...(await this.#localAddresses(peer))];
     const to = addresses.length === 0 ? peer : addresses;
     try {
       return await orAborted(this.#node.libp2p.dial(to, { signal: AbortSignal.any([signal, timeout]) }), signal);
@@ -179,10 +195,26 @@ export class Libp2pPath {
     }
   }
 
+  /** What multicast DNS has told of the device, if it is on. */
+  async #localAddresses(peer: PeerId): Promise<ReturnType<typeof multiaddr>[]> {
+    if (!this.#options.mdns) return [];
+    try {
+      const { addresses } = await this.#node.libp2p.peerStore.get(peer);
+      return addresses
+        .map(({ multiaddr: address }) => address.toString())
+        .filter((address) => !address.includes("/p2p-circuit"))
+        .slice(0, mostLocalAddresses)
+        .flatMap((address) => dialable(address, peer.toString()));
+    } catch {
+      // Nothing is known of it.
+      return [];
+    }
+  }
+
   /** The best connection that stands: a direct one before one through the relay. */
   #openConnection(peer: PeerId): Connection | undefined {
     const open = this.#node.libp2p.getConnections(peer).filter(({ status }) => status === "open");
-    return open.find(({ limits, direct }) => limits === undefined && direct) ?? open[0];
+    return open.find(isDirect) ?? open[0];
   }
 
   async #serve(stream: Stream, connection: Connection): Promise<void> {
@@ -193,7 +225,7 @@ export class Libp2pPath {
       stream.abort(new Error("not a member"));
       return;
     }
-    const watch = new IdleWatch(world, idleTimeoutMs);
+    const watch = new IdleWatch(world, idleTimeoutMs, leastBytesPerSecond);
     const gone = new AbortController();
     stream.addEventListener("close", (event) => gone.abort(event.error ?? new Error("the connection closed")));
     const signal = AbortSignal.any([gone.signal, watch.signal, stopping]);
@@ -216,6 +248,10 @@ export class Libp2pPath {
       if (stream.status !== "closed") stream.abort(new Error("the exchange is over"));
     }
   }
+}
+
+function isDirect({ limits, direct }: Connection): boolean {
+  return limits === undefined && direct;
 }
 
 /** A multiaddr libp2p may dial to reach this peer; none where it names another peer or another path. */

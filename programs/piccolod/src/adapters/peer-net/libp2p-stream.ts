@@ -47,7 +47,7 @@ async function send(stream: Stream, bytes: Uint8Array, watch: IdleWatch): Promis
   await writable(stream);
   if (stream.writeStatus !== "writable") throw unreachable("the connection to the device closed");
   stream.send(bytes);
-  watch.touch();
+  watch.touch(bytes.length);
 }
 
 function writable(stream: Stream): Promise<void> {

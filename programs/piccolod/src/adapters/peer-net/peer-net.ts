@@ -98,12 +98,14 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
     noteClock: (deviceKey, offsetMs) => clocks.note(deviceKey, offsetMs),
     start: async () => {
       assert.ok(running === undefined && !stopping.signal.aborted, "a PeerNet is started once");
-      const node = await createNode({ ...options, dialTimeoutMs, mdns: options.mdns === true });
-      const path = new Libp2pPath(node, { ...limits, dialTimeoutMs, handler, isAllowed });
+      const mdns = options.mdns === true;
+      const node = await createNode({ ...options, dialTimeoutMs, mdns });
+      const path = new Libp2pPath(node, { ...limits, dialTimeoutMs, mdns, handler, isAllowed });
       let bulk: Running["bulk"];
       try {
         await path.start();
         await node.libp2p.start();
+        node.inside.confirmOwn();
         bulk = await startBulk();
       } catch (error) {
         await stopAll({ node });

@@ -1,11 +1,17 @@
 import { isFault } from "@piccolo/fault";
 import { type Message, orAborted, type PeerHandler } from "@piccolo/storage/ports";
-import { encodeResponse, refusal } from "@piccolo/wire";
+import { encodeResponse, maxBodyBytes, refusal } from "@piccolo/wire";
 import type { IdleWatch } from "./idle-watch.ts";
 import type { World } from "@piccolo/world";
 import type { ChunkSource, MessageInlet } from "./message-inlet.ts";
 
 export type Log = (event: string, facts: Readonly<Record<string, unknown>>) => void;
+
+/**
+ * What a member who has memory reserved here has to move. An owner's device gives up below twice as much by itself,
+ * since it sends in slices, each within the silence allowed; so an honest one never comes near it.
+ */
+export const leastBytesPerSecond = 2_048;
 
 export interface Exchange {
   readonly deviceKey: Uint8Array;
@@ -62,8 +68,9 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
   return wholeRequest;
 }
 
-/** How long an asker that was refused early may take to hear it. */
+/** How long an asker that was refused early may take to hear it, and how much is read of it meanwhile: one body. */
 const lingerMs = 5_000;
+const lingerBytes = maxBodyBytes;
 
 /**
  * Throws away what an asker still sends that was refused before its request was read. Closing the channel on it at once
@@ -73,7 +80,12 @@ export async function discardRest(source: ChunkSource, world: World, signal: Abo
   const over = new AbortController();
   const late = world.sleep(lingerMs, AbortSignal.any([over.signal, signal]));
   const discarded = (async (): Promise<void> => {
-    while (!over.signal.aborted && (await source.next()) !== undefined);
+    let discardedBytes = 0;
+    while (!over.signal.aborted && discardedBytes <= lingerBytes) {
+      const chunk = await source.next();
+      if (chunk === undefined) return;
+      discardedBytes += chunk.length;
+    }
   })();
   try {
     await Promise.race([late, discarded]);
