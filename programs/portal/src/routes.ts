@@ -13,7 +13,7 @@ export const securityParts = ["check", "new-phrase", "re-key", "sheet", "reset",
 export type SecurityPart = (typeof securityParts)[number];
 
 const rootFolder = "root";
-export const home: Route = { screen: "files", folder: rootFolder };
+export const home = { screen: "files", folder: rootFolder } as const satisfies Route;
 
 const decode = (part: string): string => {
   try {

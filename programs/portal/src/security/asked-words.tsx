@@ -32,9 +32,7 @@ export function AskedWords({
       className="flex flex-col gap-5"
       onSubmit={(event) => {
         event.preventDefault();
-        onSubmit(
-          positions.map((position) => ({ position, word: (typed.get(position) ?? "").trim().toLowerCase() })),
-        );
+        onSubmit(positions.map((position) => ({ position, word: (typed.get(position) ?? "").trim().toLowerCase() })));
       }}
     >
       <div className="grid gap-5 sm:grid-cols-2">

@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { closedInWords } from "./closed-words.ts";
 
 test("a reason nobody has heard of is told in the device's words", () => {
-  const words = closedInWords({ reasons: [{ code: "moon-phase", detail: "Wait for the moon." }], opensWith: ["phrase"] });
+  const words = closedInWords({
+    reasons: [{ code: "moon-phase", detail: "Wait for the moon." }],
+    opensWith: ["phrase"],
+  });
   assert.equal(words.text, "Wait for the moon.");
   assert.equal(words.instead, "");
 });
@@ -19,10 +22,7 @@ test("where nothing typed helps, it says what does", () => {
 });
 
 test("where password or phrase help, nothing else is advised", () => {
-  assert.equal(
-    closedInWords({ reasons: [{ code: "tpm-lockout", detail: "" }], opensWith: ["phrase"] }).instead,
-    "",
-  );
+  assert.equal(closedInWords({ reasons: [{ code: "tpm-lockout", detail: "" }], opensWith: ["phrase"] }).instead, "");
   assert.match(
     closedInWords({ reasons: [{ code: "ask-at-boot", detail: "" }], opensWith: ["password", "phrase"] }).title,
     /password/,

@@ -100,7 +100,9 @@ const known: Readonly<Record<string, Known>> = {
 };
 
 /** A reason this version does not know is told in the device's own words. */
-export function closedInWords(status: Pick<Status, "reasons" | "opensWith">): ClosedWords & { readonly instead: string } {
+export function closedInWords(
+  status: Pick<Status, "reasons" | "opensWith">,
+): ClosedWords & { readonly instead: string } {
   const [reason] = status.reasons;
   const words = known[reason?.code ?? "closed"] ?? {
     title: "The device's disk is closed",

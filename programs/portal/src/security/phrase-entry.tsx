@@ -36,7 +36,10 @@ export function PhraseEntry({
       {wrong.length === 0 ? null : (
         <ul className="flex flex-col gap-2">
           {wrong.map(([position, suggestions]) => (
-            <li key={position} className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded-xl bg-danger-soft px-4 py-2">
+            <li
+              key={position}
+              className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded-xl bg-danger-soft px-4 py-2"
+            >
               <span translate="no" className="text-sm text-danger">
                 {position}. <strong className="font-semibold">{words[position - 1]}</strong>
               </span>

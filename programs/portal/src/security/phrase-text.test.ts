@@ -62,10 +62,13 @@ test("misspelt words come with what the device suggests", () => {
       words: [{ position: 3, suggestions: ["able", 5] }, { position: 7 }],
     }),
   );
-  assert.deepEqual([...misspelt], [
-    [3, ["able"]],
-    [7, []],
-  ]);
+  assert.deepEqual(
+    [...misspelt],
+    [
+      [3, ["able"]],
+      [7, []],
+    ],
+  );
 });
 
 test("a suggestion takes the place of its word", () => {

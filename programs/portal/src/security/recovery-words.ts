@@ -21,10 +21,19 @@ const known: Readonly<Record<string, RecoveryTrouble>> = {
     text: "Your keys were found, but too few devices that store your data are online. Try again later; nothing is lost.",
     asksPlace: false,
   },
-  "recovery-ended": { text: "The recovery ended before it was complete. Nothing was changed; try it again.", asksPlace: false },
+  "recovery-ended": {
+    text: "The recovery ended before it was complete. Nothing was changed; try it again.",
+    asksPlace: false,
+  },
 };
 
 /** What this version does not know is told in the device's own words. */
-export function recoveryTroubleInWords({ code, detail }: { readonly code: string; readonly detail: string }): RecoveryTrouble {
+export function recoveryTroubleInWords({
+  code,
+  detail,
+}: {
+  readonly code: string;
+  readonly detail: string;
+}): RecoveryTrouble {
   return known[code] ?? { text: detail === "" ? "The recovery did not work. Try it again." : detail, asksPlace: true };
 }

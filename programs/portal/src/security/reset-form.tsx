@@ -25,9 +25,7 @@ export function ResetForm({
     const confirmation = name.trim();
     await device.call("POST /factory-reset", {
       body:
-        proof.by === "password"
-          ? { confirmation, password: secret }
-          : { confirmation, claimCode: claimCodeOf(secret) },
+        proof.by === "password" ? { confirmation, password: secret } : { confirmation, claimCode: claimCodeOf(secret) },
     });
     onReset();
   });

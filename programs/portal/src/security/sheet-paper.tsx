@@ -56,8 +56,8 @@ export function SheetPaper({ sheet }: { sheet: Sheet | undefined }) {
           ))}
         </ol>
         <p className="mt-3">
-          Without these words and without your device nobody can bring your files back, not even we. Whoever has the words
-          can read all your files: keep this sheet like the key to your home.
+          Without these words and without your device nobody can bring your files back, not even we. Whoever has the
+          words can read all your files: keep this sheet like the key to your home.
         </p>
       </section>
       {sheet === undefined || sheet.networkId === "" ? null : <Whereabouts sheet={sheet} />}

@@ -61,8 +61,8 @@ export function ShowPhrase({
     <div className="flex flex-col gap-5">
       <PhraseList words={phrase.words} />
       <Banner tone="warn">
-        <strong className="font-semibold">{nobodyCanHelp}</strong> They are shown this once. Write them on paper, and keep
-        it where nobody else looks.
+        <strong className="font-semibold">{nobodyCanHelp}</strong> They are shown this once. Write them on paper, and
+        keep it where nobody else looks.
       </Banner>
       <div className="flex flex-wrap gap-2">
         <Button icon={<Printer aria-hidden="true" className="size-4" />} onClick={() => window.print()}>

@@ -93,7 +93,10 @@ test("a missing, simulated or refusing chip is no good chip", () => {
   const tpm = { manufacturer: "IBM\0", firmware: "", lockout: false, simulated: true };
   assert.match(chipInWords(tpm).text, /^IBM\. Simulated/);
   assert.equal(chipInWords({ ...tpm, simulated: false, lockout: true }).tone, "warn");
-  assert.equal(chipInWords({ ...tpm, manufacturer: "IFX", firmware: "7.85", simulated: false }).text, "Infineon, version 7.85");
+  assert.equal(
+    chipInWords({ ...tpm, manufacturer: "IFX", firmware: "7.85", simulated: false }).text,
+    "Infineon, version 7.85",
+  );
   assert.match(chipInWords({ ...tpm, manufacturer: "" }).text, /^Unknown maker/);
 });
 
@@ -106,11 +109,17 @@ test("the cost of an attempt is in units people know", () => {
   const password = { memoryKiB: 0, passes: 1, changedAtMs: now };
   assert.equal(passwordCostInWords(password), "");
   assert.equal(passwordCostInWords({ ...password, memoryKiB: 64 }), "Each attempt costs 64 KiB of memory");
-  assert.equal(passwordCostInWords({ ...password, memoryKiB: 262_144, passes: 3 }), "Each attempt costs 256 MiB of memory and 3 passes");
+  assert.equal(
+    passwordCostInWords({ ...password, memoryKiB: 262_144, passes: 3 }),
+    "Each attempt costs 256 MiB of memory and 3 passes",
+  );
 });
 
 test("what may be old says how old, and who did not answer", () => {
-  assert.match(staleInWords({ answered: 2, needed: 6, newestAtMs: null }, now), /^Nothing was found.*2 of the 6 devices/);
+  assert.match(
+    staleInWords({ answered: 2, needed: 6, newestAtMs: null }, now),
+    /^Nothing was found.*2 of the 6 devices/,
+  );
   assert.match(staleInWords({ answered: 2, needed: 6, newestAtMs: now - 7_200_000 }, now), /2 hours ago/);
 });
 

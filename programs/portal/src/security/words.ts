@@ -15,7 +15,8 @@ export interface Sentence {
   readonly text: string;
 }
 
-const amount = (count: number, unit: string): string => `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+const amount = (count: number, unit: string): string =>
+  `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
 
 /** Where copies of the sealed phrase slot lie: without one, a new device finds nothing. */
 export function copiesInWords({ copies, atCentral }: Security["slots"]["phrase"]): string {
@@ -50,7 +51,8 @@ export function backupInWords(backup: Backup, nowMs: number): Sentence {
     default:
       if (backup.waitingChanges || backup.witnessedSequence < backup.sequence)
         return { tone: "calm", text: "The newest changes are on their way to the other devices." };
-      if (backup.quorum === 0) return { tone: "warn", text: "Nobody else keeps it yet. Invite others to your network." };
+      if (backup.quorum === 0)
+        return { tone: "warn", text: "Nobody else keeps it yet. Invite others to your network." };
       return {
         tone: "good",
         text:
@@ -95,7 +97,8 @@ export function chipInWords(tpm: Security["tpm"]): Sentence {
   const maker = makers[letters] ?? letters;
   const version = tpm.firmware === "" ? "" : `, version ${tpm.firmware}`;
   const name = `${maker === "" ? "Unknown maker" : maker}${version}`;
-  if (tpm.simulated) return { tone: "warn", text: `${name}. Simulated by software: fine for trying out, no protection from a thief.` };
+  if (tpm.simulated)
+    return { tone: "warn", text: `${name}. Simulated by software: fine for trying out, no protection from a thief.` };
   if (tpm.lockout) return { tone: "warn", text: `${name}. It refuses for a while, after too many wrong attempts.` };
   return { tone: "good", text: name };
 }
@@ -132,9 +135,12 @@ export function concernsOf(security: Security, phraseConfirmed: boolean): readon
   const concerns: Sentence[] = security.insecure.map((name) => ({ tone: "danger", text: insecureInWords(name) }));
   const add = (tone: StateTone, text: string): void => void concerns.push({ tone, text });
   if (security.replaced !== undefined) add("danger", "Another device has taken this one's place.");
-  if (security.backup.state === "forked") add("danger", "The backup stopped, because it went on differently elsewhere.");
-  if (security.mayBeStale !== undefined) add("warn", "What was recovered may not be the newest. Look at it and accept it.");
-  if (!phraseConfirmed) add("warn", "Your recovery phrase is not confirmed. Without it, losing this device loses your files.");
+  if (security.backup.state === "forked")
+    add("danger", "The backup stopped, because it went on differently elsewhere.");
+  if (security.mayBeStale !== undefined)
+    add("warn", "What was recovered may not be the newest. Look at it and accept it.");
+  if (!phraseConfirmed)
+    add("warn", "Your recovery phrase is not confirmed. Without it, losing this device loses your files.");
   if (security.slots.rekey === "interrupted") add("warn", "Changing the key was interrupted. It goes on by itself.");
   if (security.tpm?.lockout === true) add("warn", "The security chip refuses for a while.");
   if (security.backup.state === "none" || security.backup.state === "no-quorum")

@@ -51,7 +51,11 @@ export function Closed({
         )
       ) : null}
       <Fold title="Reset this device">
-        <ResetForm deviceName={status.deviceName} proof={{ by: "code", code: link?.claimCode ?? "" }} onReset={onReset} />
+        <ResetForm
+          deviceName={status.deviceName}
+          proof={{ by: "code", code: link?.claimCode ?? "" }}
+          onReset={onReset}
+        />
       </Fold>
     </QuietPage>
   );

@@ -8,7 +8,11 @@ import { texts } from "./texts.ts";
 import { useOpened } from "./use-opened.ts";
 
 const goesOn = ["Storing and repairing for you and the others", "Backing up what you changed before", "Updates"];
-const waits = ["Seeing, opening and changing your files", "Uploads; those that were under way go on afterwards", "Inviting others"];
+const waits = [
+  "Seeing, opening and changing your files",
+  "Uploads; those that were under way go on afterwards",
+  "Inviting others",
+];
 
 export function Locked({ deviceName, note }: { deviceName: string; note: string | undefined }) {
   const opened = useOpened();

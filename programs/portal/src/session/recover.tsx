@@ -204,8 +204,8 @@ function Recovered({ onDone }: { onDone: () => void }) {
     >
       {stale === undefined ? null : (
         <Banner tone="warn">
-          {staleInWords(stale, now)} Until enough have answered, or you accept this state on the page “Security”, you can
-          open your files but not change them, and nothing is deleted.
+          {staleInWords(stale, now)} Until enough have answered, or you accept this state on the page “Security”, you
+          can open your files but not change them, and nothing is deleted.
         </Banner>
       )}
       <Button look="primary" autoFocus onClick={onDone} className="md:min-h-11">

@@ -27,7 +27,8 @@ export function SetUp({ link, onPhrase }: { link: ClaimLink | undefined; onPhras
     await opened(claimed);
   });
   // A link may be an old one: then the right code has to be typed.
-  const asksCode = link === undefined || (claim.error !== undefined && troubleOf(claim.error).code === "wrong-claim-code");
+  const asksCode =
+    link === undefined || (claim.error !== undefined && troubleOf(claim.error).code === "wrong-claim-code");
   return (
     <QuietPage title={texts.welcome} text={texts.welcomeText}>
       <form

@@ -14,7 +14,11 @@ function useSecondsUntil(untilMs: number): number {
 }
 
 /** Seconds for which the device takes no attempt, and the way to tell it of a refusal. */
-export function useWait(): { readonly seconds: number; readonly refused: boolean; readonly note: (error: unknown) => void } {
+export function useWait(): {
+  readonly seconds: number;
+  readonly refused: boolean;
+  readonly note: (error: unknown) => void;
+} {
   const [untilMs, setUntilMs] = useState(0);
   const seconds = useSecondsUntil(untilMs);
   return {
