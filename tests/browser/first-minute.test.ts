@@ -54,6 +54,20 @@ test("a person sets up the device from the link, and the claim code leaves the a
   await page.getByRole("button", { name: "Set up" }).click();
 });
 
+test("the recovery phrase is shown once, and two of its words are asked back", async () => {
+  const shown = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
+  await shown.first().waitFor({ timeout: 60_000 });
+  const words = (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
+  assert.equal(words.length, 24);
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  for (const field of await page.getByLabel(/^Word \d+$/).all()) {
+    const label = await field.evaluate((input) => (input as HTMLInputElement).labels?.[0]?.textContent ?? "");
+    const position = Number(label.replace("Word ", ""));
+    await field.fill(words[position - 1] ?? "");
+  }
+  await page.getByRole("button", { name: "Confirm" }).click();
+});
+
 test("the invitation that waits is one click", async () => {
   await page.getByRole("button", { name: /^Join Lindenstrasse/ }).click({ timeout: 60_000 });
   await page.getByRole("button", { name: "Open my files" }).click({ timeout: 60_000 });

@@ -152,7 +152,7 @@ export const useTask = (id: string | undefined) =>
     queryKey: keys.task(id ?? ""),
     queryFn: ({ signal }) => device.call("GET /tasks/{id}", { params: { id: id ?? "" } }, { signal }),
     enabled: id !== undefined,
-    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 2000 : false),
+    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 1000 : false),
   });
 
 /** Marks everything a change to the tree may touch; events do the same, a moment later. */

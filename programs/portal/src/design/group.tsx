@@ -14,7 +14,7 @@ export function Row({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b border-line py-2 last:border-none">
       <span className="text-ink-soft">{name}</span>
-      <div className="min-w-0 text-right [overflow-wrap:anywhere]">{children}</div>
+      <div className="min-w-0 [overflow-wrap:anywhere] sm:text-right">{children}</div>
     </div>
   );
 }

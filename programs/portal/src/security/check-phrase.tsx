@@ -9,7 +9,7 @@ import { Button, buttonClass } from "../design/button.tsx";
 import { ProblemNote } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { PhraseEntry } from "./phrase-entry.tsx";
-import { misspeltOf, wordsOf } from "./phrase-text.ts";
+import { wordsOf } from "./phrase-text.ts";
 import { SubPage } from "./sub-page.tsx";
 import { useSecret } from "./use-secret.ts";
 
@@ -51,7 +51,7 @@ export function CheckPhrase() {
           check.run();
         }}
       >
-        <PhraseEntry text={text} onChange={setText} misspelt={misspeltOf(check.error)} autoFocus />
+        <PhraseEntry text={text} onChange={setText} error={check.error} autoFocus />
         {check.error === undefined ? null : <ProblemNote error={check.error} />}
         <div className="flex flex-col gap-2 sm:flex-row">
           <Button

@@ -2,22 +2,27 @@
  * Where a phrase is typed: one box, because phones, pasting and reading from paper all do well with it. What was
  * understood is shown below with its numbers, and misspelt words with what the device suggests.
  */
+import { useState } from "react";
 import { TextArea } from "../design/field.tsx";
-import { countInWords, phraseWords, withWord, wordsOf, type Misspelt } from "./phrase-text.ts";
+import { countInWords, misspeltOf, phraseWords, stillMisspelt, withWord, wordsOf } from "./phrase-text.ts";
 import { secretInput } from "./secret-input.ts";
 
 export function PhraseEntry({
   text,
   onChange,
-  misspelt,
+  error,
   autoFocus = false,
 }: {
   text: string;
   onChange: (text: string) => void;
-  misspelt: Misspelt;
+  /** The refusal of what was sent last, if it was refused. */
+  error: unknown;
   autoFocus?: boolean;
 }) {
   const words = wordsOf(text);
+  const [refused, setRefused] = useState<{ readonly error: unknown; readonly words: readonly string[] }>();
+  if (refused?.error !== error) setRefused({ error, words });
+  const misspelt = stillMisspelt(misspeltOf(error), refused?.words ?? [], words);
   const wrong = [...misspelt].filter(([position]) => position <= words.length);
   return (
     <div className="flex flex-col gap-3">

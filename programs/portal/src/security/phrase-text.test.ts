@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DeviceRefusal } from "@piccolo/device-api/client";
-import { countInWords, misspeltOf, withWord, wordsOf } from "./phrase-text.ts";
+import { countInWords, misspeltOf, stillMisspelt, withWord, wordsOf } from "./phrase-text.ts";
 
 const refusal = (code: string, details?: Record<string, unknown>): DeviceRefusal =>
   new DeviceRefusal({
@@ -69,6 +69,18 @@ test("misspelt words come with what the device suggests", () => {
       [7, []],
     ],
   );
+});
+
+test("a corrected word is no longer marked, the others are", () => {
+  const misspelt = new Map([
+    [1, []],
+    [2, ["ability"]],
+  ]);
+  assert.deepEqual(
+    [...stillMisspelt(misspelt, ["abxndon", "abilty"], ["abxndon", "ability"]).keys()],
+    [1],
+  );
+  assert.equal(stillMisspelt(misspelt, ["abxndon", "abilty"], ["able"]).size, 0);
 });
 
 test("a suggestion takes the place of its word", () => {

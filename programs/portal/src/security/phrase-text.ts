@@ -48,6 +48,11 @@ export function misspeltOf(error: unknown): Misspelt {
   return found;
 }
 
+/** What is left of them once words were changed: a corrected word is no longer marked. */
+export function stillMisspelt(misspelt: Misspelt, refused: readonly string[], words: readonly string[]): Misspelt {
+  return new Map([...misspelt].filter(([position]) => words[position - 1] === refused[position - 1]));
+}
+
 /** The text with the word at `position` (from 1) replaced. */
 export function withWord(text: string, position: number, word: string): string {
   return wordsOf(text)

@@ -8,7 +8,7 @@ import { Button } from "../design/button.tsx";
 import { Banner, ProblemNote } from "../design/notes.tsx";
 import { closedInWords } from "../security/closed-words.ts";
 import { PhraseEntry } from "../security/phrase-entry.tsx";
-import { misspeltOf, wordsOf } from "../security/phrase-text.ts";
+import { wordsOf } from "../security/phrase-text.ts";
 import { ResetForm } from "../security/reset-form.tsx";
 import { useSecret } from "../security/use-secret.ts";
 import type { ClaimLink } from "./claim-link.ts";
@@ -76,14 +76,13 @@ function Fold({ title, children }: { title: string; children: ReactNode }) {
 function ByPhrase() {
   const opened = useOpened();
   const [text, setText] = useSecret("");
-  // What was refused is marked until another attempt, also while other words are being corrected.
-  const [chosen, setChosen] = useState(false);
+  // The choice of a password waits until there is a phrase: one question at a time.
+  const [begun, setBegun] = useState(false);
   const open = useCall(async (newPassword: string) => {
     const session = await device.call("POST /open-volume", { body: { phrase: wordsOf(text).join(" "), newPassword } });
     setText("");
     await opened(session);
   });
-  const misspelt = misspeltOf(open.error);
   return (
     <form
       autoComplete="off"
@@ -95,13 +94,13 @@ function ByPhrase() {
     >
       <PhraseEntry
         text={text}
-        misspelt={misspelt}
+        error={open.error}
         onChange={(now) => {
-          setChosen(true);
+          setBegun(true);
           setText(now);
         }}
       />
-      {chosen ? <PasswordChoice label={texts.newPassword} /> : null}
+      {begun ? <PasswordChoice label={texts.newPassword} /> : null}
       {open.error === undefined ? null : <ProblemNote error={open.error} />}
       <Button look="primary" type="submit" busy={open.pending} disabled={text.trim() === ""} className="md:min-h-11">
         {texts.openDevice}

@@ -11,7 +11,7 @@ import { Banner, ProblemNote } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { home } from "../routes.ts";
 import { PhraseEntry } from "../security/phrase-entry.tsx";
-import { misspeltOf, wordsOf } from "../security/phrase-text.ts";
+import { wordsOf } from "../security/phrase-text.ts";
 import { recoveryTroubleInWords } from "../security/recovery-words.ts";
 import { TaskSteps } from "../security/task-steps.tsx";
 import { useSecret } from "../security/use-secret.ts";
@@ -126,7 +126,7 @@ function RecoverForm({
             {trouble.text}
           </Banner>
         )}
-        <PhraseEntry text={phrase} onChange={setPhrase} misspelt={misspeltOf(recover.error)} autoFocus />
+        <PhraseEntry text={phrase} onChange={setPhrase} error={recover.error} autoFocus />
         {link === undefined || refused === "wrong-claim-code" ? (
           <Field
             label={texts.code}
