@@ -60,11 +60,8 @@ test("the recovery phrase is shown once, and two of its words are asked back", a
   const words = (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
   assert.equal(words.length, 24);
   await page.getByRole("button", { name: "I have written them down" }).click();
-  for (const field of await page.getByLabel(/^Word \d+$/).all()) {
-    const label = await field.evaluate((input) => (input as HTMLInputElement).labels?.[0]?.textContent ?? "");
-    const position = Number(label.replace("Word ", ""));
-    await field.fill(words[position - 1] ?? "");
-  }
+  for (const label of await page.getByText(/^Word \d+$/).allInnerTexts())
+    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
   await page.getByRole("button", { name: "Confirm" }).click();
 });
 

@@ -76,10 +76,7 @@ test("a corrected word is no longer marked, the others are", () => {
     [1, []],
     [2, ["ability"]],
   ]);
-  assert.deepEqual(
-    [...stillMisspelt(misspelt, ["abxndon", "abilty"], ["abxndon", "ability"]).keys()],
-    [1],
-  );
+  assert.deepEqual([...stillMisspelt(misspelt, ["abxndon", "abilty"], ["abxndon", "ability"]).keys()], [1]);
   assert.equal(stillMisspelt(misspelt, ["abxndon", "abilty"], ["able"]).size, 0);
 });
 
