@@ -119,7 +119,7 @@ test("a device that locks itself asks for the password, and goes on at the same 
   await page.getByText("Summer in Brittany").waitFor();
   device.state.locked = true;
   await page.getByRole("link", { name: "Summer in Brittany" }).click();
-  await page.getByText("is locked").waitFor();
+  await page.getByRole("heading", { name: "piccolo-hall is locked" }).waitFor();
   assert.equal(await holds(page, "Summer in Brittany"), false);
   await enter(page, "Unlock");
   await page.getByText("Lighthouse.png").waitFor();

@@ -45,7 +45,7 @@ export function Shell({
   const first = useRef(true);
   const { screen } = route;
   // Searching is a way of looking at files: the person goes on typing.
-  const place = screen === "search" ? "files" : screen;
+  const place = screen === "search" ? "files" : screen === "security" ? `security ${route.part ?? ""}` : screen;
   const title = places.find(({ screens }) => (screens as readonly string[]).includes(screen))?.name ?? "";
   useEffect(() => {
     document.title = `${title} · ${status.deviceName}`;
@@ -188,7 +188,7 @@ function Notices({
   const clock = clockInWords(network.clock);
   return (
     <div className="flex flex-col gap-2 px-4 pt-3 empty:hidden md:px-8">
-      {status.insecure.length === 0 ? null : (
+      {status.insecure.length === 0 || !elsewhere ? null : (
         <Banner tone="danger">
           <strong className="font-semibold">This device runs without some of its protection.</strong>{" "}
           {status.insecure.map(insecureInWords).join(" ")}

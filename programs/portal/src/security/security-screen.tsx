@@ -131,7 +131,7 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
           {slots.rekey === "none" ? <To part="re-key">Change the key</To> : null}
         </Action>
         <Action title="I give this device away" text="Removes everything from it. Your files stay with your network.">
-          <To part="reset" look="quiet-danger">
+          <To part="reset" more="text-danger">
             Reset this device
           </To>
         </Action>
@@ -146,14 +146,16 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
 function To({
   part,
   look = "secondary",
+  more = "",
   children,
 }: {
   part: SecurityPart;
+  more?: string;
   look?: Parameters<typeof buttonClass>[0];
   children: ReactNode;
 }) {
   return (
-    <a href={hrefOf({ screen: "security", part })} className={buttonClass(look)}>
+    <a href={hrefOf({ screen: "security", part })} className={buttonClass(look, more)}>
       {children}
     </a>
   );

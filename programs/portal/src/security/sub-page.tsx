@@ -1,5 +1,5 @@
 import { ChevronLeft } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { hrefOf } from "../navigation.ts";
 
 /** One task of the security page, on a page of its own. */
@@ -14,6 +14,16 @@ export function SubPage({
   children: ReactNode;
   wide?: boolean;
 }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const first = useRef(true);
+  // A further step is read from its start; the first one is where the shell puts the reader.
+  useEffect(() => {
+    if (first.current) first.current = false;
+    else {
+      heading.current?.focus();
+      window.scrollTo(0, 0);
+    }
+  }, [title, text]);
   return (
     <div className={`flex w-full flex-col gap-6 ${wide ? "max-w-3xl" : "max-w-xl"}`}>
       <header className="flex flex-col gap-2">
@@ -24,7 +34,9 @@ export function SubPage({
           <ChevronLeft aria-hidden="true" className="size-4.5" />
           Security
         </a>
-        <h1 className="text-2xl font-semibold">{title}</h1>
+        <h1 ref={heading} tabIndex={-1} className="text-2xl font-semibold">
+          {title}
+        </h1>
         {text === undefined ? null : <p className="text-ink-soft">{text}</p>}
       </header>
       {children}
