@@ -131,9 +131,7 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
           {slots.rekey === "none" ? <To part="re-key">Change the key</To> : null}
         </Action>
         <Action title="I give this device away" text="Removes everything from it. Your files stay with your network.">
-          <To part="reset" more="text-danger">
-            Reset this device
-          </To>
+          <To part="reset">Reset this device</To>
         </Action>
         <p className="py-3 text-sm text-ink-faint">
           Key number {slots.epoch}, phrase number {slots.phrase.number}
@@ -146,16 +144,14 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
 function To({
   part,
   look = "secondary",
-  more = "",
   children,
 }: {
   part: SecurityPart;
-  more?: string;
   look?: Parameters<typeof buttonClass>[0];
   children: ReactNode;
 }) {
   return (
-    <a href={hrefOf({ screen: "security", part })} className={buttonClass(look, more)}>
+    <a href={hrefOf({ screen: "security", part })} className={buttonClass(look)}>
       {children}
     </a>
   );
@@ -252,7 +248,7 @@ function AskAtBoot({ enabled }: { enabled: boolean }) {
           title={wanted ? "Ask for the password at each start?" : "Start without the password?"}
           text={
             wanted
-              ? "Good against a thief who takes the whole device. After each start it serves nobody, you and the others, until the password is entered."
+              ? "Good against a thief who takes the whole device. After each start it does nothing, for you or for others, until the password is entered."
               : "The security chip alone opens the disk at a start. Your files stay locked until you sign in."
           }
           submit={wanted ? "Ask at each start" : "Start without"}
