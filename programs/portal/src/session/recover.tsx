@@ -44,26 +44,29 @@ export function Recover({
   const [taskId, setTaskId] = useState<string>();
   const [ended, setEnded] = useState<Ended>();
   const tasks = useTasks(begun && taskId === undefined);
-  const found = tasks.data?.tasks.find(({ kind, state }) => kind === "recover" && state === "running");
+  // The newest: it may have failed while nobody looked, and then says why.
+  const found = tasks.data?.tasks
+    .filter(({ kind }) => kind === "recover")
+    .toSorted((a, b) => b.startedAtMs - a.startedAtMs)[0];
   const task = useTask(taskId ?? found?.id);
   const { data, error } = task;
   const failed = data?.state === "failed" || data?.state === "cancelled";
+  // A session that is over while the task is followed means that the task failed.
+  const lost = error !== null && troubleOf(error).code === "sign-in-required";
 
   useEffect(() => {
     if (data?.state === "done") setPhrase("");
   }, [data?.state, setPhrase]);
   useEffect(() => {
-    // A session that is over while the task is followed means that the task failed.
-    const lost = error !== null && troubleOf(error).code === "sign-in-required";
     if (!failed && !lost) return;
     setEnded(data?.error ?? { code: "recovery-ended", detail: "" });
     setTaskId(undefined);
     onRunning(false);
-  }, [failed, error, data, onRunning]);
+  }, [failed, lost, data, onRunning]);
 
   if (data?.state === "done") return <Recovered onDone={onDone} />;
   const running = taskId !== undefined || found !== undefined;
-  if (running && !failed) return <Running task={data} />;
+  if (running && !failed && !lost) return <Running task={data} />;
   return (
     <RecoverForm
       link={link}
