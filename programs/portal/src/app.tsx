@@ -34,6 +34,8 @@ export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; 
   const [phrase, setPhrase] = useSecret<NewPhrase | undefined>(undefined);
   const [recovering, setRecovering] = useState(false);
   const [resetting, setResetting] = useState(false);
+  // Here, because it has to outlive a lock: who put joining off is not asked again after each password.
+  const [joinLeft, setJoinLeft] = useState(false);
   const onReset = useCallback(() => setResetting(true), []);
   const phase = status.data?.phase;
   useEffect(() => {
@@ -74,7 +76,13 @@ export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; 
   if (!signedIn) return <SignIn deviceName={deviceName} note={note} />;
   return (
     <Live uploads={uploads}>
-      <AtWork status={status.data} uploads={uploads} onReset={onReset} />
+      <AtWork
+        status={status.data}
+        uploads={uploads}
+        onReset={onReset}
+        joinLeft={joinLeft}
+        onJoinLeft={() => setJoinLeft(true)}
+      />
     </Live>
   );
 }
@@ -87,12 +95,23 @@ function Waiting() {
   );
 }
 
-function AtWork({ status, uploads, onReset }: { status: Status; uploads: Uploads; onReset: () => void }) {
+function AtWork({
+  status,
+  uploads,
+  onReset,
+  joinLeft,
+  onJoinLeft,
+}: {
+  status: Status;
+  uploads: Uploads;
+  onReset: () => void;
+  joinLeft: boolean;
+  onJoinLeft: () => void;
+}) {
   const session = useSession();
   const network = useNetwork();
   const security = useSecurity();
   // The step of joining stays until the person leaves it, also once it is done.
-  const [joinLeft, setJoinLeft] = useState(false);
   const [joinBegan, setJoinBegan] = useState(false);
   const [replacedLeft, setReplacedLeft] = useState(false);
   const error = session.error ?? network.error;
@@ -115,7 +134,7 @@ function AtWork({ status, uploads, onReset }: { status: Status; uploads: Uploads
     return <Replaced status={status} atMs={replaced.atMs} onLeave={() => setReplacedLeft(true)} />;
   const outside = network.data.state !== "member";
   if (outside && !joinBegan) setJoinBegan(true);
-  if (!joinLeft && (outside || joinBegan)) return <JoinPage network={network.data} onDone={() => setJoinLeft(true)} />;
+  if (!joinLeft && (outside || joinBegan)) return <JoinPage network={network.data} onDone={onJoinLeft} />;
   const parts = { status, session: session.data, network: network.data, security: security.data, uploads };
   return (
     <Shell {...parts}>
