@@ -153,6 +153,7 @@ async function build(
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
       deviceSeed: deviceKey.seed,
+      mdns: config.mdns,
       listen: [config.peerListen],
       mdns: config.mdns,
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
