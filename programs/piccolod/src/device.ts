@@ -155,7 +155,6 @@ async function build(
       deviceSeed: deviceKey.seed,
       mdns: config.mdns,
       listen: [config.peerListen],
-      mdns: config.mdns,
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
       bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
       relay: hooks.relays,
