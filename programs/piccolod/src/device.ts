@@ -157,8 +157,8 @@ async function build(
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
       deviceSeed: deviceKey.seed,
-      listen: [config.peerListen],
       mdns: config.mdns,
+      listen: [config.peerListen],
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
       bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
       relay: hooks.relays,
