@@ -66,8 +66,8 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
   drill.fault(
     `${victim.process.name} is killed ${byItself ? `at ${round.crashPoint}` : "from outside"}, ${inFlight} operations in flight`,
   );
-  if (drill.options.sabotage) return inFlight > 0;
-  await network.startDevice(victim.number);
+  if (!drill.options.sabotage) await network.startDevice(victim.number);
+  drill.equal(`${victim.process.name} serves again after its crash`, await victim.phase(), "ready");
   if (round.owner) await network.claim(victim);
   await network.allOnline(network.device(1));
   return inFlight > 0;
