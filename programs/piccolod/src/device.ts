@@ -25,6 +25,8 @@ import { openDatabase } from "./db/database.ts";
 import { SqliteHolderIndex } from "./db/holder-index.ts";
 import { holderMigrations } from "./db/holder-schema.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
+import { witnessMigrations } from "./db/witness-schema.ts";
+import { SqliteWitnessStore } from "./db/witness-store.ts";
 import { openOwnerDatabase } from "./db/owner-database.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
@@ -35,6 +37,7 @@ import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
 import type { Site } from "./http/server.ts";
 import { DeviceNetwork } from "./network/network.ts";
+import { createPeerServices } from "./network/peer-services.ts";
 import { mountNetwork } from "./network/routes.ts";
 import { NetworkStore } from "./network/store.ts";
 import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
@@ -71,6 +74,8 @@ const engineMemoryBytes = 40 * 1024 * 1024;
 /** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
 const diskReserveBytes = 256 * 1024 * 1024;
 const defaultHolderQuotaBytes = 100 * gibibyte;
+/** Metadata each member may keep here: deltas since its last checkpoint, many times over. */
+const witnessQuotaBytes = 256 * 1024 * 1024;
 const mostSpoolBytes = 10 * gibibyte;
 
 export interface ContextParts {
@@ -144,6 +149,7 @@ async function build(
   atClose(() => own.close());
   const { db: ownerDb, metadata } = own;
   const holderIndex = new SqliteHolderIndex(open("holder", holderMigrations, "NORMAL"));
+  const witnessStore = new SqliteWitnessStore(open("witness", witnessMigrations));
   const disk = new FolderDisk(state.path);
   const blake3 = await createBlake3();
   const deviceKey = openDeviceKey(state, world);
@@ -164,6 +170,10 @@ async function build(
         admit: (key, frame) => hooks.handler().admit(key, frame),
         handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
       },
+      recover: {
+        admit: (key, frame) => services.strangers.admit(key, frame),
+        handle: (key, request, signal) => services.strangers.handle(key, request, signal),
+      },
       world,
       log: (event, facts) => log.info(event, facts),
     });
@@ -178,7 +188,7 @@ async function build(
       centralUrl: config.centralUrl,
       fetch: (input, init) => fetch(input, init),
       createPeerNet: openPeerNet,
-      handler: () => holderService,
+      handler: () => services.members,
       handedInvitation: () => readInvitation(config.invitationFile),
     });
   const holderQuotaBytes = config.holderQuotaBytes ?? defaultHolderQuotaBytes;
@@ -198,6 +208,15 @@ async function build(
     store: holderStore,
     memberOf: (key) => network.memberOf(key),
     hello: (account, hello) => network.hello(account, hello),
+    report,
+  });
+  const services = createPeerServices({
+    network,
+    fragments: holderService,
+    witnessStore,
+    deviceKey: deviceKey.key.publicKey,
+    witnessQuotaBytes: () => witnessQuotaBytes,
+    world,
     report,
   });
 
