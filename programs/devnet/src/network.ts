@@ -3,7 +3,7 @@
  * the network tests run. Everything lies below one folder; a second start finds its ports, owners and files again.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DeviceSession, type TaskView } from "./device-session.ts";
 import { takePort } from "./ports.ts";
@@ -77,7 +77,7 @@ export class Device {
 export class Network {
   readonly options: NetworkOptions;
   readonly central: Supervised;
-  readonly devices: readonly Device[];
+  readonly #devices: Device[];
   readonly #record: NetworkRecord;
   readonly #say: (text: string) => void;
   readonly #protection: Protection;
@@ -105,7 +105,7 @@ export class Network {
       },
       join(options.folder, "logs/central.log"),
     );
-    this.devices = record.devices.map(
+    this.#devices = record.devices.map(
       (device) => new Device(device, this.#stateFolder(device.number), this.deviceProcess(device)),
     );
   }
@@ -136,6 +136,10 @@ export class Network {
     const network = new Network(options, record);
     network.#save();
     return network;
+  }
+
+  get devices(): readonly Device[] {
+    return this.#devices;
   }
 
   get populated(): boolean {
@@ -195,9 +199,13 @@ export class Network {
   }
 
   #tpm(number: number): SoftwareTpm {
-    const tpm = this.#tpms.get(number) ?? new SoftwareTpm(join(this.options.folder, `tpm${number}`));
+    const tpm = this.#tpms.get(number) ?? new SoftwareTpm(this.#tpmFolder(number));
     this.#tpms.set(number, tpm);
     return tpm;
+  }
+
+  #tpmFolder(number: number): string {
+    return join(this.options.folder, `tpm${number}`);
   }
 
   #stateFolder(number: number): string {
@@ -213,7 +221,7 @@ export class Network {
   }
 
   #save(): void {
-    const processes = [this.central, ...this.devices.map((device) => device.process), ...this.#tpms.values()];
+    const processes = [this.central, ...this.#devices.map((device) => device.process), ...this.#tpms.values()];
     this.#record.pids = processes.flatMap(({ pid }) => pid ?? []);
     const path = join(this.options.folder, "devnet.json");
     writeFileSync(`${path}.next`, `${JSON.stringify(this.#record, null, 2)}\n`, { mode: 0o600 });
@@ -235,6 +243,12 @@ export class Network {
     this.#save();
   }
 
+  /** Ends a device and starts it again, with arguments added for this run only. */
+  async startDeviceWith(number: number, extra: readonly string[]): Promise<void> {
+    await this.device(number).process.stop();
+    await this.startDevice(number, extra);
+  }
+
   /** Starts one device again, with arguments added for this run only. */
   async startDevice(number: number, extra: readonly string[] = []): Promise<void> {
     const device = this.device(number);
@@ -242,6 +256,45 @@ export class Network {
     await device.process.start();
     this.#save();
     await this.unlock(device);
+  }
+
+  /** Starts one more device, which has no owner yet and no invitation. */
+  async addDevice(): Promise<Device> {
+    const record = await this.#newRecord(this.#devices.length + 1);
+    return this.#startFresh(record);
+  }
+
+  /** A device is lost with its disk and its chip: a fresh one with ports of its own, and no owner, stands in its place. */
+  async replaceDevice(number: number): Promise<Device> {
+    await this.device(number).process.kill();
+    const tpm = this.#tpms.get(number);
+    if (tpm !== undefined) {
+      await tpm.stop();
+      this.#tpms.delete(number);
+    }
+    const folder = this.#stateFolder(number);
+    unmountBelow(folder);
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(this.#tpmFolder(number), { recursive: true, force: true });
+    return this.#startFresh(await this.#newRecord(number));
+  }
+
+  async #newRecord(number: number): Promise<DeviceRecord> {
+    const { devices, centralPort } = this.#record;
+    const taken = new Set([centralPort, ...devices.flatMap(({ port, peerPort }) => [port, peerPort])]);
+    const after = Math.max(...taken) + 1;
+    const port = await takePort(after, taken);
+    return { number, port, peerPort: await takePort(after, taken), claimCode: randomBytes(10).toString("hex") };
+  }
+
+  async #startFresh(record: DeviceRecord): Promise<Device> {
+    const { number } = record;
+    this.#record.devices[number - 1] = record;
+    const device = new Device(record, this.#stateFolder(number), this.deviceProcess(record));
+    this.#devices[number - 1] = device;
+    await device.process.start();
+    this.#save();
+    return device;
   }
 
   /** A device is locked after each start; the owners that this network made up enter their passwords. */

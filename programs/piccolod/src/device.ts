@@ -21,6 +21,7 @@ import { SessionStore } from "./auth/store.ts";
 import type { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { controlMigrations } from "./db/control-schema.ts";
+import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabase } from "./db/database.ts";
 import { SqliteHolderIndex } from "./db/holder-index.ts";
 import { holderMigrations } from "./db/holder-schema.ts";
@@ -43,6 +44,10 @@ import { NetworkStore } from "./network/store.ts";
 import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
 import { networkView } from "./network/view.ts";
 import { OwnerRuntime } from "./owner/owner-runtime.ts";
+import { Recovery, type RecoveryNetHooks } from "./recovery/recovery.ts";
+import { mountRecovery } from "./recovery/routes.ts";
+import { forgetUnfinished } from "./recovery/unfinished.ts";
+import { StalenessStore } from "./recovery/staleness.ts";
 import type { Opened } from "./security/boot.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
@@ -156,6 +161,8 @@ async function build(
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
 
+  if (!keyring.hasOwner) await forgetUnfinished({ controlDb, ownLog: own.log, content: state });
+
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
       deviceSeed: deviceKey.seed,
@@ -268,6 +275,7 @@ async function build(
   );
 
   const sessions = new Sessions(new SessionStore(controlDb), world);
+  if (!keyring.hasOwner) sessions.endAll();
   sessions.onEnd((session) => hub.endSession(session));
   const whereabouts = (): Whereabouts => {
     const { networkId, name } = network.state();
@@ -294,6 +302,49 @@ async function build(
     throttle,
     claimCode: () => readClaimCode(config.claimCodeFile),
     claimed: (identity) => runtime.open(identity),
+    recovering: () => recovery.running,
+  });
+  const openRecoveryNet = ({ isAllowed, relays }: RecoveryNetHooks): PeerNet =>
+    (parts.createPeerNet ?? createPeerNet)({
+      deviceSeed: deviceKey.seed,
+      // It asks and is not asked.
+      listen: [],
+      mdns: config.mdns,
+      relay: () => [],
+      isAllowed,
+      isRelay: (key) => relayKeys(relays()).has(toHex(key)),
+      handler: services.strangers,
+      world,
+      log: (event, facts) => log.info(event, facts),
+    });
+  const recovery: Recovery = new Recovery({
+    content: state,
+    outside: opened.outside,
+    keyring,
+    chip,
+    argon2: parts.argon2,
+    world,
+    cost: parts.cost,
+    floor: parts.floor,
+    deviceKey,
+    ownLog: own.log,
+    secrets: new AccountSecrets(ownerDb),
+    network,
+    openNet: openRecoveryNet,
+    mdns: config.mdns,
+    centralUrl: config.centralUrl,
+    fetch: (input, init) => fetch(input, init),
+    hash: blake3.hash,
+    policy,
+    ownDomain: config.domain,
+    staleness: new StalenessStore(state),
+    tasks,
+    report,
+    crashPoint,
+    recovered: (identity) => {
+      security.recovered();
+      return runtime.open(identity);
+    },
   });
   const files = createFilesFeature({
     db: ownerDb,
@@ -310,7 +361,7 @@ async function build(
 
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
-  const lockGate = new LockGate(() => keyring.hasOwner && !keyring.unlocked);
+  const lockGate = new LockGate(() => recovery.running || (keyring.hasOwner && !keyring.unlocked));
   const wrappedKeys = new SqliteWrappedKeys(ownerDb);
   const rewrap: TaskWork = async (progress) => {
     await rewrapAll({ keys: () => keyring.keys(), rows: wrappedKeys, crashPoint }, progress);
@@ -345,6 +396,16 @@ async function build(
     tasks,
     rewrap,
     reset: parts.reset,
+  });
+  mountRecovery(api, {
+    auth,
+    sessions,
+    door,
+    throttle,
+    claimCode: () => readClaimCode(config.claimCodeFile),
+    deviceName,
+    world,
+    recovery,
   });
   mountNetwork(api, { network, tasks, view });
   mountTasks(api, tasks);

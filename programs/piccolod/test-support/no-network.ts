@@ -20,6 +20,8 @@ export function createNoNetwork(): NetworkFeature {
     clock: () => ({ state: "unknown", offsetMs: 0 }),
     members: { holders: () => [], onChange: noChange },
     transport: { request: refuse },
+    recoverTransport: { request: refuse },
+    adopt: () => undefined,
     memberOf: () => undefined,
     memberDevice: () => undefined,
     deviceKeyOf: () => undefined,

@@ -43,6 +43,15 @@ export class MembershipLog {
     this.#changed();
   }
 
+  /** Puts another log, which has passed the rules, in the place of whatever was known: a recovery has found it. */
+  replace(entries: readonly Uint8Array[]): void {
+    const state = replay(entries);
+    this.#store.replaceEntries(entries);
+    this.#state = state;
+    this.#devices = { length: 0, keys: new Map() };
+    this.#changed();
+  }
+
   /** All entries from an index on. */
   entriesFrom(index: number): readonly Uint8Array[] {
     return this.#store.entries().slice(index);
@@ -82,7 +91,7 @@ export class MembershipLog {
 }
 
 /** Every device of every owner in a log that has passed the rules, by account and device epoch. */
-function devicesIn(entries: readonly Uint8Array[]): ReadonlyMap<string, Uint8Array> {
+export function devicesIn(entries: readonly Uint8Array[]): ReadonlyMap<string, Uint8Array> {
   const keys = new Map<string, Uint8Array>();
   for (const bytes of entries) {
     const { body } = decodeEntry(bytes);

@@ -58,6 +58,7 @@ interface Running {
 export class DeviceNetwork implements NetworkFeature {
   readonly members: Members;
   readonly transport: PeerTransport;
+  readonly recoverTransport: PeerTransport;
   readonly #options: DeviceNetworkOptions;
   readonly #log: MembershipLog;
   readonly #presence: Presence;
@@ -87,6 +88,7 @@ export class DeviceNetwork implements NetworkFeature {
       handler: options.handler,
     });
     this.transport = this.#peerNet.transport;
+    this.recoverTransport = this.#peerNet.recoverTransport;
     this.#presence = new Presence({
       store,
       transport: this.transport,
@@ -163,6 +165,14 @@ export class DeviceNetwork implements NetworkFeature {
 
   ownerKeyOf(account: Uint8Array): Uint8Array | undefined {
     return this.#log.member(account)?.ownerPublicKey;
+  }
+
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void {
+    this.#log.replace(entries);
+    for (const { account, deviceKey } of this.#log.state?.members.values() ?? []) {
+      const addresses = addressesOf(deviceKey);
+      if (addresses.length > 0) this.#presence.setAddresses(toHex(account), addresses);
+    }
   }
 
   membership(): MembershipExchange | undefined {

@@ -50,6 +50,10 @@ export interface NetworkFeature {
   /** The other members, as the storage engine sees them. */
   readonly members: Members;
   readonly transport: PeerTransport;
+  /** Asks members as a stranger does, who proves to be the owner. */
+  readonly recoverTransport: PeerTransport;
+  /** Before `start`: the log that a recovery has found, and where devices were reached; nothing known before stays. */
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void;
   /** The account (32 bytes) of the member whose current device has this key. */
   memberOf(deviceKey: Uint8Array): Uint8Array | undefined;
   /** The member whose current device has this key, and the epoch of that device. */

@@ -142,6 +142,11 @@ export class OwnerSecurity {
     }
   }
 
+  /** A recovery has made the owner: identity and record outside are theirs by now. */
+  recovered(): void {
+    this.#identity = readIdentity(this.#options.content);
+  }
+
   /** Reset login: another password for the same root. The old one opens nothing any more. */
   async changePassword(root: OpenedRoot, password: string): Promise<void> {
     const { outside, chip } = this.#options;

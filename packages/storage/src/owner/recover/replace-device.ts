@@ -27,7 +27,7 @@ export interface RecoverParts {
 }
 
 /** Asks all at once; who fails or takes too long is left out and reported. */
-async function askEach<T>(
+export async function askEach<T>(
   { world, report }: RecoverParts,
   peers: readonly PeerTarget[],
   signal: AbortSignal,
@@ -93,8 +93,8 @@ export async function readNewestMembership(
   return longest;
 }
 
-/** Entries that do not pass the rules end what is taken of a member's log. */
-async function readWhole(
+/** A member's log as a whole, replayed. Throws what the rules say against it, and what `RecoverClient` does. */
+export async function readWhole(
   client: RecoverClient,
   peer: PeerTarget,
   keys: OwnerKeys,
