@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { Listing, Node, Upload } from "@piccolo/device-api";
 import { engineFaults, extentPlainBytes } from "@piccolo/storage/owner";
-import { type Client, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { type Client, contentFolder, refusedWith, TestDevice } from "../../test-support/device.ts";
 import {
   announce,
   begin,
@@ -303,7 +303,7 @@ test("a version that came back without its upload, as from a backup, is removed;
   for (const id of [kept, orphan]) assert.equal((await patch(owner, id, 0, bytesOf(10))).status, 204);
   await device.stop();
   const read = <T>(use: (db: DatabaseSync) => T): T => {
-    const db = new DatabaseSync(join(device.folder, "state", "owner.db"));
+    const db = new DatabaseSync(join(contentFolder(device.folder), "owner.db"));
     try {
       return use(db);
     } finally {

@@ -37,9 +37,9 @@ export interface PreparedOwner {
  */
 export async function prepareOwner(
   options: BecomingOptions,
-  { slot: phraseSlot, opened }: FoundOwner,
+  { slot: phraseSlot, opened, keys: held }: FoundOwner,
   { membership, certificate, keys: keysByLog }: TakenPlace,
-  { password, maskKey }: { readonly password: string; readonly maskKey: Uint8Array },
+  password: string,
 ): Promise<PreparedOwner> {
   const { content, outside, chip, argon2, world, cost, floor } = options;
   const { account, epoch, chain, details } = opened;
@@ -62,7 +62,9 @@ export async function prepareOwner(
       epoch: keysByLog.epoch,
       certificate,
       metadataKey: keysByLog.metadataKey(),
-      maskKey,
+      formerMetadataKeys: held
+        .filter((former) => former.epoch < keysByLog.epoch)
+        .map((former) => ({ epoch: former.epoch, key: former.metadataKey() })),
       passwordChangedAtMs: nowMs,
       phraseMadeAtMs: nowMs,
       // Whoever has just typed it has it.

@@ -9,10 +9,8 @@ import { RecoverClient } from "@piccolo/storage/recover";
 import type { PeerNet } from "../adapters/peer-net/index.ts";
 import type { DeviceKey } from "../auth/device-key.ts";
 import { authFaults } from "../auth/types.ts";
-import type { AccountSecrets } from "../db/account-secrets.ts";
 import type { NetworkFeature } from "../network/types.ts";
 import { forgetUnclaimedKey } from "../security/boot.ts";
-import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { TaskProgress } from "../tasks/types.ts";
@@ -21,7 +19,7 @@ import { KnownDevices, resolvePlaces } from "./known-devices.ts";
 import { nowhere, parsePlaces, type Places } from "./places.ts";
 import { emptyContent, findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
 import { eraseFound, OwnerSearch, type Searching } from "./search.ts";
-import type { StalenessStore } from "./staleness.ts";
+import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
 import { type FoundOwner, recoveryFaults } from "./types.ts";
 
@@ -31,7 +29,9 @@ const patienceMs = 20_000;
 const localPauseMs = 3_000;
 const steps = 6;
 
-export type RecoveryCrashPoint = "recovery-place-taken" | "recovery-restored" | "before-recovery-end";
+/** Moments at which a power cut must leave a device that is nobody's and can begin again. */
+export const recoveryCrashPoints = ["recovery-place-taken", "recovery-restored", "before-recovery-end"] as const;
+export type RecoveryCrashPoint = (typeof recoveryCrashPoints)[number];
 
 /** A network of connections that belongs to a recovery alone, and ends with it. */
 export interface RecoveryNetHooks {
@@ -40,25 +40,27 @@ export interface RecoveryNetHooks {
   readonly relays: () => readonly string[];
 }
 
+/** `seed` is that of the device key (32 bytes) by which the members know who asks. */
+export type OpenRecoveryNet = (seed: Uint8Array, hooks: RecoveryNetHooks) => PeerNet;
+
 export interface RecoveryParts extends BecomingOptions {
   readonly keyring: Keyring;
   readonly deviceKey: DeviceKey;
   readonly ownLog: OwnLog;
-  readonly secrets: Pick<AccountSecrets, "find">;
   readonly network: Pick<NetworkFeature, "adopt">;
-  readonly openNet: (hooks: RecoveryNetHooks) => PeerNet;
+  readonly openNet: OpenRecoveryNet;
   readonly mdns: boolean;
   readonly centralUrl: string;
   readonly fetch: Searching["fetch"];
   readonly hash: FragmentHash;
   readonly policy: RedundancyPolicy;
   readonly ownDomain: string;
-  readonly staleness: StalenessStore;
+  readonly settling: Pick<Settling, "begin">;
   readonly tasks: Tasks;
   readonly report: Searching["report"];
   readonly crashPoint: (name: RecoveryCrashPoint) => void;
   /** Called once the device has its owner: everything starts as after any claim. */
-  readonly recovered: (identity: Identity) => Promise<void>;
+  readonly recovered: () => Promise<void>;
 }
 
 export class Recovery {
@@ -122,7 +124,7 @@ export class Recovery {
     const step = (text: string, done: number): void => tell(text, done, steps);
     const devices = new KnownDevices();
     let members: ReadonlySet<string> = new Set();
-    const net = openNet({
+    const net = openNet(this.#parts.deviceKey.seed, {
       isAllowed: (key) => members.has(toHex(key)),
       relays: () => devices.relays(),
     });
@@ -149,7 +151,7 @@ export class Recovery {
       const { hash, policy, ownDomain, ownLog } = this.#parts;
       const options = recoveryOptions({
         account: opened.account,
-        keys,
+        metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
         membership: place.membership,
         transport: net.transport,
         addressesOf: (key) => devices.addressesOf(key),
@@ -165,17 +167,16 @@ export class Recovery {
       this.#parts.crashPoint("recovery-restored");
 
       step("Setting up this device", 5);
-      const maskKey = this.#parts.secrets.find("mask-key") ?? world.randomBytes(32);
-      const owner = await prepareOwner(this.#parts, found, place, { password, maskKey });
+      const owner = await prepareOwner(this.#parts, found, place, password);
       signal.throwIfAborted();
       await net.stop();
-      this.#parts.staleness.write(stale);
+      this.#parts.settling.begin(stale);
       this.#parts.network.adopt(place.membership.entries, (key) => devices.addressesOf(key));
       this.#parts.crashPoint("before-recovery-end");
       owner.commit();
       forgetUnclaimedKey(this.#parts.content);
       this.#parts.keyring.holdKeys(opened.opened.deriveKeys());
-      await this.#parts.recovered(owner.identity);
+      await this.#parts.recovered();
       step("Everything is here", steps);
       const { sequence } = ownLog.position();
       return { sequence, deviceEpoch: place.certificate.deviceEpoch, mayBeStale: stale !== undefined };

@@ -1,6 +1,5 @@
 /** Brings the owner's metadata from the other members, for a device that has just become its owner's. */
 import { toHex } from "@piccolo/bytes";
-import type { OwnerKeys } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { replay } from "@piccolo/membership";
 import { noHash, quorumOf, type RecoveryDecision, witnessesOf } from "@piccolo/storage/log";
@@ -11,12 +10,11 @@ import {
   SegmentCheckpointStore,
   WireWitnessClient,
 } from "@piccolo/storage/metadata-log";
-import { WireHolderClient } from "@piccolo/storage/owner";
+import { HolderHealth, WireHolderClient } from "@piccolo/storage/owner";
 import type { FragmentHash } from "@piccolo/storage/fragment";
 import type { RedundancyPolicy } from "@piccolo/storage/policy";
 import type { HolderView, Members, OwnLog, PeerTransport } from "@piccolo/storage/ports";
 import type { FoundMembership, RecoverParts } from "@piccolo/storage/recover";
-import { HolderHealth } from "@piccolo/storage/owner";
 import { devicesIn } from "../network/membership-log.ts";
 import { betterRound, stalenessOf } from "./decide.ts";
 import type { Staleness } from "./types.ts";
@@ -27,8 +25,8 @@ const restorePauseMs = 2_000;
 
 export interface MetadataSource extends Pick<RecoverParts, "world" | "report"> {
   readonly account: Uint8Array;
-  /** Newest first; entries name the epoch of the key they are sealed under. */
-  readonly keys: readonly OwnerKeys[];
+  /** Metadata keys (32 bytes) by key epoch: entries name the one they are sealed under. */
+  readonly metadataKeys: ReadonlyMap<number, Uint8Array>;
   readonly membership: FoundMembership;
   /** The ordinary protocol, which lets this device in now. */
   readonly transport: PeerTransport;
@@ -40,9 +38,9 @@ export interface MetadataSource extends Pick<RecoverParts, "world" | "report"> {
 
 /** How this device reads its account's log at the members. */
 export function recoveryOptions(source: MetadataSource): RecoveryOptions {
-  const { account, keys, membership, transport, addressesOf, hash, world, report } = source;
+  const { account, metadataKeys, membership, transport, addressesOf, hash, world, report } = source;
   const { state, entries } = membership;
-  const devices = devicesIn(entries);
+  const { keys: devices } = devicesIn(entries);
   const holders: readonly HolderView[] = [...state.members]
     .filter(([name]) => name !== toHex(account))
     .map(([name, { name: shown, deviceKey }]) => ({
@@ -56,7 +54,6 @@ export function recoveryOptions(source: MetadataSource): RecoveryOptions {
       domain: name,
     }));
   const members: Members = { holders: () => holders, onChange: () => () => undefined };
-  const metadataKeys = new Map(keys.map((held) => [held.epoch, held.metadataKey()]));
   let turn = 0;
   return {
     account,

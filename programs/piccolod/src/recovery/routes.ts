@@ -7,7 +7,9 @@ import type { World } from "@piccolo/world";
 import type { Api } from "../http/api.ts";
 import type { Door } from "../http/door.ts";
 import { answerPhraseFaults } from "../security/phrase-answer.ts";
+import type { Reclaim } from "./reclaim.ts";
 import type { Recovery } from "./recovery.ts";
+import type { Settling } from "./settling.ts";
 
 const lastLookMs = 10_000;
 
@@ -20,10 +22,12 @@ export interface RecoveryRouteOptions {
   readonly deviceName: string;
   readonly world: World;
   readonly recovery: Recovery;
+  readonly reclaim: Reclaim;
+  readonly settling: Settling;
 }
 
 export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
-  const { auth, sessions, door, throttle, claimCode, deviceName, world, recovery } = options;
+  const { auth, sessions, door, throttle, claimCode, deviceName, world, recovery, reclaim, settling } = options;
 
   api.openapi(routes["POST /recover"], (c) => {
     const { claimCode: code, phrase, newPassword, place } = c.req.valid("json");
@@ -44,6 +48,21 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
         end();
         throw error;
       }
+    });
+  });
+
+  api.openapi(routes["POST /security/accept-recovery"], async (c) => {
+    const { password } = c.req.valid("json");
+    await auth.withRoot(c.env.caller.remote, password, () => settling.accept());
+    return c.body(null, 204);
+  });
+
+  api.openapi(routes["POST /security/reclaim"], (c) => {
+    const { password, confirmation } = c.req.valid("json");
+    return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
+      const { remote } = c.env.caller;
+      const task = await auth.withRoot(remote, password, (root) => reclaim.begin(root, password, confirmation));
+      return c.json(task, 202);
     });
   });
 }

@@ -42,6 +42,12 @@ export class Settling {
     return this.#accepted;
   }
 
+  /** What a recovery found out; undefined = enough have answered. Durable when it returns. */
+  begin(staleness: Staleness | undefined): void {
+    this.#options.store.write(staleness);
+    this.#staleness = staleness;
+  }
+
   /** Nothing that may have been changed later is waited for any more. Throws `nothing-to-accept`. */
   accept(): void {
     if (this.#staleness === undefined) {
@@ -61,7 +67,6 @@ export class Settling {
   /** Resolves once it is settled, at once where it is; rejects with the signal's reason. */
   async run(signal: AbortSignal): Promise<void> {
     const { world, report } = this.#options;
-    this.#staleness = this.#options.store.read();
     let pauseMs = firstPauseMs;
     while (this.#staleness !== undefined) {
       signal.throwIfAborted();
