@@ -78,7 +78,7 @@ export async function targetOf(network: Network, number: number): Promise<PeerTa
   const link = createCentralLink({
     url: network.centralOrigin,
     fetch: (input, init) => fetch(input, init),
-    owner: ownerOf(network, 1),
+    owner: { ...ownerOf(network, 1), chain: undefined },
     deviceKey: ed25519FromSeed(identityOf(network, 1).deviceSeed),
     world: realWorld,
   });

@@ -45,6 +45,8 @@ export const NetworkView = z
     spool: z.object({ usedBytes: z.number(), limitBytes: z.number(), reason: z.string() }),
     /** What this device stores for others. */
     held: z.object({ usedBytes: z.number(), quotaBytes: z.number(), fragments: z.number() }),
+    /** Whether changes wait that too few members have witnessed yet; absent before the claim. */
+    waitingChanges: z.boolean().optional(),
     clock: Clock,
     centralReachable: z.boolean(),
   })

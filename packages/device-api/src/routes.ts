@@ -133,8 +133,14 @@ export const routes = {
   "POST /security/reclaim": route({
     method: "post",
     path: "/security/reclaim",
-    request: { body: body(PasswordProof) },
+    request: { body: body(Rekey) },
     responses: accepted,
+  }),
+  "POST /security/accept-recovery": route({
+    method: "post",
+    path: "/security/accept-recovery",
+    request: { body: body(PasswordProof) },
+    responses: nothing,
   }),
 
   "GET /network": route({

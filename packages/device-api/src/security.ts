@@ -21,7 +21,7 @@ export const NewPhrase = z
 export type NewPhrase = z.infer<typeof NewPhrase>;
 
 /** The new owner's session, and the phrase to write down: set-up is complete once it is confirmed. */
-export const Claimed = Session.extend({ phrase: NewPhrase }).openapi("Claimed");
+export const Claimed = Session.extend({ phrase: NewPhrase.optional() }).openapi("Claimed");
 export type Claimed = z.infer<typeof Claimed>;
 
 /** Either the words that were asked back, or the whole phrase, which can be checked at any later time. */
@@ -61,7 +61,10 @@ export const Recover = z
   .openapi("Recover");
 export type Recover = z.infer<typeof Recover>;
 
-/** The task that recovers, and a session with which it can be followed; the session ends when the task fails. */
+/**
+ * The task that recovers, and a session with which it can be followed; the session ends when the task fails. While it
+ * runs the device is still unclaimed, and a signed-in client finds it among the tasks.
+ */
 export const Recovering = z.object({ task: Task, session: Session }).openapi("Recovering");
 export type Recovering = z.infer<typeof Recovering>;
 
@@ -163,6 +166,19 @@ export const SecurityView = z
     askAtBoot: z.boolean(),
     /** Present when another device took this one's place. */
     replaced: z.object({ atMs: z.number() }).optional(),
+    /**
+     * Present after a recovery in which too few witnesses answered: what was found may not be the newest. Until the
+     * owner accepts it, or enough have answered, files can be read and nothing is changed or freed.
+     */
+    mayBeStale: z
+      .object({
+        /** Witnesses that answered, and how many would have to. */
+        answered: z.int(),
+        needed: z.int(),
+        /** When the newest entry that was found had been made; null where none was found. */
+        newestAtMs: z.number().nullable(),
+      })
+      .optional(),
   })
   .openapi("Security");
 export type SecurityView = z.infer<typeof SecurityView>;

@@ -28,7 +28,7 @@ export { envelopeFaults } from "./faults.ts";
 export { versionIdBytes, wrappedFekBytes } from "./fek.ts";
 export { createKeyRing, type KeyRing } from "./key-ring.ts";
 export { newFek, newRootSecret, secretBytes } from "./key-tree.ts";
-export { lockedFekBytes, sealToFileKey } from "./locked-fek.ts";
+export { lockedFekBytes, lockedFekFormat, sealToFileKey } from "./locked-fek.ts";
 export {
   type MetadataContext,
   metadataHashBytes,

@@ -33,6 +33,11 @@ export interface TaskView {
   readonly result?: unknown;
 }
 
+interface Recovering {
+  readonly task: TaskView;
+  readonly session: Session;
+}
+
 export class DeviceSession {
   readonly origin: string;
   #cookie = "";
@@ -51,6 +56,18 @@ export class DeviceSession {
     const asked = askedBack.map((position) => ({ position, word: words[position - 1] ?? "" }));
     await this.call("POST", "/security/phrase/confirm", { words: asked });
     return words.join(" ");
+  }
+
+  /** Begins to recover an owner on a device without one; `finish` waits for the task. */
+  async recover(given: {
+    readonly claimCode: string;
+    readonly phrase: string;
+    readonly newPassword: string;
+    readonly place?: string;
+  }): Promise<TaskView> {
+    const { task, session } = await this.call<Recovering>("POST", "/recover", given);
+    this.#csrf = session.csrf;
+    return task;
   }
 
   async signIn(password: string): Promise<void> {

@@ -83,7 +83,7 @@ export class Device {
 export class Network {
   readonly options: NetworkOptions;
   readonly central: Supervised;
-  readonly devices: readonly Device[];
+  readonly #devices: Device[];
   readonly #record: NetworkRecord;
   readonly #say: (text: string) => void;
   readonly #tpms = new Map<number, SoftwareTpm>();
@@ -109,7 +109,7 @@ export class Network {
       },
       join(options.folder, "logs/central.log"),
     );
-    this.devices = record.devices.map(
+    this.#devices = record.devices.map(
       (device) => new Device(device, this.#stateFolder(device.number), this.deviceProcess(device)),
     );
   }
@@ -140,6 +140,10 @@ export class Network {
     const network = new Network(options, record);
     network.#save();
     return network;
+  }
+
+  get devices(): readonly Device[] {
+    return this.#devices;
   }
 
   get populated(): boolean {
@@ -226,7 +230,7 @@ export class Network {
   }
 
   #save(): void {
-    const processes = [this.central, ...this.devices.map((device) => device.process), ...this.#tpms.values()];
+    const processes = [this.central, ...this.#devices.map((device) => device.process), ...this.#tpms.values()];
     this.#record.pids = processes.flatMap(({ pid }) => pid ?? []);
     const path = join(this.options.folder, "devnet.json");
     writeFileSync(`${path}.next`, `${JSON.stringify(this.#record, null, 2)}\n`, { mode: 0o600 });
@@ -246,6 +250,12 @@ export class Network {
     };
     await Promise.all([lane(), lane(), lane()]);
     this.#save();
+  }
+
+  /** Ends a device and starts it again, with arguments added for this run only. */
+  async startDeviceWith(number: number, extra: readonly string[]): Promise<void> {
+    await this.device(number).process.stop();
+    await this.startDevice(number, extra);
   }
 
   /** Starts one device again, with arguments added for this run only. */
@@ -281,6 +291,38 @@ export class Network {
   async startTpm(number: number): Promise<void> {
     await this.#tpm(number)?.start();
     this.#save();
+  }
+
+  /** Starts one more device, which has no owner yet and no invitation. */
+  async addDevice(): Promise<Device> {
+    const record = await this.#newRecord(this.#devices.length + 1);
+    return this.#startFresh(record);
+  }
+
+  /** A device is lost with its disk and its chip: a fresh one with ports of its own, and no owner, stands in its place. */
+  async replaceDevice(number: number): Promise<Device> {
+    await this.cutPower(number);
+    await this.replaceTpm(number);
+    rmSync(this.#stateFolder(number), { recursive: true, force: true });
+    return this.#startFresh(await this.#newRecord(number));
+  }
+
+  async #newRecord(number: number): Promise<DeviceRecord> {
+    const { devices, centralPort } = this.#record;
+    const taken = new Set([centralPort, ...devices.flatMap(({ port, peerPort }) => [port, peerPort])]);
+    const after = Math.max(...taken) + 1;
+    const port = await takePort(after, taken);
+    return { number, port, peerPort: await takePort(after, taken), claimCode: randomBytes(10).toString("hex") };
+  }
+
+  async #startFresh(record: DeviceRecord): Promise<Device> {
+    const { number } = record;
+    this.#record.devices[number - 1] = record;
+    const device = new Device(record, this.#stateFolder(number), this.deviceProcess(record));
+    this.#devices[number - 1] = device;
+    await device.process.start();
+    this.#save();
+    return device;
   }
 
   /** A device is locked after each start; the owners that this network made up enter their passwords. */

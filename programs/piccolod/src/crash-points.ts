@@ -3,7 +3,9 @@
  * was acknowledged before must be there after the next start, and nothing half-done may be visible.
  */
 import { holderCrashPointNames } from "@piccolo/storage/holder";
+import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/storage/metadata-log";
 import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
+import { recoveryCrashPoints } from "./recovery/recovery.ts";
 import type { RekeyCrashPoint } from "./security/rekey.ts";
 
 const fileCrashPoints = [
@@ -24,12 +26,35 @@ export const rekeyCrashPoints = [
   "after-rekey-slots",
   "before-rekey-page",
   "after-rekey-page",
+  "before-rekey-entry",
+  "after-rekey-entry",
+  "before-rekey-identity",
+  "after-rekey-identity",
+  "before-rekey-checkpoint",
+  "after-rekey-checkpoint",
   "before-rekey-end",
   "after-rekey-end",
 ] as const satisfies readonly RekeyCrashPoint[];
 
+/** Those of the backup that every change reaches once it has a witness. */
+const backupCrashPoints = [
+  "entry-made",
+  "entry-sent",
+  "before-witnessed",
+  "after-witnessed",
+] as const satisfies readonly MetadataLogCrashPoint[];
+
+/** Those of a checkpoint: many changes, or a migration, make one due. */
+export const checkpointCrashPoints: readonly MetadataLogCrashPoint[] = metadataLogCrashPoints.filter(
+  (name) => !backupCrashPoints.some((other) => other === name),
+);
+
 /** Those a device reaches as the owner's. */
-export const ownerCrashPoints: readonly string[] = [...ownerEngineCrashPoints, ...fileCrashPoints];
+export const ownerCrashPoints: readonly string[] = [
+  ...ownerEngineCrashPoints,
+  ...fileCrashPoints,
+  ...backupCrashPoints,
+];
 /** Those it reaches as a holder of others' fragments. */
 export const holderCrashPoints: readonly string[] = holderCrashPointNames;
 
@@ -42,7 +67,13 @@ export interface ArmedCrash {
 /** Undefined where the text is not NAME:COUNT with the name of a crash point. */
 export function parseArmedCrash(text: string): ArmedCrash | undefined {
   const [, name = "", digits = ""] = /^([a-z-]+):([1-9]\d{0,5})$/.exec(text) ?? [];
-  const known = [...ownerCrashPoints, ...holderCrashPoints, ...rekeyCrashPoints].includes(name);
+  const known = [
+    ...ownerCrashPoints,
+    ...holderCrashPoints,
+    ...rekeyCrashPoints,
+    ...checkpointCrashPoints,
+    ...recoveryCrashPoints,
+  ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }
 

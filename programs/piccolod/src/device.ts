@@ -1,11 +1,12 @@
 /** Puts together all that runs on an open volume. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { toHex } from "@piccolo/bytes";
-import type { NetworkView, SecurityBackup, Session } from "@piccolo/device-api";
+import type { NetworkView, Session, Status } from "@piccolo/device-api";
 import type { Argon2id, PasswordCost } from "@piccolo/envelope";
 import { HolderService, HolderStore } from "@piccolo/storage/holder";
 import { createOwnerEngine, type EngineOptions, type OwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
+import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
@@ -16,15 +17,23 @@ import { Auth } from "./auth/auth.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
 import { mountAuth, sessionView } from "./auth/routes.ts";
+import { authFaults } from "./auth/types.ts";
+import { Backup } from "./backup/backup.ts";
+import { finishRekey } from "./backup/finish-rekey.ts";
+import { SlotKeeper } from "./backup/slot-keeper.ts";
+import { WriteGate } from "./backup/write-gate.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { SessionStore } from "./auth/store.ts";
 import type { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
+import { AccountSecrets } from "./db/account-secrets.ts";
 import { controlMigrations } from "./db/control-schema.ts";
 import { openDatabase } from "./db/database.ts";
 import { SqliteHolderIndex } from "./db/holder-index.ts";
 import { holderMigrations } from "./db/holder-schema.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
+import { witnessMigrations } from "./db/witness-schema.ts";
+import { SqliteWitnessStore } from "./db/witness-store.ts";
 import { openOwnerDatabase } from "./db/owner-database.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
@@ -35,16 +44,26 @@ import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
 import type { Site } from "./http/server.ts";
 import { DeviceNetwork } from "./network/network.ts";
+import { createPeerServices } from "./network/peer-services.ts";
 import { mountNetwork } from "./network/routes.ts";
 import { NetworkStore } from "./network/store.ts";
 import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
 import { networkView } from "./network/view.ts";
 import { OwnerRuntime } from "./owner/owner-runtime.ts";
+import { takeNextDeviceKey } from "./recovery/next-device-key.ts";
+import { Reclaim } from "./recovery/reclaim.ts";
+import { type OpenRecoveryNet, Recovery } from "./recovery/recovery.ts";
+import { recoveryOptions } from "./recovery/restore-metadata.ts";
+import { Settling } from "./recovery/settling.ts";
+import { mountRecovery } from "./recovery/routes.ts";
+import { forgetUnfinished } from "./recovery/unfinished.ts";
+import { StalenessStore } from "./recovery/staleness.ts";
 import type { Opened } from "./security/boot.ts";
+import type { Identity } from "./security/identity.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
 import { mountSecurity, startRekey } from "./security/routes.ts";
-import { rewrapAll } from "./security/rekey.ts";
+import { rewrapAll, rewrapLocked } from "./security/rekey.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { recoverySheet, slotNetworks, type Whereabouts } from "./security/whereabouts.ts";
@@ -53,24 +72,16 @@ import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
 import type { TaskWork } from "./tasks/types.ts";
 
-/** Until the metadata log runs, nothing is witnessed. */
-const noBackup: SecurityBackup = {
-  state: "none",
-  sequence: 0,
-  witnessedSequence: 0,
-  ageMs: null,
-  checkpointSequence: 0,
-  waitingChanges: false,
-  quorum: 0,
-  witnesses: [],
-};
-
 const gibibyte = 1024 ** 3;
 /** Three segments under way at 6-of-9: enough to keep nine holders busy. */
 const engineMemoryBytes = 40 * 1024 * 1024;
+/** So long a re-key waits for the device to have asked its witnesses; it goes on at the next unlocking. */
+const rekeyWaitMs = 600_000;
 /** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
 const diskReserveBytes = 256 * 1024 * 1024;
 const defaultHolderQuotaBytes = 100 * gibibyte;
+/** Metadata each member may keep here: deltas since its last checkpoint, many times over. */
+const witnessQuotaBytes = 256 * 1024 * 1024;
 const mostSpoolBytes = 10 * gibibyte;
 
 export interface ContextParts {
@@ -97,6 +108,8 @@ export interface DeviceParts extends ContextParts {
   /** `name:port`, known once the server listens. */
   readonly host: () => string;
   readonly reset: () => void;
+  /** Closes the device and opens it again on the same volume: its own key is another one now. */
+  readonly reopen: () => void;
 }
 
 export interface Device {
@@ -144,11 +157,15 @@ async function build(
   atClose(() => own.close());
   const { db: ownerDb, metadata } = own;
   const holderIndex = new SqliteHolderIndex(open("holder", holderMigrations, "NORMAL"));
+  const witnessStore = new SqliteWitnessStore(open("witness", witnessMigrations));
   const disk = new FolderDisk(state.path);
   const blake3 = await createBlake3();
+  takeNextDeviceKey(state, world);
   const deviceKey = openDeviceKey(state, world);
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
+
+  if (!keyring.hasOwner) await forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
@@ -164,6 +181,10 @@ async function build(
         admit: (key, frame) => hooks.handler().admit(key, frame),
         handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
       },
+      recover: {
+        admit: (key, frame) => services.strangers.admit(key, frame),
+        handle: (key, request, signal) => services.strangers.handle(key, request, signal),
+      },
       world,
       log: (event, facts) => log.info(event, facts),
     });
@@ -178,7 +199,7 @@ async function build(
       centralUrl: config.centralUrl,
       fetch: (input, init) => fetch(input, init),
       createPeerNet: openPeerNet,
-      handler: () => holderService,
+      handler: () => services.members,
       handedInvitation: () => readInvitation(config.invitationFile),
     });
   const holderQuotaBytes = config.holderQuotaBytes ?? defaultHolderQuotaBytes;
@@ -200,6 +221,15 @@ async function build(
     hello: (account, hello) => network.hello(account, hello),
     report,
   });
+  const services = createPeerServices({
+    network,
+    fragments: holderService,
+    witnessStore,
+    deviceKey: deviceKey.key.publicKey,
+    witnessQuotaBytes: () => witnessQuotaBytes,
+    world,
+    report,
+  });
 
   const policy = config.code === undefined ? defaultPolicy : fixedPolicy(config.code);
   const hub = new EventHub(world);
@@ -207,8 +237,72 @@ async function build(
   const events = new DeviceEvents({ world, publish: (event) => hub.publish(event), network: () => view() });
   atClose(() => events.stop());
   const tasks = new Tasks({ store: new TaskStore(controlDb), world, log, changed: (task) => events.task(task) });
+  const identity = (): Identity => {
+    if (security.identity === undefined) throw authFaults.fault("not-claimed", "this device has no owner yet");
+    return security.identity;
+  };
+  const secrets = new AccountSecrets(ownerDb);
+  const settling = new Settling({
+    store: new StalenessStore(state),
+    ownLog: own.log,
+    reading: () => {
+      const membership = network.membershipState();
+      if (membership === undefined) return undefined;
+      const { account, epoch, metadataKey, formerMetadataKeys } = identity();
+      const addresses = new Map(network.members.holders().map((holder) => [toHex(holder.deviceKey), holder.addresses]));
+      return recoveryOptions({
+        account,
+        metadataKeys: new Map([...formerMetadataKeys, { epoch, key: metadataKey }].map((of) => [of.epoch, of.key])),
+        membership: { state: membership, entries: network.membership()?.entriesFrom(0) ?? [] },
+        transport: network.transport,
+        addressesOf: (key) => addresses.get(toHex(key)) ?? [],
+        hash: blake3.hash,
+        policy,
+        ownDomain: config.domain,
+        world,
+        report,
+      });
+    },
+    world,
+    report,
+    changed: () => events.securityChanged(),
+  });
+  const backup = new Backup({
+    settling,
+    ownLog: own.log,
+    network,
+    deviceKey: deviceKey.key,
+    identity,
+    world,
+    report,
+    crashPoint,
+    changed: () => {
+      events.securityChanged();
+      events.networkChanged();
+    },
+  });
+  const slotKeeper = new SlotKeeper({
+    backup,
+    network,
+    vault: network.vault(() => false),
+    slot: () => (keyring.hasOwner ? keyring.slots().phraseSlot : undefined),
+    renew: (addressesToo) => security.renewDetails(addressesToo),
+    world,
+    report,
+    changed: () => events.securityChanged(),
+  });
   const runtime: OwnerRuntime = new OwnerRuntime({
     network,
+    settling,
+    backup,
+    identity,
+    chain: () => keyring.slots().chain,
+    maskKey: () => secrets.ensure("mask-key", () => world.randomBytes(32)),
+    work: () => {
+      files.start();
+      slotKeeper.start();
+      afterUnlock();
+    },
     keys: () => keyring.keys(),
     createEngine: parts.createEngine ?? createOwnerEngine,
     engine: {
@@ -224,6 +318,7 @@ async function build(
         committed: (versionId, bytes) => files.committed(versionId, bytes),
         placementChanged: (segmentId) => files.placementChanged(segmentId),
       },
+      mayWork: () => backup.mayCommit,
       crashPoint,
       report,
     },
@@ -237,6 +332,7 @@ async function build(
       spool: runtime.isOpen ? runtime.engine.spool() : { usedBytes: 0, limitBytes: 0 },
       held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
       bytesByHolder: bytesByHolder(),
+      waitingChanges: runtime.isOpen ? backup.view().waitingChanges : undefined,
     });
   let clockState = network.clock().state;
   atClose(
@@ -249,6 +345,7 @@ async function build(
   );
 
   const sessions = new Sessions(new SessionStore(controlDb), world);
+  if (!keyring.hasOwner) sessions.endAll();
   sessions.onEnd((session) => hub.endSession(session));
   const whereabouts = (): Whereabouts => {
     const { networkId, name } = network.state();
@@ -265,7 +362,7 @@ async function build(
     floor: parts.floor,
     deviceKey: deviceKey.key,
     details: () => slotNetworks(whereabouts()),
-    slotChanged: () => undefined,
+    slotChanged: () => slotKeeper.changed(),
     crashPoint,
   });
   const auth = new Auth({
@@ -274,8 +371,70 @@ async function build(
     sessions,
     throttle,
     claimCode: () => readClaimCode(config.claimCodeFile),
-    claimed: (identity) => runtime.open(identity),
+    claimed: () => runtime.open(),
+    recovering: () => recovery.running,
   });
+  const openRecoveryNet: OpenRecoveryNet = (deviceSeed, { isAllowed, relays }) =>
+    (parts.createPeerNet ?? createPeerNet)({
+      deviceSeed,
+      // It asks and is not asked.
+      listen: [],
+      mdns: config.mdns,
+      relay: () => [],
+      isAllowed,
+      isRelay: (key) => relayKeys(relays()).has(toHex(key)),
+      handler: services.strangers,
+      world,
+      log: (event, facts) => log.info(event, facts),
+    });
+  const recovery: Recovery = new Recovery({
+    content: state,
+    outside: opened.outside,
+    keyring,
+    chip,
+    argon2: parts.argon2,
+    world,
+    cost: parts.cost,
+    floor: parts.floor,
+    deviceKey,
+    ownLog: own.log,
+    network,
+    openNet: openRecoveryNet,
+    mdns: config.mdns,
+    centralUrl: config.centralUrl,
+    fetch: (input, init) => fetch(input, init),
+    hash: blake3.hash,
+    policy,
+    ownDomain: config.domain,
+    settling,
+    tasks,
+    report,
+    crashPoint,
+    recovered: () => {
+      security.recovered();
+      return runtime.open();
+    },
+  });
+  const reclaim = new Reclaim({
+    content: state,
+    keyring,
+    security,
+    network,
+    ownLog: own.log,
+    settling,
+    openNet: openRecoveryNet,
+    centralUrl: config.centralUrl,
+    fetch: (input, init) => fetch(input, init),
+    hash: blake3.hash,
+    policy,
+    ownDomain: config.domain,
+    isReplaced: () => runtime.isOpen && backup.replacedAtMs !== undefined,
+    tasks,
+    world,
+    report,
+    reopen: parts.reopen,
+  });
+  const writeGate = new WriteGate(backup, () => events.networkChanged());
   const files = createFilesFeature({
     db: ownerDb,
     metadata,
@@ -286,16 +445,32 @@ async function build(
     log,
     events,
     tasks,
+    gate: writeGate,
+    mayWork: () => backup.mayCommit,
     crashPoint,
   });
 
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
-  const lockGate = new LockGate(() => keyring.hasOwner && !keyring.unlocked);
+  const lockGate = new LockGate(() => recovery.running || (keyring.hasOwner && !keyring.unlocked));
   const wrappedKeys = new SqliteWrappedKeys(ownerDb);
   const rewrap: TaskWork = async (progress) => {
+    await backup.untilReady(rekeyWaitMs, progress.signal);
     await rewrapAll({ keys: () => keyring.keys(), rows: wrappedKeys, crashPoint }, progress);
-    security.endRekey();
+    await finishRekey(
+      {
+        security,
+        backup,
+        slots: slotKeeper,
+        network,
+        epoch: () => identity().epoch,
+        chain: () => keyring.slots().chain,
+        world,
+        crashPoint,
+      },
+      progress,
+    );
+    if (!backup.needsFormerKeys) security.forgetFormerKeys();
     return undefined;
   };
   /** What a restart or a lock cut off goes on; a re-key that has just begun starts its task itself. */
@@ -303,15 +478,32 @@ async function build(
     const isRunning = tasks.list().some(({ kind, state: now }) => kind === "re-key" && now === "running");
     if (keyring.unlocked && security.rekeying && !isRunning) startRekey(tasks, rewrap);
   };
+  /** What only the owner's keys can do, each time they are there and the content may be changed. */
+  const afterUnlock = (): void => {
+    if (!keyring.unlocked || !backup.mayCommit) return;
+    if (security.rekeying) {
+      resumeRekey();
+      return;
+    }
+    if (!backup.needsFormerKeys) security.forgetFormerKeys();
+    tidyKeys = tidyKeys
+      .then(() => (keyring.unlocked ? rewrapLocked(() => keyring.keys(), wrappedKeys, closing.signal) : undefined))
+      .catch((error: unknown) => {
+        // It was locked again, or the device stops: the next unlocking goes on.
+        if (!isFault(error) && !closing.signal.aborted) throw error;
+      });
+    slotKeeper.changed();
+  };
   keyring.onChange((unlocked) => {
     if (!unlocked) lockGate.cut();
-    else if (security.rekeying) setImmediate(resumeRekey);
-    else if (security.identity !== undefined) security.followEpoch();
+    else setImmediate(afterUnlock);
+    events.securityChanged();
     events.networkChanged();
   });
-  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate });
+  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate, writeGate });
+  const reasons = (): Status["reasons"] => (runtime.isOpen ? backup.reasons() : []);
   const clock = (): NetworkView["clock"] => network.clock();
-  mountAuth(api, { auth, keyring, door, world, deviceName, version: manifest.version, insecure, clock });
+  mountAuth(api, { auth, keyring, door, world, deviceName, version: manifest.version, insecure, clock, reasons });
   mountSecurity(api, {
     auth,
     keyring,
@@ -320,12 +512,26 @@ async function build(
     volume,
     deviceName,
     insecure,
-    backup: () => noBackup,
-    slotCopies: () => ({ copies: 0, atCentral: false }),
+    backup: () => backup.view(),
+    slotCopies: () => slotKeeper.copies(),
+    replacedAtMs: () => backup.replacedAtMs,
+    mayBeStale: () => settling.staleness,
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     tasks,
     rewrap,
     reset: parts.reset,
+  });
+  mountRecovery(api, {
+    auth,
+    sessions,
+    door,
+    throttle,
+    claimCode: () => readClaimCode(config.claimCodeFile),
+    deviceName,
+    world,
+    recovery,
+    reclaim,
+    settling,
   });
   mountNetwork(api, { network, tasks, view });
   mountTasks(api, tasks);
@@ -335,8 +541,14 @@ async function build(
   // Closed in reverse: first nothing new comes in, then what runs ends, then what it stood on.
   atClose(() => runtime.close());
   atClose(() => files.stop());
-  if (auth.owner !== undefined) await runtime.open(auth.owner);
-  files.start();
+  atClose(() => slotKeeper.stop());
+  const closing = new AbortController();
+  let tidyKeys: Promise<void> = Promise.resolve();
+  atClose(async () => {
+    closing.abort(new Error("the device stops"));
+    await tidyKeys;
+  });
+  if (auth.owner !== undefined) await runtime.open();
   atClose(() => tasks.stop());
   return {
     interrupt: () => {

@@ -66,6 +66,8 @@ function digestOf(rows: ReadonlyMap<string, string>): Uint8Array {
 /** A log over rows of text in memory. It survives a crash of whoever uses it, as a database does. */
 export class MemoryOwnLog implements OwnLog {
   readonly schemaVersion: number;
+  /** Set by a test, as a migration does. */
+  checkpointDue = false;
   #rows: ReadonlyMap<string, string> = new Map();
   #outbox: readonly Commit[] = [];
   #entries: readonly StoredEntry[] = [];
@@ -79,6 +81,7 @@ export class MemoryOwnLog implements OwnLog {
   /** Another log with the same content, as an image of a disk has. */
   clone(): MemoryOwnLog {
     const copy = new MemoryOwnLog(this.schemaVersion);
+    copy.checkpointDue = this.checkpointDue;
     copy.#rows = this.#rows;
     copy.#outbox = this.#outbox;
     copy.#entries = this.#entries;
@@ -142,6 +145,7 @@ export class MemoryOwnLog implements OwnLog {
     const entry = make(digestOf(this.#rows));
     assert.equal(entry.kind, "checkpoint");
     this.#add(entry);
+    this.checkpointDue = false;
     return entry;
   }
 

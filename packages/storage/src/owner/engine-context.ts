@@ -38,6 +38,8 @@ export interface EngineOptions {
   /** Memory of segments under way, writes and repairs together. */
   readonly memoryLimitBytes: number;
   readonly events: EngineEvents;
+  /** Background work, which commits and frees, rests while this is false; always true where it is absent. */
+  readonly mayWork?: (() => boolean) | undefined;
   readonly crashPoint: (name: OwnerEngineCrashPoint) => void;
   /** Failures that somebody else's device caused or that background work meets; never secrets. */
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;

@@ -168,12 +168,12 @@ class StorageOwnerEngine implements OwnerEngine {
 
   async #upkeep(): Promise<void> {
     const { signal } = this.#stopping;
-    const { world, budget, report } = this.#context;
+    const { world, budget, report, mayWork } = this.#context;
     while (!signal.aborted) {
       const woken = Promise.withResolvers<undefined>();
       this.#wakeUp = () => woken.resolve(undefined);
       try {
-        const again = await upkeepRound(this.#context, signal);
+        const again = mayWork?.() !== false && (await upkeepRound(this.#context, signal));
         if (again) woken.resolve(undefined);
       } catch (error) {
         // A bug in background work must be seen, but not take the owner's reads and writes down with it.

@@ -5,4 +5,5 @@ export type { EngineEvents, OwnerEngine, SegmentPlacement, VersionPlacement, Ver
 export { engineFaults } from "./faults.ts";
 export { chooseHolders, readOrder } from "./placement.ts";
 export { WireHolderClient } from "./holder-client.ts";
+export { HolderHealth } from "./holder-health.ts";
 export { extentPlainBytes } from "./version-writer.ts";

@@ -54,6 +54,8 @@ export interface OwnLog {
   position(): LogPosition;
   /** Whether commits wait in the outbox to be made into an entry. */
   readonly waiting: boolean;
+  /** The content changed in a way no delta tells of (a migration): a checkpoint is due, with nothing waiting before it. */
+  readonly checkpointDue: boolean;
   /** Called after each commit that left something in the outbox. Returns the way to stop. */
   onCommit(listener: () => void): () => void;
   /**

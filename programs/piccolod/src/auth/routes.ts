@@ -15,6 +15,7 @@ export interface AuthRouteOptions {
   readonly version: string;
   readonly insecure: readonly string[];
   readonly clock: () => Clock;
+  readonly reasons: () => Status["reasons"];
 }
 
 /** The caller's session; the door has made sure that there is one. */
@@ -45,7 +46,7 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
   api.openapi(routes["GET /status"], (c) => {
     const status: Status = {
       phase: phase(),
-      reasons: [],
+      reasons: [...options.reasons()],
       opensWith: [],
       deviceName,
       version: options.version,

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { lockedFekFormat } from "@piccolo/envelope";
 import type { WrappedKeyRow, WrappedKeys } from "../security/rekey.ts";
 import { transact } from "./database.ts";
 
@@ -8,6 +9,13 @@ export class SqliteWrappedKeys implements WrappedKeys {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
+  }
+
+  sealedWhileLocked(limit: number): readonly WrappedKeyRow[] {
+    const rows = this.#db
+      .prepare("SELECT version_id, wrapped_fek FROM version WHERE substr(wrapped_fek, 1, 1) = ? LIMIT ?")
+      .all(new Uint8Array([lockedFekFormat]), limit) as { version_id: Uint8Array; wrapped_fek: Uint8Array }[];
+    return rows.map((row) => ({ versionId: row.version_id, wrapped: row.wrapped_fek }));
   }
 
   page(after: Uint8Array, limit: number): readonly WrappedKeyRow[] {

@@ -19,6 +19,7 @@ export class DeviceEvents {
   readonly #tasks = new Map<string, Task>();
   #placedNodes: Set<string> | "all" = new Set();
   #network = false;
+  #security = false;
   #clock: Clock | undefined;
   #due = false;
   readonly #stopping = new AbortController();
@@ -51,6 +52,11 @@ export class DeviceEvents {
 
   networkChanged(): void {
     this.#network = true;
+    this.#later();
+  }
+
+  securityChanged(): void {
+    this.#security = true;
     this.#later();
   }
 
@@ -93,6 +99,8 @@ export class DeviceEvents {
     this.#placedNodes = new Set();
     if (this.#clock !== undefined) publish({ type: "clock", clock: this.#clock });
     this.#clock = undefined;
+    if (this.#security) publish({ type: "security" });
+    this.#security = false;
     if (this.#network) publish({ type: "network", network: network() });
     this.#network = false;
   }

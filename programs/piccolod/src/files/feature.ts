@@ -21,7 +21,7 @@ import { Purge } from "./purge.ts";
 import { mountFiles } from "./routes.ts";
 import { FileStore } from "./store.ts";
 import { Tree } from "./tree.ts";
-import { tusRoutes } from "./tus.ts";
+import { type TusGate, tusRoutes } from "./tus.ts";
 import { idText, nodeId } from "./types.ts";
 import { UploadStore } from "./upload-store.ts";
 import { Uploads } from "./uploads.ts";
@@ -36,6 +36,9 @@ export interface FilesFeatureOptions {
   readonly log: Log;
   readonly events: DeviceEvents;
   readonly tasks: Tasks;
+  readonly gate: TusGate;
+  /** What the feature does by itself rests while this is false. */
+  readonly mayWork: () => boolean;
   readonly crashPoint: (name: FileCrashPoint) => void;
 }
 
@@ -45,6 +48,7 @@ export interface FilesFeature {
   /** What the engine reports. */
   committed(versionId: Uint8Array, bytes: number): void;
   placementChanged(segmentId: Uint8Array): void;
+  /** Begins to clean up; once. */
   start(): void;
   /** Ends requests that are sending bytes. */
   interrupt(): void;
@@ -52,7 +56,7 @@ export interface FilesFeature {
 }
 
 export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
-  const { db, metadata, engine, blake3, members, world, log, events, tasks, crashPoint } = options;
+  const { db, metadata, engine, blake3, members, world, log, events, tasks, gate, mayWork, crashPoint } = options;
   const store = new FileStore(db);
   const tree = new Tree(store);
   const changed = (folders: readonly string[]): void => events.filesChanged(folders);
@@ -70,7 +74,7 @@ export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
   });
   const pendingVersionIds = (): ReadonlySet<string> => metadata.pendingVersionIds();
   const files = new Files({ db, store, tree, engine, pendingVersionIds, world, changed, crashPoint });
-  const purge = new Purge({ db, store, tree, engine, uploads, tasks, world, log, changed });
+  const purge = new Purge({ db, store, tree, engine, uploads, tasks, world, log, changed, mayWork });
 
   const placement = (id: string): Placement => {
     const node = tree.liveFile(nodeId(id));
@@ -86,7 +90,7 @@ export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
   };
 
   return {
-    streams: [...tusRoutes(uploads), ...contentRoutes({ store, tree, engine, log })],
+    streams: [...tusRoutes(uploads, gate), ...contentRoutes({ store, tree, engine, log })],
     mount: (api) => mountFiles(api, { files, uploads, purge, placement }),
     committed: (versionId, bytes) => uploads.committed(versionId, bytes),
     placementChanged: (segmentId) => {

@@ -25,6 +25,8 @@ export interface PurgeOptions {
   readonly tasks: Tasks;
   readonly world: World;
   readonly log: Log;
+  /** Nothing is removed while this is false. */
+  readonly mayWork: () => boolean;
   readonly changed: (folders: readonly string[]) => void;
 }
 
@@ -98,11 +100,11 @@ export class Purge {
   }
 
   async #run(): Promise<void> {
-    const { world, log } = this.#options;
+    const { world, log, mayWork } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        await this.due();
+        if (mayWork()) await this.due();
       } catch (error) {
         // Removing can wait; the owner's reads and writes cannot.
         log.error("purge-failed", errorFacts(error));

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { discard, fromUtf8 } from "@piccolo/bytes";
 import { conflictChoices } from "@piccolo/device-api";
+import type { WriteGate } from "../backup/write-gate.ts";
 import { apiPrefix } from "../http/api.ts";
 import { httpFaults } from "../http/faults.ts";
 import type { StreamHandler, StreamRoute } from "../http/server.ts";
@@ -94,9 +95,13 @@ async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
   }
 }
 
-export function tusRoutes(uploads: Uploads): readonly StreamRoute[] {
+/** Holds uploads back until content may be changed, and their last answer until the file is with the witnesses. */
+export type TusGate = Pick<WriteGate, "enter" | "answer">;
+
+export function tusRoutes(uploads: Uploads, gate: TusGate): readonly StreamRoute[] {
   const create: StreamHandler = async ({ req, res }) => {
     begin(req, res);
+    await gate.enter();
     if (Number(headerOf(req.headers, "content-length") ?? 0) > 0) {
       throw invalid("an upload is announced without bytes; send them with PATCH");
     }
@@ -129,6 +134,7 @@ export function tusRoutes(uploads: Uploads): readonly StreamRoute[] {
     if (headerOf(req.headers, "content-type") !== "application/offset+octet-stream") {
       throw httpFaults.fault("unsupported-media-type", "the body has to be application/offset+octet-stream");
     }
+    await gate.enter();
     const prefixBlake3 = headerOf(req.headers, "piccolo-prefix-blake3");
     const gone = new AbortController();
     req.on("close", () => {
@@ -142,12 +148,15 @@ export function tusRoutes(uploads: Uploads): readonly StreamRoute[] {
       signal: gone.signal,
     });
     setState(res, state);
+    // Only a file that is whole counts as kept; an upload under way does not outlive the device.
+    if (state.finished !== undefined) await gate.answer(res);
     res.writeHead(204);
     res.end();
   };
 
   const remove: StreamHandler = async ({ req, res, params: [id = ""] }) => {
     begin(req, res);
+    await gate.enter();
     await uploads.remove(id);
     res.writeHead(204);
     res.end();

@@ -1,5 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import type { Log } from "../adapters/log.ts";
+import { waitingHeader, type WriteGate } from "../backup/write-gate.ts";
 import { type Api, apiPrefix, createApi } from "./api.ts";
 import { httpFaults } from "./faults.ts";
 import type { IdempotentReplies } from "./idempotency.ts";
@@ -19,10 +20,12 @@ export function createApp(parts: {
   /** A closed device has nowhere to keep replies. */
   readonly replies?: IdempotentReplies;
   readonly lockGate: LockGate;
+  /** A closed device changes nothing. */
+  readonly writeGate?: WriteGate;
   /** What is said where no route is. */
   readonly unknown?: () => Error;
 }): Api {
-  const { log, replies, lockGate } = parts;
+  const { log, replies, lockGate, writeGate } = parts;
   const unknown = parts.unknown ?? ((): Error => httpFaults.fault("unknown-route", "there is nothing at this address"));
   const api = createApi();
   api.onError((error) => {
@@ -55,6 +58,17 @@ export function createApp(parts: {
     lockGate.check(c.req.path.slice(c.req.path.startsWith(apiPrefix) ? apiPrefix.length : 0));
     await next();
   });
+  if (writeGate !== undefined) {
+    // Around kept replies too: what is answered again is held back until it is with the witnesses, like the first time.
+    api.use("*", async (c, next) => {
+      const path = c.req.path.slice(c.req.path.startsWith(apiPrefix) ? apiPrefix.length : 0);
+      if (!writeGate.isChange(c.req.method, path)) return next();
+      await writeGate.enter();
+      await next();
+      if (c.res.ok && !(await writeGate.acknowledge())) c.header(waitingHeader.name, waitingHeader.value);
+      return undefined;
+    });
+  }
   if (replies !== undefined) api.use("*", replies.middleware);
   return api;
 }

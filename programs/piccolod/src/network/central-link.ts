@@ -1,3 +1,4 @@
+import { equalConstantTime } from "@piccolo/bytes";
 import { type CentralClient, createCentralClient } from "@piccolo/central-api";
 import { type DeviceCertificate, type Ed25519Key, encodeStatement } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
@@ -8,19 +9,19 @@ export interface CentralLink {
   readonly client: CentralClient;
   readonly url: string;
   readonly device: DeviceCertificate;
-  /** Registers account and device, once per start. */
+  /** Registers account and device, once per start and owner key. */
   ready(signal: AbortSignal): Promise<void>;
 }
 
 export function createCentralLink(parts: {
   readonly url: string;
   readonly fetch: (input: string, init: RequestInit) => Promise<Response>;
-  readonly owner: Pick<NetworkOwner, "account" | "ownerPublicKey" | "certificate">;
+  readonly owner: Pick<NetworkOwner, "account" | "ownerPublicKey" | "chain" | "certificate">;
   readonly deviceKey: Ed25519Key;
   readonly world: World;
 }): CentralLink {
   const { owner, deviceKey, world, url } = parts;
-  const { account, ownerPublicKey, certificate: device } = owner;
+  const { account } = owner;
   const client = createCentralClient({
     baseUrl: url,
     fetch: parts.fetch,
@@ -29,15 +30,18 @@ export function createCentralLink(parts: {
     sign: (statement) => deviceKey.sign(encodeStatement(statement)),
     world,
   });
-  let registered = false;
+  let registered: Uint8Array | undefined;
   return {
     client,
     url,
-    device,
+    get device() {
+      return owner.certificate;
+    },
     async ready(signal) {
-      if (registered) return;
-      await client.register({ ownerPublicKey, device }, { signal });
-      registered = true;
+      const { ownerPublicKey, chain, certificate } = owner;
+      if (registered !== undefined && equalConstantTime(registered, ownerPublicKey)) return;
+      await client.register({ ownerPublicKey, chain, device: certificate }, { signal });
+      registered = ownerPublicKey;
     },
   };
 }

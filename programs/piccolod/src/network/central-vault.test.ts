@@ -49,7 +49,7 @@ function vaultOf(state: Record<string, unknown>, isOwn = true) {
     asked.push(`${method} ${path.slice(path.lastIndexOf("/"))}`);
     return { first: 1, usedBytes: 0, quotaBytes: 1, ...state };
   });
-  const link = { client, ready: () => Promise.resolve(asked.push("ready")).then(() => undefined) };
+  const link = { client: () => client, ready: () => Promise.resolve(asked.push("ready")).then(() => undefined) };
   return { asked, vault: createCentralVault({ link, networkId: () => networkId, isOwn: () => isOwn }) };
 }
 
@@ -68,7 +68,7 @@ test("entries are brought once the device is registered and in a network", async
   await vault.putEntry(storedEntryOf(signed, sealed), signal);
   assert.deepEqual(asked, ["ready", "PUT /metadata"]);
   const none = createCentralVault({
-    link: { client: clientOf(() => ({})), ready: () => Promise.resolve() },
+    link: { client: () => clientOf(() => ({})), ready: () => Promise.resolve() },
     networkId: () => undefined,
     isOwn: () => true,
   });

@@ -10,7 +10,7 @@ import type { CentralLink } from "./central-link.ts";
  * what it lacks. Whoever uses it waits longer after each failure.
  */
 export function createCentralVault(parts: {
-  readonly link: Pick<CentralLink, "client" | "ready">;
+  readonly link: Pick<CentralLink, "ready"> & { readonly client: () => CentralLink["client"] };
   /** 32 bytes; undefined while the device is in no network. */
   readonly networkId: () => Uint8Array | undefined;
   readonly isOwn: (sequence: number, hash: Uint8Array) => boolean;
@@ -38,17 +38,17 @@ export function createCentralVault(parts: {
   return {
     async putEntry({ head, sealed }: StoredEntry, signal) {
       await link.ready(signal);
-      await link.client.appendToVault(network(), [{ head, sealed }], { signal });
+      await link.client().appendToVault(network(), [{ head, sealed }], { signal });
     },
 
     async putSlot(slot, signal) {
       await link.ready(signal);
-      await link.client.putSlot(slot, { signal });
+      await link.client().putSlot(slot, { signal });
     },
 
     async newest(signal) {
       await link.ready(signal);
-      return newestOwn(await link.client.vaultState(network(), { signal }));
+      return newestOwn(await link.client().vaultState(network(), { signal }));
     },
   };
 }

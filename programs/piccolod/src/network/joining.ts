@@ -67,7 +67,9 @@ export async function joinNetwork(
     }
     progress.report("Joining", 2, 3);
     const { device } = link;
-    const entry = acceptInvitation({ state, invitation, ownerKeys: owner.keys(), device, name: owner.name, world });
+    const { name, chain: lineage } = owner;
+    const ownerKeys = owner.keys().of(owner.epoch);
+    const entry = acceptInvitation({ state, invitation, ownerKeys, device, name, lineage, world });
     try {
       await link.client.append(state.networkId, entry, { signal });
     } catch (error) {
@@ -113,7 +115,8 @@ export async function foundNetwork(
 ): Promise<void> {
   const { link, log, owner, world, networkName } = parts;
   const { device } = link;
-  const entry = createNetwork({ ownerKeys: owner.keys(), device, name: owner.name, networkName, world });
+  const { name, chain: lineage } = owner;
+  const entry = createNetwork({ ownerKeys: owner.keys().of(owner.epoch), device, name, networkName, lineage, world });
   progress.report("Announcing the network", 1, 2);
   await link.ready(progress.signal);
   const head = await link.client.found(entry, { signal: progress.signal });

@@ -1,5 +1,4 @@
-import { toHex } from "@piccolo/bytes";
-import type { CentralClient } from "@piccolo/central-api";
+import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { applyEntry, checkTimely, decodeEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
 import type { NetworkStore } from "./store.ts";
 
@@ -11,10 +10,7 @@ export class MembershipLog {
   readonly #store: NetworkStore;
   readonly #changed: () => void;
   #state: NetworkState | undefined;
-  #devices: { readonly length: number; readonly keys: ReadonlyMap<string, Uint8Array> } = {
-    length: 0,
-    keys: new Map(),
-  };
+  #devices: DeviceTable & { readonly length: number } = { length: 0, keys: new Map(), newestMs: new Map() };
 
   constructor(store: NetworkStore, changed: () => void) {
     this.#store = store;
@@ -43,6 +39,15 @@ export class MembershipLog {
     this.#changed();
   }
 
+  /** Puts another log, which has passed the rules, in the place of whatever was known: a recovery has found it. */
+  replace(entries: readonly Uint8Array[]): void {
+    const state = replay(entries);
+    this.#store.replaceEntries(entries);
+    this.#state = state;
+    this.#devices = { length: 0, keys: new Map(), newestMs: new Map() };
+    this.#changed();
+  }
+
   /** All entries from an index on. */
   entriesFrom(index: number): readonly Uint8Array[] {
     return this.#store.entries().slice(index);
@@ -61,17 +66,20 @@ export class MembershipLog {
 
   /** The key of the device that an owner has or had in a device epoch. */
   deviceKeyOf(account: Uint8Array, deviceEpoch: number): Uint8Array | undefined {
-    const length = this.#state?.length ?? 0;
-    if (this.#devices.length !== length) this.#devices = { length, keys: devicesIn(this.#store.entries()) };
-    return this.#devices.keys.get(`${toHex(account)}:${deviceEpoch}`);
+    return this.#deviceTable().keys.get(`${toHex(account)}:${deviceEpoch}`);
   }
 
-  /** Reads what central has more than this device. */
-  async sync(central: CentralClient, signal: AbortSignal): Promise<void> {
-    const state = this.#state;
-    if (state === undefined) return;
-    const from = state.length;
-    this.extend(from, await central.readLog(state.networkId, from, { signal }));
+  #deviceTable(): DeviceTable {
+    const length = this.#state?.length ?? 0;
+    if (this.#devices.length !== length) this.#devices = { length, ...devicesIn(this.#store.entries()) };
+    return this.#devices;
+  }
+
+  /** When the member's place went to a device with another key than this one; undefined where it has not. */
+  replacedAtMs(account: Uint8Array, deviceKey: Uint8Array): number | undefined {
+    const device = this.member(account)?.deviceKey;
+    if (device === undefined || equalConstantTime(device, deviceKey)) return undefined;
+    return this.#deviceTable().newestMs.get(toHex(account)) ?? 0;
   }
 
   /** Accounts of all members but the given one, as hex. */
@@ -81,13 +89,23 @@ export class MembershipLog {
   }
 }
 
+interface DeviceTable {
+  /** By account and device epoch. */
+  readonly keys: ReadonlyMap<string, Uint8Array>;
+  /** When the newest device of an account (hex) came. */
+  readonly newestMs: ReadonlyMap<string, number>;
+}
+
 /** Every device of every owner in a log that has passed the rules, by account and device epoch. */
-function devicesIn(entries: readonly Uint8Array[]): ReadonlyMap<string, Uint8Array> {
+export function devicesIn(entries: readonly Uint8Array[]): DeviceTable {
   const keys = new Map<string, Uint8Array>();
+  const newestMs = new Map<string, number>();
   for (const bytes of entries) {
-    const { body } = decodeEntry(bytes);
+    const { body, position } = decodeEntry(bytes);
     const device = "member" in body ? body.member : body.kind === "device" ? body : undefined;
-    if (device !== undefined) keys.set(`${toHex(device.account)}:${device.deviceEpoch}`, device.deviceKey);
+    if (device === undefined) continue;
+    keys.set(`${toHex(device.account)}:${device.deviceEpoch}`, device.deviceKey);
+    newestMs.set(toHex(device.account), position.timeMs);
   }
-  return keys;
+  return { keys, newestMs };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { certifyDevice, deriveOwnerKeys, ed25519FromSeed } from "@piccolo/envelope";
+import { certifyDevice, createKeyRing, deriveOwnerKeys, ed25519FromSeed } from "@piccolo/envelope";
 import { SeededWorld } from "@piccolo/world";
 import { createLog } from "../adapters/log.ts";
 import { controlMigrations } from "../db/control-schema.ts";
@@ -33,6 +33,8 @@ test("a device that starts registers at central at once", async (context) => {
     createPeerNet: () => ({
       transport: { request: () => Promise.reject(unreachable) },
       recoverTransport: { request: () => Promise.reject(unreachable) },
+      whoIsAt: () => Promise.reject(unreachable),
+      localDevices: () => Promise.resolve([]),
       addresses: () => [],
       pathTo: () => "none",
       noteClock: () => undefined,
@@ -47,7 +49,15 @@ test("a device that starts registers at central at once", async (context) => {
   const keys = deriveOwnerKeys(new Uint8Array(32).fill(2), 1);
   const { account, ownerPublicKey } = keys;
   const certificate = certifyDevice(keys, deviceKey.publicKey, 1);
-  await network.start({ name: "Ada", account, ownerPublicKey, certificate, keys: () => keys });
+  await network.start({
+    name: "Ada",
+    account,
+    ownerPublicKey,
+    certificate,
+    epoch: 1,
+    chain: undefined,
+    keys: () => createKeyRing(keys),
+  });
   await world.advance(0);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(asked, ["POST /v1/accounts"]);

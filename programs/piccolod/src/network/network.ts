@@ -1,22 +1,26 @@
 import { toHex } from "@piccolo/bytes";
 import type { Clock, Invitation, NetworkView } from "@piccolo/device-api";
-import type { Ed25519Key } from "@piccolo/envelope";
+import type { Ed25519Key, OwnerChain } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { NetworkState as LogState } from "@piccolo/membership";
 import type { MembershipExchange } from "@piccolo/storage/holder";
 import { WireWitnessClient } from "@piccolo/storage/metadata-log";
-import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
+import type { Members, PeerHandler, PeerTransport, VaultClient } from "@piccolo/storage/ports";
 import type { Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { PeerNet } from "../adapters/peer-net/index.ts";
 import type { TaskProgress } from "../tasks/types.ts";
+import { CentralLog } from "./central-log.ts";
 import { type CentralLink, createCentralLink } from "./central-link.ts";
+import { createCentralVault } from "./central-vault.ts";
 import { Invitations } from "./invitations.ts";
 import { foundNetwork, joinNetwork, parseInvitation, readInvitedLog } from "./joining.ts";
 import { MemberLogs } from "./member-logs.ts";
 import { MembershipLog } from "./membership-log.ts";
+import { enterOwnerKey } from "./owner-key-entry.ts";
 import { Presence } from "./presence.ts";
+import { ReplacementWatch } from "./replacement-watch.ts";
 import type { NetworkStore } from "./store.ts";
 import {
   type NetworkFeature,
@@ -58,11 +62,14 @@ interface Running {
 export class DeviceNetwork implements NetworkFeature {
   readonly members: Members;
   readonly transport: PeerTransport;
+  readonly recoverTransport: PeerTransport;
   readonly #options: DeviceNetworkOptions;
   readonly #log: MembershipLog;
   readonly #presence: Presence;
   readonly #peerNet: PeerNet;
   readonly #memberLogs: MemberLogs;
+  readonly #centralLog: CentralLog;
+  readonly #replacement: ReplacementWatch;
   readonly #invitations: Invitations;
   readonly #listeners = new Set<() => void>();
   readonly #stopping = new AbortController();
@@ -87,6 +94,7 @@ export class DeviceNetwork implements NetworkFeature {
       handler: options.handler,
     });
     this.transport = this.#peerNet.transport;
+    this.recoverTransport = this.#peerNet.recoverTransport;
     this.#presence = new Presence({
       store,
       transport: this.transport,
@@ -108,23 +116,32 @@ export class DeviceNetwork implements NetworkFeature {
     };
     this.#memberLogs = new MemberLogs({
       membership: this.#log,
-      client: () =>
-        new WireWitnessClient({
-          ownAccount: this.#started().owner.account,
-          networkId: () => this.#memberState().networkId,
-          transport: this.transport,
-          members: this.members,
-        }),
+      client: () => this.#witnessClient(),
       world,
       log,
       stopping: this.#stopping.signal,
+    });
+    this.#centralLog = new CentralLog(this.#log, log);
+    this.#replacement = new ReplacementWatch({
+      membership: this.#log,
+      members: this.members,
+      recoverTransport: this.recoverTransport,
+      owner: () => this.#running,
+      isReplaced: () => this.#running !== undefined && this.replacedAtMs(this.#running.owner.account) !== undefined,
+      fetch: options.fetch,
+      world,
+      report: (event, facts) => log.warn(event, facts),
     });
     this.#invitations = new Invitations({
       store,
       world,
       state: () => this.#memberState(),
       account: () => this.#started().owner.account,
-      ownerKeys: () => this.#started().owner.keys(),
+      // During a re-key the log may still know the key of the epoch before.
+      ownerKeys: () => {
+        const { account, epoch, keys } = this.#started().owner;
+        return keys().of(this.#log.member(account)?.keyEpoch ?? epoch);
+      },
       central: () => this.#started().link,
     });
   }
@@ -163,6 +180,57 @@ export class DeviceNetwork implements NetworkFeature {
 
   ownerKeyOf(account: Uint8Array): Uint8Array | undefined {
     return this.#log.member(account)?.ownerPublicKey;
+  }
+
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void {
+    this.#log.replace(entries);
+    for (const { account, deviceKey } of this.#log.state?.members.values() ?? []) {
+      const addresses = addressesOf(deviceKey);
+      if (addresses.length > 0) this.#presence.setAddresses(toHex(account), addresses);
+    }
+  }
+
+  learn(entries: readonly Uint8Array[]): void {
+    this.#log.extend(0, entries);
+  }
+
+  membershipState(): LogState | undefined {
+    return this.#log.state;
+  }
+
+  replacedAtMs(account: Uint8Array): number | undefined {
+    return this.#log.replacedAtMs(account, this.#options.deviceKey.publicKey);
+  }
+
+  async enterOwnerKey(chain: OwnerChain, signal: AbortSignal): Promise<void> {
+    const { owner, link } = this.#started();
+    const { world, log } = this.#options;
+    const { members } = this;
+    const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
+    const client = this.#witnessClient();
+    const parts = { membership: this.#log, link, centralLog: this.#centralLog, client, members, world, report };
+    await enterOwnerKey(parts, { keys: () => owner.keys().current, chain }, signal);
+    this.#hint();
+  }
+
+  #witnessClient(): WireWitnessClient {
+    return new WireWitnessClient({
+      ownAccount: this.#started().owner.account,
+      networkId: () => this.#memberState().networkId,
+      transport: this.transport,
+      members: this.members,
+    });
+  }
+
+  vault(isOwn: (sequence: number, hash: Uint8Array) => boolean): VaultClient {
+    return createCentralVault({
+      link: {
+        ready: (signal) => this.#started().link.ready(signal),
+        client: () => this.#started().link.client,
+      },
+      networkId: () => this.#log.state?.networkId,
+      isOwn,
+    });
   }
 
   membership(): MembershipExchange | undefined {
@@ -243,7 +311,11 @@ export class DeviceNetwork implements NetworkFeature {
     // The rounds begin at once and ask whose device this is, so that stands first.
     this.#running = { owner, link };
     const { signal } = this.#stopping;
-    this.#rounds = Promise.all([this.#presenceRounds(signal), this.#centralRounds(signal)]);
+    this.#rounds = Promise.all([
+      this.#presenceRounds(signal),
+      this.#centralRounds(signal),
+      this.#replacement.run(signal),
+    ]);
   }
 
   async stop(): Promise<void> {
@@ -289,6 +361,7 @@ export class DeviceNetwork implements NetworkFeature {
         if (signal.aborted) break;
         this.#setCentralReachable(false);
         if (!isFault(error)) throw error;
+        if (error.code === "device-replaced") this.#replacement.suspect();
         log.warn("central-round-failed", { code: error.code, message: error.message });
       }
       const pause = new AbortController();
@@ -325,7 +398,7 @@ export class DeviceNetwork implements NetworkFeature {
       await this.#lookAtHandedInvitation(link, signal);
       return;
     }
-    await this.#log.sync(link.client, signal);
+    await this.#centralLog.sync(link.client, signal);
     const peers = await link.client.addresses(this.#memberState().networkId, { signal });
     for (const { account, multiaddrs } of peers) {
       if (multiaddrs.length > 0) this.#presence.setAddresses(toHex(account), multiaddrs);
@@ -411,7 +484,7 @@ export class DeviceNetwork implements NetworkFeature {
     const { link } = this.#started();
     try {
       await link.ready(this.#stopping.signal);
-      await this.#log.sync(link.client, this.#stopping.signal);
+      await this.#centralLog.sync(link.client, this.#stopping.signal);
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#options.log.warn("log-not-read", errorFacts(error));

@@ -1,8 +1,9 @@
 import type { Clock, Invitation, Member, NetworkView } from "@piccolo/device-api";
-import type { DeviceCertificate, OwnerKeys } from "@piccolo/envelope";
+import type { DeviceCertificate, KeyRing, OwnerChain } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
+import type { NetworkState as MembershipState } from "@piccolo/membership";
 import type { MembershipExchange } from "@piccolo/storage/holder";
-import type { Members, PeerHandler, PeerTransport } from "@piccolo/storage/ports";
+import type { Members, PeerHandler, PeerTransport, VaultClient } from "@piccolo/storage/ports";
 import type { Hello } from "@piccolo/wire";
 import type { TaskProgress } from "../tasks/types.ts";
 
@@ -36,11 +37,15 @@ export interface PeerNetHooks {
 export interface NetworkOwner {
   readonly name: string;
   readonly account: Uint8Array;
-  /** Of the current key epoch. */
+  /** Of the current key epoch, as the certificate and the chain; all of them change with a re-key. */
   readonly ownerPublicKey: Uint8Array;
   readonly certificate: DeviceCertificate;
+  /** The key epoch they are of. */
+  readonly epoch: number;
+  /** How the owner key came from the account's first one; undefined while it is the first. */
+  readonly chain: OwnerChain | undefined;
   /** Throws `locked`; membership is changed by its owner only. The keys stay the caller's. */
-  readonly keys: () => OwnerKeys;
+  readonly keys: () => KeyRing;
 }
 
 /** The device's membership, and its connections with the other members. */
@@ -50,6 +55,12 @@ export interface NetworkFeature {
   /** The other members, as the storage engine sees them. */
   readonly members: Members;
   readonly transport: PeerTransport;
+  /** Asks any device over the recovery protocol. */
+  readonly recoverTransport: PeerTransport;
+  /** Before `start`: the log that a recovery has found, and where devices were reached; nothing known before stays. */
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void;
+  /** Takes in what a newer membership log has more; throws what membership says against it. */
+  learn(entries: readonly Uint8Array[]): void;
   /** The account (32 bytes) of the member whose current device has this key. */
   memberOf(deviceKey: Uint8Array): Uint8Array | undefined;
   /** The member whose current device has this key, and the epoch of that device. */
@@ -60,6 +71,14 @@ export interface NetworkFeature {
   ownerKeyOf(account: Uint8Array): Uint8Array | undefined;
   /** The membership log as members exchange it; undefined while the device is in no network. */
   membership(): MembershipExchange | undefined;
+  /** What that log says now; undefined while the device is in no network. */
+  membershipState(): MembershipState | undefined;
+  /** When another device took this one's place for the account, by the membership log; undefined while it has it. */
+  replacedAtMs(account: Uint8Array): number | undefined;
+  /** Tells the network of the newest owner key, by the whole chain to it; waits as long as that takes. */
+  enterOwnerKey(chain: OwnerChain, signal: AbortSignal): Promise<void>;
+  /** Central's copy of the owner's log; undefined where there is no central. `isOwn` as for `createCentralVault`. */
+  vault(isOwn: (sequence: number, hash: Uint8Array) => boolean): VaultClient | undefined;
   /** Answers a member's hello, and learns from it. */
   hello(account: Uint8Array, hello: Hello): Hello;
   /** Joins with the invitation, or with the one handed to the device. */

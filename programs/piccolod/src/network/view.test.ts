@@ -27,6 +27,7 @@ function parts(change: Partial<ViewParts> = {}): ViewParts {
       centralReachable: true,
     },
     self: "m0",
+    waitingChanges: false,
     redundancy: defaultPolicy(10),
     spool: { usedBytes: 0, limitBytes: 100 },
     held: { usedBytes: 5, quotaBytes: 10, fragments: 1 },

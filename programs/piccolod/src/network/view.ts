@@ -10,6 +10,8 @@ export interface ViewParts {
   readonly redundancy: Redundancy | undefined;
   readonly spool: { readonly usedBytes: number; readonly limitBytes: number };
   readonly held: NetworkView["held"];
+  /** Undefined before the claim. */
+  readonly waitingChanges: boolean | undefined;
   /** Bytes each account (hex) holds for this device's owner. */
   readonly bytesByHolder: ReadonlyMap<string, number>;
 }
@@ -26,7 +28,7 @@ function spoolReason({ network, redundancy, spool }: ViewParts): string {
 
 /** The network as seen from here, from what the features know. */
 export function networkView(parts: ViewParts): NetworkView {
-  const { network, self, redundancy, spool, held, bytesByHolder } = parts;
+  const { network, self, redundancy, spool, held, bytesByHolder, waitingChanges } = parts;
   const { members, waitingInvitation, ...rest } = network;
   return {
     ...rest,
@@ -46,5 +48,6 @@ export function networkView(parts: ViewParts): NetworkView {
         }),
     spool: { ...spool, reason: spoolReason(parts) },
     held,
+    ...(waitingChanges === undefined ? {} : { waitingChanges }),
   };
 }

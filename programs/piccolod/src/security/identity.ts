@@ -24,8 +24,8 @@ export interface Identity {
   readonly certificate: DeviceCertificate;
   /** Of the current epoch: backups of the metadata go on while the device is locked. */
   readonly metadataKey: Uint8Array;
-  /** Masks copies of whole segments. It outlives epochs, since what it masked stays where it is. */
-  readonly maskKey: Uint8Array;
+  /** Of earlier epochs whose entries no checkpoint has made superfluous yet. */
+  readonly formerMetadataKeys: readonly { readonly epoch: number; readonly key: Uint8Array }[];
   readonly passwordChangedAtMs: number;
   readonly phraseMadeAtMs: number;
   readonly phraseConfirmed: boolean;
@@ -43,7 +43,7 @@ const IdentityFile = z.strictObject({
   deviceEpoch: z.int().min(1),
   certificate: hex(64),
   metadataKey: hex(32),
-  maskKey: hex(32),
+  formerMetadataKeys: z.array(z.strictObject({ epoch: z.int().min(1), key: hex(32) })),
   passwordChangedAtMs: z.number(),
   phraseMadeAtMs: z.number(),
   phraseConfirmed: z.boolean(),
@@ -70,7 +70,7 @@ export function readIdentity(folder: DurableFolder): Identity | undefined {
         signature: fromHex(file.certificate),
       },
       metadataKey: fromHex(file.metadataKey),
-      maskKey: fromHex(file.maskKey),
+      formerMetadataKeys: file.formerMetadataKeys.map(({ epoch: of, key }) => ({ epoch: of, key: fromHex(key) })),
     };
   } catch {
     // The parser's own words may quote the file, and the file holds keys: no cause is passed on.
@@ -94,7 +94,7 @@ export function writeIdentity(folder: DurableFolder, identity: Identity): void {
     deviceEpoch: certificate.deviceEpoch,
     certificate: toHex(certificate.signature),
     metadataKey: toHex(identity.metadataKey),
-    maskKey: toHex(identity.maskKey),
+    formerMetadataKeys: identity.formerMetadataKeys.map(({ epoch: of, key }) => ({ epoch: of, key: toHex(key) })),
   };
   folder.write(fileName, toUtf8(`${JSON.stringify(file)}\n`));
 }

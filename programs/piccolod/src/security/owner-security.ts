@@ -16,6 +16,7 @@ import {
   type PasswordCost,
   type Phrase,
   pepperBytes,
+  openSlotDetails,
   resealDetails,
   sealPasswordSlot,
   sealPhraseSlot,
@@ -35,6 +36,7 @@ import type { Keyring } from "./keyring.ts";
 import type { OutsideStore } from "./outside-store.ts";
 import { PhraseMaking, type PhraseProof, type ShownPhrase } from "./phrase-making.ts";
 import { type RekeyCrashPoint, rekeyFaults } from "./rekey.ts";
+import { networksDiffer } from "./whereabouts.ts";
 import type { SecurityChip } from "./security-chip.ts";
 
 export interface OwnerSecurityOptions {
@@ -111,7 +113,7 @@ export class OwnerSecurity {
       const passwordSlot = await sealPasswordSlot(slot);
       const chain = { firstOwnerPublicKey: keys.ownerPublicKey, rotations: [] };
       const shown = this.#making.make((text) =>
-        sealPhrase(text, { keys, root, chain, number: 1, networks: [], world }),
+        sealPhrase(text, { keys, root, chain, number: 1, details: { networks: [], previousRoots: [] }, world }),
       );
       const phraseSlot = this.#making.peek()?.slot;
       const nowMs = world.nowMs();
@@ -122,7 +124,7 @@ export class OwnerSecurity {
         epoch: firstEpoch,
         certificate: certifyDevice(keys, deviceKey.publicKey, firstDeviceEpoch),
         metadataKey: keys.metadataKey(),
-        maskKey: world.randomBytes(32),
+        formerMetadataKeys: [],
         passwordChangedAtMs: nowMs,
         phraseMadeAtMs: nowMs,
         phraseConfirmed: false,
@@ -140,6 +142,16 @@ export class OwnerSecurity {
       for (const secret of [root, pepper, volumeKey]) secret.fill(0);
       keys.erase();
     }
+  }
+
+  /** A recovery has made the owner: identity and record outside are theirs by now. */
+  recovered(): void {
+    this.#identity = readIdentity(this.#options.content);
+  }
+
+  /** This device has another key, under another device epoch. */
+  takeCertificate(certificate: Identity["certificate"]): void {
+    this.#write({ certificate });
   }
 
   /** Reset login: another password for the same root. The old one opens nothing any more. */
@@ -221,8 +233,9 @@ export class OwnerSecurity {
     const keys = root.deriveKeys();
     const secret = root.root();
     try {
-      const { chain } = keyring.slots();
-      const parts = { keys, root: secret, chain, number: this.phraseNumber + 1, networks: details(), world };
+      const { chain, previousRoots } = keyring.slots();
+      const number = this.phraseNumber + 1;
+      const parts = { keys, root: secret, chain, number, details: { networks: details(), previousRoots }, world };
       return this.#making.make((text) => sealPhrase(text, parts));
     } finally {
       secret.fill(0);
@@ -240,7 +253,7 @@ export class OwnerSecurity {
   confirmPhrase(proof: PhraseProof): void {
     const { keyring, world, slotChanged } = this.#options;
     const keys = keyring.keys();
-    const { phraseSlot: inUse } = keyring.slots();
+    const { phraseSlot: inUse, previousRoots } = keyring.slots();
     const locatorInUse = inUse === undefined ? undefined : verifySealedSlot(inUse).locator;
     const made = this.#making.confirm(proof, locatorInUse);
     made?.phrase.erase();
@@ -249,7 +262,7 @@ export class OwnerSecurity {
     if (isNew) {
       // Between making and confirming the slot in use may have been renewed under a higher number.
       const number = this.phraseNumber + 1;
-      const renewal = { details: { networks: this.#options.details(), previousRoots: [] }, number, world };
+      const renewal = { details: { networks: this.#options.details(), previousRoots }, number, world };
       const phraseSlot =
         verifySealedSlot(confirmed).number >= number ? confirmed : resealDetails(confirmed, keys.current, renewal);
       this.#changeWith(keys.current, { phraseSlot });
@@ -337,22 +350,53 @@ export class OwnerSecurity {
     this.#changeWith(ring.current, { phraseSlot, previousRoots: [] });
     crashPoint("after-rekey-end");
     ring.forgetPrevious();
-    this.followEpoch();
     if (phraseSlot !== undefined) slotChanged(phraseSlot);
   }
 
-  /** After a re-key that was cut short at its very end, what a locked device knows is still that of the old epoch. */
+  /**
+   * What a locked device knows becomes that of the newest epoch: certificate, owner key, and the key under which
+   * backups are made. Those of the epoch before stay for the entries made under them. Harmless when repeated.
+   */
   followEpoch(): void {
-    const { keyring, deviceKey } = this.#options;
-    const { epoch, certificate } = this.#known();
-    if (this.rekeying || epoch === keyring.keys().epoch) return;
+    const { keyring, deviceKey, crashPoint } = this.#options;
+    const { epoch, certificate, metadataKey, formerMetadataKeys } = this.#known();
     const { current } = keyring.keys();
+    if (epoch === current.epoch) return;
+    crashPoint("before-rekey-identity");
     this.#write({
       epoch: current.epoch,
       ownerPublicKey: current.ownerPublicKey,
       certificate: certifyDevice(current, deviceKey.publicKey, certificate.deviceEpoch),
       metadataKey: current.metadataKey(),
+      formerMetadataKeys: [...formerMetadataKeys, { epoch, key: metadataKey }],
     });
+    crashPoint("after-rekey-identity");
+  }
+
+  /** The metadata keys of earlier epochs, once no entry of the log needs them any more. */
+  forgetFormerKeys(): void {
+    if (this.rekeying || this.#known().formerMetadataKeys.length === 0) return;
+    this.#write({ formerMetadataKeys: [] });
+  }
+
+  /**
+   * Renews what the phrase's slot says of networks and members, where they are others now; addresses alone, which
+   * move often, only where `addressesToo`. Nothing happens while the device is locked. Whether it was renewed.
+   */
+  renewDetails(addressesToo: boolean): boolean {
+    const { keyring, world, details } = this.#options;
+    if (!keyring.unlocked) return false;
+    const { phraseSlot: inUse, previousRoots } = keyring.slots();
+    if (inUse === undefined) return false;
+    const { current } = keyring.keys();
+    const networks = details();
+    const said = openSlotDetails(inUse, current);
+    if (!networksDiffer(said.networks, networks, addressesToo)) return false;
+    // In the window of a re-key the former phrase's slot stays with its keepers.
+    const forgetBelow = this.rekeying ? { forgetBelow: verifySealedSlot(inUse).forgetBelow } : {};
+    const renewal = { details: { networks, previousRoots }, number: this.phraseNumber + 1, ...forgetBelow, world };
+    this.#changeWith(current, { phraseSlot: resealDetails(inUse, current, renewal) });
+    return true;
   }
 
   #change(root: OpenedRoot, change: ListChange, outside: Parameters<OutsideStore["change"]>[0] = {}): void {
@@ -384,13 +428,12 @@ function sealPhrase(
     readonly root: Uint8Array;
     readonly chain: SlotList["chain"];
     readonly number: number;
-    readonly networks: SlotDetails["networks"];
+    readonly details: SlotDetails;
     readonly world: World;
   },
 ): { readonly locator: Uint8Array; readonly slot: Made } {
-  const { keys: ownerKeys, root, chain, number, networks, world } = parts;
+  const { keys: ownerKeys, root, chain, number, details, world } = parts;
   const phrase = parsePhrase(text);
-  const details = { networks, previousRoots: [] };
   const slot = sealPhraseSlot({ root, phrase, ownerKeys, chain, details, number, world });
   return { locator: phrase.locator, slot: { slot, phrase } };
 }

@@ -20,6 +20,8 @@ export interface WrappedKeyRow {
 
 /** Where the wrapped file keys lie. */
 export interface WrappedKeys {
+  /** Those of files made while the device was locked, which only the owner's file key opens; up to `limit`. */
+  sealedWhileLocked(limit: number): readonly WrappedKeyRow[];
   /** Up to `limit` rows behind the version id, in their order; an empty id begins. */
   page(after: Uint8Array, limit: number): readonly WrappedKeyRow[];
   /** All in one commit. A row that is gone, or has another wrapped key than `before`, is left as it is. */
@@ -31,6 +33,12 @@ export type RekeyCrashPoint =
   | "after-rekey-slots"
   | "before-rekey-page"
   | "after-rekey-page"
+  | "before-rekey-entry"
+  | "after-rekey-entry"
+  | "before-rekey-identity"
+  | "after-rekey-identity"
+  | "before-rekey-checkpoint"
+  | "after-rekey-checkpoint"
   | "before-rekey-end"
   | "after-rekey-end";
 
@@ -68,6 +76,23 @@ export async function rewrapAll(
     after = new Uint8Array(last.versionId);
     report("Wrapping the files' keys anew", done);
     // Others have their turn between two pages.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Wraps anew what was sealed while the device was locked, so that only the owner's key for keys opens it. */
+export async function rewrapLocked(keys: () => KeyRing, rows: WrappedKeys, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const page = rows.sealedWhileLocked(pageRows);
+    if (page.length === 0) return;
+    const ring = keys();
+    rows.replace(
+      page.flatMap(({ versionId, wrapped: before }) => {
+        const wrapped = ring.rewrapFek(before, versionId);
+        return wrapped === undefined ? [] : [{ versionId, wrapped, before }];
+      }),
+    );
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -52,3 +52,27 @@ export function recoverySheet(
   const text = ["piccolo-sheet-1", networkId === "" ? "-" : networkId, centralUrl, ...lines].join(" ");
   return { networkName, networkId, centralUrl, members: hints, text, madeAtMs: nowMs };
 }
+
+/** Whether two descriptions of the networks name other members or devices, or, if asked, other addresses of them. */
+export function networksDiffer(
+  before: SlotDetails["networks"],
+  now: SlotDetails["networks"],
+  addressesToo: boolean,
+): boolean {
+  const named = (networks: SlotDetails["networks"]): string =>
+    JSON.stringify(
+      networks.map(({ id, name, central, members }) => [
+        toHex(id),
+        name,
+        central,
+        members
+          .map(({ account, deviceKey, addresses }) => [
+            toHex(account),
+            toHex(deviceKey),
+            ...(addressesToo ? addresses.toSorted() : []),
+          ])
+          .toSorted(([a = ""], [b = ""]) => (a < b ? -1 : 1)),
+      ]),
+    );
+  return named(before) !== named(now);
+}

@@ -116,7 +116,8 @@ export class Checkpointing {
       next = last.sequence + 1;
     }
     last ??= ownLog.entries(sequence, 1)[0];
-    if (last !== undefined && decodeHead(last.head).head.schemaVersion !== ownLog.schemaVersion) this.want();
+    const isOther = last !== undefined && decodeHead(last.head).head.schemaVersion !== ownLog.schemaVersion;
+    if (isOther || ownLog.checkpointDue) this.want();
   }
 
   /** Makes one now; whoever asks while one is made shares it. */

@@ -337,3 +337,15 @@ test("a restore that was cut off after its snapshot goes on when the device star
   await cluster.settleUntil(() => sequences(cluster).every((sequence) => sequence === 5));
   await again.log.stop();
 });
+
+test("a migration, of which no delta tells, is followed by a checkpoint", async () => {
+  const cluster = new WitnessCluster(4);
+  const first = await cluster.started();
+  assert.ok(await write(cluster, first, "a", "1"));
+  await first.log.stop();
+  first.ownLog.checkpointDue = true;
+  const next = await cluster.started(first.ownLog);
+  await cluster.settleUntil(() => next.ownLog.position().checkpoint > 0);
+  assert.ok(!next.ownLog.checkpointDue);
+  await next.log.stop();
+});

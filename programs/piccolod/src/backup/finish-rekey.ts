@@ -1,0 +1,70 @@
+import type { OwnerChain } from "@piccolo/envelope";
+import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import type { NetworkFeature } from "../network/types.ts";
+import type { OwnerSecurity } from "../security/owner-security.ts";
+import type { RekeyCrashPoint } from "../security/rekey.ts";
+import type { TaskProgress } from "../tasks/types.ts";
+import type { Backup } from "./backup.ts";
+import type { SlotKeeper } from "./slot-keeper.ts";
+
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+export interface RekeyEndParts {
+  readonly security: Pick<OwnerSecurity, "followEpoch" | "endRekey">;
+  readonly backup: Pick<Backup, "checkpoint" | "newestCheckpoint">;
+  readonly slots: Pick<SlotKeeper, "untilWitnessed">;
+  readonly network: Pick<NetworkFeature, "enterOwnerKey" | "membershipState">;
+  readonly epoch: () => number;
+  readonly chain: () => OwnerChain;
+  readonly world: World;
+  readonly crashPoint: (name: RekeyCrashPoint) => void;
+}
+
+/**
+ * Re-key, after every file key is wrapped anew: the network learns of the owner key, enough members keep the new slot,
+ * and a checkpoint under the new key takes the place of all entries under the old one. Only then the old root is
+ * forgotten, and with it the old phrase. Each step is harmless when repeated, so it goes on wherever it was cut off.
+ */
+export async function finishRekey(parts: RekeyEndParts, { signal, report }: TaskProgress): Promise<void> {
+  const { security, slots, network, chain, crashPoint } = parts;
+  if (network.membershipState() !== undefined) {
+    report("Telling the network of the new keys", 0);
+    crashPoint("before-rekey-entry");
+    await network.enterOwnerKey(chain(), signal);
+    crashPoint("after-rekey-entry");
+  }
+  security.followEpoch();
+  report("Giving the new phrase's slot to the other members", 0);
+  await slots.untilWitnessed(signal);
+  report("Sealing the backup under the new keys", 0);
+  crashPoint("before-rekey-checkpoint");
+  await untilCheckpoint(parts, signal);
+  crashPoint("after-rekey-checkpoint");
+  security.endRekey();
+}
+
+/** Where there are no entries yet, none are under the old key. */
+async function untilCheckpoint({ backup, epoch, world }: RekeyEndParts, signal: AbortSignal): Promise<void> {
+  let pauseMs = firstPauseMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const newest = backup.newestCheckpoint();
+    if (newest === undefined) return;
+    if (newest.keyEpoch >= epoch()) {
+      if (newest.isWitnessed) return;
+      pauseMs = firstPauseMs;
+    } else {
+      try {
+        await backup.checkpoint(signal);
+        continue;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isFault(error)) throw error;
+        pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+      }
+    }
+    await world.sleep(pauseMs, signal);
+  }
+}
