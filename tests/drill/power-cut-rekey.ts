@@ -1,5 +1,6 @@
 import type { Device, Network } from "@piccolo/devnet";
 import { rekeyCrashPoints } from "@piccolo/piccolod/crash-points";
+import { type Keeper, Stranger } from "../network/stranger.ts";
 import type { Drill, DrillContext } from "./drill.ts";
 import { FileTree } from "./file-model.ts";
 
@@ -7,14 +8,40 @@ import { FileTree } from "./file-model.ts";
 const pageRows = 500;
 
 interface Security {
-  readonly slots: { readonly epoch: number; readonly rekey: "none" | "running" | "interrupted" };
+  readonly slots: {
+    readonly epoch: number;
+    readonly rekey: "none" | "running" | "interrupted";
+    readonly phrase: { readonly copies: number; readonly atCentral: boolean };
+  };
 }
 
 const securityOf = ({ session }: Device): Promise<Security> => session.call<Security>("GET", "/security");
 
-interface Phrases {
-  readonly old: string;
-  readonly fresh: string;
+type RekeyPoint = (typeof rekeyCrashPoints)[number];
+
+/** Which epoch each phrase opens at every other device and at central. */
+class Keepers {
+  readonly #stranger: Stranger;
+  readonly #keepers: readonly Keeper[];
+
+  constructor(stranger: Stranger, network: Network) {
+    this.#stranger = stranger;
+    const members = network.devices.slice(1).map(({ number }) => ({ address: network.addressOf(number) }));
+    this.#keepers = [...members, { centralOrigin: network.centralOrigin }];
+  }
+
+  epochs(phrase: string): Promise<readonly (number | undefined)[]> {
+    return Promise.all(this.#keepers.map((keeper) => this.#stranger.epochBehind(phrase, keeper)));
+  }
+
+  /** Whether all of them, or none, say this. */
+  async all(phrase: string, epoch: number | undefined): Promise<boolean> {
+    return (await this.epochs(phrase)).every((found) => found === epoch);
+  }
+
+  get count(): number {
+    return this.#keepers.length;
+  }
 }
 
 /** Begins a re-key that the armed crash point cuts off; returns the phrase it was to bring. */
@@ -43,42 +70,81 @@ async function openByPhrase(drill: DrillContext, network: Network, valid: string
 }
 
 interface Round {
-  readonly point: string;
+  readonly name: RekeyPoint;
+  readonly count: number;
   readonly withChip: boolean;
 }
 
-/** Every point as often as the others, in an order by the seed. */
+/** Every point about as often as the others, in an order by the seed. */
 function roundsOf(drill: DrillContext, files: number): Round[] {
-  const blocks = drill.options.small ? 1 : 5;
+  const rounds = drill.options.small ? 5 : 30;
+  const blocks = Math.ceil(rounds / rekeyCrashPoints.length);
   return Array.from({ length: blocks }, () => drill.sample(rekeyCrashPoints, rekeyCrashPoints.length))
     .flat()
+    .slice(0, rounds)
     .map((name, at) => {
       const pages = name.endsWith("-page") ? Math.ceil(files / pageRows) : 1;
-      return { point: `${name}:${1 + drill.below(pages)}`, withChip: at % 3 === 0 };
+      return { name, count: 1 + drill.below(pages), withChip: at % 3 === 0 };
     });
 }
 
-async function cutRekey(drill: DrillContext, network: Network, round: Round, phrase: string): Promise<Phrases> {
+const isBehind = (point: RekeyPoint, other: RekeyPoint): boolean =>
+  rekeyCrashPoints.indexOf(point) >= rekeyCrashPoints.indexOf(other);
+
+/** While the device is down: what each phrase is good for, to whoever has no more than it. */
+async function checkWindow(
+  drill: DrillContext,
+  keepers: Keepers,
+  { name }: Round,
+  { old, made, epoch }: { readonly old: string; readonly made: string; readonly epoch: number },
+): Promise<void> {
+  if (name !== "after-rekey-end") {
+    drill.check("the old phrase is valid everywhere", await keepers.all(old, epoch));
+  }
+  if (!isBehind(name, "after-rekey-slots")) {
+    drill.check("the new phrase is valid nowhere yet", await keepers.all(made, undefined));
+  }
+  if (isBehind(name, "before-rekey-checkpoint")) {
+    const having = (await keepers.epochs(made)).filter((found) => found === epoch + 1);
+    drill.check("the new phrase is valid, too", having.length > 0);
+  }
+}
+
+async function cutRekey(
+  drill: DrillContext,
+  network: Network,
+  keepers: Keepers,
+  round: Round,
+  old: string,
+): Promise<string> {
   const device = network.device(1);
   await device.process.stop();
-  await network.startDevice(1, ["--crash-at", round.point, "--insecure-drills"]);
+  await network.startDevice(1, ["--crash-at", `${round.name}:${round.count}`, "--insecure-drills"]);
+  await drill.eventually("the others and central keep the phrase's slot", async () => {
+    const { copies, atCentral } = (await securityOf(device)).slots.phrase;
+    return copies + (atCentral ? 1 : 0) === keepers.count;
+  });
   const { epoch } = (await securityOf(device)).slots;
   const made = await rekeyUntilCrash(device);
-  drill.fault(`the power goes at ${round.point}`);
+  drill.fault(`the power goes at ${round.name}:${round.count}`);
+  await checkWindow(drill, keepers, round, { old, made, epoch });
   // The new root is the account's from the moment its slots are on the disk.
-  const hasBegun = !round.point.startsWith("before-rekey-slots");
-  const phrases = hasBegun ? { old: phrase, fresh: made } : { old: made, fresh: phrase };
+  const hasBegun = isBehind(round.name, "after-rekey-slots");
+  const [valid, invalid] = hasBegun ? [made, old] : [old, made];
   if (drill.options.sabotage) drill.step("nobody starts it again");
-  else if (round.withChip) await openByPhrase(drill, network, phrases.fresh, phrases.old);
+  else if (round.withChip) await openByPhrase(drill, network, valid, invalid);
   else await network.startDevice(1);
   drill.equal("the device serves again", await device.phase(), "ready");
   await drill.eventually(
     "the re-key that was cut off is over",
     async () => (await securityOf(device)).slots.rekey === "none",
   );
-  const after = (await securityOf(device)).slots.epoch;
-  drill.equal("the epoch", after, hasBegun ? epoch + 1 : epoch);
-  return phrases;
+  const now = hasBegun ? epoch + 1 : epoch;
+  drill.equal("the epoch", (await securityOf(device)).slots.epoch, now);
+  await drill.eventually("one phrase is valid everywhere, the other one nowhere", async () => {
+    return (await keepers.all(valid, now)) && keepers.all(invalid, undefined);
+  });
+  return valid;
 }
 
 export const powerCutRekeyDrill: Drill = {
@@ -94,10 +160,16 @@ export const powerCutRekeyDrill: Drill = {
     drill.step(`${tree.count} files are written`);
     let phrase = device.phrase ?? "";
     const rounds = roundsOf(drill, files);
-    for (const round of rounds) {
-      ({ fresh: phrase } = await cutRekey(drill, network, round, phrase));
-      await tree.write(device.session, 1, 3);
-      await tree.verify(device.session, 8);
+    const stranger = await Stranger.start();
+    try {
+      const keepers = new Keepers(stranger, network);
+      for (const round of rounds) {
+        phrase = await cutRekey(drill, network, keepers, round, phrase);
+        await tree.write(device.session, 1, 3);
+        await tree.verify(device.session, 8);
+      }
+    } finally {
+      await stranger.stop();
     }
     await tree.verify(device.session);
     drill.step(`${rounds.length} crashes during re-keys, every file still opens`);

@@ -391,6 +391,23 @@ export class Network {
     this.#save();
   }
 
+  /** Has a device without an owner become that of the phrase, under a new password. */
+  async recover(
+    device: Device,
+    given: { readonly phrase: string; readonly place?: string },
+    newPassword = madeUpPassword(),
+  ): Promise<void> {
+    const { claimCode } = device.record;
+    await device.session.finish(await device.session.recover({ claimCode, newPassword, ...given }));
+    device.record.password = newPassword;
+    this.#save();
+  }
+
+  /** Where a member's device is, as a person types it. */
+  addressOf(number: number): string {
+    return `/ip4/127.0.0.1/tcp/${this.device(number).record.peerPort}`;
+  }
+
   /** Starts everything with every owner set up and a member, the first one by the invitation that waits for it. */
   async startWhole(): Promise<void> {
     await this.start();
