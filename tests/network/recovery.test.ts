@@ -176,10 +176,10 @@ test("the same without central, from one address alone", async () => {
 test("a device that was cut off in the middle is still nobody's, and begins again", async () => {
   const fresh = await network.replaceDevice(1);
   await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", "before-recovery-end:1"]);
-  const ended = fresh.process.ended();
+  void fresh.process.ended();
   const { claimCode } = fresh.record;
   await fresh.session.recover({ claimCode, phrase, newPassword, place: peerAddress(2) });
-  await ended;
+  await until("the device has ended", async () => !fresh.process.running);
   await network.startDevice(1);
   assert.equal((await fresh.session.call<Status>("GET", "/status")).phase, "unclaimed");
   await recover(fresh, { place: peerAddress(2) });

@@ -165,7 +165,7 @@ async function build(
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
 
-  if (!keyring.hasOwner) await forgetUnfinished({ controlDb, ownLog: own.log, content: state });
+  if (!keyring.hasOwner) forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({

@@ -17,7 +17,7 @@ import type { TaskProgress } from "../tasks/types.ts";
 import { type BecomingOptions, prepareOwner } from "./become-owner.ts";
 import { KnownDevices, resolvePlaces } from "./known-devices.ts";
 import { nowhere, parsePlaces, type Places } from "./places.ts";
-import { emptyContent, findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
+import { findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
 import { eraseFound, OwnerSearch, type Searching } from "./search.ts";
 import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
@@ -98,7 +98,7 @@ export class Recovery {
           try {
             return await this.#run(phrase, given.password, places, progress);
           } catch (error) {
-            await emptyContent(this.#parts.ownLog);
+            this.#parts.ownLog.empty();
             failed();
             throw error;
           } finally {

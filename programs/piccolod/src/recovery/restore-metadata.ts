@@ -2,7 +2,7 @@
 import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { replay } from "@piccolo/membership";
-import { noHash, quorumOf, type RecoveryDecision, witnessesOf } from "@piccolo/storage/log";
+import { quorumOf, type RecoveryDecision, witnessesOf } from "@piccolo/storage/log";
 import {
   recoverHead,
   type RecoveryOptions,
@@ -110,7 +110,7 @@ export async function restoreContent(
 ): Promise<void> {
   if (decision.candidates.length === 0) {
     // Nobody has an entry, so none was ever acknowledged.
-    await emptyContent(ownLog);
+    ownLog.empty();
     return;
   }
   for (let attempt = 1; ; attempt++) {
@@ -125,13 +125,4 @@ export async function restoreContent(
       await options.world.sleep(restorePauseMs, signal);
     }
   }
-}
-
-/** The content of an owner who never wrote anything. */
-export async function emptyContent(ownLog: OwnLog): Promise<void> {
-  await ownLog.load(nothing(), undefined, noHash);
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  yield* [];
 }
