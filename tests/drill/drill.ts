@@ -157,7 +157,9 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Out
   } catch (error) {
     await context.close().catch((closing: unknown) => options.say(`could not tidy up: ${String(closing)}`));
     const reason = error instanceof Error ? error.message : String(error);
+    const isCheck = error instanceof assert.AssertionError && context.checks > 0;
+    if (!isCheck) options.say(error instanceof Error ? (error.stack ?? reason) : reason);
     options.say(`failed ${counts()} reason=${JSON.stringify(reason.split("\n").slice(0, 3).join(" "))}`);
-    return error instanceof assert.AssertionError && context.checks > 0 ? "failed" : "broken";
+    return isCheck ? "failed" : "broken";
   }
 }

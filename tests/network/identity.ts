@@ -31,7 +31,8 @@ export function contentOf(network: Network, number: number): string {
   return existsSync(plain) ? plain : join(folder, "volume/mount");
 }
 
-function slotsOf(network: Network, number: number): SlotList {
+/** The list of slots outside the device's volume. */
+export function slotsOf(network: Network, number: number): SlotList {
   const { slots = new Uint8Array(0) } = decodeRecord(
     readFileSync(join(network.device(number).folder, "outside")),
   ).record;
