@@ -91,8 +91,9 @@ export class Reclaim {
     const known = network.membershipState();
     const networks = known === undefined ? [] : [toHex(known.networkId)];
     step("Reading the member list", 0);
-    const membership = await new MembershipSearch(searching, signal).run(keys, networks);
-    checkReclaimable(membership, keys);
+    const search = new MembershipSearch(searching, signal);
+    const membership = await search.run(keys, networks);
+    checkReclaimable(membership, keys, search.refused);
 
     step("Making this device yours again", 1);
     const next = nextDeviceKey(content, world);
@@ -193,11 +194,12 @@ export class Reclaim {
 function checkReclaimable(
   membership: FoundMembership | undefined,
   keys: Parameters<typeof checkKeys>[1],
+  refused: boolean,
 ): asserts membership is FoundMembership {
   try {
     checkKeys(membership, keys);
   } catch (error) {
-    if (!isFault(error, "phrase-unknown")) throw error;
+    if (!isFault(error, "phrase-unknown") && !refused) throw error;
     throw recoveryFaults.fault(
       "keys-changed",
       "the other device has changed the owner's keys: only its newest phrase opens the account now",

@@ -94,6 +94,7 @@ export class OwnerSearch {
         membership = await memberships.run(found.keys, named.length > 0 ? named : this.#networks);
       }
       if (found === undefined) throw this.#noSlot();
+      if (membership === undefined && memberships.refused) throw superseded();
       checkKeys(membership, found.keys);
       return { ...found, membership };
     } catch (error) {
@@ -170,14 +171,21 @@ export class MembershipSearch {
   #read = new Set<string>();
   #logs: FoundMembership[] = [];
   #isCentralRead = false;
+  #refused = false;
 
   constructor(searching: Searching, signal: AbortSignal) {
     this.#searching = searching;
     this.#signal = signal;
   }
 
+  /** Whether a member knows none of the keys. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
   /** Whoever refused the keys before is asked anew. */
   keysChanged(): void {
+    this.#refused = false;
     this.#read = new Set();
     this.#isCentralRead = false;
   }
@@ -212,6 +220,7 @@ export class MembershipSearch {
         refusal = error;
       }
     }
+    this.#refused = true;
     throw refusal;
   }
 
@@ -256,15 +265,17 @@ export function checkKeys(
     );
   }
   const held = keysByLog(membership.state, current.account, keys);
-  if (held === "newer-key") {
-    throw recoveryFaults.fault(
-      "phrase-unknown",
-      "the owner's keys were changed since this phrase: use the newest phrase of the account",
-    );
-  }
+  if (held === "newer-key") throw superseded();
   if (held === undefined) {
     throw recoveryFaults.fault("network-unknown", "the member lists found are older than this phrase: ask others, too");
   }
+}
+
+function superseded(): Error {
+  return recoveryFaults.fault(
+    "phrase-unknown",
+    "the members do not know the keys of this phrase any more: use the newest phrase of the account",
+  );
 }
 
 export function eraseFound(found: Pick<FoundOwner, "opened" | "keys"> | undefined): void {
