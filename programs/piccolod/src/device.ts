@@ -521,6 +521,8 @@ async function build(
     rewrap,
     reset: parts.reset,
   });
+  const stopping = new AbortController();
+  atClose(() => stopping.abort(new Error("the device stops")));
   mountRecovery(api, {
     auth,
     sessions,
@@ -529,6 +531,7 @@ async function build(
     claimCode: () => readClaimCode(config.claimCodeFile),
     deviceName,
     world,
+    stopping: stopping.signal,
     recovery,
     reclaim,
     settling,

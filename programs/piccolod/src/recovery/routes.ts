@@ -21,13 +21,15 @@ export interface RecoveryRouteOptions {
   readonly claimCode: () => string | undefined;
   readonly deviceName: string;
   readonly world: World;
+  /** Aborted when the device stops; what is left of sessions then, the next start ends. */
+  readonly stopping: AbortSignal;
   readonly recovery: Recovery;
   readonly reclaim: Reclaim;
   readonly settling: Settling;
 }
 
 export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
-  const { auth, sessions, door, throttle, claimCode, deviceName, world, recovery, reclaim, settling } = options;
+  const { auth, sessions, door, throttle, claimCode, deviceName, world, stopping, recovery, reclaim, settling } = options;
 
   api.openapi(routes["POST /recover"], (c) => {
     const { claimCode: code, phrase, newPassword, place } = c.req.valid("json");
@@ -40,7 +42,7 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
       try {
         const task = recovery.begin({ phrase, password: newPassword, place }, () => {
           // A moment in which whoever follows the task can read why it failed; nothing else opens with the session.
-          world.sleep(lastLookMs).then(end, end);
+          world.sleep(lastLookMs, stopping).then(end, () => undefined);
         });
         c.header("set-cookie", door.cookieOf(session.token));
         return c.json({ task, session: sessionView(auth, deviceName, session) }, 202);

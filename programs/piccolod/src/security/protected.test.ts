@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { createInterface } from "node:readline";
 import { suite, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -104,6 +105,27 @@ async function ownedDaemon(context: TestContext): Promise<{ daemon: Daemon; phra
   return { daemon, phrase: made.words.join(" ") };
 }
 
+/** What the device keeps as a witness and as a holder, as others have brought it. */
+function keepForOthers(daemon: Daemon): unknown {
+  const witness = new DatabaseSync(join(daemon.mount, "witness.db"));
+  witness.exec("INSERT INTO kept_slot VALUES (zeroblob(32), zeroblob(32), x'0102')");
+  witness.close();
+  const holder = new DatabaseSync(join(daemon.mount, "holder.db"));
+  holder.exec("INSERT INTO held_fragment VALUES (zeroblob(32), zeroblob(16), 0, zeroblob(32), 7, 1)");
+  holder.close();
+  return keptForOthers(daemon);
+}
+
+function keptForOthers(daemon: Daemon): unknown {
+  const rows = (name: string, table: string): unknown => {
+    const db = new DatabaseSync(join(daemon.mount, `${name}.db`));
+    const found = db.prepare(`SELECT * FROM ${table}`).all();
+    db.close();
+    return found;
+  };
+  return { slots: rows("witness", "kept_slot"), fragments: rows("holder", "held_fragment") };
+}
+
 const codes = ({ phase, reasons }: Status): readonly string[] => [phase, ...reasons.map(({ code }) => code)];
 
 if (whatGocryptfsLacks() === undefined) {
@@ -138,6 +160,10 @@ if (whatGocryptfsLacks() === undefined) {
       assert.deepEqual(codes(await daemon.start()), ["locked"]);
       await daemon.client.signIn();
       assert.match((await daemon.client.raw("GET", "/files")).text, /canary-folder/);
+      // The same device with all it had: nobody is asked for anything, and what it keeps for others is there.
+      assert.deepEqual(readFileSync(join(daemon.mount, "device-key")), key);
+      assert.deepEqual(keptForOthers(daemon), kept);
+      assert.deepEqual((await daemon.client.call<{ tasks: readonly unknown[] }>("GET", "/tasks")).tasks, []);
     });
 
     test("when the volume's server died with it, the chip asks for a restart, and after it the mount is made anew", async (context) => {
@@ -155,6 +181,8 @@ if (whatGocryptfsLacks() === undefined) {
 
     test("its disk in another machine stays closed until the phrase opens it there, and is sealed there from then on", async (context) => {
       const { daemon, phrase } = await ownedDaemon(context);
+      const kept = keepForOthers(daemon);
+      const key = readFileSync(join(daemon.mount, "device-key"));
       await daemon.kill("SIGTERM");
       daemon.tpm = await Swtpm.start(context);
       const status = await daemon.start();
