@@ -213,6 +213,8 @@ export async function* readVersion(
       assert.ok(current !== undefined);
       try {
         const sealed = await current.sealed;
+        // Also where the block came before the abort: nobody wants it any more.
+        abort.signal.throwIfAborted();
         yield* openBlock(current.block, sealed.pieces);
         sealed.release();
       } finally {

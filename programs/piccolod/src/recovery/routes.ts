@@ -11,7 +11,8 @@ import type { Reclaim } from "./reclaim.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Settling } from "./settling.ts";
 
-const lastLookMs = 10_000;
+/** So long the reason of a failure can be read. */
+const lastLookMs = 600_000;
 
 export interface RecoveryRouteOptions {
   readonly auth: Auth;
@@ -41,7 +42,7 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
       const end = (): void => sessions.end(session.tokenHash);
       try {
         const task = recovery.begin({ phrase, password: newPassword, place }, () => {
-          // A moment in which whoever follows the task can read why it failed; nothing else opens with the session.
+          // Nothing but the task's end is to be had with it on a device without an owner.
           world.sleep(lastLookMs, stopping).then(end, () => undefined);
         });
         c.header("set-cookie", door.cookieOf(session.token));

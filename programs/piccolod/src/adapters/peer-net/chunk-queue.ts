@@ -64,7 +64,7 @@ export class ChunkQueue implements ChunkSource {
     this.#wake?.();
   }
 
-  async fill(into: Uint8Array): Promise<number> {
+  async readInto(into: Uint8Array): Promise<number> {
     let at = 0;
     while (this.#chunks.length > 0 && at < into.length) {
       const chunk = this.#chunks.shift() ?? new Uint8Array(0);

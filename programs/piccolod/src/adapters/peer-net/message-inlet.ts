@@ -6,7 +6,7 @@ export interface ChunkSource {
   /** Undefined at the sender's orderly end; rejects where the channel broke. */
   next(): Promise<Uint8Array | undefined>;
   /** Fills the memory and resolves to how much of it was filled: less only where the sender ended. */
-  fill(into: Uint8Array): Promise<number>;
+  readInto(into: Uint8Array): Promise<number>;
 }
 
 /** Takes one message off a channel: first its frame, then, if wanted, its body. Deviations are `malformed`. */
@@ -48,7 +48,7 @@ export class MessageInlet {
       body.set(bytes, at);
       at += bytes.length;
     }
-    if (at < body.length && (await this.#source.fill(body.subarray(at))) < body.length - at) this.#reader.finish();
+    if (at < body.length && (await this.#source.readInto(body.subarray(at))) < body.length - at) this.#reader.finish();
     const more = await this.#source.next();
     if (more !== undefined) throw malformed(`${more.length} bytes follow the message`);
     return body.length === 0 ? [] : [body];
