@@ -75,7 +75,10 @@ async function hasEverything(device: Device): Promise<void> {
   }
 }
 
-async function recover(device: Device, given: { readonly phrase?: string; readonly place?: string } = {}): Promise<void> {
+async function recover(
+  device: Device,
+  given: { readonly phrase?: string; readonly place?: string } = {},
+): Promise<void> {
   const { claimCode } = device.record;
   const task = await device.session.recover({ claimCode, phrase, newPassword, ...given });
   await device.session.finish(task);
@@ -138,7 +141,10 @@ test("words that are misspelt, or nobody's, bring nothing and say so", async () 
       error.problem.code === "phrase-misspelt" &&
       JSON.stringify(error.problem.details).includes('"suggestions":["abandon"'),
   );
-  assert.equal(await codeOf(() => fresh.session.recover({ claimCode: "wrong", phrase, newPassword })), "wrong-claim-code");
+  assert.equal(
+    await codeOf(() => fresh.session.recover({ claimCode: "wrong", phrase, newPassword })),
+    "wrong-claim-code",
+  );
   const place = "http://not.a.place";
   assert.equal(await codeOf(() => fresh.session.recover({ claimCode, phrase, newPassword, place })), "place-refused");
   const nobodys = `${"abandon ".repeat(23)}art`;
@@ -198,7 +204,10 @@ test("the device before stops by itself and says why, and takes the account back
   const password = newPassword;
   const made = await first.session.call<NewPhrase>("POST", "/security/phrase", { password });
   const words = made.askedBack.map((position) => ({ position, word: made.words[position - 1] ?? "" }));
-  const reclaiming = await first.session.call<TaskView>("POST", "/security/reclaim", { password, confirmation: { words } });
+  const reclaiming = await first.session.call<TaskView>("POST", "/security/reclaim", {
+    password,
+    confirmation: { words },
+  });
   await first.session.finish(reclaiming);
   await until("the first one is locked, as after a start", async () => {
     return (await first.session.call<Status>("GET", "/status")).phase === "locked";
@@ -229,7 +238,10 @@ test("with too few members it reads and changes nothing, until the owner accepts
   const { mayBeStale } = await security(fresh);
   assert.deepEqual({ ...mayBeStale, newestAtMs: 0 }, { answered: 1, needed: 2, newestAtMs: 0 });
   await hasEverything(fresh);
-  assert.notEqual(await codeOf(() => fresh.session.call("POST", "/files/folders", { parent: "root", name: "New" })), "no fault");
+  assert.notEqual(
+    await codeOf(() => fresh.session.call("POST", "/files/folders", { parent: "root", name: "New" })),
+    "no fault",
+  );
   await network.startDevice(2);
   await until("enough have answered", async () => (await security(fresh)).mayBeStale === undefined);
   await isReady(fresh);
@@ -239,7 +251,10 @@ test("with too few members it reads and changes nothing, until the owner accepts
   await network.device(2).process.stop();
   await recover(again, { place: peerAddress(4) });
   assert.notEqual((await security(again)).mayBeStale, undefined);
-  assert.equal(await codeOf(() => again.session.call("POST", "/security/accept-recovery", { password: "wrong" })), "wrong-password");
+  assert.equal(
+    await codeOf(() => again.session.call("POST", "/security/accept-recovery", { password: "wrong" })),
+    "wrong-password",
+  );
   await again.session.call("POST", "/security/accept-recovery", { password: newPassword });
   assert.equal((await security(again)).mayBeStale, undefined);
   await isReady(again);

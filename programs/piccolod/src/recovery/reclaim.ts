@@ -61,7 +61,10 @@ export class Reclaim {
   async begin(root: OpenedRoot, password: string, proof: PhraseProof): Promise<Task> {
     const { security, keyring, tasks, isReplaced } = this.#parts;
     if (!isReplaced()) {
-      throw recoveryFaults.fault("not-replaced", "no other device has taken this one's place: nothing is to be taken back");
+      throw recoveryFaults.fault(
+        "not-replaced",
+        "no other device has taken this one's place: nothing is to be taken back",
+      );
     }
     if (security.rekeying) {
       // An earlier try got so far; the phrase that was confirmed now is the one that counts.

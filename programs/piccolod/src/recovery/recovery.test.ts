@@ -68,7 +68,11 @@ test("with nobody in reach it fails, says so, leaves nothing, and the device can
   const client = device.client();
   const { place, breakOff } = await silentPlace(context);
   const task = await begin(client, { place });
-  refusedWith(await device.client().send("POST", "/claim", { claimCode, ownerName: "Ada", password }), 409, "already-claimed");
+  refusedWith(
+    await device.client().send("POST", "/claim", { claimCode, ownerName: "Ada", password }),
+    409,
+    "already-claimed",
+  );
   refusedWith(await device.client().send("POST", "/recover", given), 409, "already-claimed");
   refusedWith(await client.raw("GET", "/files"), 423, "locked");
   breakOff();

@@ -84,8 +84,10 @@ export class Recovery {
     failed: () => void,
   ): Task {
     const { keyring, tasks } = this.#parts;
-    if (keyring.hasOwner) throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
-    if (this.#running) throw recoveryFaults.fault("recovery-running", "a recovery is under way: wait until it has ended");
+    if (keyring.hasOwner)
+      throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
+    if (this.#running)
+      throw recoveryFaults.fault("recovery-running", "a recovery is under way: wait until it has ended");
     const places = given.place === undefined || given.place.trim() === "" ? nowhere : parsePlaces(given.place);
     const phrase = parsePhrase(given.phrase);
     this.#running = true;

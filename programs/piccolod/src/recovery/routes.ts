@@ -30,7 +30,8 @@ export interface RecoveryRouteOptions {
 }
 
 export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
-  const { auth, sessions, door, throttle, claimCode, deviceName, world, stopping, recovery, reclaim, settling } = options;
+  const { auth, sessions, door, throttle, claimCode, deviceName, world, stopping, recovery, reclaim, settling } =
+    options;
 
   api.openapi(routes["POST /recover"], (c) => {
     const { claimCode: code, phrase, newPassword, place } = c.req.valid("json");

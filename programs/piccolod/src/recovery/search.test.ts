@@ -169,10 +169,10 @@ class Scene {
 
   /** Lets time pass until it has ended. */
   async settled<T>(work: Promise<T>): Promise<T> {
-    let isOver = false;
-    const end = (): void => void (isOver = true);
+    const over = new AbortController();
+    const end = (): void => over.abort();
     work.then(end, end);
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await new Promise((resolve) => setImmediate(resolve));
       await this.world.advance(100);
     }
@@ -224,7 +224,7 @@ test("one address is enough without central, and a damaged or another phrase's s
   const slot = scene.slot(2, []);
   await good.keep(slot);
   const { account, locator } = verifySealedSlot(slot);
-  await bad.store.keepSlot({ account, locator, bytes: slot.with(-1, (slot.at(-1) ?? 0) ^ 1) }, []);
+  await bad.store.keepSlot({ account, locator, bytes: slot.with(slot.length - 1, (slot.at(-1) ?? 0) ^ 1) }, []);
   scene.devices.add(good.target);
   scene.devices.add(bad.target);
   const found = await scene.search();
@@ -264,7 +264,10 @@ test("a place is taken once: a second try finds its own entry, and a member who 
   scene.devices.add(second.target);
   const again = await scene.take(taken.membership, deviceKey);
   assert.equal(again.certificate.deviceEpoch, 2);
-  assert.deepEqual([first, second].map(({ log }) => log.entries.length), [3, 3]);
+  assert.deepEqual(
+    [first, second].map(({ log }) => log.entries.length),
+    [3, 3],
+  );
   const other = await scene.take(again.membership, scene.world.randomBytes(32));
   assert.equal(other.certificate.deviceEpoch, 3);
   assert.equal(await codeOf(scene.take(other.membership, deviceKey)), "device-key-used");

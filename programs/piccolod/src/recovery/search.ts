@@ -149,7 +149,8 @@ export class OwnerSearch {
   #open(slot: Uint8Array): Omit<FoundOwner, "membership"> {
     const opened = openPhraseSlot(slot, this.#phrase);
     const current = opened.opened.deriveKeys();
-    for (const { members } of opened.details.networks) for (const member of members) this.#searching.devices.add(member);
+    for (const { members } of opened.details.networks)
+      for (const member of members) this.#searching.devices.add(member);
     return { slot, opened, keys: [current, ...openPreviousKeys(current, opened.details.previousRoots)] };
   }
 
@@ -206,7 +207,11 @@ export class MembershipSearch {
     return longestMembership(this.#logs, account, networks);
   }
 
-  async #atMember(peer: PeerTarget, keys: readonly OwnerKeys[], signal: AbortSignal): Promise<readonly FoundMembership[]> {
+  async #atMember(
+    peer: PeerTarget,
+    keys: readonly OwnerKeys[],
+    signal: AbortSignal,
+  ): Promise<readonly FoundMembership[]> {
     const { client, devices } = this.#searching;
     let refusal: unknown;
     for (const held of keys) {

@@ -52,7 +52,11 @@ test("the next device key is the same at every try, and takes its place once the
   });
   writeIdentity(content, identity(before.key.publicKey, 1));
   takeNextDeviceKey(content, world);
-  assert.deepEqual(openDeviceKey(content, world).seed, before.seed, "the power was cut before the identity was written");
+  assert.deepEqual(
+    openDeviceKey(content, world).seed,
+    before.seed,
+    "the power was cut before the identity was written",
+  );
   writeIdentity(content, identity(next.key.publicKey, 2));
   takeNextDeviceKey(content, world);
   assert.deepEqual(openDeviceKey(content, world).seed, next.seed);
