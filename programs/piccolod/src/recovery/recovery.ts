@@ -100,7 +100,7 @@ export class Recovery {
           try {
             return await this.#run(phrase, given.password, places, progress);
           } catch (error) {
-            this.#parts.ownLog.empty();
+            this.#forget();
             failed();
             throw error;
           } finally {
@@ -114,6 +114,15 @@ export class Recovery {
       this.#running = false;
       throw error;
     }
+  }
+
+  /** Nothing of an owner stays on a device that is nobody's; a device that has its owner by now keeps all. */
+  #forget(): void {
+    const { keyring, ownLog, network, settling } = this.#parts;
+    if (keyring.hasOwner) return;
+    ownLog.empty();
+    network.adopt([], () => []);
+    settling.begin(undefined);
   }
 
   async #run(

@@ -217,7 +217,9 @@ export class MembershipSearch {
     for (const held of keys) {
       try {
         const log = await readMembershipOf(client, peer, held, signal);
-        for (const place of await client.memberAddresses(peer, held, signal)) devices.add(place);
+        for (const place of await client.memberAddresses(peer, held, signal)) {
+          if (log?.state.memberByDeviceKey(place.deviceKey) !== undefined) devices.add(place);
+        }
         return log === undefined ? [] : [log];
       } catch (error) {
         // In the middle of a re-key a member may know the key before only.
@@ -246,8 +248,11 @@ export class MembershipSearch {
       const found: FoundMembership[] = [];
       for (const id of ids) {
         const entries = await central.readLog(id, 0, { signal });
-        found.push({ entries, state: replay(entries, id) });
+        const state = replay(entries, id);
+        found.push({ entries, state });
+        // Whoever is no member by the log would only take a member's room.
         for (const { deviceKey, multiaddrs } of await central.addresses(id, { signal })) {
+          if (state.memberByDeviceKey(deviceKey) === undefined) continue;
           this.#searching.devices.add({ deviceKey, addresses: multiaddrs });
         }
       }
