@@ -8,6 +8,9 @@ export default defineConfig({
     outDir: "build",
     // The device's policy allows images from data: addresses but nothing else, so small files stay files.
     assetsInlineLimit: 0,
+    // One file: it comes from a device in the same house, which may be locked or restarted before a second one is asked
+    // for.
+    chunkSizeWarningLimit: 700,
     modulePreload: { polyfill: false },
     target: "es2023",
   },

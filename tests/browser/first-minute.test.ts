@@ -54,6 +54,17 @@ test("a person sets up the device from the link, and the claim code leaves the a
   await page.getByRole("button", { name: "Set up" }).click();
 });
 
+test("the recovery phrase is shown once, and two of its words are asked back", async () => {
+  const shown = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
+  await shown.first().waitFor({ timeout: 60_000 });
+  const words = (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
+  assert.equal(words.length, 24);
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  for (const label of await page.getByText(/^Word \d+$/).allInnerTexts())
+    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
+  await page.getByRole("button", { name: "Confirm" }).click();
+});
+
 test("the invitation that waits is one click", async () => {
   await page.getByRole("button", { name: /^Join Lindenstrasse/ }).click({ timeout: 60_000 });
   await page.getByRole("button", { name: "Open my files" }).click({ timeout: 60_000 });

@@ -217,7 +217,10 @@ test("the device before stops by itself and says why, and takes the account back
   assert.equal((await security(first)).replaced, undefined);
   await hasEverything(first);
   await until("the other one knows that it is replaced", async () => (await security(other)).replaced !== undefined);
-  await until("the keys are new", async () => (await security(first)).slots.rekey === "none");
+  await until("the keys are new, and the others keep the new slot alone", async () => {
+    const { rekey, phrase: kept } = (await security(first)).slots;
+    return rekey === "none" && kept.copies === 3 && kept.atCentral;
+  });
   const theirs = phrase;
   phrase = made.words.join(" ");
   await store(first, "Letters", "mine again", 20_000);

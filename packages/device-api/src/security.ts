@@ -62,8 +62,9 @@ export const Recover = z
 export type Recover = z.infer<typeof Recover>;
 
 /**
- * The task that recovers, and a session with which it can be followed; the session ends when the task fails. While it
- * runs the device is still unclaimed, and a signed-in client finds it among the tasks.
+ * The task that recovers, and a session with which it can be followed. While it runs the device is still unclaimed, and
+ * a signed-in client finds it among the tasks. When it fails, the session lasts ten minutes more, so that the reason can
+ * be read.
  */
 export const Recovering = z.object({ task: Task, session: Session }).openapi("Recovering");
 export type Recovering = z.infer<typeof Recovering>;

@@ -29,7 +29,7 @@ interface Reply {
 }
 
 const pathOf = (url: string | undefined): string => (url ?? "").split("?")[0] ?? "";
-const jsonOf = <T>(reply: Reply): T => JSON.parse(Buffer.from(reply.body).toString()) as T;
+const jsonOf = (reply: Reply): unknown => JSON.parse(Buffer.from(reply.body).toString());
 const jsonReply = (reply: Reply, value: unknown): Reply => ({ ...reply, body: Buffer.from(JSON.stringify(value)) });
 
 async function read(message: IncomingMessage): Promise<Uint8Array> {
@@ -120,7 +120,7 @@ export class LyingCentral {
 
   #changeMembers(reply: Reply): Reply {
     const { inventedMembers = [], membersUpTo } = this.lies;
-    const page = jsonOf<LogPage>(reply);
+    const page = jsonOf(reply) as LogPage;
     const invented = inventedMembers.map(toBase64Url);
     const shown =
       membersUpTo === undefined ? page.entries : page.entries.slice(0, Math.max(0, membersUpTo - page.from));
@@ -138,7 +138,7 @@ export class LyingCentral {
   }
 
   #changeState(reply: Reply): Reply {
-    const state = jsonOf<VaultState>(reply);
+    const state = jsonOf(reply) as VaultState;
     const sequence = this.#newest(state.sequence);
     const { fork } = this.lies;
     const head = fork?.entries.at(-1)?.head ?? this.#heads.get(sequence);

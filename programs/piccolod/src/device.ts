@@ -170,8 +170,8 @@ async function build(
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
       deviceSeed: deviceKey.seed,
-      listen: [config.peerListen],
       mdns: config.mdns,
+      listen: [config.peerListen],
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
       bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
       relay: hooks.relays,
@@ -452,7 +452,7 @@ async function build(
 
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
-  const lockGate = new LockGate(() => recovery.running || (keyring.hasOwner && !keyring.unlocked));
+  const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   const wrappedKeys = new SqliteWrappedKeys(ownerDb);
   const rewrap: TaskWork = async (progress) => {
     await backup.untilReady(rekeyWaitMs, progress.signal);
@@ -521,6 +521,8 @@ async function build(
     rewrap,
     reset: parts.reset,
   });
+  const stopping = new AbortController();
+  atClose(() => stopping.abort(new Error("the device stops")));
   mountRecovery(api, {
     auth,
     sessions,
@@ -529,6 +531,7 @@ async function build(
     claimCode: () => readClaimCode(config.claimCodeFile),
     deviceName,
     world,
+    stopping: stopping.signal,
     recovery,
     reclaim,
     settling,

@@ -1,13 +1,25 @@
-/** Which of the four states the page is in: no answer, no owner, nobody signed in, or at work. */
-import { useState } from "react";
+/** Which of its states the page is in: no answer, closed, no owner, locked, nobody signed in, or at work. */
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
+import { keys } from "./api/keys.ts";
 import { Live } from "./api/live.tsx";
-import { useNetwork, useSession, useStatus, type Status } from "./api/queries.ts";
+import { useNetwork, useSecurity, useSession, useStatus, type Status } from "./api/queries.ts";
 import { ProblemNote } from "./design/notes.tsx";
 import { Mark } from "./design/ring.tsx";
+import { useRoute } from "./navigation.ts";
+import { home } from "./routes.ts";
 import { Screens } from "./routes.tsx";
+import { FirstPhrase } from "./security/first-phrase.tsx";
+import { Replaced } from "./security/replaced.tsx";
+import type { NewPhrase } from "./security/show-phrase.tsx";
+import { useSecret } from "./security/use-secret.ts";
 import type { ClaimLink } from "./session/claim-link.ts";
+import { Closed } from "./session/closed.tsx";
 import { JoinPage } from "./session/join.tsx";
+import { Locked } from "./session/locked.tsx";
 import { QuietPage } from "./session/page.tsx";
+import { Recover } from "./session/recover.tsx";
+import { Resetting } from "./session/resetting.tsx";
 import { SetUp } from "./session/set-up.tsx";
 import { SignIn } from "./session/sign-in.tsx";
 import { texts } from "./session/texts.ts";
@@ -15,7 +27,24 @@ import { Shell } from "./shell.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
 export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; uploads: Uploads }) {
+  const client = useQueryClient();
   const status = useStatus();
+  const [route, navigate] = useRoute();
+  // What has to be seen to its end, whatever the device's state is meanwhile.
+  const [phrase, setPhrase] = useSecret<NewPhrase | undefined>(undefined);
+  const [recovering, setRecovering] = useState(false);
+  const [resetting, setResetting] = useState(false);
+  // Here, because it has to outlive a lock: who put joining off is not asked again after each password.
+  const [joinLeft, setJoinLeft] = useState(false);
+  const onReset = useCallback(() => setResetting(true), []);
+  const phase = status.data?.phase;
+  useEffect(() => {
+    // Names of files have no business in the memory of a page whose device has put away the keys to them.
+    if (phase === "locked" || phase === "closed")
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.status[0] });
+  }, [client, phase]);
+
+  if (resetting) return <Resetting />;
   // What is known stays in use while the device does not answer: the shell says that it does not.
   if (status.data === undefined)
     return status.isError ? (
@@ -25,14 +54,35 @@ export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; 
     ) : (
       <Waiting />
     );
-  if (status.data.phase === "unclaimed") return <SetUp link={claimLink} />;
-  if (!status.data.signedIn)
+  const { signedIn, deviceName } = status.data;
+  if (phrase !== undefined) return <FirstPhrase phrase={phrase} onDone={() => setPhrase(undefined)} />;
+  if (recovering || (phase === "unclaimed" && (signedIn || route.screen === "recover")))
     return (
-      <SignIn deviceName={status.data.deviceName} note={claimLink === undefined ? undefined : texts.claimedAlready} />
+      <Recover
+        link={claimLink}
+        begun={signedIn}
+        onRunning={setRecovering}
+        onDone={() => {
+          setRecovering(false);
+          navigate(home, { replace: true });
+          void client.invalidateQueries();
+        }}
+      />
     );
+  if (phase === "closed") return <Closed status={status.data} link={claimLink} onReset={onReset} />;
+  if (phase === "unclaimed") return <SetUp link={claimLink} onPhrase={setPhrase} />;
+  const note = claimLink === undefined ? undefined : texts.claimedAlready;
+  if (phase === "locked") return <Locked deviceName={deviceName} note={note} />;
+  if (!signedIn) return <SignIn deviceName={deviceName} note={note} />;
   return (
     <Live uploads={uploads}>
-      <AtWork status={status.data} uploads={uploads} />
+      <AtWork
+        status={status.data}
+        uploads={uploads}
+        onReset={onReset}
+        joinLeft={joinLeft}
+        onJoinLeft={() => setJoinLeft(true)}
+      />
     </Live>
   );
 }
@@ -45,12 +95,25 @@ function Waiting() {
   );
 }
 
-function AtWork({ status, uploads }: { status: Status; uploads: Uploads }) {
+function AtWork({
+  status,
+  uploads,
+  onReset,
+  joinLeft,
+  onJoinLeft,
+}: {
+  status: Status;
+  uploads: Uploads;
+  onReset: () => void;
+  joinLeft: boolean;
+  onJoinLeft: () => void;
+}) {
   const session = useSession();
   const network = useNetwork();
+  const security = useSecurity();
   // The step of joining stays until the person leaves it, also once it is done.
-  const [joinLeft, setJoinLeft] = useState(false);
   const [joinBegan, setJoinBegan] = useState(false);
+  const [replacedLeft, setReplacedLeft] = useState(false);
   const error = session.error ?? network.error;
   if (session.data === undefined || network.data === undefined)
     return error === null ? (
@@ -66,12 +129,16 @@ function AtWork({ status, uploads }: { status: Status; uploads: Uploads }) {
         />
       </QuietPage>
     );
+  const replaced = security.data?.replaced;
+  if (replaced !== undefined && !replacedLeft)
+    return <Replaced status={status} atMs={replaced.atMs} onLeave={() => setReplacedLeft(true)} />;
   const outside = network.data.state !== "member";
   if (outside && !joinBegan) setJoinBegan(true);
-  if (!joinLeft && (outside || joinBegan)) return <JoinPage network={network.data} onDone={() => setJoinLeft(true)} />;
+  if (!joinLeft && (outside || joinBegan)) return <JoinPage network={network.data} onDone={onJoinLeft} />;
+  const parts = { status, session: session.data, network: network.data, security: security.data, uploads };
   return (
-    <Shell status={status} session={session.data} network={network.data} uploads={uploads}>
-      <Screens status={status} session={session.data} network={network.data} uploads={uploads} />
+    <Shell {...parts}>
+      <Screens {...parts} onReset={onReset} />
     </Shell>
   );
 }

@@ -1,7 +1,9 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { listenToRefusals } from "./api/device.ts";
 import { keys } from "./api/keys.ts";
+import { isTurnedAway } from "./api/problem.ts";
 import { createQueryClient } from "./api/queries.ts";
 import { App } from "./app.tsx";
 import { Toasts } from "./design/toasts.tsx";
@@ -14,7 +16,11 @@ const claimLink = parseClaimLink(location.hash);
 if (claimLink !== undefined) history.replaceState(null, "", location.pathname + location.search);
 
 const client = createQueryClient();
-const uploads = createUploads(() => void client.invalidateQueries({ queryKey: keys.status }));
+const askStatus = (): void => void client.invalidateQueries({ queryKey: keys.status });
+listenToRefusals((error) => {
+  if (isTurnedAway(error)) askStatus();
+});
+const uploads = createUploads(askStatus);
 
 const place = document.getElementById("portal");
 if (place === null) throw new Error("the page has no place for the portal");

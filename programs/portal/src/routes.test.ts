@@ -16,7 +16,10 @@ test("every place survives being written and read", () => {
     { screen: "search", query: "x", details: "c3" },
     { screen: "trash" },
     { screen: "network" },
+    { screen: "security" },
+    { screen: "security", part: "re-key" },
     { screen: "settings" },
+    { screen: "recover" },
   ];
   for (const route of routes) assert.deepEqual(parseRoute(formatRoute(route)), route);
 });

@@ -4,10 +4,16 @@ export type Route =
   | { readonly screen: "search"; readonly query: string; readonly details?: string }
   | { readonly screen: "trash" }
   | { readonly screen: "network" }
-  | { readonly screen: "settings" };
+  | { readonly screen: "security"; readonly part?: SecurityPart }
+  | { readonly screen: "settings" }
+  /** Only on a device without an owner. */
+  | { readonly screen: "recover" };
+
+export const securityParts = ["check", "new-phrase", "re-key", "sheet", "reset", "reclaim"] as const;
+export type SecurityPart = (typeof securityParts)[number];
 
 const rootFolder = "root";
-export const home: Route = { screen: "files", folder: rootFolder };
+export const home = { screen: "files", folder: rootFolder } as const satisfies Route;
 
 const decode = (part: string): string => {
   try {
@@ -26,7 +32,12 @@ export function parseRoute(path: string): Route {
       return { screen: "files", folder: first === "" ? rootFolder : first, ...details };
     case "search":
       return first.trim() === "" ? home : { screen: "search", query: first, ...details };
+    case "security": {
+      const part = securityParts.find((known) => known === first);
+      return part === undefined ? { screen } : { screen, part };
+    }
     case "trash":
+    case "recover":
     case "network":
     case "settings":
       return { screen };
@@ -41,6 +52,8 @@ export function formatRoute(route: Route): string {
       return `/files/${encodeURIComponent(route.folder)}${detailsPart(route.details)}`;
     case "search":
       return `/search/${encodeURIComponent(route.query)}${detailsPart(route.details)}`;
+    case "security":
+      return `/security${route.part === undefined ? "" : `/${route.part}`}`;
     default:
       return `/${route.screen}`;
   }

@@ -4,6 +4,13 @@ import { SearchScreen } from "./files/search-screen.tsx";
 import { TrashScreen } from "./files/trash-screen.tsx";
 import { useRoute } from "./navigation.ts";
 import { NetworkScreen } from "./network/network-screen.tsx";
+import { home } from "./routes.ts";
+import { CheckPhrase } from "./security/check-phrase.tsx";
+import { NewPhraseWizard } from "./security/new-phrase-wizard.tsx";
+import { ResetForm } from "./security/reset-form.tsx";
+import { SecurityScreen } from "./security/security-screen.tsx";
+import { SheetScreen } from "./security/sheet-screen.tsx";
+import { SubPage } from "./security/sub-page.tsx";
 import { SettingsScreen } from "./settings/settings-screen.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
@@ -12,19 +19,42 @@ export interface ScreenProps {
   readonly session: Session;
   readonly network: NetworkView;
   readonly uploads: Uploads;
+  readonly onReset: () => void;
 }
 
 export function Screens(props: ScreenProps) {
   const [route, navigate] = useRoute();
+  const { network, uploads } = props;
   switch (route.screen) {
     case "files":
-      return <FilesScreen route={route} navigate={navigate} network={props.network} uploads={props.uploads} />;
+      return <FilesScreen route={route} navigate={navigate} network={network} uploads={uploads} />;
     case "search":
-      return <SearchScreen route={route} navigate={navigate} network={props.network} uploads={props.uploads} />;
+      return <SearchScreen route={route} navigate={navigate} network={network} uploads={uploads} />;
     case "trash":
       return <TrashScreen />;
     case "network":
-      return <NetworkScreen network={props.network} />;
+      return <NetworkScreen network={network} />;
+    case "security":
+      switch (route.part) {
+        case "check":
+          return <CheckPhrase />;
+        case "new-phrase":
+        case "re-key":
+        case "reclaim":
+          return <NewPhraseWizard key={route.part} purpose={route.part} />;
+        case "sheet":
+          return <SheetScreen />;
+        case "reset":
+          return (
+            <SubPage title="Reset this device">
+              <ResetForm deviceName={props.status.deviceName} proof={{ by: "password" }} onReset={props.onReset} />
+            </SubPage>
+          );
+        default:
+          return <SecurityScreen session={props.session} />;
+      }
+    case "recover":
+      return <FilesScreen route={home} navigate={navigate} network={network} uploads={uploads} />;
     default:
       return <SettingsScreen {...props} />;
   }

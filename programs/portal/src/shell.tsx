@@ -1,14 +1,17 @@
 /** What is around every screen: where one can go, how the device is, and what is being uploaded. */
-import { Folder, LogOut, Settings, Trash2, Users } from "lucide-react";
+import { CircleUserRound, Folder, Lock, LogOut, Settings, ShieldCheck, Trash2, Users } from "lucide-react";
 import { useEffect, useRef, type ReactNode } from "react";
 import { useLive } from "./api/live.tsx";
 import type { NetworkView, Session, Status } from "./api/queries.ts";
-import { IconButton } from "./design/button.tsx";
+import { buttonClass, IconButton } from "./design/button.tsx";
+import { Menu, MenuItem } from "./design/menu.tsx";
 import { Banner } from "./design/notes.tsx";
 import { Mark } from "./design/ring.tsx";
 import { hrefOf, useRoute } from "./navigation.ts";
 import { clockInWords, presenceInWords } from "./network/words.ts";
 import { home, type Route } from "./routes.ts";
+import type { Security } from "./security/words.ts";
+import { useLock } from "./session/use-lock.ts";
 import { useSignOut } from "./session/sign-out.ts";
 import { insecureInWords } from "./settings/insecure.ts";
 import { UploadPanel } from "./uploads/upload-panel.tsx";
@@ -18,6 +21,7 @@ const places = [
   { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
   { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
   { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
+  { name: "Security", to: { screen: "security" }, Icon: ShieldCheck, screens: ["security"] },
   { name: "Settings", to: { screen: "settings" }, Icon: Settings, screens: ["settings"] },
 ] as const satisfies readonly { name: string; to: Route; Icon: unknown; screens: readonly Route["screen"][] }[];
 
@@ -25,22 +29,23 @@ export function Shell({
   status,
   session,
   network,
+  security,
   uploads,
   children,
 }: {
   status: Status;
   session: Session;
   network: NetworkView;
+  security: Security | undefined;
   uploads: Uploads;
   children: ReactNode;
 }) {
   const [route] = useRoute();
   const main = useRef<HTMLElement>(null);
-  const signOut = useSignOut();
   const first = useRef(true);
   const { screen } = route;
   // Searching is a way of looking at files: the person goes on typing.
-  const place = screen === "search" ? "files" : screen;
+  const place = screen === "search" ? "files" : screen === "security" ? `security ${route.part ?? ""}` : screen;
   const title = places.find(({ screens }) => (screens as readonly string[]).includes(screen))?.name ?? "";
   useEffect(() => {
     document.title = `${title} · ${status.deviceName}`;
@@ -91,14 +96,12 @@ export function Shell({
         </nav>
         <div className="mt-auto flex items-center gap-1 pl-2">
           <Presence network={network} />
-          <IconButton name="Sign out" onClick={() => signOut.mutate()} disabled={signOut.isPending}>
-            <LogOut className="size-4.5" />
-          </IconButton>
+          <AccountMenu />
         </div>
       </aside>
 
       <div className="flex min-w-0 grow flex-col pb-[calc(4.5rem+env(safe-area-inset-bottom))] md:pb-0">
-        <Notices status={status} network={network} />
+        <Notices status={status} session={session} network={network} security={security} />
         <main
           id="main"
           ref={main}
@@ -130,6 +133,27 @@ export function Shell({
   );
 }
 
+function AccountMenu() {
+  const signOut = useSignOut();
+  const lock = useLock();
+  return (
+    <Menu
+      trigger={
+        <IconButton name="Lock or sign out">
+          <CircleUserRound className="size-4.5" />
+        </IconButton>
+      }
+    >
+      <MenuItem icon={<Lock />} onSelect={() => lock.mutate()}>
+        Lock this device
+      </MenuItem>
+      <MenuItem icon={<LogOut />} onSelect={() => signOut.mutate()}>
+        Sign out
+      </MenuItem>
+    </Menu>
+  );
+}
+
 function Presence({ network }: { network: NetworkView }) {
   const live = useLive();
   const words = live === "down" ? "Not connected" : presenceInWords(network);
@@ -146,15 +170,47 @@ function Presence({ network }: { network: NetworkView }) {
 }
 
 /** What must not be overlooked, the worst first. */
-function Notices({ status, network }: { status: Status; network: NetworkView }) {
+function Notices({
+  status,
+  session,
+  network,
+  security,
+}: {
+  status: Status;
+  session: Session;
+  network: NetworkView;
+  security: Security | undefined;
+}) {
+  const [route] = useRoute();
+  // The security page says the same at more length.
+  const elsewhere = route.screen !== "security";
   const live = useLive();
   const clock = clockInWords(network.clock);
   return (
     <div className="flex flex-col gap-2 px-4 pt-3 empty:hidden md:px-8">
-      {status.insecure.length === 0 ? null : (
+      {status.insecure.length === 0 || !elsewhere ? null : (
         <Banner tone="danger">
           <strong className="font-semibold">This device runs without some of its protection.</strong>{" "}
           {status.insecure.map(insecureInWords).join(" ")}
+        </Banner>
+      )}
+      {security?.replaced === undefined ? null : (
+        <Banner
+          tone="danger"
+          action={elsewhere ? <Way name="It was not me" to={{ screen: "security", part: "reclaim" }} /> : null}
+        >
+          <strong className="font-semibold">Another device has taken over.</strong> This one has stopped.
+        </Banner>
+      )}
+      {security?.mayBeStale === undefined || !elsewhere ? null : (
+        <Banner tone="warn" action={<Way name="Look" to={{ screen: "security" }} />}>
+          What was recovered may not be the newest. Until you accept it, your files can be opened but not changed.
+        </Banner>
+      )}
+      {session.phraseConfirmed || !elsewhere ? null : (
+        <Banner tone="warn" action={<Way name="Confirm" to={{ screen: "security", part: "check" }} />}>
+          <strong className="font-semibold">Your recovery phrase is not confirmed.</strong> If this device is lost, your
+          files are lost.
         </Banner>
       )}
       {live === "down" ? (
@@ -162,5 +218,13 @@ function Notices({ status, network }: { status: Status; network: NetworkView }) 
       ) : null}
       {clock === undefined ? null : <Banner tone="warn">{clock}</Banner>}
     </div>
+  );
+}
+
+function Way({ name, to }: { name: string; to: Route }) {
+  return (
+    <a href={hrefOf(to)} className={buttonClass("secondary", "-my-1 shrink-0")}>
+      {name}
+    </a>
   );
 }

@@ -8,7 +8,14 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join } from "node:path";
 import type { DeviceEvent, Node, Problem, Task } from "@piccolo/device-api";
-import { FakeState, segmentPlainBytes, type FakeOptions, type FakeUpload } from "./fake-state.ts";
+import {
+  FakeState,
+  misspeltIn,
+  nextPhrase,
+  segmentPlainBytes,
+  type FakeOptions,
+  type FakeUpload,
+} from "./fake-state.ts";
 
 const policy =
   "default-src 'self'; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; connect-src 'self'; frame-ancestors 'none'";
@@ -35,7 +42,11 @@ class Refusal extends Error {
   }
 }
 
-type Body = Readonly<Record<string, string | undefined>>;
+type Body = Readonly<Record<string, string | undefined>> & {
+  readonly words?: readonly { readonly position: number; readonly word: string }[];
+  readonly confirmation?: string | Body;
+  readonly enabled?: boolean;
+};
 
 interface Call {
   readonly params: Readonly<Record<string, string>>;
@@ -62,6 +73,7 @@ const json = (value: unknown, status = 200): Answer => ({ status, json: value })
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const notFound = (): Refusal =>
   new Refusal(404, "not-found", "There is no such file or folder; look at the folder again.");
+const deviceName = "piccolo-hall";
 const sessionCookie = "piccolo_fake=1";
 
 export async function startFakeDevice(options: FakeOptions = {}, port = 0): Promise<FakeDevice> {
@@ -79,8 +91,9 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
   const session = (): unknown => ({
     csrf: "fake-csrf",
     ownerName: state.ownerName,
-    deviceName: "Piccolo in the hall",
+    deviceName,
     expiresAtMs: Date.now() + 30 * 86_400_000,
+    phraseConfirmed: state.phraseConfirmed,
   });
   const opened = (): Answer => ({
     status: 201,
@@ -102,7 +115,11 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     return { nodes: nodes.slice(from, end), ...(end < nodes.length ? { nextCursor: String(end) } : {}) };
   }
 
-  function runTask(kind: Task["kind"], steps: readonly string[], end: () => void): Answer {
+  function runTask(kind: Task["kind"], steps: readonly string[], end: () => void, fails?: string): Answer {
+    return json(beginTask(kind, steps, end, fails), 202);
+  }
+
+  function beginTask(kind: Task["kind"], steps: readonly string[], end: () => void, fails?: string): Task {
     let task: Task = {
       id: state.id(),
       kind,
@@ -119,14 +136,125 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         task = { ...task, step, doneUnits: index };
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
-        await pause(500);
+        await pause(options.stepMs ?? 500);
+      }
+      if (fails !== undefined) {
+        task = {
+          ...task,
+          state: "failed",
+          endedAtMs: Date.now(),
+          error: { code: fails, detail: `It ended with ${fails}.` },
+        };
+        state.tasks.set(task.id, task);
+        publish({ type: "task", task });
+        return;
       }
       end();
       task = { ...task, state: "done", doneUnits: steps.length, endedAtMs: Date.now() };
       state.tasks.set(task.id, task);
       publish({ type: "task", task });
     })();
-    return json(task, 202);
+    return task;
+  }
+
+  const checkPassword = (given: string | undefined): void => {
+    if (given === state.password) return;
+    state.failures += 1;
+    throw state.failures < 3
+      ? new Refusal(401, "wrong-password", "The password is wrong; try again.")
+      : new Refusal(429, "too-many-attempts", "Too many failed attempts; try again in 8 s.", true, {
+          retryAfterMs: 8000,
+        });
+  };
+  const checkCode = (given: string | undefined): void => {
+    if (given === (options.claimCode ?? "CODE")) return;
+    throw new Refusal(403, "wrong-claim-code", "This is not the device's claim code; read it again, then try again.");
+  };
+  const checkName = (given: unknown): void => {
+    if (given === deviceName) return;
+    throw new Refusal(
+      400,
+      "not-the-device-name",
+      `Enter the device's name, ${deviceName}, to remove everything on it.`,
+    );
+  };
+  function checkPhrase(text: string): void {
+    const words = misspeltIn(text);
+    const positions = words.map(({ position }) => position);
+    if (positions.length > 0)
+      throw new Refusal(
+        400,
+        "phrase-misspelt",
+        `Not in the list of words: number ${positions.join(", ")}; correct them and try again.`,
+        false,
+        { positions, words },
+      );
+    const count = text.split(" ").length;
+    if (count !== 24)
+      throw new Refusal(
+        400,
+        "phrase-length",
+        `The phrase has ${count} words instead of 24: enter all of them in order.`,
+      );
+    const matches = text.split(" ").every((word, index) => state.phrase[index]?.startsWith(word) === true);
+    if (!matches) throw new Refusal(403, "phrase-unknown", "This phrase opens another slot; use the newest one.");
+  }
+  /** The phrase shown last waits here for its words. */
+  let waiting: readonly string[] | undefined;
+  const show = (phrase: readonly string[]): unknown => {
+    waiting = phrase;
+    return { words: phrase, askedBack: [7, 19], expiresAtMs: Date.now() + 1_800_000 };
+  };
+  function confirm(body: Body): void {
+    if (body["phrase"] !== undefined) {
+      checkPhrase(body["phrase"]);
+      state.phraseConfirmed = true;
+      return;
+    }
+    if (waiting === undefined)
+      throw new Refusal(409, "no-phrase-waiting", "No new phrase waits to be confirmed: make one first.");
+    const given = body.words ?? [];
+    if (given.some(({ position, word }) => waiting?.[position - 1] !== word))
+      throw new Refusal(409, "phrase-not-confirmed", "These are not the words of the phrase just shown: look again.");
+    if (waiting !== state.phrase) state.phraseNumber += 1;
+    state.phrase = waiting;
+    state.phraseConfirmed = true;
+    waiting = undefined;
+  }
+  const unlocked = (): Answer => {
+    state.closed = false;
+    state.locked = false;
+    publish({ type: "security" });
+    return opened();
+  };
+  function newKey(kind: "re-key" | "reclaim", body: Body): Answer {
+    checkPassword(body["password"]);
+    confirm(typeof body.confirmation === "object" ? body.confirmation : {});
+    state.rekey = "running";
+    return runTask(
+      kind,
+      kind === "re-key"
+        ? [
+            "Making the new key",
+            "Giving the new phrase to the network",
+            "Locking the files' keys anew",
+            "Erasing the old key",
+          ]
+        : ["Telling the network", "Shutting the other device out", "Locking the files' keys anew"],
+      () => {
+        state.epoch += 1;
+        state.rekey = "none";
+        state.replaced = false;
+        publish({ type: "security" });
+      },
+    );
+  }
+  function reset(): Answer {
+    state.claimed = false;
+    state.closed = false;
+    state.locked = false;
+    state.networkState = "none";
+    return { status: 204, cookie: "piccolo_fake=; Path=/; Max-Age=0" };
   }
 
   function enterNetwork(): void {
@@ -189,8 +317,12 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
   const handlers: Readonly<Record<string, Handler>> = {
     "GET /status": ({ req }) =>
       json({
-        phase: state.claimed ? "ready" : "unclaimed",
-        deviceName: "Piccolo in the hall",
+        phase: state.closed ? "closed" : state.claimed ? (state.locked ? "locked" : "ready") : "unclaimed",
+        reasons: state.closed
+          ? [{ code: options.reason ?? "tpm-other-chip", detail: "The device's own words on why it is closed." }]
+          : [],
+        opensWith: state.closed ? [...(options.opensWith ?? ["phrase"])] : [],
+        deviceName,
         version: "0.1.0",
         signedIn: signedIn(req),
         insecure: [...(options.insecure ?? [])],
@@ -198,25 +330,83 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         serverTimeMs: Date.now(),
       }),
     "POST /claim": ({ body }) => {
-      if (body["claimCode"] !== (options.claimCode ?? "CODE"))
-        throw new Refusal(
-          403,
-          "wrong-claim-code",
-          "This is not the device's claim code; read it again, then try again.",
-        );
+      checkCode(body["claimCode"]);
       state.claimed = true;
+      state.phraseConfirmed = false;
       state.ownerName = body["ownerName"] ?? "You";
       state.password = body["password"] ?? "";
-      return opened();
+      const { cookie = "" } = opened() ?? {};
+      return { status: 201, json: { ...(session() as object), phrase: show(state.phrase) }, cookie };
     },
     "POST /session": ({ body }) => {
-      if (body["password"] === state.password) return opened();
-      state.failures += 1;
-      throw state.failures < 3
-        ? new Refusal(401, "wrong-password", "The password is wrong; try again.")
-        : new Refusal(429, "too-many-attempts", "Too many failed attempts; try again in 8 s.", true, {
-            retryAfterMs: 8000,
-          });
+      checkPassword(body["password"]);
+      return unlocked();
+    },
+    "POST /unlock": ({ body }) => {
+      checkPassword(body["password"]);
+      return unlocked();
+    },
+    "POST /lock": () => {
+      state.locked = true;
+      publish({ type: "security" });
+      return { status: 204 };
+    },
+    "POST /open-volume": ({ body }) => {
+      checkPhrase(body["phrase"] ?? "");
+      state.password = body["newPassword"] ?? "";
+      return unlocked();
+    },
+    "POST /recover": ({ body }) => {
+      checkCode(body["claimCode"]);
+      if (options.recoveryFails === undefined) checkPhrase(body["phrase"] ?? "");
+      const task = beginTask(
+        "recover",
+        [
+          "Looking for your network",
+          "Opening your keys",
+          "Asking the other devices for the newest state",
+          "Taking the place of the old device",
+          "Bringing the list of your files",
+        ],
+        () => {
+          state.password = body["newPassword"] ?? "";
+          state.claimed = true;
+          state.networkState = "member";
+          state.fill();
+        },
+        options.recoveryFails,
+      );
+      const { cookie = "" } = opened() ?? {};
+      return { status: 202, json: { task, session: session() }, cookie };
+    },
+    "POST /factory-reset": ({ body }) => {
+      checkName(body.confirmation);
+      if (state.closed) checkCode(body["claimCode"]);
+      else checkPassword(body["password"]);
+      return reset();
+    },
+    "GET /security": () => json(state.security()),
+    "POST /security/phrase": ({ body }) => {
+      checkPassword(body["password"]);
+      return json(show(nextPhrase(state.phrase)), 201);
+    },
+    "POST /security/phrase/confirm": ({ body }) => {
+      confirm(body);
+      return { status: 204 };
+    },
+    "GET /security/recovery-sheet": () => json(state.sheet()),
+    "POST /security/ask-at-boot": ({ body }) => {
+      checkPassword(body["password"]);
+      state.askAtBoot = body.enabled === true;
+      return { status: 204 };
+    },
+    "POST /security/rekey": ({ body }) => newKey("re-key", body),
+    "POST /security/reclaim": ({ body }) => newKey("reclaim", body),
+    "POST /security/accept-recovery": ({ body }) => {
+      checkPassword(body["password"]);
+      state.stale = false;
+      publish({ type: "security" });
+      return { status: 204 };
     },
     "GET /session": () => json(session()),
     "DELETE /session": () => ({ status: 204, cookie: "piccolo_fake=; Path=/; Max-Age=0" }),
@@ -455,7 +645,16 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     const [method = "", path = ""] = name.split(" ");
     return { method, pattern: new RegExp(`^${path.replaceAll(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`), handler };
   });
-  const open = new Set(["GET /status", "POST /claim", "POST /session"]);
+  const open = new Set([
+    "GET /status",
+    "POST /claim",
+    "POST /session",
+    "POST /unlock",
+    "POST /open-volume",
+    "POST /recover",
+    "POST /factory-reset",
+  ]);
+  const behindLock = /^\/(?:(?:files|trash|uploads)(?:\/|$)|network\/)/;
   const signedIn = (req: IncomingMessage): boolean => req.headers.cookie?.includes(sessionCookie) === true;
 
   async function serveApi(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
@@ -465,6 +664,8 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       if (match === null) continue;
       if (!open.has(`${method} ${path}`) && !signedIn(req))
         throw new Refusal(401, "sign-in-required", "The request needs a session; sign in, then do it again.");
+      if (state.locked && behindLock.test(path))
+        throw new Refusal(423, "locked", "The device is locked: enter the password, then do it again.", true);
       const isJson = req.headers["content-type"]?.startsWith("application/json") === true;
       let text = "";
       if (isJson) for await (const chunk of req as AsyncIterable<Buffer>) text += chunk.toString();

@@ -1,6 +1,16 @@
 /** What the fake device knows, and the plausible content it starts with. */
 import { crc32, deflateSync } from "node:zlib";
-import type { Invitation, NetworkView, Node, Placement, Task, Upload, Version } from "@piccolo/device-api";
+import type {
+  Invitation,
+  NetworkView,
+  Node,
+  Placement,
+  RecoverySheet,
+  SecurityView,
+  Task,
+  Upload,
+  Version,
+} from "@piccolo/device-api";
 
 export interface FakeNode {
   node: Node;
@@ -25,6 +35,17 @@ export interface FakeOptions {
   readonly clockOffsetMs?: number;
   readonly online?: number;
   readonly password?: string;
+  readonly phase?: "closed" | "locked";
+  /** Why the device is closed. */
+  readonly reason?: string;
+  readonly opensWith?: readonly ("password" | "phrase")[];
+  readonly phraseConfirmed?: boolean;
+  /** Laid over the security view. */
+  readonly security?: Partial<SecurityView>;
+  /** The code a recovery ends with, instead of working. */
+  readonly recoveryFails?: string;
+  /** Milliseconds each step of a task takes. */
+  readonly stepMs?: number;
   /** Bytes a second that uploads are taken with. */
   readonly uploadRate?: number;
 }
@@ -35,12 +56,48 @@ export const segmentPlainBytes = 1_000_000;
 const names = ["Ada", "Bela", "Chandra", "Dmitri", "Esra", "Fatima", "Grace", "Hedy", "Ines"];
 const account = (index: number): string => index.toString(16).padStart(64, "0");
 
+/** No real one: its checksum is not looked at. */
+export const fakePhrase: readonly string[] = (
+  "lunar canyon orbit velvet mango ribbon harvest tunnel eagle pottery silent window " +
+  "copper meadow lizard anchor bright folder ginger humble island jungle kitten lemon"
+).split(" ");
+const secondPhrase: readonly string[] = (
+  "marble nephew ocean pepper quantum rocket salmon timber unique violin walnut yellow " +
+  "zebra absorb banner cactus dragon emerge fabric garlic hammer indoor jacket kidney"
+).split(" ");
+export const nextPhrase = (current: readonly string[]): readonly string[] =>
+  current === fakePhrase ? secondPhrase : fakePhrase;
+const wordList = [...fakePhrase, ...secondPhrase];
+
+/** Positions from 1 of words the fake does not know, with those of its few that begin alike. */
+export function misspeltIn(text: string): { position: number; suggestions: string[] }[] {
+  return text
+    .split(" ")
+    .slice(0, 24)
+    .flatMap((word, index) =>
+      wordList.some((known) => known === word || (word.length >= 4 && known.startsWith(word)))
+        ? []
+        : [{ position: index + 1, suggestions: wordList.filter((known) => known.startsWith(word.slice(0, 2))) }],
+    );
+}
+
 export class FakeState {
   readonly options: FakeOptions;
   claimed: boolean;
   ownerName = "You";
   password: string;
   failures = 0;
+  closed: boolean;
+  locked: boolean;
+  phraseConfirmed: boolean;
+  /** The phrase that counts, or is about to. */
+  phrase: readonly string[] = fakePhrase;
+  phraseNumber = 1;
+  epoch = 1;
+  askAtBoot = false;
+  replaced: boolean;
+  stale: boolean;
+  rekey: SecurityView["slots"]["rekey"] = "none";
   networkState: NetworkView["state"];
   online: number;
   readonly nodes = new Map<string, FakeNode>();
@@ -58,7 +115,12 @@ export class FakeState {
     this.password = options.password ?? "correct horse";
     this.networkState = (options.inNetwork ?? true) ? "member" : "none";
     this.online = options.online ?? 8;
-    if (options.empty !== true && this.claimed) this.#fill();
+    this.closed = options.phase === "closed";
+    this.locked = options.phase === "locked";
+    this.phraseConfirmed = options.phraseConfirmed ?? true;
+    this.replaced = options.security?.replaced !== undefined;
+    this.stale = options.security?.mayBeStale !== undefined;
+    if (options.empty !== true && this.claimed) this.fill();
   }
 
   id(): string {
@@ -116,6 +178,78 @@ export class FakeState {
       held: { usedBytes: 16_300_000_000, quotaBytes: 100_000_000_000, fragments: 20_481 },
       clock: { state: Math.abs(clockOffsetMs) > 60_000 ? "wrong" : "good", offsetMs: clockOffsetMs },
       centralReachable: true,
+    };
+  }
+
+  security(): SecurityView {
+    const now = Date.now();
+    const member = this.networkState === "member";
+    const { replaced, mayBeStale, ...more } = this.options.security ?? {};
+    return {
+      unlocked: !this.locked,
+      slots: {
+        epoch: this.epoch,
+        password: { memoryKiB: 262_144, passes: 1, changedAtMs: now - 12 * day },
+        phrase: {
+          state: this.phraseConfirmed ? "confirmed" : "unconfirmed",
+          number: this.phraseNumber,
+          madeAtMs: now - 40 * day,
+          copies: member ? names.length : 0,
+          atCentral: member,
+        },
+        rekey: this.rekey,
+      },
+      tpm: { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false },
+      volume: { backend: "gocryptfs", encrypted: true },
+      backup: {
+        state: member ? "ready" : "none",
+        sequence: 1284,
+        witnessedSequence: member ? 1284 : 0,
+        ageMs: member ? 3 * minute : null,
+        checkpointSequence: 1200,
+        waitingChanges: false,
+        quorum: member ? 6 : 0,
+        witnesses: member
+          ? names.map((name, index) => ({
+              account: account(index),
+              name,
+              online: index < this.online,
+              sequence: index < this.online ? 1284 : 1284 - 57,
+            }))
+          : [],
+      },
+      insecure: [...(this.options.insecure ?? [])],
+      askAtBoot: this.askAtBoot,
+      ...(this.replaced && replaced !== undefined ? { replaced } : {}),
+      ...(this.stale && mayBeStale !== undefined ? { mayBeStale } : {}),
+      ...more,
+    };
+  }
+
+  sheet(): RecoverySheet {
+    const member = this.networkState === "member";
+    const centralUrl = "https://central.example";
+    const members = member
+      ? names.slice(0, 3).map((name, index) => ({
+          name,
+          addresses: [`/ip4/192.0.2.${index + 11}/tcp/4001`, `/dns4/${name.toLowerCase()}.example/tcp/4001`],
+          keyHash: account(index + 0x10).replaceAll("0", String(index + 1)),
+        }))
+      : [];
+    const networkId = member ? account(0xabc) : "";
+    return {
+      ownerName: this.ownerName,
+      networkName: member ? "Lindenstrasse" : "",
+      networkId,
+      centralUrl,
+      members,
+      text: [
+        "piccolo-sheet-1",
+        networkId,
+        centralUrl,
+        ...members.map(({ keyHash, addresses }) => `${keyHash}@${addresses.join(",")}`),
+      ].join(" "),
+      madeAtMs: Date.now(),
     };
   }
 
@@ -230,7 +364,7 @@ export class FakeState {
     return true;
   }
 
-  #fill(): void {
+  fill(): void {
     this.#filling = true;
     const photos = this.addFolder("root", "Photos", 40 * day);
     this.addFolder("root", "Taxes", 200 * day);

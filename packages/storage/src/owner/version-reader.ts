@@ -213,7 +213,7 @@ export async function* readVersion(
       assert.ok(current !== undefined);
       try {
         const sealed = await current.sealed;
-        // What was fetched before the reader gave up is not opened for nobody.
+        // Also where the block came before the abort: nobody wants it any more.
         abort.signal.throwIfAborted();
         yield* openBlock(current.block, sealed.pieces);
         sealed.release();

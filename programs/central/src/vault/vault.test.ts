@@ -42,7 +42,10 @@ test("an entry of another account, network, device, device epoch or payload is r
   assert.equal(await put(good, ada, central.world.randomBytes(32)), "head-refused");
   assert.equal(await put({ ...good, sealed: author.draft().sealed }), "head-refused");
   assert.equal(await put({ ...good, sealed: good.sealed.subarray(1) }), "head-refused");
-  assert.equal(await put({ ...good, head: good.head.with(-1, (good.head.at(-1) ?? 0) ^ 1) }), "head-refused");
+  assert.equal(
+    await put({ ...good, head: good.head.with(good.head.length - 1, (good.head.at(-1) ?? 0) ^ 1) }),
+    "head-refused",
+  );
   assert.equal(await put({ ...good, head: good.head.subarray(1) }), "malformed");
   const byEve = authorOf(ada);
   byEve.deviceKey = eve.deviceKey;
@@ -221,7 +224,7 @@ test("segments come back bit by bit, never change, and are counted", async () =>
     await ada.client.putBlob(second, new Uint8Array(5));
     await ada.client.putBlob(third, new Uint8Array(6));
     assert.equal(await codeOf(() => ada.client.putBlob(fourth, new Uint8Array(1))), "quota-reached");
-    const byId = [first, second, third].sort(Buffer.compare);
+    const byId = [first, second, third].sort((a, b) => Buffer.compare(a, b));
     assert.deepEqual(
       (await ada.client.listBlobs()).map(({ id }) => id),
       byId,

@@ -51,10 +51,11 @@ function refusal(why: AppendRefusal, have: number, sequence: number): Error {
         details,
       });
     case "full":
-      return centralFaults.fault("quota-reached", "the account's share of central is full: make a checkpoint first", {
-        details: { ...details, what: "entry-bytes" },
-      });
+      break;
   }
+  return centralFaults.fault("quota-reached", "the account's share of central is full: make a checkpoint first", {
+    details: { ...details, what: "entry-bytes" },
+  });
 }
 
 /**

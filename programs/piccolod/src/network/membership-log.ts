@@ -39,9 +39,9 @@ export class MembershipLog {
     this.#changed();
   }
 
-  /** Puts another log, which has passed the rules, in the place of whatever was known: a recovery has found it. */
+  /** Puts another log, or none, in the place of whatever was known. Throws what membership says against it. */
   replace(entries: readonly Uint8Array[]): void {
-    const state = replay(entries);
+    const state = entries.length === 0 ? undefined : replay(entries);
     this.#store.replaceEntries(entries);
     this.#state = state;
     this.#devices = { length: 0, keys: new Map(), newestMs: new Map() };

@@ -57,7 +57,7 @@ export interface NetworkFeature {
   readonly transport: PeerTransport;
   /** Asks any device over the recovery protocol. */
   readonly recoverTransport: PeerTransport;
-  /** Before `start`: the log that a recovery has found, and where devices were reached; nothing known before stays. */
+  /** Before `start`: the log that a recovery has found, or none, and where devices were reached; nothing else stays. */
   adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void;
   /** Takes in what a newer membership log has more; throws what membership says against it. */
   learn(entries: readonly Uint8Array[]): void;

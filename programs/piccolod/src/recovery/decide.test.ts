@@ -6,7 +6,15 @@ import { applyEntry, createNetwork, type NetworkState, replaceDevice, rotateOwne
 import type { RecoveryDecision } from "@piccolo/storage/log";
 import type { FoundMembership } from "@piccolo/storage/recover";
 import { SeededWorld } from "@piccolo/world";
-import { betterRound, decideDevice, keysByLog, longestMembership, newestSlot, slotFault, stalenessOf } from "./decide.ts";
+import {
+  betterRound,
+  decideDevice,
+  keysByLog,
+  longestMembership,
+  newestSlot,
+  slotFault,
+  stalenessOf,
+} from "./decide.ts";
 
 const world = new SeededWorld("recovery decisions");
 const keys = deriveOwnerKeys(new Uint8Array(32).fill(1), 1);

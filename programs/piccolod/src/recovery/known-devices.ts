@@ -67,7 +67,8 @@ export async function resolvePlaces(
     // Where the sheet names the key beside an address, nobody has to be asked for it.
     const found = named.length > 0 ? named : (await Promise.all(asked)).flat();
     const [first] = found;
-    const all = first === undefined ? [] : [...found, ...nameless.map((address) => ({ ...first, addresses: [address] }))];
+    const all =
+      first === undefined ? [] : [...found, ...nameless.map((address) => ({ ...first, addresses: [address] }))];
     return all.filter(({ deviceKey }) => keyHash === undefined || hashOf(deviceKey) === keyHash);
   });
   return (await Promise.all(resolved)).flat();

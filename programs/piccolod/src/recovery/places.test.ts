@@ -36,12 +36,20 @@ test("what is no place is refused", () => {
     `piccolo-sheet-1 - http://central.example ${`${networkId}@/ip4/192.0.2.7/tcp/1 `.repeat(17)}`,
   ];
   for (const text of refused) {
-    assert.throws(() => parsePlaces(text), (error) => isFault(error, "place-refused"), text);
+    assert.throws(
+      () => parsePlaces(text),
+      (error) => isFault(error, "place-refused"),
+      text,
+    );
   }
 });
 
 test("an address is taken with and without the name of its device", () => {
-  for (const address of ["/ip4/192.0.2.7/tcp/8800", "/dns4/home.example/tcp/8800/p2p/12D3KooWabc", "/ip6/2001:db8::1/tcp/1"]) {
+  for (const address of [
+    "/ip4/192.0.2.7/tcp/8800",
+    "/dns4/home.example/tcp/8800/p2p/12D3KooWabc",
+    "/ip6/2001:db8::1/tcp/1",
+  ]) {
     const { devices, networkId: named } = parsePlaces(` ${address}\n`);
     assert.deepEqual(devices, [{ keyHash: undefined, addresses: [address] }]);
     assert.equal(named, undefined);

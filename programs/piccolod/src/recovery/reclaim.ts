@@ -61,7 +61,10 @@ export class Reclaim {
   async begin(root: OpenedRoot, password: string, proof: PhraseProof): Promise<Task> {
     const { security, keyring, tasks, isReplaced } = this.#parts;
     if (!isReplaced()) {
-      throw recoveryFaults.fault("not-replaced", "no other device has taken this one's place: nothing is to be taken back");
+      throw recoveryFaults.fault(
+        "not-replaced",
+        "no other device has taken this one's place: nothing is to be taken back",
+      );
     }
     if (security.rekeying) {
       // An earlier try got so far; the phrase that was confirmed now is the one that counts.
@@ -91,8 +94,9 @@ export class Reclaim {
     const known = network.membershipState();
     const networks = known === undefined ? [] : [toHex(known.networkId)];
     step("Reading the member list", 0);
-    const membership = await new MembershipSearch(searching, signal).run(keys, networks);
-    checkReclaimable(membership, keys);
+    const search = new MembershipSearch(searching, signal);
+    const membership = await search.run(keys, networks);
+    checkReclaimable(membership, keys, search.refused);
 
     step("Making this device yours again", 1);
     const next = nextDeviceKey(content, world);
@@ -193,11 +197,12 @@ export class Reclaim {
 function checkReclaimable(
   membership: FoundMembership | undefined,
   keys: Parameters<typeof checkKeys>[1],
+  refused: boolean,
 ): asserts membership is FoundMembership {
   try {
     checkKeys(membership, keys);
   } catch (error) {
-    if (!isFault(error, "phrase-unknown")) throw error;
+    if (!isFault(error, "phrase-unknown") && !refused) throw error;
     throw recoveryFaults.fault(
       "keys-changed",
       "the other device has changed the owner's keys: only its newest phrase opens the account now",

@@ -84,8 +84,10 @@ export class Recovery {
     failed: () => void,
   ): Task {
     const { keyring, tasks } = this.#parts;
-    if (keyring.hasOwner) throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
-    if (this.#running) throw recoveryFaults.fault("recovery-running", "a recovery is under way: wait until it has ended");
+    if (keyring.hasOwner)
+      throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
+    if (this.#running)
+      throw recoveryFaults.fault("recovery-running", "a recovery is under way: wait until it has ended");
     const places = given.place === undefined || given.place.trim() === "" ? nowhere : parsePlaces(given.place);
     const phrase = parsePhrase(given.phrase);
     this.#running = true;
@@ -98,7 +100,7 @@ export class Recovery {
           try {
             return await this.#run(phrase, given.password, places, progress);
           } catch (error) {
-            this.#parts.ownLog.empty();
+            this.#forget();
             failed();
             throw error;
           } finally {
@@ -112,6 +114,15 @@ export class Recovery {
       this.#running = false;
       throw error;
     }
+  }
+
+  /** Nothing of an owner stays on a device that is nobody's; a device that has its owner by now keeps all. */
+  #forget(): void {
+    const { keyring, ownLog, network, settling } = this.#parts;
+    if (keyring.hasOwner) return;
+    ownLog.empty();
+    network.adopt([], () => []);
+    settling.begin(undefined);
   }
 
   async #run(

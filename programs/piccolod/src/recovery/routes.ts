@@ -11,7 +11,8 @@ import type { Reclaim } from "./reclaim.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Settling } from "./settling.ts";
 
-const lastLookMs = 10_000;
+/** So long the reason of a failure can be read. */
+const lastLookMs = 600_000;
 
 export interface RecoveryRouteOptions {
   readonly auth: Auth;
@@ -21,13 +22,16 @@ export interface RecoveryRouteOptions {
   readonly claimCode: () => string | undefined;
   readonly deviceName: string;
   readonly world: World;
+  /** Aborted when the device stops; what is left of sessions then, the next start ends. */
+  readonly stopping: AbortSignal;
   readonly recovery: Recovery;
   readonly reclaim: Reclaim;
   readonly settling: Settling;
 }
 
 export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
-  const { auth, sessions, door, throttle, claimCode, deviceName, world, recovery, reclaim, settling } = options;
+  const { auth, sessions, door, throttle, claimCode, deviceName, world, stopping, recovery, reclaim, settling } =
+    options;
 
   api.openapi(routes["POST /recover"], (c) => {
     const { claimCode: code, phrase, newPassword, place } = c.req.valid("json");
@@ -39,8 +43,8 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
       const end = (): void => sessions.end(session.tokenHash);
       try {
         const task = recovery.begin({ phrase, password: newPassword, place }, () => {
-          // A moment in which whoever follows the task can read why it failed; nothing else opens with the session.
-          world.sleep(lastLookMs).then(end, end);
+          // Nothing but the task's end is to be had with it on a device without an owner.
+          world.sleep(lastLookMs, stopping).then(end, () => undefined);
         });
         c.header("set-cookie", door.cookieOf(session.token));
         return c.json({ task, session: sessionView(auth, deviceName, session) }, 202);

@@ -94,6 +94,7 @@ export class OwnerSearch {
         membership = await memberships.run(found.keys, named.length > 0 ? named : this.#networks);
       }
       if (found === undefined) throw this.#noSlot();
+      if (membership === undefined && memberships.refused) throw superseded();
       checkKeys(membership, found.keys);
       return { ...found, membership };
     } catch (error) {
@@ -148,7 +149,8 @@ export class OwnerSearch {
   #open(slot: Uint8Array): Omit<FoundOwner, "membership"> {
     const opened = openPhraseSlot(slot, this.#phrase);
     const current = opened.opened.deriveKeys();
-    for (const { members } of opened.details.networks) for (const member of members) this.#searching.devices.add(member);
+    for (const { members } of opened.details.networks)
+      for (const member of members) this.#searching.devices.add(member);
     return { slot, opened, keys: [current, ...openPreviousKeys(current, opened.details.previousRoots)] };
   }
 
@@ -170,14 +172,21 @@ export class MembershipSearch {
   #read = new Set<string>();
   #logs: FoundMembership[] = [];
   #isCentralRead = false;
+  #refused = false;
 
   constructor(searching: Searching, signal: AbortSignal) {
     this.#searching = searching;
     this.#signal = signal;
   }
 
+  /** Whether a member knows none of the keys. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
   /** Whoever refused the keys before is asked anew. */
   keysChanged(): void {
+    this.#refused = false;
     this.#read = new Set();
     this.#isCentralRead = false;
   }
@@ -198,13 +207,19 @@ export class MembershipSearch {
     return longestMembership(this.#logs, account, networks);
   }
 
-  async #atMember(peer: PeerTarget, keys: readonly OwnerKeys[], signal: AbortSignal): Promise<readonly FoundMembership[]> {
+  async #atMember(
+    peer: PeerTarget,
+    keys: readonly OwnerKeys[],
+    signal: AbortSignal,
+  ): Promise<readonly FoundMembership[]> {
     const { client, devices } = this.#searching;
     let refusal: unknown;
     for (const held of keys) {
       try {
         const log = await readMembershipOf(client, peer, held, signal);
-        for (const place of await client.memberAddresses(peer, held, signal)) devices.add(place);
+        for (const place of await client.memberAddresses(peer, held, signal)) {
+          if (log?.state.memberByDeviceKey(place.deviceKey) !== undefined) devices.add(place);
+        }
         return log === undefined ? [] : [log];
       } catch (error) {
         // In the middle of a re-key a member may know the key before only.
@@ -212,6 +227,7 @@ export class MembershipSearch {
         refusal = error;
       }
     }
+    this.#refused = true;
     throw refusal;
   }
 
@@ -232,8 +248,11 @@ export class MembershipSearch {
       const found: FoundMembership[] = [];
       for (const id of ids) {
         const entries = await central.readLog(id, 0, { signal });
-        found.push({ entries, state: replay(entries, id) });
+        const state = replay(entries, id);
+        found.push({ entries, state });
+        // Whoever is no member by the log would only take a member's room.
         for (const { deviceKey, multiaddrs } of await central.addresses(id, { signal })) {
+          if (state.memberByDeviceKey(deviceKey) === undefined) continue;
           this.#searching.devices.add({ deviceKey, addresses: multiaddrs });
         }
       }
@@ -256,15 +275,17 @@ export function checkKeys(
     );
   }
   const held = keysByLog(membership.state, current.account, keys);
-  if (held === "newer-key") {
-    throw recoveryFaults.fault(
-      "phrase-unknown",
-      "the owner's keys were changed since this phrase: use the newest phrase of the account",
-    );
-  }
+  if (held === "newer-key") throw superseded();
   if (held === undefined) {
     throw recoveryFaults.fault("network-unknown", "the member lists found are older than this phrase: ask others, too");
   }
+}
+
+function superseded(): Error {
+  return recoveryFaults.fault(
+    "phrase-unknown",
+    "the members do not know the keys of this phrase any more: use the newest phrase of the account",
+  );
 }
 
 export function eraseFound(found: Pick<FoundOwner, "opened" | "keys"> | undefined): void {

@@ -95,7 +95,9 @@ export class Settling {
     const { sequence, deviceEpoch, hash } = ownLog.position();
     const best = decision.candidates[0]?.newest;
     const isNews =
-      best !== undefined && isLater(best.head, { ...best.head, sequence, deviceEpoch }) && !best.hash.every((byte, at) => byte === hash[at]);
+      best !== undefined &&
+      isLater(best.head, { ...best.head, sequence, deviceEpoch }) &&
+      !best.hash.every((byte, at) => byte === hash[at]);
     if (isNews) await restoreContent(options, ownLog, decision, signal);
     if (stale === undefined) {
       this.#settle();

@@ -35,7 +35,7 @@ export async function takePlace(options: PlaceOptions, signal: AbortSignal): Pro
     const { moved } = await offerToCentrals(options, made, attempt === mostTries, signal);
     const delivered = moved ? 0 : await deliver(options, made, signal);
     if (delivered > 0) return made;
-    if (isAlone(made)) return made;
+    if (!moved && isAlone(made)) return made;
     if (attempt === mostTries) {
       throw recoveryFaults.fault(
         "no-members-reachable",

@@ -29,7 +29,10 @@ export const recoveryFaults = catalogue({
     meaning: "Too few members have answered for the newest state; wait for more, or accept what was found.",
   },
   "nothing-to-accept": { retry: "never", meaning: "Nothing that was recovered waits to be accepted." },
-  "not-replaced": { retry: "never", meaning: "No other device has taken this one's place: nothing is to be reclaimed." },
+  "not-replaced": {
+    retry: "never",
+    meaning: "No other device has taken this one's place: nothing is to be reclaimed.",
+  },
   "keys-changed": {
     retry: "never",
     meaning: "The other device has changed the owner's keys since; its newest phrase is needed to recover.",

@@ -1,5 +1,5 @@
 /** The one connection of this page to its device. The token of the session lives here and nowhere else. */
-import { createDeviceClient } from "@piccolo/device-api/client";
+import { createDeviceClient, type DeviceClient } from "@piccolo/device-api/client";
 
 export const apiBase = "/api/v1";
 
@@ -9,11 +9,25 @@ export function setCsrfToken(token: string): void {
   csrf = token;
 }
 
-export const device = createDeviceClient({
+const client = createDeviceClient({
   baseUrl: apiBase,
   fetch: (input, init) => fetch(input, init),
   csrf: csrfToken,
 });
+
+let onRefusal: (error: unknown) => void = () => undefined;
+/** Told of every refusal, whichever screen meets it. */
+export function listenToRefusals(listener: (error: unknown) => void): void {
+  onRefusal = listener;
+}
+
+export const device: DeviceClient = {
+  call: (name, input, options) =>
+    client.call(name, input, options).catch((error: unknown) => {
+      onRefusal(error);
+      throw error;
+    }),
+};
 
 /** Address of a file's bytes; a browser shows or saves them by itself. */
 export function contentUrl(

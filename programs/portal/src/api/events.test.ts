@@ -30,6 +30,10 @@ test("a task event brings the task along", () => {
   assert.deepEqual(effectsOf(event).set[0]?.key, ["task", "t1"]);
 });
 
+test("what changes about the keys changes what the device may be asked", () => {
+  assert.deepEqual(effectsOf({ type: "security" }).stale, [["status"], ["session"], ["security"]]);
+});
+
 test("after a gap everything is read again", () => {
   assert.deepEqual(effectsOf({ type: "resync" }).stale, everything);
 });

@@ -17,6 +17,7 @@ const types: Readonly<Record<DeviceEventType, true>> = {
   "upload-gone": true,
   placement: true,
   task: true,
+  security: true,
   resync: true,
 };
 
@@ -37,6 +38,8 @@ export function parseEvent(type: string, data: string): DeviceEvent | undefined 
 /** Everything that may have changed while nobody listened. */
 export const everything: readonly CacheKey[] = [
   keys.status,
+  keys.session,
+  keys.security,
   keys.network,
   keys.invitations,
   keys.listings,
@@ -85,6 +88,8 @@ export function effectsOf(event: DeviceEvent): EventEffects {
           keys.searches,
         ],
       };
+    case "security":
+      return { set: [], stale: [keys.status, keys.session, keys.security] };
     case "task":
       return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
     default:

@@ -2,6 +2,8 @@
 export const keys = {
   status: ["status"],
   session: ["session"],
+  security: ["security"],
+  sheet: ["recovery-sheet"],
   network: ["network"],
   invitations: ["invitations"],
   listings: ["listing"],

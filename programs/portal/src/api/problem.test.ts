@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DeviceRefusal } from "@piccolo/device-api/client";
-import { isSignedOut, problemOfText, troubleOf, waitOf } from "./problem.ts";
+import { isTurnedAway, problemOfText, troubleOf, waitOf } from "./problem.ts";
 
 const refusal = (details?: Record<string, unknown>, code = "too-many-attempts", status = 429): DeviceRefusal =>
   new DeviceRefusal({
@@ -39,13 +39,18 @@ test("a reply without a problem is worded by its status", () => {
   assert.equal(problemOfText(0, "").code, "device-unreachable");
   // The reply to HEAD has no body.
   assert.equal(problemOfText(401, "").code, "sign-in-required");
+  assert.equal(problemOfText(423, "").code, "locked");
+  assert.equal(problemOfText(423, "").retry, true);
   assert.equal(problemOfText(502, "<html>").retry, true);
   assert.equal(problemOfText(400, "{}").code, "unexpected-reply");
   assert.equal(problemOfText(409, JSON.stringify({ code: "name-taken", detail: "Taken." })).code, "name-taken");
 });
 
-test("only a refusal for want of a session ends it", () => {
-  assert.equal(isSignedOut(refusal({}, "wrong-password", 401)), false);
-  assert.equal(isSignedOut(refusal({}, "sign-in-required", 401)), true);
-  assert.equal(isSignedOut(new Error("401")), false);
+test("only want of a session, a lock and a closed volume turn a page away", () => {
+  assert.equal(isTurnedAway(refusal({}, "wrong-password", 401)), false);
+  assert.equal(isTurnedAway(refusal({}, "upload-busy", 423)), false);
+  assert.equal(isTurnedAway(new Error("401")), false);
+  assert.equal(isTurnedAway(refusal({}, "sign-in-required", 401)), true);
+  assert.equal(isTurnedAway(refusal({}, "locked", 423)), true);
+  assert.equal(isTurnedAway(refusal({}, "closed", 423)), true);
 });

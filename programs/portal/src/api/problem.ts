@@ -41,6 +41,15 @@ export function problemOfText(status: number, text: string): Problem {
       detail: "You are signed out. Sign in, then go on.",
       retry: false,
     };
+  if (status === 423)
+    return {
+      type: "about:blank",
+      title: "Locked",
+      status,
+      code: "locked",
+      detail: "The device is locked. Enter the password, and it goes on.",
+      retry: true,
+    };
   return {
     type: "about:blank",
     title: "Unexpected reply",
@@ -64,6 +73,9 @@ export function waitOf(error: unknown): number {
   return typeof seconds === "number" ? Math.max(0, seconds * 1000) : 0;
 }
 
-/** A wrong password has the same status, so only the code tells. */
-export const isSignedOut = (error: unknown): boolean =>
-  error instanceof DeviceRefusal && error.problem.code === "sign-in-required";
+/** Refusals after which the whole page has to change: nobody is signed in, or the device is locked or closed. */
+const turningAway = new Set(["sign-in-required", "locked", "closed"]);
+
+/** A wrong password has the status of a missing session, so only the code tells. */
+export const isTurnedAway = (error: unknown): boolean =>
+  error instanceof DeviceRefusal && turningAway.has(error.problem.code);

@@ -1,9 +1,9 @@
 /** What screens read from the device, cached by the names in `keys.ts`. */
-import { QueryCache, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { CallOutput } from "@piccolo/device-api/client";
 import { device, setCsrfToken } from "./device.ts";
 import { keys } from "./keys.ts";
-import { isSignedOut, troubleOf } from "./problem.ts";
+import { troubleOf } from "./problem.ts";
 
 export type Node = CallOutput<"GET /files/{id}">;
 export type NetworkView = CallOutput<"GET /network">;
@@ -24,12 +24,7 @@ export interface Sorting {
 const pageSize = 100;
 
 export function createQueryClient(): QueryClient {
-  const client = new QueryClient({
-    queryCache: new QueryCache({
-      onError: (error) => {
-        if (isSignedOut(error)) void client.invalidateQueries({ queryKey: keys.status });
-      },
-    }),
+  return new QueryClient({
     defaultOptions: {
       queries: {
         // Events say what is stale; a page that comes back to the front asks once more.
@@ -38,15 +33,16 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
-  return client;
 }
 
 export const useStatus = () =>
   useQuery({
     queryKey: keys.status,
     queryFn: ({ signal }) => device.call("GET /status", {}, { signal }),
-    // Before anyone is signed in there are no events: this is how a device that comes back is noticed.
-    refetchInterval: ({ state }) => (state.status === "error" ? 4000 : false),
+    // Before anyone is signed in there are no events: this is how a device that comes back, or was opened from another
+    // page, is noticed.
+    refetchInterval: ({ state }) =>
+      state.status === "error" || state.data?.phase === "closed" || state.data?.phase === "locked" ? 4000 : false,
   });
 
 export const useSession = () =>
@@ -61,6 +57,20 @@ export const useSession = () =>
 
 export const useNetwork = () =>
   useQuery({ queryKey: keys.network, queryFn: ({ signal }) => device.call("GET /network", {}, { signal }) });
+
+/** `watched`: on the screen that shows how the backup gets on, of which no event tells. */
+export const useSecurity = (watched = false) =>
+  useQuery({
+    queryKey: keys.security,
+    queryFn: ({ signal }) => device.call("GET /security", {}, { signal }),
+    refetchInterval: watched ? 5000 : false,
+  });
+
+export const useSheet = () =>
+  useQuery({
+    queryKey: keys.sheet,
+    queryFn: ({ signal }) => device.call("GET /security/recovery-sheet", {}, { signal }),
+  });
 
 export const useInvitations = (enabled: boolean) =>
   useQuery({
@@ -142,7 +152,7 @@ export const useTask = (id: string | undefined) =>
     queryKey: keys.task(id ?? ""),
     queryFn: ({ signal }) => device.call("GET /tasks/{id}", { params: { id: id ?? "" } }, { signal }),
     enabled: id !== undefined,
-    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 2000 : false),
+    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 1000 : false),
   });
 
 /** Marks everything a change to the tree may touch; events do the same, a moment later. */

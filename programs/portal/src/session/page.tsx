@@ -2,9 +2,21 @@ import type { ReactNode } from "react";
 import { Mark } from "../design/ring.tsx";
 
 /** One question in the middle of an empty page. */
-export function QuietPage({ title, text, children }: { title: string; text?: ReactNode; children?: ReactNode }) {
+export function QuietPage({
+  title,
+  text,
+  children,
+  wide = false,
+}: {
+  title: string;
+  text?: ReactNode;
+  children?: ReactNode;
+  wide?: boolean;
+}) {
   return (
-    <main className="mx-auto flex min-h-dvh w-full max-w-[27rem] flex-col justify-center gap-7 px-5 py-10 sm:pb-[14vh]">
+    <main
+      className={`mx-auto flex min-h-dvh w-full flex-col justify-center gap-7 px-5 py-10 ${wide ? "max-w-[36rem] sm:pb-[8vh]" : "max-w-[27rem] sm:pb-[14vh]"}`}
+    >
       <header className="flex flex-col gap-2">
         <Mark className="mb-4 size-11" />
         <h1 className="text-[1.75rem] leading-tight font-semibold">{title}</h1>

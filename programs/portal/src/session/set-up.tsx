@@ -1,42 +1,41 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { device, setCsrfToken } from "../api/device.ts";
-import { keys } from "../api/keys.ts";
+import { device } from "../api/device.ts";
 import { troubleOf } from "../api/problem.ts";
+import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { Field } from "../design/field.tsx";
 import { ProblemNote } from "../design/notes.tsx";
+import { hrefOf } from "../navigation.ts";
+import type { NewPhrase } from "../security/show-phrase.tsx";
 import { claimCodeOf, type ClaimLink } from "./claim-link.ts";
 import { textOf } from "./form-text.ts";
 import { QuietPage } from "./page.tsx";
 import { PasswordChoice } from "./password-choice.tsx";
 import { texts } from "./texts.ts";
+import { useOpened } from "./use-opened.ts";
 
-export function SetUp({ link }: { link: ClaimLink | undefined }) {
-  const client = useQueryClient();
-  const claim = useMutation({
-    mutationFn: (form: FormData) =>
-      device.call("POST /claim", {
-        body: {
-          claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
-          ownerName: textOf(form, "owner-name").trim(),
-          password: textOf(form, "new-password"),
-        },
-      }),
-    onSuccess: async (session) => {
-      setCsrfToken(session.csrf);
-      client.setQueryData(keys.session, session);
-      await client.invalidateQueries({ queryKey: keys.status });
-    },
+export function SetUp({ link, onPhrase }: { link: ClaimLink | undefined; onPhrase: (phrase: NewPhrase) => void }) {
+  const opened = useOpened();
+  const claim = useCall(async (form: FormData) => {
+    const claimed = await device.call("POST /claim", {
+      body: {
+        claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
+        ownerName: textOf(form, "owner-name").trim(),
+        password: textOf(form, "new-password"),
+      },
+    });
+    if (claimed.phrase !== undefined) onPhrase(claimed.phrase);
+    await opened(claimed);
   });
   // A link may be an old one: then the right code has to be typed.
-  const asksCode = link === undefined || (claim.isError && troubleOf(claim.error).code === "wrong-claim-code");
+  const asksCode =
+    link === undefined || (claim.error !== undefined && troubleOf(claim.error).code === "wrong-claim-code");
   return (
     <QuietPage title={texts.welcome} text={texts.welcomeText}>
       <form
         className="flex flex-col gap-5"
         onSubmit={(event) => {
           event.preventDefault();
-          claim.mutate(new FormData(event.currentTarget));
+          claim.run(new FormData(event.currentTarget));
         }}
       >
         {asksCode ? (
@@ -63,11 +62,17 @@ export function SetUp({ link }: { link: ClaimLink | undefined }) {
         {/* Lets password managers file the password under a name. */}
         <input type="text" name="username" autoComplete="username" value="owner" readOnly hidden />
         <PasswordChoice label={texts.password} autoFocus={link !== undefined} />
-        {claim.isError ? <ProblemNote error={claim.error} /> : null}
-        <Button look="primary" type="submit" busy={claim.isPending} className="md:min-h-11">
+        {claim.error === undefined ? null : <ProblemNote error={claim.error} />}
+        <Button look="primary" type="submit" busy={claim.pending} className="md:min-h-11">
           {texts.setUp}
         </Button>
       </form>
+      <a
+        href={hrefOf({ screen: "recover" })}
+        className="inline-flex min-h-11 items-center self-center rounded-lg px-3 text-sm font-medium text-accent underline-offset-4 hover:underline"
+      >
+        {texts.havePhrase}
+      </a>
     </QuietPage>
   );
 }

@@ -2,7 +2,8 @@
 const known: Readonly<Record<string, string>> = {
   drills: "It is set up for drills, which may break things on purpose.",
   "no-tpm": "Its keys are not protected by a security chip.",
-  "plain-volume": "Its disk is not encrypted.",
+  "no-volume": "Its disk is not encrypted.",
+  "cheap-slots": "Passwords on it are easier to guess than they should be.",
   "plain-http": "The connection from your browser to it is not encrypted.",
 };
 

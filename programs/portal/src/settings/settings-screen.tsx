@@ -1,16 +1,18 @@
 import { Monitor, Moon, Sun } from "lucide-react";
 import { RadioGroup } from "radix-ui";
-import type { ReactNode } from "react";
 import type { Session, Status } from "../api/queries.ts";
-import { Button } from "../design/button.tsx";
+import { Button, buttonClass } from "../design/button.tsx";
+import { Group, Row } from "../design/group.tsx";
 import { chooseTheme, themes, useTheme, type Theme } from "../design/theme.ts";
-import { ChangePassword } from "../session/change-password.tsx";
+import { useLock } from "../session/use-lock.ts";
 import { useSignOut } from "../session/sign-out.ts";
+import { hrefOf } from "../navigation.ts";
 import { momentInWords } from "../wording/time.ts";
 import { insecureInWords } from "./insecure.ts";
 
 export function SettingsScreen({ status, session }: { status: Status; session: Session }) {
   const signOut = useSignOut();
+  const lock = useLock();
   return (
     <div className="flex max-w-2xl flex-col gap-6">
       <h1 className="text-2xl font-semibold">Settings</h1>
@@ -19,8 +21,10 @@ export function SettingsScreen({ status, session }: { status: Status; session: S
       </Group>
       <Group title="Your account">
         <Row name="Name">{session.ownerName}</Row>
-        <Row name="Password">
-          <ChangePassword />
+        <Row name="Password and recovery phrase">
+          <a href={hrefOf({ screen: "security" })} className={buttonClass("secondary")}>
+            Security
+          </a>
         </Row>
         <Row name="Signed in until">{momentInWords(session.expiresAtMs)}</Row>
         <Row name="This browser">
@@ -34,6 +38,11 @@ export function SettingsScreen({ status, session }: { status: Status; session: S
         <Row name="Software version">
           <span className="tabular-nums">{status.version}</span>
         </Row>
+        <Row name="Keys">
+          <Button busy={lock.isPending} onClick={() => lock.mutate()}>
+            Lock now
+          </Button>
+        </Row>
         <Row name="Protection">
           {status.insecure.length === 0 ? (
             "Complete"
@@ -46,24 +55,6 @@ export function SettingsScreen({ status, session }: { status: Status; session: S
           )}
         </Row>
       </Group>
-    </div>
-  );
-}
-
-function Group({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="flex flex-col gap-2">
-      <h2 className="text-sm font-semibold text-ink-soft">{title}</h2>
-      <div className="rounded-2xl border border-line bg-surface px-4 shadow-soft sm:px-5">{children}</div>
-    </section>
-  );
-}
-
-function Row({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b border-line py-2 last:border-none">
-      <span className="text-ink-soft">{name}</span>
-      <div className="min-w-0 text-right [overflow-wrap:anywhere]">{children}</div>
     </div>
   );
 }

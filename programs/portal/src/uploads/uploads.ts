@@ -1,7 +1,7 @@
 /** Runs the upload list: sends what may start, hears what became durable, and keeps the files the person chose. */
 import { DeviceRefusal } from "@piccolo/device-api/client";
 import { device } from "../api/device.ts";
-import { isSignedOut, troubleOf, type Trouble } from "../api/problem.ts";
+import { isTurnedAway, troubleOf, type Trouble } from "../api/problem.ts";
 import { checkSameFile } from "./check-same-file.ts";
 import {
   emptyQueue,
@@ -61,7 +61,7 @@ async function isReadable(file: File): Promise<boolean> {
 
 const leftoverWaitMs = 3000;
 
-export function createUploads(onSignedOut: () => void): Uploads {
+export function createUploads(onTurnedAway: () => void): Uploads {
   let queue = emptyQueue;
   let timer: number | undefined;
   let leftoverTimer: number | undefined;
@@ -149,7 +149,7 @@ export function createUploads(onSignedOut: () => void): Uploads {
   async function broke(key: string, file: File, error: unknown): Promise<void> {
     const uploadId = itemOf(key)?.uploadId;
     const code = codeOf(error);
-    if (isSignedOut(error)) onSignedOut();
+    if (isTurnedAway(error)) onTurnedAway();
     if (code === "name-taken") {
       // A name may be taken while the file is on its way; what to do about it is fixed when an upload begins.
       if (uploadId !== undefined) void discardUpload(uploadId).catch(() => undefined);
@@ -192,7 +192,7 @@ export function createUploads(onSignedOut: () => void): Uploads {
         dispatch({ type: "same", key });
       } else dispatch({ type: "differs", key, detail: verdict.detail });
     } catch (error) {
-      if (isSignedOut(error)) onSignedOut();
+      if (isTurnedAway(error)) onTurnedAway();
       if (!controller.signal.aborted)
         dispatch({
           type: "differs",
@@ -234,7 +234,7 @@ export function createUploads(onSignedOut: () => void): Uploads {
           leftoverTimer = window.setTimeout(findLeftovers, leftoverWaitMs);
       })
       .catch((error: unknown) => {
-        if (isSignedOut(error)) onSignedOut();
+        if (isTurnedAway(error)) onTurnedAway();
       });
   }
 

@@ -15,6 +15,8 @@ import { type PipelineEvents, WitnessPipeline } from "./witness-pipeline.ts";
 const deltaBytes = 1024 * 1024;
 /** With no quorum in reach entries are made all the same, at this pace, so that the witnesses there are get them. */
 const paceMs = 2_000;
+/** What nobody waits for lingers so long before it is made into an entry: often more comes that goes into the same. */
+const lingerMs = 100;
 const flushLimitMs = 15_000;
 const firstCheckMs = 500;
 const longestCheckMs = 15_000;
@@ -82,6 +84,7 @@ class ShippedLog implements MetadataLog {
   #unwitnessedSinceMs = 0;
   #madeAtMs = -Infinity;
   #paced = false;
+  #lingering = false;
 
   constructor(options: MetadataLogOptions) {
     this.#options = options;
@@ -299,7 +302,8 @@ class ShippedLog implements MetadataLog {
     const isThrough = ownLog.position().witnessed >= position.sequence;
     if (isThrough && !ownLog.waiting) this.#unwitnessedSinceMs = 0;
     this.#resolveWaiters(network());
-    if (ownLog.waiting && network() !== undefined) this.#makeNext(isThrough);
+    const isWanted = this.#waiters.size > 0 || !this.#lingering;
+    if (isWanted && ownLog.waiting && network() !== undefined) this.#makeNext(isThrough);
   }
 
   #makeNext(isThrough: boolean): void {
@@ -323,8 +327,22 @@ class ShippedLog implements MetadataLog {
 
   /** Something was committed. Whatever else is committed in this turn goes into the same entry. */
   #committed(): void {
-    if (this.#unwitnessedSinceMs === 0) this.#unwitnessedSinceMs = this.#options.world.nowMs();
-    this.#track(Promise.resolve().then(() => this.#advance()));
+    const { world } = this.#options;
+    if (this.#unwitnessedSinceMs === 0) this.#unwitnessedSinceMs = world.nowMs();
+    if (this.#waiters.size > 0) {
+      this.#track(Promise.resolve().then(() => this.#advance()));
+      return;
+    }
+    if (this.#lingering) return;
+    this.#lingering = true;
+    const over = world.sleep(lingerMs, this.#stopping.signal).then(
+      () => {
+        this.#lingering = false;
+        this.#advance();
+      },
+      () => undefined,
+    );
+    this.#track(over);
   }
 
   #entryParts(): Parameters<typeof sealEntry>[0] | undefined {

@@ -1,0 +1,30 @@
+/**
+ * A call whose input or answer is a secret. A mutation of the query client would keep both in its cache for minutes;
+ * here nothing outlives the component.
+ */
+import { useState } from "react";
+
+export interface Call<I> {
+  readonly run: (input: I) => void;
+  readonly pending: boolean;
+  /** Undefined while nothing went wrong. */
+  readonly error: unknown;
+  readonly forgetError: () => void;
+}
+
+const idle = { pending: false, error: undefined };
+
+export function useCall<I = void>(work: (input: I) => Promise<void>): Call<I> {
+  const [state, setState] = useState<{ readonly pending: boolean; readonly error: unknown }>(idle);
+  return {
+    ...state,
+    run: (input) => {
+      setState({ pending: true, error: undefined });
+      work(input).then(
+        () => setState(idle),
+        (error: unknown) => setState({ pending: false, error }),
+      );
+    },
+    forgetError: () => setState((now) => (now.pending ? now : idle)),
+  };
+}

@@ -1,0 +1,112 @@
+/** What an owner does with keys in the portal, on a real device with its security chip and its volume. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { buildPortal, Network } from "@piccolo/devnet";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+const folder = mkdtempSync(join(tmpdir(), "piccolo-keys-"));
+const password = "seven green bicycles";
+const slowly = { timeout: 60_000 };
+
+let network: Network;
+let browser: Browser;
+let page: Page;
+let words: readonly string[] = [];
+
+before(async () => {
+  await buildPortal(() => undefined);
+  network = await Network.open({ folder, devices: 1, centralPort: 19_400, devicePort: 19_401, peerPort: 19_431 });
+  await network.start();
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  page = await browser.newPage();
+});
+
+after(async () => {
+  await browser.close();
+  await network.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const to = (place: string): Promise<unknown> => page.goto(`${network.device(1).origin}/#/${place}`);
+
+async function enter(button: string): Promise<void> {
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: button, exact: true }).click();
+}
+
+async function readWords(): Promise<readonly string[]> {
+  const shown = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
+  await shown.first().waitFor(slowly);
+  return (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
+}
+
+async function answer(button: string): Promise<void> {
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  for (const label of await page.getByText(/^Word \d+$/).allInnerTexts())
+    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
+  await page.getByRole("button", { name: button, exact: true }).click();
+}
+
+async function check(phrase: string): Promise<void> {
+  await to("security/check");
+  await page.getByLabel("Recovery phrase").fill(phrase);
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+}
+
+test("a phrase left for later is reminded of, and confirmed by all of its words", async () => {
+  const device = network.device(1);
+  await page.goto(`${device.origin}/#claim=${device.record.claimCode}`);
+  await enter("Set up");
+  words = await readWords();
+  await page.getByRole("button", { name: "I will do it later" }).click();
+  await page.getByRole("button", { name: "Later", exact: true }).click(slowly);
+  await page.getByText("Your recovery phrase is not confirmed.").waitFor();
+  await check(words.map((word, index) => `${index + 1}. ${word.slice(0, 4)}`).join("\n"));
+  await page.getByText("Your phrase is right").waitFor(slowly);
+});
+
+test("misspelt words are marked, with the right one among the suggestions", async () => {
+  const at = words.findIndex((word) => word.length >= 6);
+  const right = words[at] ?? "";
+  await to("security");
+  await check(words.with(at, `${right.slice(0, -1)}q`).join(" "));
+  await page.getByRole("button", { name: right, exact: true }).click();
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await page.getByText("Your phrase is right").waitFor(slowly);
+});
+
+test("a locked device asks for the password, and goes on at the same place", async () => {
+  await to("security");
+  await page.getByRole("button", { name: "Lock now" }).click();
+  await enter("Unlock");
+  await page.getByRole("heading", { name: "Security" }).waitFor(slowly);
+});
+
+test("a new phrase takes the place of the old one", async () => {
+  const old = words;
+  await to("security/new-phrase");
+  await enter("Show the new words");
+  words = await readWords();
+  await answer("Use the new phrase");
+  await page.getByText("The new phrase counts from now on").waitFor(slowly);
+  await check(old.join(" "));
+  await page.getByRole("alert").waitFor(slowly);
+  await to("security");
+  await check(words.join(" "));
+  await page.getByText("Your phrase is right").waitFor(slowly);
+});
+
+test("a re-key is followed to its end, and leaves the new phrase alone", async () => {
+  const old = words;
+  await to("security/re-key");
+  await enter("Show the new words");
+  words = await readWords();
+  assert.notDeepEqual(words, old);
+  await answer("Change the key");
+  await page.getByText("The key is changed").waitFor(slowly);
+  await check(old.join(" "));
+  await page.getByRole("alert").waitFor(slowly);
+});

@@ -1,0 +1,212 @@
+/**
+ * Phrases, locks and closed devices in a browser, against a device in memory: states that a real one comes into by theft
+ * and broken parts only. What they do to keys and files is tested where it is done.
+ */
+import assert from "node:assert/strict";
+import { after, before, test, type TestContext } from "node:test";
+import { buildPortal } from "@piccolo/devnet";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { type FakeDevice, startFakeDevice } from "../../programs/portal/test-support/fake-device.ts";
+import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
+
+const password = "correct horse";
+const newPassword = "seven green bicycles";
+const wordsList = { name: "Recovery phrase" } as const;
+
+let browser: Browser;
+before(async () => {
+  await buildPortal(() => undefined);
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+});
+after(() => browser.close());
+
+/** A device and a page that may not complain; both go with the test. */
+async function start(t: TestContext, options: FakeOptions): Promise<{ device: FakeDevice; page: Page }> {
+  const device = await startFakeDevice({ stepMs: 50, ...options });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  t.after(async () => {
+    await context.close();
+    await device.close();
+    assert.deepEqual(complaints, []);
+  });
+  return { device, page };
+}
+
+async function enter(page: Page, button: string): Promise<void> {
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: button, exact: true }).click();
+}
+
+/** Everything in which a browser could keep a word, as its own code: the page, its fields, its stores, its address. */
+const places = `JSON.stringify([
+  document.documentElement.outerHTML,
+  ...Array.from(document.querySelectorAll("input, textarea"), (field) => field.value),
+  { ...localStorage },
+  { ...sessionStorage },
+  history.state,
+  location.href,
+])`;
+const holds = async (page: Page, word: string): Promise<boolean> => String(await page.evaluate(places)).includes(word);
+
+test("set-up shows the phrase, asks two words back, and takes no wrong ones", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  await page.goto(`${device.origin}/#claim=CODE`);
+  await page.getByLabel("Password", { exact: true }).fill(newPassword);
+  await page.getByRole("button", { name: "Set up" }).click();
+  const shown = await page.getByRole("list", wordsList).getByRole("listitem").allInnerTexts();
+  assert.deepEqual(
+    shown.map((text) => text.split(/\s+/).at(-1)),
+    fakePhrase,
+  );
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  await page.getByLabel("Word 7").fill(fakePhrase[7] ?? "");
+  await page.getByLabel("Word 19").fill(fakePhrase[18] ?? "");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Word 7").fill(fakePhrase[6] ?? "");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await page.getByRole("button", { name: /^Join/ }).waitFor();
+  assert.equal(await holds(page, fakePhrase[0] ?? ""), false);
+});
+
+test("who writes the phrase down later is reminded until it is confirmed", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  await page.goto(`${device.origin}/#claim=CODE`);
+  await page.getByLabel("Password", { exact: true }).fill(newPassword);
+  await page.getByRole("button", { name: "Set up" }).click();
+  await page.getByRole("button", { name: "I will do it later" }).click();
+  await page.getByRole("button", { name: /^Join/ }).click();
+  await page.getByRole("button", { name: "Open my files" }).click();
+  await page.getByRole("link", { name: "Confirm" }).click();
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.map((word, index) => `${index + 1}. ${word}`).join("\n"));
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await page.getByText("Your phrase is right").waitFor();
+  await page.getByRole("link", { name: "Files" }).first().click();
+  await page.getByText("is not confirmed").waitFor({ state: "detached" });
+});
+
+test("a phrase is not shown again by going back", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security/new-phrase`);
+  await enter(page, "Sign in");
+  await enter(page, "Show the new words");
+  await page.getByRole("list", wordsList).waitFor();
+  await page.goto("about:blank");
+  await page.goBack();
+  await page.getByRole("button", { name: "Show the new words" }).waitFor();
+  assert.equal(await page.getByRole("list", wordsList).count(), 0);
+});
+
+test("paper gets the recovery sheet, never the words on the screen", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security/new-phrase`);
+  await enter(page, "Sign in");
+  await enter(page, "Show the new words");
+  await page.getByRole("list", wordsList).waitFor();
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.getByRole("list", wordsList).isVisible(), false);
+  await page.getByRole("heading", { name: "Piccolo recovery sheet" }).waitFor();
+});
+
+test("a device that locks itself asks for the password, and goes on at the same place", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  await page.getByRole("link", { name: "Photos" }).click();
+  await page.getByText("Summer in Brittany").waitFor();
+  device.state.locked = true;
+  await page.getByRole("link", { name: "Summer in Brittany" }).click();
+  await page.getByRole("heading", { name: "piccolo-hall is locked" }).waitFor();
+  assert.equal(await holds(page, "Summer in Brittany"), false);
+  await enter(page, "Unlock");
+  await page.getByText("Lighthouse.png").waitFor();
+});
+
+test("a closed device opens by the phrase, and helps with misspelt words", async (t) => {
+  const { device, page } = await start(t, { phase: "closed", reason: "tpm-other-chip" });
+  await page.goto(`${device.origin}/`);
+  await page.getByText("The security chip is another one").waitFor();
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.with(2, "orbti").join(" "));
+  await page.getByLabel("New password").fill(newPassword);
+  await page.getByRole("button", { name: "Open the device" }).click();
+  await page.getByRole("button", { name: "orbit", exact: true }).click();
+  await page.getByRole("button", { name: "orbit", exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Open the device" }).click();
+  await page.getByRole("link", { name: "Photos" }).waitFor();
+});
+
+test("a device that nothing opens is reset by its name and its claim code", async (t) => {
+  const { device, page } = await start(t, { phase: "closed", reason: "record-missing", opensWith: [] });
+  await page.goto(`${device.origin}/`);
+  assert.equal(await page.getByLabel("Recovery phrase").count(), 0);
+  await page.getByText("Reset this device").click();
+  await page.getByLabel("Claim code").fill("CODE");
+  const remove = page.getByRole("button", { name: "Remove everything" });
+  assert.equal(await remove.isEnabled(), false);
+  await page.getByLabel(/Name of the device/).fill("piccolo-hall");
+  await remove.click();
+  await page.getByRole("button", { name: "Set up" }).waitFor();
+});
+
+test("a recovery that finds nobody asks for a place, and keeps the words meanwhile", async (t) => {
+  const { device, page } = await start(t, {
+    claimed: false,
+    inNetwork: false,
+    recoveryFails: "central-unreachable",
+  });
+  await page.goto(`${device.origin}/#claim=CODE`);
+  await page.getByRole("link", { name: "I have a recovery phrase" }).click();
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByLabel("New password").fill(newPassword);
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByText("Your network was not found").waitFor();
+  assert.equal(await page.getByLabel("Recovery sheet or address").isVisible(), true);
+  assert.equal(await page.getByLabel("Recovery phrase").inputValue(), fakePhrase.join(" "));
+});
+
+test("a recovery is followed to the files, also after a reload", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false, stepMs: 800 });
+  await page.goto(`${device.origin}/#claim=CODE`);
+  await page.getByRole("link", { name: "I have a recovery phrase" }).click();
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByLabel("New password").fill(newPassword);
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByRole("progressbar", { name: "Recovery" }).waitFor();
+  await page.reload();
+  await page.getByRole("progressbar", { name: "Recovery" }).waitFor();
+  await page.getByRole("button", { name: "Open my files" }).click();
+  await page.getByRole("link", { name: "Photos" }).waitFor();
+});
+
+test("a recovery that may be stale stays marked until the owner accepts it", async (t) => {
+  const mayBeStale = { answered: 2, needed: 6, newestAtMs: Date.now() - 7_200_000 };
+  const { device, page } = await start(t, { security: { mayBeStale } });
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  await page.getByRole("link", { name: "Look" }).click();
+  await page.getByRole("button", { name: "Accept this state" }).click();
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Accept", exact: true }).click();
+  await page.getByText("Everything is in place").waitFor();
+});
+
+test("an account is taken back under a new phrase", async (t) => {
+  const { device, page } = await start(t, { security: { replaced: { atMs: Date.now() - 3_600_000 } } });
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  await page.getByRole("button", { name: "Take my account back" }).click();
+  await enter(page, "Show the new words");
+  const shown = await page.getByRole("list", wordsList).getByRole("listitem").allInnerTexts();
+  const word = (position: number): string => (shown[position - 1] ?? "").split(/\s+/).at(-1) ?? "";
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  await page.getByLabel("Word 7").fill(word(7));
+  await page.getByLabel("Word 19").fill(word(19));
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.getByText("Your account is yours again").waitFor();
+  assert.equal(await holds(page, word(1)), false);
+  await page.getByRole("link", { name: "Done" }).click();
+  await page.getByText("Everything is in place").waitFor();
+});
