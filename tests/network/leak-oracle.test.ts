@@ -35,6 +35,7 @@ import {
   type Uploaded,
   uploadOffset,
 } from "@piccolo/devnet";
+import type { SecurityView } from "@piccolo/device-api";
 import type { OwnerKeys } from "@piccolo/envelope";
 import { decodeInvitation } from "@piccolo/membership";
 import { encodeHeader, fragmentRoot } from "@piccolo/storage/fragment";
@@ -354,6 +355,20 @@ async function addOwnersKeys(oracle: LeakOracle): Promise<OwnerKeys> {
   return keys;
 }
 
+/** How many entries of the owner's log, and how many slots, a device keeps as a witness. */
+function keptByWitness(number: number, account: string): readonly [number, number] {
+  const db = new DatabaseSync(join(contentOf(network, number), "witness.db"), { readOnly: true });
+  const count = (table: string): number =>
+    Number(
+      db.prepare(`SELECT count(*) AS count FROM ${table} WHERE account = ?`).get(Buffer.from(account, "hex"))?.[
+        "count"
+      ],
+    );
+  const counts = [count("witnessed_entry"), count("kept_slot")] as const;
+  db.close();
+  return counts;
+}
+
 /** Returns how many file keys there are. */
 function addFileKeys(oracle: LeakOracle, keys: OwnerKeys): number {
   const db = new DatabaseSync(join(contentOf(network, 1), "owner.db"), { readOnly: true });
@@ -361,7 +376,9 @@ function addFileKeys(oracle: LeakOracle, keys: OwnerKeys): number {
     id: Uint8Array;
     wrapped: Uint8Array;
   }[];
+  const mask = db.prepare("SELECT secret FROM account_secret WHERE name = 'mask-key'").get();
   db.close();
+  oracle.add("mask key", mask?.["secret"] as Uint8Array);
   for (const [at, { id, wrapped }] of rows.entries()) oracle.add(`file key ${at}`, keys.unwrapFek(wrapped, id));
   return rows.length;
 }
@@ -430,6 +447,12 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
 
   assert.ok(addFileKeys(oracle, keys) >= 4);
   assert.ok(fragmentsOf(account) > 0);
+  // Where the owner's metadata and slot lie: at every witness, and in central's vault.
+  await until("witnesses and central have the log and the slot", async () => {
+    const { slots } = await session.call<SecurityView>("GET", "/security");
+    const kept = network.devices.slice(1).map(({ number }) => keptByWitness(number, account));
+    return slots.phrase.atCentral && kept.every(([entries, slotCount]) => entries > 0 && slotCount === 1);
+  });
   const carriedBytes = statSync(transport.path).size;
   assert.ok(carriedBytes > 4 * large.length + 2 * coded.length, `only ${carriedBytes} bytes went to the peers`);
   assert.deepEqual(unexpected(), []);
