@@ -93,6 +93,7 @@ export class WitnessCluster {
   readonly account: Uint8Array;
   /** Whether a replaced device hears of it by its own membership log. */
   replacementIsKnown = false;
+  keyEpoch = 1;
   readonly #listeners = new Set<() => void>();
 
   constructor(count: number, seed = "cluster", account = anAccount) {
@@ -167,8 +168,8 @@ export class WitnessCluster {
       ownLog,
       identity: { account, deviceEpoch: epoch, sign: (statement) => signStatement(key, statement) },
       isReplaced: () => this.replacementIsKnown && epoch < this.deviceKeys.length,
-      keyEpoch: () => 1,
-      metadataKey: (keyEpoch) => (keyEpoch === 1 ? metadataKey : undefined),
+      keyEpoch: () => this.keyEpoch,
+      metadataKey: (keyEpoch) => (keyEpoch <= this.keyEpoch ? metadataKey : undefined),
       deviceKeyOf: (deviceEpoch) => this.deviceKeys[deviceEpoch - 1]?.publicKey,
       network: () => ({ id: networkId, logLength: 1, headHash: networkId }),
       witnesses: () => this.#views(),

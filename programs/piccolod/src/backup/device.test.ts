@@ -77,11 +77,7 @@ test("a replaced device shows what it has, says that it is replaced, and changes
   await device.start();
   const owner = device.client();
   await owner.signIn();
-  refusedWith(
-    await owner.send("POST", "/files/folders", { parent: "root", name: "late" }),
-    503,
-    "device-replaced",
-  );
+  refusedWith(await owner.send("POST", "/files/folders", { parent: "root", name: "late" }), 503, "device-replaced");
   refusedWith(await owner.send("DELETE", `/files/${folder.id}`), 503, "device-replaced");
   assert.equal((await owner.call<Node>("GET", `/files/${folder.id}`)).name, "kept");
   const security = await owner.call<SecurityView>("GET", "/security");
