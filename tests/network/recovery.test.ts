@@ -227,6 +227,7 @@ test("a device that is lost in the middle of a re-key is recovered by the new ph
 test("the device before stops by itself and says why, and takes the account back under a new phrase", async () => {
   await network.central.start();
   const first = network.device(1);
+  await until("central has the newest slot", async () => (await security(first)).slots.phrase.atCentral);
   await first.process.stop();
   const other = await network.addDevice();
   await recover(other);
