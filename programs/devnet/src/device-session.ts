@@ -74,6 +74,11 @@ export class DeviceSession {
     this.#csrf = (await this.call<Session>("POST", "/session", { password })).csrf;
   }
 
+  /** Opens the closed device by its phrase; it is unlocked and signed in then, with a new password. */
+  async openVolume(phrase: string, newPassword: string): Promise<void> {
+    this.#csrf = (await this.call<Session>("POST", "/open-volume", { phrase, newPassword })).csrf;
+  }
+
   /** A JSON call below /api/v1. Throws `DeviceProblem` for every reply that is not 2xx. */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const init =
