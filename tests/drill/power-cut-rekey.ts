@@ -77,7 +77,7 @@ interface Round {
 
 /** Every point about as often as the others, in an order by the seed. */
 function roundsOf(drill: DrillContext, files: number): Round[] {
-  const rounds = drill.options.small ? 5 : 30;
+  const rounds = drill.options.small ? 4 : 30;
   const blocks = Math.ceil(rounds / rekeyCrashPoints.length);
   return Array.from({ length: blocks }, () => drill.sample(rekeyCrashPoints, rekeyCrashPoints.length))
     .flat()

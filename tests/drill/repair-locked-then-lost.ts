@@ -31,6 +31,14 @@ export const repairLockedThenLostDrill: Drill = {
 
     await Promise.all(away.map((device) => device.process.kill()));
     for (const device of away) drill.fault(`${device.process.name} is killed`);
+    interface View {
+      readonly members: readonly { readonly online: boolean; readonly self: boolean }[];
+    }
+    // Until it knows, it waits for their answers a good while longer.
+    await drill.eventually("the owner's device notices", async () => {
+      const { members } = await owner.session.call<View>("GET", "/network");
+      return members.filter(({ online, self }) => !online && !self).length >= away.length;
+    });
     await tree.write(owner.session, small ? 3 : 40, 2);
     interface Security {
       readonly backup: { readonly waitingChanges: boolean };
