@@ -93,6 +93,8 @@ export class WitnessCluster {
   readonly account: Uint8Array;
   /** Whether a replaced device hears of it by its own membership log. */
   replacementIsKnown = false;
+  /** Whether the owner has accepted what was found, with fewer than a quorum. */
+  isAccepted = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(count: number, seed = "cluster", account = anAccount) {
@@ -166,6 +168,7 @@ export class WitnessCluster {
       account,
       ownLog,
       identity: { account, deviceEpoch: epoch, sign: (statement) => signStatement(key, statement) },
+      isAccepted: () => this.isAccepted,
       isReplaced: () => this.replacementIsKnown && epoch < this.deviceKeys.length,
       keyEpoch: () => 1,
       metadataKey: (keyEpoch) => (keyEpoch === 1 ? metadataKey : undefined),

@@ -235,6 +235,7 @@ export class Backup {
       case "ready":
       case "checking":
       case "behind-catching-up":
+      default:
         return [];
     }
   }

@@ -9,7 +9,7 @@ import { decideDevice, keysByLog } from "./decide.ts";
 import { centralAsOwner, checkKeys, fromCentral, MembershipSearch, type Searching } from "./search.ts";
 import { recoveryFaults, type TakenPlace } from "./types.ts";
 
-const mostTries = 6;
+const mostTries = 4;
 const pauseMs = 700;
 
 export interface PlaceOptions {
