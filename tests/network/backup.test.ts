@@ -17,6 +17,8 @@ import { contentOf, identityOf, openRootOf, targetOf } from "./identity.ts";
 const never = new AbortController().signal;
 let folder: string;
 let network: Network;
+/** The first device's, since its re-key. */
+let phrase = "";
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "piccolo-backup-"));
@@ -142,6 +144,7 @@ test("a re-key ends once others have the owner key, the slot and a checkpoint un
   const confirmation = { words: askedBack.map((position) => ({ position, word: words[position - 1] ?? "" })) };
   const task = await session().call<TaskView>("POST", "/security/rekey", { password, confirmation });
   await session().finish(task);
+  phrase = words.join(" ");
   const { slots, backup } = await security();
   assert.equal(slots.epoch, 2);
   assert.equal(slots.rekey, "none");
@@ -171,7 +174,7 @@ test("a device whose place was taken learns it from the members and changes noth
   const targets: PeerTarget[] = [];
   for (const { number } of network.devices.slice(1)) targets.push(await targetOf(network, number));
   await network.central.stop();
-  const root = await openRootOf(network, 1, passwordOf(1));
+  const root = openRootOf(network, 1, phrase);
   const keys = root.deriveKeys();
   const seed = realWorld.randomBytes(32);
   const net = createPeerNet({

@@ -7,6 +7,7 @@ import {
   decodeSlotList,
   ed25519FromSeed,
   openPhraseSlot,
+  type OpenedRoot,
   parsePhrase,
   type SlotList,
   unwrapVolumeKey,
@@ -39,13 +40,19 @@ export function slotsOf(network: Network, number: number): SlotList {
   return decodeSlotList(slots);
 }
 
+/** The root secret; the caller's to erase. */
+export function openRootOf(network: Network, number: number, phrase: string): OpenedRoot {
+  const { phraseSlot = new Uint8Array(0), account } = slotsOf(network, number);
+  return openPhraseSlot(phraseSlot, parsePhrase(phrase), account).opened;
+}
+
 /**
  * Secrets of the device and its owner that lie on the open volume or open it, by name: they stand nowhere else but, to
  * whoever has the phrase, sealed.
  */
 export function secretsOf(network: Network, number: number, phrase: string): ReadonlyMap<string, Uint8Array> {
-  const { phraseSlot = new Uint8Array(0), volumeSlot = new Uint8Array(0), account } = slotsOf(network, number);
-  const { opened } = openPhraseSlot(phraseSlot, parsePhrase(phrase), account);
+  const { volumeSlot = new Uint8Array(0) } = slotsOf(network, number);
+  const opened = openRootOf(network, number, phrase);
   const keys = opened.deriveKeys();
   const secrets = new Map<string, Uint8Array>([
     ["root secret", opened.root()],
