@@ -6,8 +6,8 @@ import type { Network } from "@piccolo/devnet";
 import {
   decodeSlotList,
   ed25519FromSeed,
-  openPhraseSlot,
   type OpenedRoot,
+  openPhraseSlot,
   parsePhrase,
   type SlotList,
   unwrapVolumeKey,
@@ -40,7 +40,7 @@ export function slotsOf(network: Network, number: number): SlotList {
   return decodeSlotList(slots);
 }
 
-/** The root secret; the caller's to erase. */
+/** The root secret, opened by the recovery phrase as whoever has it can; the caller's to erase. */
 export function openRootOf(network: Network, number: number, phrase: string): OpenedRoot {
   const { phraseSlot = new Uint8Array(0), account } = slotsOf(network, number);
   return openPhraseSlot(phraseSlot, parsePhrase(phrase), account).opened;

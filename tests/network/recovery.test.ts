@@ -78,11 +78,12 @@ async function hasEverything(device: Device): Promise<void> {
 async function recover(
   device: Device,
   given: { readonly phrase?: string; readonly place?: string } = {},
-): Promise<void> {
+): Promise<{ readonly deviceEpoch: number }> {
   const { claimCode } = device.record;
   const task = await device.session.recover({ claimCode, phrase, newPassword, ...given });
-  await device.session.finish(task);
+  const { result } = await device.session.finish(task);
   device.record.password = newPassword;
+  return result as { readonly deviceEpoch: number };
 }
 
 /** The error code with which the task fails. */
@@ -182,14 +183,18 @@ test("the same without central, from one address alone", async () => {
 
 test("a device that was cut off in the middle is still nobody's, and begins again", async () => {
   const fresh = await network.replaceDevice(1);
-  await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", "before-recovery-end:1"]);
-  void fresh.process.ended();
   const { claimCode } = fresh.record;
-  await fresh.session.recover({ claimCode, phrase, newPassword, place: peerAddress(2) });
-  await until("the device has ended", async () => !fresh.process.running);
-  await network.startDevice(1);
-  assert.equal((await fresh.session.call<Status>("GET", "/status")).phase, "unclaimed");
-  await recover(fresh, { place: peerAddress(2) });
+  const place = peerAddress(2);
+  for (const point of ["recovery-place-taken", "recovery-restored", "before-recovery-end"]) {
+    await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", `${point}:1`]);
+    void fresh.process.ended();
+    await fresh.session.recover({ claimCode, phrase, newPassword, place });
+    await until("the device has ended", async () => !fresh.process.running);
+    await network.startDevice(1);
+    assert.equal((await fresh.session.call<Status>("GET", "/status")).phase, "unclaimed", point);
+  }
+  const { deviceEpoch } = await recover(fresh, { place });
+  assert.equal(deviceEpoch, 4, "the third device in the place of the first, whatever it took");
   await hasEverything(fresh);
   await isReady(fresh);
 });
@@ -222,6 +227,7 @@ test("a device that is lost in the middle of a re-key is recovered by the new ph
 test("the device before stops by itself and says why, and takes the account back under a new phrase", async () => {
   await network.central.start();
   const first = network.device(1);
+  await until("central has the newest slot", async () => (await security(first)).slots.phrase.atCentral);
   await first.process.stop();
   const other = await network.addDevice();
   await recover(other);

@@ -387,6 +387,8 @@ async function build(
       world,
       log: (event, facts) => log.info(event, facts),
     });
+  const stopping = new AbortController();
+  atClose(() => stopping.abort(new Error("the device stops")));
   const recovery: Recovery = new Recovery({
     content: state,
     outside: opened.outside,
@@ -432,6 +434,7 @@ async function build(
     tasks,
     world,
     report,
+    stopping: stopping.signal,
     reopen: parts.reopen,
   });
   const writeGate = new WriteGate(backup, () => events.networkChanged());
@@ -521,8 +524,6 @@ async function build(
     rewrap,
     reset: parts.reset,
   });
-  const stopping = new AbortController();
-  atClose(() => stopping.abort(new Error("the device stops")));
   mountRecovery(api, {
     auth,
     sessions,

@@ -27,6 +27,7 @@ import { takePlace } from "./take-place.ts";
 import { recoveryFaults } from "./types.ts";
 
 const patienceMs = 20_000;
+const lastLookMs = 3_000;
 const steps = 4;
 
 export interface ReclaimParts {
@@ -46,6 +47,8 @@ export interface ReclaimParts {
   readonly tasks: Tasks;
   readonly world: World;
   readonly report: Searching["report"];
+  /** Aborted when the device stops. */
+  readonly stopping: AbortSignal;
   /** Closes the device and opens it again, with its new key; it is locked then. */
   readonly reopen: () => void;
 }
@@ -131,7 +134,9 @@ export class Reclaim {
       security.takeCertificate(place.certificate);
       takeNextDeviceKey(content, world);
       step("Starting anew", steps);
-      setImmediate(this.#parts.reopen);
+      const { reopen, stopping } = this.#parts;
+      // Whoever follows the task sees its end first.
+      world.sleep(lastLookMs, stopping).then(reopen, () => undefined);
       return { deviceEpoch: place.certificate.deviceEpoch };
     } finally {
       await net.stop();
