@@ -65,7 +65,9 @@ export function secretsOf(network: Network, number: number, phrase: string): Rea
     id: Uint8Array;
     wrapped: Uint8Array;
   }[];
+  const mask = db.prepare("SELECT secret FROM account_secret WHERE name = 'mask-key'").get();
   db.close();
+  secrets.set("mask key", mask?.["secret"] as Uint8Array);
   for (const [at, { id, wrapped }] of rows.entries()) secrets.set(`file key ${at}`, keys.unwrapFek(wrapped, id));
   return secrets;
 }

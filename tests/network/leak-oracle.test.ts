@@ -37,6 +37,7 @@ import {
   type Uploaded,
   uploadOffset,
 } from "@piccolo/devnet";
+import type { SecurityView } from "@piccolo/device-api";
 import { decodeInvitation } from "@piccolo/membership";
 import { encodeHeader, fragmentRoot } from "@piccolo/storage/fragment";
 import type { Message } from "@piccolo/storage/ports";
@@ -358,6 +359,20 @@ async function uploadInVain(session: DeviceSession): Promise<void> {
   await textOf(await session.raw("DELETE", `/uploads/${id}`, { headers: { "tus-resumable": "1.0.0" } }));
 }
 
+/** How many entries of the owner's log, and how many slots, a device keeps as a witness. */
+function keptByWitness(number: number, account: string): readonly [number, number] {
+  const db = new DatabaseSync(join(contentOf(network, number), "witness.db"), { readOnly: true });
+  const count = (table: string): number =>
+    Number(
+      db.prepare(`SELECT count(*) AS count FROM ${table} WHERE account = ?`).get(Buffer.from(account, "hex"))?.[
+        "count"
+      ],
+    );
+  const counts = [count("witnessed_entry"), count("kept_slot")] as const;
+  db.close();
+  return counts;
+}
+
 /** What lies on the owner's open volume and must be nowhere else. Returns how many file keys are among it. */
 function addOwnersSecrets(oracle: LeakOracle): number {
   const found = secretsOf(network, 1, phrase);
@@ -429,6 +444,12 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
 
   assert.ok(addOwnersSecrets(oracle) >= 4);
   assert.ok(fragmentsOf(account) > 0);
+  // Where the owner's metadata and slot lie: at every witness, and in central's vault.
+  await until("witnesses and central have the log and the slot", async () => {
+    const { slots } = await session.call<SecurityView>("GET", "/security");
+    const kept = network.devices.slice(1).map(({ number }) => keptByWitness(number, account));
+    return slots.phrase.atCentral && kept.every(([entries, slotCount]) => entries > 0 && slotCount === 1);
+  });
   const carriedBytes = statSync(transport.path).size;
   assert.ok(carriedBytes > 4 * large.length + 2 * coded.length, `only ${carriedBytes} bytes went to the peers`);
   assert.deepEqual(unexpected(), []);

@@ -1,6 +1,7 @@
 /**
  * The contract of piccolod's HTTP interface below /api/v1, one entry per JSON operation. The daemon mounts them, the
- * OpenAPI document is made from them, and the typed client is typed by them. Uploads (tus), content and events stream
+ * OpenAPI document is made from them, and the typed client is typed by them. Answers to changes of files have the header
+ * `piccolo-backup: waiting` where too few members have witnessed the change in time. Uploads (tus), content and events stream
  * and are described in `uploads.ts` and `events.ts`.
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";

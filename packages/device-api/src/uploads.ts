@@ -4,7 +4,8 @@ import { z } from "@hono/zod-openapi";
  * Uploads follow tus 1.0 (creation and termination extensions) at /uploads, which has no JSON bodies: HEAD and PATCH
  * and DELETE on /uploads/{id}. Upload-Metadata keys: filename, parent, mediaType, modifiedMs, onConflict (`refuse`,
  * `version`, `rename`). The offset is the end of the last durable segment. The last PATCH answers with the headers
- * `piccolo-node` and `piccolo-placement`. A resuming client may send `piccolo-prefix-blake3`, the hex BLAKE3 of all
+ * `piccolo-node` and `piccolo-placement`, and `piccolo-backup: waiting` where too few members have witnessed it
+ * yet. A resuming client may send `piccolo-prefix-blake3`, the hex BLAKE3 of all
  * bytes before the offset; a device that knows better refuses with `upload-bytes-differ`.
  */
 export const conflictChoices = ["refuse", "version", "rename"] as const;

@@ -95,6 +95,7 @@ export class WitnessCluster {
   replacementIsKnown = false;
   /** Whether the owner has accepted what was found, with fewer than a quorum. */
   isAccepted = false;
+  keyEpoch = 1;
   readonly #listeners = new Set<() => void>();
 
   constructor(count: number, seed = "cluster", account = anAccount) {
@@ -170,8 +171,8 @@ export class WitnessCluster {
       identity: { account, deviceEpoch: epoch, sign: (statement) => signStatement(key, statement) },
       isAccepted: () => this.isAccepted,
       isReplaced: () => this.replacementIsKnown && epoch < this.deviceKeys.length,
-      keyEpoch: () => 1,
-      metadataKey: (keyEpoch) => (keyEpoch === 1 ? metadataKey : undefined),
+      keyEpoch: () => this.keyEpoch,
+      metadataKey: (keyEpoch) => (keyEpoch <= this.keyEpoch ? metadataKey : undefined),
       deviceKeyOf: (deviceEpoch) => this.deviceKeys[deviceEpoch - 1]?.publicKey,
       network: () => ({ id: networkId, logLength: 1, headHash: networkId }),
       witnesses: () => this.#views(),

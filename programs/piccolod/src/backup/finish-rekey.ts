@@ -13,7 +13,7 @@ const longestPauseMs = 60_000;
 
 export interface RekeyEndParts {
   readonly security: Pick<OwnerSecurity, "followEpoch" | "endRekey">;
-  readonly backup: Pick<Backup, "checkpoint" | "newestCheckpoint">;
+  readonly backup: Pick<Backup, "checkpoint" | "newestCheckpoint" | "witnesses">;
   readonly slots: Pick<SlotKeeper, "untilWitnessed">;
   readonly network: Pick<NetworkFeature, "enterOwnerKey" | "membershipState">;
   readonly epoch: () => number;
@@ -51,7 +51,8 @@ async function untilCheckpoint({ backup, epoch, world }: RekeyEndParts, signal: 
   for (;;) {
     signal.throwIfAborted();
     const newest = backup.newestCheckpoint();
-    if (newest === undefined) return;
+    // Alone in a network, nobody else has an entry; the key stays for the own ones until the first member has a checkpoint.
+    if (newest === undefined || backup.witnesses().length === 0) return;
     if (newest.keyEpoch >= epoch()) {
       if (newest.isWitnessed) return;
       pauseMs = firstPauseMs;

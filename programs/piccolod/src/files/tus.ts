@@ -99,6 +99,12 @@ async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array> {
 export type TusGate = Pick<WriteGate, "enter" | "answer">;
 
 export function tusRoutes(uploads: Uploads, gate: TusGate): readonly StreamRoute[] {
+  /** Only a file that is whole counts as kept; an upload under way does not outlive the device. */
+  const settle = async (res: ServerResponse, state: UploadState): Promise<void> => {
+    setState(res, state);
+    if (state.finished !== undefined) await gate.answer(res);
+  };
+
   const create: StreamHandler = async ({ req, res }) => {
     begin(req, res);
     await gate.enter();
@@ -116,7 +122,7 @@ export function tusRoutes(uploads: Uploads, gate: TusGate): readonly StreamRoute
       modifiedMs: modifiedOf(metadata.get("modifiedMs")),
       onConflict: onConflictOf(metadata.get("onConflict")),
     });
-    setState(res, state);
+    await settle(res, state);
     res.setHeader("location", `${apiPrefix}/uploads/${state.id}`);
     res.writeHead(201, { "content-length": 0 });
     res.end();
@@ -124,7 +130,7 @@ export function tusRoutes(uploads: Uploads, gate: TusGate): readonly StreamRoute
 
   const head: StreamHandler = async ({ req, res, params: [id = ""] }) => {
     begin(req, res);
-    setState(res, uploads.state(id));
+    await settle(res, uploads.state(id));
     res.writeHead(200);
     res.end();
   };
@@ -147,9 +153,7 @@ export function tusRoutes(uploads: Uploads, gate: TusGate): readonly StreamRoute
       body: bodyOf(req),
       signal: gone.signal,
     });
-    setState(res, state);
-    // Only a file that is whole counts as kept; an upload under way does not outlive the device.
-    if (state.finished !== undefined) await gate.answer(res);
+    await settle(res, state);
     res.writeHead(204);
     res.end();
   };

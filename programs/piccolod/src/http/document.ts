@@ -11,6 +11,7 @@ const offset = { "upload-offset": bytes("End of what is committed"), "upload-len
 const finished = {
   "piccolo-node": header("The file, once the upload is complete"),
   "piccolo-placement": header("`durable` or `pending`"),
+  "piccolo-backup": header("`waiting` where too few members have witnessed the file yet; absent otherwise"),
 };
 const binary = { "application/octet-stream": { schema: { type: "string" as const, format: "binary" } } };
 

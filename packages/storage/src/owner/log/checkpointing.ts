@@ -73,7 +73,15 @@ export class Checkpointing {
   }
 
   #isDue(): boolean {
-    return this.#wanted || this.#bytes >= dueBytes || this.#entries >= dueEntries;
+    return this.#wanted || this.#bytes >= dueBytes || this.#entries >= dueEntries || this.#isUnderFormerKey();
+  }
+
+  /** What a restore begins with is still sealed under the key of an earlier epoch, which is to be forgotten. */
+  #isUnderFormerKey(): boolean {
+    const { ownLog, keyEpoch } = this.#options;
+    const { sequence, checkpoint } = ownLog.position();
+    const [first] = sequence === 0 ? [] : ownLog.entries(Math.max(1, checkpoint), 1);
+    return first !== undefined && decodeHead(first.head).head.keyEpoch < keyEpoch();
   }
 
   /** Goes on until stopped. */

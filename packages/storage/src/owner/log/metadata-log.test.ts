@@ -364,3 +364,17 @@ test("a migration, of which no delta tells, is followed by a checkpoint", async 
   assert.ok(!next.ownLog.checkpointDue);
   await next.log.stop();
 });
+
+test("entries under a former key are followed by a checkpoint under the new one, and by no second", async () => {
+  const cluster = new WitnessCluster(4);
+  const device = await cluster.started();
+  assert.ok(await write(cluster, device, "a", "1"));
+  cluster.keyEpoch = 2;
+  assert.ok(await write(cluster, device, "b", "2"));
+  await cluster.settleUntil(() => device.ownLog.position().checkpoint > 0);
+  const { checkpoint } = device.ownLog.position();
+  assert.ok(await write(cluster, device, "c", "3"));
+  await cluster.run(60_000);
+  assert.equal(device.ownLog.position().checkpoint, checkpoint);
+  await device.log.stop();
+});
