@@ -1,6 +1,6 @@
 /** What every drill is made of: steps that are printed, checks and faults that are counted, and a seeded choice. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +9,15 @@ import { DeviceProblem, Network, type NetworkOptions, type Protection } from "@p
 
 /** All that protects a disk, with passwords that cost next to nothing. */
 export const protectedCheaply: Protection = { tpm: true, volume: true, cheapSlots: true };
+
+/**
+ * Far from the ports of a development network that may be running beside the drill, and those of a drill beside it: a
+ * device that is down must find its port free when it comes back.
+ */
+const firstPort = 20_000 + (process.pid % 200) * 60;
+
+const mostErrors = 5;
+const mostErrorCharacters = 2_000;
 
 export interface DrillOptions {
   readonly seed: number;
@@ -112,10 +121,9 @@ export class DrillContext {
     const network = await Network.open({
       folder: join(this.folder, `network${this.#networks.length}`),
       devices: options.devices ?? 10,
-      // Far from the ports of a development network that may be running beside the drill.
-      centralPort: 18_700,
-      devicePort: 18_701,
-      peerPort: 18_731,
+      centralPort: firstPort,
+      devicePort: firstPort + 1,
+      peerPort: firstPort + 31,
       ...(options.deviceArgs === undefined ? {} : { deviceArgs: options.deviceArgs }),
       ...(options.protection === undefined ? {} : { protection: options.protection }),
     });
@@ -130,6 +138,16 @@ export class DrillContext {
     const members = network.devices.length;
     this.step(`${members} devices are members of one network (${members - 1} keep the first one's files)`);
     return network;
+  }
+
+  /** The last errors that devices of the drill's networks have logged. */
+  errors(): readonly string[] {
+    return this.#networks
+      .flatMap((network) => network.devices.map((device) => device.process.logFile))
+      .flatMap((logFile) => (existsSync(logFile) ? readFileSync(logFile, "utf8").split("\n") : []))
+      .filter((line) => line.includes('"level":"error"'))
+      .slice(-mostErrors)
+      .map((line) => line.slice(0, mostErrorCharacters));
   }
 
   async close(): Promise<void> {
@@ -155,6 +173,7 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Out
     options.say(`passed ${counts()}`);
     return "passed";
   } catch (error) {
+    for (const line of context.errors()) options.say(line);
     await context.close().catch((closing: unknown) => options.say(`could not tidy up: ${String(closing)}`));
     const reason = error instanceof Error ? error.message : String(error);
     const isCheck = error instanceof assert.AssertionError && context.checks > 0;

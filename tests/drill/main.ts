@@ -19,7 +19,7 @@ const say = (line: string): void => {
 const drill = drills.find(({ name }) => name === positionals[0]);
 const seed = Number(values.seed);
 if (values.list) {
-  for (const { name, summary } of drills) say(`${name.padEnd(22)} ${summary}`);
+  for (const { name, summary } of drills) say(`${name.padEnd(24)} ${summary}`);
 } else if (drill === undefined || positionals.length !== 1 || !Number.isSafeInteger(seed)) {
   say(`failed: name one drill of ${drills.map(({ name }) => name).join(", ")}, and a whole number with --seed`);
   process.exitCode = 1;

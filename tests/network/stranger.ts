@@ -37,7 +37,9 @@ export class Stranger {
   async epochBehind(phraseText: string, keeper: Keeper): Promise<number | undefined> {
     const phrase = parsePhrase(phraseText);
     try {
-      const slot = "address" in keeper ? await this.#atMember(phrase, keeper.address) : await atCentral(phrase, keeper);
+      const slot = await patiently(() =>
+        "address" in keeper ? this.#atMember(phrase, keeper.address) : atCentral(phrase, keeper),
+      );
       if (slot === undefined) return undefined;
       const { opened } = openPhraseSlot(slot, phrase);
       const { epoch } = opened;
@@ -55,6 +57,18 @@ export class Stranger {
 
   stop(): Promise<void> {
     return this.#net.stop();
+  }
+}
+
+/** Whoever asks too often is told to wait, and does. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isFault(error, "rate-limited")) throw error;
+      await realWorld.sleep(1_500);
+    }
   }
 }
 
