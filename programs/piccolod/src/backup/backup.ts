@@ -220,10 +220,7 @@ export class Backup {
         return [{ code: "backup-forked", detail: "The other members witnessed other changes than this device has." }];
       case "no-quorum":
         return [{ code: "backup-checking", detail: "Too few of the other members have answered since the start." }];
-      case undefined:
-      case "ready":
-      case "checking":
-      case "behind-catching-up":
+      default:
         return [];
     }
   }
