@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildPortal, downloadDigest, Network, ownerName, seededBlocks, seededDigest, until } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { answerWords, readWords } from "./phrase-steps.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-browser-"));
 const password = "seven green bicycles";
@@ -55,14 +56,9 @@ test("a person sets up the device from the link, and the claim code leaves the a
 });
 
 test("the recovery phrase is shown once, and two of its words are asked back", async () => {
-  const shown = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
-  await shown.first().waitFor({ timeout: 60_000 });
-  const words = (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
+  const words = await readWords(page);
   assert.equal(words.length, 24);
-  await page.getByRole("button", { name: "I have written them down" }).click();
-  for (const label of await page.getByText(/^Word \d+$/).allInnerTexts())
-    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
-  await page.getByRole("button", { name: "Confirm" }).click();
+  await answerWords(page, words);
 });
 
 test("the invitation that waits is one click", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildPortal, Network } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { answerWords, readWords } from "./phrase-steps.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-keys-"));
 const password = "seven green bicycles";
@@ -37,19 +38,6 @@ async function enter(button: string): Promise<void> {
   await page.getByRole("button", { name: button, exact: true }).click();
 }
 
-async function readWords(): Promise<readonly string[]> {
-  const shown = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
-  await shown.first().waitFor(slowly);
-  return (await shown.allInnerTexts()).map((text) => text.split(/\s+/).at(-1) ?? "");
-}
-
-async function answer(button: string): Promise<void> {
-  await page.getByRole("button", { name: "I have written them down" }).click();
-  for (const label of await page.getByText(/^Word \d+$/).allInnerTexts())
-    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
-  await page.getByRole("button", { name: button, exact: true }).click();
-}
-
 async function check(phrase: string): Promise<void> {
   await to("security/check");
   await page.getByLabel("Recovery phrase").fill(phrase);
@@ -60,7 +48,7 @@ test("a phrase left for later is reminded of, and confirmed by all of its words"
   const device = network.device(1);
   await page.goto(`${device.origin}/#claim=${device.record.claimCode}`);
   await enter("Set up");
-  words = await readWords();
+  words = await readWords(page);
   await page.getByRole("button", { name: "I will do it later" }).click();
   await page.getByRole("button", { name: "Later", exact: true }).click(slowly);
   await page.getByText("Your recovery phrase is not confirmed.").waitFor();
@@ -89,8 +77,8 @@ test("a new phrase takes the place of the old one", async () => {
   const old = words;
   await to("security/new-phrase");
   await enter("Show the new words");
-  words = await readWords();
-  await answer("Use the new phrase");
+  words = await readWords(page);
+  await answerWords(page, words, "Use the new phrase");
   await page.getByText("The new phrase counts from now on").waitFor(slowly);
   await check(old.join(" "));
   await page.getByRole("alert").waitFor(slowly);
@@ -103,9 +91,9 @@ test("a re-key is followed to its end, and leaves the new phrase alone", async (
   const old = words;
   await to("security/re-key");
   await enter("Show the new words");
-  words = await readWords();
+  words = await readWords(page);
   assert.notDeepEqual(words, old);
-  await answer("Change the key");
+  await answerWords(page, words, "Change the key");
   await page.getByText("The key is changed").waitFor(slowly);
   await check(old.join(" "));
   await page.getByRole("alert").waitFor(slowly);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildPortal, type Device, Network, type TaskView, until } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { answerWords, readWords } from "./phrase-steps.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-members-"));
 const password = "seven green bicycles";
@@ -69,6 +70,7 @@ test("an owner nobody has invited starts a network", async () => {
   await page.getByLabel("Your name").fill(names[0] ?? "");
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Set up" }).click();
+  await answerWords(page, await readWords(page));
   await page.getByRole("heading", { name: "You are not in a network yet" }).waitFor();
   await page.getByText("Start a new network").click();
   await page.getByLabel("Name of the network").fill("Gartenstrasse");

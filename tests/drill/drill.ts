@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { SeededWorld } from "@piccolo/world";
-import { Network, type NetworkOptions } from "@piccolo/devnet";
+import { DeviceProblem, Network, type NetworkOptions, type Protection } from "@piccolo/devnet";
+
+/** All that protects a disk, with passwords that cost next to nothing. */
+export const protectedCheaply: Protection = { tpm: true, volume: true, cheapSlots: true };
 
 export interface DrillOptions {
   readonly seed: number;
@@ -51,6 +55,25 @@ export class DrillContext {
     assert.deepEqual(actual, expected, `${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
   }
 
+  /** Asks again and again until the answer is yes; that it came in time is one check. */
+  async eventually(what: string, ask: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
+    this.checks++;
+    const endMs = Date.now() + limitMs;
+    while (!(await ask())) {
+      assert.ok(Date.now() < endMs, `${what}: not within ${limitMs / 1000} s`);
+      await delay(150);
+    }
+  }
+
+  /** Checks that what is asked for is refused under this code. */
+  async refused(what: string, code: string, work: () => Promise<unknown>): Promise<void> {
+    const answer = await work().then(
+      () => "no refusal",
+      (error: unknown) => (error instanceof DeviceProblem ? error.problem.code : String(error)),
+    );
+    this.equal(what, answer, code);
+  }
+
   /** Counts a fault that has been put in, and says which. */
   fault(text: string): void {
     this.faults++;
@@ -79,8 +102,13 @@ export class DrillContext {
     });
   }
 
-  /** A private network whose every owner is set up and a member. It is stopped when the drill ends. */
-  async network(options: Pick<NetworkOptions, "deviceArgs"> & { readonly devices?: number } = {}): Promise<Network> {
+  /**
+   * A private network whose every owner is set up and a member; a single device is in none. It is stopped when the
+   * drill ends.
+   */
+  async network(
+    options: Pick<NetworkOptions, "deviceArgs" | "protection"> & { readonly devices?: number } = {},
+  ): Promise<Network> {
     const network = await Network.open({
       folder: join(this.folder, `network${this.#networks.length}`),
       devices: options.devices ?? 10,
@@ -89,8 +117,15 @@ export class DrillContext {
       devicePort: 18_701,
       peerPort: 18_731,
       ...(options.deviceArgs === undefined ? {} : { deviceArgs: options.deviceArgs }),
+      ...(options.protection === undefined ? {} : { protection: options.protection }),
     });
     this.#networks.push(network);
+    if (options.devices === 1) {
+      await network.start();
+      await network.claim(network.device(1));
+      this.step("one device has an owner, and is in no network");
+      return network;
+    }
     await network.startWhole();
     const members = network.devices.length;
     this.step(`${members} devices are members of one network (${members - 1} keep the first one's files)`);
@@ -103,8 +138,11 @@ export class DrillContext {
   }
 }
 
-/** Runs one drill; prints its last line and returns whether it passed. */
-export async function runDrill(drill: Drill, options: DrillOptions): Promise<boolean> {
+/** `broken`: something else went wrong than what the drill checks. */
+export type Outcome = "passed" | "failed" | "broken";
+
+/** Runs one drill and prints its last line. */
+export async function runDrill(drill: Drill, options: DrillOptions): Promise<Outcome> {
   const context = new DrillContext(options);
   const counts = (): string =>
     `seed=${options.seed} checks=${context.checks} faults=${context.faults} drill=${drill.name}` +
@@ -115,11 +153,13 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<boo
     assert.ok(context.faults > 0, "the drill put no fault in");
     await context.close();
     options.say(`passed ${counts()}`);
-    return true;
+    return "passed";
   } catch (error) {
     await context.close().catch((closing: unknown) => options.say(`could not tidy up: ${String(closing)}`));
     const reason = error instanceof Error ? error.message : String(error);
+    const isCheck = error instanceof assert.AssertionError && context.checks > 0;
+    if (!isCheck) options.say(error instanceof Error ? (error.stack ?? reason) : reason);
     options.say(`failed ${counts()} reason=${JSON.stringify(reason.split("\n").slice(0, 3).join(" "))}`);
-    return false;
+    return isCheck ? "failed" : "broken";
   }
 }

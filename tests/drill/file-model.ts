@@ -3,9 +3,11 @@ import {
   createUpload,
   DeviceProblem,
   downloadDigest,
+  placementOf,
   seededDigest,
   seededStream,
   sendUpload,
+  uploadFile,
   uploadOffset,
   type DeviceSession,
 } from "@piccolo/devnet";
@@ -20,6 +22,7 @@ interface KnownFile {
 
 interface NodeView {
   readonly id: string;
+  readonly kind: "folder" | "file";
   readonly name: string;
   readonly sizeBytes?: number;
 }
@@ -36,6 +39,148 @@ type Unanswered =
   | { readonly kind: "upload"; readonly upload: StartedUpload }
   | { readonly kind: "rename"; readonly file: KnownFile; readonly next: string }
   | { readonly kind: "delete"; readonly file: KnownFile };
+
+/** Everything directly in a folder. */
+async function listed(session: DeviceSession, parent: string): Promise<NodeView[]> {
+  const nodes: NodeView[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: { nodes: NodeView[]; nextCursor?: string } = await session.call(
+      "GET",
+      `/files?parent=${parent}&limit=200${cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
+    );
+    nodes.push(...page.nodes);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return nodes;
+}
+
+/** Runs the work on each item, a few at a time. */
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+}
+
+interface TreeFile {
+  readonly folder: string;
+  readonly filename: string;
+  readonly seed: string;
+  readonly sizeBytes: number;
+}
+
+const treeSizesBytes = [0, 1, 700, 16_384, 16_384, 65_536, 70_000, 200_000];
+
+/**
+ * Files in folders as the device acknowledged them: whatever happens to it, each must be there under its path and
+ * bit-identical, and nothing else but what was asked for and never answered.
+ */
+export class FileTree {
+  readonly #drill: DrillContext;
+  readonly #name: string;
+  /** By path. */
+  readonly #acknowledged = new Map<string, TreeFile & { readonly nodeId: string }>();
+  readonly #unanswered = new Map<string, TreeFile>();
+  /** Ids by name; they stay the same on whichever device. */
+  readonly #folders = new Map<string, string>();
+  #counter = 0;
+
+  /** `name` tells the files of one tree from those of another one. */
+  constructor(drill: DrillContext, name: string) {
+    this.#drill = drill;
+    this.#name = name;
+  }
+
+  get count(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** Writes files of a few sizes into so many folders. */
+  async write(session: DeviceSession, files: number, folders: number): Promise<void> {
+    for (let at = this.#folders.size; at < folders; at++) {
+      const name = `${this.#name}-folder-${at}`;
+      const { id } = await session.call<{ id: string }>("POST", "/files/folders", { parent: "root", name });
+      this.#folders.set(name, id);
+    }
+    await eachOf(
+      Array.from({ length: files }, () => this.#next()),
+      (file) => this.#upload(session, file),
+    );
+  }
+
+  /** Goes on writing until the device is gone; what it acknowledged before counts. */
+  async writeUntilGone(session: DeviceSession): Promise<void> {
+    const lane = async (): Promise<void> => {
+      for (;;) {
+        const file = this.#next();
+        const path = `${file.folder}/${file.filename}`;
+        this.#unanswered.set(path, file);
+        try {
+          await this.#upload(session, file);
+        } catch (error) {
+          if (error instanceof DeviceProblem && error.problem.status < 500) throw error;
+          return;
+        }
+        this.#unanswered.delete(path);
+      }
+    };
+    await Promise.all([lane(), lane()]);
+  }
+
+  #next(): TreeFile {
+    const number = this.#counter++;
+    return {
+      folder: this.#drill.pick([...this.#folders.keys()]),
+      filename: `${this.#name}-${number}.bin`,
+      seed: `${this.#drill.options.seed}:${this.#name}-${number}`,
+      sizeBytes: this.#drill.pick(treeSizesBytes),
+    };
+  }
+
+  async #upload(session: DeviceSession, file: TreeFile): Promise<void> {
+    const { folder, filename, seed, sizeBytes } = file;
+    const parent = this.#folders.get(folder) ?? "root";
+    const content = (from: number) => seededStream(seed, sizeBytes, from);
+    const { nodeId } = await uploadFile(session, { filename, sizeBytes, parent, content });
+    this.#acknowledged.set(`${folder}/${filename}`, { ...file, nodeId });
+  }
+
+  /** Resolves when every fragment of every file has its holder. */
+  async placed(session: DeviceSession): Promise<void> {
+    for (const [path, { nodeId }] of this.#acknowledged) {
+      await this.#drill.eventually(`all fragments of ${path} are placed`, async () => {
+        const { survives, n, k, pendingBytes } = await placementOf(session, nodeId);
+        return pendingBytes === 0 && survives === n - k;
+      });
+    }
+  }
+
+  /** Compares all that this tree's folders show; reads `reads` files back (all when undefined). */
+  async verify(session: DeviceSession, reads?: number): Promise<void> {
+    const drill = this.#drill;
+    const shown = new Map<string, NodeView>();
+    const folders = (await listed(session, "root")).filter(({ name }) => this.#folders.has(name));
+    await eachOf(folders, async (folder) => {
+      for (const node of await listed(session, folder.id)) shown.set(`${folder.name}/${node.name}`, node);
+    });
+    const missing = [...this.#acknowledged.keys()].filter((path) => !shown.has(path));
+    drill.equal("acknowledged files that are not there", missing, []);
+    const isKnown = (path: string): boolean => this.#acknowledged.has(path) || this.#unanswered.has(path);
+    const unknown = [...shown.keys()].filter((path) => !isKnown(path));
+    drill.equal("files that nobody asked for", unknown, []);
+    const paths = [...shown.keys()];
+    await eachOf(reads === undefined ? paths : drill.sample(paths, reads), async (path) => {
+      const file = this.#acknowledged.get(path) ?? this.#unanswered.get(path);
+      const { id } = shown.get(path) ?? {};
+      if (file === undefined || id === undefined) return;
+      const { seed, sizeBytes } = file;
+      const expected = { digest: seededDigest(seed, sizeBytes), sizeBytes };
+      drill.equal(`${path} is bit-identical`, await downloadDigest(session, id), expected);
+    });
+  }
+}
 
 export class FileModel {
   readonly #drill: DrillContext;
@@ -123,23 +268,9 @@ export class FileModel {
     return file;
   }
 
-  async #visible(): Promise<NodeView[]> {
-    const nodes: NodeView[] = [];
-    let cursor: string | undefined;
-    do {
-      const page: { nodes: NodeView[]; nextCursor?: string } = await this.#session.call(
-        "GET",
-        `/files?parent=root&limit=200${cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
-      );
-      nodes.push(...page.nodes);
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
-    return nodes;
-  }
-
   /** Settles what was unanswered by looking, checks every listing, and reads `reads` files back (all when undefined). */
   async verify(reads?: number): Promise<void> {
-    const visible = await this.#visible();
+    const visible = await listed(this.#session, "root");
     const byId = new Map(visible.map((node) => [node.id, node]));
     for (const unanswered of this.#unanswered.splice(0)) await this.#settle(unanswered, visible, byId);
     for (const file of this.#files) {
@@ -217,6 +348,6 @@ export class FileModel {
       },
       offset,
     );
-    return { id: nodeId, name: upload.filename };
+    return { id: nodeId, kind: "file", name: upload.filename };
   }
 }

@@ -66,8 +66,8 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
   drill.fault(
     `${victim.process.name} is killed ${byItself ? `at ${round.crashPoint}` : "from outside"}, ${inFlight} operations in flight`,
   );
-  if (drill.options.sabotage) return inFlight > 0;
-  await network.startDevice(victim.number);
+  if (!drill.options.sabotage) await network.startDevice(victim.number);
+  drill.equal(`${victim.process.name} serves again after its crash`, await victim.phase(), "ready");
   if (round.owner) await network.claim(victim);
   await network.allOnline(network.device(1));
   return inFlight > 0;
@@ -77,8 +77,9 @@ export const killAnytimeDrill: Drill = {
   name: "kill-anytime",
   summary: "owner and holders killed at crash points chosen by the seed while files are uploaded, renamed and deleted",
   async run(drill) {
-    const rounds = drill.options.small ? 6 : 50;
-    const network = await drill.network();
+    const { small } = drill.options;
+    const rounds = small ? 4 : 50;
+    const network = await drill.network({ devices: small ? 6 : 10 });
     const model = new FileModel(drill, network.device(1).session);
     for (let at = 0; at < 4; at++) await model.upload(sizesBytes[at + 1] ?? 1);
     let withOperations = 0;

@@ -57,8 +57,8 @@ async function loseAndHeal(drill: DrillContext, stored: Stored, placement: Place
     await network.startDevice(back.number);
     drill.step(`${back.process.name} returns`);
   }
-  await until(
-    "the file is readable again",
+  await drill.eventually(
+    "the file heals when one device returns",
     async () => {
       try {
         return (await downloadDigest(session, nodeId)).digest === digest;
@@ -69,7 +69,6 @@ async function loseAndHeal(drill: DrillContext, stored: Stored, placement: Place
     },
     drill.options.sabotage ? 15_000 : 60_000,
   );
-  drill.check("the file heals when one device returns", true);
   for (const device of [...lost, ...more]) {
     if (!device.process.running) await network.startDevice(device.number);
   }

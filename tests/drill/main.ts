@@ -19,11 +19,11 @@ const say = (line: string): void => {
 const drill = drills.find(({ name }) => name === positionals[0]);
 const seed = Number(values.seed);
 if (values.list) {
-  for (const { name, summary } of drills) say(`${name.padEnd(16)} ${summary}`);
+  for (const { name, summary } of drills) say(`${name.padEnd(22)} ${summary}`);
 } else if (drill === undefined || positionals.length !== 1 || !Number.isSafeInteger(seed)) {
   say(`failed: name one drill of ${drills.map(({ name }) => name).join(", ")}, and a whole number with --seed`);
   process.exitCode = 1;
 } else {
-  const passed = await runDrill(drill, { seed, small: values.small, sabotage: values.sabotage, say });
-  process.exitCode = passed ? 0 : 1;
+  const outcome = await runDrill(drill, { seed, small: values.small, sabotage: values.sabotage, say });
+  process.exitCode = outcome === "passed" ? 0 : 1;
 }

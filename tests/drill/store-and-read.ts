@@ -39,6 +39,7 @@ async function storeAndRead(drill: DrillContext, policy: string | undefined): Pr
   await owner.process.kill();
   drill.fault("the owner's device is killed");
   if (!drill.options.sabotage) await network.startDevice(1);
+  drill.equal("the owner's device serves again", await owner.phase(), "ready");
   await network.claim(owner);
   await network.allOnline(owner);
   const heldBytes = folderBytes(owner.folder);

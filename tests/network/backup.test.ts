@@ -37,6 +37,8 @@ after(async () => {
 
 const session = () => network.device(1).session;
 const security = (): Promise<SecurityView> => session().call<SecurityView>("GET", "/security");
+/** Of the first device, once its keys were changed. */
+let newPhrase = "";
 const passwordOf = (number: number): string => network.device(number).record.password ?? assert.fail("no password");
 
 /** Newest sequence of the first device's log on each other device's disk. */
@@ -139,6 +141,7 @@ test("a re-key ends once others have the owner key, the slot and a checkpoint un
     "/security/phrase",
     { password },
   );
+  newPhrase = words.join(" ");
   const confirmation = { words: askedBack.map((position) => ({ position, word: words[position - 1] ?? "" })) };
   const task = await session().call<TaskView>("POST", "/security/rekey", { password, confirmation });
   await session().finish(task);
@@ -171,7 +174,7 @@ test("a device whose place was taken learns it from the members and changes noth
   const targets: PeerTarget[] = [];
   for (const { number } of network.devices.slice(1)) targets.push(await targetOf(network, number));
   await network.central.stop();
-  const root = await openRootOf(network, 1, passwordOf(1));
+  const root = openRootOf(network, 1, newPhrase);
   const keys = root.deriveKeys();
   const seed = realWorld.randomBytes(32);
   const net = createPeerNet({

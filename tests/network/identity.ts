@@ -1,16 +1,22 @@
 /** What a device of a test network knows and is, for tests that speak in its place while its process does not run. */
-import { argon2Sync } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Network } from "@piccolo/devnet";
-import { decodeSlotList, ed25519FromSeed, type OpenedRoot } from "@piccolo/envelope";
+import {
+  decodeSlotList,
+  ed25519FromSeed,
+  type OpenedRoot,
+  openPhraseSlot,
+  parsePhrase,
+  type SlotList,
+  unwrapVolumeKey,
+} from "@piccolo/envelope";
 import type { PeerTarget } from "@piccolo/storage/ports";
 import { realWorld } from "@piccolo/world/real";
 import { DurableFolder } from "../../programs/piccolod/src/adapters/state-folder.ts";
-import { MemoryChip } from "../../programs/piccolod/src/adapters/tpm/memory-chip.ts";
 import { createCentralLink } from "../../programs/piccolod/src/network/central-link.ts";
 import { type Identity as OwnerIdentity, readIdentity } from "../../programs/piccolod/src/security/identity.ts";
-import { openRootByPassword } from "../../programs/piccolod/src/security/keyring.ts";
 import { decodeRecord } from "../../programs/piccolod/src/security/outside-record.ts";
 
 export interface Identity {
@@ -19,9 +25,51 @@ export interface Identity {
   readonly account: Uint8Array;
 }
 
-/** Where a device of an unprotected network keeps what lies on its volume. */
+/** Where a device shows what lies on its volume; of an encrypted one, while it is open. */
 export function contentOf(network: Network, number: number): string {
-  return join(network.device(number).folder, "volume/plain/content");
+  const { folder } = network.device(number);
+  const plain = join(folder, "volume/plain/content");
+  return existsSync(plain) ? plain : join(folder, "volume/mount");
+}
+
+/** The list of slots outside the device's volume. */
+export function slotsOf(network: Network, number: number): SlotList {
+  const { slots = new Uint8Array(0) } = decodeRecord(
+    readFileSync(join(network.device(number).folder, "outside")),
+  ).record;
+  return decodeSlotList(slots);
+}
+
+/** The root secret, opened by the recovery phrase as whoever has it can; the caller's to erase. */
+export function openRootOf(network: Network, number: number, phrase: string): OpenedRoot {
+  const { phraseSlot = new Uint8Array(0), account } = slotsOf(network, number);
+  return openPhraseSlot(phraseSlot, parsePhrase(phrase), account).opened;
+}
+
+/**
+ * Secrets of the device and its owner that lie on the open volume or open it, by name: they stand nowhere else but, to
+ * whoever has the phrase, sealed.
+ */
+export function secretsOf(network: Network, number: number, phrase: string): ReadonlyMap<string, Uint8Array> {
+  const { volumeSlot = new Uint8Array(0) } = slotsOf(network, number);
+  const opened = openRootOf(network, number, phrase);
+  const keys = opened.deriveKeys();
+  const secrets = new Map<string, Uint8Array>([
+    ["root secret", opened.root()],
+    ["metadata key", keys.metadataKey()],
+    ["volume key", unwrapVolumeKey(keys, volumeSlot)],
+    ["device key", identityOf(network, number).deviceSeed],
+  ]);
+  const db = new DatabaseSync(join(contentOf(network, number), "owner.db"), { readOnly: true });
+  const rows = db.prepare("SELECT version_id AS id, wrapped_fek AS wrapped FROM version").all() as {
+    id: Uint8Array;
+    wrapped: Uint8Array;
+  }[];
+  const mask = db.prepare("SELECT secret FROM account_secret WHERE name = 'mask-key'").get();
+  db.close();
+  secrets.set("mask key", mask?.["secret"] as Uint8Array);
+  for (const [at, { id, wrapped }] of rows.entries()) secrets.set(`file key ${at}`, keys.unwrapFek(wrapped, id));
+  return secrets;
 }
 
 function ownerOf(network: Network, number: number): OwnerIdentity {
@@ -29,28 +77,6 @@ function ownerOf(network: Network, number: number): OwnerIdentity {
   if (identity === undefined) throw new Error(`device ${number} has no owner`);
   return identity;
 }
-
-/** The root secret, opened as the device itself does with its owner's password; the caller's to erase. */
-export async function openRootOf(network: Network, number: number, password: string): Promise<OpenedRoot> {
-  const { folder } = network.device(number);
-  const { sealedPepper, slots = new Uint8Array(0) } = decodeRecord(readFileSync(join(folder, "outside"))).record;
-  const seed = new Uint8Array(readFileSync(join(folder, "insecure-chip-seed")));
-  const parts = {
-    chip: new MemoryChip({ world: realWorld, seed }),
-    floor: { memoryKiB: 8, passes: 1, parallelism: 1 },
-    sealedPepper,
-    argon2: async ({
-      password: message,
-      salt: nonce,
-      memoryKiB: memory,
-      outputBytes: tagLength,
-      ...rest
-    }: Argon2Input) => new Uint8Array(argon2Sync("argon2id", { message, nonce, memory, tagLength, ...rest })),
-  };
-  return openRootByPassword(parts, decodeSlotList(slots), password);
-}
-
-type Argon2Input = Parameters<Parameters<typeof openRootByPassword>[0]["argon2"]>[0];
 
 export function identityOf(network: Network, number: number): Identity {
   const deviceSeed = new Uint8Array(readFileSync(join(contentOf(network, number), "device-key")));

@@ -1,6 +1,7 @@
 /**
  * Nobody but the owner can read the owner's data: unique canaries in all an owner puts in, and the owner's secrets, are
- * looked for on every other disk, in every log, and in all bytes the owner's device hands to its peers and to central.
+ * looked for on every disk, the owner's own included, which is encrypted, in every log, and in all bytes the owner's
+ * device hands to its peers and to central.
  */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -31,19 +32,19 @@ import {
   sendUpload,
   type TaskView,
   textOf,
+  unprotected,
   until,
   type Uploaded,
   uploadOffset,
 } from "@piccolo/devnet";
 import type { SecurityView } from "@piccolo/device-api";
-import type { OwnerKeys } from "@piccolo/envelope";
 import { decodeInvitation } from "@piccolo/membership";
 import { encodeHeader, fragmentRoot } from "@piccolo/storage/fragment";
 import type { Message } from "@piccolo/storage/ports";
 import { decodeResponse, encodeRequest } from "@piccolo/wire";
 import { createBlake3 } from "../../programs/piccolod/src/adapters/fragment-hash.ts";
 import { openDeviceHere } from "./device-here.ts";
-import { contentOf, identityOf, openRootOf } from "./identity.ts";
+import { contentOf, secretsOf } from "./identity.ts";
 import { type Finding, LeakOracle } from "./leak-oracle.ts";
 import { CentralRecorder, TransportRecorder } from "./recorders.ts";
 
@@ -78,8 +79,10 @@ let centralRecorder: CentralRecorder;
 let centralOrigin: string;
 let transport: TransportRecorder;
 let owner: { close(): Promise<void> } | undefined;
+let phrase: string;
 
 async function openOwner(args: readonly string[] = []): Promise<void> {
+  await network.startTpm(1);
   owner = await openDeviceHere(network, 1, { args, centralOrigin, createPeerNet: transport.createPeerNet });
 }
 
@@ -91,6 +94,7 @@ before(async () => {
     centralPort: 18_900,
     devicePort: 18_901,
     peerPort: 18_911,
+    protection: (device) => (device === 1 ? { tpm: true, volume: true, cheapSlots: true } : unprotected),
   });
   centralRecorder = new CentralRecorder(recorded, Number(new URL(network.centralOrigin).port));
   centralOrigin = await centralRecorder.listen();
@@ -99,7 +103,7 @@ before(async () => {
   await Promise.all([openOwner(), ...network.devices.slice(1).map((device) => device.process.start())]);
   await network.populate();
   const first = network.device(1);
-  await first.session.claim(first.record.claimCode, publicName, secrets.password);
+  phrase = await first.session.claim(first.record.claimCode, publicName, secrets.password);
   await network.joinWaiting(first);
 });
 
@@ -114,15 +118,25 @@ after(async () => {
 interface Surface {
   readonly name: string;
   readonly path: string;
+  /** A folder below it that is no part of it. */
+  readonly except?: string;
 }
 
 /** Every other device's disk, and central's. */
-const disks = (): readonly Surface[] => [
+const othersDisks = (): readonly Surface[] => [
   ...network.devices.slice(1).map(({ number, folder: path }) => ({ name: `disk of device ${number}`, path })),
   { name: "disk of central", path: join(network.options.folder, "central") },
 ];
 
-/** The owner's own log is among them, the owner's disk is not. */
+/** As a thief would get it: without what the open volume shows. */
+const ownersDisk = (): Surface => {
+  const path = network.device(1).folder;
+  return { name: "the owner's disk", path, except: join(path, "volume/mount") };
+};
+
+const disks = (): readonly Surface[] => [...othersDisks(), ownersDisk()];
+
+/** The owner's own log is among them. */
 const logs = (): readonly Surface[] =>
   [network.central, ...network.devices.map((device) => device.process)].map(({ name, logFile }) => ({
     name: `log of ${name}`,
@@ -138,8 +152,8 @@ const handedToCentral = (): readonly Surface[] =>
 const surfaces = (): readonly Surface[] => [...disks(), ...logs(), handedToPeers(), ...handedToCentral()];
 
 function leaks(oracle: LeakOracle): readonly string[] {
-  return surfaces().flatMap(({ name, path }) =>
-    oracle.searchPath(path).map(({ secret, form, place }) => `${secret}, ${form}: ${name}, ${place}`),
+  return surfaces().flatMap(({ name, path, except }) =>
+    oracle.searchPath(path, except).map(({ secret, form, place }) => `${secret}, ${form}: ${name}, ${place}`),
   );
 }
 
@@ -268,7 +282,7 @@ test("the oracle sees a fragment that is stored in the clear, on its way and on 
 test("the oracle sees what members may know, the owner's name, in the running databases of all others", async () => {
   const oracle = new LeakOracle();
   oracle.add("name", publicName);
-  for (const { name, path } of disks()) {
+  for (const { name, path } of othersDisks()) {
     await until(`${name} knows the name`, () => Promise.resolve(oracle.searchPath(path).length > 0));
   }
   assert.ok(handedToCentral().some(({ path }) => oracle.searchPath(path).length > 0));
@@ -345,16 +359,6 @@ async function uploadInVain(session: DeviceSession): Promise<void> {
   await textOf(await session.raw("DELETE", `/uploads/${id}`, { headers: { "tus-resumable": "1.0.0" } }));
 }
 
-/** What lies on the owner's own disk and must be nowhere else. */
-async function addOwnersKeys(oracle: LeakOracle): Promise<OwnerKeys> {
-  const root = await openRootOf(network, 1, secrets.password);
-  const keys = root.deriveKeys();
-  oracle.add("root secret", root.root());
-  oracle.add("metadata key", keys.metadataKey());
-  oracle.add("device key", identityOf(network, 1).deviceSeed);
-  return keys;
-}
-
 /** How many entries of the owner's log, and how many slots, a device keeps as a witness. */
 function keptByWitness(number: number, account: string): readonly [number, number] {
   const db = new DatabaseSync(join(contentOf(network, number), "witness.db"), { readOnly: true });
@@ -369,18 +373,12 @@ function keptByWitness(number: number, account: string): readonly [number, numbe
   return counts;
 }
 
-/** Returns how many file keys there are. */
-function addFileKeys(oracle: LeakOracle, keys: OwnerKeys): number {
-  const db = new DatabaseSync(join(contentOf(network, 1), "owner.db"), { readOnly: true });
-  const rows = db.prepare("SELECT version_id AS id, wrapped_fek AS wrapped FROM version").all() as {
-    id: Uint8Array;
-    wrapped: Uint8Array;
-  }[];
-  const mask = db.prepare("SELECT secret FROM account_secret WHERE name = 'mask-key'").get();
-  db.close();
-  oracle.add("mask key", mask?.["secret"] as Uint8Array);
-  for (const [at, { id, wrapped }] of rows.entries()) oracle.add(`file key ${at}`, keys.unwrapFek(wrapped, id));
-  return rows.length;
+/** What lies on the owner's open volume and must be nowhere else. Returns how many file keys are among it. */
+function addOwnersSecrets(oracle: LeakOracle): number {
+  const found = secretsOf(network, 1, phrase);
+  for (const [name, secret] of found) oracle.add(name, secret);
+  oracle.add("recovery phrase", phrase);
+  return [...found.keys()].filter((name) => name.startsWith("file key ")).length;
 }
 
 function addInvitation(oracle: LeakOracle, secret: string, text: string): void {
@@ -400,7 +398,6 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
   const oracle = new LeakOracle();
   for (const [name, value] of Object.entries(secrets)) oracle.add(name, value);
   oracle.add("claim code", record.claimCode);
-  const keys = await addOwnersKeys(oracle);
 
   const stranger = new DeviceSession(network.device(1).origin);
   assert.equal(await refusal(stranger.signIn(secrets["wrong password"])), "wrong-password");
@@ -445,7 +442,7 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
   const isInvitersOwn = (leak: string): boolean => /^invitation that was used, .*: disk of device 2, /.test(leak);
   const unexpected = (): readonly string[] => leaks(oracle).filter((leak) => !isInvitersOwn(leak));
 
-  assert.ok(addFileKeys(oracle, keys) >= 4);
+  assert.ok(addOwnersSecrets(oracle) >= 4);
   assert.ok(fragmentsOf(account) > 0);
   // Where the owner's metadata and slot lie: at every witness, and in central's vault.
   await until("witnesses and central have the log and the slot", async () => {

@@ -79,9 +79,9 @@ export class LeakOracle {
     return [...found].map(([{ secret, form }, offset]) => ({ secret, form, offset }));
   }
 
-  /** The same over a file, or all files below a folder, their names included. */
-  searchPath(path: string): readonly PlacedFinding[] {
-    const files = statSync(path).isDirectory() ? filesBelow(path) : [path];
+  /** The same over a file, or all files below a folder but for those below another one, their names included. */
+  searchPath(path: string, except?: string): readonly PlacedFinding[] {
+    const files = statSync(path).isDirectory() ? filesBelow(path, except) : [path];
     return files.flatMap((file) => {
       const found = [...this.search(Buffer.from(relative(path, file))), ...this.search(contentOf(file))];
       return found.map(({ secret, form, offset }) => ({ secret, form, place: `${file} at ${offset}` }));
@@ -89,18 +89,24 @@ export class LeakOracle {
   }
 }
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
+function filesBelow(folder: string, except: string | undefined): string[] {
+  return unlessGone(() => readdirSync(folder, { withFileTypes: true }), []).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return path === except ? [] : filesBelow(path, except);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
+function contentOf(file: string): Uint8Array {
+  return unlessGone(() => readFileSync(file), Buffer.alloc(0));
 }
 
 /** Running devices remove files while they are looked at. */
-function contentOf(file: string): Uint8Array {
+function unlessGone<T>(look: () => T, otherwise: T): T {
   try {
-    return readFileSync(file);
+    return look();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Uint8Array(0);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return otherwise;
     throw error;
   }
 }

@@ -21,7 +21,7 @@ export const NewPhrase = z
 export type NewPhrase = z.infer<typeof NewPhrase>;
 
 /** The new owner's session, and the phrase to write down: set-up is complete once it is confirmed. */
-export const Claimed = Session.extend({ phrase: NewPhrase }).openapi("Claimed");
+export const Claimed = Session.extend({ phrase: NewPhrase.optional() }).openapi("Claimed");
 export type Claimed = z.infer<typeof Claimed>;
 
 /** Either the words that were asked back, or the whole phrase, which can be checked at any later time. */

@@ -93,6 +93,8 @@ export class WitnessCluster {
   readonly account: Uint8Array;
   /** Whether a replaced device hears of it by its own membership log. */
   replacementIsKnown = false;
+  /** Whether the owner has accepted what was found, with fewer than a quorum. */
+  isAccepted = false;
   keyEpoch = 1;
   readonly #listeners = new Set<() => void>();
 
@@ -167,6 +169,7 @@ export class WitnessCluster {
       account,
       ownLog,
       identity: { account, deviceEpoch: epoch, sign: (statement) => signStatement(key, statement) },
+      isAccepted: () => this.isAccepted,
       isReplaced: () => this.replacementIsKnown && epoch < this.deviceKeys.length,
       keyEpoch: () => this.keyEpoch,
       metadataKey: (keyEpoch) => (keyEpoch <= this.keyEpoch ? metadataKey : undefined),

@@ -33,6 +33,11 @@ export interface TaskView {
   readonly result?: unknown;
 }
 
+interface Recovering {
+  readonly task: TaskView;
+  readonly session: Session;
+}
+
 export class DeviceSession {
   readonly origin: string;
   #cookie = "";
@@ -53,8 +58,25 @@ export class DeviceSession {
     return words.join(" ");
   }
 
+  /** Begins to recover an owner on a device without one; `finish` waits for the task. */
+  async recover(given: {
+    readonly claimCode: string;
+    readonly phrase: string;
+    readonly newPassword: string;
+    readonly place?: string;
+  }): Promise<TaskView> {
+    const { task, session } = await this.call<Recovering>("POST", "/recover", given);
+    this.#csrf = session.csrf;
+    return task;
+  }
+
   async signIn(password: string): Promise<void> {
     this.#csrf = (await this.call<Session>("POST", "/session", { password })).csrf;
+  }
+
+  /** Opens the closed device by its phrase; it is unlocked and signed in then, with a new password. */
+  async openVolume(phrase: string, newPassword: string): Promise<void> {
+    this.#csrf = (await this.call<Session>("POST", "/open-volume", { phrase, newPassword })).csrf;
   }
 
   /** A JSON call below /api/v1. Throws `DeviceProblem` for every reply that is not 2xx. */

@@ -3,7 +3,7 @@
  * the network tests run. Everything lies below one folder; a second start finds its ports, owners and files again.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DeviceSession, type TaskView } from "./device-session.ts";
 import { takePort } from "./ports.ts";
@@ -23,8 +23,8 @@ export interface NetworkOptions {
   readonly peerPort: number;
   /** Arguments added to every piccolod (`--policy 6-of-9`), or per device. */
   readonly deviceArgs?: (device: number) => readonly string[];
-  /** What protects the devices' disks; by default nothing, which starts fastest. */
-  readonly protection?: Protection;
+  /** What protects the devices' disks, or each of them; by default nothing, which starts fastest. */
+  readonly protection?: Protection | ((device: number) => Protection);
   /** Another way to start piccolod than from its sources (the built executable). */
   readonly piccolod?: ProgramCommand;
   readonly say?: (text: string) => void;
@@ -72,22 +72,26 @@ export class Device {
     this.session = new DeviceSession(this.origin);
     this.process = process;
   }
+
+  /** What its status says; `down` when it does not answer. */
+  async phase(): Promise<string> {
+    if (!this.process.running) return "down";
+    return (await this.session.call<{ phase: string }>("GET", "/status")).phase;
+  }
 }
 
 export class Network {
   readonly options: NetworkOptions;
   readonly central: Supervised;
-  readonly devices: readonly Device[];
+  readonly #devices: Device[];
   readonly #record: NetworkRecord;
   readonly #say: (text: string) => void;
-  readonly #protection: Protection;
   readonly #tpms = new Map<number, SoftwareTpm>();
 
   private constructor(options: NetworkOptions, record: NetworkRecord) {
     this.options = options;
     this.#record = record;
     this.#say = options.say ?? (() => undefined);
-    this.#protection = options.protection ?? unprotected;
     const node = process.execPath;
     this.central = new Supervised(
       "central",
@@ -105,7 +109,7 @@ export class Network {
       },
       join(options.folder, "logs/central.log"),
     );
-    this.devices = record.devices.map(
+    this.#devices = record.devices.map(
       (device) => new Device(device, this.#stateFolder(device.number), this.deviceProcess(device)),
     );
   }
@@ -136,6 +140,10 @@ export class Network {
     const network = new Network(options, record);
     network.#save();
     return network;
+  }
+
+  get devices(): readonly Device[] {
+    return this.#devices;
   }
 
   get populated(): boolean {
@@ -173,7 +181,7 @@ export class Network {
       join(root, "programs/portal/build"),
       "--claim-code-file",
       join(this.#handedOver(), `claim-code-${number}`),
-      ...protectionArgs(this.#protection, this.#protection.tpm ? this.#tpm(number).socketPath : ""),
+      ...protectionArgs(this.#protection(number), this.#tpm(number)?.socketPath ?? ""),
       // The made-up owners have made-up passwords, which nobody guesses: they need not cost a second each.
       ...(number === 1 ? [] : ["--password-cost", "131072x1"]),
       ...(number === 1 ? ["--invitation-file", this.#invitationFile()] : []),
@@ -190,14 +198,23 @@ export class Network {
     };
     const args = [...command.args, ...this.deviceArgs(device), ...(this.options.deviceArgs?.(number) ?? []), ...extra];
     const logFile = join(this.options.folder, `logs/device${number}.log`);
-    const tpm = this.#protection.tpm ? this.#tpm(number) : undefined;
-    return new Supervised(`device${number}`, { executable: command.executable, args }, logFile, tpm);
+    return new Supervised(`device${number}`, { executable: command.executable, args }, logFile, this.#tpm(number));
   }
 
-  #tpm(number: number): SoftwareTpm {
-    const tpm = this.#tpms.get(number) ?? new SoftwareTpm(join(this.options.folder, `tpm${number}`));
+  #protection(number: number): Protection {
+    const { protection = unprotected } = this.options;
+    return typeof protection === "function" ? protection(number) : protection;
+  }
+
+  #tpm(number: number): SoftwareTpm | undefined {
+    if (!this.#protection(number).tpm) return undefined;
+    const tpm = this.#tpms.get(number) ?? new SoftwareTpm(this.#tpmFolder(number));
     this.#tpms.set(number, tpm);
     return tpm;
+  }
+
+  #tpmFolder(number: number): string {
+    return join(this.options.folder, `tpm${number}`);
   }
 
   #stateFolder(number: number): string {
@@ -213,7 +230,7 @@ export class Network {
   }
 
   #save(): void {
-    const processes = [this.central, ...this.devices.map((device) => device.process), ...this.#tpms.values()];
+    const processes = [this.central, ...this.#devices.map((device) => device.process), ...this.#tpms.values()];
     this.#record.pids = processes.flatMap(({ pid }) => pid ?? []);
     const path = join(this.options.folder, "devnet.json");
     writeFileSync(`${path}.next`, `${JSON.stringify(this.#record, null, 2)}\n`, { mode: 0o600 });
@@ -235,6 +252,12 @@ export class Network {
     this.#save();
   }
 
+  /** Ends a device and starts it again, with arguments added for this run only. */
+  async startDeviceWith(number: number, extra: readonly string[]): Promise<void> {
+    await this.device(number).process.stop();
+    await this.startDevice(number, extra);
+  }
+
   /** Starts one device again, with arguments added for this run only. */
   async startDevice(number: number, extra: readonly string[] = []): Promise<void> {
     const device = this.device(number);
@@ -244,16 +267,74 @@ export class Network {
     await this.unlock(device);
   }
 
+  /**
+   * Pulls a device's plug: its process, its TPM and the server of its volume end at once, whatever they are doing. What
+   * lies on its disk and in its TPM stays for the next start.
+   */
+  async cutPower(number: number): Promise<void> {
+    const device = this.device(number);
+    // Both are told before either has ended, so that the TPM may be cut off within a command.
+    await Promise.all([this.#tpms.get(number)?.stop(), device.process.kill()]);
+    unmountBelow(device.folder);
+  }
+
+  /** Puts another TPM into a device that does not run; the old one is gone for good. */
+  async replaceTpm(number: number): Promise<void> {
+    await this.#tpms.get(number)?.stop();
+    this.#tpms.delete(number);
+    rmSync(this.#tpmFolder(number), { recursive: true, force: true });
+    // What a device without a TPM has in its place.
+    rmSync(join(this.#stateFolder(number), "insecure-chip-seed"), { force: true });
+  }
+
+  /** Starts the TPM of a device that runs elsewhere than in its process, as each start of that device does. */
+  async startTpm(number: number): Promise<void> {
+    await this.#tpm(number)?.start();
+    this.#save();
+  }
+
+  /** Starts one more device, which has no owner yet and no invitation. */
+  async addDevice(): Promise<Device> {
+    const record = await this.#newRecord(this.#devices.length + 1);
+    return this.#startFresh(record);
+  }
+
+  /** A device is lost with its disk and its chip: a fresh one with ports of its own, and no owner, stands in its place. */
+  async replaceDevice(number: number): Promise<Device> {
+    await this.cutPower(number);
+    await this.replaceTpm(number);
+    rmSync(this.#stateFolder(number), { recursive: true, force: true });
+    return this.#startFresh(await this.#newRecord(number));
+  }
+
+  async #newRecord(number: number): Promise<DeviceRecord> {
+    const { devices, centralPort } = this.#record;
+    const taken = new Set([centralPort, ...devices.flatMap(({ port, peerPort }) => [port, peerPort])]);
+    const after = Math.max(...taken) + 1;
+    const port = await takePort(after, taken);
+    return { number, port, peerPort: await takePort(after, taken), claimCode: randomBytes(10).toString("hex") };
+  }
+
+  async #startFresh(record: DeviceRecord): Promise<Device> {
+    const { number } = record;
+    this.#record.devices[number - 1] = record;
+    const device = new Device(record, this.#stateFolder(number), this.deviceProcess(record));
+    this.#devices[number - 1] = device;
+    await device.process.start();
+    this.#save();
+    return device;
+  }
+
   /** A device is locked after each start; the owners that this network made up enter their passwords. */
   async unlock(device: Device): Promise<void> {
     const { password } = device.record;
     if (password === undefined) return;
-    const { phase } = await device.session.call<{ phase: string }>("GET", "/status");
-    if (phase === "locked") await device.session.signIn(password);
+    if ((await device.phase()) === "locked") await device.session.signIn(password);
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.devices.map((device) => device.process.stop()));
+    await Promise.all(Array.from(this.#tpms.values(), (tpm) => tpm.stop()));
     await this.central.stop();
     // Of a device that had to be killed the volume is still there.
     unmountBelow(this.options.folder);
@@ -291,17 +372,40 @@ export class Network {
   }
 
   /** Claims a device in its made-up owner's name, or signs in where that happened before. */
-  async claim(device: Device, password = `piccolo-${randomBytes(6).toString("hex")}`): Promise<void> {
+  async claim(device: Device, password = madeUpPassword()): Promise<void> {
     // Remembered first: a stop in between must not leave a device whose password nobody knows.
     device.record.password ??= password;
     this.#save();
-    const { phase } = await device.session.call<{ phase: string }>("GET", "/status");
-    if (phase === "unclaimed") {
+    if ((await device.phase()) === "unclaimed") {
       const name = ownerName(device.number);
       device.phrase = await device.session.claim(device.record.claimCode, name, device.record.password);
     } else {
       await device.session.signIn(device.record.password);
     }
+  }
+
+  /** Opens a closed device by its phrase, under a new password. */
+  async openVolume(device: Device, phrase: string, password = madeUpPassword()): Promise<void> {
+    await device.session.openVolume(phrase, password);
+    device.record.password = password;
+    this.#save();
+  }
+
+  /** Has a device without an owner become that of the phrase, under a new password. */
+  async recover(
+    device: Device,
+    given: { readonly phrase: string; readonly place?: string },
+    newPassword = madeUpPassword(),
+  ): Promise<void> {
+    const { claimCode } = device.record;
+    await device.session.finish(await device.session.recover({ claimCode, newPassword, ...given }));
+    device.record.password = newPassword;
+    this.#save();
+  }
+
+  /** Where a member's device is, as a person types it. */
+  addressOf(number: number): string {
+    return `/ip4/127.0.0.1/tcp/${this.device(number).record.peerPort}`;
   }
 
   /** Starts everything with every owner set up and a member, the first one by the invitation that waits for it. */
@@ -361,6 +465,8 @@ export class Network {
     return token;
   }
 }
+
+const madeUpPassword = (): string => `piccolo-${randomBytes(6).toString("hex")}`;
 
 async function isOutside(device: Device): Promise<boolean> {
   const { state } = await device.session.call<{ state: string }>("GET", "/network");

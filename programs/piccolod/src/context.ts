@@ -175,6 +175,7 @@ class Running {
       opened,
       host: () => this.host,
       reset: () => this.#reset(),
+      reopen: () => this.#reopen(opened),
     });
     return this.device;
   }
@@ -204,6 +205,17 @@ class Running {
       await this.start();
     });
     this.#changing.catch((error: unknown) => log.error("reset-failed", errorFacts(error)));
+  }
+
+  /** The volume stays open. Where that fails, the process ends, and the next start opens the device. */
+  #reopen(opened: Opened): void {
+    const { log } = this.#parts;
+    this.#changing = this.#changing.then(async () => {
+      log.info("device-reopened", {});
+      await this.#closeDevice();
+      await this.#open(opened);
+    });
+    this.#changing.catch((error: unknown) => log.error("reopen-failed", errorFacts(error)));
   }
 
   async #closeDevice(): Promise<void> {

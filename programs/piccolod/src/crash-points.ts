@@ -5,6 +5,7 @@
 import { holderCrashPointNames } from "@piccolo/storage/holder";
 import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/storage/metadata-log";
 import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
+import { recoveryCrashPoints } from "./recovery/recovery.ts";
 import type { RekeyCrashPoint } from "./security/rekey.ts";
 
 const fileCrashPoints = [
@@ -66,9 +67,13 @@ export interface ArmedCrash {
 /** Undefined where the text is not NAME:COUNT with the name of a crash point. */
 export function parseArmedCrash(text: string): ArmedCrash | undefined {
   const [, name = "", digits = ""] = /^([a-z-]+):([1-9]\d{0,5})$/.exec(text) ?? [];
-  const known = [...ownerCrashPoints, ...holderCrashPoints, ...rekeyCrashPoints, ...checkpointCrashPoints].includes(
-    name,
-  );
+  const known = [
+    ...ownerCrashPoints,
+    ...holderCrashPoints,
+    ...rekeyCrashPoints,
+    ...checkpointCrashPoints,
+    ...recoveryCrashPoints,
+  ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }
 

@@ -50,6 +50,14 @@ import { NetworkStore } from "./network/store.ts";
 import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
 import { networkView } from "./network/view.ts";
 import { OwnerRuntime } from "./owner/owner-runtime.ts";
+import { takeNextDeviceKey } from "./recovery/next-device-key.ts";
+import { Reclaim } from "./recovery/reclaim.ts";
+import { type OpenRecoveryNet, Recovery } from "./recovery/recovery.ts";
+import { recoveryOptions } from "./recovery/restore-metadata.ts";
+import { Settling } from "./recovery/settling.ts";
+import { mountRecovery } from "./recovery/routes.ts";
+import { forgetUnfinished } from "./recovery/unfinished.ts";
+import { StalenessStore } from "./recovery/staleness.ts";
 import type { Opened } from "./security/boot.ts";
 import type { Identity } from "./security/identity.ts";
 import { Keyring } from "./security/keyring.ts";
@@ -100,6 +108,8 @@ export interface DeviceParts extends ContextParts {
   /** `name:port`, known once the server listens. */
   readonly host: () => string;
   readonly reset: () => void;
+  /** Closes the device and opens it again on the same volume: its own key is another one now. */
+  readonly reopen: () => void;
 }
 
 export interface Device {
@@ -150,9 +160,12 @@ async function build(
   const witnessStore = new SqliteWitnessStore(open("witness", witnessMigrations));
   const disk = new FolderDisk(state.path);
   const blake3 = await createBlake3();
+  takeNextDeviceKey(state, world);
   const deviceKey = openDeviceKey(state, world);
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
+
+  if (!keyring.hasOwner) forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
   const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
     (parts.createPeerNet ?? createPeerNet)({
@@ -229,7 +242,33 @@ async function build(
     return security.identity;
   };
   const secrets = new AccountSecrets(ownerDb);
+  const settling = new Settling({
+    store: new StalenessStore(state),
+    ownLog: own.log,
+    reading: () => {
+      const membership = network.membershipState();
+      if (membership === undefined) return undefined;
+      const { account, epoch, metadataKey, formerMetadataKeys } = identity();
+      const addresses = new Map(network.members.holders().map((holder) => [toHex(holder.deviceKey), holder.addresses]));
+      return recoveryOptions({
+        account,
+        metadataKeys: new Map([...formerMetadataKeys, { epoch, key: metadataKey }].map((of) => [of.epoch, of.key])),
+        membership: { state: membership, entries: network.membership()?.entriesFrom(0) ?? [] },
+        transport: network.transport,
+        addressesOf: (key) => addresses.get(toHex(key)) ?? [],
+        hash: blake3.hash,
+        policy,
+        ownDomain: config.domain,
+        world,
+        report,
+      });
+    },
+    world,
+    report,
+    changed: () => events.securityChanged(),
+  });
   const backup = new Backup({
+    settling,
     ownLog: own.log,
     network,
     deviceKey: deviceKey.key,
@@ -254,6 +293,7 @@ async function build(
   });
   const runtime: OwnerRuntime = new OwnerRuntime({
     network,
+    settling,
     backup,
     identity,
     chain: () => keyring.slots().chain,
@@ -305,6 +345,7 @@ async function build(
   );
 
   const sessions = new Sessions(new SessionStore(controlDb), world);
+  if (!keyring.hasOwner) sessions.endAll();
   sessions.onEnd((session) => hub.endSession(session));
   const whereabouts = (): Whereabouts => {
     const { networkId, name } = network.state();
@@ -331,6 +372,70 @@ async function build(
     throttle,
     claimCode: () => readClaimCode(config.claimCodeFile),
     claimed: () => runtime.open(),
+    recovering: () => recovery.running,
+  });
+  const openRecoveryNet: OpenRecoveryNet = (deviceSeed, { isAllowed, relays }) =>
+    (parts.createPeerNet ?? createPeerNet)({
+      deviceSeed,
+      // It asks and is not asked.
+      listen: [],
+      mdns: config.mdns,
+      relay: () => [],
+      isAllowed,
+      isRelay: (key) => relayKeys(relays()).has(toHex(key)),
+      handler: services.strangers,
+      world,
+      log: (event, facts) => log.info(event, facts),
+    });
+  const stopping = new AbortController();
+  atClose(() => stopping.abort(new Error("the device stops")));
+  const recovery: Recovery = new Recovery({
+    content: state,
+    outside: opened.outside,
+    keyring,
+    chip,
+    argon2: parts.argon2,
+    world,
+    cost: parts.cost,
+    floor: parts.floor,
+    deviceKey,
+    ownLog: own.log,
+    network,
+    openNet: openRecoveryNet,
+    mdns: config.mdns,
+    centralUrl: config.centralUrl,
+    fetch: (input, init) => fetch(input, init),
+    hash: blake3.hash,
+    policy,
+    ownDomain: config.domain,
+    settling,
+    tasks,
+    report,
+    crashPoint,
+    recovered: () => {
+      security.recovered();
+      return runtime.open();
+    },
+  });
+  const reclaim = new Reclaim({
+    content: state,
+    keyring,
+    security,
+    network,
+    ownLog: own.log,
+    settling,
+    openNet: openRecoveryNet,
+    centralUrl: config.centralUrl,
+    fetch: (input, init) => fetch(input, init),
+    hash: blake3.hash,
+    policy,
+    ownDomain: config.domain,
+    isReplaced: () => runtime.isOpen && backup.replacedAtMs !== undefined,
+    tasks,
+    world,
+    report,
+    stopping: stopping.signal,
+    reopen: parts.reopen,
   });
   const writeGate = new WriteGate(backup, () => events.networkChanged());
   const files = createFilesFeature({
@@ -350,7 +455,7 @@ async function build(
 
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
-  const lockGate = new LockGate(() => keyring.hasOwner && !keyring.unlocked);
+  const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   const wrappedKeys = new SqliteWrappedKeys(ownerDb);
   const rewrap: TaskWork = async (progress) => {
     await backup.untilReady(rekeyWaitMs, progress.signal);
@@ -413,10 +518,24 @@ async function build(
     backup: () => backup.view(),
     slotCopies: () => slotKeeper.copies(),
     replacedAtMs: () => backup.replacedAtMs,
+    mayBeStale: () => settling.staleness,
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     tasks,
     rewrap,
     reset: parts.reset,
+  });
+  mountRecovery(api, {
+    auth,
+    sessions,
+    door,
+    throttle,
+    claimCode: () => readClaimCode(config.claimCodeFile),
+    deviceName,
+    world,
+    stopping: stopping.signal,
+    recovery,
+    reclaim,
+    settling,
   });
   mountNetwork(api, { network, tasks, view });
   mountTasks(api, tasks);

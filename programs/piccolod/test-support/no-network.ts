@@ -21,6 +21,8 @@ export function createNoNetwork(): NetworkFeature {
     members: { holders: () => [], onChange: noChange },
     transport: { request: refuse },
     recoverTransport: { request: refuse },
+    adopt: () => undefined,
+    learn: () => undefined,
     memberOf: () => undefined,
     memberDevice: () => undefined,
     deviceKeyOf: () => undefined,

@@ -218,6 +218,13 @@ export class MemoryOwnLog implements OwnLog {
     this.#entries = entry === undefined ? [] : [entry];
     this.#position = entry === undefined ? noEntries : this.#after(entry, noEntries);
   }
+
+  empty(): void {
+    this.#rows = new Map();
+    this.#outbox = [];
+    this.#entries = [];
+    this.#position = noEntries;
+  }
 }
 
 function checkDigest(rows: ReadonlyMap<string, string>, digest: Uint8Array): void {

@@ -88,8 +88,10 @@ export interface OwnLog {
   snapshot(): { readonly digest: Uint8Array; pieces(): Iterable<Uint8Array>; close(): void };
   /**
    * Replaces the backed-up content by a snapshot's and sets the position to its entry, or, without one, to that of an
-   * empty log (no pieces then). Outbox and entries known before are dropped. All or nothing across a crash. Throws
-   * `malformed` for pieces that are no snapshot and `log-digest` where the content's digest is not `digest`.
+   * empty log. Outbox and entries known before are dropped. All or nothing across a crash. Throws `malformed` for pieces
+   * that are no snapshot and `log-digest` where the content's digest is not `digest`.
    */
   load(pieces: AsyncIterable<Uint8Array>, entry: StoredEntry | undefined, digest: Uint8Array): Promise<void>;
+  /** Back to the content of an empty log, whatever that is in this database. All or nothing across a crash. */
+  empty(): void;
 }

@@ -261,19 +261,28 @@ export function ownLogSuite(name: string, make: Make<OwnLogUnderTest>): void {
       assert.deepEqual([to.content(), to.log.position(), to.log.waiting], before);
     });
 
-    test("loading nothing empties content and log, and entries from the first on apply again", async (context) => {
+    test("an emptied log has the content of a new one, and entries from the first on apply again", async (context) => {
       const [from, to, empty] = [await make(context), await make(context), await make(context)];
       from.write("a", "1");
       const { entry, payload, digest } = append(from.log);
       to.write("b", "2");
       append(to.log);
       to.write("c", "3");
-      const { digest: emptyDigest } = snapshotOf(empty.log);
-      await to.log.load(each([]), undefined, emptyDigest);
+      to.log.empty();
       assert.deepEqual(to.content(), empty.content());
       assert.equal(to.log.position().sequence, 0);
       to.log.apply(entry, payload, digest);
       assert.deepEqual(to.content(), from.content());
+    });
+
+    test("a snapshot of an empty log is loaded without an entry it would be based on", async (context) => {
+      const [from, to] = [await make(context), await make(context)];
+      const { pieces, digest } = snapshotOf(from.log);
+      to.write("b", "2");
+      append(to.log);
+      await to.log.load(each(pieces), undefined, digest);
+      assert.deepEqual(to.content(), from.content());
+      assert.equal(to.log.position().sequence, 0);
     });
   });
 }

@@ -19,6 +19,8 @@ export interface AuthOptions {
   readonly claimCode: () => string | undefined;
   /** Called once the device has its new owner, before the claim is answered. */
   readonly claimed: (identity: Identity) => Promise<void>;
+  /** Whether a recovery is making an owner. */
+  readonly recovering: () => boolean;
 }
 
 /** Who may use the device: the claim, signing in, the password. */
@@ -40,19 +42,24 @@ export class Auth {
     claim: { readonly claimCode: string; readonly ownerName: string; readonly password: string },
   ): Promise<{ readonly session: OpenedSession; readonly phrase: ShownPhrase }> {
     const { security, sessions, throttle, claimCode, claimed } = this.#options;
-    if (this.owner !== undefined || this.#claiming) {
-      throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
-    }
+    this.checkUnclaimed();
     checkClaimCode({ throttle, claimCode }, remote, claim.claimCode);
     const name = parseName(claim.ownerName);
     this.#claiming = true;
     try {
       const phrase = await security.claim(name, claim.password);
       if (security.identity !== undefined) await claimed(security.identity);
+      sessions.endAll();
       return { session: sessions.open(), phrase };
     } finally {
       this.#claiming = false;
     }
+  }
+
+  /** Throws `already-claimed`, also while somebody is becoming the owner. */
+  checkUnclaimed(): void {
+    if (this.owner === undefined && !this.#claiming && !this.#options.recovering()) return;
+    throw authFaults.fault("already-claimed", "this device has an owner already; sign in instead");
   }
 
   /** Unlocks and signs in. Throws `not-claimed`, `wrong-password`, `too-many-attempts`. */

@@ -3,7 +3,7 @@ import type { World } from "@piccolo/world";
 import type { DurableFolder } from "../adapters/state-folder.ts";
 import { identityFaults } from "../security/identity.ts";
 
-const fileName = "device-key";
+export const deviceKeyFile = "device-key";
 const seedBytes = 32;
 
 /** The device's own key, by which other devices know it: made at the first start, the same ever after. */
@@ -13,7 +13,7 @@ export interface DeviceKey {
   readonly key: Ed25519Key;
 }
 
-export function openDeviceKey(state: DurableFolder, world: World): DeviceKey {
+export function openDeviceKey(state: DurableFolder, world: World, fileName = deviceKeyFile): DeviceKey {
   let seed = state.read(fileName);
   if (seed === undefined) {
     seed = world.randomBytes(seedBytes);

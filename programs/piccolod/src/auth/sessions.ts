@@ -55,6 +55,11 @@ export class Sessions {
     for (const other of this.#store.deleteOthers(tokenHash)) this.#tell(other);
   }
 
+  /** Those of an owner who is none any more, or never became one. */
+  endAll(): void {
+    this.endOthers(new Uint8Array(0));
+  }
+
   /** Called with the hex hash of each session that ends, so that its open streams end too. */
   onEnd(listener: (tokenHash: string) => void): void {
     this.#ended.add(listener);

@@ -15,6 +15,8 @@ import type { WitnessClient } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import type { SqliteOwnLog } from "../db/own-log.ts";
 import type { NetworkFeature } from "../network/types.ts";
+import type { Settling } from "../recovery/settling.ts";
+import { recoveryFaults } from "../recovery/types.ts";
 import type { Identity } from "../security/identity.ts";
 import { backupFaults } from "./faults.ts";
 import { backupView, noBackup } from "./view.ts";
@@ -33,6 +35,8 @@ export interface BackupOptions {
   readonly crashPoint: (name: MetadataLogCrashPoint) => void;
   /** Called after every change of what `view` says about the state. */
   readonly changed: () => void;
+  /** What a recovery left open. */
+  readonly settling: Pick<Settling, "staleness" | "accepted">;
 }
 
 /** The owner's changes on their way to the witnesses, and whether the owner's content may be changed at all. */
@@ -66,6 +70,7 @@ export class Backup {
       deviceKeyOf: (epoch) =>
         network.deviceKeyOf(account, epoch) ?? (epoch === deviceEpoch ? deviceKey.publicKey : undefined),
       isReplaced: () => this.replacedAtMs !== undefined,
+      isAccepted: () => this.#options.settling.accepted,
       keyEpoch: () => identity().epoch,
       metadataKey: (epoch) => metadataKeyOf(identity(), epoch),
       network: () => {
@@ -154,6 +159,12 @@ export class Backup {
   }
 
   #refuseForGood(): void {
+    if (this.#options.settling.staleness !== undefined) {
+      throw recoveryFaults.fault(
+        "recovery-stale",
+        "too few members have answered for the newest state: wait for more, or accept what was found",
+      );
+    }
     const state = this.#log?.state;
     if (state === "fenced") {
       throw backupFaults.fault("device-replaced", "another device took this one's place: use that one");

@@ -14,7 +14,7 @@ export interface DoorOptions {
   readonly isOpen?: (call: string) => boolean;
 }
 
-const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /session", "POST /unlock"]);
+const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /recover", "POST /session", "POST /unlock"]);
 const isOpenByDefault = (call: string): boolean => open.has(call);
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);

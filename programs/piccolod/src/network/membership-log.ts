@@ -39,6 +39,15 @@ export class MembershipLog {
     this.#changed();
   }
 
+  /** Puts another log, or none, in the place of whatever was known. Throws what membership says against it. */
+  replace(entries: readonly Uint8Array[]): void {
+    const state = entries.length === 0 ? undefined : replay(entries);
+    this.#store.replaceEntries(entries);
+    this.#state = state;
+    this.#devices = { length: 0, keys: new Map(), newestMs: new Map() };
+    this.#changed();
+  }
+
   /** All entries from an index on. */
   entriesFrom(index: number): readonly Uint8Array[] {
     return this.#store.entries().slice(index);
@@ -88,7 +97,7 @@ interface DeviceTable {
 }
 
 /** Every device of every owner in a log that has passed the rules, by account and device epoch. */
-function devicesIn(entries: readonly Uint8Array[]): DeviceTable {
+export function devicesIn(entries: readonly Uint8Array[]): DeviceTable {
   const keys = new Map<string, Uint8Array>();
   const newestMs = new Map<string, number>();
   for (const bytes of entries) {

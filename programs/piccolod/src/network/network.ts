@@ -182,6 +182,18 @@ export class DeviceNetwork implements NetworkFeature {
     return this.#log.member(account)?.ownerPublicKey;
   }
 
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void {
+    this.#log.replace(entries);
+    for (const { account, deviceKey } of this.#log.state?.members.values() ?? []) {
+      const addresses = addressesOf(deviceKey);
+      if (addresses.length > 0) this.#presence.setAddresses(toHex(account), addresses);
+    }
+  }
+
+  learn(entries: readonly Uint8Array[]): void {
+    this.#log.extend(0, entries);
+  }
+
   membershipState(): LogState | undefined {
     return this.#log.state;
   }

@@ -41,6 +41,14 @@ export class NetworkStore {
     });
   }
 
+  /** All or nothing; whatever was known before is gone, and peers with it. */
+  replaceEntries(entries: readonly Uint8Array[]): void {
+    transact(this.#db, () => {
+      this.#db.exec("DELETE FROM membership_entry; DELETE FROM peer");
+      this.appendEntries(0, entries);
+    });
+  }
+
   peers(): PeerRecord[] {
     const rows = this.#db.prepare("SELECT account, last_seen_ms, domain, addresses FROM peer").all() as {
       account: string;

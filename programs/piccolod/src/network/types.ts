@@ -57,6 +57,10 @@ export interface NetworkFeature {
   readonly transport: PeerTransport;
   /** Asks any device over the recovery protocol. */
   readonly recoverTransport: PeerTransport;
+  /** Before `start`: the log that a recovery has found, or none, and where devices were reached; nothing else stays. */
+  adopt(entries: readonly Uint8Array[], addressesOf: (deviceKey: Uint8Array) => readonly string[]): void;
+  /** Takes in what a newer membership log has more; throws what membership says against it. */
+  learn(entries: readonly Uint8Array[]): void;
   /** The account (32 bytes) of the member whose current device has this key. */
   memberOf(deviceKey: Uint8Array): Uint8Array | undefined;
   /** The member whose current device has this key, and the epoch of that device. */

@@ -6,10 +6,12 @@ import { SegmentCheckpointStore } from "@piccolo/storage/metadata-log";
 import { authFaults } from "../auth/types.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { NetworkFeature, NetworkOwner } from "../network/types.ts";
+import type { Settling } from "../recovery/settling.ts";
 import type { Identity } from "../security/identity.ts";
 
 export interface OwnerRuntimeOptions {
   readonly network: NetworkFeature;
+  readonly settling: Pick<Settling, "staleness" | "run">;
   readonly backup: Pick<Backup, "open" | "stop">;
   /** As it is now: a re-key changes it. */
   readonly identity: () => Identity;
@@ -40,7 +42,9 @@ interface Opened {
  */
 export class OwnerRuntime {
   readonly #options: OwnerRuntimeOptions;
+  readonly #stopping = new AbortController();
   #opened: Opened | undefined;
+  #settling: Promise<void> | undefined;
 
   constructor(options: OwnerRuntimeOptions) {
     this.#options = options;
@@ -63,7 +67,7 @@ export class OwnerRuntime {
   }
 
   async open(): Promise<void> {
-    const { network, backup, createEngine, keys, identity, maskKey, work } = this.#options;
+    const { network, backup, settling, createEngine, keys, identity, maskKey, work } = this.#options;
     const { hash, ...rest } = this.#options.engine;
     const { members, transport } = network;
     const { account } = identity();
@@ -95,10 +99,25 @@ export class OwnerRuntime {
       ownDomain,
       nextTurn,
     };
-    backup.open(new SegmentCheckpointStore(parts), () => {
-      engine.start();
-      work();
-    });
+    const begin = (): void =>
+      backup.open(new SegmentCheckpointStore(parts), () => {
+        engine.start();
+        work();
+      });
+    if (settling.staleness === undefined) begin();
+    // What a recovery found may be stale: until that is settled it is read, and nothing more.
+    else this.#settling = this.#beginOnceSettled(begin);
+  }
+
+  async #beginOnceSettled(begin: () => void): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      await this.#options.settling.run(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    if (!signal.aborted) begin();
   }
 
   #owner(account: Uint8Array): NetworkOwner {
@@ -128,6 +147,8 @@ export class OwnerRuntime {
   }
 
   async close(): Promise<void> {
+    this.#stopping.abort(new Error("the device stops"));
+    await this.#settling;
     await this.#options.backup.stop();
     await this.#opened?.engine.stop();
     await this.#options.network.stop();

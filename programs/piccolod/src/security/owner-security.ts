@@ -113,7 +113,7 @@ export class OwnerSecurity {
       const passwordSlot = await sealPasswordSlot(slot);
       const chain = { firstOwnerPublicKey: keys.ownerPublicKey, rotations: [] };
       const shown = this.#making.make((text) =>
-        sealPhrase(text, { keys, root, chain, number: 1, networks: [], world }),
+        sealPhrase(text, { keys, root, chain, number: 1, details: { networks: [], previousRoots: [] }, world }),
       );
       const phraseSlot = this.#making.peek()?.slot;
       const nowMs = world.nowMs();
@@ -142,6 +142,16 @@ export class OwnerSecurity {
       for (const secret of [root, pepper, volumeKey]) secret.fill(0);
       keys.erase();
     }
+  }
+
+  /** A recovery has made the owner: identity and record outside are theirs by now. */
+  recovered(): void {
+    this.#identity = readIdentity(this.#options.content);
+  }
+
+  /** This device has another key, under another device epoch. */
+  takeCertificate(certificate: Identity["certificate"]): void {
+    this.#write({ certificate });
   }
 
   /** Reset login: another password for the same root. The old one opens nothing any more. */
@@ -223,8 +233,9 @@ export class OwnerSecurity {
     const keys = root.deriveKeys();
     const secret = root.root();
     try {
-      const { chain } = keyring.slots();
-      const parts = { keys, root: secret, chain, number: this.phraseNumber + 1, networks: details(), world };
+      const { chain, previousRoots } = keyring.slots();
+      const number = this.phraseNumber + 1;
+      const parts = { keys, root: secret, chain, number, details: { networks: details(), previousRoots }, world };
       return this.#making.make((text) => sealPhrase(text, parts));
     } finally {
       secret.fill(0);
@@ -242,7 +253,7 @@ export class OwnerSecurity {
   confirmPhrase(proof: PhraseProof): void {
     const { keyring, world, slotChanged } = this.#options;
     const keys = keyring.keys();
-    const { phraseSlot: inUse } = keyring.slots();
+    const { phraseSlot: inUse, previousRoots } = keyring.slots();
     const locatorInUse = inUse === undefined ? undefined : verifySealedSlot(inUse).locator;
     const made = this.#making.confirm(proof, locatorInUse);
     made?.phrase.erase();
@@ -251,7 +262,7 @@ export class OwnerSecurity {
     if (isNew) {
       // Between making and confirming the slot in use may have been renewed under a higher number.
       const number = this.phraseNumber + 1;
-      const renewal = { details: { networks: this.#options.details(), previousRoots: [] }, number, world };
+      const renewal = { details: { networks: this.#options.details(), previousRoots }, number, world };
       const phraseSlot =
         verifySealedSlot(confirmed).number >= number ? confirmed : resealDetails(confirmed, keys.current, renewal);
       this.#changeWith(keys.current, { phraseSlot });
@@ -417,13 +428,12 @@ function sealPhrase(
     readonly root: Uint8Array;
     readonly chain: SlotList["chain"];
     readonly number: number;
-    readonly networks: SlotDetails["networks"];
+    readonly details: SlotDetails;
     readonly world: World;
   },
 ): { readonly locator: Uint8Array; readonly slot: Made } {
-  const { keys: ownerKeys, root, chain, number, networks, world } = parts;
+  const { keys: ownerKeys, root, chain, number, details, world } = parts;
   const phrase = parsePhrase(text);
-  const details = { networks, previousRoots: [] };
   const slot = sealPhraseSlot({ root, phrase, ownerKeys, chain, details, number, world });
   return { locator: phrase.locator, slot: { slot, phrase } };
 }

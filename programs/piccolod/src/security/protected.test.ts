@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { createInterface } from "node:readline";
 import { suite, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -104,6 +105,21 @@ async function ownedDaemon(context: TestContext): Promise<{ daemon: Daemon; phra
   return { daemon, phrase: made.words.join(" ") };
 }
 
+/** What the device keeps as a witness, on the volume that has the fragments of others, too. */
+function keepForOthers(daemon: Daemon): unknown {
+  const witness = new DatabaseSync(join(daemon.mount, "witness.db"));
+  witness.exec("INSERT INTO kept_slot VALUES (zeroblob(32), zeroblob(32), x'0102')");
+  witness.close();
+  return keptForOthers(daemon);
+}
+
+function keptForOthers(daemon: Daemon): unknown {
+  const witness = new DatabaseSync(join(daemon.mount, "witness.db"));
+  const slots = witness.prepare("SELECT * FROM kept_slot").all();
+  witness.close();
+  return slots;
+}
+
 const codes = ({ phase, reasons }: Status): readonly string[] => [phase, ...reasons.map(({ code }) => code)];
 
 if (whatGocryptfsLacks() === undefined) {
@@ -155,6 +171,8 @@ if (whatGocryptfsLacks() === undefined) {
 
     test("its disk in another machine stays closed until the phrase opens it there, and is sealed there from then on", async (context) => {
       const { daemon, phrase } = await ownedDaemon(context);
+      const kept = keepForOthers(daemon);
+      const key = readFileSync(join(daemon.mount, "device-key"));
       await daemon.kill("SIGTERM");
       daemon.tpm = await Swtpm.start(context);
       const status = await daemon.start();
@@ -168,6 +186,10 @@ if (whatGocryptfsLacks() === undefined) {
       refusedWith(await daemon.client.send("POST", "/unlock", { password }), 401, "wrong-password");
       await daemon.client.signIn(newPassword);
       assert.match((await daemon.client.raw("GET", "/files")).text, /canary-folder/);
+      // The same device with all it had: nobody is asked for anything, and what it keeps for others is there.
+      assert.deepEqual(readFileSync(join(daemon.mount, "device-key")), key);
+      assert.deepEqual(keptForOthers(daemon), kept);
+      assert.deepEqual((await daemon.client.call<{ tasks: readonly unknown[] }>("GET", "/tasks")).tasks, []);
     });
 
     test("a thief of the disk finds no name, key, password or phrase on it, and a changed record opens nothing", async (context) => {

@@ -30,6 +30,7 @@ export interface SecurityRouteOptions {
   readonly slotCopies: () => SlotCopies;
   /** When another device took this one's place. */
   readonly replacedAtMs: () => number | undefined;
+  readonly mayBeStale: () => SecurityView["mayBeStale"];
   readonly sheet: () => Omit<RecoverySheet, "ownerName">;
   readonly tasks: Tasks;
   /** The part of a re-key that outlasts its request: ends with the old root forgotten. */
@@ -57,6 +58,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
     const { passwordSlot } = keyring.slots();
     if (identity === undefined) throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
     const replacedAtMs = options.replacedAtMs();
+    const mayBeStale = options.mayBeStale();
     const cost = passwordSlot === undefined ? undefined : passwordSlotCost(passwordSlot);
     const { passwordChangedAtMs: changedAtMs, phraseMadeAtMs: madeAtMs, phraseConfirmed, epoch } = identity;
     const view: SecurityView = {
@@ -78,6 +80,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
       insecure: [...insecure],
       askAtBoot: security.asksAtBoot,
       ...(replacedAtMs === undefined ? {} : { replaced: { atMs: replacedAtMs } }),
+      ...(mayBeStale === undefined ? {} : { mayBeStale }),
     };
     return c.json(view, 200);
   });

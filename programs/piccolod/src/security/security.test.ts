@@ -13,7 +13,7 @@ const phase = async (client: Client): Promise<string> => (await client.call<Stat
 test("a claim gives the phrase once, and it is confirmed by two of its words", async (context) => {
   const device = await TestDevice.start(context);
   const reply = await device.client().send("POST", "/claim", claim);
-  const { phrase, phraseConfirmed } = JSON.parse(reply.text) as Claimed;
+  const { phrase, phraseConfirmed } = JSON.parse(reply.text) as Claimed & { readonly phrase: NewPhrase };
   assert.equal(phrase.words.length, 24);
   assert.equal(new Set(phrase.askedBack).size, 2);
   assert.equal(phraseConfirmed, false);
@@ -29,7 +29,7 @@ test("a claim gives the phrase once, and it is confirmed by two of its words", a
 test("guessed words end the phrase that waits, and the whole phrase confirms itself at any later time", async (context) => {
   const device = await TestDevice.start(context);
   const reply = await device.client().send("POST", "/claim", claim);
-  const { phrase } = JSON.parse(reply.text) as Claimed;
+  const { phrase } = JSON.parse(reply.text) as Claimed & { readonly phrase: NewPhrase };
   await device.stop();
   await device.start();
   const owner = device.client();

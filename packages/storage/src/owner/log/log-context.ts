@@ -83,6 +83,8 @@ export interface MetadataLogOptions extends LogReading {
   readonly identity: LogIdentity;
   /** Whether the membership log of this device already names another one in its place. */
   readonly isReplaced: () => boolean;
+  /** Whether the owner has accepted what a recovery found, though fewer than a quorum had answered: it goes on at once. */
+  readonly isAccepted?: (() => boolean) | undefined;
   /** Epoch of the keys that seal new entries. */
   readonly keyEpoch: () => number;
   /** Undefined while the device is in no network: commits wait then. */

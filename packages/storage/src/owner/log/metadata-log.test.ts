@@ -73,6 +73,21 @@ test("a device does not become ready before a quorum has shown its head", async 
   await device.log.stop();
 });
 
+test("where the owner has accepted what was found it goes on with fewer, and acknowledges nothing without a quorum", async () => {
+  const cluster = new WitnessCluster(4);
+  for (const at of [0, 1, 2]) cluster.setOnline(at, false);
+  cluster.isAccepted = true;
+  const device = cluster.device(new MemoryOwnLog());
+  device.log.start();
+  await cluster.settleUntil(() => device.log.ready);
+  device.ownLog.write("a", "1");
+  const { witnessed } = await cluster.settle(device.log.flush(never));
+  assert.equal(witnessed, false);
+  for (const at of [0, 1, 2]) cluster.setOnline(at, true);
+  assert.ok((await cluster.settle(device.log.flush(never))).witnessed);
+  await device.log.stop();
+});
+
 test("a member alone witnesses itself, and ships what it has when others join", async () => {
   const cluster = new WitnessCluster(0);
   const device = await cluster.started();

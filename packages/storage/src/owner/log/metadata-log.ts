@@ -190,7 +190,7 @@ class ShippedLog implements MetadataLog {
 
   /** Whether the check is over, for good or bad. */
   async #check(signal: AbortSignal): Promise<boolean> {
-    const { ownLog, isReplaced } = this.#options;
+    const { ownLog, isReplaced, isAccepted } = this.#options;
     if (isReplaced()) {
       this.#set("fenced");
       return true;
@@ -203,6 +203,10 @@ class ShippedLog implements MetadataLog {
         this.#set(decision.type);
         return true;
       case "not-enough-answers":
+        if (isAccepted?.() === true) {
+          this.#go();
+          return true;
+        }
         this.#set("no-quorum");
         return false;
       case "behind": {

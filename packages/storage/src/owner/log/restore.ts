@@ -54,7 +54,7 @@ export function restore(
   return withAnyWitness(reading, witnesses, async (witness) => {
     const { checkpoint } = target.head;
     const part = { from: Math.max(1, checkpoint), previousHash: checkpoint === 0 ? noHash : undefined, target };
-    if (checkpoint === 0) await ownLog.load(nothing(), undefined, noHash);
+    if (checkpoint === 0) ownLog.empty();
     for await (const entry of readChain(reading, witness, part, signal)) {
       if (entry.sequence === checkpoint) await loadCheckpoint(reading, ownLog, entry, signal);
       else applyEntry(reading, ownLog, entry);
@@ -102,10 +102,6 @@ function applyFollower(reading: LogReading, ownLog: OwnLog, entry: StoredEntry):
     throw metadataLogFaults.fault("log-withheld", "a checkpoint's entries are no chain");
   }
   applyEntry(reading, ownLog, entry);
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  yield* [];
 }
 
 /** Whether going on from the own content is impossible, and it has to be restored from the last checkpoint. */

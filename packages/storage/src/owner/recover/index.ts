@@ -2,9 +2,11 @@
 export { RecoverClient } from "./recover-client.ts";
 export {
   announceReplacement,
+  askEach,
   findNewestSlot,
   type FoundMembership,
   readNewestMembership,
+  readWhole as readMembershipOf,
   recoverFaults,
   type RecoverParts,
 } from "./replace-device.ts";

@@ -27,12 +27,12 @@ export interface RecoverParts {
 }
 
 /** Asks all at once; who fails or takes too long is left out and reported. */
-async function askEach<T>(
-  { world, report }: RecoverParts,
-  peers: readonly PeerTarget[],
+export async function askEach<T, Peer extends PeerTarget>(
+  { world, report }: Pick<RecoverParts, "world" | "report">,
+  peers: readonly Peer[],
   signal: AbortSignal,
-  ask: (peer: PeerTarget, signal: AbortSignal) => Promise<T>,
-): Promise<readonly { readonly peer: PeerTarget; readonly value: T }[]> {
+  ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
+): Promise<readonly { readonly peer: Peer; readonly value: T }[]> {
   const late = transportFaults.fault("peer-timeout", "the member did not answer in time");
   const asked = peers.map(async (peer) => {
     try {
@@ -93,8 +93,8 @@ export async function readNewestMembership(
   return longest;
 }
 
-/** Entries that do not pass the rules end what is taken of a member's log. */
-async function readWhole(
+/** A member's log as a whole, replayed. Throws what the rules say against it, and what `RecoverClient` does. */
+export async function readWhole(
   client: RecoverClient,
   peer: PeerTarget,
   keys: OwnerKeys,

@@ -26,6 +26,8 @@ export const recoverProtocol = "/piccolo/recover/1";
 
 /** A device may tell the local network of as many addresses as it likes. */
 const mostLocalAddresses = 8;
+/** More than a household and its neighbours have. */
+const mostLocalDevices = 64;
 
 export interface PathOptions {
   readonly protocol: string;
@@ -196,6 +198,34 @@ export class Libp2pPath {
         unreachable("none of the device's addresses answers as this device; it may be switched off", error)
       );
     }
+  }
+
+  /** Dials an address without knowing whose it is, and says whose it is. */
+  async whoIsAt(address: string, signal: AbortSignal): Promise<PeerTarget> {
+    const timeout = AbortSignal.timeout(this.#options.dialTimeoutMs);
+    try {
+      const dialling = this.#node.libp2p.dial(multiaddr(address), { signal: AbortSignal.any([signal, timeout]) });
+      const { remotePeer } = await orAborted(dialling, signal);
+      const deviceKey = deviceKeyOf(remotePeer);
+      if (deviceKey !== undefined) return { deviceKey, addresses: [withPeer(address, remotePeer.toString())] };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable("no device answers at this address; it may be switched off", error);
+    }
+    throw unreachable("what answers at this address is no device");
+  }
+
+  /** All that multicast DNS has told of, if it is on. */
+  async localDevices(): Promise<readonly PeerTarget[]> {
+    if (!this.#options.mdns) return [];
+    const peers = await this.#node.libp2p.peerStore.all();
+    const found = peers.slice(0, mostLocalDevices).map(async ({ id }) => {
+      const deviceKey = deviceKeyOf(id);
+      if (deviceKey === undefined) return [];
+      const addresses = (await this.#localAddresses(id)).map((address) => address.toString());
+      return addresses.length === 0 ? [] : [{ deviceKey, addresses }];
+    });
+    return (await Promise.all(found)).flat();
   }
 
   /** What multicast DNS has told of the device, if it is on. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { toHex } from "@piccolo/bytes";
-import type { PeerHandler, PeerTransport } from "@piccolo/storage/ports";
+import type { PeerHandler, PeerTarget, PeerTransport } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { BulkPath, bulkAddressOf } from "./bulk-path.ts";
 import { BulkServer } from "./bulk-server.ts";
@@ -17,6 +17,10 @@ export interface PeerNet {
   readonly transport: PeerTransport;
   /** Asks any device over the recovery protocol, as one that is nobody's yet. */
   readonly recoverTransport: PeerTransport;
+  /** The device that answers at an address (multiaddr) of which no more is known. Throws `peer-unreachable`. */
+  whoIsAt(address: string, signal: AbortSignal): Promise<PeerTarget>;
+  /** Devices that multicast DNS has found so far; none where it is off. */
+  localDevices(): Promise<readonly PeerTarget[]>;
   /** Own addresses others can dial, best first, those through the relay included; empty before `start`. */
   addresses(): readonly string[];
   /** How the device is connected now. */
@@ -77,6 +81,8 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
   const limits = { idleTimeoutMs: options.idleTimeoutMs ?? 30_000, world, log, clocks, stopping: stopping.signal };
   /** Devices that are asked over the recovery protocol now, and how often at once. */
   const asked = new Map<string, number>();
+  /** Addresses whose devices are asked who they are: until they have said so, any device may answer. */
+  let asking = 0;
   let running: Running | undefined;
 
   const startBulk = async (): Promise<Running["bulk"]> => {
@@ -118,6 +124,16 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         }
       },
     },
+    whoIsAt: async (address, signal) => {
+      if (running === undefined) throw unreachable("this device is not connected");
+      asking++;
+      try {
+        return await running.recoverPath.whoIsAt(address, signal);
+      } finally {
+        asking--;
+      }
+    },
+    localDevices: async () => (await running?.recoverPath.localDevices()) ?? [],
     addresses: () => (running === undefined ? [] : addressesOf(running, options.bulk?.host)),
     pathTo: (deviceKey) => {
       if (running?.bulk?.path.isConnectedTo(deviceKey) === true) return "direct";
@@ -131,7 +147,7 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         ...options,
         dialTimeoutMs,
         mdns,
-        isAsked: (deviceKey) => asked.has(toHex(deviceKey)),
+        isAsked: (deviceKey) => asking > 0 || asked.has(toHex(deviceKey)),
         mostStrangers: options.recover === undefined ? 0 : mostStrangers,
       });
       const path = new Libp2pPath(node, { ...limits, protocol, dialTimeoutMs, mdns, handler, isAllowed });

@@ -1,0 +1,85 @@
+/** What a recovering device takes for true of what it was told; pure. */
+import { equalConstantTime, toHex } from "@piccolo/bytes";
+import type { OwnerKeys } from "@piccolo/envelope";
+import type { NetworkState } from "@piccolo/membership";
+import type { RecoveryDecision } from "@piccolo/storage/log";
+import type { FoundMembership } from "@piccolo/storage/recover";
+import type { Staleness } from "./types.ts";
+
+export interface FoundSlot {
+  readonly bytes: Uint8Array;
+  readonly number: number;
+}
+
+/** The one with the highest number, whoever gave it: an older one may be put back by whoever keeps slots. */
+export function newestSlot(found: readonly FoundSlot[]): FoundSlot | undefined {
+  return found.reduce<FoundSlot | undefined>(
+    (best, slot) => (best === undefined || slot.number > best.number ? slot : best),
+    undefined,
+  );
+}
+
+/** Why no slot was found: somebody looked and had none, or nobody was there to look. */
+export function slotFault(answered: number): "phrase-unknown" | "no-members-reachable" {
+  return answered > 0 ? "phrase-unknown" : "no-members-reachable";
+}
+
+/**
+ * The longest log that has this owner as a member. `networks` (hex) are those the owner's own slot or sheet names: a log
+ * of another network counts only where they name none, since nobody but the owner can have made them a member of it.
+ */
+export function longestMembership(
+  logs: readonly FoundMembership[],
+  account: Uint8Array,
+  networks: readonly string[],
+): FoundMembership | undefined {
+  return logs
+    .filter(({ state }) => networks.length === 0 || networks.includes(toHex(state.networkId)))
+    .filter(({ state }) => state.memberByAccount(account) !== undefined)
+    .reduce<FoundMembership | undefined>(
+      (best, log) => (best === undefined || log.entries.length > best.entries.length ? log : best),
+      undefined,
+    );
+}
+
+/** The keys of the epoch that the log knows; undefined where it knows a newer key, or one that is not held any more. */
+export function keysByLog(
+  state: NetworkState,
+  account: Uint8Array,
+  held: readonly OwnerKeys[],
+): OwnerKeys | "newer-key" | undefined {
+  const member = state.memberByAccount(account);
+  if (member === undefined) return undefined;
+  const keys = held.find(({ ownerPublicKey }) => equalConstantTime(ownerPublicKey, member.ownerPublicKey));
+  if (keys !== undefined) return keys;
+  return held.every(({ epoch }) => epoch < member.keyEpoch) ? "newer-key" : undefined;
+}
+
+export type DeviceDecision =
+  /** The log names this device already: an earlier try got so far. */
+  | { readonly do: "keep"; readonly deviceEpoch: number }
+  | { readonly do: "replace"; readonly deviceEpoch: number }
+  /** This device was the owner's, or another's, before: its key serves no second time. */
+  | { readonly do: "refuse" };
+
+export function decideDevice(state: NetworkState, account: Uint8Array, deviceKey: Uint8Array): DeviceDecision {
+  const last = state.devices.get(toHex(account));
+  if (last !== undefined && equalConstantTime(last.deviceKey, deviceKey)) {
+    return { do: "keep", deviceEpoch: last.deviceEpoch };
+  }
+  if (state.usedDeviceKeys.has(toHex(deviceKey))) return { do: "refuse" };
+  return { do: "replace", deviceEpoch: (last?.deviceEpoch ?? 0) + 1 };
+}
+
+/** Of two rounds of asking the one in which fewer answers were missing, the later one where they are equal. */
+export function betterRound(before: RecoveryDecision | undefined, now: RecoveryDecision): RecoveryDecision {
+  return before !== undefined && before.missing < now.missing ? before : now;
+}
+
+/** Undefined where enough have answered. */
+export function stalenessOf(decision: RecoveryDecision, quorum: number): Staleness | undefined {
+  if (!decision.mayBeStale) return undefined;
+  const needed = Math.max(quorum, decision.missing);
+  const newestAtMs = decision.candidates[0]?.newest.head.timeMs ?? null;
+  return { answered: needed - decision.missing, needed, newestAtMs };
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { cpSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { type Device, type Network, type Uploaded, unprotected, uploadFile } from "@piccolo/devnet";
+import { secretsOf } from "../network/identity.ts";
+import { LeakOracle } from "../network/leak-oracle.ts";
+import { type Drill, type DrillContext, protectedCheaply } from "./drill.ts";
+
+/** Text that stands nowhere else. */
+const canary = (of: string): string => `${of}-${randomBytes(12).toString("hex")}`;
+
+/** A name and a content that would be recognised anywhere, repeated, so that every block of it holds some. */
+function write({ session }: Device, name: string, content: string, sizeBytes: number): Promise<Uploaded> {
+  return uploadFile(session, {
+    filename: name,
+    sizeBytes,
+    content: (from) => Readable.from([Buffer.alloc(sizeBytes, content).subarray(from)], { objectMode: false }),
+  });
+}
+
+/** What a thief finds; a planted secret shows first that it would be found. */
+function search(drill: DrillContext, oracle: LeakOracle, folder: string): readonly string[] {
+  const planted = canary("planted");
+  oracle.add("planted", planted);
+  const file = join(folder, "planted");
+  writeFileSync(file, Buffer.concat([Buffer.from(planted), Buffer.from(`${planted}\0${planted}`, "utf16le")]));
+  const found = oracle.searchPath(folder);
+  rmSync(file);
+  drill.check(
+    "what was planted on the disk is found",
+    found.some(({ secret }) => secret === "planted"),
+  );
+  return found.filter(({ place }) => !place.startsWith(`${file} `)).map(({ secret, form }) => `${secret}, ${form}`);
+}
+
+function bytesBelow(folder: string): number {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  return entries.reduce(
+    (sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0),
+    0,
+  );
+}
+
+async function fill(network: Network): Promise<ReadonlyMap<string, string>> {
+  const owner = network.device(1);
+  const texts = new Map(
+    ["folder name", "file name", "content", "name of a waiting file", "content of a waiting file", "searched text"].map(
+      (name) => [name, canary(name.replaceAll(" ", "-"))] as const,
+    ),
+  );
+  const text = (name: string): string => texts.get(name) ?? "";
+  await owner.session.call("POST", "/files/folders", { parent: "root", name: text("folder name") });
+  await write(owner, text("file name"), text("content"), 300_000);
+  await owner.session.call("GET", `/files/search?q=${text("searched text")}`);
+  return texts;
+}
+
+export const diskStolenDrill: Drill = {
+  name: "disk-stolen",
+  summary: "a thief with the disk and another TPM: nothing the owner put in, and no key, is readable in any form",
+  async run(drill) {
+    const { small, sabotage } = drill.options;
+    const network = await drill.network({
+      devices: small ? 3 : 5,
+      // Left out is what protects the disk.
+      protection: (device) => (device === 1 && !sabotage ? protectedCheaply : unprotected),
+    });
+    const owner = network.device(1);
+    const [phrase = "", password = ""] = [owner.phrase, owner.record.password];
+    const texts = await fill(network);
+    await Promise.all(network.devices.slice(1).map((device) => device.process.stop()));
+    // Whether it is acknowledged is all the same here: what counts is what of it lies on the disk.
+    await write(
+      owner,
+      texts.get("name of a waiting file") ?? "",
+      texts.get("content of a waiting file") ?? "",
+      2_000_000,
+    ).catch(() => undefined);
+    const oracle = new LeakOracle();
+    for (const [name, text] of texts) oracle.add(name, text);
+    oracle.add("password", password);
+    oracle.add("recovery phrase", phrase);
+    const secrets = secretsOf(network, 1, phrase);
+    for (const [name, secret] of secrets) oracle.add(name, secret);
+    drill.step(`${texts.size} canaries and ${secrets.size + 2} secrets are looked for`);
+
+    await network.cutPower(1);
+    const stolen = join(drill.folder, "stolen");
+    cpSync(owner.folder, stolen, { recursive: true });
+    drill.fault("the plug is pulled, and a thief copies the disk");
+    drill.check("the disk holds what was written", bytesBelow(stolen) > 2_000_000);
+    drill.equal("found on the disk as it was stolen", search(drill, oracle, stolen), []);
+    drill.step(`${bytesBelow(stolen)} bytes searched raw, in base64, hex and UTF-16: nothing`);
+
+    await network.replaceTpm(1);
+    drill.fault("the thief starts the disk beside another TPM");
+    await network.startDevice(1);
+    drill.equal("the device is closed", await owner.phase(), "closed");
+    await drill.refused("the password opens nothing", "nothing-to-open", () =>
+      owner.session.call("POST", "/unlock", { password }),
+    );
+    await drill.refused("another phrase opens nothing", "phrase-unknown", () =>
+      owner.session.openVolume(network.device(2).phrase ?? "", "a password of the thief's"),
+    );
+    await drill.refused("files are not shown", "closed", () => owner.session.call("GET", "/files"));
+    const mounted = join(owner.folder, "volume/mount");
+    drill.equal("what the volume shows", readdirSync(mounted), []);
+    drill.equal("found on the disk after the attempts", search(drill, oracle, owner.folder), []);
+    drill.equal("found in the device's log", oracle.searchPath(owner.process.logFile), []);
+
+    await network.openVolume(owner, phrase);
+    drill.equal("the phrase, which the thief lacks, opens it", await owner.phase(), "ready");
+  },
+};
