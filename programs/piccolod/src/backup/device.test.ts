@@ -67,13 +67,13 @@ test("a change that nobody witnesses is answered, by JSON and by tus, and the an
 });
 
 test("a replaced device shows what it has, says that it is replaced, and changes nothing", async (context) => {
-  let replacedAtMs: number | undefined;
-  const feature = { ...createNoNetwork(), replacedAtMs: () => replacedAtMs };
+  const replacement: { atMs?: number } = {};
+  const feature = { ...createNoNetwork(), replacedAtMs: () => replacement.atMs };
   const device = await TestDevice.start(context, { createNetwork: () => feature });
   const before = await device.owner();
   const folder = await before.call<Node>("POST", "/files/folders", { parent: "root", name: "kept" });
   await device.stop();
-  replacedAtMs = 5;
+  replacement.atMs = 5;
   await device.start();
   const owner = device.client();
   await owner.signIn();
