@@ -14,7 +14,7 @@ export async function answerWords(page: Page, words: readonly string[], button =
   const asked = page.getByText(/^Word \d+$/);
   await asked.first().waitFor();
   for (const label of await asked.allInnerTexts()) {
-    await page.getByLabel(label).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
+    await page.getByLabel(label, { exact: true }).fill(words[Number(label.replace("Word ", "")) - 1] ?? "");
   }
   await page.getByRole("button", { name: button, exact: true }).click();
 }
