@@ -72,11 +72,12 @@ function placeOf(
   const { sequence } = head;
   const next = (newest?.head.sequence ?? 0) + 1;
   if (newest === undefined) return sequence === 1 || head.kind === "checkpoint" ? { dropFrom: sequence } : "log-gap";
-  if (sequence < first) return "already-have";
-  const there = hashAt(sequence);
-  if (there !== undefined && equalConstantTime(there, hash)) return "already-have";
   // A replacement has asked a quorum before its first entry, so what it does not continue was never acknowledged.
   const isLater = head.deviceEpoch > newest.head.deviceEpoch;
+  // Of its own branch none is superfluous because of a checkpoint on the branch that it left.
+  if (sequence < first && !isLater) return "already-have";
+  const there = hashAt(sequence);
+  if (there !== undefined && equalConstantTime(there, hash)) return "already-have";
   if (sequence < next && !isLater) return "log-fork";
   if (head.deviceEpoch < newest.head.deviceEpoch) return "log-fork";
   if (sequence > next) return head.kind === "checkpoint" ? { dropFrom: next } : "log-gap";

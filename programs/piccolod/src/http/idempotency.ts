@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
@@ -11,7 +11,7 @@ const keepMs = 24 * 3_600_000;
 const mostPerSession = 500;
 const bodyCharactersMax = 64 * 1024;
 /** Their replies hold what is shown once and kept nowhere; repeated, they make another. */
-const shownOnce: ReadonlySet<string> = new Set(["/security/phrase"]);
+const shownOnce: ReadonlySet<string> = new Set(["/claim", "/security/phrase"]);
 
 interface ReplyRow {
   readonly fingerprint: Uint8Array;
@@ -37,7 +37,11 @@ export class IdempotentReplies {
     this.#db = db;
     this.#world = world;
     this.#get = db.prepare("SELECT * FROM idempotent_reply WHERE token_hash = ? AND key = ?");
-    this.#insert = db.prepare("INSERT OR IGNORE INTO idempotent_reply VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = db.prepare(
+      // A request may have ended its own session, and nobody can ask for its reply again then.
+      `INSERT OR IGNORE INTO idempotent_reply
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM session WHERE token_hash = ?1)`,
+    );
     this.#deleteOld = db.prepare("DELETE FROM idempotent_reply WHERE created_at_ms < ?");
     this.#deleteMost = db.prepare(
       `DELETE FROM idempotent_reply WHERE token_hash = ?1 AND key IN
@@ -58,7 +62,8 @@ export class IdempotentReplies {
       throw httpFaults.fault("invalid-request", "an idempotency key has 1 to 128 printable characters");
     }
     const { pathname, search } = new URL(c.req.url);
-    const fingerprint = createHash("sha256")
+    // Under a key that only the session's holder has: bodies may hold a password, of which no hash is kept here.
+    const fingerprint = createHmac("sha256", session.csrf)
       .update(`${c.req.method} ${pathname}${search}\n`)
       .update(await c.req.text())
       .digest();

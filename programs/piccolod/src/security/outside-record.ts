@@ -1,6 +1,7 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { z } from "zod";
 import { equalConstantTime, fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, toUtf8 } from "@piccolo/bytes";
+import { slotListBytesMax } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
 
 export const outsideFaults = catalogue({
@@ -32,7 +33,8 @@ export interface OutsideRecord {
   readonly slots: Uint8Array | undefined;
 }
 
-export const recordBytesMax = 64 * 1024;
+/** Room for the largest slots there may be, in base64, and for what the chip sealed. */
+export const recordBytesMax = Math.ceil((slotListBytesMax * 4) / 3) + 16 * 1024;
 const tagBytes = 32;
 
 const bytes = z.string().regex(/^[\w-]*$/);

@@ -283,25 +283,34 @@ export class OwnerSecurity {
    */
   async beginRekey(root: OpenedRoot, password: string, proof: PhraseProof): Promise<void> {
     const { keyring, outside, chip, world, details, slotChanged, crashPoint } = this.#options;
-    const list = keyring.slots();
-    if (this.rekeying) throw rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
-    if (list.chain.rotations.length >= rotationsMax) {
+    const before = keyring.slots();
+    const running = (): Error => rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
+    if (this.rekeying) throw running();
+    if (before.chain.rotations.length >= rotationsMax) {
       throw rekeyFaults.fault("too-many-rekeys", "this account cannot change its keys any more");
     }
     const { sealedPepper } = outside.record;
-    if (list.volumeSlot === undefined || sealedPepper === undefined) {
+    if (before.volumeSlot === undefined || sealedPepper === undefined) {
       throw envelopeFaults.fault("damaged-slot", "the slots lack the volume key or the pepper: use the phrase");
     }
     const made = this.#making.confirm(proof, undefined);
     assert.ok(made !== undefined);
-    const oldNumber = this.phraseNumber;
     const oldRoot = root.root();
     const oldKeys = root.deriveKeys();
     const newRoot = newRootSecret(world);
     const newKeys = deriveOwnerKeys(newRoot, root.epoch + 1, root.account);
-    const volumeKey = unwrapVolumeKey(oldKeys, list.volumeSlot);
-    const pepper = await chip.unseal(sealedPepper);
+    const volumeKey = unwrapVolumeKey(oldKeys, before.volumeSlot);
+    let pepper: Uint8Array = new Uint8Array(0);
     try {
+      pepper = await chip.unseal(sealedPepper);
+      const { account, epoch } = newKeys;
+      const { argon2, cost, floor } = this.#options;
+      const sealing = { root: newRoot, account, epoch, password, pepper, cost, floor, argon2, world };
+      const passwordSlot = await sealPasswordSlot(sealing);
+      // Read after all that takes time: meanwhile the slot in use may have been renewed, which its keepers have by now.
+      const list = keyring.slots();
+      if (list.epoch !== root.epoch) throw running();
+      const oldNumber = this.phraseNumber;
       const rotations = [...list.chain.rotations, certifyRotation(oldKeys, newKeys)];
       const chain = { ...list.chain, rotations };
       const previousRoots = [wrapPreviousRoot(newKeys, oldRoot, root.epoch)];
@@ -315,10 +324,6 @@ export class OwnerSecurity {
         forgetBelow: Math.max(1, oldNumber),
         world,
       });
-      const { account, epoch } = newKeys;
-      const { argon2, cost, floor } = this.#options;
-      const sealing = { root: newRoot, account, epoch, password, pepper, cost, floor, argon2, world };
-      const passwordSlot = await sealPasswordSlot(sealing);
       const volumeSlot = wrapVolumeKey(newKeys, volumeKey);
       const changed = { chain, number: list.number + 1, passwordSlot, phraseSlot, volumeSlot, previousRoots };
       crashPoint("before-rekey-slots");

@@ -234,8 +234,9 @@ class ShippedLog implements MetadataLog {
 
   #go(): void {
     const { vault } = this.#options;
-    this.#set("ready");
+    // First the witnesses that count, then the word that it goes on: who hears it may ask at once.
     this.#matchPipelines();
+    this.#set("ready");
     this.#advance();
     this.#track(this.#checkpointing.run());
     if (vault !== undefined) {

@@ -131,7 +131,7 @@ export class WitnessPipeline {
 
   /** The newest own entry the witness has, by its head; what lies beyond belongs to a replaced device or is a fork. */
   async #whereItStands(signal: AbortSignal): Promise<number> {
-    const { ownLog, witnessClient, network } = this.#options;
+    const { ownLog, witnessClient, network, identity } = this.#options;
     const answer = await this.#ask((limited) => witnessClient.head(this.#witness, limited), signal);
     if (answer === undefined) return this.#stands(0);
     const signed = decodeHead(answer.head);
@@ -144,14 +144,19 @@ export class WitnessPipeline {
     if (own?.sequence === sequence && equalConstantTime(own.hash, signed.hash)) return this.#stands(sequence);
     // Older than what is kept here: the oldest entry is a checkpoint, which the witness takes over a gap.
     const isBeforeKept = sequence < (ownLog.entries(1, 1)[0]?.sequence ?? 1);
-    if (!isBeforeKept && deviceEpoch >= position.deviceEpoch) {
+    // Judged by the own device's epoch, since a replacement may not have made an entry yet.
+    if (!isBeforeKept && deviceEpoch >= identity.deviceEpoch) {
       this.#events.forked(signed);
       throw transportFaults.fault("peer-protocol", "the witness has another log of this owner's");
     }
-    if (!isBeforeKept && answer.first > (ownLog.entries(1, 1)[0]?.sequence ?? 1)) {
-      this.#events.needsCheckpoint(this.#witness);
-    }
-    return this.#stands(0);
+    const isBehindCheckpoint = !isBeforeKept && answer.first > (ownLog.entries(1, 1)[0]?.sequence ?? 1);
+    if (!isBehindCheckpoint) return this.#stands(0);
+    // On the branch that a replaced device left a checkpoint lies beyond: only one of the own branch takes its place.
+    this.#known = 0;
+    const [checkpoint] = position.checkpoint === 0 ? [] : ownLog.entries(position.checkpoint, 1);
+    if (checkpoint !== undefined && checkpoint.deviceEpoch > deviceEpoch) return checkpoint.sequence - 1;
+    this.#events.needsCheckpoint(this.#witness);
+    return 0;
   }
 
   #stands(sequence: number): number {
