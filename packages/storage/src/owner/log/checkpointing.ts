@@ -174,7 +174,7 @@ export class Checkpointing {
       const last = tail.at(-1);
       if (tailBytes <= inlineTailBytes || last === undefined) {
         // In one turn with the deltas before it, so that nothing waits when the checkpoint is made.
-        this.#append({ ...run, digest: snapshot.digest }, base, stored.splice(0).slice(1), tail);
+        this.#append({ ...run, digest: snapshot.digest }, base, stored.slice(1), tail, () => stored.splice(0));
         return;
       }
       if (stored.length > tailRunsMax) {
@@ -207,6 +207,7 @@ export class Checkpointing {
     base: StoredEntry | undefined,
     tailRuns: readonly CheckpointRun[],
     tail: readonly StoredEntry[],
+    pointed: () => void,
   ): void {
     const { ownLog, crashPoint } = this.#options;
     const parts = this.#hooks.entryParts();
@@ -214,6 +215,7 @@ export class Checkpointing {
     ownLog.appendCheckpoint((digest) =>
       sealEntry(parts, "checkpoint", encodeCheckpoint({ digest, snapshot, base: base?.head, tailRuns, tail })),
     );
+    pointed();
     this.#wanted = false;
     this.#bytes = 0;
     this.#entries = 0;
