@@ -72,3 +72,15 @@ test("uploads are no part of what is backed up, and no change makes no commit", 
   assert.ok(!owner.log.waiting);
   assert.ok(owner.verify());
 });
+
+test("a full disk undoes the change and says so, and the next one fits once there is room", (context) => {
+  const owner = openOwner(context);
+  const { page_count: pages } = owner.db.prepare("PRAGMA page_count").get() as { page_count: number };
+  owner.db.exec(`PRAGMA max_page_count = ${pages}`);
+  assert.throws(() => setSecret(owner, "a", "1".repeat(100_000)), { code: "disk-full", retry: "later" });
+  assert.ok(!owner.log.waiting);
+  assert.ok(owner.verify());
+  owner.db.exec("PRAGMA max_page_count = 1000000");
+  setSecret(owner, "a", "1");
+  assert.ok(owner.verify());
+});

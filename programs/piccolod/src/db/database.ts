@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { diskFaults } from "@piccolo/storage/ports";
 import { databaseFaults } from "./faults.ts";
 
 export interface DatabaseOptions {
@@ -91,7 +92,7 @@ export function transact<T>(db: DatabaseSync, change: () => T): T {
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
-    throw error;
+    throw asDiskFull(error);
   } finally {
     if (watch !== undefined) {
       watch.hasFailedPart = false;
@@ -116,4 +117,15 @@ export function withoutWaiting(db: DatabaseSync, change: () => void): void {
   } finally {
     db.exec("PRAGMA synchronous = FULL");
   }
+}
+
+/** SQLITE_FULL: no room for the database or its journal. */
+const fullErrorCode = 13;
+
+/** A full disk is an operating failure, and the transaction is undone; everything else stays what it is. */
+function asDiskFull(error: unknown): unknown {
+  const isFull = error instanceof Error && "errcode" in error && error.errcode === fullErrorCode;
+  return isFull
+    ? diskFaults.fault("disk-full", "the disk is full; free some room, then do it again", { cause: error })
+    : error;
 }

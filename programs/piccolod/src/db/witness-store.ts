@@ -178,12 +178,10 @@ export class SqliteWitnessStore implements WitnessStore {
   }
 }
 
-const sqliteFull = 13;
-
+/** Whatever else than a full disk, which `transact` names, keeps the database from being written. */
 function asDiskFault(cause: unknown): Error {
-  const code = (cause as { errcode?: number }).errcode;
-  if (code === undefined) return cause instanceof Error ? cause : new Error("a change failed", { cause });
-  return code === sqliteFull
-    ? diskFaults.fault("disk-full", "there is no room for another member's metadata; free some", { cause })
-    : diskFaults.fault("disk-error", "the witness database could not be written; look at the disk", { cause });
+  if ((cause as { errcode?: number }).errcode === undefined) {
+    return cause instanceof Error ? cause : new Error("a change failed", { cause });
+  }
+  return diskFaults.fault("disk-error", "the witness database could not be written; look at the disk", { cause });
 }

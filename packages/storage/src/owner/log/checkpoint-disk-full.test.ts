@@ -24,3 +24,19 @@ test("a disk that is full when a checkpoint is made costs nothing: what was stor
   assert.equal(log.view().checkpointSequence, log.view().sequence);
   await log.stop();
 });
+
+test("a disk that is full when an entry is made holds the change back until there is room, and nothing ends", async () => {
+  const cluster = new WitnessCluster(4);
+  const device = await cluster.started();
+  const { ownLog, log } = device;
+  const append = ownLog.append.bind(ownLog);
+  ownLog.append = () => {
+    throw diskFaults.fault("disk-full", "there is no room");
+  };
+  ownLog.write("a", "1");
+  assert.equal((await cluster.settle(log.flush(never))).witnessed, false);
+  ownLog.append = append;
+  assert.ok((await cluster.settle(log.flush(never))).witnessed);
+  assert.equal(log.view().witnessedSequence, 1);
+  await log.stop();
+});

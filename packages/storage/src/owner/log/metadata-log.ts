@@ -286,9 +286,19 @@ class ShippedLog implements MetadataLog {
     this.#set("forked");
   }
 
-  /** Looks what a quorum has, and makes the next entry when the last one is through. */
+  /** Looks what a quorum has, and makes the next entry when the last one is through; on a full disk, again later. */
   #advance(): void {
     if (!this.ready) return;
+    try {
+      this.#step();
+    } catch (error) {
+      if (!isFault(error, "disk-full")) throw error;
+      this.#options.report("metadata-log-disk-full", { message: error.message });
+      this.#advanceLater(paceMs);
+    }
+  }
+
+  #step(): void {
     const { ownLog, network } = this.#options;
     const position = ownLog.position();
     const known = Array.from(this.#pipelines.values(), (pipeline) => pipeline.known ?? 0);
@@ -313,17 +323,22 @@ class ShippedLog implements MetadataLog {
     if (isThrough || waitedMs >= paceMs) {
       this.#makeOne();
       this.#made();
-    } else if (!this.#paced) {
-      this.#paced = true;
-      const paced = world.sleep(paceMs - waitedMs, this.#stopping.signal).then(
-        () => {
-          this.#paced = false;
-          this.#advance();
-        },
-        () => undefined,
-      );
-      this.#track(paced);
+    } else {
+      this.#advanceLater(paceMs - waitedMs);
     }
+  }
+
+  #advanceLater(afterMs: number): void {
+    if (this.#paced) return;
+    this.#paced = true;
+    const paced = this.#options.world.sleep(afterMs, this.#stopping.signal).then(
+      () => {
+        this.#paced = false;
+        this.#advance();
+      },
+      () => undefined,
+    );
+    this.#track(paced);
   }
 
   /** Something was committed. Whatever else is committed in this turn goes into the same entry. */
