@@ -115,6 +115,8 @@ function channelOf(stream: Stream): RawChannel {
     const onEnd = (): void => resolve(refusalIn(Buffer.concat(parts)));
     stream.addEventListener("remoteCloseWrite", onEnd);
     stream.addEventListener("close", onEnd);
+    // A stranger's stream may be cut off before anybody listens.
+    if (stream.status !== "open") onEnd();
   });
   let isOver = false;
   void answered.then(() => (isOver = true));

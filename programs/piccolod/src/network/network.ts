@@ -108,6 +108,7 @@ export class DeviceNetwork implements NetworkFeature {
       },
       onUnreachable: () => this.#hint(),
       onClock: (deviceKey, offsetMs) => this.#peerNet.noteClock(deviceKey, offsetMs),
+      stopping: this.#stopping.signal,
       onChange: () => this.#changed(),
     });
     this.members = {

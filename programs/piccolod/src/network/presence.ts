@@ -41,6 +41,8 @@ export interface PresenceOptions {
   readonly onUnreachable: () => void;
   /** A greeting measured a member's clock: peer's minus own. */
   readonly onClock: (deviceKey: Uint8Array, offsetMs: number) => void;
+  /** Aborted when the device stops: a greeting under way then ends and changes nothing more. */
+  readonly stopping: AbortSignal;
   readonly onChange: () => void;
 }
 
@@ -154,7 +156,7 @@ export class Presence {
     const wasOnline = this.#status(id).online;
     // The way here took an unknown time, which for clocks an hour apart is nothing.
     this.#learn(id, hello, hello.nowMs - world.nowMs());
-    if (!wasOnline) void this.#greet(id, new AbortController().signal);
+    if (!wasOnline) void this.#greet(id, this.#options.stopping);
     return ownHello();
   }
 
