@@ -419,10 +419,15 @@ test("full holders take nothing more: the file is placed on the others, or waits
 });
 
 test("with the peers away and the own disk full an upload is refused and no half of it is seen", async () => {
-  await Promise.all(network.devices.slice(1).map((device) => device.process.stop()));
   await owner.process.stop();
   await network.startDevice(1, ["--spool-limit-bytes", "1000000"]);
   await network.claim(owner);
+  // Nothing is changed before the witnesses have said where the own log ends.
+  await until("the witnesses have answered", async () => {
+    const { backup } = await owner.session.call<{ backup: { readonly state: string } }>("GET", "/security");
+    return backup.state === "ready";
+  });
+  await Promise.all(network.devices.slice(1).map((device) => device.process.stop()));
   const small = await upload("fits the spool", 300_000);
   assert.equal(small.placement, "pending");
   const problem = await problemOf(upload("too large", 3 * mebibyte));
