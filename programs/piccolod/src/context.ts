@@ -198,8 +198,10 @@ class Running {
     const { root } = opened;
     try {
       const device = await this.#open(opened);
-      if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
-      device.keyring.hold(root);
+      await device.security.alone(async () => {
+        if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
+        device.keyring.hold(root);
+      });
       return device.signIn();
     } finally {
       root.erase();

@@ -252,7 +252,18 @@ async function build(
   };
   const { argon2, cost, floor } = parts;
   /** What makes and opens slots. */
-  const keeping = { content: state, outside: opened.outside, keyring, chip, argon2, world, cost, floor, crashPoint };
+  const keeping = {
+    content: state,
+    outside: opened.outside,
+    keyring,
+    chip,
+    argon2,
+    world,
+    cost,
+    floor,
+    crashPoint,
+    report,
+  };
   const security = new OwnerSecurity({
     ...keeping,
     deviceKey: deviceKey.key,
@@ -282,7 +293,6 @@ async function build(
     policy,
     ownDomain: config.domain,
     tasks,
-    report,
   };
   const recovery: Recovery = new Recovery({
     ...keeping,
@@ -301,6 +311,7 @@ async function build(
     security,
     isReplaced: () => runtime.isOpen && backup.replacedAtMs !== undefined,
     world,
+    report,
     stopping: stopping.signal,
     reopen: parts.reopen,
   });

@@ -17,6 +17,7 @@ import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type OutsideRecord, outsideFaults, recordKey } from "./outside-record.ts";
 import { findOutside, OutsideStore, writeFirstOutside } from "./outside-store.ts";
+import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import { type Volume, volumeFaults, volumeKeyBytes } from "./volume.ts";
 
@@ -121,7 +122,7 @@ export class Boot {
     await volume.destroy();
     const volumeKey = world.randomBytes(volumeKeyBytes);
     try {
-      const sealedVolumeKey = await chip.seal(volumeKey, "volume");
+      const sealedVolumeKey = await chip.seal(volumeKey, "volume", "next");
       const record: OutsideRecord = {
         number: 1,
         state: "creating",
@@ -134,6 +135,8 @@ export class Boot {
       writeFirstOutside(state, record, key);
       await volume.create(volumeKey);
       const content = new DurableFolder(volume.path);
+      // Whatever was sealed for who had the device before opens no more.
+      await chip.supersede(sealedVolumeKey);
       content.write(recordKeyName, key);
       content.write(unclaimedKeyName, volumeKey);
       writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
@@ -158,6 +161,8 @@ export class Boot {
     }
     const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
     if (outside.restored) log.warn("outside-record-restored", {});
+    // A change that was cut off before the chip shut out what was sealed earlier.
+    await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
     await chip.closeWindow();
     this.#closed = undefined;
     return { outside, content };

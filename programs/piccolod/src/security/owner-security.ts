@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  type Argon2id,
   certifyDevice,
   deriveOwnerKeys,
   type Ed25519Key,
@@ -9,7 +8,6 @@ import {
   firstEpoch,
   newRootSecret,
   type OpenedRoot,
-  type PasswordCost,
   pepperBytes,
   openSlotDetails,
   resealDetails,
@@ -19,33 +17,28 @@ import {
   verifySealedSlot,
   wrapVolumeKey,
 } from "@piccolo/envelope";
-import type { World } from "@piccolo/world";
 import type { DurableFolder } from "../adapters/state-folder.ts";
 import { forgetUnclaimedKey, takeUnclaimedKey } from "./boot.ts";
 import type { Identity } from "./identity.ts";
 import type { Keyring } from "./keyring.ts";
 import { type MadePhrase, sameLocator, sealPhrase } from "./made-phrase.ts";
 import type { OutsideStore } from "./outside-store.ts";
-import { type ListChange, OwnerRecord } from "./owner-record.ts";
+import { OwnerRecord } from "./owner-record.ts";
 import { PhraseMaking, type PhraseProof, type ShownPhrase } from "./phrase-making.ts";
 import { Rekey } from "./rekey-verb.ts";
 import type { RekeyCrashPoint } from "./rekey.ts";
+import { reseal, type ResealCrashPoint, type ResealingOptions } from "./resealing.ts";
+import { Turns } from "./turns.ts";
 import { networksDiffer } from "./whereabouts.ts";
-import type { SecurityChip } from "./security-chip.ts";
 
-export interface OwnerSecurityOptions {
+export interface OwnerSecurityOptions extends ResealingOptions {
   readonly content: DurableFolder;
   readonly outside: OutsideStore;
   readonly keyring: Keyring;
-  readonly chip: SecurityChip;
-  readonly argon2: Argon2id;
-  readonly world: World;
-  readonly cost: PasswordCost;
-  readonly floor: PasswordCost;
   readonly deviceKey: Ed25519Key;
   /** Networks and members, as a device with nothing but the phrase will need them. */
   readonly details: () => SlotDetails["networks"];
-  readonly crashPoint: (name: RekeyCrashPoint) => void;
+  readonly crashPoint: (name: RekeyCrashPoint | ResealCrashPoint) => void;
   /** Told of every new sealed phrase slot, so that other members and central keep it. */
   readonly slotChanged: (slot: Uint8Array) => void;
 }
@@ -54,13 +47,14 @@ export interface OwnerSecurityOptions {
 const firstDeviceEpoch = 1;
 
 /**
- * The verbs of the owner's keys, kept apart: a new password or a new phrase is a new slot for the same root secret and
- * revokes nothing; only a re-key makes a new root. Each is one change of the record outside, whole or not at all.
+ * The verbs of the owner's keys, kept apart: a new password or a new phrase is a new slot for the same root secret, which
+ * whoever had it keeps; only a re-key makes a new root. Each is one change of the record outside, whole or not at all.
  */
 export class OwnerSecurity {
   readonly #options: OwnerSecurityOptions;
   readonly #record: OwnerRecord;
   readonly #making: PhraseMaking<MadePhrase>;
+  readonly #turns = new Turns();
   /** The verb that makes a new root. */
   readonly rekey: Rekey;
 
@@ -69,6 +63,14 @@ export class OwnerSecurity {
     this.#record = new OwnerRecord(options);
     this.#making = new PhraseMaking(options.world, ({ phrase }) => phrase.erase());
     this.rekey = new Rekey({ ...options, record: this.#record, making: this.#making });
+  }
+
+  /**
+   * The verbs, and the checks of a password before them, run one after the other: none overwrites what another has just
+   * made, and none goes on by a password or a phrase that another has just replaced.
+   */
+  alone<Result>(work: () => Promise<Result> | Result): Promise<Result> {
+    return this.#turns.take(work);
   }
 
   /** Undefined before the claim. */
@@ -132,77 +134,45 @@ export class OwnerSecurity {
     this.#record.change({ certificate });
   }
 
-  /** Reset login: another password for the same root. The old one opens nothing any more. */
-  async changePassword(root: OpenedRoot, password: string): Promise<void> {
-    const { outside, chip } = this.#options;
-    const { sealedPepper } = outside.record;
-    if (sealedPepper === undefined)
-      throw envelopeFaults.fault("damaged-slot", "the record has no pepper: use the phrase");
-    const pepper = await chip.unseal(sealedPepper);
-    try {
-      const passwordSlot = await this.#passwordSlot(root, password, pepper);
-      this.#change(root, { passwordSlot });
-    } finally {
-      pepper.fill(0);
-    }
-    this.#record.change({ passwordChangedAtMs: this.#options.world.nowMs() });
+  /** Reset login: another password for the same root. The old one opens nothing any more, also with an older record. */
+  changePassword(root: OpenedRoot, password: string): Promise<void> {
+    return this.#reseal(root, password, this.asksAtBoot);
   }
 
-  /** After the phrase opened the volume: the chip may be another one, so volume key and pepper are sealed anew. */
-  async takeOverChip(root: OpenedRoot, password: string): Promise<void> {
-    const { keyring, chip, outside, world } = this.#options;
-    const pepper = world.randomBytes(pepperBytes);
-    const keys = root.deriveKeys();
-    const { volumeSlot } = keyring.slots();
+  /** After the phrase opened the volume: the chip may be another one. */
+  takeOverChip(root: OpenedRoot, password: string): Promise<void> {
+    return this.#reseal(root, password, this.asksAtBoot);
+  }
+
+  async #reseal(root: OpenedRoot, password: string, asksAtBoot: boolean): Promise<void> {
+    const { volumeSlot } = this.#options.keyring.slots();
     if (volumeSlot === undefined) throw envelopeFaults.fault("damaged-slot", "the slots have no volume key");
+    const keys = root.deriveKeys();
+    const secret = root.root();
     const volumeKey = unwrapVolumeKey(keys, volumeSlot);
     try {
-      const sealedPepper = await chip.seal(pepper, "pepper");
-      const asks = outside.record.sealedVolumeKey === undefined;
-      const sealedVolumeKey = asks ? undefined : await chip.seal(volumeKey, "volume");
-      const passwordSlot = await this.#passwordSlot(root, password, pepper);
-      this.#change(root, { passwordSlot }, { sealedPepper, sealedVolumeKey });
+      const { account, epoch } = root;
+      const given = { root: secret, account, epoch, password, volumeKey: asksAtBoot ? undefined : volumeKey };
+      await reseal(this.#options, given, (passwordSlot, sealed) => {
+        this.#record.changeSlots(keys, { passwordSlot }, sealed);
+      });
     } finally {
-      for (const secret of [pepper, volumeKey]) secret.fill(0);
+      for (const bytes of [secret, volumeKey]) bytes.fill(0);
       keys.erase();
     }
     this.#record.change({ passwordChangedAtMs: this.#options.world.nowMs() });
-  }
-
-  #passwordSlot(root: OpenedRoot, password: string, pepper: Uint8Array): Promise<Uint8Array> {
-    const { argon2, world, cost, floor } = this.#options;
-    const { account, epoch } = root;
-    const secret = root.root();
-    return sealPasswordSlot({ root: secret, account, epoch, password, pepper, cost, floor, argon2, world }).finally(
-      () => secret.fill(0),
-    );
   }
 
   get asksAtBoot(): boolean {
     return this.#options.outside.record.sealedVolumeKey === undefined;
   }
 
-  /** Whether the volume opens only with chip and password together. */
-  async setAskAtBoot(root: OpenedRoot, enabled: boolean): Promise<void> {
-    const { outside, keyring, chip } = this.#options;
-    if (enabled === this.asksAtBoot) return;
-    if (enabled) {
-      outside.change({ sealedVolumeKey: undefined });
-      return;
-    }
-    const keys = root.deriveKeys();
-    const { volumeSlot } = keyring.slots();
-    try {
-      if (volumeSlot === undefined) throw envelopeFaults.fault("damaged-slot", "the slots have no volume key");
-      const volumeKey = unwrapVolumeKey(keys, volumeSlot);
-      try {
-        outside.change({ sealedVolumeKey: await chip.seal(volumeKey, "volume") });
-      } finally {
-        volumeKey.fill(0);
-      }
-    } finally {
-      keys.erase();
-    }
+  /**
+   * Whether the volume opens only with chip and password together. A record from before opens no more by the chip alone.
+   * `password` is the one in use.
+   */
+  async setAskAtBoot(root: OpenedRoot, enabled: boolean, password: string): Promise<void> {
+    if (enabled !== this.asksAtBoot) await this.#reseal(root, password, enabled);
   }
 
   /** Rewrap, first half: a new phrase for the same root, valid once it is confirmed. */
@@ -266,14 +236,5 @@ export class OwnerSecurity {
     const renewal = { details: { networks, previousRoots }, number: this.phraseNumber + 1, ...forgetBelow, world };
     this.#record.changeSlots(current, { phraseSlot: resealDetails(inUse, current, renewal) });
     return true;
-  }
-
-  #change(root: OpenedRoot, change: ListChange, more: Parameters<OwnerRecord["changeSlots"]>[2] = {}): void {
-    const keys = root.deriveKeys();
-    try {
-      this.#record.changeSlots(keys, change, more);
-    } finally {
-      keys.erase();
-    }
   }
 }

@@ -10,7 +10,6 @@ import {
   type OpenedRoot,
   resealDetails,
   rotationsMax,
-  sealPasswordSlot,
   sealPhraseSlot,
   unwrapVolumeKey,
   wrapPreviousRoot,
@@ -21,6 +20,7 @@ import type { OwnerRecord } from "./owner-record.ts";
 import type { OwnerSecurityOptions } from "./owner-security.ts";
 import type { PhraseMaking, PhraseProof } from "./phrase-making.ts";
 import { rekeyFaults } from "./rekey.ts";
+import { reseal } from "./resealing.ts";
 
 export interface RekeyOptions extends OwnerSecurityOptions {
   readonly record: OwnerRecord;
@@ -45,16 +45,14 @@ export class Rekey {
    * one that `makePhrase` made. Throws `rekey-running`, `too-many-rekeys`, and as `confirmPhrase` does.
    */
   async begin(root: OpenedRoot, password: string, proof: PhraseProof): Promise<void> {
-    const { keyring, outside, chip, world, details, slotChanged, crashPoint, record, making } = this.#options;
+    const { keyring, outside, world, details, slotChanged, crashPoint, record, making } = this.#options;
     const before = keyring.slots();
-    const running = (): Error => rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
-    if (this.running) throw running();
+    if (this.running) throw rekeyFaults.fault("rekey-running", "the re-key before has not ended: wait for it");
     if (before.chain.rotations.length >= rotationsMax) {
       throw rekeyFaults.fault("too-many-rekeys", "this account cannot change its keys any more");
     }
-    const { sealedPepper } = outside.record;
-    if (before.volumeSlot === undefined || sealedPepper === undefined) {
-      throw envelopeFaults.fault("damaged-slot", "the slots lack the volume key or the pepper: use the phrase");
+    if (before.volumeSlot === undefined) {
+      throw envelopeFaults.fault("damaged-slot", "the slots have no volume key: use the phrase");
     }
     const made = making.confirm(proof, undefined);
     assert.ok(made !== undefined);
@@ -63,16 +61,13 @@ export class Rekey {
     const newRoot = newRootSecret(world);
     const newKeys = deriveOwnerKeys(newRoot, root.epoch + 1, root.account);
     const volumeKey = unwrapVolumeKey(oldKeys, before.volumeSlot);
-    let pepper: Uint8Array = new Uint8Array(0);
-    try {
-      pepper = await chip.unseal(sealedPepper);
-      const { account, epoch } = newKeys;
-      const { argon2, cost, floor } = this.#options;
-      const sealing = { root: newRoot, account, epoch, password, pepper, cost, floor, argon2, world };
-      const passwordSlot = await sealPasswordSlot(sealing);
+    const { account, epoch } = newKeys;
+    const asksAtBoot = outside.record.sealedVolumeKey === undefined;
+    const given = { root: newRoot, account, epoch, password, volumeKey: asksAtBoot ? undefined : volumeKey };
+    const write: Parameters<typeof reseal>[2] = (passwordSlot, sealed) => {
       // Read after all that takes time: meanwhile the slot in use may have been renewed, which its keepers have by now.
       const list = keyring.slots();
-      if (list.epoch !== root.epoch) throw running();
+      assert.equal(list.epoch, root.epoch);
       const oldNumber = record.phraseNumber;
       const rotations = [...list.chain.rotations, certifyRotation(oldKeys, newKeys)];
       const chain = { ...list.chain, rotations };
@@ -90,13 +85,16 @@ export class Rekey {
       const volumeSlot = wrapVolumeKey(newKeys, volumeKey);
       const changed = { chain, number: list.number + 1, passwordSlot, phraseSlot, volumeSlot, previousRoots };
       crashPoint("before-rekey-slots");
-      outside.change({ slots: encodeSlotList(newKeys, changed) });
+      outside.change({ ...sealed, slots: encodeSlotList(newKeys, changed) });
       crashPoint("after-rekey-slots");
       keyring.holdKeys(deriveOwnerKeys(newRoot, epoch, account));
       slotChanged(phraseSlot);
       record.change({ phraseConfirmed: true, phraseMadeAtMs: world.nowMs() });
+    };
+    try {
+      await reseal(this.#options, given, write);
     } finally {
-      for (const secret of [oldRoot, newRoot, volumeKey, pepper]) secret.fill(0);
+      for (const secret of [oldRoot, newRoot, volumeKey]) secret.fill(0);
       oldKeys.erase();
       newKeys.erase();
       made.phrase.erase();

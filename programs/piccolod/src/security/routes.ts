@@ -87,15 +87,15 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/phrase/confirm"], (c) => {
     const proof = c.req.valid("json");
-    return answerPhraseFaults("phrase" in proof ? proof.phrase : "", () => {
-      security.confirmPhrase(proof);
+    return answerPhraseFaults("phrase" in proof ? proof.phrase : "", async () => {
+      await security.alone(() => security.confirmPhrase(proof));
       return c.body(null, 204);
     });
   });
 
   api.openapi(routes["POST /security/ask-at-boot"], async (c) => {
     const { enabled, password } = c.req.valid("json");
-    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled));
+    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled, password));
     return c.body(null, 204);
   });
 
