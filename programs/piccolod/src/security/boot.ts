@@ -34,6 +34,11 @@ export const bootFaults = catalogue({
     retry: "never",
     meaning: "This device asks for its password at every start; enter it.",
   },
+  "record-was-older": {
+    retry: "later",
+    meaning:
+      "The record outside the volume was an older one and was put right; enter the newest phrase, or start again.",
+  },
   "nothing-to-open": {
     retry: "never",
     meaning: "The closed device cannot be opened this way; its status names what opens it.",
@@ -146,13 +151,14 @@ export class Boot {
     }
   }
 
-  async #openWith(volumeKey: Uint8Array): Promise<Opened> {
+  /** `epoch` is that of the root that gave the key. */
+  async #openWith(volumeKey: Uint8Array, epoch?: number): Promise<Opened> {
     await this.#options.volume.open(volumeKey);
-    return this.#opened(recordKey(volumeKey));
+    return this.#opened(recordKey(volumeKey), epoch);
   }
 
   /** The volume is open. Closes the chip's window: what opens only once a boot has been used. */
-  async #opened(key: Uint8Array | undefined): Promise<Opened> {
+  async #opened(key: Uint8Array | undefined, epoch?: number): Promise<Opened> {
     const { state, volume, chip, log } = this.#options;
     const content = new DurableFolder(volume.path);
     const stored = content.read(recordKeyName);
@@ -161,6 +167,14 @@ export class Boot {
     }
     const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
     if (outside.restored) log.warn("outside-record-restored", {});
+    const { slots } = outside.record;
+    if (epoch !== undefined && slots !== undefined && decodeSlotList(slots).epoch !== epoch) {
+      // A root from before a re-key is not the owner's any more, although its volume key still fits.
+      await volume.close();
+      const message =
+        "this is the phrase of before the keys were replaced: enter the newest one, or start the device again";
+      throw bootFaults.fault("record-was-older", message);
+    }
     // A change that was cut off before the chip shut out what was sealed earlier.
     await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
     await chip.closeWindow();
@@ -202,7 +216,7 @@ export class Boot {
       keys = root.deriveKeys();
       if (slots.volumeSlot === undefined) throw nothingToOpen();
       volumeKey = unwrapVolumeKey(keys, slots.volumeSlot);
-      return { ...(await this.#openWith(volumeKey)), root };
+      return { ...(await this.#openWith(volumeKey, root.epoch)), root };
     } catch (error) {
       root.erase();
       throw error;
