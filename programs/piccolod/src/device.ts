@@ -27,7 +27,7 @@ import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
 import { createApp } from "./http/app.ts";
-import { Door } from "./http/door.ts";
+import { Door, isOpenToStrangers } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
 import { openHolding } from "./network/holding.ts";
@@ -186,6 +186,7 @@ async function build(
     vault: network.vault(() => false),
     slot: () => (keyring.hasOwner ? keyring.slots().phraseSlot : undefined),
     renew: (addressesToo) => security.renewDetails(addressesToo),
+    outnumber: (kept) => security.outnumber(kept),
     world,
     report,
     changed: () => events.securityChanged(),
@@ -332,7 +333,12 @@ async function build(
   });
 
   const { insecure, deviceName } = config;
-  const door = new Door({ host: parts.host, deviceName, sessions });
+  const door = new Door({
+    host: parts.host,
+    deviceName,
+    sessions,
+    isOpen: (call) => isOpenToStrangers(call, auth.owner !== undefined),
+  });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   const unlockedWork = new UnlockedWork({
     keyring,

@@ -81,7 +81,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/phrase"], async (c) => {
     const { password } = c.req.valid("json");
-    const shown = await auth.withRoot(c.env.caller.remote, password, (root) => security.makePhrase(root));
+    const shown = await auth.withRoot(c.env.caller, password, (root) => security.makePhrase(root));
     return c.json({ ...shown, words: [...shown.words], askedBack: [...shown.askedBack] }, 201);
   });
 
@@ -95,15 +95,15 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/ask-at-boot"], async (c) => {
     const { enabled, password } = c.req.valid("json");
-    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled, password));
+    await auth.withRoot(c.env.caller, password, (root) => security.setAskAtBoot(root, enabled, password));
     return c.body(null, 204);
   });
 
   api.openapi(routes["POST /security/rekey"], (c) => {
     const { password, confirmation } = c.req.valid("json");
     return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
-      const { remote } = c.env.caller;
-      await auth.withRoot(remote, password, (root) => security.rekey.begin(root, password, confirmation));
+      const { caller } = c.env;
+      await auth.withRoot(caller, password, (root) => security.rekey.begin(root, password, confirmation));
       return c.json(unlockedWork.startRekey(), 202);
     });
   });
@@ -113,9 +113,11 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
   });
 
   api.openapi(routes["POST /factory-reset"], async (c) => {
-    const { confirmation, password } = c.req.valid("json");
+    const { confirmation, password = "", claimCode = "" } = c.req.valid("json");
     checkDeviceName(confirmation, options.deviceName);
-    await auth.withRoot(c.env.caller.remote, password ?? "", () => undefined);
+    // Before there is an owner, whoever may claim the device may also have it begin anew.
+    if (keyring.hasOwner) await auth.withRoot(c.env.caller, password, () => undefined);
+    else auth.checkClaimCode(c.env.caller, claimCode);
     c.env.outgoing.once("close", options.reset);
     return c.body(null, 204);
   });
