@@ -17,7 +17,8 @@ import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
-import { type ContextParts, type Device, openDevice } from "./device.ts";
+import { openDevice } from "./device.ts";
+import type { ContextParts, Device } from "./device-parts.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
@@ -25,7 +26,7 @@ import { createClosedSite } from "./security/closed-site.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 
-export type { ContextParts } from "./device.ts";
+export type { ContextParts } from "./device-parts.ts";
 
 /** The first release. What is sealed opens in this one and in later ones. */
 const releaseNumber = 1;

@@ -65,7 +65,7 @@ test("a slot renewed while a re-key seals its password is no higher than that of
     name = "after";
     if (security.renewDetails(true)) kept.push(keyring.slots().phraseSlot ?? assert.fail());
   };
-  await security.beginRekey(root, "a good password", proof);
+  await security.rekey.begin(root, "a good password", proof);
   const slots = kept.map(verifySealedSlot);
   const last = slots.at(-1) ?? assert.fail();
   assert.equal(slots.length, 3);
