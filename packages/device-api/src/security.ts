@@ -144,10 +144,26 @@ export const SecurityBackup = z
   .openapi("SecurityBackup");
 export type SecurityBackup = z.infer<typeof SecurityBackup>;
 
+/** New keys for what an earlier key epoch could read. */
+export const Reencryption = z
+  .object({
+    /**
+     * `offered`: there is something to do since a re-key. `interrupted`: goes on by itself once the device is unlocked and
+     * knows the newest state.
+     */
+    state: z.enum(["none", "offered", "running", "interrupted"]),
+    /** What has a key of an earlier epoch. */
+    versions: z.int(),
+    bytes: z.number(),
+  })
+  .openapi("Reencryption");
+export type Reencryption = z.infer<typeof Reencryption>;
+
 export const SecurityView = z
   .object({
     unlocked: z.boolean(),
     slots: SecuritySlots,
+    reencryption: Reencryption,
     /** Absent when the device runs without a security chip. */
     tpm: z
       .object({

@@ -10,7 +10,7 @@ import {
   type VersionPlacement,
   type VersionWriter,
 } from "@piccolo/storage/owner";
-import type { SegmentState } from "@piccolo/storage/ports";
+import { orAborted, type SegmentState } from "@piccolo/storage/ports";
 
 /** What a test makes of the engine, and the bytes it keeps over a restart. */
 export class EngineControl {
@@ -170,8 +170,8 @@ export class MemoryEngine implements OwnerEngine {
     if (version?.plainBytes === undefined) return "gone";
     const { epoch } = keys();
     if (version.fekEpoch >= epoch) return "current";
-    await this.#control.sealGate(versionId);
-    signal.throwIfAborted();
+    await orAborted(this.#control.sealGate(versionId), signal);
+    if (metadata.version(versionId) === undefined) return "gone";
     const wrappedFek = keys().wrapFek(world.randomBytes(32), versionId);
     const [extent] = metadata.extents(versionId);
     const bytes = extent === undefined ? undefined : this.#control.segments.get(toHex(extent.segmentId));
