@@ -127,8 +127,12 @@ export type SecuritySlots = z.infer<typeof SecuritySlots>;
 
 export const SecurityBackup = z
   .object({
-    /** `replaced`: another device took this one's place; `forked`: it went on with other changes than these. */
-    state: z.enum(["none", "checking", "ready", "catching-up", "no-quorum", "forked", "replaced"]),
+    /**
+     * `none`: there is nobody to back up to. `stale`: after a recovery, until it is settled what is newest, nothing is
+     * changed and nothing is backed up. `replaced`: another device took this one's place; `forked`: it went on with other changes than
+     * these.
+     */
+    state: z.enum(["none", "stale", "checking", "ready", "catching-up", "no-quorum", "forked", "replaced"]),
     /** Newest entry of the metadata log made here, and the newest that enough witnesses have. */
     sequence: z.number(),
     witnessedSequence: z.number(),

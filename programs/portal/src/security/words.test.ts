@@ -56,6 +56,10 @@ test("a stopped backup is a danger, a waiting one is not", () => {
   assert.equal(backupInWords(backup({ state: "no-quorum" }), now).tone, "warn");
   assert.match(backupInWords(backup({ state: "no-quorum" }), now).text, /6 devices/);
   assert.equal(backupInWords(backup({ state: "none" }), now).tone, "warn");
+  assert.deepEqual(backupInWords(backup({ state: "stale" }), now), {
+    tone: "warn",
+    text: "Not yet: too few devices have answered for the newest state.",
+  });
   for (const state of ["checking", "catching-up"] as const)
     assert.equal(backupInWords(backup({ state }), now).tone, "calm");
 });

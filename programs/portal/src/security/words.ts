@@ -32,6 +32,8 @@ export function backupInWords(backup: Backup, nowMs: number): Sentence {
   switch (backup.state) {
     case "none":
       return { tone: "warn", text: "Not backed up: there is no network to back it up to." };
+    case "stale":
+      return { tone: "warn", text: "Not yet: too few devices have answered for the newest state." };
     case "checking":
       return { tone: "calm", text: "Asking the other devices whether this one knows the newest state…" };
     case "catching-up":
