@@ -211,8 +211,8 @@ function Notices({
       )}
       {changesWait ? (
         <Banner tone="warn">
-          <strong className="font-semibold">Your last changes are only on this device yet.</strong> Too few other devices
-          are online to confirm them; they are saved with the others by themselves.
+          <strong className="font-semibold">Your last changes are only on this device yet.</strong> Too few other
+          devices are online to confirm them; they are saved with the others by themselves.
         </Banner>
       ) : null}
       {live === "down" ? (
