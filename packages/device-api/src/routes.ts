@@ -131,6 +131,12 @@ export const routes = {
     request: { body: body(Rekey) },
     responses: accepted,
   }),
+  "POST /security/re-encrypt": route({
+    method: "post",
+    path: "/security/re-encrypt",
+    request: { body: body(PasswordProof) },
+    responses: accepted,
+  }),
   "POST /security/reclaim": route({
     method: "post",
     path: "/security/reclaim",

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 export const Task = z
   .object({
     id: z.string(),
-    kind: z.enum(["join-network", "found-network", "purge-trash", "re-key", "recover", "reclaim"]),
+    kind: z.enum(["join-network", "found-network", "purge-trash", "re-key", "re-encrypt", "recover", "reclaim"]),
     state: z.enum(["running", "done", "failed", "cancelled"]),
     /** What is being done now, for people. */
     step: z.string(),

@@ -22,6 +22,7 @@ import type { Config } from "./config.ts";
 import type { Device, DeviceParts } from "./device-parts.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabases } from "./db/databases.ts";
+import { SqliteReencryptionStore } from "./db/reencryption-store.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
@@ -49,6 +50,7 @@ import { mountRecovery } from "./recovery/routes.ts";
 import { forgetUnfinished } from "./recovery/unfinished.ts";
 import { StalenessStore } from "./recovery/staleness.ts";
 import type { Identity } from "./security/identity.ts";
+import { Reencryption } from "./security/reencrypt.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
 import { mountSecurity } from "./security/routes.ts";
@@ -219,6 +221,7 @@ async function build(
         placementChanged: (segmentId) => files.placementChanged(segmentId),
       },
       mayWork: () => backup.mayCommit,
+      isKept: async () => (await backup.flush()).witnessed,
       crashPoint,
       report,
     },
@@ -238,6 +241,7 @@ async function build(
   atClose(
     network.onChange(() => {
       events.networkChanged();
+      reencryption.wake();
       if (network.clock().state === clockState) return;
       clockState = network.clock().state;
       events.clockChanged(network.clock());
@@ -340,6 +344,20 @@ async function build(
     isOpen: (call) => isOpenToStrangers(call, auth.owner !== undefined),
   });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
+  const reencryption = new Reencryption({
+    store: new SqliteReencryptionStore(ownerDb),
+    metadata,
+    engine: () => runtime.engine,
+    epoch: () => identity().epoch,
+    isUnlocked: () => keyring.unlocked,
+    mayCommit: () => backup.mayCommit,
+    isRekeying: () => security.rekey.running,
+    flush: () => backup.flush(),
+    tasks,
+    world,
+    report,
+    changed: () => events.securityChanged(),
+  });
   const unlockedWork = new UnlockedWork({
     keyring,
     security,
@@ -348,6 +366,7 @@ async function build(
     network,
     identity,
     wrappedKeys: new SqliteWrappedKeys(ownerDb),
+    reencryption,
     tasks,
     world,
     crashPoint,
@@ -355,6 +374,7 @@ async function build(
   keyring.onChange((unlocked) => {
     if (!unlocked) lockGate.cut();
     else setImmediate(() => unlockedWork.begin());
+    reencryption.wake();
     events.securityChanged();
     events.networkChanged();
   });
@@ -376,6 +396,7 @@ async function build(
     mayBeStale: () => settling.staleness,
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     unlockedWork,
+    reencryption,
     reset: parts.reset,
   });
   mountRecovery(api, {

@@ -23,10 +23,25 @@ import { Resetting } from "./session/resetting.tsx";
 import { SetUp } from "./session/set-up.tsx";
 import { SignIn } from "./session/sign-in.tsx";
 import { texts } from "./session/texts.ts";
+import { InsecureNames } from "./settings/insecure-notice.tsx";
 import { Shell } from "./shell.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
-export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; uploads: Uploads }) {
+interface AppParts {
+  readonly claimLink: ClaimLink | undefined;
+  readonly uploads: Uploads;
+}
+
+export function App(parts: AppParts) {
+  const { data } = useStatus();
+  return (
+    <InsecureNames names={data?.insecure ?? []}>
+      <Page {...parts} />
+    </InsecureNames>
+  );
+}
+
+function Page({ claimLink, uploads }: AppParts) {
   const client = useQueryClient();
   const status = useStatus();
   const [route, navigate] = useRoute();

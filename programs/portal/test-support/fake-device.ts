@@ -119,7 +119,13 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     return json(beginTask(kind, steps, end, fails), 202);
   }
 
-  function beginTask(kind: Task["kind"], steps: readonly string[], end: () => void, fails?: string): Task {
+  function beginTask(
+    kind: Task["kind"],
+    steps: readonly string[],
+    end: () => void,
+    fails?: string,
+    cancellable = false,
+  ): Task {
     let task: Task = {
       id: state.id(),
       kind,
@@ -127,7 +133,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       step: steps[0] ?? "",
       doneUnits: 0,
       totalUnits: steps.length,
-      cancellable: false,
+      cancellable,
       startedAtMs: Date.now(),
     };
     state.tasks.set(task.id, task);
@@ -137,6 +143,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
         await pause(options.stepMs ?? 500);
+        if (state.tasks.get(task.id)?.state !== "running") return;
       }
       if (fails !== undefined) {
         task = {
@@ -244,6 +251,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       () => {
         state.epoch += 1;
         state.rekey = "none";
+        state.reencryption = "offered";
         state.replaced = false;
         publish({ type: "security" });
       },
@@ -401,6 +409,17 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       return { status: 204 };
     },
     "POST /security/rekey": ({ body }) => newKey("re-key", body),
+    "POST /security/re-encrypt": ({ body }) => {
+      checkPassword(body["password"]);
+      state.reencryption = "running";
+      publish({ type: "security" });
+      const end = (): void => {
+        state.reencryption = "none";
+        publish({ type: "security" });
+      };
+      const steps = Array.from({ length: 8 }, () => "Giving the files new keys");
+      return json(beginTask("re-encrypt", steps, end, undefined, true), 202);
+    },
     "POST /security/reclaim": ({ body }) => newKey("reclaim", body),
     "POST /security/accept-recovery": ({ body }) => {
       checkPassword(body["password"]);

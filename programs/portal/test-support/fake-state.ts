@@ -98,6 +98,7 @@ export class FakeState {
   replaced: boolean;
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
+  reencryption: SecurityView["reencryption"]["state"] = "none";
   networkState: NetworkView["state"];
   online: number;
   readonly nodes = new Map<string, FakeNode>();
@@ -199,6 +200,10 @@ export class FakeState {
         },
         rekey: this.rekey,
       },
+      reencryption:
+        this.reencryption === "none"
+          ? { state: "none", versions: 0, bytes: 0 }
+          : { state: this.reencryption, versions: 1204, bytes: 18_300_000_000 },
       tpm: { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false },
       volume: { backend: "gocryptfs", encrypted: true },
       backup: {

@@ -64,7 +64,7 @@ async function makeScene(numbers: readonly number[], rest: Partial<EngineContext
         ...fields,
       };
       const extent = { versionId: id(16, number), ordinal: 0, offsetBytes: 0, plainBytes: 900, salt: id(16, 1) };
-      scene.context.metadata.beginVersion({ versionId: extent.versionId, wrappedFek: id(60, number) });
+      scene.context.metadata.beginVersion({ versionId: extent.versionId, wrappedFek: id(60, number), fekEpoch: 1 });
       scene.context.metadata.commitExtent({ ...extent, segmentId: record.segmentId }, record);
       const coded = codedSegment(number, { k: record.k, n: record.n }, sealedBytes);
       for (const index of record.placed) {

@@ -4,7 +4,7 @@ export { diskFaults } from "./disk-faults.ts";
 export type { CellRange, FetchedCells, HolderClient } from "./holder-client.ts";
 export type { HeldFragment, HolderIndex } from "./holder-index.ts";
 export type { HolderView, Members } from "./members.ts";
-export type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "./metadata.ts";
+export type { ExtentRecord, Metadata, NewVersion, SegmentRecord, SegmentState, VersionRecord } from "./metadata.ts";
 export { orAborted } from "./or-aborted.ts";
 export { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "./own-log.ts";
 export { asTransportFault, type TransportFault, transportFaults } from "./transport-faults.ts";

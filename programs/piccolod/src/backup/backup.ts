@@ -239,7 +239,11 @@ export class Backup {
   view(): SecurityBackup {
     const { network, ownLog, world } = this.#options;
     const view = this.#log?.view();
-    if (view === undefined) return noBackup;
+    if (view === undefined) {
+      if (this.#options.settling.staleness === undefined) return noBackup;
+      const { sequence, checkpoint: checkpointSequence } = ownLog.position();
+      return { ...noBackup, state: "stale", sequence, checkpointSequence };
+    }
     const { witnessedSequence: witnessed } = view;
     const [newest] = witnessed === 0 ? [] : ownLog.entries(witnessed, 1);
     return backupView({

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { toHex } from "@piccolo/bytes";
-import type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "@piccolo/storage/ports";
+import type {
+  ExtentRecord,
+  Metadata,
+  NewVersion,
+  SegmentRecord,
+  SegmentState,
+  VersionRecord,
+} from "@piccolo/storage/ports";
 import { transact, withoutWaiting } from "./database.ts";
 import { bitmapOf, HolderSets, indexesOf } from "./holder-sets.ts";
 
@@ -22,9 +29,20 @@ interface SegmentRow {
 
 interface VersionRow {
   readonly version_number: number;
+  readonly version_id: Uint8Array;
   readonly wrapped_fek: Uint8Array;
+  readonly fek_epoch: number | null;
   readonly plain_bytes: number | null;
   readonly segment_number: number | null;
+}
+
+/** What the tree shows of a version. */
+interface ShownCells {
+  readonly node_id: number | null;
+  readonly media_type_number: number | null;
+  readonly modified_at_ms: number | null;
+  readonly uploaded_at_ms: number | null;
+  readonly superseded_at_ms: number | null;
 }
 
 interface ExtentRow {
@@ -35,16 +53,40 @@ interface ExtentRow {
   readonly salt: Uint8Array;
 }
 
+/** The epoch of a FEK as the table has it: NULL stands for the first, and for what older schemas did not say. */
+const firstFekEpoch = 1;
+
 /** By the number that stands for it in the table. */
 const states: readonly SegmentState[] = ["pending", "placed", "dead"];
 
 function statements(db: DatabaseSync) {
+  const version = "SELECT version_number, version_id, wrapped_fek, fek_epoch, plain_bytes, segment_number FROM version";
+  const isBefore = `plain_bytes IS NOT NULL AND coalesce(fek_epoch, ${firstFekEpoch}) < ?`;
   const oldest = "ORDER BY created_at_ms, segment_number LIMIT ? OFFSET ?";
   return {
-    insertVersion: db.prepare("INSERT INTO version (version_id, wrapped_fek) VALUES (?, ?)"),
-    version: db.prepare(
-      "SELECT version_number, wrapped_fek, plain_bytes, segment_number FROM version WHERE version_id = ?",
+    insertVersion: db.prepare("INSERT INTO version (version_id, wrapped_fek, fek_epoch) VALUES (?, ?, ?)"),
+    version: db.prepare(`${version} WHERE version_id = ?`),
+    versionsBefore: db.prepare(`${version} WHERE ${isBefore} AND version_id > ? ORDER BY version_id LIMIT ?`),
+    countBefore: db.prepare(
+      `SELECT count(*) AS versions, coalesce(sum(plain_bytes), 0) AS plainBytes FROM version WHERE ${isBefore}`,
     ),
+    setContent: db.prepare(
+      `UPDATE version SET wrapped_fek = ?, fek_epoch = ?, segment_number = ?, offset_bytes = ?, extent_bytes = ?, salt = ?
+       WHERE version_number = ?`,
+    ),
+    insertReplacement: db.prepare("INSERT INTO replacement VALUES (?, ?)"),
+    deleteReplacement: db.prepare("DELETE FROM replacement WHERE version_id = ?"),
+    replacementOf: db.prepare(`${version} WHERE version_id = (SELECT version_id FROM replacement WHERE replaces = ?)`),
+    replacements: db.prepare("SELECT version_id AS id FROM replacement ORDER BY version_id LIMIT ?"),
+    shown: db.prepare(
+      `SELECT node_id, media_type_number, modified_at_ms, uploaded_at_ms, superseded_at_ms FROM version
+       WHERE version_number = ?`,
+    ),
+    takePlace: db.prepare(
+      `UPDATE version SET version_id = ?, wrapped_fek = ?, plain_bytes = ?, node_id = ?, media_type_number = ?,
+       modified_at_ms = ?, uploaded_at_ms = ?, superseded_at_ms = ? WHERE version_number = ?`,
+    ),
+    setNodeVersion: db.prepare("UPDATE node SET version_number = ? WHERE node_id = ? AND version_number = ?"),
     completeVersion: db.prepare("UPDATE version SET plain_bytes = ? WHERE version_number = ?"),
     deleteVersion: db.prepare("DELETE FROM version WHERE version_number = ?"),
     lastOrdinal: db.prepare("SELECT coalesce(max(ordinal), 0) AS last FROM extent WHERE version_number = ?"),
@@ -101,6 +143,17 @@ function statements(db: DatabaseSync) {
   } satisfies Record<string, StatementSync>;
 }
 
+const epochCell = (epoch: number): number | null => (epoch === firstFekEpoch ? null : epoch);
+
+function recordOf(row: VersionRow): VersionRecord {
+  return {
+    versionId: row.version_id,
+    wrappedFek: row.wrapped_fek,
+    fekEpoch: row.fek_epoch ?? firstFekEpoch,
+    plainBytes: row.plain_bytes ?? undefined,
+  };
+}
+
 function stateOf({ state }: SegmentRow): SegmentState {
   const name = states[state];
   assert.ok(name !== undefined, "a segment's state is none");
@@ -119,8 +172,8 @@ export class SqliteMetadata implements Metadata {
     this.#holders = new HolderSets(db);
   }
 
-  beginVersion({ versionId, wrappedFek }: Pick<VersionRecord, "versionId" | "wrappedFek">): void {
-    transact(this.#db, () => this.#sql.insertVersion.run(versionId, wrappedFek));
+  beginVersion({ versionId, wrappedFek, fekEpoch }: NewVersion): void {
+    transact(this.#db, () => this.#sql.insertVersion.run(versionId, wrappedFek, epochCell(fekEpoch)));
   }
 
   commitExtent(extent: ExtentRecord, segment: SegmentRecord): void {
@@ -149,17 +202,93 @@ export class SqliteMetadata implements Metadata {
     transact(this.#db, () => {
       const version = this.#version(versionId);
       if (version === undefined) return;
-      const segments = this.#sql.segmentsOfVersion.all(version.version_number) as { number: number }[];
-      this.#sql.deleteExtents.run(version.version_number);
-      this.#sql.deleteVersion.run(version.version_number);
-      for (const { number } of segments) this.#sql.killUnused.run(number);
+      const replacement = this.#replacementOf(versionId);
+      this.#sql.deleteReplacement.run(versionId);
+      this.#deleteVersion(version);
+      if (replacement !== undefined) this.removeVersion(replacement.version_id);
     });
   }
 
   version(versionId: Uint8Array): VersionRecord | undefined {
     const row = this.#version(versionId);
-    if (row === undefined) return undefined;
-    return { versionId, wrappedFek: row.wrapped_fek, plainBytes: row.plain_bytes ?? undefined };
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  versionsBefore(epoch: number, after: Uint8Array, limit: number): readonly VersionRecord[] {
+    return (this.#sql.versionsBefore.all(epoch, after, limit) as unknown as VersionRow[]).map(recordOf);
+  }
+
+  countBefore(epoch: number): { readonly versions: number; readonly plainBytes: number } {
+    const { versions, plainBytes } = this.#sql.countBefore.get(epoch) as { versions: number; plainBytes: number };
+    return { versions, plainBytes };
+  }
+
+  replaceContent(
+    { versionId, wrappedFek, fekEpoch }: NewVersion,
+    content: { readonly extent: ExtentRecord; readonly segment: SegmentRecord } | undefined,
+  ): void {
+    transact(this.#db, () => {
+      const { version_number: number, plain_bytes: plainBytes } = this.#complete(versionId);
+      assert.equal(plainBytes, content?.extent.plainBytes ?? 0, "the extent does not add up to the version");
+      const segments = this.#segmentsOf(number);
+      const cells: [number | null, number | null, number | null, Uint8Array | null] = [null, null, null, null];
+      if (content !== undefined) {
+        const { extent, segment } = content;
+        assert.deepEqual([extent.versionId, extent.ordinal], [versionId, 0]);
+        assert.deepEqual(extent.segmentId, segment.segmentId);
+        assert.equal(this.#row(segment.segmentId), undefined, "the segment exists already");
+        cells.splice(0, 4, this.#ensureSegment(segment), extent.offsetBytes, extent.plainBytes, extent.salt);
+      }
+      this.#sql.deleteExtents.run(number);
+      this.#sql.setContent.run(wrappedFek, epochCell(fekEpoch), ...cells, number);
+      for (const segment of segments) this.#sql.killUnused.run(segment);
+    });
+  }
+
+  beginReplacement(of: Uint8Array, replacement: NewVersion): void {
+    transact(this.#db, () => {
+      this.#complete(of);
+      assert.equal(this.#replacementOf(of), undefined, "the version is being replaced already");
+      this.beginVersion(replacement);
+      this.#sql.insertReplacement.run(replacement.versionId, of);
+    });
+  }
+
+  replacementOf(versionId: Uint8Array): VersionRecord | undefined {
+    const row = this.#replacementOf(versionId);
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  replacements(limit: number): readonly Uint8Array[] {
+    return (this.#sql.replacements.all(limit) as unknown as { id: Uint8Array }[]).map(({ id }) => id);
+  }
+
+  takeReplacement(versionId: Uint8Array, wrappedFek: Uint8Array): void {
+    transact(this.#db, () => {
+      const before = this.#complete(versionId);
+      const after = this.#replacementOf(versionId);
+      assert.ok(after !== undefined, "the version is not being replaced");
+      const { bytes } = this.#sql.extentSum.get(after.version_number) as { bytes: number };
+      assert.equal(before.plain_bytes, bytes, "the extents do not add up to the version");
+      const shown = this.#sql.shown.get(before.version_number) as unknown as ShownCells;
+      this.#sql.deleteReplacement.run(after.version_id);
+      // The row of the version before goes, so that its removal is all that a large file's commit holds.
+      this.#deleteVersion(before);
+      this.#sql.takePlace.run(
+        versionId,
+        wrappedFek,
+        bytes,
+        shown.node_id,
+        shown.media_type_number,
+        shown.modified_at_ms,
+        shown.uploaded_at_ms,
+        shown.superseded_at_ms,
+        after.version_number,
+      );
+      if (shown.node_id !== null) {
+        this.#sql.setNodeVersion.run(after.version_number, shown.node_id, before.version_number);
+      }
+    });
   }
 
   extents(versionId: Uint8Array): readonly ExtentRecord[] {
@@ -254,6 +383,28 @@ export class SqliteMetadata implements Metadata {
 
   #version(versionId: Uint8Array): VersionRow | undefined {
     return this.#sql.version.get(versionId) as unknown as VersionRow | undefined;
+  }
+
+  #replacementOf(versionId: Uint8Array): VersionRow | undefined {
+    return this.#sql.replacementOf.get(versionId) as unknown as VersionRow | undefined;
+  }
+
+  #complete(versionId: Uint8Array): VersionRow {
+    const version = this.#version(versionId);
+    assert.ok(version !== undefined, "the version does not exist");
+    assert.notEqual(version.plain_bytes, null, "the version is not complete");
+    return version;
+  }
+
+  #segmentsOf(versionNumber: number): readonly number[] {
+    return (this.#sql.segmentsOfVersion.all(versionNumber) as { number: number }[]).map(({ number }) => number);
+  }
+
+  #deleteVersion({ version_number: number }: VersionRow): void {
+    const segments = this.#segmentsOf(number);
+    this.#sql.deleteExtents.run(number);
+    this.#sql.deleteVersion.run(number);
+    for (const segment of segments) this.#sql.killUnused.run(segment);
   }
 
   #incomplete(versionId: Uint8Array): VersionRow {

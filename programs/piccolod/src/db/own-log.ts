@@ -219,6 +219,7 @@ export class SqliteOwnLog implements OwnLog {
         transact(db, () => {
           // Rows refer to one another in any order; what refers to nothing is found at the commit.
           db.exec("PRAGMA defer_foreign_keys = ON; DELETE FROM upload; DELETE FROM outbox; DELETE FROM log_entry");
+          db.exec("DELETE FROM replacement; DELETE FROM reencryption");
           for (const table of [...contentTables].reverse()) db.exec(`DELETE FROM ${table}`);
           const isWhole = load();
           this.#sql.setPosition.run(0, new Uint8Array(32), 0, 0);

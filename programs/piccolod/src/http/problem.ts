@@ -30,6 +30,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   "recovery-running": 409,
   "device-key-used": 409,
   "keys-changed": 409,
+  "rekey-running": 409,
+  "too-many-rekeys": 409,
   "nothing-to-accept": 409,
   "no-members-reachable": 503,
   "network-unknown": 503,

@@ -6,6 +6,7 @@ import type { Api } from "../http/api.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerSecurity } from "./owner-security.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
+import type { Reencryption } from "./reencrypt.ts";
 import { checkDeviceName } from "./reset.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import type { Volume } from "./volume.ts";
@@ -35,6 +36,7 @@ export interface SecurityRouteOptions {
     readonly isRekeyRunning: boolean;
     startRekey(): Task;
   };
+  readonly reencryption: Pick<Reencryption, "view" | "begin">;
   /** Ends the device and removes all of it, once the reply is out. */
   readonly reset: () => void;
 }
@@ -68,6 +70,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
         },
         rekey: rekeyState(),
       },
+      reencryption: options.reencryption.view(),
       ...(insecure.includes("no-tpm") ? {} : { tpm: await chip.describe() }),
       volume: { backend: volume.backend, encrypted: volume.backend !== "plain-folder" },
       backup: options.backup(),
@@ -106,6 +109,13 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
       await auth.withRoot(caller, password, (root) => security.rekey.begin(root, password, confirmation));
       return c.json(unlockedWork.startRekey(), 202);
     });
+  });
+
+  api.openapi(routes["POST /security/re-encrypt"], async (c) => {
+    const { password } = c.req.valid("json");
+    keyring.keys();
+    await auth.withRoot(c.env.caller.remote, password, () => undefined);
+    return c.json(options.reencryption.begin(), 202);
   });
 
   api.openapi(routes["GET /security/recovery-sheet"], (c) => {

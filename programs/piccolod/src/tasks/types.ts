@@ -23,4 +23,6 @@ export interface TaskStart {
   readonly step: string;
   readonly cancellable: boolean;
   readonly work: TaskWork;
+  /** Called once the work has ended because somebody cancelled it, and not because the device stops. */
+  readonly cancelled?: () => void;
 }

@@ -16,6 +16,7 @@ import { ChangePassword } from "../session/change-password.tsx";
 import { useLock } from "../session/use-lock.ts";
 import { momentInWords, whenInWords } from "../wording/time.ts";
 import { BackupGroup } from "./backup-group.tsx";
+import { NewKeys } from "./new-keys.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 import { StateText } from "./state-text.tsx";
 import {
@@ -130,6 +131,7 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
         >
           {slots.rekey === "none" ? <To part="re-key">Change the key</To> : null}
         </Action>
+        {slots.rekey === "none" ? <NewKeys reencryption={security.reencryption} /> : null}
         <Action title="I give this device away" text="Removes everything from it. Your files stay with your network.">
           <To part="reset">Reset this device</To>
         </Action>
