@@ -259,6 +259,7 @@ async function build(
         hash: blake3.hash,
         policy,
         ownDomain: config.domain,
+        vault: network.vault(() => false),
         world,
         report,
       });

@@ -20,13 +20,12 @@ import type { TaskProgress } from "../tasks/types.ts";
 import { KnownDevices } from "./known-devices.ts";
 import { nextDeviceKey, takeNextDeviceKey } from "./next-device-key.ts";
 import type { OpenRecoveryNet } from "./recovery.ts";
-import { findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
+import { restoreNewest } from "./restore-metadata.ts";
 import { centralAsOwner, checkKeys, fromCentral, MembershipSearch, type Searching } from "./search.ts";
 import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
 import { recoveryFaults } from "./types.ts";
 
-const patienceMs = 20_000;
 const lastLookMs = 3_000;
 const steps = 4;
 
@@ -113,21 +112,13 @@ export class Reclaim {
 
       step("Asking the members for the newest state", 2);
       const { hash, policy, ownDomain, ownLog, settling } = this.#parts;
-      const options = recoveryOptions({
-        account: ring.account,
-        metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
-        membership: entered,
-        transport: net.transport,
-        addressesOf: (key) => devices.addressesOf(key),
-        hash,
-        policy,
-        ownDomain,
-        world,
-        report,
-      });
-      const { decision, stale } = await findHead(options, patienceMs, signal);
-      step("Bringing back your folders", 3);
-      await restoreContent(options, ownLog, decision, signal);
+      const { account } = ring;
+      const of = { searching, account, keys, registered: place.keys, membership: entered };
+      const stale = await restoreNewest(
+        { ...of, transport: net.transport, hash, policy, ownDomain, ownLog },
+        () => step("Bringing back your folders", 3),
+        signal,
+      );
       await net.stop();
       settling.begin(stale);
       network.learn(entered.entries);

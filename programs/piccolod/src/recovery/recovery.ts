@@ -17,14 +17,12 @@ import type { TaskProgress } from "../tasks/types.ts";
 import { type BecomingOptions, prepareOwner } from "./become-owner.ts";
 import { KnownDevices, resolvePlaces } from "./known-devices.ts";
 import { nowhere, parsePlaces, type Places } from "./places.ts";
-import { findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
+import { restoreNewest } from "./restore-metadata.ts";
 import { eraseFound, OwnerSearch, type Searching } from "./search.ts";
 import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
 import { type FoundOwner, recoveryFaults } from "./types.ts";
 
-/** How long the witnesses may take, all together: a device that is slow or asleep is not waited for. */
-const patienceMs = 20_000;
 /** Multicast DNS needs a moment to hear of somebody. */
 const localPauseMs = 3_000;
 const steps = 6;
@@ -160,21 +158,13 @@ export class Recovery {
 
       step("Asking the members for your newest state", 3);
       const { hash, policy, ownDomain, ownLog } = this.#parts;
-      const options = recoveryOptions({
-        account: opened.account,
-        metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
-        membership: place.membership,
-        transport: net.transport,
-        addressesOf: (key) => devices.addressesOf(key),
-        hash,
-        policy,
-        ownDomain,
-        world,
-        report,
-      });
-      const { decision, stale } = await findHead(options, patienceMs, signal);
-      step("Bringing back your folders", 4);
-      await restoreContent(options, ownLog, decision, signal);
+      const { account } = opened;
+      const of = { searching, account, keys, registered: place.keys, membership: place.membership };
+      const stale = await restoreNewest(
+        { ...of, transport: net.transport, hash, policy, ownDomain, ownLog },
+        () => step("Bringing back your folders", 4),
+        signal,
+      );
       this.#parts.crashPoint("recovery-restored");
 
       step("Setting up this device", 5);
