@@ -2,6 +2,7 @@
 import { toHex } from "@piccolo/bytes";
 import type { Task } from "@piccolo/device-api";
 import { parsePhrase, type Phrase } from "@piccolo/envelope";
+import type { Fault } from "@piccolo/fault";
 import type { FragmentHash } from "@piccolo/storage/fragment";
 import type { RedundancyPolicy } from "@piccolo/storage/policy";
 import type { OwnLog } from "@piccolo/storage/ports";
@@ -15,6 +16,7 @@ import type { Keyring } from "../security/keyring.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { TaskProgress } from "../tasks/types.ts";
 import { type BecomingOptions, prepareOwner } from "./become-owner.ts";
+import { ClockDoubt } from "./clock-doubt.ts";
 import { KnownDevices, resolvePlaces } from "./known-devices.ts";
 import { nowhere, parsePlaces, type Places } from "./places.ts";
 import { restoreNewest } from "./restore-metadata.ts";
@@ -137,15 +139,18 @@ export class Recovery {
       isAllowed: (key) => members.has(toHex(key)),
       relays: () => devices.relays(),
     });
+    const doubt = new ClockDoubt(world);
     let found: FoundOwner | undefined;
     try {
       await net.start();
       if (mdns) await world.sleep(localPauseMs, signal);
       for (const device of await net.localDevices()) devices.add(device);
-      for (const device of await resolvePlaces(net, places.devices, report, signal)) devices.add(device);
+      const failed = (error: Fault): void => doubt.note(error);
+      for (const device of await resolvePlaces(net, places.devices, { report, failed }, signal)) devices.add(device);
       const centrals = new Set([centralUrl, ...(places.centralUrl === undefined ? [] : [places.centralUrl])]);
-      const client = new RecoverClient(net.recoverTransport);
-      const searching: Searching = { client, world, report, devices, fetch, centrals: [...centrals] };
+      const client = new RecoverClient(net.recoverTransport, world);
+      const watched = { fetch: doubt.watching(fetch), failed };
+      const searching: Searching = { client, world, report, devices, centrals: [...centrals], ...watched };
       const named = places.networkId === undefined ? [] : [places.networkId];
       found = await new OwnerSearch(searching, phrase, named, signal).run(step);
 
@@ -181,6 +186,8 @@ export class Recovery {
       step("Everything is here", steps);
       const { sequence } = ownLog.position();
       return { sequence, deviceEpoch: place.certificate.deviceEpoch, mayBeStale: stale !== undefined };
+    } catch (error) {
+      throw doubt.explain(error);
     } finally {
       eraseFound(found);
       await net.stop();
