@@ -31,6 +31,7 @@ import { createApp } from "./http/app.ts";
 import { Door, isOpenToStrangers } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
+import { isClockBelieved } from "./network/clock.ts";
 import { openHolding } from "./network/holding.ts";
 import { DeviceNetwork } from "./network/network.ts";
 import { createPeerNets } from "./network/peer-nets.ts";
@@ -160,6 +161,7 @@ async function build(
         hash: blake3.hash,
         policy,
         ownDomain: config.domain,
+        vault: network.vault(() => false),
         world,
         report,
       });
@@ -332,7 +334,8 @@ async function build(
     events,
     tasks,
     gate: writeGate,
-    mayWork: () => backup.mayCommit,
+    // By a clock that is years ahead everything in the trash would be due.
+    mayWork: () => backup.mayCommit && isClockBelieved(network),
     crashPoint,
   });
 

@@ -10,4 +10,4 @@ export { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from ".
 export { asTransportFault, type TransportFault, transportFaults } from "./transport-faults.ts";
 export type { Message, PeerHandler, PeerTarget, PeerTransport, RequestOptions } from "./transport.ts";
 export type { KeptSlot, WitnessedEntry, WitnessedLog, WitnessStore } from "./witness-store.ts";
-export type { VaultClient, WitnessClient } from "./witness-client.ts";
+export type { VaultClient, VaultReader, WitnessClient } from "./witness-client.ts";

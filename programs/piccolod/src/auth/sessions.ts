@@ -40,7 +40,9 @@ export class Sessions {
       this.end(tokenHash);
       return undefined;
     }
-    const extended = nowMs + sessionLifetimeMs - row.expires_at_ms > extendAfterMs;
+    const lifeLeftMs = row.expires_at_ms - nowMs;
+    // More than a whole life left means that it was opened under a clock far ahead: it lives no longer for that.
+    const extended = lifeLeftMs < sessionLifetimeMs - extendAfterMs || lifeLeftMs > sessionLifetimeMs;
     const expiresAtMs = extended ? nowMs + sessionLifetimeMs : row.expires_at_ms;
     if (extended) this.#store.extend(tokenHash, expiresAtMs);
     return { session: { tokenHash, csrf: csrfOf(token), expiresAtMs }, extended };

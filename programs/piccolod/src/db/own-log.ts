@@ -87,9 +87,13 @@ export class SqliteOwnLog implements OwnLog {
     return (this.#sql.waiting.get() as { waits: number }).waits === 1;
   }
 
-  /** A migration changed the tables: the next entry after what waits must be a checkpoint. */
+  /** A migration changed the tables, or one is wanted: the next entry after what waits must be a checkpoint. */
   get checkpointDue(): boolean {
     return this.#position().checkpoint_due === 1;
+  }
+
+  wantCheckpoint(): void {
+    transact(this.#options.db, () => this.#sql.setDue.run(1));
   }
 
   onCommit(listener: () => void): () => void {

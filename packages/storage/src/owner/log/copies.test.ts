@@ -21,12 +21,12 @@ test("central gets a copy of every entry in the background, and its absence hold
     assert.ok((await cluster.settle(log.flush(never))).witnessed);
   }
   vault.reachable = true;
-  await cluster.settleUntil(() => vault.entries.length === 3);
+  await cluster.settleUntil(() => vault.kept.length === 3);
   ownLog.write("a", "4");
   assert.ok((await cluster.settle(log.flush(never))).witnessed);
-  await cluster.settleUntil(() => vault.entries.length === 4);
+  await cluster.settleUntil(() => vault.kept.length === 4);
   assert.deepEqual(
-    vault.entries.map(({ sequence }) => sequence),
+    vault.kept.map(({ sequence }) => sequence),
     [1, 2, 3, 4],
   );
   await log.stop();
