@@ -1,4 +1,5 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import { uptime } from "node:os";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import type { Session } from "@piccolo/device-api";
@@ -12,7 +13,9 @@ import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
 import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
+import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
 import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
+import { Luks2Volume } from "./adapters/volume/luks2.ts";
 import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
@@ -68,7 +71,7 @@ async function start(
   // A chip that is not there is no reason to go on without one.
   const { manufacturer, simulated } = await chip.describe();
   log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
-  const volume = openVolume(config, state);
+  const volume = openVolume(config, state, world);
   atClose(() => volume.close());
   const [cost, floor] = config.cheapSlots
     ? [cheapCost, cheapCost]
@@ -117,7 +120,17 @@ function openChip({ tpm }: Config, state: DurableFolder, world: World): Security
   return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber });
 }
 
-function openVolume({ volume }: Config, state: DurableFolder): Volume {
+function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
+  if (volume.backend === "luks2") {
+    return new Luks2Volume({
+      partition: volume.partition,
+      mapping: "piccolo",
+      path: join(state.path, "volume"),
+      headerCopy: join(state.path, "volume-header"),
+      system: linuxBlockSystem({ mountUnit, uptimeMs: () => uptime() * 1_000 }),
+      world,
+    });
+  }
   const { path } = new DurableFolder(join(state.path, "volume"));
   return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
