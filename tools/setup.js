@@ -30,12 +30,18 @@ const protection = [
   { name: "swtpm", proof: ["/usr/bin/swtpm"] },
 ];
 const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
+// Its programs check the units of the image, and carry the daemon's messages to the service manager.
+const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
+const cryptsetup = { name: "cryptsetup-bin", proof: ["/usr/sbin/cryptsetup", "/sbin/cryptsetup"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, ...protection] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...protection] },
+  check: { entry: "tools/check.ts", debian: [libatomic, systemd, cryptsetup, ...protection] },
+  test: {
+    entry: "tools/test.ts",
+    debian: [libatomic, chromium, faketime, binutils, iproute, systemd, cryptsetup, ...protection],
+  },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
