@@ -30,6 +30,8 @@ const protection = [
   { name: "swtpm", proof: ["/usr/bin/swtpm"] },
 ];
 const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
+// Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
+const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
@@ -39,6 +41,8 @@ const commands = {
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
+  release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap] },
+  "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap] },
 };
 
 function debianTriplet() {
