@@ -32,16 +32,33 @@ const protection = [
 const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
+// What a release is signed with; tests also sign with a key on a token.
+const signing = [
+  { name: "openssl", proof: ["/usr/bin/openssl"] },
+  { name: "gpg", proof: ["/usr/bin/gpg"] },
+  { name: "gpgv", proof: ["/usr/bin/gpgv"] },
+  { name: "gpg-agent", proof: ["/usr/bin/gpg-agent"] },
+];
+const token = [
+  { name: "softhsm2", proof: ["/usr/bin/softhsm2-util"] },
+  {
+    name: "libengine-pkcs11-openssl",
+    proof: [`/usr/lib/${debianTriplet()}/engines-3/pkcs11.so`],
+  },
+];
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, ...protection] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...protection] },
+  check: { entry: "tools/check.ts", debian: [libatomic, ...protection, ...signing, ...token] },
+  test: {
+    entry: "tools/test.ts",
+    debian: [libatomic, chromium, faketime, binutils, iproute, ...protection, ...signing, ...token],
+  },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
-  release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap] },
+  release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
   "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap] },
 };
 
