@@ -46,15 +46,20 @@ const token = [
     proof: [`/usr/lib/${debianTriplet()}/engines-3/pkcs11.so`],
   },
 ];
+// The tools beside whose results predictions of a boot are held.
+const measuring = [
+  { name: "systemd", proof: ["/usr/lib/systemd/systemd-measure"] },
+  { name: "sbsigntool", proof: ["/usr/bin/sbsign"] },
+];
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
+
+/** What tests of a single part need: those of `check`, and with them those of `test`. */
+const parts = [...protection, ...signing, ...token, ...measuring];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, ...protection, ...signing, ...token] },
-  test: {
-    entry: "tools/test.ts",
-    debian: [libatomic, chromium, faketime, binutils, iproute, ...protection, ...signing, ...token],
-  },
+  check: { entry: "tools/check.ts", debian: [libatomic, ...parts] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...parts] },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
