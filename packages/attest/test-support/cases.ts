@@ -400,6 +400,10 @@ function addImages(add: Add): void {
     ...more,
     ...parts,
   ]);
+  image("program", "A kernel that is itself a program, as real ones are.", [
+    stubMagic("257.13"),
+    { name: ".linux", content: writePe(parts) },
+  ]);
   image("short", "A section larger in memory than in the file.", [
     stubMagic("257.13"),
     ...parts,

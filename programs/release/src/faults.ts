@@ -4,6 +4,7 @@ import { catalogue } from "@piccolo/fault";
 export const releaseFaults = catalogue({
   "tool-missing": { retry: "never", meaning: "A program the verb runs is not installed; install its package." },
   "tool-failed": { retry: "never", meaning: "A program the verb runs ended with an error, which the message quotes." },
+  "input-missing": { retry: "never", meaning: "A file the verb reads is not there; check the path." },
   "output-exists": {
     retry: "never",
     meaning: "The output is there already and is not written over; name another place, or remove it.",

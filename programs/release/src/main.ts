@@ -17,6 +17,10 @@ const verbs: Readonly<Record<string, { readonly summary: string; readonly load: 
     summary: "makes the keys a release is signed with, or takes over given ones",
     load: () => import("./keys/keys.ts"),
   },
+  predict: {
+    summary: "predicts and signs what a boot of the release will measure",
+    load: () => import("./predict/predict.ts"),
+  },
 };
 
 async function run(): Promise<number> {
