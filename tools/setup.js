@@ -46,15 +46,15 @@ const token = [
     proof: [`/usr/lib/${debianTriplet()}/engines-3/pkcs11.so`],
   },
 ];
-// The tools beside whose results predictions of a boot are held.
-const measuring = [
-  { name: "systemd", proof: ["/usr/lib/systemd/systemd-measure"] },
-  { name: "sbsigntool", proof: ["/usr/bin/sbsign"] },
-];
+// Beside whose results, and those of systemd-measure, predictions of a boot are held.
+const measuring = [{ name: "sbsigntool", proof: ["/usr/bin/sbsign"] }];
+// Its programs check the units of the image, and carry the daemon's messages to the service manager.
+const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
+const cryptsetup = { name: "cryptsetup-bin", proof: ["/usr/sbin/cryptsetup", "/sbin/cryptsetup"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 /** What tests of a single part need: those of `check`, and with them those of `test`. */
-const parts = [...protection, ...signing, ...token, ...measuring];
+const parts = [systemd, cryptsetup, ...protection, ...signing, ...token, ...measuring];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },

@@ -1,4 +1,5 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import { uptime } from "node:os";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
@@ -13,13 +14,16 @@ import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
 import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
+import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
 import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
+import { Luks2Volume } from "./adapters/volume/luks2.ts";
 import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
 import type { ContextParts, Device } from "./device-parts.ts";
+import { nameDevice, type NamedConfig } from "./device-name.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
@@ -69,14 +73,14 @@ async function start(
   atClose(() => chip.close());
   // A chip that is not there is no reason to go on without one.
   const { manufacturer, simulated } = await chip.describe();
-  log.info("security-chip", { manufacturer, simulated, volume: config.volume });
-  const volume = openVolume(config, state);
+  log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
+  const volume = openVolume(config, state, world);
   atClose(() => volume.close());
   const [cost, floor] = config.cheapSlots
     ? [cheapCost, cheapCost]
     : [config.passwordCost ?? productCost, passwordCostFloor];
   const argon2 = oneAtATime();
-  const running = new Running(config, {
+  const running = new Running(nameDevice(config, state, world), {
     ...parts,
     chip,
     volume,
@@ -127,9 +131,19 @@ function chipMemory(state: DurableFolder): ChipMemory {
   };
 }
 
-function openVolume({ volume }: Config, state: DurableFolder): Volume {
+function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
+  if (volume.backend === "luks2") {
+    return new Luks2Volume({
+      partition: volume.partition,
+      mapping: "piccolo",
+      path: join(state.path, "volume"),
+      headerCopy: join(state.path, "volume-header"),
+      system: linuxBlockSystem({ mountUnit, uptimeMs: () => uptime() * 1_000 }),
+      world,
+    });
+  }
   const { path } = new DurableFolder(join(state.path, "volume"));
-  return volume === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
+  return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
 
 interface RunningParts extends ContextParts {
@@ -144,14 +158,14 @@ interface RunningParts extends ContextParts {
 
 /** The device as it is now: closed, or whole. */
 class Running {
-  readonly #config: Config;
+  readonly #config: NamedConfig;
   readonly #parts: RunningParts;
   readonly #closed: Site;
   host = "";
   device: Device | undefined;
   #changing: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, parts: RunningParts) {
+  constructor(config: NamedConfig, parts: RunningParts) {
     this.#config = config;
     this.#parts = parts;
     const { boot, world, log, throttle } = parts;

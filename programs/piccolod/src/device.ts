@@ -18,11 +18,11 @@ import { SlotKeeper } from "./backup/slot-keeper.ts";
 import { WriteGate } from "./backup/write-gate.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { SessionStore } from "./auth/store.ts";
-import type { Config } from "./config.ts";
 import type { Device, DeviceParts } from "./device-parts.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabases } from "./db/databases.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
+import type { NamedConfig } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
@@ -61,7 +61,7 @@ import { Tasks } from "./tasks/tasks.ts";
 const engineMemoryBytes = 40 * 1024 * 1024;
 
 /** What was opened before a failure is closed again. */
-export async function openDevice(config: Config, parts: DeviceParts): Promise<Device> {
+export async function openDevice(config: NamedConfig, parts: DeviceParts): Promise<Device> {
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -75,7 +75,7 @@ export async function openDevice(config: Config, parts: DeviceParts): Promise<De
 }
 
 async function build(
-  config: Config,
+  config: NamedConfig,
   parts: DeviceParts,
   atClose: (closer: () => Promise<void> | void) => void,
 ): Promise<Omit<Device, "close">> {

@@ -9,7 +9,7 @@ import type { OpenRecoveryNet } from "../recovery/recovery.ts";
 import type { PeerNetHooks } from "./types.ts";
 
 export interface PeerNetsOptions {
-  readonly config: Pick<Config, "mdns" | "peerListen">;
+  readonly config: Pick<Config, "mdns" | "peerListen" | "peerBulkPort">;
   readonly deviceSeed: Uint8Array;
   /** What strangers may ask, once the device can answer. */
   readonly strangers: () => PeerHandler;
@@ -33,7 +33,7 @@ function late(handler: () => PeerHandler): PeerHandler {
 
 export function createPeerNets(options: PeerNetsOptions): PeerNets {
   const { config, create, world, log } = options;
-  const { mdns, peerListen } = config;
+  const { mdns, peerListen, peerBulkPort } = config;
   const strangers = late(options.strangers);
   const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.info(event, facts);
   return {
@@ -43,7 +43,7 @@ export function createPeerNets(options: PeerNetsOptions): PeerNets {
         mdns,
         listen: [peerListen],
         // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
-        bulk: { host: peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
+        bulk: { host: peerListen.split("/")[2] ?? "127.0.0.1", port: peerBulkPort },
         relay: hooks.relays,
         isAllowed: hooks.isAllowed,
         isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),
