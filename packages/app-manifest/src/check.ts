@@ -156,7 +156,7 @@ function noteMissingChecks(services: readonly Service[], problems: Problems): vo
       const path = below(below(below("/services", name), "depends_on"), service);
       const reason = `${shown(service)} has no health check that could be waited for.`;
       problems.add(
-        "service-unused-check",
+        "health-check-missing",
         path,
         undefined,
         reason,
@@ -212,11 +212,17 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
   };
 }
 
+/** As they stand in the text; what has no place comes last. */
+function inReadingOrder(problems: readonly Problem[]): readonly Problem[] {
+  const rank = ({ place }: Problem): number => (place === undefined ? Infinity : place.line * 1e6 + place.column);
+  return problems.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
+}
+
 /** A manifest's text, checked; never throws on any text. */
 export function checkManifest(source: string): CheckResult {
   const problems = new Problems();
   const node = readDocument(source, problems);
   const manifest = node === undefined ? undefined : checkParts(node, problems);
   if (manifest !== undefined && !problems.any) return { manifest, problems: [] };
-  return { manifest: undefined, problems: problems.found };
+  return { manifest: undefined, problems: inReadingOrder(problems.found) };
 }

@@ -75,7 +75,7 @@ class TreeReader {
     if (node === null) return { kind: "scalar", value: null, source: "", place };
     if (isAlias(node)) return this.read(this.#target(node, path, place), path, depth + 1, true);
     if (!expanding && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    if (isMap(node)) return this.#map(node.items as readonly ParsedPair[], path, place, depth, expanding);
+    if (isMap(node)) return this.#map(node.items, path, place, depth, expanding);
     if (isSeq(node)) {
       const items = node.items as readonly (ParsedNode | null)[];
       return {

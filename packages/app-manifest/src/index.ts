@@ -3,5 +3,6 @@ export { type CheckResult, checkManifest } from "./check.ts";
 export { documentBytesMax } from "./document.ts";
 export { imageName, parseImageName, type NamedImage } from "./image-reference.ts";
 export { type Place, type Problem, type ProblemCode, problemCodes, problemsMax } from "./problems.ts";
+export { manifestSchema } from "./schema.ts";
 export { factNames, renderTemplate, type TemplateValues } from "./template.ts";
 export * from "./types.ts";

@@ -9,7 +9,6 @@ export interface Place {
 /** Stable codes, the interface of a refusal; the texts beside them may change. docs/spec/app-manifest.md lists them. */
 export const problemCodes = [
   "too-large",
-  "not-text",
   "not-yaml",
   "not-json",
   "too-deep",
@@ -41,7 +40,7 @@ export const problemCodes = [
   "variable-form",
   "variable-here",
   "service-unknown",
-  "service-unused-check",
+  "health-check-missing",
   "dependency-cycle",
   "volume-unknown",
   "volume-unused",
@@ -49,7 +48,6 @@ export const problemCodes = [
   "secret-unused",
   "target-refused",
   "target-taken",
-  "grant-missing",
   "not-importable",
 ] as const;
 

@@ -266,7 +266,7 @@ const only = (value: string, code: ProblemCode, advice: string): Shape<true> => 
     problems.add(code, path, node.place, "The device sets this itself.", advice);
     return undefined;
   },
-  schema: { enum: [value] },
+  schema: { enum: value === "false" ? [false] : [value] },
 });
 
 const userNumbers = parsed("user numbers such as 1000:1000", /^[0-9]{1,5}(?::[0-9]{1,5})?$/, (value) => {

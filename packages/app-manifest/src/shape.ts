@@ -3,7 +3,7 @@
  * Schema, so that the published schema cannot allow what the check refuses by shape, or the other way round.
  */
 import type { Entry, Node } from "./document.ts";
-import { below, type ProblemCode, Problems, shown } from "./problems.ts";
+import { below, type ProblemCode, type Problems, shown } from "./problems.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
