@@ -38,7 +38,7 @@ export function settledSettings(
     const usual = setting.default === undefined ? undefined : String(setting.default);
     const value = Object.hasOwn(given, name) ? given[name] : usual;
     if (value === undefined) return refuse(name, "needs a value");
-    if (/[\0-\x08\x0b-\x1f\x7f]/.test(value)) refuse(name, "has control characters");
+    if (/[^\P{Cc}\n\t]/u.test(value)) refuse(name, "has control characters");
     if (setting.kind === "text" && value.length > setting.lengthMax)
       refuse(name, `is over ${setting.lengthMax} characters`);
     if (setting.kind === "switch" && value !== "true" && value !== "false") refuse(name, "is true or false");
