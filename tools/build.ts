@@ -46,6 +46,7 @@ const targets: readonly Target[] = [
     execArgv: ["--max-semi-space-size=1"],
   },
   { name: "central", entry: "programs/central/src/main.ts", assets: () => ({}), execArgv: [] },
+  { name: "piccolo", entry: "programs/piccolo/src/main.ts", assets: () => ({}), execArgv: [] },
 ];
 
 async function stripNode(): Promise<string> {

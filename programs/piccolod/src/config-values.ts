@@ -28,6 +28,8 @@ export const options = {
   policy: { type: "string" },
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },
+  "podman-socket": { type: "string" },
+  "bundled-images": { type: "string" },
   tpm: { type: "string" },
   volume: { type: "string" },
   "mount-unit": { type: "string" },

@@ -1,4 +1,4 @@
-/** Settings, sessions and tasks, the network's log: what is rolled back together with the system. */
+/** Settings, sessions, tasks and apps, the network's log: what is rolled back together with the system. */
 export const controlMigrations: readonly string[] = [
   `
 CREATE TABLE session (
@@ -47,6 +47,39 @@ CREATE TABLE own_invitation (
   -- The invitation with its secret: whoever knows it may join, once, until it is used or expires.
   text TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
+  `
+CREATE TABLE app (
+  app_id TEXT NOT NULL PRIMARY KEY,
+  -- The checked manifest, as JSON.
+  manifest TEXT NOT NULL,
+  wanted TEXT NOT NULL CHECK (wanted IN ('running', 'stopped', 'removed')),
+  -- First of the 65,536 ids of the host that stand for the app's own; the owners of files in its volumes.
+  id_start INTEGER NOT NULL UNIQUE,
+  -- Names the app's bridges and addresses.
+  slot INTEGER NOT NULL UNIQUE,
+  -- Counts the versions and settings of the app that were started.
+  generation INTEGER NOT NULL,
+  -- What the owner has agreed to, as a JSON array of kinds.
+  grants TEXT NOT NULL,
+  -- By name, as JSON.
+  settings TEXT NOT NULL,
+  installed_at_ms INTEGER NOT NULL,
+  removed_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_secret (
+  app_id TEXT NOT NULL REFERENCES app ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (app_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_key (
+  -- Signs the cookies of app hosts.
+  purpose TEXT NOT NULL PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32)
 ) STRICT, WITHOUT ROWID;
 `,
 ];

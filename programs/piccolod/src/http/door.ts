@@ -15,9 +15,11 @@ export interface DoorOptions {
 }
 
 const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /recover", "POST /session", "POST /unlock"]);
+/** The way to an app looks for the session itself: a browser does not send it where another site led here. */
+const appEntry = /^GET \/apps\/[a-z0-9-]{1,32}\/enter$/;
 /** What strangers reach of a device whose volume is open. Nobody can be signed in before there is an owner. */
 export const isOpenToStrangers = (call: string, isClaimed: boolean): boolean =>
-  open.has(call) || (!isClaimed && call === "POST /factory-reset");
+  open.has(call) || appEntry.test(call) || (!isClaimed && call === "POST /factory-reset");
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);
 

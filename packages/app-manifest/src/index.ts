@@ -1,0 +1,8 @@
+/** App manifests: a checked subset of Compose with `x-piccolo`, and importers. Normative text: docs/spec/app-manifest.md. */
+export { type CheckResult, checkManifest } from "./check.ts";
+export { documentBytesMax } from "./document.ts";
+export { imageName, parseImageName, type NamedImage } from "./image-reference.ts";
+export { type Place, type Problem, type ProblemCode, problemCodes, problemsMax } from "./problems.ts";
+export { manifestSchema } from "./schema.ts";
+export { factNames, renderTemplate, type TemplateValues } from "./template.ts";
+export * from "./types.ts";
