@@ -1,17 +1,19 @@
 /**
- * `npm run build`: each program as one executable in `dist/`. esbuild makes one module of the sources, Node's single
- * executable form wraps it, with the portal as assets. The native BLAKE3 add-on lies beside piccolod: a Node-API file
- * cannot be loaded from inside the executable, and the WebAssembly version inside gives the same bytes where it is absent.
+ * `npm run build [-- FOLDER]`: each program as one executable in `dist/` or the folder, the same bytes each time and
+ * wherever the sources lie (tests/build). esbuild makes one module of the
+ * sources, Node's single executable form wraps it, with the portal as assets. The native BLAKE3 add-on lies beside piccolod:
+ * a Node-API file cannot be loaded from inside the executable, and the WebAssembly version inside gives the same bytes
+ * where it is absent.
  */
 import { execFile } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { repositoryRoot } from "./run-tests.ts";
 
 const execute = promisify(execFile);
-const dist = join(repositoryRoot, "dist");
+const dist = resolve(process.argv[2] ?? join(repositoryRoot, "dist"));
 const scratch = join(dist, ".build");
 
 interface Target {
@@ -55,10 +57,12 @@ async function stripNode(): Promise<string> {
 }
 
 async function buildTarget(target: Target, node: string): Promise<void> {
-  const bundle = join(scratch, `${target.name}.mjs`);
+  const bundle = `${target.name}.mjs`;
   await build({
     entryPoints: [join(repositoryRoot, target.entry)],
-    outfile: bundle,
+    // Names of files end up in what is built; seen from the repository they are the same everywhere.
+    absWorkingDir: repositoryRoot,
+    outfile: join(scratch, bundle),
     bundle: true,
     platform: "node",
     target: "node26",
@@ -73,11 +77,12 @@ async function buildTarget(target: Target, node: string): Promise<void> {
       js: `import { createRequire as requireFor } from "node:module"; const require = requireFor(process.execPath);`,
     },
   });
-  const config = join(scratch, `${target.name}.sea.json`);
+  const config = `${target.name}.sea.json`;
   const output = join(dist, target.name);
   writeFileSync(
-    config,
+    join(scratch, config),
     JSON.stringify({
+      // Kept in the executable as it is written here, so it is relative to where the form is made.
       main: bundle,
       mainFormat: "module",
       executable: node,
@@ -85,6 +90,8 @@ async function buildTarget(target: Target, node: string): Promise<void> {
       disableExperimentalSEAWarning: true,
       useCodeCache: false,
       execArgv: target.execArgv,
+      // Nothing of the environment changes what the runtime does.
+      execArgvExtension: "none",
       assets: target.assets(),
     }),
   );

@@ -32,12 +32,14 @@ const protection = [
 const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
+// Its programs check the units of the image, and carry the daemon's messages to the service manager.
+const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, ...protection] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...protection] },
+  check: { entry: "tools/check.ts", debian: [libatomic, systemd, ...protection] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, systemd, ...protection] },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },

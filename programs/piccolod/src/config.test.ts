@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
 import { readConfig, UsageError } from "./config.ts";
 import { createCrashPoint, holderCrashPoints, ownerCrashPoints, parseArmedCrash } from "./crash-points.ts";
 
@@ -17,12 +20,15 @@ const args = (change: Readonly<Record<string, string | undefined>> = {}): string
   Object.entries({ ...good, ...change }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
 
 test("what is typed is what the device gets", () => {
-  assert.deepEqual(readConfig(args()), {
+  assert.deepEqual(readConfig(args(), {}), {
     stateFolder: "/state",
     listenHost: "127.0.0.1",
     listenPort: 8701,
+    redirect: undefined,
+    https: false,
     hostName: "device1.localhost",
     peerListen: "/ip4/127.0.0.1/tcp/8721",
+    peerBulkPort: 0,
     mdns: false,
     centralUrl: "http://127.0.0.1:8700",
     deviceName: "device1",
@@ -30,15 +36,19 @@ test("what is typed is what the device gets", () => {
     portalFolder: undefined,
     claimCodeFile: "/claim",
     invitationFile: undefined,
+    firstBootFile: undefined,
+    screens: [],
+    release: undefined,
     code: undefined,
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
     armedCrash: undefined,
     tpm: { kind: "device", path: "/dev/tpmrm0" },
-    volume: "gocryptfs",
+    volume: { backend: "gocryptfs" },
     passwordCost: undefined,
     cheapSlots: false,
     insecure: [],
+    supervisor: undefined,
   });
   assert.equal(readConfig([...args(), "--mdns"]).mdns, true);
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);
@@ -49,11 +59,16 @@ test("what is typed is what the device gets", () => {
 
 test("what a device does without, it is told by name, and says so", () => {
   const bare = readConfig([...args(), "--insecure-no-tpm", "--insecure-no-volume", "--insecure-cheap-slots"]);
-  assert.deepEqual([bare.tpm, bare.volume, bare.cheapSlots], [undefined, "plain-folder", true]);
+  assert.deepEqual([bare.tpm, bare.volume.backend, bare.cheapSlots], [undefined, "plain-folder", true]);
   assert.deepEqual(bare.insecure, ["no-tpm", "no-volume", "cheap-slots"]);
   const simulated = readConfig(args({ tpm: "swtpm:/a b:c/socket" }));
   assert.deepEqual(simulated.tpm, { kind: "swtpm", path: "/a b:c/socket" });
   assert.throws(() => readConfig([...args({ tpm: "device:/dev/tpm0" }), "--insecure-no-tpm"]), UsageError);
+  assert.throws(() => readConfig([...args({ volume: "gocryptfs" }), "--insecure-no-volume"]), UsageError);
+  assert.deepEqual(readConfig(args({ volume: "luks2:piccolo-data" })).volume, {
+    backend: "luks2",
+    partition: "piccolo-data",
+  });
 });
 
 test("each argument that cannot be used is named in one line", () => {
@@ -66,6 +81,13 @@ test("each argument that cannot be used is named in one line", () => {
     [{ central: "ftp://x" }, /--central/],
     [{ central: "http://user:pw@x" }, /--central/],
     [{ "device-name": "a;b" }, /--device-name/],
+    [{ redirect: "80" }, /--redirect/],
+    [{ listen: "[::]" }, /--listen/],
+    [{ "peer-bulk-port": "70000" }, /--peer-bulk-port/],
+    [{ volume: "luks2" }, /--volume/],
+    [{ volume: "luks2:../x" }, /--volume/],
+    [{ config: "/nonexistent" }, /--config.*ENOENT/],
+    [{ release: "/nonexistent" }, /--release.*ENOENT/],
     [{ domain: "" }, /--domain/],
     [{ tpm: "/dev/tpmrm0" }, /--tpm/],
     [{ "password-cost": "131071x1" }, /--password-cost/],
@@ -92,6 +114,73 @@ test("each argument that cannot be used is named in one line", () => {
     assert.throws(() => readConfig([...args({ "crash-at": point }), "--insecure-drills"]), UsageError);
   }
   assert.throws(() => readConfig([...args(), "surplus"]), UsageError);
+});
+
+function file(context: TestContext, content: unknown): string {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-config-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "file.json");
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+test("a file says the same by the same names, and an argument wins over it", (context) => {
+  const config = file(context, { ...good, listen: "[::]:443", https: true, screen: ["/dev/tty1", "/dev/ttyS0"] });
+  const read = readConfig(["--config", config, "--state", "/other"]);
+  assert.deepEqual(
+    [read.stateFolder, read.listenHost, read.listenPort, read.https, read.screens],
+    ["/other", "::", 443, true, ["/dev/tty1", "/dev/ttyS0"]],
+  );
+  for (const wrong of [
+    "{",
+    "[]",
+    { ...good, unknown: "1" },
+    { ...good, config: "/other" },
+    { ...good, https: "yes" },
+    { ...good, screen: "/dev/tty1" },
+    { ...good, listen: ["[::]:443"] },
+    { ...good, toString: "x" },
+    `"${"x".repeat(70_000)}"`,
+  ]) {
+    assert.throws(() => readConfig(["--config", file(context, wrong)]), UsageError, JSON.stringify(wrong).slice(0, 80));
+  }
+});
+
+test("the image's own configuration is one", (context) => {
+  const config = join(import.meta.dirname, "../../../os/piccolod/piccolod.json");
+  const release = file(context, { version: "1", number: 1, keys: {} });
+  const read = readConfig(["--config", config, "--release", release]);
+  assert.deepEqual(read.insecure, []);
+  assert.equal(read.https, true);
+  assert.deepEqual(read.volume, { backend: "luks2", partition: "piccolo-data" });
+});
+
+test("what the image says of its release is read strictly", (context) => {
+  const facts = { version: "42.20261126.0", number: 7, keys: { db: "ab".repeat(32) } };
+  assert.deepEqual(readConfig(args({ release: file(context, facts) })).release, facts);
+  for (const wrong of [
+    { ...facts, number: 0 },
+    { ...facts, number: "7" },
+    { ...facts, version: "a b" },
+    { ...facts, keys: { db: "AB" } },
+    { version: facts.version, number: 7 },
+  ]) {
+    assert.throws(() => readConfig(args({ release: file(context, wrong) })), UsageError, JSON.stringify(wrong));
+  }
+});
+
+test("the supervisor is named by the environment, and watches only the process it means", () => {
+  const managed = (environment: Readonly<Record<string, string>>): unknown =>
+    readConfig(args(), environment).supervisor;
+  const socket = "/run/systemd/notify";
+  const watch = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "40000000" };
+  assert.deepEqual(managed({ NOTIFY_SOCKET: "@abstract" }), { socket: "@abstract", silenceMs: undefined });
+  assert.deepEqual(managed(watch), { socket, silenceMs: 40_000 });
+  assert.deepEqual(managed({ ...watch, WATCHDOG_PID: String(process.pid) }), { socket, silenceMs: 40_000 });
+  assert.deepEqual(managed({ ...watch, WATCHDOG_PID: "1" }), { socket, silenceMs: undefined });
+  for (const wrong of [{}, { NOTIFY_SOCKET: "relative" }, { NOTIFY_SOCKET: "" }]) {
+    assert.equal(managed(wrong as Readonly<Record<string, string>>), undefined);
+  }
 });
 
 test("a crash point ends the process when it is reached the given number of times, and no other does", () => {

@@ -1,9 +1,21 @@
-/** The only reader of piccolod's arguments. */
+/** The only reader of piccolod's arguments, of the file they may name, and of its environment. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type PasswordCost, passwordCostFloor } from "@piccolo/envelope";
+import { z } from "zod";
+import { matching, optional, parseValues, readJsonFile, UsageError, type Values } from "./config-values.ts";
 import { type ArmedCrash, parseArmedCrash } from "./crash-points.ts";
 import type { VolumeBackend } from "./security/volume.ts";
+
+export { UsageError } from "./config-values.ts";
+
+/** What the image says of itself (its `release.json`). */
+export interface ReleaseFacts {
+  readonly version: string;
+  /** What was sealed by a release opens in this one and in later ones. */
+  readonly number: number;
+  /** Role of a key to the SHA-256 of its public key (DER), lower-case hex. */
+  readonly keys: Readonly<Record<string, string>>;
+}
 
 export interface Config {
   /** Absolute path of the folder of all state. */
@@ -11,21 +23,34 @@ export interface Config {
   readonly listenHost: string;
   /** 0 takes a free port. */
   readonly listenPort: number;
+  /** Where plain HTTP answers with nothing but the way to HTTPS. */
+  readonly redirect: Listen | undefined;
+  /** The portal speaks HTTPS, with certificates of the device's own authority. */
+  readonly https: boolean;
   /** The name browsers use; any other Host is refused. */
   readonly hostName: string;
   /** Multiaddr. */
   readonly peerListen: string;
+  /** Of bulk bodies between devices, on the same address; 0 takes a free one. */
+  readonly peerBulkPort: number;
   /** Finds members on the local network by multicast DNS, and is found. */
   readonly mdns: boolean;
   /** Origin of central. */
   readonly centralUrl: string;
-  readonly deviceName: string;
-  /** Failure domain: devices of one household share a fate. */
-  readonly domain: string;
+  /** undefined = the device gives itself one at its first start. */
+  readonly deviceName: string | undefined;
+  /** Failure domain: devices of one household share a fate. undefined = the device is alone in its household. */
+  readonly domain: string | undefined;
   /** Folder of the built portal; undefined takes the one inside the executable. */
   readonly portalFolder: string | undefined;
   readonly claimCodeFile: string;
   readonly invitationFile: string | undefined;
+  /** Only where this file lies is a volume made: who installs the system puts it there. undefined = without being told. */
+  readonly firstBootFile: string | undefined;
+  /** Terminals that show a device without owner its claim code. */
+  readonly screens: readonly string[];
+  /** undefined = no release of an image. */
+  readonly release: ReleaseFacts | undefined;
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
@@ -34,72 +59,40 @@ export interface Config {
   readonly armedCrash: ArmedCrash | undefined;
   /** The security chip: a TPM of the kernel's or a software TPM's socket; undefined = without one. */
   readonly tpm: { readonly kind: "device" | "swtpm"; readonly path: string } | undefined;
-  readonly volume: VolumeBackend;
+  readonly volume: { readonly backend: Exclude<VolumeBackend, "luks2"> } | LuksVolume;
   /** Password slots that cost next to nothing, so that a network of test devices starts in seconds. */
   readonly cheapSlots: boolean;
   /** What new passwords cost to guess; undefined = what the product asks for. Never less than its floor. */
   readonly passwordCost: PasswordCost | undefined;
   /** Names of what the device was told to do without. */
   readonly insecure: readonly string[];
+  /** Who is told when the device is ready; undefined = nobody. */
+  readonly supervisor: { readonly socket: string; readonly silenceMs: number | undefined } | undefined;
+}
+
+export interface Listen {
+  readonly listenHost: string;
+  readonly listenPort: number;
+}
+
+export interface LuksVolume {
+  readonly backend: "luks2";
+  /** Name of the one partition (PARTLABEL) that the volume lies in. */
+  readonly partition: string;
 }
 
 const mostPasswordKiB = 1024 * 1024;
 const mostPasses = 16;
 
-/** Arguments that cannot be used; the message is one line for the person who typed them. */
-export class UsageError extends Error {}
-
-const options = {
-  state: { type: "string" },
-  listen: { type: "string" },
-  host: { type: "string" },
-  "peer-listen": { type: "string" },
-  mdns: { type: "boolean" },
-  central: { type: "string" },
-  "device-name": { type: "string" },
-  domain: { type: "string" },
-  portal: { type: "string" },
-  "claim-code-file": { type: "string" },
-  "invitation-file": { type: "string" },
-  policy: { type: "string" },
-  "spool-limit-bytes": { type: "string" },
-  "holder-quota-bytes": { type: "string" },
-  tpm: { type: "string" },
-  "password-cost": { type: "string" },
-  "insecure-no-tpm": { type: "boolean" },
-  "insecure-no-volume": { type: "boolean" },
-  "insecure-cheap-slots": { type: "boolean" },
-  "insecure-drills": { type: "boolean" },
-  "crash-at": { type: "string" },
-} as const;
-
-type Values = { [Name in keyof typeof options]?: string | boolean };
-
-function parse(args: readonly string[]): Values {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
-  } catch (error) {
-    // Node explains at length; the first sentence is what matters.
-    throw new UsageError((error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)[0] ?? "");
-  }
+function readListen(values: Values, name: "listen" | "redirect"): Listen {
+  const listen = matching(values, name, /^(?:[^\s:[\]]+|\[[0-9a-f:]+\]):\d{1,5}$/, "HOST:PORT");
+  const [listenHost = "", port = ""] = listen.split(/:(?=\d+$)/);
+  return { listenHost: listenHost.replaceAll(/[[\]]/g, ""), listenPort: readPort(name, port) };
 }
 
-function matching(values: Values, name: keyof Values, pattern: RegExp, expected: string): string {
-  const value = values[name];
-  if (typeof value !== "string") throw new UsageError(`--${name} is missing: it takes ${expected}`);
-  if (!pattern.test(value)) throw new UsageError(`--${name} takes ${expected}, not ${JSON.stringify(value)}`);
-  return value;
-}
-
-function optional(values: Values, name: keyof Values, pattern: RegExp, expected: string): string | undefined {
-  return values[name] === undefined ? undefined : matching(values, name, pattern, expected);
-}
-
-function readListen(values: Values): { readonly listenHost: string; readonly listenPort: number } {
-  const listen = matching(values, "listen", /^[^\s:]+:\d{1,5}$/, "HOST:PORT");
-  const [listenHost = "", port = ""] = listen.split(":");
-  if (Number(port) > 65_535) throw new UsageError(`--listen takes a port up to 65535, not ${port}`);
-  return { listenHost, listenPort: Number(port) };
+function readPort(name: keyof Values, port: string): number {
+  if (Number(port) > 65_535) throw new UsageError(`--${name} takes a port up to 65535, not ${port}`);
+  return Number(port);
 }
 
 function readCentral(values: Values): string {
@@ -160,9 +153,41 @@ function readTpm(values: Values): Config["tpm"] {
   return { kind: kind === "swtpm" ? "swtpm" : "device", path };
 }
 
+function readVolume(values: Values): Config["volume"] {
+  if (values["insecure-no-volume"] === true) {
+    if (values.volume !== undefined) throw new UsageError("--volume and --insecure-no-volume exclude each other");
+    return { backend: "plain-folder" };
+  }
+  const text = optional(values, "volume", /^(?:gocryptfs|luks2:[\w-]{1,36})$/, "gocryptfs or luks2:PARTLABEL");
+  const [backend, partition = ""] = (text ?? "gocryptfs").split(":");
+  return backend === "luks2" ? { backend, partition } : { backend: "gocryptfs" };
+}
+
+const Release = z.object({
+  version: z.string().regex(/^[\w.+~-]{1,64}$/),
+  number: z.int().min(1),
+  keys: z.record(z.string().regex(/^[\w-]{1,32}$/), z.string().regex(/^[0-9a-f]{64}$/)),
+});
+
+function readRelease(values: Values): ReleaseFacts | undefined {
+  const path = optional(values, "release", /./, "a path");
+  return path === undefined ? undefined : readJsonFile("release", path, Release);
+}
+
+/** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
+function readSupervisor(environment: Readonly<Record<string, string | undefined>>): Config["supervisor"] {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: silence, WATCHDOG_PID: watched } = environment;
+  if (socket === undefined || !/^[/@]./.test(socket)) return undefined;
+  const isWatched = /^\d{1,15}$/.test(silence ?? "") && (watched === undefined || watched === String(process.pid));
+  return { socket, silenceMs: isWatched ? Number(silence) / 1_000 : undefined };
+}
+
 /** Throws `UsageError`. */
-export function readConfig(args: readonly string[] = process.argv.slice(2)): Config {
-  const values = parse(args);
+export function readConfig(
+  args: readonly string[] = process.argv.slice(2),
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Config {
+  const values = parseValues(args);
   const path = (name: keyof Values): string => resolve(matching(values, name, /./, "a path"));
   const optionalPath = (name: keyof Values): string | undefined =>
     values[name] === undefined ? undefined : path(name);
@@ -172,24 +197,31 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
   }
   return {
     stateFolder: path("state"),
-    ...readListen(values),
+    ...readListen(values, "listen"),
+    redirect: values.redirect === undefined ? undefined : readListen(values, "redirect"),
+    https: values.https === true,
     hostName: matching(values, "host", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a host name in lower case"),
     peerListen: matching(values, "peer-listen", /^\/ip[46]\/[0-9a-fA-F.:]+\/tcp\/\d{1,5}$/, "/ip4/ADDRESS/tcp/PORT"),
+    peerBulkPort: readPort("peer-bulk-port", optional(values, "peer-bulk-port", /^\d{1,5}$/, "a port") ?? "0"),
     mdns: values.mdns === true,
     centralUrl: readCentral(values),
-    deviceName: matching(values, "device-name", /^[a-z0-9][a-z0-9-]{0,31}$/, "letters, digits and hyphens"),
-    domain: matching(values, "domain", /^[a-z0-9._-]{1,64}$/, "a label of a-z, 0-9, dots and hyphens"),
+    deviceName: optional(values, "device-name", /^[a-z0-9][a-z0-9-]{0,31}$/, "letters, digits and hyphens"),
+    domain: optional(values, "domain", /^[a-z0-9._-]{1,64}$/, "a label of a-z, 0-9, dots and hyphens"),
     portalFolder: optionalPath("portal"),
     claimCodeFile: path("claim-code-file"),
     invitationFile: optionalPath("invitation-file"),
+    firstBootFile: optionalPath("first-boot"),
+    screens: Array.isArray(values.screen) ? values.screen : [],
+    release: readRelease(values),
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
-    volume: values["insecure-no-volume"] === true ? "plain-folder" : "gocryptfs",
+    volume: readVolume(values),
     passwordCost: readPasswordCost(values),
     cheapSlots: values["insecure-cheap-slots"] === true,
     insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (values[flag] === true ? [name] : [])),
+    supervisor: readSupervisor(environment),
   };
 }

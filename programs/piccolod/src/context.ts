@@ -18,6 +18,7 @@ import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { type ContextParts, type Device, openDevice } from "./device.ts";
+import { nameDevice, type NamedConfig } from "./device-name.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
@@ -66,14 +67,14 @@ async function start(
   atClose(() => chip.close());
   // A chip that is not there is no reason to go on without one.
   const { manufacturer, simulated } = await chip.describe();
-  log.info("security-chip", { manufacturer, simulated, volume: config.volume });
+  log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
   const volume = openVolume(config, state);
   atClose(() => volume.close());
   const [cost, floor] = config.cheapSlots
     ? [cheapCost, cheapCost]
     : [config.passwordCost ?? productCost, passwordCostFloor];
   const argon2 = oneAtATime();
-  const running = new Running(config, {
+  const running = new Running(nameDevice(config, state, world), {
     ...parts,
     chip,
     volume,
@@ -118,7 +119,7 @@ function openChip({ tpm }: Config, state: DurableFolder, world: World): Security
 
 function openVolume({ volume }: Config, state: DurableFolder): Volume {
   const { path } = new DurableFolder(join(state.path, "volume"));
-  return volume === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
+  return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
 
 interface RunningParts extends ContextParts {
@@ -133,14 +134,14 @@ interface RunningParts extends ContextParts {
 
 /** The device as it is now: closed, or whole. */
 class Running {
-  readonly #config: Config;
+  readonly #config: NamedConfig;
   readonly #parts: RunningParts;
   readonly #closed: Site;
   host = "";
   device: Device | undefined;
   #changing: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, parts: RunningParts) {
+  constructor(config: NamedConfig, parts: RunningParts) {
     this.#config = config;
     this.#parts = parts;
     const { boot, world, log, throttle } = parts;

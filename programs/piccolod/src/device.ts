@@ -25,7 +25,6 @@ import { WriteGate } from "./backup/write-gate.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { SessionStore } from "./auth/store.ts";
 import type { Throttle } from "./auth/throttle.ts";
-import type { Config } from "./config.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
 import { controlMigrations } from "./db/control-schema.ts";
 import { openDatabase } from "./db/database.ts";
@@ -35,6 +34,7 @@ import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
 import { witnessMigrations } from "./db/witness-schema.ts";
 import { SqliteWitnessStore } from "./db/witness-store.ts";
 import { openOwnerDatabase } from "./db/owner-database.ts";
+import type { NamedConfig } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
@@ -125,7 +125,7 @@ export interface Device {
 }
 
 /** What was opened before a failure is closed again. */
-export async function openDevice(config: Config, parts: DeviceParts): Promise<Device> {
+export async function openDevice(config: NamedConfig, parts: DeviceParts): Promise<Device> {
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -139,7 +139,7 @@ export async function openDevice(config: Config, parts: DeviceParts): Promise<De
 }
 
 async function build(
-  config: Config,
+  config: NamedConfig,
   parts: DeviceParts,
   atClose: (closer: () => Promise<void> | void) => void,
 ): Promise<Omit<Device, "close">> {
@@ -173,7 +173,7 @@ async function build(
       mdns: config.mdns,
       listen: [config.peerListen],
       // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
-      bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: 0 },
+      bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: config.peerBulkPort },
       relay: hooks.relays,
       isAllowed: hooks.isAllowed,
       isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),

@@ -1,6 +1,8 @@
 /** The device daemon. Prints `listening {json}` once it answers; ends cleanly at SIGTERM and SIGINT. */
 import { realWorld } from "@piccolo/world/real";
 import { isFault } from "@piccolo/fault";
+import { NoSupervisor, runAlive } from "./adapters/supervisor/supervisor.ts";
+import { SystemdNotify } from "./adapters/supervisor/systemd-notify.ts";
 import { createLog, errorFacts } from "./adapters/log.ts";
 import { type Config, readConfig, UsageError } from "./config.ts";
 import { openPiccolod } from "./context.ts";
@@ -19,12 +21,20 @@ async function run(config: Config): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
   const crashPoint = createCrashPoint(config.armedCrash, () => process.kill(process.pid, "SIGKILL"));
+  const supervisor = config.supervisor === undefined ? new NoSupervisor() : new SystemdNotify(config.supervisor);
+  const unheard = (error: unknown): void => log.warn("supervisor", errorFacts(error));
+  const stop = new AbortController();
+  // From before the first step on, since opening the volume of a slow machine may outlast the silence that is allowed.
+  void runAlive(supervisor, realWorld, stop.signal, unheard);
   const piccolod = await openPiccolod(config, { world: realWorld, log, crashPoint });
   const readyMs = Math.round(performance.now());
   process.stdout.write(`listening ${JSON.stringify({ origin: piccolod.origin, readyMs })}\n`);
   log.info("started", { origin: piccolod.origin, readyMs });
+  await supervisor.ready(`answers at ${piccolod.origin}`).catch(unheard);
   log.info("stopping", { signal: await asked });
+  await supervisor.stopping().catch(unheard);
   await piccolod.close();
+  stop.abort();
 }
 
 /** A bug: what is in memory cannot be trusted any more, and the supervisor starts the device again. */

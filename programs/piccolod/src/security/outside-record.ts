@@ -3,6 +3,7 @@ import { z } from "zod";
 import { equalConstantTime, fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, toUtf8 } from "@piccolo/bytes";
 import { slotListBytesMax } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
+import type { VolumeBackend } from "./volume.ts";
 
 export const outsideFaults = catalogue({
   "record-damaged": {
@@ -24,7 +25,7 @@ export interface OutsideRecord {
   readonly number: number;
   /** `creating`: the volume was perhaps not made yet, and nothing in it was ever promised to anyone. */
   readonly state: "creating" | "made";
-  readonly backend: "gocryptfs" | "plain-folder";
+  readonly backend: VolumeBackend;
   /** Sealed in the chip for `volume`; absent where the password is asked at boot. */
   readonly sealedVolumeKey: Uint8Array | undefined;
   /** Sealed in the chip for `pepper`; absent before the claim. */
@@ -42,7 +43,7 @@ const RecordFile = z.strictObject({
   format: z.literal(1),
   number: z.int().min(1),
   state: z.enum(["creating", "made"]),
-  backend: z.enum(["gocryptfs", "plain-folder"]),
+  backend: z.enum(["gocryptfs", "luks2", "plain-folder"]),
   sealedVolumeKey: bytes.optional(),
   sealedPepper: bytes.optional(),
   slots: bytes.optional(),

@@ -36,7 +36,7 @@ export const volumeFaults = catalogue({
  */
 export type VolumeState = "absent" | "closed" | "open" | "stale" | "damaged";
 
-export type VolumeBackend = "gocryptfs" | "plain-folder";
+export type VolumeBackend = "gocryptfs" | "luks2" | "plain-folder";
 
 export interface Volume {
   readonly backend: VolumeBackend;

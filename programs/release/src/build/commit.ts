@@ -68,7 +68,7 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
   const facts = [shop.packagesRoot, shop.epochS, programs, parts.release];
-  const key = keyOf(shop.os, ["root", "units", "debian", "masks.txt", "removed-paths.txt"], facts);
+  const key = keyOf(shop.os, ["root", "units", "piccolod", "debian", "masks.txt", "removed-paths.txt"], facts);
   const repository = repositoryOf(shop);
   const branch = `build/${key}`;
   let base = await resolve(shop, branch);

@@ -113,7 +113,11 @@ export async function buildImage(shop: Workshop, parts: CommitParts, folder: str
   const outside = join(folder, "outside.ext4");
   writeFileSync(outside, Buffer.alloc(0));
   await tools.run("truncate", ["-s", String(sizes.outsideBytes), outside]);
-  await tools.run("mke2fs", ["-q", "-t", "ext4", "-m", "0", "-L", "piccolo-outside", "-F", outside]);
+  const content = join(folder, "outside");
+  mkdirSync(content, { recursive: true });
+  // Only a disk that was just written has this: without it piccolod never formats a data partition.
+  writeFileSync(join(content, "first-boot"), "");
+  await tools.run("mke2fs", ["-q", "-t", "ext4", "-m", "0", "-L", "piccolo-outside", "-d", content, "-F", outside]);
   const disk = join(folder, "disk.img");
   const { esp: espType, linux } = partitionTypes;
   await buildDisk(

@@ -1,5 +1,5 @@
 /** Where images are made, and the parts that outlast one build: roots of packages, initrd, programs, the repository. */
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Chroot } from "../chroot/chroot.ts";
 import { provideRoot, readPackageList } from "../chroot/root-cache.ts";
@@ -80,10 +80,6 @@ export function providePrograms(shop: Workshop): Promise<string> {
   const key = keyOf(repositoryRoot, sourcesOfPrograms);
   return provide(shop, `programs-${key}`, async (unfinished) => {
     shop.say("programs: npm run build");
-    await execute(process.execPath, [join(repositoryRoot, "tools/build.ts")], { cwd: repositoryRoot });
-    mkdirSync(unfinished);
-    for (const name of ["piccolod", "blake-hash.node"]) {
-      cpSync(join(repositoryRoot, "dist", name), join(unfinished, name));
-    }
+    await execute(process.execPath, [join(repositoryRoot, "tools/build.ts"), unfinished], { cwd: repositoryRoot });
   });
 }

@@ -1,6 +1,7 @@
 /** The file system of the disk's root partition: the OSTree repository, each content in it with its fs-verity tree. */
 import {
   copyFileSync,
+  type Dirent,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -34,12 +35,11 @@ export async function buildRootImage(parts: RootImageParts, tools: Chroot): Prom
   const target = join(scratch, "ostree/repo");
   mkdirSync(target, { recursive: true });
   const commands: string[] = [];
-  for (const entry of readdirSync(repository, { withFileTypes: true, recursive: true })) {
+  for (const entry of entriesBelow(repository)) {
     const source = join(entry.parentPath, entry.name);
     const path = relative(repository, source);
     if (/^(?:tmp|\.lock)/.test(path)) continue;
-    if (entry.isDirectory()) mkdirSync(join(target, path), { recursive: true });
-    else if (entry.isFile() && path.endsWith(".file")) {
+    if (entry.isFile() && path.endsWith(".file")) {
       const content = readFileSync(source);
       writeVerityFile(createParent(join(target, path)), content, verityOf(content), lstatSync(source).mode & 0o7777);
       const inode = `/ostree/repo/${path}`;
@@ -61,6 +61,13 @@ export async function buildRootImage(parts: RootImageParts, tools: Chroot): Prom
   await tools.run("debugfs", ["-w", "-f", "-", output], { input: `${commands.join("\n")}\n`, env });
   await tools.run("e2fsck", ["-f", "-n", output]);
   rmSync(scratch, { recursive: true });
+}
+
+/** Everything but folders. A link among the objects may point to a folder of this machine, which is none of its business. */
+function entriesBelow(folder: string): Dirent[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? entriesBelow(join(folder, entry.name)) : [entry],
+  );
 }
 
 function createParent(path: string): string {

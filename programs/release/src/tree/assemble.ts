@@ -87,11 +87,12 @@ function removePaths(tree: string, list: string): void {
   }
 }
 
-function installProduct({ tree, programs, release }: TreeParts): void {
+function installProduct({ tree, os, programs, release }: TreeParts): void {
   const folder = join(tree, "usr/lib/piccolo");
   mkdirSync(folder, { recursive: true });
   for (const name of ["piccolod", "blake-hash.node"]) cpSync(join(programs, name), join(folder, name));
   chmodSync(join(folder, "piccolod"), 0o755);
+  cpSync(join(os, "piccolod"), folder, { recursive: true });
   writeFileSync(join(folder, "release.json"), `${JSON.stringify(release)}\n`);
 }
 
