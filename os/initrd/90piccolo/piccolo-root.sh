@@ -33,5 +33,7 @@ mount -t overlay -o "nodev,nosuid,noexec,lowerdir=$work/root/usr/etc,upperdir=$w
   piccolo-etc "$work/root/etc"
 mount -t tmpfs -o mode=0755,nodev,nosuid,noexec,size=256m piccolo-var "$work/root/var"
 
+# A mount below a shared one cannot be moved; systemd shares them again once it runs from the new root.
+mount --make-rprivate /
 mount --move /sysroot "$work/root/sysroot"
 mount --move "$work/root" /sysroot

@@ -2,10 +2,9 @@
 import { mkdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot, UsageError } from "../config.ts";
-import { executeText } from "../process.ts";
+import { UsageError } from "../config.ts";
 import { buildImage } from "./image.ts";
-import { readKeyFingerprints, readVersion } from "./facts.ts";
+import { readKeyFingerprints, readSourceEpoch, readVersion } from "./facts.ts";
 import { openWorkshop } from "./workshop.ts";
 
 export async function run(args: readonly string[]): Promise<number> {
@@ -22,8 +21,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const say = (line: string): void => {
     process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
-  // The time of the sources, not of the build.
-  const epochS = Number(await executeText("git", ["log", "-1", "--format=%ct"], { cwd: repositoryRoot }));
+  const epochS = await readSourceEpoch();
   const shop = await openWorkshop({ folders: [out, keys], epochS, say });
   const release = { version: readVersion(), number, keys: readKeyFingerprints(keys) };
   const image = await buildImage(shop, { release, keys }, out);
