@@ -3,25 +3,15 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPackageList } from "../chroot/root-cache.ts";
-import { buildDisk, buildEsp, partitionTypes } from "../disk/disk-image.ts";
-import { buildRootImage } from "../disk/root-image.ts";
-import { bootPhases, buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
+import { createDisk, formatEsp, formatExt4, writeEsp } from "../disk/disk-image.ts";
+import { formatRoot } from "../disk/root-partition.ts";
+import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
 import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
 import { buildTree, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
 import { type Commit, type CommitParts, provideCommit } from "./commit.ts";
 import { provideInitrd, type Workshop } from "./workshop.ts";
-
-const mebibyte = 1024 * 1024;
-
-/** Three releases fit beside each other, and on the ESP as many boot images. */
-export const sizes = {
-  espBytes: 1024 * mebibyte,
-  rootBytes: 3072 * mebibyte,
-  outsideBytes: 64 * mebibyte,
-  dataBytes: 4096 * mebibyte,
-} as const;
 
 export interface BootFiles {
   readonly commit: Commit;
@@ -81,57 +71,64 @@ function uuidFrom(text: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-export const loaderConfig = "timeout 0\neditor no\nauto-entries no\nauto-firmware no\nbeep no\nsecure-boot-enroll off\ndefault piccolo-*\n";
+const loaderConfig = [
+  "timeout 0",
+  "editor no",
+  "auto-entries no",
+  "auto-firmware no",
+  "secure-boot-enroll off",
+  "default piccolo-*",
+];
 
-export async function buildImage(shop: Workshop, parts: CommitParts, folder: string): Promise<ReleaseImage> {
-  const boot = await buildBootFiles(shop, parts, folder);
+/** A repository of its own with this one commit, as it lies on a device. */
+export async function exportCommit(shop: Workshop, commit: Commit, number: number, target: string): Promise<void> {
+  const { tools } = shop;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  await tools.run("ostree", [`--repo=${target}`, "init", "--mode=bare"]);
+  await tools.run("ostree", [`--repo=${target}`, "pull-local", commit.repository, commit.checksum]);
+  await tools.run("ostree", [`--repo=${target}`, "refs", `--create=piccolo/release/${number}`, commit.checksum]);
+}
+
+export interface ImageOptions extends CommitParts {
+  /** Files for the partition that lies outside the volume, such as `claim-code`. */
+  readonly outside?: Readonly<Record<string, string>>;
+}
+
+export async function buildImage(shop: Workshop, options: ImageOptions, folder: string): Promise<ReleaseImage> {
+  const boot = await buildBootFiles(shop, options, folder);
   shop.say("disk image");
   const { tools, epochS } = shop;
+  const disk = join(folder, "disk.img");
+  await createDisk(disk, tools);
+  const repository = join(folder, "root-repository");
+  await exportCommit(shop, boot.commit, options.release.number, repository);
   const scratch = join(folder, "scratch");
-  const published = join(folder, "root-repository");
-  rmSync(published, { recursive: true, force: true });
-  mkdirSync(published);
-  const ref = "piccolo/booted";
-  await tools.run("ostree", [`--repo=${published}`, "init", "--mode=bare"]);
-  await tools.run("ostree", [`--repo=${published}`, "pull-local", boot.commit.repository, boot.commit.checksum]);
-  await tools.run("ostree", [`--repo=${published}`, "refs", `--create=${ref}/${parts.release.number}`, boot.commit.checksum]);
-  const root = join(folder, "root.ext4");
-  await buildRootImage(
-    { repository: published, scratch, output: root, sizeBytes: sizes.rootBytes, epochS, uuid: uuidFrom(boot.commit.checksum) },
-    tools,
-  );
-  rmSync(published, { recursive: true });
+  await formatRoot({ disk, repository, scratch, epochS, uuid: uuidFrom(`root ${boot.commit.checksum}`) }, tools);
+  rmSync(repository, { recursive: true });
+  const outside = join(folder, "outside");
+  rmSync(outside, { recursive: true, force: true });
+  mkdirSync(outside);
+  // Only a disk that was just written has this: without it piccolod never formats a data partition.
+  for (const [name, content] of Object.entries({ "first-boot": "", ...options.outside })) {
+    writeFileSync(join(outside, name), content);
+  }
+  const uuid = uuidFrom(`outside ${boot.commit.checksum}`);
+  await formatExt4(disk, "piccolo-outside", { content: outside, uuid, features: [], epochS }, tools);
+  rmSync(outside, { recursive: true });
   const loaderConf = join(folder, "loader.conf");
-  writeFileSync(loaderConf, loaderConfig);
-  const esp = join(folder, "esp.fat");
+  writeFileSync(loaderConf, loaderConfig.map((line) => `${line}\n`).join(""));
+  await formatEsp(disk, epochS, tools);
   const files = [
     { source: boot.loader, path: "EFI/BOOT/BOOTX64.EFI" },
     { source: loaderConf, path: "loader/loader.conf" },
-    { source: boot.uki, path: `EFI/Linux/piccolo-${parts.release.number}.efi` },
+    { source: boot.uki, path: ukiPath(options.release.number) },
   ];
-  await buildEsp(esp, sizes.espBytes, files, epochS, tools);
-  const outside = join(folder, "outside.ext4");
-  writeFileSync(outside, Buffer.alloc(0));
-  await tools.run("truncate", ["-s", String(sizes.outsideBytes), outside]);
-  const content = join(folder, "outside");
-  mkdirSync(content, { recursive: true });
-  // Only a disk that was just written has this: without it piccolod never formats a data partition.
-  writeFileSync(join(content, "first-boot"), "");
-  await tools.run("mke2fs", ["-q", "-t", "ext4", "-m", "0", "-L", "piccolo-outside", "-d", content, "-F", outside]);
-  const disk = join(folder, "disk.img");
-  const { esp: espType, linux } = partitionTypes;
-  await buildDisk(
-    disk,
-    [
-      { label: "piccolo-esp", type: espType, sizeBytes: sizes.espBytes, content: esp },
-      { label: "piccolo-root", type: linux, sizeBytes: sizes.rootBytes, content: root },
-      { label: "piccolo-outside", type: linux, sizeBytes: sizes.outsideBytes, content: outside },
-      { label: "piccolo-data", type: linux, sizeBytes: sizes.dataBytes, content: undefined },
-    ],
-    tools,
-  );
-  for (const path of [root, esp, outside]) rmSync(path);
+  await writeEsp(disk, files, epochS, tools);
   return { ...boot, disk };
 }
 
-export { bootPhases };
+/** Where a release's boot image lies on the ESP; with a count of tries while it has to prove itself. */
+export function ukiPath(number: number, tries?: number): string {
+  return `EFI/Linux/piccolo-${number}${tries === undefined ? "" : `+${tries}`}.efi`;
+}
