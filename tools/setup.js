@@ -32,18 +32,38 @@ const protection = [
 const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
+// What a release is signed with; tests also sign with a key on a token.
+const signing = [
+  { name: "openssl", proof: ["/usr/bin/openssl"] },
+  { name: "gpg", proof: ["/usr/bin/gpg"] },
+  { name: "gpgv", proof: ["/usr/bin/gpgv"] },
+  { name: "gpg-agent", proof: ["/usr/bin/gpg-agent"] },
+];
+const token = [
+  { name: "softhsm2", proof: ["/usr/bin/softhsm2-util"] },
+  {
+    name: "libengine-pkcs11-openssl",
+    proof: [`/usr/lib/${debianTriplet()}/engines-3/pkcs11.so`],
+  },
+];
+// Beside whose results, and those of systemd-measure, predictions of a boot are held.
+const measuring = [{ name: "sbsigntool", proof: ["/usr/bin/sbsign"] }];
 // Its programs check the units of the image, and carry the daemon's messages to the service manager.
 const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
+const cryptsetup = { name: "cryptsetup-bin", proof: ["/usr/sbin/cryptsetup", "/sbin/cryptsetup"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
+
+/** What tests of a single part need: those of `check`, and with them those of `test`. */
+const parts = [systemd, cryptsetup, ...protection, ...signing, ...token, ...measuring];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, systemd, ...protection] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, systemd, ...protection] },
+  check: { entry: "tools/check.ts", debian: [libatomic, ...parts] },
+  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...parts] },
   bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
-  release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap] },
+  release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
   "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap] },
 };
 

@@ -33,6 +33,7 @@ export const commandCodes = {
   clear: 0x0000_0126,
   nvDefineSpace: 0x0000_012a,
   createPrimary: 0x0000_0131,
+  nvIncrement: 0x0000_0134,
   nvWrite: 0x0000_0137,
   dictionaryAttackLockReset: 0x0000_0139,
   dictionaryAttackParameters: 0x0000_013a,
@@ -103,6 +104,8 @@ export const nvAttributes = {
   ownerWrite: 1 << 1,
   authWrite: 1 << 2,
   policyWrite: 1 << 3,
+  /** TPM_NT_COUNTER in the field of the index's type (13.3). */
+  counter: 1 << 4,
   ownerRead: 1 << 17,
   authRead: 1 << 18,
   policyRead: 1 << 19,

@@ -7,6 +7,7 @@ export {
   encodeNvPublic,
   nvDefineSpace,
   nvEntity,
+  nvIncrement,
   nvName,
   type NvPublic,
   nvRead,

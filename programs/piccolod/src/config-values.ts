@@ -30,6 +30,7 @@ export const options = {
   "holder-quota-bytes": { type: "string" },
   tpm: { type: "string" },
   volume: { type: "string" },
+  "mount-unit": { type: "string" },
   "password-cost": { type: "string" },
   "insecure-no-tpm": { type: "boolean" },
   "insecure-no-volume": { type: "boolean" },

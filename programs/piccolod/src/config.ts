@@ -60,6 +60,8 @@ export interface Config {
   /** The security chip: a TPM of the kernel's or a software TPM's socket; undefined = without one. */
   readonly tpm: { readonly kind: "device" | "swtpm"; readonly path: string } | undefined;
   readonly volume: { readonly backend: Exclude<VolumeBackend, "luks2"> } | LuksVolume;
+  /** The unit through which the supervisor mounts a `luks2` volume; undefined = the daemon mounts it. */
+  readonly mountUnit: string | undefined;
   /** Password slots that cost next to nothing, so that a network of test devices starts in seconds. */
   readonly cheapSlots: boolean;
   /** What new passwords cost to guess; undefined = what the product asks for. Never less than its floor. */
@@ -219,6 +221,7 @@ export function readConfig(
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: readVolume(values),
+    mountUnit: optional(values, "mount-unit", /^[\w\\-]+\.mount$/, "the name of a mount unit"),
     passwordCost: readPasswordCost(values),
     cheapSlots: values["insecure-cheap-slots"] === true,
     insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (values[flag] === true ? [name] : [])),

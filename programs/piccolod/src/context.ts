@@ -1,6 +1,8 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import { uptime } from "node:os";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
+import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
@@ -9,15 +11,18 @@ import { errorFacts } from "./adapters/log.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
 import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
-import { MemoryChip } from "./adapters/tpm/memory-chip.ts";
+import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
 import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
+import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
 import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
+import { Luks2Volume } from "./adapters/volume/luks2.ts";
 import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
-import { type ContextParts, type Device, openDevice } from "./device.ts";
+import { openDevice } from "./device.ts";
+import type { ContextParts, Device } from "./device-parts.ts";
 import { nameDevice, type NamedConfig } from "./device-name.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
@@ -26,13 +31,14 @@ import { createClosedSite } from "./security/closed-site.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 
-export type { ContextParts } from "./device.ts";
+export type { ContextParts } from "./device-parts.ts";
 
 /** The first release. What is sealed opens in this one and in later ones. */
 const releaseNumber = 1;
 /** Next to no work: for tests and drills, whose devices say so. */
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
+const chipMemoryName = "insecure-chip-memory";
 
 export interface Piccolod {
   /** Where the portal answers. */
@@ -68,7 +74,7 @@ async function start(
   // A chip that is not there is no reason to go on without one.
   const { manufacturer, simulated } = await chip.describe();
   log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
-  const volume = openVolume(config, state);
+  const volume = openVolume(config, state, world);
   atClose(() => volume.close());
   const [cost, floor] = config.cheapSlots
     ? [cheapCost, cheapCost]
@@ -111,13 +117,31 @@ function openChip({ tpm }: Config, state: DurableFolder, world: World): Security
   if (tpm === undefined) {
     const seed = state.read(chipSeedName) ?? world.randomBytes(32);
     state.write(chipSeedName, seed);
-    return new MemoryChip({ world, seed: new Uint8Array(seed) });
+    return new MemoryChip({ world, seed: new Uint8Array(seed), memory: chipMemory(state) });
   }
   const open = tpm.kind === "swtpm" ? openSocketChannel : openDeviceChannel;
   return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber });
 }
 
-function openVolume({ volume }: Config, state: DurableFolder): Volume {
+/** As little protected as the seed beside it. */
+function chipMemory(state: DurableFolder): ChipMemory {
+  return {
+    read: () => Number(fromUtf8(state.read(chipMemoryName) ?? new Uint8Array(0))),
+    write: (generation) => state.write(chipMemoryName, toUtf8(String(generation))),
+  };
+}
+
+function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
+  if (volume.backend === "luks2") {
+    return new Luks2Volume({
+      partition: volume.partition,
+      mapping: "piccolo",
+      path: join(state.path, "volume"),
+      headerCopy: join(state.path, "volume-header"),
+      system: linuxBlockSystem({ mountUnit, uptimeMs: () => uptime() * 1_000 }),
+      world,
+    });
+  }
   const { path } = new DurableFolder(join(state.path, "volume"));
   return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
@@ -188,8 +212,10 @@ class Running {
     const { root } = opened;
     try {
       const device = await this.#open(opened);
-      if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
-      device.keyring.hold(root);
+      await device.security.alone(async () => {
+        if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
+        device.keyring.hold(root);
+      });
       return device.signIn();
     } finally {
       root.erase();

@@ -7,6 +7,7 @@ import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/sto
 import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
 import { recoveryCrashPoints } from "./recovery/recovery.ts";
 import type { RekeyCrashPoint } from "./security/rekey.ts";
+import { resealCrashPoints } from "./security/resealing.ts";
 
 const fileCrashPoints = [
   "before-upload-creation",
@@ -71,6 +72,7 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...ownerCrashPoints,
     ...holderCrashPoints,
     ...rekeyCrashPoints,
+    ...resealCrashPoints,
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
   ].includes(name);

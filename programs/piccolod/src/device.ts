@@ -1,39 +1,27 @@
 /** Puts together all that runs on an open volume. */
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { toHex } from "@piccolo/bytes";
-import type { NetworkView, Session, Status } from "@piccolo/device-api";
-import type { Argon2id, PasswordCost } from "@piccolo/envelope";
-import { HolderService, HolderStore } from "@piccolo/storage/holder";
-import { createOwnerEngine, type EngineOptions, type OwnerEngine } from "@piccolo/storage/owner";
+import type { NetworkView, Status } from "@piccolo/device-api";
+import { createOwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
-import { isFault } from "@piccolo/fault";
-import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
-import { createPeerNet, type PeerNet, relayKeys } from "./adapters/peer-net/index.ts";
+import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
-import type { Log } from "./adapters/log.ts";
 import { Auth } from "./auth/auth.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
 import { mountAuth, sessionView } from "./auth/routes.ts";
 import { authFaults } from "./auth/types.ts";
 import { Backup } from "./backup/backup.ts";
-import { finishRekey } from "./backup/finish-rekey.ts";
 import { SlotKeeper } from "./backup/slot-keeper.ts";
 import { WriteGate } from "./backup/write-gate.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { SessionStore } from "./auth/store.ts";
-import type { Throttle } from "./auth/throttle.ts";
+import type { Device, DeviceParts } from "./device-parts.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
-import { controlMigrations } from "./db/control-schema.ts";
-import { openDatabase } from "./db/database.ts";
-import { SqliteHolderIndex } from "./db/holder-index.ts";
-import { holderMigrations } from "./db/holder-schema.ts";
+import { openDatabases } from "./db/databases.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
-import { witnessMigrations } from "./db/witness-schema.ts";
-import { SqliteWitnessStore } from "./db/witness-store.ts";
-import { openOwnerDatabase } from "./db/owner-database.ts";
 import type { NamedConfig } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
@@ -42,87 +30,35 @@ import { createApp } from "./http/app.ts";
 import { Door } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
-import type { Site } from "./http/server.ts";
+import { openHolding } from "./network/holding.ts";
 import { DeviceNetwork } from "./network/network.ts";
-import { createPeerServices } from "./network/peer-services.ts";
+import { createPeerNets } from "./network/peer-nets.ts";
 import { mountNetwork } from "./network/routes.ts";
 import { NetworkStore } from "./network/store.ts";
-import type { NetworkFeature, PeerNetHooks } from "./network/types.ts";
-import { networkView } from "./network/view.ts";
+import type { NetworkFeature } from "./network/types.ts";
+import { networkView, seldom } from "./network/view.ts";
 import { OwnerRuntime } from "./owner/owner-runtime.ts";
+import { defaultSpoolBytes } from "./owner/spool-limit.ts";
+import { UnlockedWork } from "./owner/unlocked-work.ts";
 import { takeNextDeviceKey } from "./recovery/next-device-key.ts";
 import { Reclaim } from "./recovery/reclaim.ts";
-import { type OpenRecoveryNet, Recovery } from "./recovery/recovery.ts";
+import { Recovery } from "./recovery/recovery.ts";
 import { recoveryOptions } from "./recovery/restore-metadata.ts";
 import { Settling } from "./recovery/settling.ts";
 import { mountRecovery } from "./recovery/routes.ts";
 import { forgetUnfinished } from "./recovery/unfinished.ts";
 import { StalenessStore } from "./recovery/staleness.ts";
-import type { Opened } from "./security/boot.ts";
 import type { Identity } from "./security/identity.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
-import { mountSecurity, startRekey } from "./security/routes.ts";
-import { rewrapAll, rewrapLocked } from "./security/rekey.ts";
-import type { SecurityChip } from "./security/security-chip.ts";
-import type { Volume } from "./security/volume.ts";
+import { mountSecurity } from "./security/routes.ts";
 import { recoverySheet, slotNetworks, type Whereabouts } from "./security/whereabouts.ts";
 import { mountTasks } from "./tasks/routes.ts";
 import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
-import type { TaskWork } from "./tasks/types.ts";
 
-const gibibyte = 1024 ** 3;
 /** Three segments under way at 6-of-9: enough to keep nine holders busy. */
 const engineMemoryBytes = 40 * 1024 * 1024;
-/** So long a re-key waits for the device to have asked its witnesses; it goes on at the next unlocking. */
-const rekeyWaitMs = 600_000;
-/** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
-const diskReserveBytes = 256 * 1024 * 1024;
-const defaultHolderQuotaBytes = 100 * gibibyte;
-/** Metadata each member may keep here: deltas since its last checkpoint, many times over. */
-const witnessQuotaBytes = 256 * 1024 * 1024;
-const mostSpoolBytes = 10 * gibibyte;
-
-export interface ContextParts {
-  readonly world: World;
-  readonly log: Log;
-  /** Ends the process as a power cut would; called by the armed crash point. */
-  readonly crashPoint: (name: string) => void;
-  /** Tests bring an engine and a network of their own. */
-  readonly createEngine?: (options: EngineOptions) => Promise<OwnerEngine>;
-  readonly createNetwork?: () => NetworkFeature;
-  /** Tests look at what goes through the connections, or shorten their times. */
-  readonly createPeerNet?: typeof createPeerNet;
-}
-
-/** What the volume was opened with, and what the device shares with its closed self. */
-export interface DeviceParts extends ContextParts {
-  readonly opened: Opened;
-  readonly volume: Volume;
-  readonly chip: SecurityChip;
-  readonly argon2: Argon2id;
-  readonly cost: PasswordCost;
-  readonly floor: PasswordCost;
-  readonly throttle: Throttle;
-  /** `name:port`, known once the server listens. */
-  readonly host: () => string;
-  readonly reset: () => void;
-  /** Closes the device and opens it again on the same volume: its own key is another one now. */
-  readonly reopen: () => void;
-}
-
-export interface Device {
-  readonly site: Site;
-  readonly keyring: Keyring;
-  readonly security: OwnerSecurity;
-  /** A fresh session with its cookie, for whom the phrase or a password at boot has shown to be the owner. */
-  signIn(): { readonly session: Session; readonly cookie: string };
-  /** Ends the requests that would go on for long, so that the server can close. */
-  interrupt(): void;
-  /** Ends what runs, resolves when nothing does any more. */
-  close(): Promise<void>;
-}
 
 /** What was opened before a failure is closed again. */
 export async function openDevice(config: NamedConfig, parts: DeviceParts): Promise<Device> {
@@ -147,17 +83,9 @@ async function build(
   const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
 
   const state = opened.content;
-  const open = (name: string, migrations: readonly string[], synchronous: "FULL" | "NORMAL" = "FULL") => {
-    const db = openDatabase(state.file(`${name}.db`), { name, synchronous, migrations });
-    atClose(() => db.close());
-    return db;
-  };
-  const controlDb = open("control", controlMigrations);
-  const own = openOwnerDatabase(state.file("owner.db"));
-  atClose(() => own.close());
+  const databases = openDatabases(state, atClose);
+  const { control: controlDb, owner: own } = databases;
   const { db: ownerDb, metadata } = own;
-  const holderIndex = new SqliteHolderIndex(open("holder", holderMigrations, "NORMAL"));
-  const witnessStore = new SqliteWitnessStore(open("witness", witnessMigrations));
   const disk = new FolderDisk(state.path);
   const blake3 = await createBlake3();
   takeNextDeviceKey(state, world);
@@ -167,27 +95,14 @@ async function build(
 
   if (!keyring.hasOwner) forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
-  const openPeerNet = (hooks: PeerNetHooks): PeerNet =>
-    (parts.createPeerNet ?? createPeerNet)({
-      deviceSeed: deviceKey.seed,
-      mdns: config.mdns,
-      listen: [config.peerListen],
-      // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
-      bulk: { host: config.peerListen.split("/")[2] ?? "127.0.0.1", port: config.peerBulkPort },
-      relay: hooks.relays,
-      isAllowed: hooks.isAllowed,
-      isRelay: (key) => relayKeys(hooks.relays()).has(toHex(key)),
-      handler: {
-        admit: (key, frame) => hooks.handler().admit(key, frame),
-        handle: (key, request, signal) => hooks.handler().handle(key, request, signal),
-      },
-      recover: {
-        admit: (key, frame) => services.strangers.admit(key, frame),
-        handle: (key, request, signal) => services.strangers.handle(key, request, signal),
-      },
-      world,
-      log: (event, facts) => log.info(event, facts),
-    });
+  const nets = createPeerNets({
+    config,
+    deviceSeed: deviceKey.seed,
+    strangers: () => holding.strangers,
+    create: parts.createPeerNet ?? createPeerNet,
+    world,
+    log,
+  });
   const network: NetworkFeature =
     parts.createNetwork?.() ??
     new DeviceNetwork({
@@ -198,36 +113,20 @@ async function build(
       ownDomain: config.domain,
       centralUrl: config.centralUrl,
       fetch: (input, init) => fetch(input, init),
-      createPeerNet: openPeerNet,
-      handler: () => services.members,
+      createPeerNet: nets.openMemberNet,
+      handler: () => holding.members,
       handedInvitation: () => readInvitation(config.invitationFile),
     });
-  const holderQuotaBytes = config.holderQuotaBytes ?? defaultHolderQuotaBytes;
-  const holderStore = new HolderStore({
+  const holding = await openHolding({
+    index: databases.holderIndex,
+    witnessStore: databases.witnessStore,
     disk,
-    index: holderIndex,
-    hash: blake3.hash,
-    world,
-    // Everybody may use an equal share of what this device keeps for the others.
-    quotaBytes: () => Math.floor(holderQuotaBytes / Math.max(1, network.members.holders().length)),
-    reserveBytes: diskReserveBytes,
-    crashPoint,
-    report,
-  });
-  await holderStore.open();
-  const holderService = new HolderService({
-    store: holderStore,
-    memberOf: (key) => network.memberOf(key),
-    hello: (account, hello) => network.hello(account, hello),
-    report,
-  });
-  const services = createPeerServices({
     network,
-    fragments: holderService,
-    witnessStore,
+    hash: blake3.hash,
     deviceKey: deviceKey.key.publicKey,
-    witnessQuotaBytes: () => witnessQuotaBytes,
+    quotaBytes: config.holderQuotaBytes,
     world,
+    crashPoint,
     report,
   });
 
@@ -301,7 +200,7 @@ async function build(
     work: () => {
       files.start();
       slotKeeper.start();
-      afterUnlock();
+      unlockedWork.begin();
     },
     keys: () => keyring.keys(),
     createEngine: parts.createEngine ?? createOwnerEngine,
@@ -330,7 +229,7 @@ async function build(
       self: runtime.account,
       redundancy: policy(network.members.holders().length + 1),
       spool: runtime.isOpen ? runtime.engine.spool() : { usedBytes: 0, limitBytes: 0 },
-      held: { usedBytes: holderIndex.usedBytes(), quotaBytes: holderQuotaBytes, fragments: holderIndex.fragments },
+      held: holding.held(),
       bytesByHolder: bytesByHolder(),
       waitingChanges: runtime.isOpen ? backup.view().waitingChanges : undefined,
     });
@@ -351,19 +250,25 @@ async function build(
     const { networkId, name } = network.state();
     return { networkId, networkName: name, centralUrl: config.centralUrl, members: network.members.holders() };
   };
-  const security = new OwnerSecurity({
+  const { argon2, cost, floor } = parts;
+  /** What makes and opens slots. */
+  const keeping = {
     content: state,
     outside: opened.outside,
     keyring,
     chip,
-    argon2: parts.argon2,
+    argon2,
     world,
-    cost: parts.cost,
-    floor: parts.floor,
+    cost,
+    floor,
+    crashPoint,
+    report,
+  };
+  const security = new OwnerSecurity({
+    ...keeping,
     deviceKey: deviceKey.key,
     details: () => slotNetworks(whereabouts()),
     slotChanged: () => slotKeeper.changed(),
-    crashPoint,
   });
   const auth = new Auth({
     security,
@@ -374,64 +279,37 @@ async function build(
     claimed: () => runtime.open(),
     recovering: () => recovery.running,
   });
-  const openRecoveryNet: OpenRecoveryNet = (deviceSeed, { isAllowed, relays }) =>
-    (parts.createPeerNet ?? createPeerNet)({
-      deviceSeed,
-      // It asks and is not asked.
-      listen: [],
-      mdns: config.mdns,
-      relay: () => [],
-      isAllowed,
-      isRelay: (key) => relayKeys(relays()).has(toHex(key)),
-      handler: services.strangers,
-      world,
-      log: (event, facts) => log.info(event, facts),
-    });
   const stopping = new AbortController();
   atClose(() => stopping.abort(new Error("the device stops")));
-  const recovery: Recovery = new Recovery({
-    content: state,
-    outside: opened.outside,
-    keyring,
-    chip,
-    argon2: parts.argon2,
-    world,
-    cost: parts.cost,
-    floor: parts.floor,
-    deviceKey,
-    ownLog: own.log,
+  /** Where a device that asks as a stranger asks, and how it reads what it finds. */
+  const searching = {
     network,
-    openNet: openRecoveryNet,
-    mdns: config.mdns,
+    ownLog: own.log,
+    settling,
+    openNet: nets.openRecoveryNet,
     centralUrl: config.centralUrl,
-    fetch: (input, init) => fetch(input, init),
+    fetch: (input: string, init: RequestInit) => fetch(input, init),
     hash: blake3.hash,
     policy,
     ownDomain: config.domain,
-    settling,
     tasks,
-    report,
-    crashPoint,
+  };
+  const recovery: Recovery = new Recovery({
+    ...keeping,
+    ...searching,
+    deviceKey,
+    mdns: config.mdns,
     recovered: () => {
       security.recovered();
       return runtime.open();
     },
   });
   const reclaim = new Reclaim({
+    ...searching,
     content: state,
     keyring,
     security,
-    network,
-    ownLog: own.log,
-    settling,
-    openNet: openRecoveryNet,
-    centralUrl: config.centralUrl,
-    fetch: (input, init) => fetch(input, init),
-    hash: blake3.hash,
-    policy,
-    ownDomain: config.domain,
     isReplaced: () => runtime.isOpen && backup.replacedAtMs !== undefined,
-    tasks,
     world,
     report,
     stopping: stopping.signal,
@@ -456,50 +334,21 @@ async function build(
   const { insecure, deviceName } = config;
   const door = new Door({ host: parts.host, deviceName, sessions });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
-  const wrappedKeys = new SqliteWrappedKeys(ownerDb);
-  const rewrap: TaskWork = async (progress) => {
-    await backup.untilReady(rekeyWaitMs, progress.signal);
-    await rewrapAll({ keys: () => keyring.keys(), rows: wrappedKeys, crashPoint }, progress);
-    await finishRekey(
-      {
-        security,
-        backup,
-        slots: slotKeeper,
-        network,
-        epoch: () => identity().epoch,
-        chain: () => keyring.slots().chain,
-        world,
-        crashPoint,
-      },
-      progress,
-    );
-    if (!backup.needsFormerKeys) security.forgetFormerKeys();
-    return undefined;
-  };
-  /** What a restart or a lock cut off goes on; a re-key that has just begun starts its task itself. */
-  const resumeRekey = (): void => {
-    const isRunning = tasks.list().some(({ kind, state: now }) => kind === "re-key" && now === "running");
-    if (keyring.unlocked && security.rekeying && !isRunning) startRekey(tasks, rewrap);
-  };
-  /** What only the owner's keys can do, each time they are there and the content may be changed. */
-  const afterUnlock = (): void => {
-    if (!keyring.unlocked || !backup.mayCommit) return;
-    if (security.rekeying) {
-      resumeRekey();
-      return;
-    }
-    if (!backup.needsFormerKeys) security.forgetFormerKeys();
-    tidyKeys = tidyKeys
-      .then(() => (keyring.unlocked ? rewrapLocked(() => keyring.keys(), wrappedKeys, closing.signal) : undefined))
-      .catch((error: unknown) => {
-        // It was locked again, or the device stops: the next unlocking goes on.
-        if (!isFault(error) && !closing.signal.aborted) throw error;
-      });
-    slotKeeper.changed();
-  };
+  const unlockedWork = new UnlockedWork({
+    keyring,
+    security,
+    backup,
+    slots: slotKeeper,
+    network,
+    identity,
+    wrappedKeys: new SqliteWrappedKeys(ownerDb),
+    tasks,
+    world,
+    crashPoint,
+  });
   keyring.onChange((unlocked) => {
     if (!unlocked) lockGate.cut();
-    else setImmediate(afterUnlock);
+    else setImmediate(() => unlockedWork.begin());
     events.securityChanged();
     events.networkChanged();
   });
@@ -520,8 +369,7 @@ async function build(
     replacedAtMs: () => backup.replacedAtMs,
     mayBeStale: () => settling.staleness,
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
-    tasks,
-    rewrap,
+    unlockedWork,
     reset: parts.reset,
   });
   mountRecovery(api, {
@@ -546,12 +394,7 @@ async function build(
   atClose(() => runtime.close());
   atClose(() => files.stop());
   atClose(() => slotKeeper.stop());
-  const closing = new AbortController();
-  let tidyKeys: Promise<void> = Promise.resolve();
-  atClose(async () => {
-    closing.abort(new Error("the device stops"));
-    await tidyKeys;
-  });
+  atClose(() => unlockedWork.stop());
   if (auth.owner !== undefined) await runtime.open();
   atClose(() => tasks.stop());
   return {
@@ -573,23 +416,4 @@ async function build(
 /** Read anew each time, since it may be handed over, or replaced, while the device runs. */
 function readInvitation(path: string | undefined): string | undefined {
   return path !== undefined && existsSync(path) ? readFileSync(path, "utf8").trim() : undefined;
-}
-
-/** A tenth of the file system, at most 10 GiB. */
-function defaultSpoolBytes(path: string): number {
-  const { blocks, bsize } = statfsSync(path);
-  return Math.min(mostSpoolBytes, Math.floor((blocks * bsize) / 10));
-}
-
-/** Computes again only after twenty times as long as it took: what is cheap stays fresh, what is dear stays rare. */
-function seldom<T>(world: World, compute: () => T): () => T {
-  let last: { readonly value: T; readonly againMs: number } | undefined;
-  return () => {
-    const startMs = world.monotonicMs();
-    if (last !== undefined && startMs < last.againMs) return last.value;
-    const value = compute();
-    const endMs = world.monotonicMs();
-    last = { value, againMs: endMs + 20 * (endMs - startMs) };
-    return value;
-  };
 }

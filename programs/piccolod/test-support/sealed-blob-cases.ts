@@ -14,6 +14,7 @@ export type Operation =
         | {
             readonly use: SealedUse;
             readonly release: number;
+            readonly generation: number;
             readonly parentName: string;
             readonly policy: string;
             readonly wrapped: string;
@@ -24,13 +25,14 @@ export type Operation =
       readonly input: {
         readonly use: SealedUse;
         readonly release: number;
+        readonly generation: number;
         readonly pcr7: string;
         readonly pcr11: string;
       };
       readonly expect: { readonly digest: string };
     };
 
-export type Vector = { readonly spec: "sealed-blob/1"; readonly rule: string; readonly about: string } & Operation;
+export type Vector = { readonly spec: "sealed-blob/2"; readonly rule: string; readonly about: string } & Operation;
 
 /** What this implementation answers to a vector, in the form of its `expect`. */
 export function answer(vector: Omit<Operation, "expect">): unknown {
@@ -40,6 +42,7 @@ export function answer(vector: Omit<Operation, "expect">): unknown {
     return {
       use: blob.use,
       release: blob.release,
+      generation: blob.generation,
       parentName: toHex(blob.parentName),
       policy: toHex(blob.publicArea.authPolicy),
       wrapped: toHex(blob.wrapped),
@@ -49,30 +52,46 @@ export function answer(vector: Omit<Operation, "expect">): unknown {
     [7, fromHex(input.pcr7)],
     [11, fromHex(input.pcr11)],
   ]);
-  return { digest: toHex(sealingPolicy(input.use, input.release, measured)) };
+  return { digest: toHex(sealingPolicy(input, measured)) };
 }
 
 export function cases(): Record<string, Vector> {
   const set: Record<string, Vector> = {};
   const add = (name: string, rule: string, about: string, asked: Omit<Operation, "expect">, fault?: string): void => {
     const expect = fault === undefined ? answer(asked) : { fault };
-    set[name] = { spec: "sealed-blob/1", rule, about, ...asked, expect } as Vector;
+    set[name] = { spec: "sealed-blob/2", rule, about, ...asked, expect } as Vector;
   };
   const value = (seed: number): Uint8Array => sha256(Uint8Array.of(seed));
 
-  const policy = (name: string, rule: string, about: string, use: SealedUse, release: number, pcr11 = 11): void =>
+  const policy = (
+    name: string,
+    rule: string,
+    about: string,
+    use: SealedUse,
+    release: number,
+    generation: number,
+    pcr11 = 11,
+  ): void =>
     add(`policy-${name}`, rule, about, {
       operation: "policy",
-      input: { use, release, pcr7: toHex(value(7)), pcr11: toHex(value(pcr11)) },
+      input: { use, release, generation, pcr7: toHex(value(7)), pcr11: toHex(value(pcr11)) },
     });
-  policy("volume", "B6", "The volume key, release 1.", "volume", 1);
-  policy("pepper", "B6", "The pepper: PCR 15 does not count.", "pepper", 1);
-  policy("later-release", "B7", "Another release, another policy.", "volume", 2);
-  policy("other-system", "B6", "Another system in PCR 11.", "volume", 1, 12);
+  policy("volume", "B6", "The volume key, release 1.", "volume", 1, 1);
+  policy("pepper", "B6", "The pepper: PCR 15 does not count.", "pepper", 1, 1);
+  policy("later-release", "B7", "Another release, another policy.", "volume", 2, 1);
+  policy("later-generation", "B8", "Another generation, another policy.", "volume", 1, 2);
+  policy("other-system", "B6", "Another system in PCR 11.", "volume", 1, 1, 12);
 
   const publicArea = { ...sealedTemplate(value(1)), unique: value(2) };
   const parentName = fromHex(`000b${toHex(value(3))}`);
-  const blob = { use: "volume" as const, release: 258, parentName, publicArea, wrapped: new Uint8Array(40).fill(9) };
+  const blob = {
+    use: "volume" as const,
+    release: 258,
+    generation: 65_537,
+    parentName,
+    publicArea,
+    wrapped: new Uint8Array(40).fill(9),
+  };
   const bytes = encodeSealedBlob(blob);
   const changed = (at: number, to: number): Uint8Array => bytes.with(at, to);
   const decode = (name: string, about: string, given: Uint8Array, fault?: string): void =>
@@ -82,14 +101,16 @@ export function cases(): Record<string, Vector> {
   decode("volume", "A blob of the volume key.", bytes);
   decode("pepper", "A blob of the pepper.", encodeSealedBlob({ ...blob, use: "pepper" }));
   refuse("empty", "No bytes.", new Uint8Array(0));
-  refuse("format-2", "Another format.", changed(0, 2));
+  refuse("format-1", "A format that knew no generation.", changed(0, 1));
+  refuse("format-3", "Another format.", changed(0, 3));
   refuse("use-0", "Use 0.", changed(1, 0));
   refuse("use-3", "Use 3.", changed(1, 3));
   refuse("endless-release", "A release over 2^53 - 1.", changed(2, 0xff));
-  refuse("long-name", "A name of 35 bytes.", changed(11, 35));
-  refuse("attributes", "An object that its authorization value opens (userWithAuth).", changed(55, 0xd2));
+  refuse("endless-generation", "A generation over 2^53 - 1.", changed(10, 0xff));
+  refuse("long-name", "A name of 35 bytes.", changed(19, 35));
+  refuse("attributes", "An object that its authorization value opens (userWithAuth).", changed(63, 0xd2));
   const other = encodePublic({ ...storageRootTemplate, authPolicy: value(1) });
-  const head = bytes.subarray(0, 46);
+  const head = bytes.subarray(0, 54);
   refuse("other-object", "A key instead of sealed data.", Uint8Array.of(...head, 0, other.length, ...other, 0, 0));
   refuse("cut", "The last byte is missing.", bytes.subarray(0, -1));
   refuse("longer", "A byte too many.", Uint8Array.of(...bytes, 0));

@@ -88,6 +88,45 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       assert.deepEqual(await machine.chip().unseal(blob), secret);
     });
 
+    for (const use of ["volume", "pepper"] as const) {
+      test(`what is sealed for ${use} later opens at once, and supersedes for good what was sealed before`, async (context) => {
+        const machine = await make(context);
+        const old = await machine.chip().seal(secret, use);
+        const otherUse = await machine.chip().seal(secret, use === "volume" ? "pepper" : "volume");
+        const later = await machine.chip().seal(secret, use, "next");
+        const both = async (): Promise<void> => {
+          assert.deepEqual(await machine.chip().unseal(old), secret);
+          assert.deepEqual(await machine.chip().unseal(later), secret);
+        };
+        await both();
+        await machine.reboot();
+        await both();
+        await machine.chip().supersede(later);
+        await machine.chip().supersede(later);
+        await machine.chip().supersede(old);
+        for (let boot = 0; boot < 2; boot++) {
+          await assert.rejects(machine.chip().unseal(old), { code: "tpm-superseded" });
+          await assert.rejects(machine.chip().unseal(otherUse), { code: "tpm-superseded" });
+          assert.deepEqual(await machine.chip().unseal(later), secret);
+          await machine.reboot();
+        }
+        const now = await machine.chip().seal(secret, use);
+        await machine.chip().supersede(now);
+        assert.deepEqual(await machine.chip().unseal(later), secret, "what is sealed for now is of the same time");
+      });
+    }
+
+    test("only its own blobs supersede anything", async (context) => {
+      const machine = await make(context);
+      const blob = await machine.chip().seal(secret, "pepper");
+      const later = await machine.chip().seal(secret, "pepper", "next");
+      const foreign = await (await machine.other()).seal(secret, "pepper", "next");
+      for (const bytes of [new Uint8Array(0), new Uint8Array(500).fill(1), later.subarray(0, 40), foreign]) {
+        await assert.rejects(machine.chip().supersede(bytes), { code: "tpm-other-chip" });
+      }
+      assert.deepEqual(await machine.chip().unseal(blob), secret);
+    });
+
     test("secrets of 1 and of 128 bytes come back, in many calls at once", async (context) => {
       const chip = (await make(context)).chip();
       const secrets = [1, 128, 31, 64, 2].map((length) => new Uint8Array(length).fill(length));

@@ -8,8 +8,43 @@ export interface VolumeUnderTest {
   readonly volume: Volume;
   /** The same volume as another process would open it, after a restart of the machine. */
   readonly again: () => Volume;
-  /** The folder the volume was given. */
-  readonly folder: string;
+  /** Each way spoils what the volume needs to open, so that it is noticed. */
+  readonly spoil: readonly (() => void)[];
+  /** Takes away what the volume cannot be without, but not all of it. */
+  readonly lose: () => void;
+  /** Puts back what was spoilt and lost. */
+  readonly repair: () => void;
+  /** Leaves what a crash leaves while a volume is being made. */
+  readonly halfMake: () => Promise<void>;
+  /** What is still there of a volume. */
+  readonly rest: () => readonly string[];
+}
+
+/** A volume that lies in a folder, with its key check in the folder's one entry. */
+export function inFolder(folder: string, make: () => Volume): VolumeUnderTest {
+  const rest = (): readonly string[] => readdirSync(folder).filter((entry) => entry !== "mount");
+  const check = (): string => join(folder, rest()[0] ?? "", "key-check");
+  let content: Buffer | undefined;
+  const spoilt = (how: (right: Buffer) => Buffer) => () => {
+    content ??= readFileSync(check());
+    writeFileSync(check(), how(content));
+  };
+  return {
+    volume: make(),
+    again: make,
+    spoil: [spoilt((right) => right.subarray(0, 40)), spoilt((right) => Buffer.from(right).fill(1, 50, 51))],
+    lose: () => rmSync(check()),
+    repair: () => {
+      if (content !== undefined) writeFileSync(check(), content);
+    },
+    halfMake: async () => {
+      for (const name of ["plain.new", "sealed.new"]) {
+        mkdirSync(join(folder, name, "cipher"), { recursive: true });
+        writeFileSync(join(folder, name, "cipher/half"), "");
+      }
+    },
+    rest,
+  };
 }
 
 const key = new Uint8Array(32).fill(7);
@@ -63,45 +98,36 @@ export function volumeSuite(name: string, make: (context: TestContext) => Volume
     });
 
     test("one whose own files were lost or changed stays closed as damaged", async (context) => {
-      const { volume, again, folder } = make(context);
+      const { volume, again, spoil, lose, repair } = make(context);
       await volume.create(key);
       await volume.close();
-      const [whole = ""] = readdirSync(folder).filter((entry) => entry !== "mount");
-      const check = join(folder, whole, "key-check");
-      const content = readFileSync(check);
-      for (const damaged of [content.subarray(0, 40), Buffer.from(content).fill(1, 50, 51)]) {
-        writeFileSync(check, damaged);
+      for (const how of spoil) {
+        how();
         await assert.rejects(again().open(key), { code: "volume-damaged" });
       }
-      rmSync(check);
+      lose();
       assert.equal(await again().state(), "damaged");
       await assert.rejects(again().open(key), { code: "volume-damaged" });
       await assert.rejects(again().create(key), { code: "volume-busy" });
-      writeFileSync(check, content);
+      repair();
       await again().open(key);
     });
 
     test("destroyed, it is gone with all its content, and can be made anew", async (context) => {
-      const { volume, folder } = make(context);
+      const { volume, rest } = make(context);
       await volume.create(key);
       writeFileSync(join(volume.path, "file"), "content");
       await volume.destroy();
       assert.equal(await volume.state(), "absent");
-      assert.deepEqual(
-        readdirSync(folder).filter((entry) => entry !== "mount"),
-        [],
-      );
+      assert.deepEqual(rest(), []);
       await volume.create(otherKey);
       assert.deepEqual(readdirSync(volume.path), []);
     });
 
     test("what a crash left of one that was being made is no hindrance", async (context) => {
-      const { volume, folder } = make(context);
-      for (const name of ["plain.new", "sealed.new"]) {
-        mkdirSync(join(folder, name, "cipher"), { recursive: true });
-        writeFileSync(join(folder, name, "cipher/half"), "");
-      }
-      assert.equal(await volume.state(), "absent");
+      const { volume, again, halfMake } = make(context);
+      await halfMake();
+      assert.equal(await again().state(), "absent");
       await volume.create(key);
       assert.equal(await volume.state(), "open");
     });

@@ -1,4 +1,5 @@
 /** `npm run release -- VERB`: the release pipeline, one verb a step. */
+import { isFault } from "@piccolo/fault";
 import { readInvocation, UsageError } from "./config.ts";
 
 interface Verb {
@@ -11,6 +12,14 @@ const verbs: Readonly<Record<string, { readonly summary: string; readonly load: 
   build: {
     summary: "builds the operating system's image: commit, boot image, disk image",
     load: () => import("./build/verb.ts"),
+  },
+  keys: {
+    summary: "makes the keys a release is signed with, or takes over given ones",
+    load: () => import("./keys/keys.ts"),
+  },
+  predict: {
+    summary: "predicts and signs what a boot of the release will measure",
+    load: () => import("./predict/predict.ts"),
   },
 };
 
@@ -25,9 +34,9 @@ async function run(): Promise<number> {
   try {
     return await (await chosen.load()).run(args);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError) && !isFault(error)) throw error;
     process.stderr.write(`release: ${error.message}\n`);
-    return 2;
+    return isFault(error) ? 1 : 2;
   }
 }
 

@@ -137,3 +137,19 @@ export function nvWrite(by: Entity, index: Entity, offset: number, data: Uint8Ar
     decode: nothing,
   };
 }
+
+/**
+ * TPM2_NV_Increment (31.8), of a counter. The first one of a new counter starts it above every value that any counter of
+ * this TPM ever had.
+ */
+export function nvIncrement(by: Entity, index: Entity): Command<void> {
+  return {
+    name: "nvIncrement",
+    code: commandCodes.nvIncrement,
+    entities: [by, index],
+    authorized: 1,
+    parameters: noBytes,
+    meanings: absent,
+    decode: nothing,
+  };
+}

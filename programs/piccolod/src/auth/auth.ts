@@ -89,18 +89,23 @@ export class Auth {
     sessions.endOthers(session.tokenHash);
   }
 
-  /** Lends the root secret to `use`, for as long as it runs, to whoever knows the password. Throws as `signIn` does. */
+  /**
+   * Lends the root secret to `use`, for as long as it runs, to whoever knows the password; one caller at a time. Throws as
+   * `signIn` does.
+   */
   async withRoot<T>(remote: string, password: string, use: (root: OpenedRoot) => Promise<T> | T): Promise<T> {
-    const { keyring, throttle } = this.#options;
+    const { security, keyring, throttle } = this.#options;
     if (!keyring.hasOwner) throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
     throttle.attempt(remote);
-    const root = await keyring.openRoot(password);
-    throttle.succeeded(remote);
-    try {
-      return await use(root);
-    } finally {
-      root.erase();
-    }
+    return security.alone(async () => {
+      const root = await keyring.openRoot(password);
+      throttle.succeeded(remote);
+      try {
+        return await use(root);
+      } finally {
+        root.erase();
+      }
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import type { OwnerChain } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import type { NetworkFeature } from "../network/types.ts";
-import type { OwnerSecurity } from "../security/owner-security.ts";
+import type { Rekey } from "../security/rekey-verb.ts";
 import type { RekeyCrashPoint } from "../security/rekey.ts";
 import type { TaskProgress } from "../tasks/types.ts";
 import type { Backup } from "./backup.ts";
@@ -12,7 +12,7 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 
 export interface RekeyEndParts {
-  readonly security: Pick<OwnerSecurity, "followEpoch" | "endRekey">;
+  readonly rekey: Pick<Rekey, "followEpoch" | "end">;
   readonly backup: Pick<Backup, "checkpoint" | "newestCheckpoint" | "witnesses">;
   readonly slots: Pick<SlotKeeper, "untilWitnessed">;
   readonly network: Pick<NetworkFeature, "enterOwnerKey" | "membershipState">;
@@ -28,21 +28,21 @@ export interface RekeyEndParts {
  * forgotten, and with it the old phrase. Each step is harmless when repeated, so it goes on wherever it was cut off.
  */
 export async function finishRekey(parts: RekeyEndParts, { signal, report }: TaskProgress): Promise<void> {
-  const { security, slots, network, chain, crashPoint } = parts;
+  const { rekey, slots, network, chain, crashPoint } = parts;
   if (network.membershipState() !== undefined) {
     report("Telling the network of the new keys", 0);
     crashPoint("before-rekey-entry");
     await network.enterOwnerKey(chain(), signal);
     crashPoint("after-rekey-entry");
   }
-  security.followEpoch();
+  rekey.followEpoch();
   report("Giving the new phrase's slot to the other members", 0);
   await slots.untilWitnessed(signal);
   report("Sealing the backup under the new keys", 0);
   crashPoint("before-rekey-checkpoint");
   await untilCheckpoint(parts, signal);
   crashPoint("after-rekey-checkpoint");
-  security.endRekey();
+  rekey.end();
 }
 
 /** Where there are no entries yet, none are under the old key. */

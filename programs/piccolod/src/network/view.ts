@@ -1,5 +1,6 @@
 import type { NetworkView } from "@piccolo/device-api";
 import type { Redundancy } from "@piccolo/storage/policy";
+import type { World } from "@piccolo/world";
 import type { NetworkState } from "./types.ts";
 
 export interface ViewParts {
@@ -49,5 +50,18 @@ export function networkView(parts: ViewParts): NetworkView {
     spool: { ...spool, reason: spoolReason(parts) },
     held,
     ...(waitingChanges === undefined ? {} : { waitingChanges }),
+  };
+}
+
+/** Computes again only after twenty times as long as it took: what is cheap stays fresh, what is dear stays rare. */
+export function seldom<T>(world: World, compute: () => T): () => T {
+  let last: { readonly value: T; readonly againMs: number } | undefined;
+  return () => {
+    const startMs = world.monotonicMs();
+    if (last !== undefined && startMs < last.againMs) return last.value;
+    const value = compute();
+    const endMs = world.monotonicMs();
+    last = { value, againMs: endMs + 20 * (endMs - startMs) };
+    return value;
   };
 }

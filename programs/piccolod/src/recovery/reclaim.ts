@@ -69,12 +69,12 @@ export class Reclaim {
         "no other device has taken this one's place: nothing is to be taken back",
       );
     }
-    if (security.rekeying) {
+    if (security.rekey.running) {
       // An earlier try got so far; the phrase that was confirmed now is the one that counts.
       keyring.hold(root);
       security.confirmPhrase(proof);
     } else {
-      await security.beginRekey(root, password, proof);
+      await security.rekey.begin(root, password, proof);
     }
     return tasks.start({
       kind: "reclaim",

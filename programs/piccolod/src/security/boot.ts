@@ -17,6 +17,7 @@ import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type OutsideRecord, outsideFaults, recordKey } from "./outside-record.ts";
 import { findOutside, OutsideStore, writeFirstOutside } from "./outside-store.ts";
+import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import { type Volume, volumeFaults, volumeKeyBytes } from "./volume.ts";
 
@@ -32,6 +33,11 @@ export const bootFaults = catalogue({
   "ask-at-boot": {
     retry: "never",
     meaning: "This device asks for its password at every start; enter it.",
+  },
+  "record-was-older": {
+    retry: "later",
+    meaning:
+      "The record outside the volume was an older one and was put right; enter the newest phrase, or start again.",
   },
   "nothing-to-open": {
     retry: "never",
@@ -121,7 +127,7 @@ export class Boot {
     await volume.destroy();
     const volumeKey = world.randomBytes(volumeKeyBytes);
     try {
-      const sealedVolumeKey = await chip.seal(volumeKey, "volume");
+      const sealedVolumeKey = await chip.seal(volumeKey, "volume", "next");
       const record: OutsideRecord = {
         number: 1,
         state: "creating",
@@ -134,6 +140,8 @@ export class Boot {
       writeFirstOutside(state, record, key);
       await volume.create(volumeKey);
       const content = new DurableFolder(volume.path);
+      // Whatever was sealed for who had the device before opens no more.
+      await chip.supersede(sealedVolumeKey);
       content.write(recordKeyName, key);
       content.write(unclaimedKeyName, volumeKey);
       writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
@@ -143,13 +151,14 @@ export class Boot {
     }
   }
 
-  async #openWith(volumeKey: Uint8Array): Promise<Opened> {
+  /** `epoch` is that of the root that gave the key. */
+  async #openWith(volumeKey: Uint8Array, epoch?: number): Promise<Opened> {
     await this.#options.volume.open(volumeKey);
-    return this.#opened(recordKey(volumeKey));
+    return this.#opened(recordKey(volumeKey), epoch);
   }
 
   /** The volume is open. Closes the chip's window: what opens only once a boot has been used. */
-  async #opened(key: Uint8Array | undefined): Promise<Opened> {
+  async #opened(key: Uint8Array | undefined, epoch?: number): Promise<Opened> {
     const { state, volume, chip, log } = this.#options;
     const content = new DurableFolder(volume.path);
     const stored = content.read(recordKeyName);
@@ -158,6 +167,16 @@ export class Boot {
     }
     const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
     if (outside.restored) log.warn("outside-record-restored", {});
+    const { slots } = outside.record;
+    if (epoch !== undefined && slots !== undefined && decodeSlotList(slots).epoch !== epoch) {
+      // A root from before a re-key is not the owner's any more, although its volume key still fits.
+      await volume.close();
+      const message =
+        "this is the phrase of before the keys were replaced: enter the newest one, or start the device again";
+      throw bootFaults.fault("record-was-older", message);
+    }
+    // A change that was cut off before the chip shut out what was sealed earlier.
+    await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
     await chip.closeWindow();
     this.#closed = undefined;
     return { outside, content };
@@ -197,7 +216,7 @@ export class Boot {
       keys = root.deriveKeys();
       if (slots.volumeSlot === undefined) throw nothingToOpen();
       volumeKey = unwrapVolumeKey(keys, slots.volumeSlot);
-      return { ...(await this.#openWith(volumeKey)), root };
+      return { ...(await this.#openWith(volumeKey, root.epoch)), root };
     } catch (error) {
       root.erase();
       throw error;

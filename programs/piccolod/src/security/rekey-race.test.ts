@@ -55,6 +55,7 @@ test("a slot renewed while a re-key seals its password is no higher than that of
     deviceKey: ed25519FromSeed(world.randomBytes(32)),
     details: () => [{ id: new Uint8Array(32).fill(1), name, central: "", members: [] }],
     crashPoint: () => undefined,
+    report: () => undefined,
     slotChanged: (slot) => kept.push(slot),
   });
   await security.claim("Ada", "a good password");
@@ -65,7 +66,7 @@ test("a slot renewed while a re-key seals its password is no higher than that of
     name = "after";
     if (security.renewDetails(true)) kept.push(keyring.slots().phraseSlot ?? assert.fail());
   };
-  await security.beginRekey(root, "a good password", proof);
+  await security.rekey.begin(root, "a good password", proof);
   const slots = kept.map(verifySealedSlot);
   const last = slots.at(-1) ?? assert.fail();
   assert.equal(slots.length, 3);

@@ -3,8 +3,6 @@ import { passwordSlotCost } from "@piccolo/envelope";
 import type { Auth } from "../auth/auth.ts";
 import { authFaults } from "../auth/types.ts";
 import type { Api } from "../http/api.ts";
-import type { Tasks } from "../tasks/tasks.ts";
-import type { TaskWork } from "../tasks/types.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerSecurity } from "./owner-security.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
@@ -32,25 +30,21 @@ export interface SecurityRouteOptions {
   readonly replacedAtMs: () => number | undefined;
   readonly mayBeStale: () => SecurityView["mayBeStale"];
   readonly sheet: () => Omit<RecoverySheet, "ownerName">;
-  readonly tasks: Tasks;
   /** The part of a re-key that outlasts its request: ends with the old root forgotten. */
-  readonly rewrap: TaskWork;
+  readonly unlockedWork: {
+    readonly isRekeyRunning: boolean;
+    startRekey(): Task;
+  };
   /** Ends the device and removes all of it, once the reply is out. */
   readonly reset: () => void;
 }
 
-/** Not cancellable: it goes on after the next unlocking in any case. */
-export function startRekey(tasks: Tasks, work: TaskWork): Task {
-  return tasks.start({ kind: "re-key", step: "Wrapping the files' keys anew", cancellable: false, work });
-}
-
 export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
-  const { auth, keyring, security, chip, volume, insecure, tasks } = options;
+  const { auth, keyring, security, chip, volume, insecure, unlockedWork } = options;
 
   const rekeyState = (): SecurityView["slots"]["rekey"] => {
-    const isRunning = tasks.list().some(({ kind, state }) => kind === "re-key" && state === "running");
-    if (isRunning) return "running";
-    return security.rekeying ? "interrupted" : "none";
+    if (unlockedWork.isRekeyRunning) return "running";
+    return security.rekey.running ? "interrupted" : "none";
   };
 
   api.openapi(routes["GET /security"], async (c) => {
@@ -93,15 +87,15 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/phrase/confirm"], (c) => {
     const proof = c.req.valid("json");
-    return answerPhraseFaults("phrase" in proof ? proof.phrase : "", () => {
-      security.confirmPhrase(proof);
+    return answerPhraseFaults("phrase" in proof ? proof.phrase : "", async () => {
+      await security.alone(() => security.confirmPhrase(proof));
       return c.body(null, 204);
     });
   });
 
   api.openapi(routes["POST /security/ask-at-boot"], async (c) => {
     const { enabled, password } = c.req.valid("json");
-    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled));
+    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled, password));
     return c.body(null, 204);
   });
 
@@ -109,8 +103,8 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
     const { password, confirmation } = c.req.valid("json");
     return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
       const { remote } = c.env.caller;
-      await auth.withRoot(remote, password, (root) => security.beginRekey(root, password, confirmation));
-      return c.json(startRekey(tasks, options.rewrap), 202);
+      await auth.withRoot(remote, password, (root) => security.rekey.begin(root, password, confirmation));
+      return c.json(unlockedWork.startRekey(), 202);
     });
   });
 

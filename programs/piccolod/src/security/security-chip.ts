@@ -2,10 +2,13 @@
  * The port to the chip that keeps what opens without a person: the volume key and the pepper. The adapters are
  * `Tpm2Chip` (a TPM 2.0) and `MemoryChip` (tests and `--insecure-no-tpm`) in `adapters/tpm`; both run one suite.
  */
-import { catalogue } from "@piccolo/fault";
+import { catalogue, type Fault } from "@piccolo/fault";
 
 /** What is sealed, which decides when it opens: `volume` only before anything of this boot has used it (PCR 15 zero). */
 export type SealedUse = "volume" | "pepper";
+
+/** `next`: for the time after what was sealed before is superseded; it opens at once, too. */
+export type SealedWhen = "now" | "next";
 
 /** Most bytes one blob can hold (TPM 2.0 Part 2, MAX_SYM_DATA). */
 export const sealedSecretBytesMax = 128;
@@ -19,6 +22,11 @@ export const securityChipFaults = catalogue({
   "tpm-timeout": {
     retry: "later",
     meaning: "The TPM did not answer in time; restart the device.",
+  },
+  "tpm-superseded": {
+    retry: "never",
+    meaning:
+      "This was sealed before a password or a setting was changed, and opens no more: put the device's newest disk back, or enter the recovery phrase.",
   },
   "tpm-window-closed": {
     retry: "later",
@@ -38,15 +46,28 @@ export interface ChipDescription {
 
 export interface SecurityChip {
   /** Seals 1 to 128 bytes in this chip; the blob is public and useless elsewhere. */
-  seal(secret: Uint8Array, use: SealedUse): Promise<Uint8Array>;
+  seal(secret: Uint8Array, use: SealedUse, when?: SealedWhen): Promise<Uint8Array>;
   /**
    * The caller erases the result after use. Throws `tpm-missing`, `tpm-lockout`, `tpm-other-chip` (blob of another TPM,
-   * a cleared one, or damaged), `tpm-policy` (boot state or minimum release differs), `tpm-window-closed` (PCR 15 was
+   * a cleared one, or damaged), `tpm-policy` (boot state or minimum release differs), `tpm-superseded`, `tpm-window-closed` (PCR 15 was
    * extended in this boot), `tpm-timeout`, `tpm-tampered`, `tpm-failed` and others of the two catalogues.
    */
   unseal(blob: Uint8Array): Promise<Uint8Array>;
+  /**
+   * From now on nothing opens that was sealed before this blob, which was sealed for `next` and lies on the disk by now,
+   * so that a power cut at any moment leaves something that opens. Nothing happens where that is so already.
+   * Throws `tpm-other-chip`, `tpm-nv-missing`.
+   */
+  supersede(blob: Uint8Array): Promise<void>;
   /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
   closeWindow(): Promise<void>;
   describe(): Promise<ChipDescription>;
   close(): Promise<void>;
+}
+
+export function superseded(): Fault {
+  return securityChipFaults.fault(
+    "tpm-superseded",
+    "this was sealed before a password or a setting was changed: put the newest disk back, or enter the recovery phrase",
+  );
 }

@@ -16,6 +16,11 @@ export const volumeFaults = catalogue({
     retry: "never",
     meaning: "The volume was damaged or changed from outside; reset the device and recover by the phrase.",
   },
+  "volume-two-partitions": {
+    retry: "later",
+    meaning:
+      "Two disks have a data partition of this name; switch the device off, take out the disk that is not its own, and start again.",
+  },
   "volume-wrong-key": {
     retry: "never",
     meaning: "The key belongs to another volume; use the recovery phrase of the owner of this one.",
@@ -42,6 +47,7 @@ export interface Volume {
   readonly backend: VolumeBackend;
   /** Where the content lies while it is open; absolute. */
   readonly path: string;
+  /** Throws `volume-two-partitions`, and `volume-unavailable` where it cannot be told. */
   state(): Promise<VolumeState>;
   /**
    * Makes an empty volume and opens it; after a crash there is a whole one or none. The key (32 bytes) stays the
@@ -57,4 +63,8 @@ export interface Volume {
   close(): Promise<void>;
   /** Closes it and removes all of it, for ever. */
   destroy(): Promise<void>;
+  /** Keeps a copy of the record outside with the volume's own header, where the backend has room for one. */
+  keepRecord?(record: Uint8Array): Promise<void>;
+  /** The copy kept last, as untrusted as the record outside; undefined where there is none. */
+  keptRecord?(): Promise<Uint8Array | undefined>;
 }

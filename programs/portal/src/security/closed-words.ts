@@ -28,6 +28,19 @@ const known: Readonly<Record<string, Known>> = {
     title: "The device did not start as expected",
     text: "Its firmware or software differs from what the security chip was told to trust, so the chip keeps the key. If you changed something yourself, your recovery phrase opens the device. If you did not, ask yourself who had it in hands.",
   },
+  "tpm-superseded": {
+    title: "This is an older state of the disk",
+    text: "Since then the password, the keys or a setting was changed, or the device was reset, and the security chip opens nothing from before. Put the newest disk back and restart, or open this one with the recovery phrase of then. If you changed no disk yourself, ask yourself who had the device in hands.",
+  },
+  "tpm-nv-missing": {
+    title: "The security chip lost its memory",
+    text: "What it remembered for this device was removed, so it keeps the key. Your recovery phrase opens the disk, and the chip learns the key anew. If you did not clear the chip yourself, ask yourself who had the device in hands.",
+  },
+  "tpm-nv-defined": {
+    title: "Another program uses the security chip's memory",
+    text: "Where this device keeps what it remembers, something else lies now. Clear the security chip in the firmware set-up and restart; your recovery phrase then opens the disk.",
+    instead: "Clear the security chip in the firmware set-up, then restart.",
+  },
   "tpm-missing": {
     title: "The security chip does not answer",
     text: "It may be switched off in the firmware set-up. Switch it on again and restart, or open the device with your recovery phrase.",

@@ -13,14 +13,13 @@ import {
   TpmReader,
 } from "@piccolo/tpm2";
 import type { SealedUse } from "../../security/security-chip.ts";
+import type { Sealing } from "./sealing-policy.ts";
 
-const format = 1;
+const format = 2;
 const uses: readonly SealedUse[] = ["volume", "pepper"];
 
-export interface SealedBlob {
-  readonly use: SealedUse;
-  /** The release that sealed it: it opens while the minimum release is not above. */
-  readonly release: number;
+/** `release` sealed it: it opens while the minimum release is not above, and the seals' generation not above its own. */
+export interface SealedBlob extends Sealing {
   /** Name of the storage root key it lies under. */
   readonly parentName: Uint8Array;
   readonly publicArea: SealedPublic;
@@ -31,7 +30,8 @@ export function encodeSealedBlob(blob: SealedBlob): Uint8Array {
   const writer = new ByteWriter()
     .u8(format)
     .u8(uses.indexOf(blob.use) + 1)
-    .u64(blob.release);
+    .u64(blob.release)
+    .u64(blob.generation);
   for (const field of [blob.parentName, encodePublic(blob.publicArea), blob.wrapped]) {
     writer.u16(field.length).raw(field);
   }
@@ -55,6 +55,7 @@ function decode(bytes: Uint8Array): SealedBlob {
   const use = uses[reader.u8() - 1];
   if (use === undefined) throw malformed("the use is unknown");
   const release = reader.u64();
+  const generation = reader.u64();
   const parentName = reader.tpm2b(nameBytesMax);
   const publicArea = decodePublic(reader.tpm2b(publicBytesMax));
   const wrapped = reader.tpm2b(privateBytesMax);
@@ -62,5 +63,5 @@ function decode(bytes: Uint8Array): SealedBlob {
   const { attributes } = sealedTemplate(new Uint8Array(0));
   if (publicArea.type !== "sealed") throw malformed("the object is not sealed data");
   reader.expect(publicArea.attributes, attributes, "what may be done with the sealed data");
-  return { use, release, parentName, publicArea, wrapped };
+  return { use, release, generation, parentName, publicArea, wrapped };
 }

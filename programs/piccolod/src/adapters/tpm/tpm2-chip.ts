@@ -28,11 +28,14 @@ import {
   type ChipDescription,
   sealedSecretBytesMax,
   type SealedUse,
+  type SealedWhen,
   type SecurityChip,
   securityChipFaults,
+  superseded,
 } from "../../security/security-chip.ts";
 import type { TpmChannel } from "./channel.ts";
-import { ensureMinimumRelease, raiseMinimumRelease, readMinimumRelease } from "./minimum-release.ts";
+import { ensureMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
+import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
 import { satisfySealingPolicy, sealedPcrs, sealingPolicy, unusedPcrs, windowPcr } from "./sealing-policy.ts";
 
@@ -62,7 +65,7 @@ export class Tpm2Chip implements SecurityChip {
     this.#options = options;
   }
 
-  seal(secret: Uint8Array, use: SealedUse): Promise<Uint8Array> {
+  seal(secret: Uint8Array, use: SealedUse, when: SealedWhen = "now"): Promise<Uint8Array> {
     assert.ok(secret.length >= 1 && secret.length <= sealedSecretBytesMax, "1 to 128 bytes are sealed");
     return this.#withRoot(async (tpm, root, session) => {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
@@ -72,26 +75,27 @@ export class Tpm2Chip implements SecurityChip {
       }
       const { releaseNumber } = this.#options;
       this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
-      const policy = sealingPolicy(use, releaseNumber, values);
+      const present = await ensureSealGeneration(tpm, session);
+      const sealing = { use, release: releaseNumber, generation: when === "now" ? present : present + 1 };
+      const policy = sealingPolicy(sealing, values);
       const sealed = await tpm.execute(create(root, { template: sealedTemplate(policy), data: secret }), {
         authorize: [{ session, encryptsCommand: true }],
       });
       assert.ok(sealed.publicArea.type === "sealed");
       const { publicArea, wrapped } = sealed;
-      return encodeSealedBlob({ use, release: releaseNumber, parentName: root.name, publicArea, wrapped });
+      return encodeSealedBlob({ ...sealing, parentName: root.name, publicArea, wrapped });
     });
   }
 
   async unseal(bytes: Uint8Array): Promise<Uint8Array> {
     const blob = decodeSealedBlob(bytes);
     return this.#withRoot(async (tpm, root, session) => {
-      if (!equalConstantTime(root.name, blob.parentName)) {
-        const message = "this was sealed in another TPM, or this one was cleared since; enter the recovery phrase";
-        throw tpmFaults.fault("tpm-other-chip", message);
-      }
-      // The policy would refuse these two as well, without saying which of its parts it was.
+      refuseOtherChip(root, blob);
+      // The policy would refuse these as well, without saying which of its parts it was.
       if (blob.use === "volume") await this.#refuseClosedWindow(tpm, session);
-      this.#refuseOlder(Math.min(blob.release, this.#options.releaseNumber), await readMinimumRelease(tpm, session));
+      const release = Math.min(blob.release, this.#options.releaseNumber);
+      this.#refuseOlder(release, await minimumRelease.read(tpm, session));
+      if ((await sealGeneration.read(tpm, session)) > blob.generation) throw superseded();
       return this.#open(tpm, root, blob);
     });
   }
@@ -99,7 +103,7 @@ export class Tpm2Chip implements SecurityChip {
   async #open(tpm: Tpm, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
     return tpm.withObject(load(root, blob), (sealed) =>
       tpm.withSession({ type: "policy", saltKey: root }, async (policy) => {
-        await satisfySealingPolicy(tpm, policy, blob.use, blob.release);
+        await satisfySealingPolicy(tpm, policy, blob);
         return tpm.execute(unseal(sealed), { authorize: [{ session: policy, encryptsResponse: true }] });
       }),
     );
@@ -124,7 +128,21 @@ export class Tpm2Chip implements SecurityChip {
     });
   }
 
-  /** What older releases sealed does not open any more once the minimum is above them, so reseal first. */
+  async supersede(bytes: Uint8Array): Promise<void> {
+    const blob = decodeSealedBlob(bytes);
+    return this.#withRoot(async (tpm, root, session) => {
+      refuseOtherChip(root, blob);
+      const present = await sealGeneration.read(tpm, session);
+      // What is sealed for later is of the next generation; a blob that says another one was not sealed here.
+      if (blob.generation > present + 1) throw tpmFaults.fault("tpm-other-chip", damaged);
+      if (blob.generation === present + 1) await sealGeneration.increment(tpm, session, false);
+    });
+  }
+
+  /**
+   * For the updater, once a release has shown that it works: what is older is shut out for good. What older releases
+   * sealed does not open any more once the minimum is above them, so it seals anew first, while the volume key is there.
+   */
   raiseMinimumRelease(to: number): Promise<void> {
     assert.ok(to <= this.#options.releaseNumber, "a release does not shut itself out");
     return this.#withRoot((tpm, _root, session) => raiseMinimumRelease(tpm, session, to));
@@ -194,6 +212,14 @@ export class Tpm2Chip implements SecurityChip {
     this.#channel = channel;
     return tpm;
   }
+}
+
+const damaged = "what the TPM sealed is damaged; enter the recovery phrase to seal it anew";
+
+function refuseOtherChip(root: LoadedObject, blob: SealedBlob): void {
+  if (equalConstantTime(root.name, blob.parentName)) return;
+  const message = "this was sealed in another TPM, or this one was cleared since; enter the recovery phrase";
+  throw tpmFaults.fault("tpm-other-chip", message);
 }
 
 /** Starts a TPM no firmware started, and removes what a crash left in its few slots. */

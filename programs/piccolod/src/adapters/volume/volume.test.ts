@@ -17,7 +17,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { toHex } from "@piccolo/bytes";
-import { volumeSuite, type VolumeUnderTest } from "../../../test-support/volume-suite.ts";
+import { inFolder, volumeSuite } from "../../../test-support/volume-suite.ts";
 import { GocryptfsVolume, whatGocryptfsLacks } from "./gocryptfs.ts";
 import { deriveFromVolumeKey } from "./key-check.ts";
 import { mountsOn, serversOf } from "./mounts.ts";
@@ -36,13 +36,13 @@ function folder(context: TestContext, before: (path: string) => Promise<void> = 
 
 volumeSuite("a plain folder", (context) => {
   const path = folder(context);
-  return { volume: new PlainFolderVolume(path), again: () => new PlainFolderVolume(path), folder: path };
+  return inFolder(path, () => new PlainFolderVolume(path));
 });
 
-function gocryptfs(context: TestContext): VolumeUnderTest & { readonly volume: GocryptfsVolume } {
+function gocryptfs(context: TestContext) {
   const path = folder(context, (its) => new GocryptfsVolume(its).destroy());
-  const volume = new GocryptfsVolume(path);
-  return { volume, again: () => new GocryptfsVolume(path), folder: path };
+  const make = (): GocryptfsVolume => new GocryptfsVolume(path);
+  return { ...inFolder(path, make), volume: make(), again: make, folder: path };
 }
 
 function server(volume: GocryptfsVolume): number {

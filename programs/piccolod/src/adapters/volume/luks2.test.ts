@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { toHex, toUtf8 } from "@piccolo/bytes";
+import { realWorld } from "@piccolo/world/real";
+import { BlockMachine } from "../../../test-support/block-machine.ts";
+import { volumeSuite, type VolumeUnderTest } from "../../../test-support/volume-suite.ts";
+import { runCommand } from "./command.ts";
+import { deriveFromVolumeKey } from "./key-check.ts";
+import { Luks2Volume } from "./luks2.ts";
+import { luksHeaderBytes, luksMetadataBytes } from "./luks2-header.ts";
+
+const key = new Uint8Array(32).fill(7);
+
+interface Scene extends VolumeUnderTest {
+  readonly volume: Luks2Volume;
+  readonly again: () => Luks2Volume;
+  readonly machine: BlockMachine;
+  readonly headerCopy: string;
+}
+
+function scene(context: TestContext): Scene {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-luks-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const machine = new BlockMachine(folder);
+  const headerCopy = join(folder, "header");
+  const make = (): Luks2Volume =>
+    new Luks2Volume({
+      partition: "piccolo-data",
+      mapping: "piccolo",
+      path: join(folder, "mount"),
+      headerCopy,
+      system: machine.system,
+      world: realWorld,
+    });
+  const write = (bytes: Uint8Array): void => {
+    const all = readFileSync(machine.disk);
+    all.set(bytes);
+    writeFileSync(machine.disk, all);
+  };
+  let right: Buffer | undefined;
+  let copy: Buffer | undefined;
+  const spoilt = (how: (header: Buffer) => void) => () => {
+    right ??= Buffer.from(machine.header());
+    copy ??= readFileSync(headerCopy);
+    rmSync(headerCopy, { force: true });
+    const header = Buffer.from(right);
+    how(header);
+    write(header);
+  };
+  return {
+    machine,
+    headerCopy,
+    volume: make(),
+    again: make,
+    spoil: [
+      spoilt((header) => header.fill(1, 5000, 5001).fill(1, luksMetadataBytes + 5000, luksMetadataBytes + 5001)),
+      spoilt((header) => header.fill(0, 0, luksMetadataBytes + 6)),
+    ],
+    lose: spoilt((header) => header.fill(0, 0, 2 * luksMetadataBytes).fill(1, luksHeaderBytes - 1)),
+    repair: () => {
+      if (right !== undefined) write(right);
+      if (copy !== undefined) writeFileSync(headerCopy, copy);
+    },
+    halfMake: async () => {
+      machine.crashIn = 3;
+      await assert.rejects(make().create(key), /the machine stopped/);
+      machine.crashIn = Number.POSITIVE_INFINITY;
+      machine.restart();
+    },
+    rest: () => [
+      ...(machine.header().every((byte) => byte === 0) ? [] : ["header"]),
+      ...readdirSync(folder).filter((name) => name.startsWith("header")),
+    ],
+  };
+}
+
+volumeSuite("LUKS2 without device mapper", scene);
+
+test("a crash at any step of making it leaves none, or a whole one", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  const steps = machine.commands.length;
+  await volume.destroy();
+  assert.ok(steps > 6);
+  for (let step = 0; step < steps; step++) {
+    machine.crashIn = step;
+    await assert.rejects(again().create(key), /the machine stopped/);
+    machine.crashIn = Number.POSITIVE_INFINITY;
+    machine.restart();
+    const state = await again().state();
+    assert.ok(state === "absent" || state === "closed", state);
+    if (state === "closed") await again().open(key);
+    else await again().create(key);
+    assert.equal(await again().state(), "open");
+    await again().destroy();
+  }
+});
+
+test("no key slot is left in the header, and no secret in an argument", async (context) => {
+  const { volume, machine } = scene(context);
+  await volume.create(key);
+  const { stdout } = await runCommand("cryptsetup", ["luksDump", "--dump-json-metadata", machine.disk]);
+  const metadata = JSON.parse(stdout) as { readonly keyslots: object; readonly segments: Record<string, object> };
+  assert.deepEqual(metadata.keyslots, {});
+  assert.deepEqual(metadata.segments["0"], {
+    type: "crypt",
+    offset: String(luksHeaderBytes),
+    size: "dynamic",
+    iv_tweak: "0",
+    encryption: "aes-xts-plain64",
+    sector_size: 4096,
+  });
+  const spoken = machine.commands.map(({ program, args }) => [program, ...args].join(" ")).join("\n");
+  for (const use of ["luks2-data", "luks2-tweak"]) assert.ok(!spoken.includes(toHex(deriveFromVolumeKey(key, use))));
+  assert.ok(!spoken.includes(toHex(key)));
+});
+
+test("a mapping that does not encrypt as ours does is never used, whatever the header asks for", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  machine.cipher = "cipher_null-ecb";
+  assert.equal(await again().state(), "stale", "what is mounted is not what it should be");
+  await volume.close();
+  await assert.rejects(again().open(key), { code: "volume-damaged", message: /changed from outside/ });
+  assert.equal(machine.system.hasMapping("piccolo"), false);
+  machine.cipher = "aes-xts-plain64";
+  await again().open(key);
+});
+
+test("what a crash left between mapping and mount is cleaned away", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  await volume.close();
+  await machine.system.run("cryptsetup", ["open"], { secret: new Uint8Array(64) });
+  assert.equal(await again().state(), "closed");
+  await again().open(key);
+  assert.equal(await again().state(), "open");
+});
+
+test("a lost header is put back from the copy outside, and one copy of two is enough", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  writeFileSync(join(volume.path, "file"), "content");
+  await volume.close();
+  const whole = readFileSync(machine.disk);
+  for (const [from, to] of [
+    [0, luksMetadataBytes],
+    [luksMetadataBytes, 2 * luksMetadataBytes],
+    [0, 2 * luksMetadataBytes],
+  ] as const) {
+    writeFileSync(machine.disk, Buffer.from(whole).fill(1, from, to));
+    assert.equal(await again().state(), "closed");
+    await again().open(key);
+    assert.equal(readFileSync(join(volume.path, "file"), "utf8"), "content");
+    await again().close();
+  }
+});
+
+test("another partition of the name, none at all, and one with other content are told apart", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  await volume.close();
+  machine.partitions = [machine.disk, join(machine.folder, "stick")];
+  for (const use of [again().state(), again().open(key), again().create(key), again().destroy()]) {
+    await assert.rejects(use, { code: "volume-two-partitions" });
+  }
+  machine.partitions = [];
+  assert.equal(await again().state(), "absent");
+  await assert.rejects(again().open(key), { code: "volume-missing" });
+  await assert.rejects(again().create(key), { code: "volume-missing" });
+  machine.partitions = [machine.disk];
+  rmSync(join(machine.folder, "header"));
+  writeFileSync(machine.disk, Buffer.alloc(luksHeaderBytes * 2).fill("XFSB", 0, 4));
+  assert.equal(await again().state(), "damaged");
+  await assert.rejects(again().create(key), { code: "volume-busy" });
+});
+
+test("a file system that does not mount leaves no mapping behind", async (context) => {
+  const { volume, again, machine } = scene(context);
+  await volume.create(key);
+  await volume.close();
+  machine.mountable = false;
+  await assert.rejects(again().open(key), { code: "volume-damaged" });
+  assert.equal(machine.system.hasMapping("piccolo"), false);
+});
+
+test("the record outside is kept in the header and in its copy, as large as it may be", async (context) => {
+  const { volume, again, machine, headerCopy } = scene(context);
+  await volume.create(key);
+  assert.equal(await volume.keptRecord(), undefined);
+  const large = new Uint8Array(160_650).map((_, at) => at % 251);
+  for (const record of [toUtf8("first"), large]) {
+    await volume.keepRecord(record);
+    assert.deepEqual(await again().keptRecord(), new Uint8Array(record));
+  }
+  const commands = machine.commands.length;
+  await volume.keepRecord(large);
+  assert.equal(machine.commands.length, commands, "what is there already is not written again");
+  assert.deepEqual(readFileSync(headerCopy).subarray(0, luksHeaderBytes), Buffer.from(machine.header()));
+  await volume.close();
+  await again().open(key);
+  await volume.destroy();
+  assert.equal(await again().keptRecord(), undefined);
+});

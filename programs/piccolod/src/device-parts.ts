@@ -1,0 +1,55 @@
+/** What a device is put together from, and what it is then. */
+import type { Session } from "@piccolo/device-api";
+import type { Argon2id, PasswordCost } from "@piccolo/envelope";
+import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
+import type { World } from "@piccolo/world";
+import type { Log } from "./adapters/log.ts";
+import type { createPeerNet } from "./adapters/peer-net/index.ts";
+import type { Throttle } from "./auth/throttle.ts";
+import type { Site } from "./http/server.ts";
+import type { NetworkFeature } from "./network/types.ts";
+import type { Opened } from "./security/boot.ts";
+import type { Keyring } from "./security/keyring.ts";
+import type { OwnerSecurity } from "./security/owner-security.ts";
+import type { SecurityChip } from "./security/security-chip.ts";
+import type { Volume } from "./security/volume.ts";
+
+export interface ContextParts {
+  readonly world: World;
+  readonly log: Log;
+  /** Ends the process as a power cut would; called by the armed crash point. */
+  readonly crashPoint: (name: string) => void;
+  /** Tests bring an engine and a network of their own. */
+  readonly createEngine?: (options: EngineOptions) => Promise<OwnerEngine>;
+  readonly createNetwork?: () => NetworkFeature;
+  /** Tests look at what goes through the connections, or shorten their times. */
+  readonly createPeerNet?: typeof createPeerNet;
+}
+
+/** What the volume was opened with, and what the device shares with its closed self. */
+export interface DeviceParts extends ContextParts {
+  readonly opened: Opened;
+  readonly volume: Volume;
+  readonly chip: SecurityChip;
+  readonly argon2: Argon2id;
+  readonly cost: PasswordCost;
+  readonly floor: PasswordCost;
+  readonly throttle: Throttle;
+  /** `name:port`, known once the server listens. */
+  readonly host: () => string;
+  readonly reset: () => void;
+  /** Closes the device and opens it again on the same volume: its own key is another one now. */
+  readonly reopen: () => void;
+}
+
+export interface Device {
+  readonly site: Site;
+  readonly keyring: Keyring;
+  readonly security: OwnerSecurity;
+  /** A fresh session with its cookie, for whom the phrase or a password at boot has shown to be the owner. */
+  signIn(): { readonly session: Session; readonly cookie: string };
+  /** Ends the requests that would go on for long, so that the server can close. */
+  interrupt(): void;
+  /** Ends what runs, resolves when nothing does any more. */
+  close(): Promise<void>;
+}

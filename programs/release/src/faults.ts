@@ -1,0 +1,21 @@
+import { catalogue } from "@piccolo/fault";
+
+/** What can stop the release pipeline. Each meaning says what to do next. */
+export const releaseFaults = catalogue({
+  "tool-missing": { retry: "never", meaning: "A program the verb runs is not installed; install its package." },
+  "tool-failed": { retry: "never", meaning: "A program the verb runs ended with an error, which the message quotes." },
+  "input-missing": { retry: "never", meaning: "A file the verb reads is not there; check the path." },
+  "output-exists": {
+    retry: "never",
+    meaning: "The output is there already and is not written over; name another place, or remove it.",
+  },
+  "key-missing": { retry: "never", meaning: "A given set of keys is not whole; add the file the message names." },
+  "key-unfit": {
+    retry: "never",
+    meaning: "A given key has not the kind or size its role needs, or does not fit its public half; replace it.",
+  },
+  "keys-not-separate": {
+    retry: "never",
+    meaning: "Two roles share a key, so that losing one loses both; give each role a key of its own.",
+  },
+});
