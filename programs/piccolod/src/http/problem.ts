@@ -47,7 +47,6 @@ const statusByCode: Readonly<Record<string, number>> = {
   "tpm-superseded": 503,
   "tpm-nv-missing": 503,
   "tpm-nv-defined": 503,
-  "rekey-running": 409,
   "tpm-window-closed": 503,
   csrf: 403,
   "unknown-route": 404,

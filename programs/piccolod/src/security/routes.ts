@@ -114,7 +114,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
   api.openapi(routes["POST /security/re-encrypt"], async (c) => {
     const { password } = c.req.valid("json");
     keyring.keys();
-    await auth.withRoot(c.env.caller.remote, password, () => undefined);
+    await auth.withRoot(c.env.caller, password, () => undefined);
     return c.json(options.reencryption.begin(), 202);
   });
 
