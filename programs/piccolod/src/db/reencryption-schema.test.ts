@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { appendDelta, openOwner, temporaryFolder } from "../../test-support/owner-log.ts";
-import { openOwnerDatabase } from "./owner-database.ts";
+import { computeDigest } from "./content-digest.ts";
+import { openDatabase } from "./database.ts";
 import { ownerMigrations } from "./owner-schema.ts";
 import { SqliteReencryptionStore } from "./reencryption-store.ts";
 
@@ -10,11 +11,10 @@ const versionId = new Uint8Array(16).fill(1);
 
 test("versions of a database from before count as those of the first epoch, and a checkpoint becomes due", (context) => {
   const path = join(temporaryFolder(context), "owner.db");
-  const before = openOwnerDatabase(
-    path,
-    ownerMigrations.slice(0, 1).map((script) => `${script}; ${oneVersion}`),
-  );
-  assert.equal(before.log.checkpointDue, false);
+  const before = openDatabase(path, { name: "owner", synchronous: "FULL", migrations: ownerMigrations.slice(0, 1) });
+  before.prepare("INSERT INTO version (version_id, wrapped_fek, plain_bytes) VALUES (?, x'00', 0)").run(versionId);
+  const position = before.prepare("INSERT INTO log_position VALUES (1, 0, zeroblob(32), 0, 0, 0, ?, 1, 0)");
+  position.run(computeDigest(before));
   before.close();
   const owner = openOwner(context, path);
   assert.ok(owner.log.checkpointDue);
@@ -25,9 +25,6 @@ test("versions of a database from before count as those of the first epoch, and 
   );
   assert.deepEqual(owner.metadata.countBefore(2), { versions: 1, plainBytes: 0 });
 });
-
-const oneVersion =
-  "INSERT INTO version (version_id, wrapped_fek, plain_bytes) VALUES (x'01010101010101010101010101010101', x'00', 0);";
 
 test("what is wanted, and what is under way of it, is no part of the backup and goes with the content", (context) => {
   const owner = openOwner(context);
