@@ -151,18 +151,19 @@ test("a device that nothing opens is reset by its name and its claim code", asyn
   await page.getByRole("button", { name: "Set up" }).waitFor();
 });
 
-test("a recovery that finds nobody asks for a place, and keeps the words meanwhile", async (t) => {
+test("a recovery that finds nobody asks for a place, and keeps what was typed meanwhile", async (t) => {
   const { device, page } = await start(t, {
     claimed: false,
     inNetwork: false,
     recoveryFails: "central-unreachable",
   });
-  await page.goto(`${device.origin}/#claim=CODE`);
-  await page.getByRole("link", { name: "I have a recovery phrase" }).click();
+  await page.goto(`${device.origin}/#/recover`);
   await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByLabel("Claim code").fill("CODE");
   await page.getByLabel("New password").fill(newPassword);
   await page.getByRole("button", { name: "Bring my files back" }).click();
   await page.getByText("Your network was not found").waitFor();
+  assert.equal(await page.getByLabel("Claim code").inputValue(), "CODE");
   assert.equal(await page.getByLabel("Recovery sheet or address").isVisible(), true);
   assert.equal(await page.getByLabel("Recovery phrase").inputValue(), fakePhrase.join(" "));
 });
