@@ -420,6 +420,16 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       const steps = Array.from({ length: 8 }, () => "Giving the files new keys");
       return json(beginTask("re-encrypt", steps, end, undefined, true), 202);
     },
+    "DELETE /tasks/{id}": ({ params }) => {
+      const task = state.tasks.get(params["id"] ?? "");
+      if (task === undefined || !task.cancellable) throw notFound();
+      const ended: Task = { ...task, state: "cancelled", cancellable: false, endedAtMs: Date.now() };
+      state.tasks.set(task.id, ended);
+      state.reencryption = "offered";
+      publish({ type: "task", task: ended });
+      publish({ type: "security" });
+      return json(ended);
+    },
     "POST /security/reclaim": ({ body }) => newKey("reclaim", body),
     "POST /security/accept-recovery": ({ body }) => {
       checkPassword(body["password"]);
@@ -699,6 +709,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       res.writeHead(answer.status, {
         "content-type": "application/json",
         ...(answer.cookie === undefined ? {} : { "set-cookie": answer.cookie }),
+        ...(state.changesWait && req.method !== "GET" ? { "piccolo-backup": "waiting" } : {}),
       });
       res.end(answer.json === undefined ? undefined : JSON.stringify(answer.json));
       return;

@@ -99,6 +99,8 @@ export class FakeState {
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
   reencryption: SecurityView["reencryption"]["state"] = "none";
+  /** Whether changes wait for others to confirm them. */
+  changesWait = false;
   networkState: NetworkView["state"];
   online: number;
   readonly nodes = new Map<string, FakeNode>();
@@ -179,6 +181,7 @@ export class FakeState {
       held: { usedBytes: 16_300_000_000, quotaBytes: 100_000_000_000, fragments: 20_481 },
       clock: { state: Math.abs(clockOffsetMs) > 60_000 ? "wrong" : "good", offsetMs: clockOffsetMs },
       centralReachable: true,
+      waitingChanges: this.changesWait,
     };
   }
 

@@ -258,6 +258,22 @@ test("a holder that never confirms a removal holds up the round for half a minut
   assert.match(scene.context.reports.join("\n"), /fragment-not-removed.*peer-timeout/);
 });
 
+test("what is dead is freed by holders only once that would outlive the device, and in the spool at once", async () => {
+  let isKept = false;
+  const scene = await makeScene([0, 1, 2, 3], { isKept: () => Promise.resolve(isKept) });
+  scene.add(1);
+  await scene.addPending(2);
+  for (const number of [1, 2]) scene.context.metadata.removeVersion(id(16, number));
+  await scene.round();
+  assert.deepEqual([scene.segment(1)?.state, scene.segment(2)?.state], ["dead", "dead"]);
+  assert.equal(scene.holders.segments().length > 0, true);
+  assert.equal(scene.context.spool.usedBytes, 0);
+  isKept = true;
+  await scene.round();
+  assert.deepEqual([scene.segment(1), scene.segment(2)], [undefined, undefined]);
+  assert.deepEqual(scene.holders.segments(), []);
+});
+
 test("stopping in the middle ends everything under way, gives all memory back and loses nothing", async () => {
   for (const verb of ["store", "fetch", "remove"]) {
     const scene = await makeScene([0, 1, 2, 3]);

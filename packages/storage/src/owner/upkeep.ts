@@ -194,7 +194,11 @@ async function removeKept(
   records: readonly SegmentRecord[],
   signal: AbortSignal,
 ): Promise<void> {
-  if (context.isKept !== undefined && !(await context.isKept(signal))) return;
+  if (context.isKept !== undefined) {
+    // What lies on this device alone is lost with it in any case.
+    for (const { segmentId } of records) await context.spool.remove(segmentId);
+    if (!(await context.isKept(signal))) return;
+  }
   await removeDead(context, records, signal);
 }
 

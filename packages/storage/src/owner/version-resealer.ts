@@ -1,3 +1,4 @@
+import { discard } from "@piccolo/bytes";
 import { newFek, versionIdBytes } from "@piccolo/envelope";
 import type { ExtentRecord, VersionRecord } from "../ports/index.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -156,6 +157,8 @@ async function copy(
     const range = { start: written.committedBytes, end: plainBytes };
     for await (const bytes of readVersion(context, { versionId, fek, extents }, range, signal)) {
       await writer.write(bytes);
+      // The writer has copied it (docs/adr/0005-spent-buffers.md).
+      discard(bytes);
     }
     await writer.finish();
   } catch (error) {

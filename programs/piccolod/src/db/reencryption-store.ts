@@ -23,6 +23,6 @@ export class SqliteReencryptionStore implements ReencryptionStore {
   }
 
   forget(): void {
-    transact(this.#db, () => void this.#db.exec("DELETE FROM reencryption"));
+    transact(this.#db, () => this.#db.exec("DELETE FROM reencryption"));
   }
 }

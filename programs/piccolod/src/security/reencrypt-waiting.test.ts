@@ -115,6 +115,7 @@ test("whatever it has to wait for, it says so, touches nothing, and goes on when
     hinder(scene, false);
     scene.reencryption.wake();
     await scene.rest();
+    assert.equal(scene.sealed.length, 30, "it does not wait for its time");
     assert.equal(scene.task?.state, "done");
     assert.equal(scene.sealed.length, 30);
   }

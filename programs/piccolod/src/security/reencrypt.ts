@@ -19,6 +19,7 @@ const pageVersions = 64;
 const lanes = 4;
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
+const reportEachMs = 500;
 const replacementsAtOnce = 100;
 
 /** Why it cannot go on just now. It goes on by itself. */
@@ -206,10 +207,13 @@ export class Reencryption {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { world } = this.#options;
     const woken = new AbortController();
     this.#wake = () => woken.abort(new Error("woken"));
     try {
-      await this.#options.world.sleep(ms, AbortSignal.any([signal, woken.signal]));
+      // A network in which much changes wakes it often: each try counts what is left, so there is some time between two.
+      await world.sleep(firstPauseMs, signal);
+      if (ms > firstPauseMs) await world.sleep(ms - firstPauseMs, AbortSignal.any([signal, woken.signal]));
     } catch {
       signal.throwIfAborted();
     } finally {
@@ -225,6 +229,7 @@ class Pass {
   readonly #hindrance: () => Hindrance | undefined;
   readonly #lost = new Set<string>();
   #doneBytes = 0;
+  #reportedMs = 0;
   done = 0;
   later = 0;
 
@@ -240,6 +245,7 @@ class Pass {
   }
 
   report(step: string): void {
+    this.#reportedMs = this.#options.world.monotonicMs();
     this.#progress.report(step, this.#doneBytes, this.#options.store.wanted()?.plainBytes ?? 0);
   }
 
@@ -254,7 +260,10 @@ class Pass {
     for (;;) {
       const page = metadata.versionsBefore(epoch(), after, pageVersions);
       const last = page.at(-1);
-      if (last === undefined) return undefined;
+      if (last === undefined) {
+        this.report(working);
+        return undefined;
+      }
       after = last.versionId;
       const stopped = await this.#sealAll(page);
       if (stopped !== undefined) return stopped;
@@ -273,7 +282,8 @@ class Pass {
         if (outcome === "done") {
           this.done++;
           this.#doneBytes += next.plainBytes ?? 0;
-          this.report(working);
+          // Everybody who looks is told of each report.
+          if (this.#options.world.monotonicMs() - this.#reportedMs >= reportEachMs) this.report(working);
         } else if (outcome === "lost") this.#lost.add(toHex(next.versionId));
         else if (outcome === "later") this.later++;
         else stopped = outcome;
