@@ -9,7 +9,7 @@ import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
-import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
+import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
@@ -115,7 +115,7 @@ async function start(
 
 function openChip({ tpm }: Config, state: DurableFolder, world: World): SecurityChip {
   if (tpm === undefined) {
-    const seed = state.read(chipSeedName) ?? world.randomBytes(32);
+    const seed = state.read(chipSeedName, 32) ?? world.randomBytes(32);
     state.write(chipSeedName, seed);
     return new MemoryChip({ world, seed: new Uint8Array(seed), memory: chipMemory(state) });
   }
@@ -126,7 +126,7 @@ function openChip({ tpm }: Config, state: DurableFolder, world: World): Security
 /** As little protected as the seed beside it. */
 function chipMemory(state: DurableFolder): ChipMemory {
   return {
-    read: () => Number(fromUtf8(state.read(chipMemoryName) ?? new Uint8Array(0))),
+    read: () => Number(fromUtf8(state.read(chipMemoryName, 16) ?? new Uint8Array(0))),
     write: (generation) => state.write(chipMemoryName, toUtf8(String(generation))),
   };
 }
@@ -142,7 +142,7 @@ function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: 
       world,
     });
   }
-  const { path } = new DurableFolder(join(state.path, "volume"));
+  const { path } = state.folder("volume");
   return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
 

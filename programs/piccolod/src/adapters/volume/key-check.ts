@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
 import { volumeFaults, volumeKeyBytes } from "../../security/volume.ts";
 
@@ -47,4 +47,9 @@ export function fsyncPath(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** Whether somebody put a link in a place of the volume's, which would lead it elsewhere. */
+export function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
