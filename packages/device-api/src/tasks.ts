@@ -15,6 +15,12 @@ export const Task = z
       "start-app",
       "stop-app",
       "uninstall-app",
+      "update-app",
+      "roll-back-app",
+      "configure-app",
+      "back-up-app",
+      "restore-app",
+      "purge-app",
     ]),
     /** What it is done to, such as an app's id; two of a kind run at once only where it differs. */
     subject: z.string().optional(),

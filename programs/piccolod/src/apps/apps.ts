@@ -1,59 +1,54 @@
+/** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { AppManifest, GrantKind, LocalizedText } from "@piccolo/app-manifest";
-import { type Fault, type FaultEntry, isFault } from "@piccolo/fault";
+import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
+import { toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
-import { bridgePrefix, type DeviceNetworks, idStartOf, servicesMax, slotsMax } from "./addresses.ts";
+import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
+import { decideTrash } from "./decide.ts";
+import { Executor, type ExecutorOptions } from "./executor.ts";
+import { newSecrets, passwordsOf } from "./app-secrets.ts";
 import type { BundledImages } from "./image-source.ts";
-import { type AppStorage, appStorageFaults } from "./runtime/app-storage.ts";
-import type { ContainerRuntime, ContainerState, LogLine, LogOptions } from "./runtime/container-runtime.ts";
-import { runtimeFaults } from "./runtime/faults.ts";
-import { type Firewall, firewallFaults } from "./runtime/firewall.ts";
-import { AppRunner, type Progress, type RunnerOptions } from "./runner.ts";
-import { appLabel, containerName, networksOf, serviceAddress } from "./specs.ts";
+import { Lane } from "./lane.ts";
+import { generationsOf, observe } from "./observe.ts";
+import type { AppPlanRecord, Generation } from "./plan-types.ts";
+import {
+  requestBackup,
+  requestConfigure,
+  requestInstall,
+  requestRemoval,
+  requestRestore,
+  requestRetry,
+  requestRollback,
+  requestRun,
+  requestTrashRestore,
+  requestUpdate,
+  type Wish,
+} from "./requests.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
+import type { Firewall } from "./runtime/firewall.ts";
+import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import type { AppStore } from "./store.ts";
-import { appFaults, type AppRecord } from "./types.ts";
+import { appFaults, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
 import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
 const lookAgainMs = 20_000;
 const retryMs = 2_000;
 const measureMs = 5_000;
-const removedForMs = 30 * 24 * 3_600_000;
-const secretAlphabets = {
-  alphanumeric: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-  hex: "0123456789abcdef",
-  base64url: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-} as const;
-
-export type AppActivity = "idle" | "installing" | "starting" | "stopping" | "removing";
-
-export interface AppFailure {
-  readonly code: string;
-  readonly detail: string;
-  readonly nextStep: string;
-}
-
-interface StepProgress {
-  readonly step: string;
-  readonly doneUnits: number;
-  /** 0 = not known. */
-  readonly totalUnits: number;
-}
+const leastFreeBytes = 256 * 1024 * 1024;
+/** Requests of an app that changes over wait at most this long. */
+const heldMs = 60_000;
 
 /** An app as it is seen from here now. */
 export interface AppLook {
-  readonly record: AppRecord;
-  readonly activity: AppActivity;
-  /** Undefined where the runtime cannot be asked. */
-  readonly services:
-    | readonly { readonly name: string; readonly phase: ContainerState["phase"] | "absent" }[]
-    | undefined;
-  readonly failure: AppFailure | undefined;
-  readonly progress: StepProgress | undefined;
+  readonly app: InstalledApp;
+  readonly lane: Lane;
 }
 
 /** Where an app's page is, as long as it runs. */
-export interface Route {
+export interface OpenRoute {
   readonly address: string;
   readonly port: number;
   readonly containerId: string;
@@ -70,73 +65,52 @@ export interface AppsOptions {
   readonly log: Log;
   readonly reservedNames: ReadonlySet<string>;
   readonly originOf: (app: string) => string;
-  readonly probe: RunnerOptions["probe"];
+  readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
-}
-
-/** One app's work goes one after the other; no app waits for another one's. */
-interface Lane {
-  tail: Promise<void>;
-  activity: AppActivity;
-  failure: AppFailure | undefined;
-  progress: StepProgress | undefined;
-  /** Ends what is under way, because something else is wanted now. */
-  cancel: AbortController | undefined;
 }
 
 export class Apps {
   readonly #options: AppsOptions;
-  readonly #runner: AppRunner;
+  readonly #executor: Executor;
   readonly #lanes = new Map<string, Lane>();
-  readonly #stopping = new AbortController();
   readonly #series = new Map<string, UsageSeries>();
-  #watching: Promise<unknown> = Promise.resolve();
-  #isOpen = false;
+  readonly #stopping = new AbortController();
+  #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
+  #filtering: Promise<void> = Promise.resolve();
 
   constructor(options: AppsOptions) {
     this.#options = options;
-    const { runtime, storage, bundled, device, world, store } = options;
-    this.#runner = new AppRunner({
-      runtime,
-      storage,
-      bundled,
-      device,
-      world,
-      secretsOf: (id) => store.secretsOf(id),
-      factsOf: (app) => ({
-        PICCOLO_APP_URL: options.originOf(app.id),
-        PICCOLO_APP_HOST: new URL(options.originOf(app.id)).host,
-        PICCOLO_PROXY_ADDRESS: networksOf(app, device)[0]?.gateway ?? "",
-        PICCOLO_TIME_ZONE: "UTC",
-        PICCOLO_LANGUAGE: "en",
-      }),
+    const { store } = options;
+    this.#executor = new Executor({
+      ...options,
+      around: (form) => this.#around(form),
+      secretsOf: (place) => store.secretsOf(place),
       filter: () => this.#filter(),
-      probe: options.probe,
     });
   }
 
   /** Goes on where the last start left off. A device without apps touches nothing of the machine. */
   start(): void {
-    if (this.#options.store.all().length === 0) return;
-    this.#watch();
+    const { store } = this.#options;
+    if (store.all().length > 0 || store.trash().length > 0) this.#watch();
   }
 
   #watch(): void {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    this.#watching = Promise.all([this.#run(), this.#measure()]);
+    if (this.#stopping.signal.aborted) return;
+    this.#watching ??= Promise.all([this.#run(), this.#measure()]);
   }
 
   /** Until the device stops: whatever happened, each app is made what it shall be. */
   async #run(): Promise<void> {
-    const { world, log, runtime } = this.#options;
+    const { world, log, store } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         await this.#open();
-        for (const { id } of this.#options.store.all()) this.#settle(id);
-        await this.#untilSomethingHappens(runtime, signal);
+        for (const { record } of store.all()) this.#lane(record.app).kick();
+        await this.#tidyTrash();
+        await this.#untilSomethingHappens(signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!isFault(error)) throw error;
@@ -148,8 +122,8 @@ export class Apps {
   }
 
   /** A container's end, or a while. */
-  async #untilSomethingHappens(runtime: ContainerRuntime, signal: AbortSignal): Promise<void> {
-    const { world } = this.#options;
+  async #untilSomethingHappens(signal: AbortSignal): Promise<void> {
+    const { world, runtime } = this.#options;
     const round = new AbortController();
     const either = AbortSignal.any([round.signal, signal]);
     const heard = (async () => {
@@ -174,201 +148,135 @@ export class Apps {
     return this.#opening;
   }
 
-  async #filter(): Promise<void> {
-    const { firewall, device, store } = this.#options;
-    const running = store.all().filter(({ wanted }) => wanted === "running");
-    await firewall.apply({
-      bridgePrefix: bridgePrefix(device),
-      networks: running.flatMap((app) =>
-        networksOf(app, device).map(({ bridge, gateway, internal }) => ({ bridge, gateway, egress: !internal })),
-      ),
-    });
+  /** One after the other, each with the newest records: two at once could leave the older rules. */
+  #filter(): Promise<void> {
+    const apply = async (): Promise<void> => {
+      const { firewall, device, store } = this.#options;
+      const networks = store
+        .all()
+        .flatMap(({ record, ...place }) =>
+          generationsOf(record).flatMap((generation) => networksOf({ app: record.app, place, generation }, device)),
+        );
+      const byBridge = new Map(networks.map((network) => [network.bridge, network]));
+      await firewall.apply({
+        bridgePrefix: bridgePrefix(device),
+        networks: [...byBridge.values()].map(({ bridge, gateway, internal }) => ({
+          bridge,
+          gateway,
+          egress: !internal,
+        })),
+      });
+    };
+    const result = this.#filtering.then(apply);
+    this.#filtering = result.catch(() => undefined);
+    return result;
   }
 
-  #lane(id: string): Lane {
-    let lane = this.#lanes.get(id);
+  #around({ app, place }: AppForm): Parameters<typeof specOf>[2] {
+    const { device, originOf, storage, store } = this.#options;
+    const origin = originOf(app);
+    return {
+      device,
+      secrets: store.secretsOf(place),
+      volumeFolder: (volume) => storage.volumeFolder(app, volume),
+      secretFile: (name) => storage.secretFile(app, name),
+      facts: {
+        PICCOLO_APP_URL: origin,
+        PICCOLO_APP_HOST: new URL(origin).host,
+        PICCOLO_PROXY_ADDRESS: networkOf(device, place.slot, "inner").gateway,
+        PICCOLO_TIME_ZONE: "UTC",
+        PICCOLO_LANGUAGE: "en",
+      },
+    };
+  }
+
+  #lane(app: string): Lane {
+    let lane = this.#lanes.get(app);
     if (lane === undefined) {
-      lane = { tail: Promise.resolve(), activity: "idle", failure: undefined, progress: undefined, cancel: undefined };
-      this.#lanes.set(id, lane);
+      const { runtime, storage, store, device, world, log, changed } = this.#options;
+      lane = new Lane({
+        app,
+        store,
+        executor: this.#executor,
+        world,
+        log,
+        stopping: this.#stopping.signal,
+        changed: () => changed(app),
+        observe: ({ record, ...place }, route) =>
+          observe(record, {
+            runtime,
+            storage,
+            route,
+            networkNames: (generation) => networksOf({ app, place, generation }, device).map(({ name }) => name),
+            specLabelOf: (generation, name) => {
+              const service = generation.manifest.services.find((one) => one.name === name);
+              const form = { app, place, generation };
+              return service === undefined ? undefined : specOf(form, service, this.#around(form)).labels[specLabel];
+            },
+          }),
+      });
+      this.#lanes.set(app, lane);
     }
     return lane;
   }
 
-  #queue<T>(id: string, activity: AppActivity, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const lane = this.#lane(id);
-    const cancel = new AbortController();
-    const run = async (): Promise<T> => {
-      this.#stopping.signal.throwIfAborted();
-      cancel.signal.throwIfAborted();
-      lane.activity = activity;
-      lane.cancel = cancel;
-      this.#options.changed(id);
-      try {
-        const result = await work(AbortSignal.any([cancel.signal, this.#stopping.signal]));
-        lane.failure = undefined;
-        return result;
-      } catch (error) {
-        if (isFault(error) && !cancel.signal.aborted) lane.failure = failureOf(error);
-        throw error;
-      } finally {
-        lane.activity = "idle";
-        lane.progress = undefined;
-        lane.cancel = undefined;
-        this.#options.changed(id);
-      }
-    };
-    const result = lane.tail.then(run);
-    lane.tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
-  }
-
-  /** Looks at an app that nothing is done to, and makes it what it shall be. */
-  #settle(id: string): void {
-    const { log, store } = this.#options;
-    const lane = this.#lane(id);
-    if (lane.activity !== "idle") return;
-    this.#queue(id, "idle", async (signal) => {
-      const app = store.get(id);
-      if (app === undefined || (await this.#isAsWanted(app))) return;
-      lane.activity = app.wanted === "running" ? "starting" : "stopping";
-      this.#options.changed(id);
-      log.info("app-settled", { app: id, wanted: app.wanted });
-      await this.#make(app, this.#told(id, { signal, report: () => undefined }, signal));
-    }).catch((error: unknown) => {
-      if (this.#stopping.signal.aborted || isFault(error)) return;
-      log.error("app-not-settled", { app: id, ...errorFacts(error) });
-    });
-  }
-
-  async #isAsWanted(app: AppRecord): Promise<boolean> {
-    if (app.wanted === "removed") {
-      const dueMs = (app.removedAtMs ?? 0) + removedForMs;
-      const states = await this.#containersOf(app.id);
-      return states.length === 0 && this.#options.world.nowMs() < dueMs;
-    }
-    const states = await this.#containersOf(app.id);
-    if (app.wanted === "stopped")
-      return states.every(({ phase }) => phase !== "running" && phase !== "paused" && phase !== "lost");
-    return app.manifest.services.every(({ name }) => {
-      const now = states.find((state) => state.name === containerName(app, name));
-      if (now?.phase === "running") return true;
-      return this.#runner.isOneShot(app.manifest, name) && now?.phase === "stopped" && now.exitCode === 0;
-    });
-  }
-
-  async #make(app: AppRecord, progress: Progress): Promise<void> {
-    switch (app.wanted) {
-      case "running":
-        await this.#runner.run(app, progress);
-        break;
-      case "stopped":
-        await this.#runner.halt(app);
-        break;
-      case "removed": {
-        const isDue = this.#options.world.nowMs() >= (app.removedAtMs ?? 0) + removedForMs;
-        await this.#runner.remove(app, !isDue);
-        if (isDue) this.#options.store.delete(app.id);
-        break;
+  async #tidyTrash(): Promise<void> {
+    const { store, world, storage, log } = this.#options;
+    for (const { trash, ...place } of store.trash()) {
+      const inUse = store.get(trash.app);
+      for (const step of decideTrash(trash, world.nowMs()).steps) {
+        if (step.do === "record") store.deleteTrash(trash.id, place.slot);
+        else if (step.do === "purge-trash") {
+          for (const id of step.snapshots) storage.dropSnapshot(id);
+          storage.purgeTrash(step.trash);
+          log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
+        }
       }
     }
   }
 
-  async #containersOf(id: string): Promise<readonly ContainerState[]> {
-    return (await this.#options.runtime.containers()).filter(({ labels }) => labels[appLabel] === id);
-  }
-
-  /** Throws `app-not-found`; removed ones are not found. */
-  get(id: string): AppRecord {
+  /** Throws `app-not-found`; one that is being uninstalled is not found. */
+  get(id: string): InstalledApp {
     const app = this.#options.store.get(id);
-    if (app === undefined || app.wanted === "removed") {
+    if (app === undefined || app.record.wanted === "removed") {
       throw appFaults.fault("app-not-found", "there is no app of that name on this device");
     }
     return app;
   }
 
-  /** Only what is wanted and what was seen to fail, where the runtime cannot be asked. */
-  async look(): Promise<readonly AppLook[]> {
-    const records = this.#options.store.all().filter(({ wanted }) => wanted !== "removed");
-    if (records.length === 0) return [];
-    const states = await this.#options.runtime.containers().catch((error: unknown) => {
-      if (isFault(error)) return undefined;
-      throw error;
-    });
-    return records.map((record) => {
-      const { activity, failure, progress } = this.#lane(record.id);
-      const services =
-        states &&
-        record.manifest.services.map(({ name }) => ({
-          name,
-          phase: states.find((state) => state.name === containerName(record, name))?.phase ?? ("absent" as const),
-        }));
-      return { record, activity, failure, progress, services };
-    });
+  look(): readonly AppLook[] {
+    return this.#options.store.all().map((app) => ({ app, lane: this.#lane(app.record.app) }));
   }
 
-  /** Throws `app-exists`, `app-name-reserved`, `grant-missing`, `setting-missing`, `no-room`, `too-many-apps`. */
-  admit(
-    manifest: AppManifest,
-    given: { readonly grants: readonly GrantKind[]; readonly settings: Readonly<Record<string, string>> },
-  ): AppRecord {
+  trash(): readonly TrashedPlace[] {
+    return this.#options.store.trash();
+  }
+
+  freeBytes(): number {
+    return this.#options.storage.freeBytes();
+  }
+
+  /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
+  install(wish: Wish): void {
     const { store, world, reservedNames, storage } = this.#options;
-    const { id } = manifest;
+    const { id, services } = wish.manifest;
     if (reservedNames.has(id))
       throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
-    if (store.get(id) !== undefined)
-      throw appFaults.fault("app-exists", `there is an app ${id} on this device already`);
-    if (manifest.services.length > servicesMax) {
-      throw appFaults.fault("too-many-apps", `an app has at most ${servicesMax} services`);
+    if (services.length > servicesMax) {
+      throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
-    for (const { kind, required } of manifest.grants) {
-      if (required && !given.grants.includes(kind)) {
-        throw appFaults.fault("grant-missing", `this app cannot run without the grant "${kind}"`, {
-          details: { kind },
-        });
-      }
-    }
-    const secrets: Record<string, string> = {};
-    const settings: Record<string, string> = {};
-    for (const setting of manifest.settings) {
-      const value = given.settings[setting.name];
-      const hasDefault = setting.kind !== "password" && setting.default !== undefined;
-      if (value === undefined && !hasDefault) {
-        throw appFaults.fault("setting-missing", `the setting "${setting.name}" needs a value`, {
-          details: { setting: setting.name },
-        });
-      }
-      if (value === undefined) continue;
-      if (setting.kind === "password") secrets[setting.name] = value;
-      else settings[setting.name] = value;
-    }
-    for (const { name, length, alphabet } of manifest.secrets) {
-      secrets[name] = randomText(world, length, secretAlphabets[alphabet]);
-    }
-    const neededBytes = 256 * 1024 * 1024;
-    if (storage.freeBytes() < neededBytes) throw appFaults.fault("no-room", "there is not enough room for this app");
-    const taken = new Set(store.all().map(({ slot }) => slot));
-    const slot = this.#freeSlot(taken, id);
-    const record: AppRecord = {
-      id,
-      manifest,
-      wanted: "running",
-      idStart: idStartOf(slot),
-      slot,
-      generation: 1,
-      grants: given.grants.filter((kind) => manifest.grants.some((grant) => grant.kind === kind)),
-      settings,
-      installedAtMs: world.nowMs(),
-      removedAtMs: undefined,
-    };
-    store.insert(record, secrets);
-    return record;
+    const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
+    if (storage.freeBytes() < leastFreeBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
+    const slot = this.#freeSlot(id);
+    const place = { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+    const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
+    store.insert(record, place, secrets);
+    this.#go(id);
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
-  #freeSlot(taken: ReadonlySet<number>, id: string): number {
+  #freeSlot(id: string): number {
+    const taken = this.#options.store.takenSlots();
     const [high = 0, low = 0] = createHash("sha256").update(id).digest();
     const first = (high * 256 + low) % slotsMax;
     for (let at = 0; at < slotsMax; at++) {
@@ -378,101 +286,173 @@ export class Apps {
     throw appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
   }
 
-  /** Brings an admitted app up. Where that fails before it ever ran, nothing of it stays. */
-  async install(app: AppRecord, progress: Progress): Promise<void> {
+  #go(id: string): void {
     this.#watch();
-    try {
-      await this.#queue(app.id, "installing", async (signal) => {
-        await this.#open();
-        await this.#runner.run(app, this.#told(app.id, progress, signal));
-      });
-    } catch (error) {
-      if (!this.#stopping.signal.aborted) await this.#undo(app);
-      throw error;
-    }
+    this.#lane(id).interrupt();
+    this.#options.changed(id);
   }
 
-  /** What is reported to a task is shown at the app, too. */
-  #told(id: string, progress: Progress, signal: AbortSignal): Progress {
-    return {
-      signal: AbortSignal.any([signal, progress.signal]),
-      report: (step, doneUnits = 0, totalUnits = 0) => {
-        this.#lane(id).progress = { step, doneUnits, totalUnits };
-        this.#options.changed(id);
-        progress.report(step, doneUnits, totalUnits);
-      },
-    };
+  #change(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
+    const { record } = this.get(id);
+    this.#options.store.put(request(record));
+    this.#go(id);
   }
 
-  async #undo(app: AppRecord): Promise<void> {
-    const { store, log } = this.#options;
-    store.want(app.id, "removed", 0);
-    await this.#queue(app.id, "removing", async () => {
-      await this.#runner.remove(app, false);
-      store.delete(app.id);
-      this.#lanes.delete(app.id);
-      await this.#filter();
-    }).catch((error: unknown) => log.warn("install-not-undone", { app: app.id, ...errorFacts(error) }));
+  /** A name for a copy of data, unlike any other. */
+  #snapshotId(): string {
+    return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** What is under way gives way, unless it is the same. */
-  #want(id: string, wanted: AppRecord["wanted"], removedAtMs?: number): AppRecord {
-    this.get(id);
-    this.#options.store.want(id, wanted, removedAtMs);
-    this.#lane(id).cancel?.abort(new Error("something else is wanted now"));
-    const app = this.#options.store.get(id);
-    if (app === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
-    return app;
-  }
-
-  async startApp(id: string, progress: Progress): Promise<void> {
-    const app = this.#want(id, "running");
-    this.#watch();
-    await this.#queue(id, "starting", async (signal) => {
-      await this.#open();
-      await this.#runner.run(app, this.#told(id, progress, signal));
-    });
-  }
-
-  async stopApp(id: string): Promise<void> {
-    const app = this.#want(id, "stopped");
-    await this.#queue(id, "stopping", async () => this.#runner.halt(app));
-    await this.#filter();
-  }
-
-  async uninstall(id: string, keepData: boolean): Promise<void> {
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. */
+  update(id: string, manifest: AppManifest, grants: Wish["grants"]): void {
     const { store, world } = this.#options;
-    const app = this.#want(id, "removed", keepData ? world.nowMs() : 0);
-    await this.#queue(id, "removing", async () => {
-      await this.#runner.remove(app, keepData);
-      if (!keepData) store.delete(id);
+    if (manifest.id !== id) {
+      throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
+    }
+    const app = this.get(id);
+    const before = currentOf(app.record);
+    const kept = Object.fromEntries(
+      Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
+    );
+    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept };
+    const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
+    store.transact(() => {
+      store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
+      store.put(record);
     });
-    if (!keepData) this.#lanes.delete(id);
-    await this.#filter();
+    this.#go(id);
   }
 
-  /** Throws `app-not-found`, `app-not-running`. */
-  async route(id: string): Promise<Route> {
+  configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
+    const { store, world } = this.#options;
     const app = this.get(id);
-    const { web } = app.manifest;
-    if (web === undefined) throw appFaults.fault("app-not-running", "this app has no page to open");
-    const name = containerName(app, web.service);
-    const now = await this.#options.runtime.container(name);
-    const network = networksOf(app, this.#options.device)[0]?.name ?? "";
-    const address = serviceAddress(app, this.#options.device, web.service);
-    // The address is only an app's as long as its own container has it.
-    if (now?.phase !== "running" || now.labels[appLabel] !== id || now.addresses[network] !== address) {
-      throw appFaults.fault("app-not-running", "the app does not run at the moment");
+    const before = currentOf(app.record);
+    const settings = { ...before.settings, ...given.settings };
+    const wish = { grants: given.grants ?? before.grants, settings };
+    const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
+    store.transact(() => {
+      store.putSecrets(app, passwordsOf(before.manifest, given.settings ?? {}));
+      store.put(record);
+    });
+    this.#go(id);
+  }
+
+  rollBack(id: string): void {
+    this.#change(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  restore(id: string, backup: string): void {
+    this.#change(id, (record) => requestRestore(record, backup, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  backUp(id: string): void {
+    this.#change(id, (record) => requestBackup(record, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  run(id: string, wanted: "running" | "stopped"): void {
+    this.#change(id, (record) =>
+      requestRun(wanted === "running" ? requestRetry(record, this.#options.world.nowMs()) : record, wanted),
+    );
+  }
+
+  remove(id: string): void {
+    this.#change(id, (record) => requestRemoval(record, this.#snapshotId()));
+  }
+
+  restoreFromTrash(trashId: string): string {
+    const { store, world } = this.#options;
+    const { trash, ...place } = this.#trashed(trashId);
+    const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
+    store.insert(record, place, {});
+    this.#go(trash.app);
+    return trash.app;
+  }
+
+  purge(trashId: string): void {
+    const { trash } = this.#trashed(trashId);
+    this.#options.store.putTrash({ ...trash, purge: true });
+    this.#watch();
+  }
+
+  /** Resolves when nothing of it is left. */
+  async purged(id: string): Promise<void> {
+    await this.#tidyTrash();
+    if (this.#options.store.trash().some(({ trash }) => trash.id === id)) {
+      throw changeFaults.fault("step-failed", "It could not be deleted yet.");
     }
-    return { address, port: web.port, containerId: now.id };
+  }
+
+  #trashed(id: string): TrashedPlace {
+    const found = this.#options.store.trash().find(({ trash }) => trash.id === id);
+    if (found === undefined) throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    return found;
+  }
+
+  /**
+   * Resolves when what was asked for is so, or the app is gone where it was to be removed. Throws why it was given up, as
+   * a fault of `changeFaults`.
+   */
+  async settled(id: string, report: (step: string, doneUnits: number, totalUnits: number) => void): Promise<void> {
+    const { store, world } = this.#options;
+    const { signal } = this.#stopping;
+    const lane = this.#lane(id);
+    const beforeNotice = store.get(id)?.record.notice;
+    for (;;) {
+      signal.throwIfAborted();
+      const { progress } = lane;
+      if (progress !== undefined) report(progress.step, progress.doneUnits, progress.totalUnits);
+      const record = store.get(id)?.record;
+      if (record === undefined) return;
+      if (!lane.isActive) {
+        const { notice } = record;
+        if (notice !== undefined && JSON.stringify(notice) !== JSON.stringify(beforeNotice))
+          throw givenUp(notice.failure);
+        const failure = record.change === undefined ? record.failure : record.change.failure;
+        if (failure !== undefined && failure.retryAtMs === undefined) throw givenUp(failure);
+        if (lane.waiting?.for === "owner") throw givenUp(lane.waiting.failure);
+        if (record.change === undefined && lane.waiting === undefined && record.wanted !== "removed") return;
+      }
+      await Promise.race([lane.isActive ? lane.rest() : world.sleep(200, signal), world.sleep(200, signal)]);
+    }
+  }
+
+  /** Waits while the app changes over. Throws `app-not-found`, `app-not-running`. */
+  async openRoute(id: string, signal: AbortSignal): Promise<OpenRoute> {
+    const { world, runtime, device } = this.#options;
+    const untilMs = world.monotonicMs() + heldMs;
+    for (;;) {
+      const { record, ...place } = this.get(id);
+      const lane = this.#lane(id);
+      const { route } = lane;
+      if (route.kind === "open") {
+        const generation = generationsOf(record).find(({ number }) => number === route.generation);
+        const web = generation?.manifest.web;
+        if (generation === undefined || web === undefined) throw notRunning();
+        const form = { app: id, place, generation };
+        const now = await runtime.container(containerName(id, generation.number, web.service));
+        const network = networksOf(form, device)[0]?.name ?? "";
+        const address = serviceAddress(form, device, web.service);
+        // The address is only an app's as long as its own container has it.
+        const isItsOwn = now?.labels[appLabel] === id && now.addresses[network] === address;
+        if (now?.phase === "running" && isItsOwn) return { address, port: web.port, containerId: now.id };
+        if (lane.route !== route) continue;
+        lane.kick();
+      }
+      // A device that has just started has not looked yet.
+      const mayOpen = route.kind === "held" || (record.wanted === "running" && (!lane.hasRested || lane.isActive));
+      if (!mayOpen || world.monotonicMs() > untilMs) throw notRunning();
+      await Promise.race([lane.rest(), world.sleep(50, signal)]);
+      signal.throwIfAborted();
+    }
   }
 
   logs(id: string, service: string, options: LogOptions): AsyncIterable<LogLine> {
-    const app = this.get(id);
-    if (!app.manifest.services.some(({ name }) => name === service)) {
+    const { current, change } = this.get(id).record;
+    const generation = current ?? change?.to;
+    if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
       throw appFaults.fault("app-not-found", "the app has no such part");
     }
-    return this.#options.runtime.logs(containerName(app, service), options);
+    return this.#options.runtime.logs(containerName(id, generation.number, service), options);
   }
 
   /** Of the last hour, oldest first. */
@@ -491,11 +471,10 @@ export class Apps {
         if (isFault(error)) return undefined;
         throw error;
       });
-      for (const app of usages === undefined ? [] : store.all()) {
-        const names = new Set(app.manifest.services.map(({ name }) => containerName(app, name)));
-        const own = (usages ?? []).filter(({ name }) => names.has(name));
-        let series = this.#series.get(app.id);
-        if (series === undefined) this.#series.set(app.id, (series = new UsageSeries()));
+      for (const { record } of usages === undefined ? [] : store.all()) {
+        const own = (usages ?? []).filter(({ name }) => name.startsWith(`${record.app}.`));
+        let series = this.#series.get(record.app);
+        if (series === undefined) this.#series.set(record.app, (series = new UsageSeries()));
         if (own.length > 0) series.add(world.nowMs(), own);
       }
       await world.sleep(measureMs, signal).catch(() => undefined);
@@ -511,9 +490,9 @@ export class Apps {
   shownSecrets(
     id: string,
   ): readonly { readonly name: string; readonly label: LocalizedText; readonly value: string }[] {
-    const { manifest } = this.get(id);
-    const values = this.#options.store.secretsOf(id);
-    return manifest.secrets.flatMap(({ name, shownAs }) =>
+    const app = this.get(id);
+    const values = this.#options.store.secretsOf(app);
+    return describedOf(app.record).manifest.secrets.flatMap(({ name, shownAs }) =>
       shownAs === undefined ? [] : [{ name, label: shownAs, value: values[name] ?? "" }],
     );
   }
@@ -521,42 +500,45 @@ export class Apps {
   /** Ends all apps and what runs them; the volume is free afterwards. */
   async close(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
+    if (this.#watching === undefined) return;
     await this.#watching;
-    await Promise.all([...this.#lanes.values()].map(({ tail }) => tail));
-    if (!this.#isOpen) return;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, log } = this.#options;
     try {
       await runtime.shutDown();
     } catch (error) {
       log.warn("apps-not-stopped", errorFacts(error));
     }
-    await firewall.remove();
-    await storage.close();
-  }
-}
-
-/** The reason a person reads, and what to do next: the catalogue's own words for it. */
-function failureOf(fault: Fault): AppFailure {
-  const entries: Readonly<Record<string, FaultEntry>> = {
-    ...runtimeFaults.entries,
-    ...appFaults.entries,
-    ...firewallFaults.entries,
-    ...appStorageFaults.entries,
-  };
-  return {
-    code: fault.code,
-    detail: fault.message,
-    nextStep: entries[fault.code]?.meaning ?? "Try again; the device's log has more.",
-  };
-}
-
-function randomText(world: World, length: number, alphabet: string): string {
-  const most = 256 - (256 % alphabet.length);
-  let text = "";
-  while (text.length < length) {
-    for (const byte of world.randomBytes(length)) {
-      if (byte < most && text.length < length) text += alphabet[byte % alphabet.length] ?? "";
+    try {
+      await firewall.remove();
+      await storage.close();
+    } catch (error) {
+      log.warn("apps-not-cleared", errorFacts(error));
     }
   }
-  return text;
+}
+
+function currentOf(record: AppPlanRecord): Generation {
+  return record.current ?? describedOf(record);
+}
+
+/** What serves; before an install has succeeded, what shall. */
+export function describedOf({ current, change }: AppPlanRecord): Generation {
+  const generation = current ?? change?.to;
+  if (generation === undefined) throw appFaults.fault("app-not-found", "the app is not installed");
+  return generation;
+}
+
+function givenUp({
+  code,
+  detail,
+}: {
+  readonly code: keyof typeof changeFaults.entries;
+  readonly detail: string;
+}): Error {
+  return changeFaults.fault(code, detail);
+}
+
+function notRunning(): Error {
+  return appFaults.fault("app-not-running", "the app does not run at the moment");
 }

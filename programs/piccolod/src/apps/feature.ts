@@ -15,7 +15,7 @@ import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
 import { hostNames } from "./proxy/host-names.ts";
 import { enterApp, mountApps } from "./routes.ts";
-import type { RunnerOptions } from "./runner.ts";
+import type { ExecutorOptions } from "./executor.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
@@ -27,7 +27,7 @@ export interface AppAdapters {
   readonly storage: AppStorage;
   readonly firewall: Firewall;
   readonly bundled: BundledImages;
-  readonly probe: RunnerOptions["probe"];
+  readonly probe: ExecutorOptions["probe"];
   readonly device: DeviceNetworks;
 }
 

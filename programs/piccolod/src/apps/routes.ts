@@ -1,12 +1,12 @@
 import type { AppManifest } from "@piccolo/app-manifest";
-import { type AppLogLine, type AppView, routes } from "@piccolo/device-api";
+import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
 import { type Api, apiPrefix } from "../http/api.ts";
 import type { StreamCall } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
-import type { AppLook, Apps } from "./apps.ts";
+import { type AppLook, type Apps, describedOf } from "./apps.ts";
 import { type AppHosts, localPath } from "./proxy/app-hosts.ts";
 import { appFaults } from "./types.ts";
-import { appView } from "./views.ts";
+import { appView, trashView } from "./views.ts";
 
 const defaultLines = 200;
 const searchedLines = 5_000;
@@ -20,16 +20,28 @@ export interface AppRouteOptions {
 
 export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): void {
   const view = (look: AppLook): AppView => {
-    const { id, manifest } = look.record;
-    const path = new URLSearchParams({ path: manifest.web?.startPath ?? "/" });
-    return appView(look, { entry: `${apiPrefix}/apps/${id}/enter?${path.toString()}`, usedBytes: apps.usedBytes(id) });
+    const { record } = look.app;
+    const path = new URLSearchParams({ path: describedOf(record).manifest.web?.startPath ?? "/" });
+    const entry = `${apiPrefix}/apps/${record.app}/enter?${path.toString()}`;
+    return appView(look, { entry, usedBytes: apps.usedBytes(record.app) });
   };
+  /** What was asked for is in the record; the task follows what becomes of it. */
+  const follow = (kind: Task["kind"], app: string, step: string): Task =>
+    tasks.start({
+      kind,
+      subject: app,
+      step,
+      cancellable: false,
+      work: async ({ report }) => {
+        await apps.settled(app, report);
+        return { app };
+      },
+    });
 
-  api.openapi(routes["GET /apps"], async (c) => c.json({ apps: (await apps.look()).map(view) }, 200));
-  api.openapi(routes["GET /apps/{id}"], async (c) => {
+  api.openapi(routes["GET /apps"], (c) => c.json({ apps: apps.look().map(view) }, 200));
+  api.openapi(routes["GET /apps/{id}"], (c) => {
     const { id } = c.req.valid("param");
-    apps.get(id);
-    const look = (await apps.look()).find(({ record }) => record.id === id);
+    const look = apps.look().find(({ app }) => app.record.app === id);
     if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
     return c.json(view(look), 200);
   });
@@ -39,63 +51,76 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
     if (source.manifest === undefined || source.catalog !== undefined) {
       throw appFaults.fault("source-unclear", "an app comes from a manifest here");
     }
-    const app = apps.admit(parse(source.manifest), { grants, settings });
-    const task = tasks.start({
-      kind: "install-app",
-      subject: app.id,
-      step: "Preparing",
-      cancellable: true,
-      work: async (progress) => {
-        await apps.install(app, progress);
-        return { app: app.id };
-      },
-    });
-    return c.json(task, 202);
+    const manifest = parse(source.manifest);
+    apps.install({ manifest, grants, settings });
+    return c.json(follow("install-app", manifest.id, "Preparing"), 202);
   });
-
   api.openapi(routes["POST /apps/{id}/start"], (c) => {
     const { id } = c.req.valid("param");
-    apps.get(id);
-    const task = tasks.start({
-      kind: "start-app",
-      subject: id,
-      step: "Starting",
-      cancellable: false,
-      work: async (progress) => {
-        await apps.startApp(id, progress);
-        return { app: id };
-      },
-    });
-    return c.json(task, 202);
+    apps.run(id, "running");
+    return c.json(follow("start-app", id, "Starting"), 202);
   });
-
   api.openapi(routes["POST /apps/{id}/stop"], (c) => {
     const { id } = c.req.valid("param");
-    apps.get(id);
-    const task = tasks.start({
-      kind: "stop-app",
-      subject: id,
-      step: "Stopping",
-      cancellable: false,
-      work: async () => {
-        await apps.stopApp(id);
-        return { app: id };
-      },
-    });
-    return c.json(task, 202);
+    apps.run(id, "stopped");
+    return c.json(follow("stop-app", id, "Stopping"), 202);
   });
-
+  api.openapi(routes["POST /apps/{id}/update"], (c) => {
+    const { id } = c.req.valid("param");
+    const { manifest, grants } = c.req.valid("json");
+    if (manifest === undefined) throw appFaults.fault("source-unclear", "an update comes from a manifest here");
+    apps.update(id, parse(manifest), grants);
+    return c.json(follow("update-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/rollback"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.rollBack(id);
+    return c.json(follow("roll-back-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/configure"], (c) => {
+    const { id } = c.req.valid("param");
+    const { grants, settings } = c.req.valid("json");
+    apps.configure(id, {
+      ...(grants === undefined ? {} : { grants }),
+      ...(settings === undefined ? {} : { settings }),
+    });
+    return c.json(follow("configure-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/backup"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.backUp(id);
+    return c.json(follow("back-up-app", id, "Copying its data"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/snapshots/{snapshotId}/restore"], (c) => {
+    const { id, snapshotId } = c.req.valid("param");
+    apps.restore(id, snapshotId);
+    return c.json(follow("restore-app", id, "Preparing"), 202);
+  });
   api.openapi(routes["DELETE /apps/{id}"], (c) => {
     const { id } = c.req.valid("param");
-    apps.get(id);
+    apps.remove(id);
+    return c.json(follow("uninstall-app", id, "Stopping"), 202);
+  });
+
+  api.openapi(routes["GET /app-trash"], (c) => {
+    const names = new Set(apps.look().map(({ app }) => app.record.app));
+    return c.json({ apps: apps.trash().map((one) => trashView(one, names.has(one.trash.app))) }, 200);
+  });
+  api.openapi(routes["POST /app-trash/{id}/restore"], (c) => {
+    const app = apps.restoreFromTrash(c.req.valid("param").id);
+    return c.json(follow("restore-app", app, "Preparing"), 202);
+  });
+  api.openapi(routes["DELETE /app-trash/{id}"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.purge(id);
     const task = tasks.start({
-      kind: "uninstall-app",
+      kind: "purge-app",
       subject: id,
-      step: "Removing",
+      step: "Deleting",
       cancellable: false,
       work: async () => {
-        await apps.uninstall(id, true);
-        return { app: id };
+        await apps.purged(id);
+        return undefined;
       },
     });
     return c.json(task, 202);
@@ -109,7 +134,7 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
   api.openapi(routes["GET /apps/{id}/logs"], async (c) => {
     const { id } = c.req.valid("param");
     const { service, limit = defaultLines, q } = c.req.valid("query");
-    const { manifest } = apps.get(id);
+    const { manifest } = describedOf(apps.get(id).record);
     const names = manifest.services.map(({ name }) => name);
     const lines: AppLogLine[] = [];
     for (const name of names.filter((one) => service === undefined || one === service)) {
@@ -127,7 +152,7 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
 
   api.openapi(routes["GET /apps/{id}/resources"], async (c) => {
     const { id } = c.req.valid("param");
-    const { manifest } = apps.get(id);
+    const { manifest } = describedOf(apps.get(id).record);
     const memoryLimitBytes = manifest.services.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
     const diskBytes = Object.values(apps.usedBytes(id)).reduce((sum, bytes) => sum + bytes, 0);
     return c.json({ points: [...apps.series(id)], memoryLimitBytes, diskBytes }, 200);

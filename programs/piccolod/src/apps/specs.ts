@@ -9,8 +9,10 @@ import {
   type TemplateValues,
 } from "@piccolo/app-manifest";
 import { addressOf, type DeviceNetworks, idsAt, networkOf } from "./addresses.ts";
+import { isOneShot } from "./generations.ts";
+import type { Generation } from "./plan-types.ts";
 import type { ContainerMount, ContainerSpec, NetworkSpec } from "./runtime/container-spec.ts";
-import type { AppRecord } from "./types.ts";
+import type { AppPlace } from "./types.ts";
 
 export const appLabel = "piccolo.app";
 export const serviceLabel = "piccolo.service";
@@ -33,66 +35,64 @@ export interface Account {
   readonly gid: number;
 }
 
+/** One generation of an app at the app's place. */
+export interface AppForm {
+  readonly app: string;
+  readonly place: AppPlace;
+  readonly generation: Generation;
+}
+
 export interface SpecSurroundings {
   readonly device: DeviceNetworks;
   readonly facts: Readonly<Record<FactName, string>>;
   readonly secrets: Readonly<Record<string, string>>;
-  /** Folders on the host, by volume. */
-  readonly volumeFolders: Readonly<Record<string, string>>;
-  /** Files on the host, by `service.secret`. */
-  readonly secretFiles: Readonly<Record<string, string>>;
-  /** The image's own account, as the image says it, by digest. */
-  readonly imageUsers: ReadonlyMap<string, string>;
+  /** Folder on the host. */
+  readonly volumeFolder: (volume: string) => string;
+  /** File on the host. */
+  readonly secretFile: (name: string) => string;
 }
 
-/** The networks an app has: its inner one, and one with a way out where the owner agreed to it. */
-export function networksOf(app: AppRecord, device: DeviceNetworks): readonly NetworkSpec[] {
-  const inner = networkOf(device, app.slot, "inner");
-  return app.grants.includes("internet") ? [inner, networkOf(device, app.slot, "outer")] : [inner];
+/** The networks a generation has: its inner one, and one with a way out where the owner agreed to it. */
+export function networksOf({ place, generation }: AppForm, device: DeviceNetworks): readonly NetworkSpec[] {
+  const inner = networkOf(device, place.slot, "inner");
+  return generation.grants.includes("internet") ? [inner, networkOf(device, place.slot, "outer")] : [inner];
 }
 
 /** Whom a service runs as; names of accounts are only known inside the image, and count as root. */
-export function accountOf(service: Service, imageUsers: ReadonlyMap<string, string>): Account {
+export function accountOf(service: Service, imageUser: string): Account {
   if (service.user !== undefined) return service.user;
-  const [user = "", group = user] = (imageUsers.get(service.image.digest) ?? "").split(":");
+  const [user = "", group = user] = imageUser.split(":");
   if (!/^\d{1,5}$/.test(user)) return { uid: 0, gid: 0 };
   return { uid: Number(user), gid: /^\d{1,5}$/.test(group) ? Number(group) : 0 };
 }
 
 /** On the host. */
-export function hostAccount(app: AppRecord, { uid, gid }: Account): Account {
-  return { uid: app.idStart + uid, gid: app.idStart + gid };
+export function hostAccount({ idStart }: AppPlace, { uid, gid }: Account): Account {
+  return { uid: idStart + uid, gid: idStart + gid };
 }
 
-export function containerName(app: AppRecord, service: string): string {
-  return `${app.id}.${service}.${app.generation}`;
+export function containerName(app: string, generation: number, service: string): string {
+  return `${app}.${service}.${generation}`;
 }
 
-/** Ends by itself, and others wait until it has. */
-export function isOneShot(manifest: AppManifest, service: string): boolean {
-  return manifest.services.some(({ dependsOn }) =>
-    dependsOn.some((one) => one.service === service && one.condition === "completed"),
-  );
+/** A secret's file is made for each service that has it, since it is that service's account that reads it. */
+export function secretName(service: string, secret: string): string {
+  return `${service}.${secret}`;
 }
 
-/** In the order in which they start. */
-export function containerSpecs(app: AppRecord, around: SpecSurroundings): readonly ContainerSpec[] {
-  return app.manifest.services.map((service) => specOf(app, service, around));
+export function serviceAddress(form: AppForm, device: DeviceNetworks, service: string): string {
+  const at = form.generation.manifest.services.findIndex(({ name }) => name === service);
+  return addressOf(networkOf(device, form.place.slot, "inner"), at, form.generation.number);
 }
 
-export function serviceAddress(app: AppRecord, device: DeviceNetworks, service: string): string {
-  const at = app.manifest.services.findIndex(({ name }) => name === service);
-  return addressOf(networkOf(device, app.slot, "inner"), at, app.generation);
-}
-
-function specOf(app: AppRecord, service: Service, around: SpecSurroundings): ContainerSpec {
-  const { services } = app.manifest;
-  const networks = networksOf(app, around.device);
-  const at = services.indexOf(service);
+export function specOf(form: AppForm, service: Service, around: SpecSurroundings): ContainerSpec {
+  const { manifest, number } = form.generation;
+  const networks = networksOf(form, around.device);
+  const at = manifest.services.indexOf(service);
   const { secrets, facts } = around;
   const values: TemplateValues = {
     secret: (name) => secrets[name] ?? "",
-    setting: (name) => settingOf(app, name, secrets),
+    setting: (name) => settingOf(form.generation, name, secrets),
     fact: (name) => facts[name],
   };
   const fill = (template: Template): string => renderTemplate(template, values);
@@ -103,7 +103,7 @@ function specOf(app: AppRecord, service: Service, around: SpecSurroundings): Con
         .map(([target, sizeBytes]): ContainerMount => ({ kind: "scratch", target, sizeBytes, mode: scratchMode }))
     : [];
   const spec: ContainerSpec = {
-    name: containerName(app, service.name),
+    name: containerName(form.app, number, service.name),
     image: service.image.digest,
     ...(service.entrypoint === undefined ? {} : { entrypoint: service.entrypoint.map(fill) }),
     ...(service.command === undefined ? {} : { command: service.command.map(fill) }),
@@ -116,12 +116,12 @@ function specOf(app: AppRecord, service: Service, around: SpecSurroundings): Con
     readOnlyRoot: service.readOnlyRoot,
     init: service.init,
     capabilities: service.capabilities,
-    ids: idsAt(app.idStart),
-    networks: networks.map((network) => ({ network: network.name, address: addressOf(network, at, app.generation) })),
-    hosts: services.flatMap((other) =>
+    ids: idsAt(form.place.idStart),
+    networks: networks.map((network) => ({ network: network.name, address: addressOf(network, at, number) })),
+    hosts: manifest.services.flatMap((other) =>
       [...new Set([other.name, other.hostName])].map((name) => ({
         name,
-        address: serviceAddress(app, around.device, other.name),
+        address: serviceAddress(form, around.device, other.name),
       })),
     ),
     nameServers: networks.filter(({ nameService }) => nameService).map(({ gateway }) => gateway),
@@ -132,37 +132,42 @@ function specOf(app: AppRecord, service: Service, around: SpecSurroundings): Con
     logBytesMax,
     stopSignal: service.stopSignal,
     stopGraceMs: service.stopGraceMs,
-    restart: isOneShot(app.manifest, service.name) ? "never" : "always",
+    restart: isOneShot(form.generation, service.name) ? "never" : "always",
   };
   const labels = {
-    [appLabel]: app.id,
+    [appLabel]: form.app,
     [serviceLabel]: service.name,
-    [generationLabel]: String(app.generation),
+    [generationLabel]: String(number),
     [specLabel]: createHash("sha256").update(JSON.stringify(spec)).digest("hex"),
   };
   return { ...spec, labels };
 }
 
-function mountsOf(service: Service, { volumeFolders, secretFiles }: SpecSurroundings): ContainerMount[] {
-  const mounts = service.mounts.map((mount): ContainerMount => {
-    if (mount.kind === "scratch") return { ...mount, mode: scratchMode };
-    const source = volumeFolders[mount.volume];
-    if (source === undefined) throw new Error(`the volume ${mount.volume} has no folder`);
-    return { kind: "bind", source, target: mount.target, readOnly: mount.readOnly };
-  });
-  const files = service.secretFiles.map(({ secret, target }): ContainerMount => {
-    const source = secretFiles[`${service.name}.${secret}`];
-    if (source === undefined) throw new Error(`the secret ${secret} has no file`);
-    return { kind: "bind", source, target, readOnly: true };
-  });
+function mountsOf(service: Service, { volumeFolder, secretFile }: SpecSurroundings): ContainerMount[] {
+  const mounts = service.mounts.map((mount): ContainerMount =>
+    mount.kind === "scratch"
+      ? { ...mount, mode: scratchMode }
+      : { kind: "bind", source: volumeFolder(mount.volume), target: mount.target, readOnly: mount.readOnly },
+  );
+  const files = service.secretFiles.map(({ secret, target }): ContainerMount => ({
+    kind: "bind",
+    source: secretFile(secretName(service.name, secret)),
+    target,
+    readOnly: true,
+  }));
   return [...mounts, ...files];
 }
 
 /** What the owner chose, or what the manifest has; passwords are kept with the secrets. */
-export function settingOf(app: AppRecord, name: string, secrets: Readonly<Record<string, string>>): string {
-  const setting = app.manifest.settings.find((one) => one.name === name);
-  if (setting?.kind === "password") return secrets[name] ?? "";
-  const chosen = app.settings[name];
-  if (chosen !== undefined) return chosen;
-  return setting?.default === undefined ? "" : String(setting.default);
+function settingOf(
+  { manifest, settings }: Generation,
+  name: string,
+  secrets: Readonly<Record<string, string>>,
+): string {
+  if (isPassword(manifest, name)) return secrets[name] ?? "";
+  return settings[name] ?? "";
+}
+
+function isPassword(manifest: AppManifest, name: string): boolean {
+  return manifest.settings.some((setting) => setting.name === name && setting.kind === "password");
 }

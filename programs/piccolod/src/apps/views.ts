@@ -1,7 +1,9 @@
 /** What the interface shows of apps. Pure. */
 import type { AppManifest, Grant, Setting } from "@piccolo/app-manifest";
-import type { AppDescription, AppView, GrantView, SettingView } from "@piccolo/device-api";
-import type { AppLook } from "./apps.ts";
+import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
+import { type AppLook, describedOf } from "./apps.ts";
+import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
+import type { TrashedPlace } from "./types.ts";
 
 export function describeApp(
   manifest: AppManifest,
@@ -72,14 +74,15 @@ function defaultOf(value: string | number | boolean | undefined): { readonly def
 
 /** `entry` is where its page is opened by way of the portal. */
 export function appView(
-  look: AppLook,
+  { app: { record, installedAtMs }, lane }: AppLook,
   more: { readonly entry: string; readonly usedBytes: Readonly<Record<string, number>> },
 ): AppView {
-  const { record, failure, progress } = look;
-  const { manifest } = record;
+  const { manifest, grants, settings } = describedOf(record);
+  const { progress } = lane;
+  const problem = problemOf(record, lane.waiting);
   return {
-    app: describeApp(manifest, { settings: record.settings, usedBytes: more.usedBytes }),
-    state: stateOf(look),
+    app: describeApp(manifest, { settings, usedBytes: more.usedBytes }),
+    state: stateOf(record, lane),
     wanted: record.wanted === "running" ? "running" : "stopped",
     ...(progress === undefined
       ? {}
@@ -87,20 +90,68 @@ export function appView(
           step: progress.step,
           ...(progress.totalUnits === 0 ? {} : { doneBytes: progress.doneUnits, totalBytes: progress.totalUnits }),
         }),
-    ...(failure === undefined ? {} : { problem: failure }),
+    ...(problem === undefined ? {} : { problem }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
-    granted: [...record.grants],
-    snapshots: [],
+    granted: [...grants],
+    ...(record.rollback === undefined
+      ? {}
+      : {
+          rollback: {
+            version: record.rollback.generation.manifest.version,
+            takenAtMs: record.rollback.snapshot?.takenAtMs ?? installedAtMs,
+          },
+        }),
+    snapshots: record.backups.toReversed().map(({ id, takenAtMs, generation }) => ({
+      id,
+      takenAtMs,
+      version: generation.manifest.version,
+      cause: "backup" as const,
+      durable: false,
+    })),
     hasShownSecrets: manifest.secrets.some(({ shownAs }) => shownAs !== undefined),
-    installedAtMs: record.installedAtMs,
+    installedAtMs,
   };
 }
 
-function stateOf({ record, activity, services, failure }: AppLook): AppView["state"] {
-  if (activity !== "idle") return activity;
-  if (services === undefined) return "unknown";
-  const isUp = services.some(({ phase }) => phase === "running");
-  if (record.wanted === "stopped") return isUp ? "stopping" : "stopped";
-  if (failure !== undefined) return "failed";
-  return isUp ? "running" : "starting";
+/** What stands in the way now, else why the last change was given up. */
+function problemOf(record: AppPlanRecord, waiting: Waiting | undefined): AppView["problem"] {
+  if (waiting?.for === "owner") return shown(waiting.failure);
+  const failure = record.change?.failure ?? record.failure ?? record.notice?.failure;
+  return failure === undefined ? undefined : shown(failure);
+}
+
+function shown({ code, detail, nextStep }: Pick<Failure, "code" | "detail" | "nextStep">): AppView["problem"] {
+  return { code, detail, nextStep };
+}
+
+const changing: Readonly<Record<ChangeKind, AppView["state"]>> = {
+  install: "installing",
+  update: "updating",
+  configure: "updating",
+  rollback: "rolling-back",
+  restore: "restoring",
+  backup: "backing-up",
+};
+
+function stateOf(record: AppPlanRecord, lane: AppLook["lane"]): AppView["state"] {
+  if (record.wanted === "removed") return "removing";
+  if (lane.waiting?.for === "knowledge") return "unknown";
+  const { change, failure } = record;
+  if (change !== undefined) {
+    const isGivenUp = change.failure !== undefined && change.failure.retryAtMs === undefined;
+    return isGivenUp || lane.waiting?.for === "owner" ? "failed" : changing[change.kind];
+  }
+  if (lane.waiting?.for === "owner" || (failure !== undefined && failure.retryAtMs === undefined)) return "failed";
+  if (record.wanted === "stopped") return lane.isActive && lane.progress !== undefined ? "stopping" : "stopped";
+  return lane.route.kind === "open" ? "running" : "starting";
+}
+
+export function trashView({ trash }: TrashedPlace, isNameTaken: boolean): TrashedApp {
+  return {
+    id: trash.id,
+    app: describeApp(trash.generation.manifest),
+    trashedAtMs: trash.trashedAtMs,
+    purgeAtMs: trash.purgeAtMs,
+    nameTaken: isNameTaken,
+  };
 }

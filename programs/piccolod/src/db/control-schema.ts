@@ -50,30 +50,33 @@ CREATE TABLE own_invitation (
 ) STRICT, WITHOUT ROWID;
 `,
   `
-CREATE TABLE app (
-  app_id TEXT NOT NULL PRIMARY KEY,
-  -- The checked manifest, as JSON.
-  manifest TEXT NOT NULL,
-  wanted TEXT NOT NULL CHECK (wanted IN ('running', 'stopped', 'removed')),
+CREATE TABLE app_place (
+  -- Names the app's bridges and addresses.
+  slot INTEGER NOT NULL PRIMARY KEY,
   -- First of the 65,536 ids of the host that stand for the app's own; the owners of files in its volumes.
   id_start INTEGER NOT NULL UNIQUE,
-  -- Names the app's bridges and addresses.
-  slot INTEGER NOT NULL UNIQUE,
-  -- Counts the versions and settings of the app that were started.
-  generation INTEGER NOT NULL,
-  -- What the owner has agreed to, as a JSON array of kinds.
-  grants TEXT NOT NULL,
-  -- By name, as JSON.
-  settings TEXT NOT NULL,
-  installed_at_ms INTEGER NOT NULL,
-  removed_at_ms INTEGER
+  installed_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE app (
+  app_id TEXT NOT NULL PRIMARY KEY,
+  slot INTEGER NOT NULL UNIQUE REFERENCES app_place,
+  -- What shall be, and how far a change has come (AppPlanRecord), as JSON.
+  record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_trash (
+  trash_id TEXT NOT NULL PRIMARY KEY,
+  slot INTEGER NOT NULL UNIQUE REFERENCES app_place,
+  -- TrashRecord, as JSON.
+  record TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_secret (
-  app_id TEXT NOT NULL REFERENCES app ON DELETE CASCADE,
+  slot INTEGER NOT NULL REFERENCES app_place ON DELETE CASCADE,
   name TEXT NOT NULL,
   value TEXT NOT NULL,
-  PRIMARY KEY (app_id, name)
+  PRIMARY KEY (slot, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_key (

@@ -14,6 +14,9 @@ import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { runProgram } from "./run-program.ts";
 
+/** What is an app's own in it; beside it lies what a file system has for itself. */
+export const contentName = "content";
+
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
 
@@ -62,7 +65,7 @@ export class ImageFile {
 
   /** A folder in it, made where it is missing; whole volumes have one of the file system's own beside it. */
   contentFolder(owner: { readonly uid: number; readonly gid: number }, mode: number): string {
-    const path = `${this.#mountPoint}/content`;
+    const path = `${this.#mountPoint}/${contentName}`;
     if (existsSync(path)) return path;
     const next = `${path}.new`;
     rmSync(next, { recursive: true, force: true });
@@ -78,8 +81,15 @@ export class ImageFile {
     if (this.isMounted) await runProgram("/bin/umount", [this.#mountPoint]);
   }
 
-  async remove(): Promise<void> {
-    await this.unmount();
-    rmSync(this.#path, { force: true });
+  /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */
+  async whileStill(copy: () => Promise<void>): Promise<void> {
+    if (!this.isMounted) return copy();
+    await runProgram("/sbin/fsfreeze", ["--freeze", this.#mountPoint]);
+    try {
+      await copy();
+    } finally {
+      await runProgram("/sbin/fsfreeze", ["--unfreeze", this.#mountPoint]);
+    }
+    return undefined;
   }
 }

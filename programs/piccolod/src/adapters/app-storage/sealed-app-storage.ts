@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statfsSync,
   statSync,
@@ -12,13 +13,16 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppStorage, VolumeRequest } from "../../apps/runtime/app-storage.ts";
+import type { AppStorage, Owner } from "../../apps/runtime/app-storage.ts";
 import { mountsOn } from "../volume/mounts.ts";
-import { ImageFile } from "./image-file.ts";
+import { contentName, ImageFile } from "./image-file.ts";
+import { fsyncPath } from "../volume/key-check.ts";
 import { runProgram } from "./run-program.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
+const blockBytes = 4_096;
+const partialMark = ".partial";
 const unmountTries = 50;
 const unmountPauseMs = 100;
 
@@ -78,16 +82,112 @@ export class SealedAppStorage implements AppStorage {
     return bavail * bsize;
   }
 
-  #image(app: string, volume: string): ImageFile {
-    return new ImageFile(join(this.#volumeFiles(app), `${volume}.ext4`), join(this.#mounts(app), volume));
+  volumeFolder(app: string, volume: string): string {
+    return join(this.#mountFolder, "volumes", app, volume, contentName);
   }
 
-  #volumeFiles(app: string): string {
+  #volumes(app: string): string {
     return join(this.#folder, "volumes", app);
   }
 
-  #mounts(app: string): string {
-    return join(this.#mountFolder, "volumes", app);
+  #image(app: string, volume: string): ImageFile {
+    return new ImageFile(join(this.#volumes(app), fileOf(volume)), dirname(this.volumeFolder(app, volume)));
+  }
+
+  async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
+    const { blocks, bsize } = statfsSync(dirname(this.#folder));
+    // More than the disk has is no bound, and would cost room of its own.
+    const sizeBytes = Math.max(leastVolumeBytes, Math.min(sizeBytesMax, blocks * bsize));
+    await this.#image(app, volume).create(Math.floor(sizeBytes / blockBytes) * blockBytes);
+  }
+
+  async mountVolume(app: string, volume: string, owner: Owner): Promise<void> {
+    const image = this.#image(app, volume);
+    await image.mount();
+    image.contentFolder(owner, 0o755);
+  }
+
+  volumesOf(app: string): readonly string[] {
+    return volumesIn(this.#volumes(app));
+  }
+
+  usedBytes(app: string): Readonly<Record<string, number>> {
+    const unitBytes = 512;
+    const sizeOf = (volume: string): number => statSync(join(this.#volumes(app), fileOf(volume))).blocks * unitBytes;
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
+  }
+
+  #snapshotFolder(id: string): string {
+    return join(this.#folder, "snapshots", id);
+  }
+
+  snapshots(): ReadonlyMap<string, "complete" | "partial"> {
+    const folder = this.#snapshotFolder("");
+    if (!existsSync(folder)) return new Map();
+    return new Map(
+      readdirSync(folder).map((name) =>
+        name.endsWith(partialMark) ? [name.slice(0, -partialMark.length), "partial"] : [name, "complete"],
+      ),
+    );
+  }
+
+  async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
+    for (const path of [whole, partial]) rmSync(path, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      await this.#image(app, volume).whileStill(() =>
+        copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume))),
+      );
+    }
+    fsyncPath(partial);
+    renameSync(partial, whole);
+    fsyncPath(dirname(whole));
+  }
+
+  async restore(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    mkdirSync(this.#volumes(app), { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      await patiently(() => this.#image(app, volume).unmount());
+      const path = join(this.#volumes(app), fileOf(volume));
+      await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), `${path}.new`);
+      renameSync(`${path}.new`, path);
+    }
+    fsyncPath(this.#volumes(app));
+  }
+
+  dropSnapshot(id: string): void {
+    for (const end of ["", partialMark]) {
+      rmSync(`${this.#snapshotFolder(id)}${end}`, { recursive: true, force: true });
+    }
+  }
+
+  #trash(id: string): string {
+    return join(this.#folder, "trash", id);
+  }
+
+  async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
+    for (const volume of this.volumesOf(app)) await patiently(() => this.#image(app, volume).unmount());
+    this.#move(this.#volumes(app), this.#trash(trash), volumes);
+  }
+
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
+    this.#move(this.#trash(trash), this.#volumes(app), volumes);
+    rmSync(this.#trash(trash), { recursive: true, force: true });
+  }
+
+  /** What is not there any more was moved before; what is there already is never overwritten. */
+  #move(from: string, to: string, volumes: readonly string[]): void {
+    mkdirSync(to, { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      const [source, target] = [join(from, fileOf(volume)), join(to, fileOf(volume))];
+      if (existsSync(source) && !existsSync(target)) renameSync(source, target);
+    }
+    for (const path of [from, to]) if (existsSync(path)) fsyncPath(path);
+  }
+
+  purgeTrash(trash: string): void {
+    rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 
   /** Beside the runtime's files: containers' accounts cannot read in a folder of encrypted files. */
@@ -95,46 +195,18 @@ export class SealedAppStorage implements AppStorage {
     return join(this.runtimeFolder, "../secrets", app);
   }
 
-  async mountVolume({ app, volume, sizeBytesMax, owner }: VolumeRequest): Promise<string> {
-    const image = this.#image(app, volume);
-    await image.create(Math.max(leastVolumeBytes, sizeBytesMax));
-    await image.mount();
-    return image.contentFolder(owner, 0o755);
+  secretFile(app: string, name: string): string {
+    return join(this.#secrets(app), name);
   }
 
-  volumesOf(app: string): readonly string[] {
-    const folder = this.#volumeFiles(app);
-    if (!existsSync(folder)) return [];
-    return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
-  }
-
-  usedBytes(app: string): Readonly<Record<string, number>> {
-    const blockBytes = 512;
-    const sizeOf = (volume: string): number =>
-      statSync(join(this.#volumeFiles(app), `${volume}.ext4`)).blocks * blockBytes;
-    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
-  }
-
-  async unmountVolumes(app: string): Promise<void> {
-    for (const volume of this.volumesOf(app)) await patiently(() => this.#image(app, volume).unmount());
-  }
-
-  async removeVolumes(app: string): Promise<void> {
-    await this.unmountVolumes(app);
-    rmSync(this.#volumeFiles(app), { recursive: true, force: true });
-    rmSync(this.#mounts(app), { recursive: true, force: true });
-  }
-
-  writeSecret(app: string, name: string, value: string, owner: { readonly uid: number; readonly gid: number }): string {
-    const folder = this.#secrets(app);
+  writeSecret(app: string, name: string, value: string, owner: Owner): void {
     // The files are bound into containers one by one; the folder is nobody's but the device's.
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, name);
+    mkdirSync(this.#secrets(app), { recursive: true, mode: 0o700 });
+    const path = this.secretFile(app, name);
     // In place, because a container may have the file bound.
     writeFileSync(path, value, { mode: 0o400 });
     chmodSync(path, 0o400);
     chownSync(path, owner.uid, owner.gid);
-    return path;
   }
 
   removeSecrets(app: string): void {
@@ -151,6 +223,20 @@ export class SealedAppStorage implements AppStorage {
       if (mountsOn(path).length > 0) await patiently(() => runProgram("/bin/umount", [path]));
     }
   }
+}
+
+const fileOf = (volume: string): string => `${volume}.ext4`;
+
+function volumesIn(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
+}
+
+/** Only what is used of it is copied; it is on the disk when it returns. */
+async function copyFile(from: string, to: string): Promise<void> {
+  rmSync(to, { force: true });
+  await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to]);
+  fsyncPath(to);
 }
 
 /** Who has just ended may still hold a file open for a moment. */

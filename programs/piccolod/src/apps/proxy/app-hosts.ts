@@ -5,7 +5,7 @@ import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { authFaults, sessionLifetimeMs } from "../../auth/types.ts";
 import { httpFaults } from "../../http/faults.ts";
-import type { Apps, Route } from "../apps.ts";
+import { type Apps, describedOf, type OpenRoute } from "../apps.ts";
 import { appFaults } from "../types.ts";
 import type { Entrance } from "./entrance.ts";
 import { isPublicPath, pairs, replyHeaders, requestHeaders, type Visit } from "./headers.ts";
@@ -18,7 +18,7 @@ const connectMs = 10_000;
 const enterPath = "/.piccolo/enter";
 
 export interface AppHostsOptions {
-  readonly apps: Pick<Apps, "route" | "get">;
+  readonly apps: Pick<Apps, "openRoute" | "get">;
   readonly entrance: Entrance;
   readonly names: HostNames;
   /** `name:port` of the portal. */
@@ -28,7 +28,7 @@ export interface AppHostsOptions {
   readonly log: Log;
 }
 
-interface KnownRoute extends Route {
+interface KnownRoute extends OpenRoute {
   readonly untilMs: number;
 }
 
@@ -37,6 +37,7 @@ export class AppHosts {
   readonly #routes = new Map<string, KnownRoute>();
   readonly #agents = new Map<string, Agent>();
   readonly #upgraded = new Set<Duplex>();
+  readonly #closing = new AbortController();
 
   constructor(options: AppHostsOptions) {
     this.#options = options;
@@ -98,7 +99,7 @@ export class AppHosts {
 
   #isPublic(app: string, target: string): boolean {
     try {
-      const { manifest, grants } = this.#options.apps.get(app);
+      const { manifest, grants } = describedOf(this.#options.apps.get(app).record);
       if (!grants.includes("public-paths")) return false;
       return isPublicPath(
         target,
@@ -142,12 +143,12 @@ export class AppHosts {
     res.end();
   }
 
-  async #route(app: string): Promise<Route> {
+  async #route(app: string): Promise<OpenRoute> {
     const nowMs = this.#options.monotonicMs();
     const known = this.#routes.get(app);
     if (known !== undefined && nowMs < known.untilMs) return known;
     try {
-      const route = await this.#options.apps.route(app);
+      const route = await this.#options.apps.openRoute(app, this.#closing.signal);
       if (route.containerId !== known?.containerId) this.#forget(app);
       this.#routes.set(app, { ...route, untilMs: this.#options.monotonicMs() + routeMs });
       return route;
@@ -173,7 +174,7 @@ export class AppHosts {
     return agent;
   }
 
-  #forward(route: Route, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  #forward(route: OpenRoute, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const outgoing = request({
       host: route.address,
@@ -270,6 +271,7 @@ export class AppHosts {
   }
 
   close(): void {
+    this.#closing.abort(appFaults.fault("app-not-running", "the device stops"));
     for (const socket of this.#upgraded) socket.destroy();
     for (const app of this.#agents.keys()) this.#forget(app);
   }

@@ -1,6 +1,7 @@
 /**
- * The port to where apps keep what lasts: images, volumes of bounded size, and secrets as files. All of it lies on the
- * sealed volume. The adapter is `adapters/app-storage`.
+ * The port to where apps keep what lasts: images, volumes of bounded size, copies of volumes, and secrets as files. All
+ * of it lies on the sealed volume. Each operation can be repeated, and one that is cut off leaves what was there or what
+ * shall be there. The adapter is `adapters/app-storage`.
  */
 import { catalogue } from "@piccolo/fault";
 
@@ -11,13 +12,10 @@ export const appStorageFaults = catalogue({
   },
 });
 
-export interface VolumeRequest {
-  readonly app: string;
-  readonly volume: string;
-  /** The app can write no more than this, whatever it does. */
-  readonly sizeBytesMax: number;
-  /** Whose the empty volume is, as an id of the host. */
-  readonly owner: { readonly uid: number; readonly gid: number };
+/** An account of the host. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface AppStorage {
@@ -26,16 +24,31 @@ export interface AppStorage {
   /** Makes the place ready; again is harmless. Throws `app-storage-failed`, `disk-full`. */
   open(): Promise<void>;
   freeBytes(): number;
-  /** Makes the volume where it is missing, and has it mounted. Returns its folder on the host. */
-  mountVolume(request: VolumeRequest): Promise<string>;
-  /** Of an app that does not run. */
-  unmountVolumes(app: string): Promise<void>;
-  removeVolumes(app: string): Promise<void>;
+
+  /** Where it is, or will be, when it is mounted. */
+  volumeFolder(app: string, volume: string): string;
+  /** Makes it where it is missing; the app can write no more than the bound, whatever it does. */
+  makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void>;
+  /** Has it mounted; an empty one becomes the owner's. */
+  mountVolume(app: string, volume: string, owner: Owner): Promise<void>;
   volumesOf(app: string): readonly string[];
   /** What each volume takes of the disk. */
   usedBytes(app: string): Readonly<Record<string, number>>;
-  /** A file only the owner's id may read; what was there is replaced. Returns its path on the host. */
-  writeSecret(app: string, name: string, value: string, owner: { readonly uid: number; readonly gid: number }): string;
+
+  /** By id; `partial` was cut off. */
+  snapshots(): ReadonlyMap<string, "complete" | "partial">;
+  /** Of volumes nothing writes to at this moment. What was of that id is gone then. */
+  snapshot(id: string, app: string, volumes: readonly string[]): Promise<void>;
+  /** The volumes, which nothing uses, become what they were. */
+  restore(id: string, app: string, volumes: readonly string[]): Promise<void>;
+  dropSnapshot(id: string): void;
+  intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): void;
+  purgeTrash(trash: string): void;
+
+  secretFile(app: string, name: string): string;
+  /** A file only the owner may read; what was there is replaced. */
+  writeSecret(app: string, name: string, value: string, owner: Owner): void;
   removeSecrets(app: string): void;
   /** Nothing of it is mounted any more. */
   close(): Promise<void>;
