@@ -29,6 +29,10 @@ export interface Config {
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
+  /** Podman's socket, where the init system looks after it; undefined = a service of the device's own. */
+  readonly podmanSocket: string | undefined;
+  /** Folder of images that came with the device. */
+  readonly bundledImages: string | undefined;
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
@@ -64,6 +68,8 @@ const options = {
   policy: { type: "string" },
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },
+  "podman-socket": { type: "string" },
+  "bundled-images": { type: "string" },
   tpm: { type: "string" },
   "password-cost": { type: "string" },
   "insecure-no-tpm": { type: "boolean" },
@@ -185,6 +191,8 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
+    podmanSocket: optionalPath("podman-socket"),
+    bundledImages: optionalPath("bundled-images"),
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: values["insecure-no-volume"] === true ? "plain-folder" : "gocryptfs",

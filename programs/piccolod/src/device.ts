@@ -11,8 +11,11 @@ import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
 import { createPeerNet, type PeerNet, relayKeys } from "./adapters/peer-net/index.ts";
+import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
 import type { Log } from "./adapters/log.ts";
+import { createAppsFeature } from "./apps/feature.ts";
+import { parseManifest } from "./apps/parse.ts";
 import { Auth } from "./auth/auth.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
@@ -454,6 +457,20 @@ async function build(
   });
 
   const { insecure, deviceName } = config;
+  const apps = createAppsFeature({
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    controlDb,
+    world,
+    log,
+    sessions,
+    events,
+    tasks,
+    hostName: config.hostName,
+    deviceName,
+    portalHost: parts.host,
+    ownerName: () => auth.owner?.name ?? "",
+    parse: parseManifest,
+  });
   const door = new Door({ host: parts.host, deviceName, sessions });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   const wrappedKeys = new SqliteWrappedKeys(ownerDb);
@@ -540,7 +557,8 @@ async function build(
   mountNetwork(api, { network, tasks, view });
   mountTasks(api, tasks);
   files.mount(api);
-  const streams = [...files.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
+  apps.mount(api);
+  const streams = [...files.streams, ...apps.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
 
   // Closed in reverse: first nothing new comes in, then what runs ends, then what it stood on.
   atClose(() => runtime.close());
@@ -553,6 +571,8 @@ async function build(
     await tidyKeys;
   });
   if (auth.owner !== undefined) await runtime.open();
+  apps.start();
+  atClose(() => apps.stop());
   atClose(() => tasks.stop());
   return {
     interrupt: () => {
@@ -560,7 +580,7 @@ async function build(
       events.stop();
       files.interrupt();
     },
-    site: { api, streams, door, lockGate },
+    site: { api, streams, door, lockGate, appHosts: apps.hosts },
     keyring,
     security,
     signIn: () => {

@@ -46,6 +46,13 @@ export class Sessions {
     return { session: { tokenHash, csrf: csrfOf(token), expiresAtMs }, extended };
   }
 
+  /** For a cookie of an app's host, which names the session without its token; no use of the session is kept. */
+  findByHash(tokenHash: Uint8Array): Pick<SessionInfo, "tokenHash" | "expiresAtMs"> | undefined {
+    const row = this.#store.get(tokenHash);
+    if (row === undefined || row.expires_at_ms <= this.#world.nowMs()) return undefined;
+    return { tokenHash, expiresAtMs: row.expires_at_ms };
+  }
+
   end(tokenHash: Uint8Array): void {
     this.#store.delete(tokenHash);
     this.#tell(tokenHash);

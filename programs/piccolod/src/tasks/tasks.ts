@@ -48,9 +48,9 @@ export class Tasks {
     return task;
   }
 
-  /** Throws `task-running` where one of the kind runs. */
-  start({ kind, step, cancellable, work }: TaskStart): Task {
-    if (this.list().some((task) => task.kind === kind && task.state === "running")) {
+  /** Throws `task-running` where one of the kind, for the same subject, runs. */
+  start({ kind, subject, step, cancellable, work }: TaskStart): Task {
+    if (this.list().some((task) => task.kind === kind && task.subject === subject && task.state === "running")) {
       throw taskFaults.fault("task-running", "this is under way already; wait until it has ended");
     }
     const { world, log } = this.#options;
@@ -58,6 +58,7 @@ export class Tasks {
     const task: Task = {
       id,
       kind,
+      ...(subject === undefined ? {} : { subject }),
       state: "running",
       step,
       doneUnits: 0,

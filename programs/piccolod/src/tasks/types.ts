@@ -20,6 +20,7 @@ export type TaskWork = (progress: TaskProgress) => Promise<Record<string, unknow
 
 export interface TaskStart {
   readonly kind: Task["kind"];
+  readonly subject?: string;
   readonly step: string;
   readonly cancellable: boolean;
   readonly work: TaskWork;

@@ -18,6 +18,8 @@ export const keys = {
   uploads: ["uploads"],
   tasks: ["tasks"],
   task: (id: string) => ["task", id],
+  apps: ["apps"],
+  app: (id: string) => ["app", id],
 } as const;
 
 export type CacheKey = readonly string[];
