@@ -6,3 +6,8 @@ export { type Place, type Problem, type ProblemCode, problemCodes, problemsMax }
 export { manifestSchema } from "./schema.ts";
 export { factNames, renderTemplate, type TemplateValues } from "./template.ts";
 export * from "./types.ts";
+export { importCasaOs } from "./import/casaos.ts";
+export { type ComposeDefinition, importCompose } from "./import/compose.ts";
+export { importRuntipi, type RuntipiDefinition } from "./import/runtipi.ts";
+export type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./import/types.ts";
+export { importUmbrel, type UmbrelDefinition } from "./import/umbrel.ts";

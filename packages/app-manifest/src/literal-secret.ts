@@ -31,6 +31,12 @@ function hasLiteralPassword(template: Template): boolean {
   return password !== undefined && !password.includes("\u0000");
 }
 
+/** The literal password of an address in a text with `${NAME}` variables. */
+export function literalPassword(text: string): string | undefined {
+  const password = urlWithPassword.exec(text)?.[1];
+  return password === undefined || password.includes("${") ? undefined : password;
+}
+
 export function isLiteralSecret(name: string, value: Template): boolean {
   if (hasLiteralPassword(value)) return true;
   const text = literalText(value);
