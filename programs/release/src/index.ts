@@ -15,6 +15,6 @@ export {
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
 export { createDisk, editExt4, formatEsp, mebibyte, partitionAt, removeFromEsp, writeEsp } from "./disk/disk-image.ts";
-export { addToRoot, pathsOf } from "./disk/root-partition.ts";
+export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
