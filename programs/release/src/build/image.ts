@@ -17,6 +17,8 @@ export interface BootFiles {
   readonly commit: Commit;
   readonly uki: string;
   readonly loader: string;
+  /** Both before they were signed. */
+  readonly unsigned: { readonly uki: string; readonly loader: string };
   /** Bytes of the image of names and digests inside the boot image. */
   readonly treeBytes: number;
 }
@@ -56,7 +58,7 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   const copy = join(folder, "systemd-boot.unsigned");
   writeFileSync(copy, readFileSync(unsigned));
   await signForFirmware(copy, loader, parts.keys, shop.epochS, shop.tools);
-  return { commit, uki, loader, treeBytes: tree.length };
+  return { commit, uki, loader, unsigned: { uki: `${uki}.unsigned`, loader: copy }, treeBytes: tree.length };
 }
 
 function osReleaseOf(listing: string, objects: string): string {

@@ -43,6 +43,11 @@ export class Chroot {
     this.folders = folders;
   }
 
+  /** The same root with more folders in it. */
+  within(folders: readonly string[]): Chroot {
+    return new Chroot(this.root, [...this.folders, ...folders]);
+  }
+
   /** The command line of a program inside, for callers that supervise it themselves. */
   commandOf(program: string, args: readonly string[], options: ChrootRun = {}): [string, string[]] {
     const variables = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);

@@ -68,7 +68,8 @@ export async function writeEsp(disk: string, files: readonly EspFile[], epochS: 
   const env = epochOf(epochS);
   const inOrder = [...folders].sort((a, b) => a.length - b.length).map((folder) => `::/${folder}`);
   // A folder that is there already is left as it is.
-  if (inOrder.length > 0) await tools.run("sh", ["-c", 'mmd -D s -i "$0" "$@" </dev/null || true', image, ...inOrder], { env });
+  if (inOrder.length > 0)
+    await tools.run("sh", ["-c", 'mmd -D s -i "$0" "$@" </dev/null || true', image, ...inOrder], { env });
   for (const { source, path } of files) {
     await tools.run("mcopy", ["-o", "-m", "-i", image, source, `::/${path}`], { env });
   }
@@ -102,7 +103,9 @@ export async function formatExt4(
   const feature = features.length === 0 ? [] : ["-O", features.join(",")];
   const extended = `offset=${offset},hash_seed=${uuid},root_owner=0:0,nodiscard`;
   const options = ["-q", "-t", "ext4", "-b", "4096", "-m", "0", "-L", label, "-U", uuid, ...feature, "-E", extended];
-  await tools.run("mke2fs", [...options, "-d", content, "-F", disk, String(sizeBytes / 4096)], { env: epochOf(epochS) });
+  await tools.run("mke2fs", [...options, "-d", content, "-F", disk, String(sizeBytes / 4096)], {
+    env: epochOf(epochS),
+  });
 }
 
 /** Runs debugfs's commands on an ext4 partition. It tells what failed, and ends well nevertheless: that is caught here. */

@@ -65,6 +65,23 @@ export async function addToRoot(
   rmSync(scratch, { recursive: true });
 }
 
+/** Puts a file with fs-verity in the place of another on the root partition, as whoever has the disk can. */
+export async function writeVerityContent(
+  disk: string,
+  source: string,
+  path: string,
+  epochS: number,
+  tools: Chroot,
+): Promise<void> {
+  const content = readFileSync(source);
+  const staged = `${source}.staged`;
+  rmSync(staged, { force: true });
+  writeVerityFile(staged, content, verityOf(content), 0o755);
+  const commands = [`rm ${path}`, `write ${staged} ${path}`, `sif ${path} mode 0100755`];
+  const marks = [`sif ${path} size ${content.length}`, `sif ${path} flags ${verityInodeFlags}`];
+  await editExt4(disk, "piccolo-root", [...commands, ...marks], epochS, tools);
+}
+
 interface StagedContent {
   /** Relative to the repository. */
   readonly path: string;

@@ -6,8 +6,8 @@ import { kernelVersionOf } from "../tree/assemble.ts";
 
 const build = `
 set -eu
-mkdir -p /usr/lib/dracut/modules.d/90piccolo
-cp "$1"/initrd/90piccolo/* /usr/lib/dracut/modules.d/90piccolo/
+mkdir -p /usr/lib/dracut/modules.d/99piccolo
+cp "$1"/initrd/99piccolo/* /usr/lib/dracut/modules.d/99piccolo/
 dracut --force --no-hostonly --no-hostonly-cmdline --no-hostonly-default-device --reproducible \
   --kver "$2" -m "$3" --zstd /tmp/initrd.img "$2" >/tmp/dracut.log 2>&1 || { cat /tmp/dracut.log >&2; exit 1; }
 chmod 0644 /tmp/initrd.img

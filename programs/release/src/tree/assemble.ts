@@ -171,7 +171,8 @@ function plainOwnership(folder: string): void {
 export function kernelVersionOf(root: string): string {
   const versions = readdirSync(join(root, "usr/lib/modules"));
   const [version] = versions;
-  if (version === undefined || versions.length !== 1) throw new Error(`one kernel is needed, not ${versions.join(", ")}`);
+  if (version === undefined || versions.length !== 1)
+    throw new Error(`one kernel is needed, not ${versions.join(", ")}`);
   return version;
 }
 

@@ -28,7 +28,9 @@ export function installedPackages(root: string): InstalledPackage[] {
 
 function listOf(root: string, name: string): string | undefined {
   const info = join(root, database, "info");
-  return readdirSync(info).find((file) => file === `${name}.list` || file.startsWith(`${name}:`) && file.endsWith(".list"));
+  return readdirSync(info).find(
+    (file) => file === `${name}.list` || (file.startsWith(`${name}:`) && file.endsWith(".list")),
+  );
 }
 
 /** Takes the files of these packages out of the root. Folders go once they are empty. */
@@ -36,7 +38,9 @@ export function withoutPackages(root: string, names: readonly string[]): void {
   for (const name of names) {
     const list = listOf(root, name);
     if (list === undefined) throw new Error(`the package ${name} is to be taken out and is not in the root`);
-    const paths = readFileSync(join(root, database, "info", list), "utf8").split("\n").filter((path) => path !== "");
+    const paths = readFileSync(join(root, database, "info", list), "utf8")
+      .split("\n")
+      .filter((path) => path !== "");
     // Longest first, so that a folder comes after what is in it.
     // The root's own entries are links into /usr, whatever an old package calls them.
     const below = paths.filter((path) => path.lastIndexOf("/") > 0).sort((a, b) => b.length - a.length);

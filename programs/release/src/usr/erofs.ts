@@ -85,7 +85,13 @@ function createInode(node: TreeNode, number: number, parent: Inode | undefined):
   }
   const sizeBytes = contentOf(node).length;
   assert.ok(inodeBytes + attributes.length + sizeBytes <= blockBytes, "content in the image fits beside its inode");
-  return { ...base, blocks: [], layout: sizeBytes === 0 ? layout.plain : layout.inline, sizeBytes, tailBytes: sizeBytes };
+  return {
+    ...base,
+    blocks: [],
+    layout: sizeBytes === 0 ? layout.plain : layout.inline,
+    sizeBytes,
+    tailBytes: sizeBytes,
+  };
 }
 
 function contentOf(node: TreeNode): Uint8Array {

@@ -10,11 +10,14 @@ depends() {
 }
 
 installkernel() {
-  instmods ext4 erofs overlay loop virtio_blk virtio_pci virtio_scsi virtio_rng nvme ahci sd_mod usb_storage uas xhci_pci vfat nls_cp437 nls_ascii
+  hostonly='' instmods ext4 erofs overlay loop virtio_blk virtio_pci virtio_scsi virtio_rng nvme ahci sd_mod usb_storage uas xhci_pci
 }
 
 install() {
-  inst_multiple mount umount mkdir losetup cp rm sync sleep systemctl
+  inst_multiple sh mount umount mkdir losetup cp sleep modprobe systemctl
+  # systemd loads these when it measures a phase of the boot, and measures nothing where they are missing.
+  inst_libdir_file "libtss2-esys.so*" "libtss2-sys.so*" "libtss2-mu.so*" "libtss2-rc.so*" "libtss2-tcti-device.so*"
+  mkdir -p "$initdir"/{dev,proc,sys,run,tmp,var,sysroot,root}
   inst_script "$moddir/piccolo-root.sh" /usr/lib/piccolo/piccolo-root
   inst_simple "$moddir/piccolo-root.service" "$systemdsystemunitdir/piccolo-root.service"
   $SYSTEMCTL -q --root "$initdir" add-wants initrd-root-fs.target piccolo-root.service
@@ -30,6 +33,6 @@ install() {
     systemd-pcrfs-root.service systemd-pcrmachine.service systemd-repart.service systemd-volatile-root.service; do
     ln -sfn /dev/null "$initdir/etc/systemd/system/$unit"
   done
-  rm -f "$initdir"/usr/lib/systemd/system-generators/{systemd-gpt-auto-generator,systemd-debug-generator}
+  rm -f "$initdir"/usr/lib/systemd/system-generators/{systemd-gpt-auto-generator,systemd-debug-generator,systemd-ssh-generator,systemd-getty-generator}
   rm -f "$initdir"/{usr/,}{bin,sbin}/{agetty,login,sulogin,getty,su}
 }
