@@ -17,6 +17,8 @@ const names = ["Letters", "Music", "Photos"];
 let network: Network;
 let lying: LyingCentral;
 let phrase = "";
+/** Where the first device looks for central, from its next start on. */
+let central: string | undefined;
 
 const security = (device: Device): Promise<SecurityView> => device.session.call("GET", "/security");
 
@@ -76,7 +78,6 @@ async function recover(device: Device): Promise<TaskView> {
 }
 
 before(async () => {
-  let central: string | undefined;
   network = await Network.open({
     folder: join(folder, "network"),
     devices: 4,

@@ -57,6 +57,7 @@ function scene(context: TestContext) {
     kind: "invitation",
     bytes,
     proposedBy: bela.account,
+    createdAtMs: world.nowMs(),
     expiresAtMs,
     complete,
     signedBy: [],

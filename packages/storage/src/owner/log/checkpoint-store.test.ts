@@ -199,12 +199,10 @@ test("a central that never ends with a segment is given up, and the holders' ans
     },
   });
   const reading = read(patient, run);
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
+  const over = new AbortController();
+  const end = (): void => over.abort();
   reading.then(end, end);
-  while (!over) {
+  while (!over.signal.aborted) {
     await new Promise((resolve) => setImmediate(resolve));
     await world.advance(1_000);
   }

@@ -282,12 +282,10 @@ test("a client with a clock waits as long as it is told, within bounds", async (
   for (let at = 0; at < 40; at++) await it.ask(peer, { type: "challenge" });
   await assert.rejects(it.parts.client.memberAddresses(peer.target, keys, never), { code: "rate-limited" });
   const asking = patient.memberAddresses(peer.target, keys, never);
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
+  const over = new AbortController();
+  const end = (): void => over.abort();
   asking.then(end, end);
-  while (!over) {
+  while (!over.signal.aborted) {
     await new Promise((resolve) => setImmediate(resolve));
     await it.world.advance(100);
   }
