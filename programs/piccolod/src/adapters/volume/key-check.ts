@@ -51,5 +51,10 @@ export function fsyncPath(path: string): void {
 
 /** Whether somebody put a link in a place of the volume's, which would lead it elsewhere. */
 export function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  } catch {
+    // A mount whose server is gone answers ENOTCONN, and is no link.
+    return false;
+  }
 }
