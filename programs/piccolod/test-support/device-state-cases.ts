@@ -57,14 +57,15 @@ const hexOrNone = (bytes: Uint8Array | undefined): string | undefined =>
 export function answer({ operation, input }: Operation): unknown {
   if (operation === "record-key") return { key: toHex(recordKey(fromHex(input.volumeKey))) };
   if (operation === "decode-record") {
-    const { record, isAuthentic } = decodeRecord(bytesOf(input.bytes));
+    const decoded = decodeRecord(bytesOf(input.bytes));
+    const { record } = decoded;
     return JSON.parse(
       JSON.stringify({
         ...record,
         sealedVolumeKey: hexOrNone(record.sealedVolumeKey),
         sealedPepper: hexOrNone(record.sealedPepper),
         slots: hexOrNone(record.slots),
-        authentic: isAuthentic(fromHex(input.key)),
+        authentic: decoded.isAuthentic(fromHex(input.key)),
       }),
     );
   }
