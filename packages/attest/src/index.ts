@@ -19,6 +19,7 @@ export {
   type StepCode,
 } from "./explain.ts";
 export { attestFaults } from "./faults.ts";
+export { fingerprintOf } from "./fingerprint.ts";
 export { authenticodeDigest, type PeSection, readSections } from "./pe.ts";
 export {
   type BootPrediction,
@@ -37,7 +38,6 @@ export {
   decodeSignatureLists,
   decodeVariable,
   encodeVariable,
-  fingerprintOf,
   predictPcr7,
   readSecureBoot,
   type SecureBoot,
@@ -51,6 +51,7 @@ export {
   type BootPhase,
   bootPhases,
   type MeasuredSection,
+  measuredPolicyKey,
   pcr11Of,
   phasesBetween,
   sectionsOfImage,

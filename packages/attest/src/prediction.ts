@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { concat, fromBase64Url, fromHex, fromUtf8, malformed, toBase64Url, toHex, toUtf8 } from "@piccolo/bytes";
 import { authenticodeDigest, readSections } from "./pe.ts";
-import { fingerprintOf } from "./secure-boot.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { type MeasuredSection, sectionsOfImage } from "./system-image.ts";
 
 const format = "piccolo boot prediction 1";

@@ -1,8 +1,9 @@
 /** Secure Boot as it was measured into PCR 7: what firmware believed, and whose key started the programs. */
-import { createPublicKey, hash, type KeyObject } from "node:crypto";
+import { createPublicKey, hash } from "node:crypto";
 import { concat, malformed, toHex } from "@piccolo/bytes";
 import { type EventLog, type LogEvent, textOf, unexpected } from "./event-log.ts";
 import { attestFaults } from "./faults.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { fromUtf16, LittleEndianReader, readGuid, toUtf16 } from "./little-endian.ts";
 import { extend } from "./replay.ts";
 
@@ -79,11 +80,6 @@ export function decodeSignatureLists(bytes: Uint8Array): readonly SignatureEntry
     }
   }
   return entries;
-}
-
-/** SHA-256 of the SubjectPublicKeyInfo, as `docs/spec/release-keys.md` names keys. */
-export function fingerprintOf(key: KeyObject): string {
-  return hash("sha256", key.export({ type: "spki", format: "der" }), "hex");
 }
 
 function fingerprintOfCertificate(der: Uint8Array): string {

@@ -1,8 +1,9 @@
 /** What the boot stub in a unified kernel image measures into PCR 11, and what the running system adds to it. */
-import { hash } from "node:crypto";
+import { createPublicKey, hash } from "node:crypto";
 import { concat, equalConstantTime, malformed, toHex, toUtf8 } from "@piccolo/bytes";
 import { type EventLog, unexpected } from "./event-log.ts";
 import { attestFaults } from "./faults.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { fromUtf16 } from "./little-endian.ts";
 import { readSections } from "./pe.ts";
 import { extend } from "./replay.ts";
@@ -108,4 +109,18 @@ export function sectionsOfLog(log: EventLog): readonly MeasuredSection[] {
     sections.push({ name, digest: digests[1] });
   }
   return sections;
+}
+
+/**
+ * The fingerprint of the key for PCR policies (PEM), where it is the one the image was measured with; undefined for another one, whoever
+ * handed it over, and for what is no key.
+ */
+export function measuredPolicyKey(sections: readonly MeasuredSection[], pem: Uint8Array): string | undefined {
+  const measured = sections.find(({ name }) => name === ".pcrpkey");
+  if (measured === undefined || !equalConstantTime(hash("sha256", pem, "buffer"), measured.digest)) return undefined;
+  try {
+    return fingerprintOf(createPublicKey(Buffer.from(pem)));
+  } catch {
+    return undefined;
+  }
 }

@@ -5,6 +5,7 @@
  * and are described in `uploads.ts` and `events.ts`.
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { BootView } from "./boot.ts";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
 import { Found, Invitation, InvitationList, Join, NetworkView } from "./network.ts";
 import { Problem } from "./problem.ts";
@@ -101,6 +102,11 @@ export const routes = {
     method: "get",
     path: "/security",
     responses: ok("Slots, security chip, volume and backup", SecurityView),
+  }),
+  "GET /security/boot": route({
+    method: "get",
+    path: "/security/boot",
+    responses: ok("How the device was started, step by step, beside what its release predicts", BootView),
   }),
   "POST /security/phrase": route({
     method: "post",

@@ -8,6 +8,10 @@ import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, p
 import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
+import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
+import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
+import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
+import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
 import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
@@ -31,6 +35,10 @@ import { Boot, type Opened } from "./security/boot.ts";
 import { createClosedSite } from "./security/closed-site.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
+import type { BootImages } from "./system/boot-control.ts";
+import { nothingMeasured } from "./system/boot-state.ts";
+import { MeasuredBoot } from "./system/measured-boot.ts";
+import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
 
@@ -81,6 +89,15 @@ async function start(
     ? [cheapCost, cheapCost]
     : [config.passwordCost ?? productCost, passwordCostFloor];
   const argon2 = oneAtATime();
+  const measuredBoot = new MeasuredBoot({
+    // A software TPM knows nothing of the machine it is a process of.
+    bootState: parts.bootState ?? (config.tpm?.kind === "device" ? new MachineBootState("/") : nothingMeasured),
+    chip,
+    release: config.release,
+    predictions: async () => (await bootImages(config, parts)?.predictions()) ?? [],
+    trustedKeys,
+    report: (event, facts) => log.warn(event, facts),
+  });
   const running = new Running(nameDevice(config, state, world), {
     ...parts,
     chip,
@@ -89,6 +106,7 @@ async function start(
     floor,
     argon2,
     throttle: new Throttle(world),
+    measuredBoot,
     boot: new Boot({ state, volume, chip, world, log, argon2, floor }),
   });
   atClose(() => running.close());
@@ -138,6 +156,13 @@ function chipMemory(state: DurableFolder): ChipMemory {
   };
 }
 
+/** The images the boot loader chooses from; undefined where this is no machine of its own. */
+function bootImages({ tpm }: Config, parts: ContextParts): BootImages | undefined {
+  if (parts.bootImages !== undefined || tpm?.kind !== "device") return parts.bootImages;
+  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
+  return new SystemdBoot(partition, new LoaderVariables("/sys/firmware/efi/efivars"));
+}
+
 function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
   if (volume.backend === "luks2") {
     return new Luks2Volume({
@@ -160,6 +185,7 @@ interface RunningParts extends ContextParts {
   readonly floor: PasswordCost;
   readonly argon2: Argon2id;
   readonly throttle: Throttle;
+  readonly measuredBoot: MeasuredBoot;
   readonly boot: Boot;
 }
 

@@ -13,6 +13,9 @@ import type { Keyring } from "./security/keyring.ts";
 import type { OwnerSecurity } from "./security/owner-security.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
+import type { BootImages } from "./system/boot-control.ts";
+import type { BootState } from "./system/boot-state.ts";
+import type { MeasuredBoot } from "./system/measured-boot.ts";
 
 export interface ContextParts {
   readonly world: World;
@@ -24,6 +27,9 @@ export interface ContextParts {
   readonly createNetwork?: () => NetworkFeature;
   /** Tests look at what goes through the connections, or shorten their times. */
   readonly createPeerNet?: typeof createPeerNet;
+  /** Tests bring a machine that was started in a way of their own. */
+  readonly bootState?: BootState;
+  readonly bootImages?: BootImages;
 }
 
 /** What the volume was opened with, and what the device shares with its closed self. */
@@ -35,6 +41,7 @@ export interface DeviceParts extends ContextParts {
   readonly cost: PasswordCost;
   readonly floor: PasswordCost;
   readonly throttle: Throttle;
+  readonly measuredBoot: MeasuredBoot;
   /** `name:port`, known once the server listens. */
   readonly host: () => string;
   readonly reset: () => void;

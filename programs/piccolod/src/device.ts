@@ -53,6 +53,7 @@ import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
 import { mountSecurity } from "./security/routes.ts";
 import { recoverySheet, slotNetworks, type Whereabouts } from "./security/whereabouts.ts";
+import { mountSystem } from "./system/routes.ts";
 import { mountTasks } from "./tasks/routes.ts";
 import { TaskStore } from "./tasks/store.ts";
 import { Tasks } from "./tasks/tasks.ts";
@@ -372,6 +373,7 @@ async function build(
     unlockedWork,
     reset: parts.reset,
   });
+  mountSystem(api, parts.measuredBoot);
   mountRecovery(api, {
     auth,
     sessions,

@@ -10,7 +10,7 @@ import type { World } from "@piccolo/world";
 import { realWorld } from "@piccolo/world/real";
 import { createLog } from "../src/adapters/log.ts";
 import { type Config, readConfig } from "../src/config.ts";
-import { openPiccolod, type Piccolod } from "../src/context.ts";
+import { type ContextParts, openPiccolod, type Piccolod } from "../src/context.ts";
 import { createNoNetwork } from "./no-network.ts";
 import type { NetworkFeature } from "../src/network/types.ts";
 import { EngineControl, MemoryEngine } from "./memory-engine.ts";
@@ -169,6 +169,8 @@ export interface DeviceParts {
   /** Instead of running without protection. */
   readonly protection?: readonly string[];
   readonly createNetwork?: () => NetworkFeature;
+  /** How the machine was started, and what lies beside its boot images. */
+  readonly machine?: Pick<ContextParts, "bootState" | "bootImages">;
 }
 
 export class TestDevice {
@@ -217,6 +219,7 @@ export class TestDevice {
       },
       createEngine: async (options) => new MemoryEngine(options, this.control),
       createNetwork: this.#parts.createNetwork ?? createNoNetwork,
+      ...this.#parts.machine,
     });
   }
 

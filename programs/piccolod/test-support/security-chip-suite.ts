@@ -141,6 +141,26 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       assert.ok(!Buffer.from(one).includes(secret));
     });
 
+    test("it tells what was measured in this boot, and forgets it with the next", async (context) => {
+      const machine = await make(context);
+      const before = await machine.chip().pcrs();
+      assert.deepEqual(
+        [...before.keys()],
+        Array.from({ length: 16 }, (_, pcr) => pcr),
+      );
+      assert.ok([...before.values()].every((value) => value.length === 32 && value.every((byte) => byte === 0)));
+      await machine.measure(7);
+      await machine.chip().closeWindow();
+      const after = await machine.chip().pcrs();
+      const changed = [...after].filter(([pcr, value]) => Buffer.compare(value, before.get(pcr) ?? value) !== 0);
+      assert.deepEqual(
+        changed.map(([pcr]) => pcr),
+        [7, 15],
+      );
+      await machine.reboot();
+      assert.deepEqual(await machine.chip().pcrs(), before);
+    });
+
     test("it says who made it, and is closed for good", async (context) => {
       const chip = (await make(context)).chip();
       const described = await chip.describe();

@@ -68,6 +68,8 @@ export interface SecurityChip {
   isOutdated(blob: Uint8Array): boolean;
   /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
   closeWindow(): Promise<void>;
+  /** PCR 0 to 15 of the SHA-256 bank, by number: what was measured in this boot so far. */
+  pcrs(): Promise<ReadonlyMap<number, Uint8Array>>;
   describe(): Promise<ChipDescription>;
   close(): Promise<void>;
 }

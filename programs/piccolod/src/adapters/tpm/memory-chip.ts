@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
 import { ByteReader, ByteWriter, concat } from "@piccolo/bytes";
 import { tpmFaults } from "@piccolo/tpm2";
 import type { World } from "@piccolo/world";
@@ -138,6 +138,18 @@ export class MemoryChip implements SecurityChip {
   /** Stands for another firmware or system: what was sealed before stays shut. */
   measure(pcr: number): void {
     this.#measured = [...this.#measured, pcr];
+  }
+
+  async pcrs(): Promise<ReadonlyMap<number, Uint8Array>> {
+    this.#refuseClosed();
+    const values = new Map(Array.from({ length: 16 }, (_, pcr) => [pcr, new Uint8Array(stateBytes)] as const));
+    const extend = (pcr: number): void => {
+      const value = values.get(pcr) ?? new Uint8Array(stateBytes);
+      values.set(pcr, new Uint8Array(createHash("sha256").update(value).digest()));
+    };
+    for (const pcr of this.#measured) extend(pcr);
+    if (!this.#windowOpen) extend(15);
+    return values;
   }
 
   async describe(): Promise<ChipDescription> {

@@ -51,6 +51,12 @@ const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
 const windowClosed = sha256(toUtf8("piccolo: the volume key was used in this boot"));
 
+/** What firmware and system measure into; one answer of the chip has eight. */
+const measuredPcrs = [
+  [0, 1, 2, 3, 4, 5, 6, 7],
+  [8, 9, 10, 11, 12, 13, 14, 15],
+] as const;
+
 /** After these, what the TPM holds may not be what we believe: the next use begins with a TPM emptied of our things. */
 const leavesRests: ReadonlySet<string> = new Set(["tpm-full", "tpm-malformed", "tpm-tampered"]);
 
@@ -209,6 +215,16 @@ export class Tpm2Chip implements SecurityChip {
   raiseMinimumRelease(to: number): Promise<void> {
     assert.ok(to <= this.#options.releaseNumber, "a release does not shut itself out");
     return this.#withRoot((tpm, _root, session) => raiseMinimumRelease(tpm, session, to));
+  }
+
+  pcrs(): Promise<ReadonlyMap<number, Uint8Array>> {
+    return this.#exclusively(async (tpm) => {
+      const values = new Map<number, Uint8Array>();
+      for (const half of measuredPcrs) {
+        for (const [pcr, value] of (await tpm.execute(pcrRead(half))).values) values.set(pcr, value);
+      }
+      return values;
+    });
   }
 
   describe(): Promise<ChipDescription> {
