@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
 import { buildPortal } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { tamperedBoot } from "../../programs/portal/test-support/fake-boot.ts";
 import { type FakeDevice, startFakeDevice } from "../../programs/portal/test-support/fake-device.ts";
 import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
 
@@ -287,4 +288,38 @@ test("after a change of the key new keys are offered for the files of before, ca
   await page.getByRole("progressbar", { name: "Giving files new keys" }).waitFor();
   await page.getByText("Files are getting new keys").waitFor({ state: "detached" });
   assert.equal(await give.count(), 0);
+});
+
+test("a device tells how it was started, step by step", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security`);
+  await enter(page, "Sign in");
+  await page.getByText("On. Only signed systems start.").waitFor();
+  await page.getByText("Everything is in place.").waitFor();
+  await page.getByRole("link", { name: "Step by step" }).click();
+  const steps = page.getByRole("list", { name: "Steps of the boot" });
+  await steps.getByText("The boot loader was started").waitFor();
+  assert.equal(await steps.getByText("Not as it should be").count(), 0);
+  await page.getByRole("list", { name: "Sums in the security chip" }).getByText("Secure Boot").click();
+  await page.locator("details[open]").getByText("Predicted", { exact: true }).waitFor();
+});
+
+test("a changed system, untrusted keys and an unmeasured boot are said in plain words", async (t) => {
+  const changed = await start(t, { boot: tamperedBoot() });
+  await changed.page.goto(`${changed.device.origin}/#/security`);
+  await enter(changed.page, "Sign in");
+  const concerns = changed.page.getByRole("list", { name: "What needs your attention" });
+  await concerns.getByText("was not started as its release says").waitFor();
+  await concerns.getByText("untrusted development keys").waitFor();
+  await changed.page.getByRole("link", { name: "Step by step" }).click();
+  await changed.page.getByText("Part .cmdline of the system image is not the release's.").waitFor();
+
+  const detail = "The boot was not measured: the firmware kept no log, or has no security chip.";
+  const keys = { trust: "unknown" as const, measured: [] };
+  const plain = await start(t, { boot: { state: "not-measured", detail, keys, steps: [], pcrs: [] } });
+  await plain.page.goto(`${plain.device.origin}/#/security`);
+  await enter(plain.page, "Sign in");
+  await plain.page.getByText("Boot not measured").waitFor();
+  await plain.page.getByRole("link", { name: "Step by step" }).click();
+  await plain.page.getByText(detail).waitFor();
 });

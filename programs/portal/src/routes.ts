@@ -9,7 +9,7 @@ export type Route =
   /** Only on a device without an owner. */
   | { readonly screen: "recover" };
 
-export const securityParts = ["check", "new-phrase", "re-key", "sheet", "reset", "reclaim"] as const;
+export const securityParts = ["check", "new-phrase", "re-key", "sheet", "reset", "reclaim", "boot"] as const;
 export type SecurityPart = (typeof securityParts)[number];
 
 const rootFolder = "root";

@@ -5,6 +5,7 @@ import { TrashScreen } from "./files/trash-screen.tsx";
 import { useRoute } from "./navigation.ts";
 import { NetworkScreen } from "./network/network-screen.tsx";
 import { home } from "./routes.ts";
+import { BootScreen } from "./security/boot-screen.tsx";
 import { CheckPhrase } from "./security/check-phrase.tsx";
 import { NewPhraseWizard } from "./security/new-phrase-wizard.tsx";
 import { ResetForm } from "./security/reset-form.tsx";
@@ -42,6 +43,8 @@ export function Screens(props: ScreenProps) {
         case "re-key":
         case "reclaim":
           return <NewPhraseWizard key={route.part} purpose={route.part} />;
+        case "boot":
+          return <BootScreen />;
         case "sheet":
           return <SheetScreen />;
         case "reset":

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join } from "node:path";
 import type { DeviceEvent, Node, Problem, Task } from "@piccolo/device-api";
+import { fakeBoot } from "./fake-boot.ts";
 import {
   FakeState,
   misspeltIn,
@@ -394,6 +395,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       return reset();
     },
     "GET /security": () => json(state.security()),
+    "GET /security/boot": () => json(fakeBoot(state.options.boot)),
     "POST /security/phrase": ({ body }) => {
       checkPassword(body["password"]);
       return json(show(nextPhrase(state.phrase)), 201);

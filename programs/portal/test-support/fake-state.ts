@@ -6,6 +6,7 @@ import type {
   Node,
   Placement,
   RecoverySheet,
+  BootView,
   SecurityView,
   Task,
   Upload,
@@ -40,6 +41,8 @@ export interface FakeOptions {
   readonly reason?: string;
   readonly opensWith?: readonly ("password" | "phrase")[];
   readonly phraseConfirmed?: boolean;
+  /** Laid over the boot as it was released. */
+  readonly boot?: Partial<BootView>;
   /** Laid over the security view. */
   readonly security?: Partial<SecurityView>;
   /** The code a recovery ends with, instead of working. */

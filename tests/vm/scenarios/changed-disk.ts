@@ -58,7 +58,7 @@ export const changedDisk: Scenario = {
     await writeVerityContent(replaced, own, daemon, shop.epochS, shop.tools);
     const second = await context.machine("replaced", replaced);
     second.powerOn();
-    await second.untilSays(/Failed to start.*piccolod\.service|has the wrong digest/);
+    await second.untilSays(/Failed to start.*piccolod\.service|has the wrong fs-verity digest/);
     context.check("the attacker's program did not run", !second.serial.text.includes("attacker runs"));
     await second.powerCut();
 

@@ -3,6 +3,7 @@ export const keys = {
   status: ["status"],
   session: ["session"],
   security: ["security"],
+  boot: ["boot"],
   sheet: ["recovery-sheet"],
   network: ["network"],
   invitations: ["invitations"],

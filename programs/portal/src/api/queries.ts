@@ -66,6 +66,10 @@ export const useSecurity = (watched = false) =>
     refetchInterval: watched ? 5000 : false,
   });
 
+/** The chip goes on measuring while the device runs, of which no event tells. */
+export const useBoot = () =>
+  useQuery({ queryKey: keys.boot, queryFn: ({ signal }) => device.call("GET /security/boot", {}, { signal }) });
+
 export const useSheet = () =>
   useQuery({
     queryKey: keys.sheet,

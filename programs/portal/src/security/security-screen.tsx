@@ -4,7 +4,7 @@ import { CircleAlert, CircleCheck, Lock, TriangleAlert } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { device } from "../api/device.ts";
 import { keys } from "../api/keys.ts";
-import { useSecurity, type Session } from "../api/queries.ts";
+import { useBoot, useSecurity, type Session } from "../api/queries.ts";
 import { Button, buttonClass } from "../design/button.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { ProblemNote, Skeleton } from "../design/notes.tsx";
@@ -16,6 +16,8 @@ import { ChangePassword } from "../session/change-password.tsx";
 import { useLock } from "../session/use-lock.ts";
 import { momentInWords, whenInWords } from "../wording/time.ts";
 import { BackupGroup } from "./backup-group.tsx";
+import { BootGroup } from "./boot-group.tsx";
+import { bootConcernsOf } from "./boot-words.ts";
 import { NewKeys } from "./new-keys.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 import { StateText } from "./state-text.tsx";
@@ -67,9 +69,10 @@ export function SecurityScreen({ session }: { session: Session }) {
 function Parts({ security, session, nowMs }: { security: Security; session: Session; nowMs: number }) {
   const { slots, tpm, volume, backup, insecure } = security;
   const { phraseConfirmed } = session;
+  const boot = useBoot();
   return (
     <>
-      <Verdict concerns={concernsOf(security, phraseConfirmed)} />
+      <Verdict concerns={[...bootConcernsOf(boot.data), ...concernsOf(security, phraseConfirmed)]} />
       {security.mayBeStale === undefined ? null : <Stale stale={security.mayBeStale} nowMs={nowMs} />}
       <Group title="Recovery phrase">
         <Row name="Written down">
@@ -118,6 +121,7 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
           )}
         </Row>
       </Group>
+      <BootGroup />
       <Group title="When something has happened">
         <Action
           title="Somebody may know my phrase"
