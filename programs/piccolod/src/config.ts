@@ -33,6 +33,8 @@ export interface Config {
   readonly podmanSocket: string | undefined;
   /** Folder of images that came with the device. */
   readonly bundledImages: string | undefined;
+  /** Folders of signed catalogs; none takes the one inside the executable. */
+  readonly catalogs: readonly string[];
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
@@ -70,6 +72,7 @@ const options = {
   "holder-quota-bytes": { type: "string" },
   "podman-socket": { type: "string" },
   "bundled-images": { type: "string" },
+  catalog: { type: "string", multiple: true },
   tpm: { type: "string" },
   "password-cost": { type: "string" },
   "insecure-no-tpm": { type: "boolean" },
@@ -79,7 +82,9 @@ const options = {
   "crash-at": { type: "string" },
 } as const;
 
-type Values = { [Name in keyof typeof options]?: string | boolean };
+type Values = { [Name in Exclude<keyof typeof options, "catalog">]?: string | boolean } & {
+  catalog?: string[];
+};
 
 function parse(args: readonly string[]): Values {
   try {
@@ -193,6 +198,7 @@ export function readConfig(args: readonly string[] = process.argv.slice(2)): Con
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     podmanSocket: optionalPath("podman-socket"),
     bundledImages: optionalPath("bundled-images"),
+    catalogs: (values.catalog ?? []).map((folder) => resolve(folder)),
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: values["insecure-no-volume"] === true ? "plain-folder" : "gocryptfs",
