@@ -11,3 +11,16 @@ export { type ComposeDefinition, importCompose } from "./import/compose.ts";
 export { importRuntipi, type RuntipiDefinition } from "./import/runtipi.ts";
 export type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./import/types.ts";
 export { importUmbrel, type UmbrelDefinition } from "./import/umbrel.ts";
+export {
+  type Catalog,
+  type CatalogApp,
+  catalogBytesMax,
+  type CatalogDraft,
+  catalogFaults,
+  catalogId,
+  type CatalogImage,
+  createCatalog,
+  openCatalog,
+  type SignedCatalog,
+} from "./catalog/catalog.ts";
+export { type CatalogQuery, searchApps } from "./catalog/search.ts";

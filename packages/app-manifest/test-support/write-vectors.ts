@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { repositoryRoot } from "../../../tools/run-tests.ts";
 import { writeVectors } from "../../../tools/vectors.ts";
 import { manifestSchema } from "../src/index.ts";
+import { catalogCases } from "./catalog-cases.ts";
 import { checkCases } from "./check-cases.ts";
 
 writeVectors("app-manifest", checkCases());
@@ -11,3 +12,4 @@ writeFileSync(
   join(repositoryRoot, "docs/spec/app-manifest.schema.json"),
   `${JSON.stringify(manifestSchema(), null, 2)}\n`,
 );
+writeVectors("catalog", catalogCases());

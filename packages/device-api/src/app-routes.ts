@@ -83,7 +83,7 @@ export const appRoutes = {
       body: body(
         z.object({
           /** A side-loaded app's new manifest; absent: the newest of its catalog. */
-          manifest: z.string().max(131_072).optional(),
+          manifest: z.string().max(60_000).optional(),
           /** Agreed to beyond what was granted. */
           grants: z.array(z.enum(["internet", "public-paths"])).max(10),
         }),

@@ -113,7 +113,7 @@ export type CatalogView = z.infer<typeof CatalogView>;
 export const AppSource = z
   .object({
     catalog: z.object({ catalog: z.string().max(64), app: z.string().max(64) }).optional(),
-    manifest: z.string().max(131_072).optional(),
+    manifest: z.string().max(60_000).optional(),
   })
   .openapi("AppSource");
 export type AppSource = z.infer<typeof AppSource>;

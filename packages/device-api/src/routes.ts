@@ -274,6 +274,8 @@ export const routes = {
   "DELETE /trash/{id}": route({ method: "delete", path: "/trash/{id}", request: { params: id }, responses: nothing }),
   "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
 
+  "GET /catalog": appRoutes["GET /catalog"],
+  "POST /apps/preflight": appRoutes["POST /apps/preflight"],
   "GET /apps": appRoutes["GET /apps"],
   "POST /apps": appRoutes["POST /apps"],
   "GET /apps/{id}": appRoutes["GET /apps/{id}"],

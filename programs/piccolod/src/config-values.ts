@@ -31,6 +31,7 @@ export const options = {
   "holder-quota-bytes": { type: "string" },
   "podman-socket": { type: "string" },
   "bundled-images": { type: "string" },
+  catalog: { type: "string", multiple: true },
   tpm: { type: "string" },
   volume: { type: "string" },
   "mount-unit": { type: "string" },

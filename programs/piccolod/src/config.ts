@@ -60,6 +60,8 @@ export interface Config {
   readonly podmanSocket: string | undefined;
   /** Folder of images that came with the device. */
   readonly bundledImages: string | undefined;
+  /** Folders of signed catalogs; none takes the one inside the executable. */
+  readonly catalogs: readonly string[];
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
@@ -230,6 +232,7 @@ export function readConfig(
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     podmanSocket: optionalPath("podman-socket"),
     bundledImages: optionalPath("bundled-images"),
+    catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: readVolume(values),

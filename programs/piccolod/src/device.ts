@@ -9,8 +9,8 @@ import { FolderDisk } from "./adapters/disk.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
+import { catalogFolders } from "./adapters/catalog-folders.ts";
 import { createAppsFeature } from "./apps/feature.ts";
-import { parseManifest } from "./apps/parse.ts";
 import { Auth } from "./auth/auth.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
@@ -356,7 +356,9 @@ async function build(
     deviceName,
     portalHost: parts.host,
     ownerName: () => auth.owner?.name ?? "",
-    parse: parseManifest,
+    catalogs: catalogFolders(config.catalogs),
+    architecture: process.arch === "arm64" ? "arm64" : "amd64",
+    freeMemoryBytes: () => process.availableMemory(),
   });
   const door = new Door({
     host: parts.host,

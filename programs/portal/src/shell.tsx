@@ -1,5 +1,5 @@
 /** What is around every screen: where one can go, how the device is, and what is being uploaded. */
-import { CircleUserRound, Folder, Lock, LogOut, Settings, ShieldCheck, Trash2, Users } from "lucide-react";
+import { CircleUserRound, Folder, LayoutGrid, Lock, LogOut, Settings, ShieldCheck, Trash2, Users } from "lucide-react";
 import { useEffect, useRef, type ReactNode } from "react";
 import { useChangesWait } from "./api/changes-wait.ts";
 import { useLive } from "./api/live.tsx";
@@ -20,6 +20,7 @@ import type { Uploads } from "./uploads/uploads.ts";
 
 const places = [
   { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
+  { name: "Apps", to: { screen: "apps" }, Icon: LayoutGrid, screens: ["apps", "app", "catalog", "app-trash"] },
   { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
   { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
   { name: "Security", to: { screen: "security" }, Icon: ShieldCheck, screens: ["security"] },

@@ -245,8 +245,9 @@ export function translateService(
   }
   const user = textAt(service, "user");
   const numbers = user === undefined ? undefined : draft.text(user);
+  const isRoot = numbers === undefined || numbers === "root" || /^0(?::|$)/.test(numbers);
   if (numbers !== undefined && numbers !== "root") result["user"] = numbers;
-  if (result["user"] === undefined || /^0(?::|$)/.test(String(result["user"]))) result["cap_add"] ??= rootCapabilities;
+  if (isRoot) result["cap_add"] ??= rootCapabilities;
   result["mem_limit"] ??= memoryLimit(service) ?? "1g";
   const dependsOn = translateDependencies(service["depends_on"], has);
   if (Array.isArray(dependsOn) ? dependsOn.length > 0 : Object.keys(dependsOn ?? {}).length > 0)

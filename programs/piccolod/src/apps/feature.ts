@@ -1,6 +1,5 @@
 /** Puts the parts of the apps feature together on their adapters. */
 import type { DatabaseSync } from "node:sqlite";
-import type { AppManifest } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import type { Sessions } from "../auth/sessions.ts";
@@ -10,6 +9,7 @@ import type { StreamRoute } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { DeviceNetworks } from "./addresses.ts";
 import { Apps } from "./apps.ts";
+import { Catalogs, type CatalogSource } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
@@ -43,7 +43,9 @@ export interface AppsFeatureOptions extends AppAdapters {
   /** `name:port` */
   readonly portalHost: () => string;
   readonly ownerName: () => string;
-  readonly parse: (text: string) => AppManifest;
+  readonly catalogs: readonly CatalogSource[];
+  readonly architecture: "amd64" | "arm64";
+  readonly freeMemoryBytes: () => number;
 }
 
 export interface AppsFeature {
@@ -54,6 +56,8 @@ export interface AppsFeature {
   stop(): Promise<void>;
 }
 
+/** The release this source is of; a manifest may ask for a later one. */
+const osVersion = "0.1.0";
 const keyPurpose = "app-cookies";
 
 export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
@@ -81,10 +85,13 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     monotonicMs: () => world.monotonicMs(),
     log,
   });
+  const { bundled, architecture } = options;
+  const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
+  const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
   return {
     hosts,
     streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
-    mount: (api) => mountApps(api, { apps, tasks, parse: options.parse }),
+    mount: (api) => mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes }),
     start: () => apps.start(),
     stop: async () => {
       hosts.close();

@@ -3,6 +3,7 @@ import type { ContainerRuntime, StoredImage, TransferOptions } from "./runtime/c
 
 /** Images that came with the device, as OCI archives. */
 export interface BundledImages {
+  has(digest: string): boolean;
   /** Undefined where there is none of that digest. */
   open(digest: string): { readonly sizeBytes: number; readonly content: AsyncIterable<Uint8Array> } | undefined;
 }

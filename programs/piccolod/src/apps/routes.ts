@@ -1,9 +1,11 @@
-import type { AppManifest } from "@piccolo/app-manifest";
 import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
 import { type Api, apiPrefix } from "../http/api.ts";
 import type { StreamCall } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { type AppLook, type Apps, describedOf } from "./apps.ts";
+import { manifestOf, mountCatalog } from "./catalog-routes.ts";
+import type { Catalogs } from "./catalogs.ts";
+import { parseManifest } from "./parse.ts";
 import { type AppHosts, localPath } from "./proxy/app-hosts.ts";
 import { appFaults } from "./types.ts";
 import { appView, trashView } from "./views.ts";
@@ -14,16 +16,23 @@ const searchedLines = 5_000;
 export interface AppRouteOptions {
   readonly apps: Apps;
   readonly tasks: Tasks;
-  /** Throws a fault that names what the manifest has that is not taken. */
-  readonly parse: (text: string) => AppManifest;
+  readonly catalogs: Catalogs;
+  readonly freeMemoryBytes: () => number;
 }
 
-export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): void {
+export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: AppRouteOptions): void {
   const view = (look: AppLook): AppView => {
     const { record } = look.app;
     const path = new URLSearchParams({ path: describedOf(record).manifest.web?.startPath ?? "/" });
     const entry = `${apiPrefix}/apps/${record.app}/enter?${path.toString()}`;
-    return appView(look, { entry, usedBytes: apps.usedBytes(record.app) });
+    const { manifest } = describedOf(record);
+    const newer = record.change === undefined ? catalogs.newer(manifest) : undefined;
+    return appView(look, {
+      entry,
+      usedBytes: apps.usedBytes(record.app),
+      icon: catalogs.iconOf(record.app),
+      update: newer?.manifest,
+    });
   };
   /** What was asked for is in the record; the task follows what becomes of it. */
   const follow = (kind: Task["kind"], app: string, step: string): Task =>
@@ -38,6 +47,7 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
       },
     });
 
+  mountCatalog(api, { apps, catalogs, freeMemoryBytes });
   api.openapi(routes["GET /apps"], (c) => c.json({ apps: apps.look().map(view) }, 200));
   api.openapi(routes["GET /apps/{id}"], (c) => {
     const { id } = c.req.valid("param");
@@ -48,10 +58,7 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
 
   api.openapi(routes["POST /apps"], (c) => {
     const { source, grants, settings } = c.req.valid("json");
-    if (source.manifest === undefined || source.catalog !== undefined) {
-      throw appFaults.fault("source-unclear", "an app comes from a manifest here");
-    }
-    const manifest = parse(source.manifest);
+    const manifest = manifestOf(catalogs, source);
     apps.install({ manifest, grants, settings });
     return c.json(follow("install-app", manifest.id, "Preparing"), 202);
   });
@@ -68,8 +75,12 @@ export function mountApps(api: Api, { apps, tasks, parse }: AppRouteOptions): vo
   api.openapi(routes["POST /apps/{id}/update"], (c) => {
     const { id } = c.req.valid("param");
     const { manifest, grants } = c.req.valid("json");
-    if (manifest === undefined) throw appFaults.fault("source-unclear", "an update comes from a manifest here");
-    apps.update(id, parse(manifest), grants);
+    const wanted =
+      manifest === undefined
+        ? catalogs.newer(describedOf(apps.get(id).record).manifest)?.manifest
+        : parseManifest(manifest);
+    if (wanted === undefined) throw appFaults.fault("source-unclear", "no catalog of this device has another version");
+    apps.update(id, wanted, grants);
     return c.json(follow("update-app", id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/rollback"], (c) => {

@@ -75,13 +75,22 @@ function defaultOf(value: string | number | boolean | undefined): { readonly def
 /** `entry` is where its page is opened by way of the portal. */
 export function appView(
   { app: { record, installedAtMs }, lane }: AppLook,
-  more: { readonly entry: string; readonly usedBytes: Readonly<Record<string, number>> },
+  more: {
+    readonly entry: string;
+    readonly usedBytes: Readonly<Record<string, number>>;
+    readonly icon: string | undefined;
+    /** Another form of it that a catalog offers. */
+    readonly update: AppManifest | undefined;
+  },
 ): AppView {
   const { manifest, grants, settings } = describedOf(record);
   const { progress } = lane;
   const problem = problemOf(record, lane.waiting);
   return {
-    app: describeApp(manifest, { settings, usedBytes: more.usedBytes }),
+    app: {
+      ...describeApp(manifest, { settings, usedBytes: more.usedBytes }),
+      ...(more.icon === undefined ? {} : { icon: more.icon }),
+    },
     state: stateOf(record, lane),
     wanted: record.wanted === "running" ? "running" : "stopped",
     ...(progress === undefined
@@ -93,6 +102,14 @@ export function appView(
     ...(problem === undefined ? {} : { problem }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
+    ...(more.update === undefined
+      ? {}
+      : {
+          update: {
+            version: more.update.version,
+            newGrants: more.update.grants.filter(({ kind }) => !grants.includes(kind)).map(grantView),
+          },
+        }),
     ...(record.rollback === undefined
       ? {}
       : {

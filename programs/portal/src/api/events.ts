@@ -54,6 +54,8 @@ export const everything: readonly CacheKey[] = [
   ["task"],
   keys.apps,
   ["app"],
+  keys.catalog,
+  keys.appTrash,
 ];
 
 export function effectsOf(event: DeviceEvent): EventEffects {
@@ -94,7 +96,7 @@ export function effectsOf(event: DeviceEvent): EventEffects {
     case "security":
       return { set: [], stale: [keys.status, keys.session, keys.security] };
     case "app":
-      return { set: [], stale: [keys.apps, keys.app(event.id)] };
+      return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash] };
     case "task":
       return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
     default:

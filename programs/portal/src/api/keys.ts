@@ -21,6 +21,8 @@ export const keys = {
   task: (id: string) => ["task", id],
   apps: ["apps"],
   app: (id: string) => ["app", id],
+  catalog: ["catalog"],
+  appTrash: ["app-trash"],
 } as const;
 
 export type CacheKey = readonly string[];
