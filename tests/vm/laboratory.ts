@@ -12,6 +12,7 @@ import {
   makeKeySet,
   openWorkshop,
   pathsOf,
+  predictionPath,
   readKeyFingerprints,
   readSourceEpoch,
   readVersion,
@@ -115,7 +116,11 @@ export class Laboratory {
     await exportCommit(shop, boot.commit, number, repository);
     const parts = { disk, repository, scratch: join(folder, "scratch"), epochS: shop.epochS, uuid: owner };
     await addToRoot({ ...parts, known: pathsOf(known) }, shop.tools);
-    await writeEsp(disk, [{ source: boot.uki, path: ukiPath(number, tries) }], shop.epochS, shop.tools);
+    const files = [
+      { source: boot.uki, path: ukiPath(number, tries) },
+      { source: boot.prediction, path: predictionPath(number) },
+    ];
+    await writeEsp(disk, files, shop.epochS, shop.tools);
     rmSync(folder, { recursive: true });
   }
 

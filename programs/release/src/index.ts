@@ -9,6 +9,7 @@ export {
   buildImage,
   exportCommit,
   type ImageOptions,
+  predictionPath,
   type ReleaseImage,
   ukiPath,
 } from "./build/image.ts";

@@ -1,7 +1,11 @@
 /** The boot image: kernel, initrd, command line and the root's tree in one file the firmware checks as a whole. */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterPhases, pcr11Of, sectionsOfImage } from "@piccolo/attest";
+import { policiesToSign, writeReleasePolicies } from "@piccolo/tpm2";
 import type { Chroot } from "../chroot/chroot.ts";
+import { publicKeyOf } from "../keys/read-key.ts";
+import { placesOf } from "../keys/roles.ts";
+import { sbsignArguments, signBytes, signingKeyOf } from "../keys/signing-key.ts";
 
 export interface UkiParts {
   readonly kernel: string;
@@ -10,19 +14,26 @@ export interface UkiParts {
   readonly initrds: readonly string[];
   readonly osRelease: string;
   readonly commandLine: string;
+  readonly number: number;
   readonly keys: string;
   readonly epochS: number;
   readonly output: string;
 }
 
-/** When the data volume opens, and when piccolod has said that it did or stays shut. */
-export const bootPhases = ["enter-initrd:leave-initrd:sysinit", "enter-initrd:leave-initrd:sysinit:ready"] as const;
-
+/** Writes `output` and, beside it, `output.unsigned`. */
 export async function buildUki(parts: UkiParts, tools: Chroot): Promise<void> {
-  const { keys } = parts;
-  const cmdline = `${parts.output}.cmdline`;
-  writeFileSync(cmdline, parts.commandLine);
-  const unsigned = `${parts.output}.unsigned`;
+  const { output, keys, epochS } = parts;
+  writeFileSync(`${output}.cmdline`, parts.commandLine);
+  const unsigned = `${output}.unsigned`;
+  await assemble(parts, unsigned, [], tools);
+  // The signatures speak of what is measured and are themselves not measured, so that they can be put in afterwards.
+  const policies = `${output}.pcrsig`;
+  writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, keys));
+  await assemble(parts, unsigned, [`--section=.pcrsig:@${policies}`], tools);
+  await signForFirmware(unsigned, output, keys, epochS, tools);
+}
+
+async function assemble(parts: UkiParts, output: string, more: readonly string[], tools: Chroot): Promise<void> {
   await tools.run(
     "ukify",
     [
@@ -31,17 +42,30 @@ export async function buildUki(parts: UkiParts, tools: Chroot): Promise<void> {
       ...parts.initrds.map((path) => `--initrd=${path}`),
       `--os-release=@${parts.osRelease}`,
       `--uname=${parts.kernelVersion}`,
-      `--cmdline=@${cmdline}`,
+      `--cmdline=@${parts.output}.cmdline`,
       "--stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
-      `--pcr-private-key=${join(keys, "pcr/policy.key")}`,
-      `--pcr-public-key=${join(keys, "pcr/policy.pub")}`,
-      "--pcr-banks=sha256",
-      `--phases=${bootPhases.join(" ")}`,
-      `--output=${unsigned}`,
+      `--pcrpkey=${placesOf(parts.keys, "pcr").publicHalf}`,
+      ...more,
+      `--output=${output}`,
     ],
     { env: { SOURCE_DATE_EPOCH: String(parts.epochS) } },
   );
-  await signForFirmware(unsigned, parts.output, keys, parts.epochS, tools);
+}
+
+/** What the release signs of its boots (docs/spec/release-policy.md), as the image's `.pcrsig` section. */
+async function signedPolicies(image: Uint8Array, number: number, keys: string): Promise<string> {
+  const started = afterPhases(pcr11Of(sectionsOfImage(image)), ["enter-initrd", "leave-initrd", "sysinit"]);
+  const pcr11 = { sysinit: started, ready: afterPhases(started, ["ready"]) };
+  const key = publicKeyOf(keys, "pcr").export({ type: "spki", format: "der" });
+  const signingKey = signingKeyOf(keys, "pcr");
+  const policies = await Promise.all(
+    policiesToSign({ release: number, pcr11 }).map(async ({ message, ...policy }) => ({
+      ...policy,
+      key,
+      signature: await signBytes(signingKey, message),
+    })),
+  );
+  return writeReleasePolicies({ release: number, policies });
 }
 
 /** The signature names the time of the release, not that of the build: the same input gives the same bytes. */
@@ -52,10 +76,10 @@ export async function signForFirmware(
   epochS: number,
   tools: Chroot,
 ): Promise<void> {
-  const [key, certificate] = [join(keys, "secureboot/db.key"), join(keys, "secureboot/db.crt")];
+  const certificate = placesOf(keys, "db").publicHalf;
   const time = new Date(epochS * 1000).toISOString().slice(0, 19).replace("T", " ");
-  const sign = ["sbsign", "--key", key, "--cert", certificate, "--output", output, input];
-  await tools.run("faketime", ["-f", time, ...sign]);
+  const sign = [...sbsignArguments(signingKeyOf(keys, "db")), "--cert", certificate, "--output", output, input];
+  await tools.run("faketime", ["-f", time, "sbsign", ...sign]);
 }
 
 /** What the signed command line says: where the disk is, and that nothing but what is signed has a say. */

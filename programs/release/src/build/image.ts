@@ -7,6 +7,7 @@ import { createDisk, formatEsp, formatExt4, writeEsp } from "../disk/disk-image.
 import { formatRoot } from "../disk/root-partition.ts";
 import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
+import { signedPrediction } from "../predict/predict.ts";
 import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
 import { buildTree, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
@@ -17,6 +18,8 @@ export interface BootFiles {
   readonly commit: Commit;
   readonly uki: string;
   readonly loader: string;
+  /** What a start of it will measure, signed. */
+  readonly prediction: string;
   /** Both before they were signed. */
   readonly unsigned: { readonly uki: string; readonly loader: string };
   /** Bytes of the image of names and digests inside the boot image. */
@@ -47,6 +50,7 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
       initrds: [await provideInitrd(shop), extra],
       osRelease,
       commandLine: commandLineOf(commit.checksum, readPackageList(join(shop.os, "cmdline.txt"))),
+      number: parts.release.number,
       keys: parts.keys,
       epochS: shop.epochS,
       output: uki,
@@ -58,7 +62,11 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   const copy = join(folder, "systemd-boot.unsigned");
   writeFileSync(copy, readFileSync(unsigned));
   await signForFirmware(copy, loader, parts.keys, shop.epochS, shop.tools);
-  return { commit, uki, loader, unsigned: { uki: `${uki}.unsigned`, loader: copy }, treeBytes: tree.length };
+  const { version, number } = parts.release;
+  const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
+  const prediction = join(folder, `piccolo-${number}.prediction.json`);
+  writeFileSync(prediction, await signedPrediction({ ...released, keySets: [parts.keys] }));
+  return { commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: copy }, treeBytes: tree.length };
 }
 
 function osReleaseOf(listing: string, objects: string): string {
@@ -125,10 +133,14 @@ export async function buildImage(shop: Workshop, options: ImageOptions, folder: 
     { source: boot.loader, path: "EFI/BOOT/BOOTX64.EFI" },
     { source: loaderConf, path: "loader/loader.conf" },
     { source: boot.uki, path: ukiPath(options.release.number) },
+    { source: boot.prediction, path: predictionPath(options.release.number) },
   ];
   await writeEsp(disk, files, epochS, tools);
   return { ...boot, disk };
 }
+
+/** Where what a release will measure lies on the ESP; it is signed. */
+export const predictionPath = (number: number): string => `piccolo/predictions/${number}.json`;
 
 /** Where a release's boot image lies on the ESP; with a count of tries while it has to prove itself. */
 export function ukiPath(number: number, tries?: number): string {
