@@ -33,6 +33,8 @@ test("what is typed is what the device gets", () => {
     code: undefined,
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
+    podmanSocket: undefined,
+    bundledImages: undefined,
     armedCrash: undefined,
     tpm: { kind: "device", path: "/dev/tpmrm0" },
     volume: "gocryptfs",

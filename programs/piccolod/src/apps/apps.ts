@@ -12,7 +12,7 @@ import { newSecrets, passwordsOf } from "./app-secrets.ts";
 import type { BundledImages } from "./image-source.ts";
 import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
-import type { AppPlanRecord, Generation } from "./plan-types.ts";
+import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
   requestBackup,
   requestConfigure,
@@ -40,6 +40,8 @@ const measureMs = 5_000;
 const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
 const heldMs = 60_000;
+const heldPauseMs = 50;
+const followPauseMs = 200;
 
 /** An app as it is seen from here now. */
 export interface AppLook {
@@ -49,6 +51,8 @@ export interface AppLook {
 
 /** Where an app's page is, as long as it runs. */
 export interface OpenRoute {
+  /** Good as long as it is the app's route. */
+  readonly route: Route;
   readonly address: string;
   readonly port: number;
   readonly containerId: string;
@@ -67,6 +71,8 @@ export interface AppsOptions {
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
+  /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
+  readonly drained: (app: string) => Promise<void>;
 }
 
 export class Apps {
@@ -193,7 +199,7 @@ export class Apps {
   #lane(app: string): Lane {
     let lane = this.#lanes.get(app);
     if (lane === undefined) {
-      const { runtime, storage, store, device, world, log, changed } = this.#options;
+      const { runtime, storage, store, device, world, log, changed, drained } = this.#options;
       lane = new Lane({
         app,
         store,
@@ -202,6 +208,7 @@ export class Apps {
         log,
         stopping: this.#stopping.signal,
         changed: () => changed(app),
+        drained: () => drained(app),
         observe: ({ record, ...place }, route) =>
           observe(record, {
             runtime,
@@ -393,7 +400,7 @@ export class Apps {
    * a fault of `changeFaults`.
    */
   async settled(id: string, report: (step: string, doneUnits: number, totalUnits: number) => void): Promise<void> {
-    const { store, world } = this.#options;
+    const { store } = this.#options;
     const { signal } = this.#stopping;
     const lane = this.#lane(id);
     const beforeNotice = store.get(id)?.record.notice;
@@ -412,12 +419,30 @@ export class Apps {
         if (lane.waiting?.for === "owner") throw givenUp(lane.waiting.failure);
         if (record.change === undefined && lane.waiting === undefined && record.wanted !== "removed") return;
       }
-      await Promise.race([lane.isActive ? lane.rest() : world.sleep(200, signal), world.sleep(200, signal)]);
+      await this.#orAWhile(lane, followPauseMs);
     }
   }
 
+  /** Resolves when the lane comes to rest, but never at once: who asks again and again must let others have their turn. */
+  async #orAWhile(lane: Lane, ms: number): Promise<void> {
+    const { world } = this.#options;
+    const late = new AbortController();
+    const slept = world.sleep(ms, AbortSignal.any([late.signal, this.#stopping.signal]));
+    try {
+      await (lane.isActive ? Promise.race([lane.rest(), slept]) : slept);
+    } finally {
+      late.abort(new Error("it is not waited for any longer"));
+      await slept.catch(() => undefined);
+    }
+  }
+
+  /** What the app's lane has the route at now. */
+  routeOf(id: string): Route {
+    return this.#lane(id).route;
+  }
+
   /** Waits while the app changes over. Throws `app-not-found`, `app-not-running`. */
-  async openRoute(id: string, signal: AbortSignal): Promise<OpenRoute> {
+  async openRoute(id: string): Promise<OpenRoute> {
     const { world, runtime, device } = this.#options;
     const untilMs = world.monotonicMs() + heldMs;
     for (;;) {
@@ -434,15 +459,14 @@ export class Apps {
         const address = serviceAddress(form, device, web.service);
         // The address is only an app's as long as its own container has it.
         const isItsOwn = now?.labels[appLabel] === id && now.addresses[network] === address;
-        if (now?.phase === "running" && isItsOwn) return { address, port: web.port, containerId: now.id };
+        if (now?.phase === "running" && isItsOwn) return { route, address, port: web.port, containerId: now.id };
         if (lane.route !== route) continue;
         lane.kick();
       }
       // A device that has just started has not looked yet.
       const mayOpen = route.kind === "held" || (record.wanted === "running" && (!lane.hasRested || lane.isActive));
       if (!mayOpen || world.monotonicMs() > untilMs) throw notRunning();
-      await Promise.race([lane.rest(), world.sleep(50, signal)]);
-      signal.throwIfAborted();
+      await this.#orAWhile(lane, heldPauseMs);
     }
   }
 

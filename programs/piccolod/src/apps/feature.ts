@@ -70,6 +70,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     reservedNames: names.reserved,
     originOf: (app) => hosts.originOf(app),
     changed: (app) => events.appChanged(app),
+    drained: (app) => hosts.drained(app),
   });
   const hosts: AppHosts = new AppHosts({
     apps,

@@ -30,6 +30,8 @@ export interface LaneOptions {
   readonly log: Log;
   readonly stopping: AbortSignal;
   readonly changed: () => void;
+  /** Resolves when no request of a former route is under way, or none is waited for any longer. */
+  readonly drained: () => Promise<void>;
 }
 
 export class Lane {
@@ -122,7 +124,7 @@ export class Lane {
 
   /** Whether the next step of the plan may follow. */
   async #take(step: Step): Promise<boolean> {
-    const { store, executor, stopping, world, log, app, changed } = this.#options;
+    const { store, executor, stopping, world, log, app, changed, drained } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
     const interrupt = this.#interrupt.signal;
@@ -131,6 +133,8 @@ export class Lane {
     if (step.do === "route") {
       this.route = step.to;
       changed();
+      // Whoever was let in before is served before what serves them goes.
+      await drained();
       return true;
     }
     if (step.do === "record") {

@@ -9,7 +9,6 @@ import {
   type TemplateValues,
 } from "@piccolo/app-manifest";
 import { addressOf, type DeviceNetworks, idsAt, networkOf } from "./addresses.ts";
-import { isOneShot } from "./generations.ts";
 import type { Generation } from "./plan-types.ts";
 import type { ContainerMount, ContainerSpec, NetworkSpec } from "./runtime/container-spec.ts";
 import type { AppPlace } from "./types.ts";
@@ -132,7 +131,6 @@ export function specOf(form: AppForm, service: Service, around: SpecSurroundings
     logBytesMax,
     stopSignal: service.stopSignal,
     stopGraceMs: service.stopGraceMs,
-    restart: isOneShot(form.generation, service.name) ? "never" : "always",
   };
   const labels = {
     [appLabel]: form.app,

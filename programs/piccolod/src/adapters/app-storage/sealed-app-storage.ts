@@ -46,6 +46,7 @@ export class SealedAppStorage implements AppStorage {
   readonly #folder: string;
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
+  #opening: Promise<void> | undefined;
 
   constructor({ folder, mountFolder, runtimeInImage }: AppStorageOptions) {
     this.#folder = folder;
@@ -55,7 +56,15 @@ export class SealedAppStorage implements AppStorage {
     this.runtimeFolder = join(runtime, "content");
   }
 
-  async open(): Promise<void> {
+  /** Who asks while it is being made ready waits for the same. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     for (const path of [this.#folder, this.#mountFolder]) mkdirSync(path, { recursive: true, mode: 0o700 });
     if (this.#runtimeImage === undefined) {
       await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));

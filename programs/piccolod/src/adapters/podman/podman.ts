@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerSpec, IdRange, NetworkSpec } from "../../apps/runtime/container-spec.ts";
 import {
   type ContainerEvent,
@@ -30,6 +31,13 @@ import { linesOf, unavailable } from "./unix-http.ts";
 const api = "/v4.3.1/libpod";
 const oldest = [4, 3] as const;
 const eventLineBytesMax = 64 * 1024;
+/** What another process of Podman is just leaving behind. */
+const busyTries = 30;
+const busyPauseMs = 100;
+const cleanUpTries = 250;
+const cleanUpPauseMs = 20;
+const addressTries = 50;
+const addressPauseMs = 100;
 const stopMarginMs = 30_000;
 /** Labels that the runtime reads back: what the container was made with, to check it at each start. */
 const idLabel = "piccolo.ids";
@@ -147,8 +155,8 @@ export class Podman implements ContainerRuntime {
     if (before === undefined) throw missing();
     // What Podman still takes for running would not be started.
     if (stateOf(before).phase === "lost") await this.#kill(before);
-    const body = await this.#interface.open({ method: "POST", path: at(name, "/start") }, orMissing);
-    body.resume();
+    await this.#cleanedUp(name);
+    await this.#startWithAddress(name);
     const now = await this.#inspect(name);
     if (now === undefined) throw missing();
     const lacks = now.State.Status === "running" ? whatIsolationLacks(now.State.Pid, madeWith(now)) : undefined;
@@ -160,8 +168,26 @@ export class Podman implements ContainerRuntime {
     return stateOf(now);
   }
 
+  /** Podman gives the address of a container that has just gone back a moment after it is gone. */
+  async #startWithAddress(name: string): Promise<void> {
+    const taken = new Error("the address is not given back yet");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const body = await this.#interface.open({ method: "POST", path: at(name, "/start") }, (refusal) =>
+          attempt < addressTries && /IPAM error.*already allocated/.test(refusal.message) ? taken : orMissing(refusal),
+        );
+        body.resume();
+        return;
+      } catch (error) {
+        if (error !== taken) throw error;
+        await delay(addressPauseMs);
+      }
+    }
+  }
+
   async #kill({ Id }: ContainerInspection): Promise<void> {
     await this.#interface.find({ method: "POST", path: at(Id, "/stop?timeout=0&ignore=true") });
+    await this.#cleanedUp(Id);
   }
 
   async stop(name: string): Promise<void> {
@@ -174,10 +200,39 @@ export class Podman implements ContainerRuntime {
       path: at(name, `/stop?ignore=true&timeout=${Math.ceil(graceMs / 1_000)}`),
       timeoutMs: graceMs + stopMarginMs,
     });
+    await this.#cleanedUp(name);
+  }
+
+  /**
+   * A container that has ended is `stopped` until another process of Podman has taken its network and mounts away, and
+   * `exited` then. Removed in between, it leaves its network behind, and somebody with its address.
+   */
+  async #cleanedUp(name: string): Promise<void> {
+    for (let attempt = 0; attempt < cleanUpTries; attempt++) {
+      const found = await this.#inspect(name);
+      if (found?.State.Status !== "stopped" && found?.State.Status !== "stopping") return;
+      await delay(cleanUpPauseMs);
+    }
   }
 
   async remove(name: string): Promise<void> {
-    await this.#interface.find({ method: "DELETE", path: at(name, "?force=true&timeout=0&v=true") });
+    const found = await this.#inspect(name);
+    if (found === undefined) return;
+    if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
+    await this.#cleanedUp(name);
+    const busy = new Error("something of it is still mounted");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#interface.call(
+          { method: "DELETE", path: at(name, "?force=true&timeout=0&v=true&ignore=true") },
+          ({ message }) => (attempt < busyTries && /device or resource busy/.test(message) ? busy : undefined),
+        );
+        return;
+      } catch (error) {
+        if (error !== busy) throw error;
+        await delay(busyPauseMs);
+      }
+    }
   }
 
   async pause(name: string): Promise<void> {

@@ -3,7 +3,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from "node:path";
 import type { World } from "@piccolo/world";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
-import { serversOf } from "../volume/mounts.ts";
+import { runProgram } from "../app-storage/run-program.ts";
+import { mountsOn, serversOf } from "../volume/mounts.ts";
 import { exchange, isGone, unavailable } from "./unix-http.ts";
 import { type ServiceConfig, writeServiceConfig } from "./service-config.ts";
 
@@ -25,6 +26,20 @@ export function systemEndpoint(socketPath: string): PodmanEndpoint {
     ensure: () => Promise.resolve(),
     stop: () => Promise.resolve(),
   };
+}
+
+const namespaceFolder = "/run/netns";
+
+/**
+ * What takes a container's network away when it has ended runs in a mount namespace of its own. Networks are mounts, and
+ * where their folder is not shared between the two, Podman loses sight of them.
+ */
+async function shareNamespaceFolder(): Promise<void> {
+  mkdirSync(namespaceFolder, { recursive: true, mode: 0o755 });
+  if (mountsOn(namespaceFolder).length === 0) {
+    await runProgram("/bin/mount", ["--bind", namespaceFolder, namespaceFolder]);
+  }
+  await runProgram("/bin/mount", ["--make-shared", namespaceFolder]);
 }
 
 const programs = ["/usr/bin/podman", "/usr/local/bin/podman"];
@@ -84,6 +99,7 @@ export class OwnPodmanService implements PodmanEndpoint {
     // One that hangs would keep the locks that the next one needs.
     this.#end("SIGKILL");
     this.#forgetBeforeReboot();
+    await shareNamespaceFolder();
     const environment = writeServiceConfig(this.#options);
     rmSync(this.socketPath, { force: true });
     // Not a pipe: it outlives this process, and would die of writing to nobody. Of errors alone, this stays small.

@@ -15,10 +15,11 @@ const socketsMax = 256;
 /** So long a container that was looked at is taken for the one that has the address. */
 const routeMs = 1_000;
 const connectMs = 10_000;
+const drainMs = 10_000;
 const enterPath = "/.piccolo/enter";
 
 export interface AppHostsOptions {
-  readonly apps: Pick<Apps, "openRoute" | "get">;
+  readonly apps: Pick<Apps, "openRoute" | "routeOf" | "get">;
   readonly entrance: Entrance;
   readonly names: HostNames;
   /** `name:port` of the portal. */
@@ -36,8 +37,9 @@ export class AppHosts {
   readonly #options: AppHostsOptions;
   readonly #routes = new Map<string, KnownRoute>();
   readonly #agents = new Map<string, Agent>();
+  readonly #underWay = new Map<string, number>();
+  readonly #drained = new Map<string, (() => void)[]>();
   readonly #upgraded = new Set<Duplex>();
-  readonly #closing = new AbortController();
 
   constructor(options: AppHostsOptions) {
     this.#options = options;
@@ -81,7 +83,36 @@ export class AppHosts {
       this.#sendAway(app, req, res);
       return;
     }
-    await this.#forward(await this.#route(app), visit, req, res);
+    let route = await this.#route(app);
+    // It may have changed while this was waited for; from this look on the visit is under way.
+    while (this.#options.apps.routeOf(app) !== route.route) route = await this.#route(app);
+    const end = this.#begin(app);
+    res.once("close", end);
+    await this.#forward(route, visit, req, res);
+  }
+
+  #begin(app: string): () => void {
+    this.#underWay.set(app, (this.#underWay.get(app) ?? 0) + 1);
+    return () => {
+      const left = (this.#underWay.get(app) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(app, left);
+      else this.#underWay.delete(app);
+      if (left === 0) for (const tell of this.#drained.get(app)?.splice(0) ?? []) tell();
+    };
+  }
+
+  /** Resolves when nothing is under way to the app, or after a while: what streams for ever is cut off with its container. */
+  drained(app: string): Promise<void> {
+    if (!this.#underWay.has(app)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, drainMs);
+      const waiting = this.#drained.get(app) ?? [];
+      this.#drained.set(app, waiting);
+      waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Undefined where the visitor has to sign in first. */
@@ -146,9 +177,10 @@ export class AppHosts {
   async #route(app: string): Promise<OpenRoute> {
     const nowMs = this.#options.monotonicMs();
     const known = this.#routes.get(app);
-    if (known !== undefined && nowMs < known.untilMs) return known;
+    const isSame = known !== undefined && this.#options.apps.routeOf(app) === known.route;
+    if (isSame && nowMs < known.untilMs) return known;
     try {
-      const route = await this.#options.apps.openRoute(app, this.#closing.signal);
+      const route = await this.#options.apps.openRoute(app);
       if (route.containerId !== known?.containerId) this.#forget(app);
       this.#routes.set(app, { ...route, untilMs: this.#options.monotonicMs() + routeMs });
       return route;
@@ -158,11 +190,12 @@ export class AppHosts {
     }
   }
 
-  /** Of a container that is gone, no connection is used again. */
+  /** Of a container that is gone, no connection is used again; those in use end by themselves. */
   #forget(app: string): void {
     this.#routes.delete(app);
-    this.#agents.get(app)?.destroy();
+    const agent = this.#agents.get(app);
     this.#agents.delete(app);
+    for (const sockets of Object.values(agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
   }
 
   #agent(app: string): Agent {
@@ -271,7 +304,6 @@ export class AppHosts {
   }
 
   close(): void {
-    this.#closing.abort(appFaults.fault("app-not-running", "the device stops"));
     for (const socket of this.#upgraded) socket.destroy();
     for (const app of this.#agents.keys()) this.#forget(app);
   }

@@ -1,4 +1,7 @@
-/** What a container is made from. Everything that is not said here is dropped, refused or read-only. */
+/**
+ * What a container is made from. Everything that is not said here is dropped, refused or read-only. One that ends stays
+ * down until it is started: who starts what again is piccolod's to say alone.
+ */
 
 /** Ids of an app's own on the host, in the place of 0 to 65,535 inside its containers. */
 export interface IdRange {
@@ -47,8 +50,6 @@ export interface ContainerSpec {
   readonly logBytesMax: number;
   readonly stopSignal: string;
   readonly stopGraceMs: number;
-  /** `always`: the runtime starts it again by itself, also while piccolod is away. */
-  readonly restart: "always" | "never";
 }
 
 export interface NetworkSpec {
