@@ -18,12 +18,13 @@ const dayMs = 86_400_000;
 const texts: Readonly<Record<DemoName, { readonly name: string; readonly summary: string; readonly data: string }>> = {
   hello: {
     name: "{ en: Hello, de: Hallo }",
-    summary: "{ en: A page that greets you, de: Eine Seite, die grüßt }",
+    summary: '{ en: A page that greets you, de: "Eine Seite, die grüßt" }',
     data: "",
   },
   counter: {
     name: "{ en: Counter, de: Zähler }",
-    summary: "{ en: A number that only grows and is never lost, de: Eine Zahl, die nur wächst und nie verloren geht }",
+    summary:
+      '{ en: A number that only grows and is never lost, de: "Eine Zahl, die nur wächst und nie verloren geht" }',
     data: "  volumes:\n    data: { title: { en: The number, de: Die Zahl }, snapshot: stop, size-max: 64m }\n",
   },
 };

@@ -10,7 +10,7 @@ import { AppIcon } from "./app-icon.tsx";
 import { InstallDialog } from "./install-dialog.tsx";
 import { Page } from "./page.tsx";
 import { type AppSource, type CatalogEntry, useCatalog } from "./queries.ts";
-import { categoryInWords, inLanguage } from "./words.ts";
+import { blockedInWords, categoryInWords, inLanguage } from "./words.ts";
 
 interface Chosen {
   readonly source: AppSource;
@@ -109,7 +109,7 @@ function EntryCard({ entry, onInstall }: { entry: CatalogEntry; onInstall: (name
       </div>
       <div className="mt-auto flex items-center justify-between gap-3">
         <p className="text-sm text-ink-soft">
-          {blocked?.detail ?? (offline ? "Ready on this device" : `Version ${app.version}`)}
+          {blocked === undefined ? (offline ? "Ready on this device" : `Version ${app.version}`) : blockedInWords(blocked)}
         </p>
         {blocked === undefined ? (
           <Button look="primary" aria-label={`Install ${name}`} onClick={() => onInstall(name)}>

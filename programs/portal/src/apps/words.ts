@@ -26,6 +26,10 @@ const restful: readonly State[] = ["running", "stopped", "failed", "unknown"];
 export const isChanging = ({ state, step }: Pick<AppView, "state" | "step">): boolean =>
   !restful.includes(state) || step !== undefined;
 
+/** Short, since many apps of a catalog may share it; anything else is said in the device's own words. */
+export const blockedInWords = ({ reason, detail }: { readonly reason: string; readonly detail: string }): string =>
+  reason === "digest-unverified" ? "Digest unverified: not offered yet" : detail;
+
 /** A text in the person's language, else in English. */
 export function inLanguage(text: Readonly<Record<string, string>>, languages: readonly string[]): string {
   for (const language of languages.map((one) => one.toLowerCase())) {
