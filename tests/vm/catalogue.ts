@@ -3,7 +3,18 @@ import type { Scenario } from "./scenario.ts";
 import { firstBoot } from "./scenarios/first-boot.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
+import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
+import { reproducible } from "./scenarios/reproducible.ts";
+import { rootCost } from "./scenarios/root-cost.ts";
 import { rollback } from "./scenarios/rollback.ts";
 
-export const scenarios: readonly Scenario[] = [firstBoot, inside, refusals, changedDisk, rollback];
+export const scenarios: readonly Scenario[] = [
+  firstBoot,
+  inside,
+  refusals,
+  changedDisk,
+  rollback,
+  reproducible,
+  rootCost,
+];

@@ -5,6 +5,8 @@ import {
   addToRoot,
   buildBootFiles,
   buildImage,
+  buildInstaller,
+  deviceLayout,
   execute,
   exportCommit,
   type ImageOptions,
@@ -12,6 +14,7 @@ import {
   makeKeySet,
   openWorkshop,
   pathsOf,
+  placeOf,
   predictionPath,
   readKeyFingerprints,
   readSourceEpoch,
@@ -24,7 +27,7 @@ import {
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies";
+export type OverlayName = "probe" | "dies" | "measure";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 
@@ -56,7 +59,8 @@ export class Laboratory {
     return folder;
   }
 
-  #options(number: number, overlay: OverlayName | undefined): ImageOptions {
+  /** What a release is built from. */
+  options(number: number, overlay: OverlayName | undefined): ImageOptions {
     const release = { version: readVersion(), number, keys: readKeyFingerprints(this.keys) };
     const folder = join(import.meta.dirname, "overlays", overlay ?? "");
     return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
@@ -83,9 +87,15 @@ export class Laboratory {
     for (const old of readdirSync(images)) {
       if (old.startsWith(`${name}-`)) rmSync(join(images, old), { recursive: true });
     }
-    const image = await buildImage(this.shop, this.#options(1, overlay), folder);
+    const image = await buildImage(this.shop, this.options(1, overlay), folder);
     writeFileSync(facts, JSON.stringify(image));
     return image;
+  }
+
+  /** The installer's disk image. */
+  async installer(): Promise<string> {
+    const image = await this.image();
+    return buildInstaller(this.shop, this.options(1, undefined), image, join(this.folder, "images", "installer"));
   }
 
   /** A copy of an image's disk, to be changed. */
@@ -109,18 +119,19 @@ export class Laboratory {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);
     rmSync(folder, { recursive: true, force: true });
-    const boot = await buildBootFiles(shop, this.#options(number, overlay), folder);
+    const boot = await buildBootFiles(shop, this.options(number, overlay), folder);
     const known = join(folder, "known");
     const repository = join(folder, "repository");
     await exportCommit(shop, present.commit, 1, known);
     await exportCommit(shop, boot.commit, number, repository);
-    const parts = { disk, repository, scratch: join(folder, "scratch"), epochS: shop.epochS, uuid: owner };
+    const place = placeOf(disk, deviceLayout, "piccolo-root");
+    const parts = { place, repository, scratch: join(folder, "scratch"), epochS: shop.epochS, uuid: owner };
     await addToRoot({ ...parts, known: pathsOf(known) }, shop.tools);
     const files = [
       { source: boot.uki, path: ukiPath(number, tries) },
       { source: boot.prediction, path: predictionPath(number) },
     ];
-    await writeEsp(disk, files, shop.epochS, shop.tools);
+    await writeEsp(placeOf(disk, deviceLayout, "piccolo-esp"), files, shop.epochS, shop.tools);
     rmSync(folder, { recursive: true });
   }
 

@@ -23,9 +23,10 @@ export interface MachineOptions {
   readonly folder: string;
   /** Raw image; the machine writes to a layer of its own above it. Undefined: no disk. */
   readonly disk: string | undefined;
+  /** Another disk, qcow2, which the machine writes to. */
+  readonly secondDisk?: string;
   /** Firmware variables to begin with. */
   readonly variables: string;
-  readonly secureBoot?: boolean;
   readonly memoryMebibytes?: number;
   readonly processors?: number;
   readonly tpm?: boolean;
@@ -78,7 +79,15 @@ export class Machine {
   }
 
   #arguments(): string[] {
-    const { folder, disk, memoryMebibytes = 2048, processors = 2, tpm = true, network = true } = this.options;
+    const {
+      folder,
+      disk,
+      secondDisk,
+      memoryMebibytes = 2048,
+      processors = 2,
+      tpm = true,
+      network = true,
+    } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
     const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
@@ -91,6 +100,7 @@ export class Machine {
       ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
       ...["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
       ...(disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`]),
+      ...(secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`]),
       ...(network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : []),
       ...["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       ...(tpm
@@ -125,6 +135,20 @@ export class Machine {
 
   get isOn(): boolean {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Resolves when the machine has switched itself off. */
+  async untilOff(deadlineMs: number): Promise<void> {
+    const stop = new AbortController();
+    const late = delay(deadlineMs, undefined, { signal: stop.signal }).then(() => {
+      throw new Error(`${this.options.name}: still on after ${deadlineMs / 1000} s\n${this.serial.tail}`);
+    });
+    late.catch(() => undefined);
+    try {
+      await Promise.race([this.#exited, late]);
+    } finally {
+      stop.abort();
+    }
   }
 
   /** Resolves to the milliseconds since power-on; rejects with what the machine said instead. */
@@ -193,15 +217,7 @@ export class Machine {
   /** Presses the power button and waits until the machine is off. */
   async powerButton(deadlineMs = 120_000): Promise<void> {
     await this.#control("system_powerdown");
-    const stop = new AbortController();
-    const late = delay(deadlineMs, undefined, { signal: stop.signal }).then(() => {
-      throw new Error(
-        `${this.options.name}: still on ${deadlineMs / 1000} s after its power button\n${this.serial.tail}`,
-      );
-    });
-    late.catch(() => undefined);
-    await Promise.race([this.#exited, late]);
-    stop.abort();
+    await this.untilOff(deadlineMs);
   }
 
   /** What a reset button does: memory and chip start anew, nothing is written. */

@@ -35,10 +35,10 @@ export class ScenarioContext {
   async machine(
     name: string,
     disk: string | undefined,
-    firmware: FirmwareName = "enforcing",
+    firmware: FirmwareName | { readonly variables: string } = "enforcing",
     options: Partial<MachineOptions> = {},
   ): Promise<Machine> {
-    const variables = await this.laboratory.firmware(firmware);
+    const variables = typeof firmware === "string" ? await this.laboratory.firmware(firmware) : firmware.variables;
     const { tools } = this.laboratory.shop;
     const machine = await Machine.create({ name, tools, folder: join(this.folder, name), disk, variables, ...options });
     this.#machines.push(machine);

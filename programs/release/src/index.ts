@@ -13,9 +13,21 @@ export {
   type ReleaseImage,
   ukiPath,
 } from "./build/image.ts";
+export { buildInstaller } from "./build/installer.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
-export { createDisk, editExt4, formatEsp, mebibyte, partitionAt, removeFromEsp, writeEsp } from "./disk/disk-image.ts";
+export {
+  askExt4,
+  createDisk,
+  deviceLayout,
+  editExt4,
+  formatEsp,
+  mebibyte,
+  type Place,
+  placeOf,
+  removeFromEsp,
+  writeEsp,
+} from "./disk/disk-image.ts";
 export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";

@@ -1,7 +1,7 @@
 /** A thief has the disk in his own machine for an hour, and puts it back. */
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { editExt4, partitionAt, type ReleaseImage, writeVerityContent } from "@piccolo/release";
+import { askExt4, deviceLayout, editExt4, placeOf, type ReleaseImage, writeVerityContent } from "@piccolo/release";
 import type { Laboratory } from "../laboratory.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -16,13 +16,13 @@ async function objectOf({ shop }: Laboratory, image: ReleaseImage, path: string)
 /** Turns one bit of a file's content around, on the disk itself. */
 async function changeOneByte(laboratory: Laboratory, disk: string, file: string): Promise<void> {
   const { shop } = laboratory;
-  const { offset } = partitionAt("piccolo-root");
-  const block = Number(await shop.tools.text("debugfs", ["-R", `bmap ${file} 300`, `${disk}?offset=${offset}`]));
+  const place = placeOf(disk, deviceLayout, "piccolo-root");
+  const block = Number(await askExt4(place, `bmap ${file} 300`, shop.tools));
   if (!Number.isSafeInteger(block) || block <= 0) throw new Error(`${file} has no block 300`);
   const byte = Buffer.alloc(1);
   const opened = openSync(disk, "r+");
   try {
-    const at = offset + block * 4096 + 77;
+    const at = place.offset + block * 4096 + 77;
     readSync(opened, byte, 0, 1, at);
     byte[0] = (byte[0] ?? 0) ^ 1;
     writeSync(opened, byte, 0, 1, at);
@@ -55,7 +55,7 @@ export const changedDisk: Scenario = {
     const replaced = await laboratory.copyDisk(image, "replaced");
     const own = join(context.folder, "own-program");
     writeFileSync(own, `#!/bin/sh\necho "attacker runs" > /dev/console\n${"#".repeat(5_000)}\n`);
-    await writeVerityContent(replaced, own, daemon, shop.epochS, shop.tools);
+    await writeVerityContent(placeOf(replaced, deviceLayout, "piccolo-root"), own, daemon, shop.epochS, shop.tools);
     const second = await context.machine("replaced", replaced);
     second.powerOn();
     await second.untilSays(/Failed to start.*piccolod\.service|has the wrong fs-verity digest/);
@@ -64,8 +64,7 @@ export const changedDisk: Scenario = {
 
     const damaged = await laboratory.copyDisk(image, "damaged");
     await editExt4(
-      damaged,
-      "piccolo-root",
+      placeOf(damaged, deviceLayout, "piccolo-root"),
       [`rm ${await objectOf(laboratory, image, "/usr/lib/systemd/systemd")}`],
       shop.epochS,
       shop.tools,

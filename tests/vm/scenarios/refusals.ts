@@ -1,7 +1,7 @@
 /** What firmware and boot loader do not start. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createDisk, formatEsp, signForFirmware, ukiPath, writeEsp } from "@piccolo/release";
+import { createDisk, deviceLayout, formatEsp, placeOf, signForFirmware, ukiPath, writeEsp } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
 
 /** Neither firmware nor boot loader says more; a machine that goes on would show its kernel. */
@@ -32,13 +32,14 @@ export const refusals: Scenario = {
     };
     for (const [name, { loader, uki }] of Object.entries(cases)) {
       const disk = made(`${name}.img`);
-      await createDisk(disk, shop.tools);
-      await formatEsp(disk, shop.epochS, shop.tools);
+      await createDisk(disk, deviceLayout, shop.tools);
+      const esp = placeOf(disk, deviceLayout, "piccolo-esp");
+      await formatEsp(esp, shop.epochS, shop.tools);
       const files = [
         { source: loader, path: "EFI/BOOT/BOOTX64.EFI" },
         { source: uki, path: ukiPath(1) },
       ];
-      await writeEsp(disk, files, shop.epochS, shop.tools);
+      await writeEsp(esp, files, shop.epochS, shop.tools);
       const small = { memoryMebibytes: 512, processors: 1, network: false, tpm: false };
       const machine = await context.machine(name, disk, "enforcing", small);
       machine.powerOn();

@@ -83,9 +83,9 @@ export async function signForFirmware(
 }
 
 /** What the signed command line says: where the disk is, and that nothing but what is signed has a say. */
-export function commandLineOf(commit: string, own: readonly string[]): string {
+export function commandLineOf(commit: string, own: readonly string[], root = "piccolo-root"): string {
   return [
-    "root=PARTLABEL=piccolo-root",
+    `root=PARTLABEL=${root}`,
     "rootfstype=ext4",
     "rootflags=nosuid,nodev,noexec",
     "ro",

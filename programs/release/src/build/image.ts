@@ -1,20 +1,20 @@
 /** A release: commit, boot image, boot loader, disk. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPackageList } from "../chroot/root-cache.ts";
-import { createDisk, formatEsp, formatExt4, writeEsp } from "../disk/disk-image.ts";
+import { createDisk, deviceLayout, type EspFile, formatEsp, formatExt4, type Place, placeOf, writeEsp } from "../disk/disk-image.ts";
 import { formatRoot } from "../disk/root-partition.ts";
 import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
 import { signedPrediction } from "../predict/predict.ts";
 import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
-import { buildTree, parseListing } from "../usr/commit-tree.ts";
+import { buildTree, objectPath, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
 import { type Commit, type CommitParts, provideCommit } from "./commit.ts";
 import { provideInitrd, type Workshop } from "./workshop.ts";
 
-export interface BootFiles {
+export interface BootFiles extends RootArchive {
   readonly commit: Commit;
   readonly uki: string;
   readonly loader: string;
@@ -22,8 +22,6 @@ export interface BootFiles {
   readonly prediction: string;
   /** Both before they were signed. */
   readonly unsigned: { readonly uki: string; readonly loader: string };
-  /** Bytes of the image of names and digests inside the boot image. */
-  readonly treeBytes: number;
 }
 
 export interface ReleaseImage extends BootFiles {
@@ -35,44 +33,58 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   mkdirSync(folder, { recursive: true });
   const commit = await provideCommit(shop, parts);
   shop.say(`boot image: commit ${commit.checksum.slice(0, 12)}`);
-  const listing = await shop.tools.text("ostree", [`--repo=${commit.repository}`, "ls", "-R", "-C", commit.checksum, "/"]);
-  const objects = join(commit.repository, "objects");
-  const tree = encodeErofs(buildTree(parseListing(listing), objects), shop.epochS);
-  const extra = join(folder, "root.cpio");
-  writeFileSync(extra, encodeCpio([{ path: "usr/lib/piccolo/root.erofs", content: tree }]));
-  const osRelease = join(folder, "os-release");
-  writeFileSync(osRelease, osReleaseOf(listing, objects));
-  const uki = join(folder, `piccolo-${parts.release.number}.efi`);
-  await buildUki(
-    {
-      kernel: kernelOf(shop.packagesRoot),
-      kernelVersion: kernelVersionOf(shop.packagesRoot),
-      initrds: [await provideInitrd(shop), extra],
-      osRelease,
-      commandLine: commandLineOf(commit.checksum, readPackageList(join(shop.os, "cmdline.txt"))),
-      number: parts.release.number,
-      keys: parts.keys,
-      epochS: shop.epochS,
-      output: uki,
-    },
-    shop.tools,
-  );
-  const loader = join(folder, "BOOTX64.EFI");
-  const unsigned = join(shop.tools.root, "usr/lib/systemd/boot/efi/systemd-bootx64.efi");
-  const copy = join(folder, "systemd-boot.unsigned");
-  writeFileSync(copy, readFileSync(unsigned));
-  await signForFirmware(copy, loader, parts.keys, shop.epochS, shop.tools);
+  const { keys } = parts;
+  const { tools, epochS } = shop;
   const { version, number } = parts.release;
-  const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
+  const root = await writeRootArchive(shop, commit, folder);
+  const uki = join(folder, `piccolo-${number}.efi`);
+  const commandLine = commandLineOf(commit.checksum, readPackageList(join(shop.os, "cmdline.txt")));
+  await buildUkiOf(shop, parts, root, commandLine, uki);
+  const loader = join(folder, "BOOTX64.EFI");
+  const unsignedLoader = join(folder, "systemd-boot.unsigned");
+  copyFileSync(join(tools.root, "usr/lib/systemd/boot/efi/systemd-bootx64.efi"), unsignedLoader);
+  await signForFirmware(unsignedLoader, loader, keys, epochS, tools);
   const prediction = join(folder, `piccolo-${number}.prediction.json`);
-  writeFileSync(prediction, await signedPrediction({ ...released, keySets: [parts.keys] }));
-  return { commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: copy }, treeBytes: tree.length };
+  const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
+  writeFileSync(prediction, await signedPrediction({ ...released, keySets: [keys] }));
+  return { ...root, commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: unsignedLoader } };
 }
 
-function osReleaseOf(listing: string, objects: string): string {
-  const found = parseListing(listing).find(({ path }) => path === "/usr/lib/os-release");
+interface RootArchive {
+  /** An archive for the initrd with the image of the commit's names and digests. */
+  readonly archive: string;
+  readonly osRelease: string;
+  readonly treeBytes: number;
+}
+
+async function writeRootArchive(shop: Workshop, commit: Commit, folder: string): Promise<RootArchive> {
+  const { repository, checksum } = commit;
+  const text = await shop.tools.text("ostree", [`--repo=${repository}`, "ls", "-R", "-C", checksum, "/"]);
+  const listing = parseListing(text);
+  const objects = join(repository, "objects");
+  const tree = encodeErofs(buildTree(listing, objects), shop.epochS);
+  const archive = join(folder, "root.cpio");
+  writeFileSync(archive, encodeCpio([{ path: "usr/lib/piccolo/root.erofs", content: tree }]));
+  const osRelease = join(folder, "os-release");
+  const found = listing.find(({ path }) => path === "/usr/lib/os-release");
   if (found === undefined) throw new Error("the commit has no /usr/lib/os-release");
-  return readFileSync(join(objects, `${found.checksum.slice(0, 2)}/${found.checksum.slice(2)}.file`), "utf8");
+  copyFileSync(join(objects, objectPath(found.checksum)), osRelease);
+  return { archive, osRelease, treeBytes: tree.length };
+}
+
+/** Kernel, initrd and root with a command line, signed. */
+export async function buildUkiOf(
+  shop: Workshop,
+  { release, keys }: CommitParts,
+  { archive, osRelease }: Pick<RootArchive, "archive" | "osRelease">,
+  commandLine: string,
+  output: string,
+): Promise<void> {
+  const kernel = { kernel: kernelOf(shop.packagesRoot), kernelVersion: kernelVersionOf(shop.packagesRoot) };
+  const initrds = [await provideInitrd(shop), archive];
+  const { number } = release;
+  const { epochS } = shop;
+  await buildUki({ ...kernel, initrds, osRelease, commandLine, number, keys, epochS, output }, shop.tools);
 }
 
 /** A name for file systems that is the same in each build of the same release. */
@@ -108,14 +120,10 @@ export interface ImageOptions extends CommitParts {
 export async function buildImage(shop: Workshop, options: ImageOptions, folder: string): Promise<ReleaseImage> {
   const boot = await buildBootFiles(shop, options, folder);
   shop.say("disk image");
-  const { tools, epochS } = shop;
   const disk = join(folder, "disk.img");
-  await createDisk(disk, tools);
-  const repository = join(folder, "root-repository");
-  await exportCommit(shop, boot.commit, options.release.number, repository);
-  const scratch = join(folder, "scratch");
-  await formatRoot({ disk, repository, scratch, epochS, uuid: uuidFrom(`root ${boot.commit.checksum}`) }, tools);
-  rmSync(repository, { recursive: true });
+  await createDisk(disk, deviceLayout, shop.tools);
+  const place = (label: string): Place => placeOf(disk, deviceLayout, label);
+  await formatRootOf(shop, boot, options.release.number, place("piccolo-root"), folder);
   const outside = join(folder, "outside");
   rmSync(outside, { recursive: true, force: true });
   mkdirSync(outside);
@@ -123,20 +131,41 @@ export async function buildImage(shop: Workshop, options: ImageOptions, folder: 
   for (const [name, content] of Object.entries({ "first-boot": "", ...options.outside })) {
     writeFileSync(join(outside, name), content);
   }
+  const { epochS, tools } = shop;
   const uuid = uuidFrom(`outside ${boot.commit.checksum}`);
-  await formatExt4(disk, "piccolo-outside", { content: outside, uuid, features: [], epochS }, tools);
+  await formatExt4(place("piccolo-outside"), { content: outside, uuid, features: [], epochS }, tools);
   rmSync(outside, { recursive: true });
+  await formatEsp(place("piccolo-esp"), epochS, tools);
+  await writeEsp(place("piccolo-esp"), espFilesOf(boot, options.release.number, folder), epochS, tools);
+  return { ...boot, disk };
+}
+
+/** Formats a partition with the release's repository in it. */
+export async function formatRootOf(
+  shop: Workshop,
+  boot: BootFiles,
+  number: number,
+  place: Place,
+  folder: string,
+): Promise<void> {
+  const repository = join(folder, "root-repository");
+  await exportCommit(shop, boot.commit, number, repository);
+  const uuid = uuidFrom(`root ${boot.commit.checksum}`);
+  const scratch = join(folder, "scratch");
+  await formatRoot({ place, repository, scratch, epochS: shop.epochS, uuid }, shop.tools);
+  rmSync(repository, { recursive: true });
+}
+
+/** What lies on a device's ESP. */
+export function espFilesOf(boot: BootFiles, number: number, folder: string): EspFile[] {
   const loaderConf = join(folder, "loader.conf");
   writeFileSync(loaderConf, loaderConfig.map((line) => `${line}\n`).join(""));
-  await formatEsp(disk, epochS, tools);
-  const files = [
+  return [
     { source: boot.loader, path: "EFI/BOOT/BOOTX64.EFI" },
     { source: loaderConf, path: "loader/loader.conf" },
-    { source: boot.uki, path: ukiPath(options.release.number) },
-    { source: boot.prediction, path: predictionPath(options.release.number) },
+    { source: boot.uki, path: ukiPath(number) },
+    { source: boot.prediction, path: predictionPath(number) },
   ];
-  await writeEsp(disk, files, epochS, tools);
-  return { ...boot, disk };
 }
 
 /** Where what a release will measure lies on the ESP; it is signed. */

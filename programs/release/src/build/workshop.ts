@@ -28,6 +28,8 @@ export interface WorkshopOptions {
   /** Folders that programs in the chroot need beyond the repository. */
   readonly folders?: readonly string[];
   readonly epochS: number;
+  /** A root with the tools that is there already. */
+  readonly toolsRoot?: string;
   readonly say: Say;
 }
 
@@ -38,7 +40,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   const os = join(repositoryRoot, "os");
   const list = (name: string): string[] => readPackageList(join(os, "debian", name));
   const roots = join(folder, "roots");
-  const toolsRoot = await provideRoot(
+  const toolsRoot = options.toolsRoot ?? await provideRoot(
     roots,
     { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") },
     say,

@@ -8,36 +8,59 @@ import type { Chroot } from "../chroot/chroot.ts";
 
 export const mebibyte = 1024 * 1024;
 
-/** Three releases fit beside each other, and on the ESP as many boot images. */
-const layout = [
-  { label: "piccolo-esp", type: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", mebibytes: 1024 },
-  // The generic type, so that no other system takes a partition for one of its own.
-  { label: "piccolo-root", type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4", mebibytes: 3072 },
-  { label: "piccolo-outside", type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4", mebibytes: 64 },
-  { label: "piccolo-data", type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4", mebibytes: 4096 },
-] as const;
+const espType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+// The generic type, so that no other system takes a partition for one of its own.
+const linuxType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
-export type PartitionLabel = (typeof layout)[number]["label"];
+interface Partition {
+  readonly label: string;
+  readonly type: string;
+  readonly mebibytes: number;
+}
 
-/** Where a partition lies on the disk, in bytes. */
-export function partitionAt(label: PartitionLabel): { readonly offset: number; readonly sizeBytes: number } {
+export type DiskLayout = readonly Partition[];
+
+/** A device's disk: three releases fit beside each other, and on the ESP as many boot images. The rest is data. */
+export const deviceLayout: DiskLayout = [
+  { label: "piccolo-esp", type: espType, mebibytes: 1024 },
+  { label: "piccolo-root", type: linuxType, mebibytes: 3072 },
+  { label: "piccolo-outside", type: linuxType, mebibytes: 64 },
+  { label: "piccolo-data", type: linuxType, mebibytes: 4096 },
+];
+
+/** The installer's: its root becomes the device's, and grows there. */
+export const installerLayout: DiskLayout = [
+  { label: "piccolo-installer", type: espType, mebibytes: 256 },
+  { label: "piccolo-installer-root", type: linuxType, mebibytes: 1024 },
+];
+
+/** A partition of a disk image. */
+export interface Place {
+  readonly disk: string;
+  readonly label: string;
+  /** Bytes from the start of the disk. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+export function placeOf(disk: string, layout: DiskLayout, label: string): Place {
   let offset = mebibyte;
   for (const partition of layout) {
     const sizeBytes = partition.mebibytes * mebibyte;
-    if (partition.label === label) return { offset, sizeBytes };
+    if (partition.label === label) return { disk, label, offset, sizeBytes };
     offset += sizeBytes;
   }
-  throw new Error(`${label} is in the layout`);
+  throw new Error(`the layout has no partition ${label}`);
 }
 
 /** An empty disk with its partition table. */
-export async function createDisk(disk: string, tools: Chroot): Promise<void> {
+export async function createDisk(disk: string, layout: DiskLayout, tools: Chroot): Promise<void> {
   rmSync(disk, { force: true });
   writeFileSync(disk, "");
   const lines = ["label: gpt", "unit: sectors"];
   let end = 0;
   for (const { label, type } of layout) {
-    const { offset, sizeBytes } = partitionAt(label);
+    const { offset, sizeBytes } = placeOf(disk, layout, label);
     lines.push(`start=${offset / 512}, size=${sizeBytes / 512}, type=${type}, name=${label}`);
     end = offset + sizeBytes;
   }
@@ -52,33 +75,33 @@ export interface EspFile {
 }
 
 /** Makes the boot loader's file system. */
-export async function formatEsp(disk: string, epochS: number, tools: Chroot): Promise<void> {
-  const { offset, sizeBytes } = partitionAt("piccolo-esp");
-  const place = [`--offset=${offset / 512}`, disk, String(sizeBytes / 1024)];
-  await tools.run("mkfs.vfat", ["--invariant", "-F", "32", "-n", "PICCOLO-ESP", ...place], { env: epochOf(epochS) });
+export async function formatEsp(place: Place, epochS: number, tools: Chroot): Promise<void> {
+  const { disk, offset, sizeBytes } = place;
+  const where = [`--offset=${offset / 512}`, disk, String(sizeBytes / 1024)];
+  await tools.run("mkfs.vfat", ["--invariant", "-F", "32", "-n", "PICCOLO-ESP", ...where], { env: epochOf(epochS) });
 }
 
 /** Adds files to the boot loader's file system; what has the same name is replaced. */
-export async function writeEsp(disk: string, files: readonly EspFile[], epochS: number, tools: Chroot): Promise<void> {
-  const image = `${disk}@@${partitionAt("piccolo-esp").offset}`;
+export async function writeEsp(place: Place, files: readonly EspFile[], epochS: number, tools: Chroot): Promise<void> {
+  const image = `${place.disk}@@${place.offset}`;
   const folders = new Set<string>();
   for (const { path } of files) {
     for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) folders.add(folder);
   }
   const env = epochOf(epochS);
   const inOrder = [...folders].sort((a, b) => a.length - b.length).map((folder) => `::/${folder}`);
-  // A folder that is there already is left as it is.
-  if (inOrder.length > 0)
+  if (inOrder.length > 0) {
+    // A folder that is there already is left as it is.
     await tools.run("sh", ["-c", 'mmd -D s -i "$0" "$@" </dev/null || true', image, ...inOrder], { env });
+  }
   for (const { source, path } of files) {
     await tools.run("mcopy", ["-o", "-m", "-i", image, source, `::/${path}`], { env });
   }
 }
 
 /** Takes files off the boot loader's file system. */
-export async function removeFromEsp(disk: string, paths: readonly string[], tools: Chroot): Promise<void> {
-  const image = `${disk}@@${partitionAt("piccolo-esp").offset}`;
-  for (const path of paths) await tools.run("mdel", ["-i", image, `::/${path}`]);
+export async function removeFromEsp(place: Place, paths: readonly string[], tools: Chroot): Promise<void> {
+  for (const path of paths) await tools.run("mdel", ["-i", `${place.disk}@@${place.offset}`, `::/${path}`]);
 }
 
 export function epochOf(epochS: number): Record<string, string> {
@@ -93,32 +116,28 @@ export interface Ext4Options {
   readonly epochS: number;
 }
 
-export async function formatExt4(
-  disk: string,
-  label: PartitionLabel,
-  { content, uuid, features, epochS }: Ext4Options,
-  tools: Chroot,
-): Promise<void> {
-  const { offset, sizeBytes } = partitionAt(label);
+export async function formatExt4(place: Place, options: Ext4Options, tools: Chroot): Promise<void> {
+  const { disk, label, offset, sizeBytes } = place;
+  const { content, uuid, features, epochS } = options;
   const feature = features.length === 0 ? [] : ["-O", features.join(",")];
   const extended = `offset=${offset},hash_seed=${uuid},root_owner=0:0,nodiscard`;
-  const options = ["-q", "-t", "ext4", "-b", "4096", "-m", "0", "-L", label, "-U", uuid, ...feature, "-E", extended];
-  await tools.run("mke2fs", [...options, "-d", content, "-F", disk, String(sizeBytes / 4096)], {
-    env: epochOf(epochS),
-  });
+  // A volume name has at most 16 bytes; partitions are found by the partition table's.
+  const names = ["-L", label.slice(0, 16), "-U", uuid];
+  const args = ["-q", "-t", "ext4", "-b", "4096", "-m", "0", ...names, ...feature, "-E", extended];
+  await tools.run("mke2fs", [...args, "-d", content, "-F", disk, String(sizeBytes / 4096)], { env: epochOf(epochS) });
 }
+
+const deviceOf = ({ disk, offset }: Place): string => `${disk}?offset=${offset}`;
 
 /** Runs debugfs's commands on an ext4 partition. It tells what failed, and ends well nevertheless: that is caught here. */
 export async function editExt4(
-  disk: string,
-  label: PartitionLabel,
+  place: Place,
   commands: readonly string[],
   epochS: number,
   tools: Chroot,
 ): Promise<void> {
-  const device = `${disk}?offset=${partitionAt(label).offset}`;
   const complaints: string[] = [];
-  await tools.run("debugfs", ["-w", "-f", "-", device], {
+  await tools.run("debugfs", ["-w", "-f", "-", deviceOf(place)], {
     input: `${commands.join("\n")}\n`,
     env: epochOf(epochS),
     onLine: (line) => void (/^debugfs \d/.test(line) || complaints.push(line)),
@@ -126,6 +145,11 @@ export async function editExt4(
   if (complaints.length > 0) throw new Error(`debugfs: ${complaints.slice(0, 5).join("; ")}`);
 }
 
-export async function checkExt4(disk: string, label: PartitionLabel, tools: Chroot): Promise<void> {
-  await tools.run("e2fsck", ["-f", "-n", `${disk}?offset=${partitionAt(label).offset}`]);
+/** What debugfs answers to one command that changes nothing. */
+export function askExt4(place: Place, command: string, tools: Chroot): Promise<string> {
+  return tools.text("debugfs", ["-R", command, deviceOf(place)]);
+}
+
+export async function checkExt4(place: Place, tools: Chroot): Promise<void> {
+  await tools.run("e2fsck", ["-f", "-n", deviceOf(place)]);
 }

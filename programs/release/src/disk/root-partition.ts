@@ -13,13 +13,13 @@ import {
 import { dirname, join, relative } from "node:path";
 import type { Chroot } from "../chroot/chroot.ts";
 import { verityOf } from "../usr/fs-verity.ts";
-import { checkExt4, editExt4, formatExt4 } from "./disk-image.ts";
+import { checkExt4, editExt4, formatExt4, type Place } from "./disk-image.ts";
 import { verityInodeFlags, writeVerityFile } from "./verity-file.ts";
 
 const repositoryOnDisk = "ostree/repo";
 
 export interface RootPartition {
-  readonly disk: string;
+  readonly place: Place;
   /** A repository in mode `bare`, which becomes the disk's. */
   readonly repository: string;
   /** A folder for what is made on the way; its content is lost. */
@@ -29,14 +29,14 @@ export interface RootPartition {
 }
 
 export async function formatRoot(parts: RootPartition, tools: Chroot): Promise<void> {
-  const { disk, scratch, repository, epochS, uuid } = parts;
+  const { place, scratch, repository, epochS, uuid } = parts;
   rmSync(scratch, { recursive: true, force: true });
   const target = join(scratch, repositoryOnDisk);
   const staged = stage(repository, target, () => true);
   mkdirSync(join(target, "tmp"), { recursive: true });
-  await formatExt4(disk, "piccolo-root", { content: scratch, uuid, features: ["verity"], epochS }, tools);
-  await editExt4(disk, "piccolo-root", staged.flatMap(setVerity), epochS, tools);
-  await checkExt4(disk, "piccolo-root", tools);
+  await formatExt4(place, { content: scratch, uuid, features: ["verity"], epochS }, tools);
+  await editExt4(place, staged.flatMap(setVerity), epochS, tools);
+  await checkExt4(place, tools);
   rmSync(scratch, { recursive: true });
 }
 
@@ -45,7 +45,7 @@ export async function addToRoot(
   parts: RootPartition & { readonly known: ReadonlySet<string> },
   tools: Chroot,
 ): Promise<void> {
-  const { disk, scratch, repository, epochS, known } = parts;
+  const { place, scratch, repository, epochS, known } = parts;
   rmSync(scratch, { recursive: true, force: true });
   const staged = stage(repository, scratch, (path) => /^(?:objects|refs)\//.test(path) && !known.has(path));
   const commands: string[] = [];
@@ -59,15 +59,15 @@ export async function addToRoot(
   }
   // A folder that is there already is a complaint, and none of ours.
   const made = [...folders].sort((a, b) => a.length - b.length).map((folder) => `mkdir ${folder}`);
-  await editExt4(disk, "piccolo-root", made, epochS, tools).catch(() => undefined);
-  await editExt4(disk, "piccolo-root", [...commands, ...staged.flatMap(setVerity)], epochS, tools);
-  await checkExt4(disk, "piccolo-root", tools);
+  await editExt4(place, made, epochS, tools).catch(() => undefined);
+  await editExt4(place, [...commands, ...staged.flatMap(setVerity)], epochS, tools);
+  await checkExt4(place, tools);
   rmSync(scratch, { recursive: true });
 }
 
 /** Puts a file with fs-verity in the place of another on the root partition, as whoever has the disk can. */
 export async function writeVerityContent(
-  disk: string,
+  place: Place,
   source: string,
   path: string,
   epochS: number,
@@ -79,7 +79,7 @@ export async function writeVerityContent(
   writeVerityFile(staged, content, verityOf(content), 0o755);
   const commands = [`rm ${path}`, `write ${staged} ${path}`, `sif ${path} mode 0100755`];
   const marks = [`sif ${path} size ${content.length}`, `sif ${path} flags ${verityInodeFlags}`];
-  await editExt4(disk, "piccolo-root", [...commands, ...marks], epochS, tools);
+  await editExt4(place, [...commands, ...marks], epochS, tools);
 }
 
 interface StagedContent {
