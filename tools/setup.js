@@ -66,7 +66,7 @@ const commands = {
   drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
   release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
-  "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap] },
+  "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
 };
 
 function debianTriplet() {

@@ -1,7 +1,9 @@
 /** The scenarios, in the order they run. */
-export interface Scenario {
-  readonly name: string;
-  readonly summary: string;
-}
+import type { Scenario } from "./scenario.ts";
+import { firstBoot } from "./scenarios/first-boot.ts";
+import { inside } from "./scenarios/inside.ts";
+import { changedDisk } from "./scenarios/changed-disk.ts";
+import { refusals } from "./scenarios/refusals.ts";
+import { rollback } from "./scenarios/rollback.ts";
 
-export const scenarios: readonly Scenario[] = [];
+export const scenarios: readonly Scenario[] = [firstBoot, inside, refusals, changedDisk, rollback];

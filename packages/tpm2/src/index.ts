@@ -94,12 +94,37 @@ export {
   publicBytesMax,
   publicName,
   type RsaPublic,
+  rsaVerificationKey,
   sealedTemplate,
   storageRootTemplate,
   type SealedPublic,
   verificationKey,
 } from "./public-area.ts";
 export { TpmReader } from "./reader.ts";
+export {
+  isSignedPolicy,
+  keyFingerprint,
+  minimumReleaseIndex,
+  notAboveRelease,
+  parseReleasePolicies,
+  phasePaths,
+  policiesFor,
+  policiesToSign,
+  policyKeyArea,
+  policySignature,
+  type PolicyToSign,
+  type ReleaseBoot,
+  type ReleasePhase,
+  releasePcrs,
+  releasePhases,
+  type ReleasePolicies,
+  releasePolicy,
+  type ReleaseUse,
+  releaseUses,
+  type SignedPolicy,
+  useReference,
+  writeReleasePolicies,
+} from "./release-policy.ts";
 export { parseResponseCode, responseFault, type ResponseCode } from "./response-code.ts";
 export { type Authorization, type PasswordUse, Session, type SessionUse } from "./session.ts";
 export { ecdsaSignature, encodeSignature, isSignedBy, type TpmSignature } from "./signature.ts";

@@ -43,12 +43,18 @@ export function policySecret(
 }
 
 /** PolicyAuthorize (23.16): whatever was satisfied so far is signed by the key of this name. Starts from nothing. */
-export function policyAuthorize(keyName: Uint8Array, policyRef = new Uint8Array()): Uint8Array<ArrayBuffer> {
+export function policyAuthorize(
+  keyName: Uint8Array,
+  policyRef: Uint8Array = new Uint8Array(),
+): Uint8Array<ArrayBuffer> {
   return update(emptyPolicy, commandCodes.policyAuthorize, keyName, policyRef);
 }
 
 /** What a release key signs for PolicyAuthorize: H(approvedPolicy || policyRef), given here before it is hashed. */
-export function approvalOf(approvedPolicy: Uint8Array, policyRef = new Uint8Array()): Uint8Array<ArrayBuffer> {
+export function approvalOf(
+  approvedPolicy: Uint8Array,
+  policyRef: Uint8Array = new Uint8Array(),
+): Uint8Array<ArrayBuffer> {
   return new ByteWriter().fixed(approvedPolicy, digestBytes).raw(policyRef).finish();
 }
 

@@ -195,6 +195,21 @@ export function verificationKey(point: EccPoint): EccPublic {
   };
 }
 
+/** The same of an RSA key of 2048, 3072 or 4096 bits with exponent 65537. */
+export function rsaVerificationKey(modulus: Uint8Array): RsaPublic {
+  const size = ([2048, 3072, 4096] as const).find((each) => each === modulus.length * 8);
+  if (size === undefined) throw malformed("an RSA key of an unknown size");
+  return {
+    type: "rsa",
+    attributes: bits("userWithAuth", "sign"),
+    authPolicy: none,
+    symmetric: "none",
+    scheme: "rsassa-sha256",
+    bits: size,
+    modulus,
+  };
+}
+
 const endorsementAttributes = bits(
   "fixedTpm",
   "fixedParent",

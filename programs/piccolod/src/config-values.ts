@@ -25,6 +25,7 @@ export const options = {
   "first-boot": { type: "string" },
   screen: { type: "string", multiple: true },
   release: { type: "string" },
+  "signed-boots": { type: "string" },
   policy: { type: "string" },
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },

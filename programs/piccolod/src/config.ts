@@ -51,6 +51,8 @@ export interface Config {
   readonly screens: readonly string[];
   /** undefined = no release of an image. */
   readonly release: ReleaseFacts | undefined;
+  /** What the system image carries of signed boots; undefined = keys are sealed to the boot as it is. */
+  readonly signedBootsFile: string | undefined;
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
@@ -193,6 +195,9 @@ export function readConfig(
   const path = (name: keyof Values): string => resolve(matching(values, name, /./, "a path"));
   const optionalPath = (name: keyof Values): string | undefined =>
     values[name] === undefined ? undefined : path(name);
+  if (values["signed-boots"] !== undefined && values.release === undefined) {
+    throw new UsageError("--signed-boots needs --release, which names the key they are signed by");
+  }
   const drills = values["insecure-drills"] === true;
   for (const name of ["policy", "crash-at"] as const) {
     if (values[name] !== undefined && !drills) throw new UsageError(`--${name} is for drills: add --insecure-drills`);
@@ -215,6 +220,7 @@ export function readConfig(
     firstBootFile: optionalPath("first-boot"),
     screens: Array.isArray(values.screen) ? values.screen : [],
     release: readRelease(values),
+    signedBootsFile: optionalPath("signed-boots"),
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),

@@ -16,6 +16,7 @@ import { portalFiles } from "./adapters/portal-files.ts";
 import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
+import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
 import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
 import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
@@ -26,8 +27,8 @@ import { readClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
-import type { ContextParts, Device } from "./device-parts.ts";
 import { nameDevice, type NamedConfig } from "./device-name.ts";
+import type { ContextParts, Device } from "./device-parts.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
@@ -41,8 +42,8 @@ import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
 
-/** The first release. What is sealed opens in this one and in later ones. */
-const releaseNumber = 1;
+/** Of a daemon that is part of no release: the first. What is sealed opens in this one and in later ones. */
+const firstRelease = 1;
 /** Next to no work: for tests and drills, whose devices say so. */
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
@@ -77,7 +78,7 @@ async function start(
   const { world, log } = parts;
   const state = new StateFolder(config.stateFolder);
   atClose(() => state.close());
-  const chip = openChip(config, state, world);
+  const chip = openChip(config, state, parts);
   atClose(() => chip.close());
   // A chip that is not there is no reason to go on without one.
   const { manufacturer, simulated } = await chip.describe();
@@ -131,14 +132,20 @@ async function start(
   return `http://${running.host}`;
 }
 
-function openChip({ tpm }: Config, state: DurableFolder, world: World): SecurityChip {
+function openChip(config: Config, state: DurableFolder, { world, log }: ContextParts): SecurityChip {
+  const { tpm, release } = config;
   if (tpm === undefined) {
     const seed = state.read(chipSeedName) ?? world.randomBytes(32);
     state.write(chipSeedName, seed);
     return new MemoryChip({ world, seed: new Uint8Array(seed), memory: chipMemory(state) });
   }
   const open = tpm.kind === "swtpm" ? openSocketChannel : openDeviceChannel;
-  return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber });
+  const releaseNumber = release?.number ?? firstRelease;
+  const signedBoots =
+    config.signedBootsFile === undefined
+      ? undefined
+      : { trustedKey: release?.keys["pcr"] ?? "", policies: readSignedBoots(config.signedBootsFile, log) };
+  return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber, signedBoots });
 }
 
 /** As little protected as the seed beside it. */

@@ -2,20 +2,11 @@
  * A machine for `Luks2Volume` that has no device mapper: headers are written by the real cryptsetup into a plain file,
  * what the kernel would do with them is played.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BlockSystem } from "../src/adapters/volume/block-system.ts";
 import { type RunCommand, runCommand } from "../src/adapters/volume/command.ts";
-import { luksCipher, luksHeaderBytes } from "../src/adapters/volume/luks2-header.ts";
+import { luksCipher } from "../src/adapters/volume/luks2-header.ts";
 import { volumeFaults } from "../src/security/volume.ts";
 
 const diskBytes = 8 * 1024 * 1024;
@@ -112,13 +103,4 @@ export class BlockMachine {
     unmount: async (path) => this.#unmount(path),
     replace: (from, to) => renameSync(from, to),
   };
-
-  /** The partition's header as it is. */
-  header(): Buffer {
-    return readFileSync(this.disk).subarray(0, luksHeaderBytes);
-  }
-
-  get exists(): boolean {
-    return existsSync(this.disk);
-  }
 }

@@ -15,6 +15,8 @@ export type Operation =
             readonly use: SealedUse;
             readonly release: number;
             readonly generation: number;
+            /** Empty where it was sealed to the boot as it was. */
+            readonly signer: string;
             readonly parentName: string;
             readonly policy: string;
             readonly wrapped: string;
@@ -26,13 +28,14 @@ export type Operation =
         readonly use: SealedUse;
         readonly release: number;
         readonly generation: number;
+        readonly signer: string;
         readonly pcr7: string;
         readonly pcr11: string;
       };
       readonly expect: { readonly digest: string };
     };
 
-export type Vector = { readonly spec: "sealed-blob/2"; readonly rule: string; readonly about: string } & Operation;
+export type Vector = { readonly spec: "sealed-blob/3"; readonly rule: string; readonly about: string } & Operation;
 
 /** What this implementation answers to a vector, in the form of its `expect`. */
 export function answer(vector: Omit<Operation, "expect">): unknown {
@@ -43,6 +46,7 @@ export function answer(vector: Omit<Operation, "expect">): unknown {
       use: blob.use,
       release: blob.release,
       generation: blob.generation,
+      signer: toHex(blob.signer ?? new Uint8Array(0)),
       parentName: toHex(blob.parentName),
       policy: toHex(blob.publicArea.authPolicy),
       wrapped: toHex(blob.wrapped),
@@ -52,14 +56,17 @@ export function answer(vector: Omit<Operation, "expect">): unknown {
     [7, fromHex(input.pcr7)],
     [11, fromHex(input.pcr11)],
   ]);
-  return { digest: toHex(sealingPolicy(input, measured)) };
+  const signer = input.signer === "" ? undefined : fromHex(input.signer);
+  return { digest: toHex(sealingPolicy({ ...input, signer }, measured)) };
 }
+
+const policyKeyName = fromHex(`000b${"5f".repeat(32)}`);
 
 export function cases(): Record<string, Vector> {
   const set: Record<string, Vector> = {};
   const add = (name: string, rule: string, about: string, asked: Omit<Operation, "expect">, fault?: string): void => {
     const expect = fault === undefined ? answer(asked) : { fault };
-    set[name] = { spec: "sealed-blob/2", rule, about, ...asked, expect } as Vector;
+    set[name] = { spec: "sealed-blob/3", rule, about, ...asked, expect } as Vector;
   };
   const value = (seed: number): Uint8Array => sha256(Uint8Array.of(seed));
 
@@ -70,22 +77,30 @@ export function cases(): Record<string, Vector> {
     use: SealedUse,
     release: number,
     generation: number,
-    pcr11 = 11,
+    { pcr7 = 7, pcr11 = 11, signer = "" } = {},
   ): void =>
     add(`policy-${name}`, rule, about, {
       operation: "policy",
-      input: { use, release, generation, pcr7: toHex(value(7)), pcr11: toHex(value(pcr11)) },
+      input: { use, release, generation, signer, pcr7: toHex(value(pcr7)), pcr11: toHex(value(pcr11)) },
     });
+  const key = toHex(policyKeyName);
   policy("volume", "B6", "The volume key, release 1.", "volume", 1, 1);
   policy("pepper", "B6", "The pepper: PCR 15 does not count.", "pepper", 1, 1);
   policy("later-release", "B7", "Another release, another policy.", "volume", 2, 1);
   policy("later-generation", "B8", "Another generation, another policy.", "volume", 1, 2);
-  policy("other-system", "B6", "Another system in PCR 11.", "volume", 1, 1, 12);
+  policy("other-system", "B6", "Another system in PCR 11.", "volume", 1, 1, { pcr11: 12 });
+  policy("signed-volume", "B14", "The volume key, for boots a key signs.", "volume", 1, 1, { signer: key });
+  policy("signed-pepper", "B14", "The pepper, for boots a key signs.", "pepper", 1, 1, { signer: key });
+  policy("signed-other-system", "B14", "PCR 11 and release do not count.", "volume", 9, 1, { signer: key, pcr11: 12 });
+  policy("signed-other-firmware", "B14", "PCR 7 counts.", "volume", 1, 1, { signer: key, pcr7: 8 });
+  policy("signed-later-generation", "B14", "The generation counts.", "volume", 1, 2, { signer: key });
+  policy("other-signer", "B14", "Another key.", "volume", 1, 1, { signer: key.replace(/.$/, "0") });
 
   const publicArea = { ...sealedTemplate(value(1)), unique: value(2) };
   const parentName = fromHex(`000b${toHex(value(3))}`);
   const blob = {
     use: "volume" as const,
+    signer: policyKeyName,
     release: 258,
     generation: 65_537,
     parentName,
@@ -100,17 +115,20 @@ export function cases(): Record<string, Vector> {
     decode(`refuse-${name}`, about, given, "tpm-other-chip");
   decode("volume", "A blob of the volume key.", bytes);
   decode("pepper", "A blob of the pepper.", encodeSealedBlob({ ...blob, use: "pepper" }));
+  decode("unsigned", "A blob for the boot as it was.", encodeSealedBlob({ ...blob, signer: undefined }));
   refuse("empty", "No bytes.", new Uint8Array(0));
   refuse("format-1", "A format that knew no generation.", changed(0, 1));
-  refuse("format-3", "Another format.", changed(0, 3));
+  refuse("format-2", "A format that knew no signer.", changed(0, 2));
+  refuse("format-4", "Another format.", changed(0, 4));
   refuse("use-0", "Use 0.", changed(1, 0));
   refuse("use-3", "Use 3.", changed(1, 3));
   refuse("endless-release", "A release over 2^53 - 1.", changed(2, 0xff));
   refuse("endless-generation", "A generation over 2^53 - 1.", changed(10, 0xff));
-  refuse("long-name", "A name of 35 bytes.", changed(19, 35));
-  refuse("attributes", "An object that its authorization value opens (userWithAuth).", changed(63, 0xd2));
+  refuse("long-signer", "A signer's name of 35 bytes.", changed(19, 35));
+  refuse("long-name", "A name of 35 bytes.", changed(55, 35));
+  refuse("attributes", "An object that its authorization value opens (userWithAuth).", changed(99, 0xd2));
   const other = encodePublic({ ...storageRootTemplate, authPolicy: value(1) });
-  const head = bytes.subarray(0, 54);
+  const head = bytes.subarray(0, 90);
   refuse("other-object", "A key instead of sealed data.", Uint8Array.of(...head, 0, other.length, ...other, 0, 0));
   refuse("cut", "The last byte is missing.", bytes.subarray(0, -1));
   refuse("longer", "A byte too many.", Uint8Array.of(...bytes, 0));

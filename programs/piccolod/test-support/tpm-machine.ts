@@ -4,7 +4,7 @@ import { pcrExtend, sha256, startup, Tpm } from "@piccolo/tpm2";
 import { realWorld as world } from "@piccolo/world/real";
 import type { TpmChannel } from "../src/adapters/tpm/channel.ts";
 import { openSocketChannel } from "../src/adapters/tpm/socket-channel.ts";
-import { Tpm2Chip } from "../src/adapters/tpm/tpm2-chip.ts";
+import { type SignedBoots, Tpm2Chip } from "../src/adapters/tpm/tpm2-chip.ts";
 import type { ChipMachine } from "./security-chip-suite.ts";
 import { Swtpm } from "./swtpm.ts";
 
@@ -28,6 +28,8 @@ export class TpmMachine implements ChipMachine {
   #chip: Tpm2Chip;
   #tap: Tap = (command, transmit) => transmit(command);
   #release = 1;
+  /** What the system image of the next boot carries. */
+  signedBoots: SignedBoots | undefined;
 
   static async start(context: TestContext): Promise<TpmMachine> {
     return new TpmMachine(context, await Swtpm.start(context));
@@ -44,7 +46,7 @@ export class TpmMachine implements ChipMachine {
       const channel = await openSocketChannel(this.swtpm.socketPath, { world, timeoutMs: 20_000 });
       return tapped(channel, (command, transmit) => this.#tap(command, transmit));
     };
-    const chip = new Tpm2Chip({ connect, world, releaseNumber: this.#release });
+    const chip = new Tpm2Chip({ connect, world, releaseNumber: this.#release, signedBoots: this.signedBoots });
     this.#context.after(() => chip.close());
     return chip;
   }

@@ -59,6 +59,13 @@ export interface SecurityChip {
    * Throws `tpm-other-chip`, `tpm-nv-missing`.
    */
   supersede(blob: Uint8Array): Promise<void>;
+  /**
+   * Throws `tpm-policy` where what was started is not what the release signed, so that nobody should type a secret here.
+   * Without signed boots only own command lines and extensions are refused.
+   */
+  checkStart(): Promise<void>;
+  /** Whether this release would seal it to another key, as it does after a change of the release's keys. Throws `tpm-other-chip`. */
+  isOutdated(blob: Uint8Array): boolean;
   /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
   closeWindow(): Promise<void>;
   /** PCR 0 to 15 of the SHA-256 bank, by number: what was measured in this boot so far. */

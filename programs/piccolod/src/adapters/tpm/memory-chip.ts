@@ -120,6 +120,16 @@ export class MemoryChip implements SecurityChip {
     if (this.#closed) throw securityChipFaults.fault("tpm-missing", "the TPM was closed; restart the device");
   }
 
+  async checkStart(): Promise<void> {
+    this.#refuseClosed();
+    if (this.#measured.length === 0) return;
+    throw tpmFaults.fault("tpm-policy", "the device did not start as it should; start the unchanged system");
+  }
+
+  isOutdated(): boolean {
+    return false;
+  }
+
   async closeWindow(): Promise<void> {
     this.#refuseClosed();
     this.#windowOpen = false;

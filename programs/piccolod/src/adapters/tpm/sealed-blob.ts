@@ -15,7 +15,7 @@ import {
 import type { SealedUse } from "../../security/security-chip.ts";
 import type { Sealing } from "./sealing-policy.ts";
 
-const format = 2;
+const format = 3;
 const uses: readonly SealedUse[] = ["volume", "pepper"];
 
 /** `release` sealed it: it opens while the minimum release is not above, and the seals' generation not above its own. */
@@ -32,7 +32,12 @@ export function encodeSealedBlob(blob: SealedBlob): Uint8Array {
     .u8(uses.indexOf(blob.use) + 1)
     .u64(blob.release)
     .u64(blob.generation);
-  for (const field of [blob.parentName, encodePublic(blob.publicArea), blob.wrapped]) {
+  for (const field of [
+    blob.signer ?? new Uint8Array(0),
+    blob.parentName,
+    encodePublic(blob.publicArea),
+    blob.wrapped,
+  ]) {
     writer.u16(field.length).raw(field);
   }
   return writer.finish();
@@ -56,6 +61,7 @@ function decode(bytes: Uint8Array): SealedBlob {
   if (use === undefined) throw malformed("the use is unknown");
   const release = reader.u64();
   const generation = reader.u64();
+  const signer = reader.tpm2b(nameBytesMax);
   const parentName = reader.tpm2b(nameBytesMax);
   const publicArea = decodePublic(reader.tpm2b(publicBytesMax));
   const wrapped = reader.tpm2b(privateBytesMax);
@@ -63,5 +69,6 @@ function decode(bytes: Uint8Array): SealedBlob {
   const { attributes } = sealedTemplate(new Uint8Array(0));
   if (publicArea.type !== "sealed") throw malformed("the object is not sealed data");
   reader.expect(publicArea.attributes, attributes, "what may be done with the sealed data");
-  return { use, release, generation, parentName, publicArea, wrapped };
+  const signed = { signer: signer.length === 0 ? undefined : signer };
+  return { use, release, generation, ...signed, parentName, publicArea, wrapped };
 }

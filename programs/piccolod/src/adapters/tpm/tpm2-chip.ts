@@ -9,14 +9,22 @@ import {
   getHandles,
   getProperties,
   inLockoutBit,
+  isSignedPolicy,
+  keyFingerprint,
   load,
   type LoadedObject,
   pcrExtend,
   pcrRead,
+  type PcrValues,
+  policiesFor,
+  policyKeyArea,
   properties,
+  publicName,
+  type ReleasePolicies,
   sealedTemplate,
   type Session,
   sha256,
+  type SignedPolicy,
   startup,
   storageRootTemplate,
   Tpm,
@@ -37,7 +45,7 @@ import type { TpmChannel } from "./channel.ts";
 import { ensureMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
 import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
-import { satisfySealingPolicy, sealedPcrs, sealingPolicy, unusedPcrs, windowPcr } from "./sealing-policy.ts";
+import { satisfySealingPolicy, sealedPcrs, sealingPolicy, systemPcr, unusedPcrs, windowPcr } from "./sealing-policy.ts";
 
 const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
@@ -58,6 +66,15 @@ export interface Tpm2ChipOptions {
   readonly world: World;
   /** Number of the running release. */
   readonly releaseNumber: number;
+  /** What the release signed of its boots; undefined = it is sealed to the boot as it is. */
+  readonly signedBoots?: SignedBoots | undefined;
+}
+
+export interface SignedBoots {
+  /** Fingerprint of the key that is sealed to; it comes from where nobody but the release writes. */
+  readonly trustedKey: string;
+  /** What the system image carries, unverified; undefined where it carries nothing, as one that was not measured does. */
+  readonly policies: ReleasePolicies | undefined;
 }
 
 /** A TPM 2.0 as the security chip. Operations run one after the other: a TPM without resource manager has three slots. */
@@ -75,14 +92,12 @@ export class Tpm2Chip implements SecurityChip {
     assert.ok(secret.length >= 1 && secret.length <= sealedSecretBytesMax, "1 to 128 bytes are sealed");
     return this.#withRoot(async (tpm, root, session) => {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
-      if (!unusedPcrs.every((pcr) => isZero(values.get(pcr)))) {
-        const message = "this start measured a command line or extensions of its own; start the unchanged system";
-        throw tpmFaults.fault("tpm-policy", message);
-      }
+      refuseOwnMeasurements(values);
       const { releaseNumber } = this.#options;
+      const signer = this.#signerOf(values);
       this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
       const present = await ensureSealGeneration(tpm, session);
-      const sealing = { use, release: releaseNumber, generation: when === "now" ? present : present + 1 };
+      const sealing = { use, release: releaseNumber, generation: when === "now" ? present : present + 1, signer };
       const policy = sealingPolicy(sealing, values);
       const sealed = await tpm.execute(create(root, { template: sealedTemplate(policy), data: secret }), {
         authorize: [{ session, encryptsCommand: true }],
@@ -99,20 +114,68 @@ export class Tpm2Chip implements SecurityChip {
       refuseOtherChip(root, blob);
       // The policy would refuse these as well, without saying which of its parts it was.
       if (blob.use === "volume") await this.#refuseClosedWindow(tpm, session);
-      const release = Math.min(blob.release, this.#options.releaseNumber);
+      // A signature tells of each release by itself whether it opens; without one, only what sealed it and was here since.
+      const running = this.#options.releaseNumber;
+      const release = blob.signer === undefined ? Math.min(blob.release, running) : running;
       this.#refuseOlder(release, await minimumRelease.read(tpm, session));
       if ((await sealGeneration.read(tpm, session)) > blob.generation) throw superseded();
-      return this.#open(tpm, root, blob);
+      return this.#open(tpm, session, root, blob);
     });
   }
 
-  async #open(tpm: Tpm, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
+  async #open(tpm: Tpm, session: Session, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
+    const approval =
+      blob.signer === undefined ? undefined : await this.#approvalOf(tpm, session, blob.use, blob.signer);
     return tpm.withObject(load(root, blob), (sealed) =>
       tpm.withSession({ type: "policy", saltKey: root }, async (policy) => {
-        await satisfySealingPolicy(tpm, policy, blob);
+        const sealing = approval === undefined ? blob : { ...blob, release: this.#options.releaseNumber };
+        await satisfySealingPolicy(tpm, policy, sealing, approval);
         return tpm.execute(unseal(sealed), { authorize: [{ session: policy, encryptsResponse: true }] });
       }),
     );
+  }
+
+  /** What the release signed for this use of this boot, by the key the blob was sealed to. */
+  async #approvalOf(tpm: Tpm, session: Session, use: SealedUse, signer: Uint8Array): Promise<SignedPolicy> {
+    const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
+    refuseOwnMeasurements(values);
+    const approvals = this.#policiesNow(values).filter((policy) => policy.use === use);
+    const found = approvals.find(({ key }) => equalConstantTime(publicName(policyKeyArea(key)), signer));
+    if (found !== undefined) return found;
+    throw approvals.length === 0 ? notAsSigned() : tpmFaults.fault("tpm-policy", signedByOthers);
+  }
+
+  #policiesNow(values: PcrValues["values"]): readonly SignedPolicy[] {
+    const policies = this.#options.signedBoots?.policies;
+    if (policies?.release !== this.#options.releaseNumber) return [];
+    return policiesFor(policies, values.get(systemPcr) ?? zeros).filter((policy) => isSignedPolicy(policy));
+  }
+
+  /** The key that is sealed to. Refuses a boot it did not sign, since what is sealed in it would never open. */
+  #signerOf(values: PcrValues["values"]): Uint8Array | undefined {
+    const { signedBoots } = this.#options;
+    if (signedBoots === undefined) return undefined;
+    const approval = this.#policiesNow(values).find(({ key }) => keyFingerprint(key) === signedBoots.trustedKey);
+    if (approval === undefined) throw notAsSigned();
+    return publicName(policyKeyArea(approval.key));
+  }
+
+  checkStart(): Promise<void> {
+    return this.#withRoot(async (tpm, _root, session) => {
+      const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
+      refuseOwnMeasurements(values);
+      this.#signerOf(values);
+    });
+  }
+
+  isOutdated(bytes: Uint8Array): boolean {
+    const { signer } = decodeSealedBlob(bytes);
+    const { signedBoots } = this.#options;
+    if (signedBoots === undefined || signer === undefined)
+      return (signedBoots === undefined) !== (signer === undefined);
+    const keys = (signedBoots.policies?.policies ?? []).map(({ key }) => key);
+    const trusted = keys.find((key) => keyFingerprint(key) === signedBoots.trustedKey);
+    return trusted !== undefined && !equalConstantTime(publicName(policyKeyArea(trusted)), signer);
   }
 
   async #refuseClosedWindow(tpm: Tpm, session: Session): Promise<void> {
@@ -228,6 +291,22 @@ export class Tpm2Chip implements SecurityChip {
     this.#channel = channel;
     return tpm;
   }
+}
+
+const signedByOthers =
+  "this release is not signed by the key the volume was sealed to; start the release before, or enter the recovery phrase";
+
+function notAsSigned(): Error {
+  return tpmFaults.fault(
+    "tpm-policy",
+    "what was started is not what the release signed; start the unchanged system, or install it anew",
+  );
+}
+
+function refuseOwnMeasurements(values: PcrValues["values"]): void {
+  if (unusedPcrs.every((pcr) => isZero(values.get(pcr)))) return;
+  const message = "this start measured a command line or extensions of its own; start the unchanged system";
+  throw tpmFaults.fault("tpm-policy", message);
 }
 
 const damaged = "what the TPM sealed is damaged; enter the recovery phrase to seal it anew";

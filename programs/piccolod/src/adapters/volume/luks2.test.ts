@@ -1,80 +1,24 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { toHex, toUtf8 } from "@piccolo/bytes";
-import { realWorld } from "@piccolo/world/real";
 import { BlockMachine } from "../../../test-support/block-machine.ts";
-import { volumeSuite, type VolumeUnderTest } from "../../../test-support/volume-suite.ts";
+import { type LuksScene, luksScene } from "../../../test-support/luks-scene.ts";
+import { volumeSuite } from "../../../test-support/volume-suite.ts";
 import { runCommand } from "./command.ts";
 import { deriveFromVolumeKey } from "./key-check.ts";
-import { Luks2Volume } from "./luks2.ts";
 import { luksHeaderBytes, luksMetadataBytes } from "./luks2-header.ts";
 
 const key = new Uint8Array(32).fill(7);
 
-interface Scene extends VolumeUnderTest {
-  readonly volume: Luks2Volume;
-  readonly again: () => Luks2Volume;
-  readonly machine: BlockMachine;
-  readonly headerCopy: string;
-}
-
-function scene(context: TestContext): Scene {
+function scene(context: TestContext): LuksScene & { readonly machine: BlockMachine } {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-luks-"));
   context.after(() => rmSync(folder, { recursive: true }));
   const machine = new BlockMachine(folder);
-  const headerCopy = join(folder, "header");
-  const make = (): Luks2Volume =>
-    new Luks2Volume({
-      partition: "piccolo-data",
-      mapping: "piccolo",
-      path: join(folder, "mount"),
-      headerCopy,
-      system: machine.system,
-      world: realWorld,
-    });
-  const write = (bytes: Uint8Array): void => {
-    const all = readFileSync(machine.disk);
-    all.set(bytes);
-    writeFileSync(machine.disk, all);
-  };
-  let right: Buffer | undefined;
-  let copy: Buffer | undefined;
-  const spoilt = (how: (header: Buffer) => void) => () => {
-    right ??= Buffer.from(machine.header());
-    copy ??= readFileSync(headerCopy);
-    rmSync(headerCopy, { force: true });
-    const header = Buffer.from(right);
-    how(header);
-    write(header);
-  };
-  return {
-    machine,
-    headerCopy,
-    volume: make(),
-    again: make,
-    spoil: [
-      spoilt((header) => header.fill(1, 5000, 5001).fill(1, luksMetadataBytes + 5000, luksMetadataBytes + 5001)),
-      spoilt((header) => header.fill(0, 0, luksMetadataBytes + 6)),
-    ],
-    lose: spoilt((header) => header.fill(0, 0, 2 * luksMetadataBytes).fill(1, luksHeaderBytes - 1)),
-    repair: () => {
-      if (right !== undefined) write(right);
-      if (copy !== undefined) writeFileSync(headerCopy, copy);
-    },
-    halfMake: async () => {
-      machine.crashIn = 3;
-      await assert.rejects(make().create(key), /the machine stopped/);
-      machine.crashIn = Number.POSITIVE_INFINITY;
-      machine.restart();
-    },
-    rest: () => [
-      ...(machine.header().every((byte) => byte === 0) ? [] : ["header"]),
-      ...readdirSync(folder).filter((name) => name.startsWith("header")),
-    ],
-  };
+  const { disk, system } = machine;
+  return { ...luksScene({ disk, folder, system }, async () => machine.restart()), machine };
 }
 
 volumeSuite("LUKS2 without device mapper", scene);
@@ -188,7 +132,7 @@ test("a file system that does not mount leaves no mapping behind", async (contex
 });
 
 test("the record outside is kept in the header and in its copy, as large as it may be", async (context) => {
-  const { volume, again, machine, headerCopy } = scene(context);
+  const { volume, again, machine, headerCopy, header } = scene(context);
   await volume.create(key);
   assert.equal(await volume.keptRecord(), undefined);
   const large = new Uint8Array(160_650).map((_, at) => at % 251);
@@ -199,7 +143,7 @@ test("the record outside is kept in the header and in its copy, as large as it m
   const commands = machine.commands.length;
   await volume.keepRecord(large);
   assert.equal(machine.commands.length, commands, "what is there already is not written again");
-  assert.deepEqual(readFileSync(headerCopy).subarray(0, luksHeaderBytes), Buffer.from(machine.header()));
+  assert.deepEqual(readFileSync(headerCopy).subarray(0, luksHeaderBytes), header());
   await volume.close();
   await again().open(key);
   await volume.destroy();

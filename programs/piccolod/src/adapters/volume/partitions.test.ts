@@ -29,7 +29,8 @@ test("partitions are found by the name the kernel read, whatever disk they are o
 });
 
 test("only a mapping that encrypts the whole of our device with our cipher is ours", () => {
-  const ours = "0 1179615 crypt aes-xts-plain64 :64:logon:cryptsetup:5f6b-d0 0 254:3 2048 1 sector_size:4096\n";
+  const ours =
+    "0 1226752 crypt aes-xts-plain64 :64:logon:cryptsetup:eeb8da7c-abb1-49f0-af2b-2b4eca64bb5f-d0 0 254:3 2048 1 sector_size:4096\n";
   assert.equal(encryptsAsOurs(ours, "254:3"), true);
   for (const [from, to] of [
     ["254:3", "254:4"],
@@ -37,14 +38,14 @@ test("only a mapping that encrypts the whole of our device with our cipher is ou
     ["crypt aes", "linear aes"],
     ["254:3 2048", "254:3 0"],
     ["-d0 0 ", "-d0 1 "],
-    ["0 1179615", "8 1179615"],
-    ["0 1179615", "0 0"],
+    ["0 1226752", "8 1179615"],
+    ["0 1226752", "0 0"],
     ["1 sector_size:4096", "0"],
     ["1 sector_size:4096", "1 sector_size:512"],
     ["1 sector_size:4096", "2 sector_size:4096"],
     ["1 sector_size:4096", "2 sector_size:4096 allow_discards"],
     ["1 sector_size:4096", "2 sector_size:4096 integrity:28:aead"],
-    ["\n", "\n1179615 8 linear 254:4 0\n"],
+    ["\n", "\n1226752 8 linear 254:4 0\n"],
     [ours, ""],
   ] as const) {
     const other = ours.replace(from, to);

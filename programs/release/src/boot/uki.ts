@@ -1,0 +1,95 @@
+/** The boot image: kernel, initrd, command line and the root's tree in one file the firmware checks as a whole. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterPhases, pcr11Of, sectionsOfImage } from "@piccolo/attest";
+import { policiesToSign, writeReleasePolicies } from "@piccolo/tpm2";
+import type { Chroot } from "../chroot/chroot.ts";
+import { publicKeyOf } from "../keys/read-key.ts";
+import { placesOf } from "../keys/roles.ts";
+import { sbsignArguments, signBytes, signingKeyOf } from "../keys/signing-key.ts";
+
+export interface UkiParts {
+  readonly kernel: string;
+  readonly kernelVersion: string;
+  /** One behind the other. */
+  readonly initrds: readonly string[];
+  readonly osRelease: string;
+  readonly commandLine: string;
+  readonly number: number;
+  readonly keys: string;
+  readonly epochS: number;
+  readonly output: string;
+}
+
+/** Writes `output` and, beside it, `output.unsigned`. */
+export async function buildUki(parts: UkiParts, tools: Chroot): Promise<void> {
+  const { output, keys, epochS } = parts;
+  writeFileSync(`${output}.cmdline`, parts.commandLine);
+  const unsigned = `${output}.unsigned`;
+  await assemble(parts, unsigned, [], tools);
+  // The signatures speak of what is measured and are themselves not measured, so that they can be put in afterwards.
+  const policies = `${output}.pcrsig`;
+  writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, keys));
+  await assemble(parts, unsigned, [`--section=.pcrsig:@${policies}`], tools);
+  await signForFirmware(unsigned, output, keys, epochS, tools);
+}
+
+async function assemble(parts: UkiParts, output: string, more: readonly string[], tools: Chroot): Promise<void> {
+  await tools.run(
+    "ukify",
+    [
+      "build",
+      `--linux=${parts.kernel}`,
+      ...parts.initrds.map((path) => `--initrd=${path}`),
+      `--os-release=@${parts.osRelease}`,
+      `--uname=${parts.kernelVersion}`,
+      `--cmdline=@${parts.output}.cmdline`,
+      "--stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+      `--pcrpkey=${placesOf(parts.keys, "pcr").publicHalf}`,
+      ...more,
+      `--output=${output}`,
+    ],
+    { env: { SOURCE_DATE_EPOCH: String(parts.epochS) } },
+  );
+}
+
+/** What the release signs of its boots (docs/spec/release-policy.md), as the image's `.pcrsig` section. */
+async function signedPolicies(image: Uint8Array, number: number, keys: string): Promise<string> {
+  const started = afterPhases(pcr11Of(sectionsOfImage(image)), ["enter-initrd", "leave-initrd", "sysinit"]);
+  const pcr11 = { sysinit: started, ready: afterPhases(started, ["ready"]) };
+  const key = publicKeyOf(keys, "pcr").export({ type: "spki", format: "der" });
+  const signingKey = signingKeyOf(keys, "pcr");
+  const policies = await Promise.all(
+    policiesToSign({ release: number, pcr11 }).map(async ({ message, ...policy }) => ({
+      ...policy,
+      key,
+      signature: await signBytes(signingKey, message),
+    })),
+  );
+  return writeReleasePolicies({ release: number, policies });
+}
+
+/** The signature names the time of the release, not that of the build: the same input gives the same bytes. */
+export async function signForFirmware(
+  input: string,
+  output: string,
+  keys: string,
+  epochS: number,
+  tools: Chroot,
+): Promise<void> {
+  const certificate = placesOf(keys, "db").publicHalf;
+  const time = new Date(epochS * 1000).toISOString().slice(0, 19).replace("T", " ");
+  const sign = [...sbsignArguments(signingKeyOf(keys, "db")), "--cert", certificate, "--output", output, input];
+  await tools.run("faketime", ["-f", time, "sbsign", ...sign]);
+}
+
+/** What the signed command line says: where the disk is, and that nothing but what is signed has a say. */
+export function commandLineOf(commit: string, own: readonly string[]): string {
+  return [
+    "root=PARTLABEL=piccolo-root",
+    "rootfstype=ext4",
+    "rootflags=nosuid,nodev,noexec",
+    "ro",
+    `piccolo.commit=${commit}`,
+    ...own,
+  ].join(" ");
+}

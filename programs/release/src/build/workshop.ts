@@ -1,0 +1,85 @@
+/** Where images are made, and the parts that outlast one build: roots of packages, initrd, programs, the repository. */
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Chroot } from "../chroot/chroot.ts";
+import { provideRoot, readPackageList } from "../chroot/root-cache.ts";
+import { repositoryRoot } from "../config.ts";
+import { buildInitrd } from "../initrd/initrd.ts";
+import { execute } from "../process.ts";
+import { keyOf } from "./inputs.ts";
+
+export const debianSuite = "trixie";
+
+export type Say = (line: string) => void;
+
+export interface Workshop {
+  /** All of it lies here. */
+  readonly folder: string;
+  readonly os: string;
+  /** The chroot with every tool; sees the workshop's folder, the repository and the keys. */
+  readonly tools: Chroot;
+  readonly packagesRoot: string;
+  readonly epochS: number;
+  readonly say: Say;
+}
+
+export interface WorkshopOptions {
+  readonly folder?: string;
+  /** Folders that programs in the chroot need beyond the repository. */
+  readonly folders?: readonly string[];
+  readonly epochS: number;
+  readonly say: Say;
+}
+
+export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
+  const { say, epochS } = options;
+  const folder = options.folder ?? join(repositoryRoot, ".piccolo/vm");
+  mkdirSync(folder, { recursive: true });
+  const os = join(repositoryRoot, "os");
+  const list = (name: string): string[] => readPackageList(join(os, "debian", name));
+  const roots = join(folder, "roots");
+  const toolsRoot = await provideRoot(
+    roots,
+    { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") },
+    say,
+  );
+  const packages = [...list("packages.txt"), ...list("build-packages.txt")];
+  const packagesRoot = await provideRoot(roots, { name: "guest", suite: debianSuite, packages }, say);
+  const folders = [folder, repositoryRoot, ...(options.folders ?? [])];
+  return { folder, os, tools: new Chroot(toolsRoot, folders), packagesRoot, epochS, say };
+}
+
+/** Path of `name` in the workshop, made by `make` unless it is there. What is half made has another name. */
+async function provide(
+  shop: Workshop,
+  name: string,
+  make: (unfinished: string) => Promise<void>,
+): Promise<string> {
+  const path = join(shop.folder, name);
+  if (existsSync(path)) return path;
+  const unfinished = join(shop.folder, `unfinished-${name}`);
+  rmSync(unfinished, { recursive: true, force: true });
+  await make(unfinished);
+  renameSync(unfinished, path);
+  return path;
+}
+
+export function provideInitrd(shop: Workshop): Promise<string> {
+  const key = keyOf(shop.os, ["initrd"], [shop.packagesRoot, shop.epochS]);
+  return provide(shop, `initrd-${key}.img`, async (unfinished) => {
+    shop.say("initrd: dracut");
+    const name = unfinished.slice(shop.folder.length + 1);
+    await buildInitrd({ packagesRoot: shop.packagesRoot, os: shop.os, epochS: shop.epochS, folder: shop.folder, name });
+  });
+}
+
+const sourcesOfPrograms = ["package-lock.json", "packages", "programs/piccolod", "programs/portal", "tools/build.ts"];
+
+/** Folder with piccolod's executable and what lies beside it. */
+export function providePrograms(shop: Workshop): Promise<string> {
+  const key = keyOf(repositoryRoot, sourcesOfPrograms);
+  return provide(shop, `programs-${key}`, async (unfinished) => {
+    shop.say("programs: npm run build");
+    await execute(process.execPath, [join(repositoryRoot, "tools/build.ts"), unfinished], { cwd: repositoryRoot });
+  });
+}

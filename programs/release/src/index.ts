@@ -1,0 +1,21 @@
+/** The build of an image as a library, for the tests that boot it. */
+export { signForFirmware } from "./boot/uki.ts";
+export { keyOf } from "./build/inputs.ts";
+export { type Overlay } from "./build/commit.ts";
+export { readKeyFingerprints, readSourceEpoch, readVersion } from "./build/facts.ts";
+export {
+  type BootFiles,
+  buildBootFiles,
+  buildImage,
+  exportCommit,
+  type ImageOptions,
+  predictionPath,
+  type ReleaseImage,
+  ukiPath,
+} from "./build/image.ts";
+export { openWorkshop, type Workshop } from "./build/workshop.ts";
+export { Chroot } from "./chroot/chroot.ts";
+export { createDisk, editExt4, formatEsp, mebibyte, partitionAt, removeFromEsp, writeEsp } from "./disk/disk-image.ts";
+export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
+export { makeKeySet } from "./keys/keys.ts";
+export { execute, executeText } from "./process.ts";

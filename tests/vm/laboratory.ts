@@ -1,0 +1,163 @@
+/** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  addToRoot,
+  buildBootFiles,
+  buildImage,
+  execute,
+  exportCommit,
+  type ImageOptions,
+  keyOf,
+  makeKeySet,
+  openWorkshop,
+  pathsOf,
+  predictionPath,
+  readKeyFingerprints,
+  readSourceEpoch,
+  readVersion,
+  type ReleaseImage,
+  ukiPath,
+  type Workshop,
+  writeEsp,
+} from "@piccolo/release";
+import { repositoryRoot } from "../../tools/run-tests.ts";
+
+/** Laid over the product's tree where a fault has to be planted or the inside be seen. */
+export type OverlayName = "probe" | "dies";
+
+const owner = "11111111-2222-3333-4444-555555555555";
+
+export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
+
+export class Laboratory {
+  readonly shop: Workshop;
+  readonly folder: string;
+  readonly keys: string;
+  readonly #images = new Map<string, Promise<ReleaseImage>>();
+  readonly #firmware = new Map<FirmwareName, Promise<string>>();
+
+  private constructor(shop: Workshop) {
+    this.shop = shop;
+    this.folder = shop.folder;
+    this.keys = join(shop.folder, "keys");
+  }
+
+  static async open(say: (line: string) => void): Promise<Laboratory> {
+    const laboratory = new Laboratory(await openWorkshop({ epochS: await readSourceEpoch(), say }));
+    await laboratory.keySet("keys");
+    return laboratory;
+  }
+
+  /** Folder of a set of throw-away keys. */
+  async keySet(name: string): Promise<string> {
+    const folder = join(this.folder, name);
+    if (!existsSync(folder)) await makeKeySet(folder, undefined);
+    return folder;
+  }
+
+  #options(number: number, overlay: OverlayName | undefined): ImageOptions {
+    const release = { version: readVersion(), number, keys: readKeyFingerprints(this.keys) };
+    const folder = join(import.meta.dirname, "overlays", overlay ?? "");
+    return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
+  }
+
+  /** The product's image, or one with an overlay. */
+  image(overlay?: OverlayName): Promise<ReleaseImage> {
+    const name = overlay ?? "product";
+    const made = this.#images.get(name) ?? this.#provideImage(name, overlay);
+    this.#images.set(name, made);
+    return made;
+  }
+
+  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+    const sources = ["os", "packages", "programs", "package-lock.json", "tools/build.ts", "tests/vm/overlays"];
+    const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
+    const key = keyOf(repositoryRoot, sources, [this.shop.packagesRoot, this.shop.epochS, keys, name]);
+    const images = join(this.folder, "images");
+    const folder = join(images, `${name}-${key}`);
+    const facts = join(folder, "image.json");
+    if (existsSync(facts)) return JSON.parse(readFileSync(facts, "utf8")) as ReleaseImage;
+    mkdirSync(images, { recursive: true });
+    // What older sources gave is of no use any more, and large.
+    for (const old of readdirSync(images)) {
+      if (old.startsWith(`${name}-`)) rmSync(join(images, old), { recursive: true });
+    }
+    const image = await buildImage(this.shop, this.#options(1, overlay), folder);
+    writeFileSync(facts, JSON.stringify(image));
+    return image;
+  }
+
+  /** A copy of an image's disk, to be changed. */
+  async copyDisk(image: ReleaseImage, name: string): Promise<string> {
+    const folder = join(this.folder, "disks");
+    mkdirSync(folder, { recursive: true });
+    const disk = join(folder, `${name}.img`);
+    rmSync(disk, { force: true });
+    await execute("cp", ["--sparse=always", "--reflink=auto", image.disk, disk]);
+    return disk;
+  }
+
+  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image with tries. */
+  async addRelease(
+    disk: string,
+    present: ReleaseImage,
+    number: number,
+    overlay: OverlayName,
+    tries: number,
+  ): Promise<void> {
+    const { shop } = this;
+    const folder = join(this.folder, "images", `${overlay}-release-${number}`);
+    rmSync(folder, { recursive: true, force: true });
+    const boot = await buildBootFiles(shop, this.#options(number, overlay), folder);
+    const known = join(folder, "known");
+    const repository = join(folder, "repository");
+    await exportCommit(shop, present.commit, 1, known);
+    await exportCommit(shop, boot.commit, number, repository);
+    const parts = { disk, repository, scratch: join(folder, "scratch"), epochS: shop.epochS, uuid: owner };
+    await addToRoot({ ...parts, known: pathsOf(known) }, shop.tools);
+    const files = [
+      { source: boot.uki, path: ukiPath(number, tries) },
+      { source: boot.prediction, path: predictionPath(number) },
+    ];
+    await writeEsp(disk, files, shop.epochS, shop.tools);
+    rmSync(folder, { recursive: true });
+  }
+
+  /** Firmware variables, to be copied for each machine. */
+  firmware(name: FirmwareName): Promise<string> {
+    const made = this.#firmware.get(name) ?? this.#provideFirmware(name);
+    this.#firmware.set(name, made);
+    return made;
+  }
+
+  async #provideFirmware(name: FirmwareName): Promise<string> {
+    const path = join(this.folder, `firmware-${name}.fd`);
+    const empty = join(this.shop.tools.root, "usr/share/OVMF/OVMF_VARS_4M.fd");
+    if (name === "setup-mode") {
+      copyFileSync(empty, path);
+      return path;
+    }
+    const certificate = (role: string): string => join(this.keys, "secureboot", `${role}.crt`);
+    const enrol = [
+      "--set-pk",
+      owner,
+      certificate("PK"),
+      "--add-kek",
+      owner,
+      certificate("KEK"),
+      "--add-db",
+      owner,
+      certificate("db"),
+    ];
+    const args = [
+      "-i",
+      "/usr/share/OVMF/OVMF_VARS_4M.fd",
+      "-o",
+      path,
+      ...(name === "enforcing" ? [...enrol, "--sb"] : []),
+    ];
+    await this.shop.tools.run("virt-fw-vars", args);
+    return path;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * One emulated machine: its disk, its firmware's variables and its security chip outlast a power cut, nothing else does.
+ * Emulation alone: a kernel that offers KVM without system management mode cannot boot this firmware.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Chroot } from "@piccolo/release";
+import { DeviceClient } from "./device-client.ts";
+import { Qmp } from "./qmp.ts";
+import { SerialLog } from "./serial-log.ts";
+
+/** What ends every wait for something better. */
+const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly tools: Chroot;
+  /** Holds all that belongs to the machine; kept when a scenario fails. */
+  readonly folder: string;
+  /** Raw image; the machine writes to a layer of its own above it. Undefined: no disk. */
+  readonly disk: string | undefined;
+  /** Firmware variables to begin with. */
+  readonly variables: string;
+  readonly secureBoot?: boolean;
+  readonly memoryMebibytes?: number;
+  readonly processors?: number;
+  readonly tpm?: boolean;
+  readonly network?: boolean;
+}
+
+const script = `
+set -eu
+if [ "$1" = tpm ]; then
+  swtpm socket --tpmstate "dir=$2/tpm" --ctrl "type=unixio,path=$3/tpm.sock" --tpm2 --flags startup-clear --terminate &
+  while [ ! -S "$3/tpm.sock" ]; do sleep 0.05; done
+fi
+shift 3
+exec qemu-system-x86_64 "$@"
+`;
+
+const firmware = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly client: DeviceClient;
+  readonly #sockets: string;
+  readonly #ports: { readonly https: number; readonly http: number };
+  #process: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #starts = 0;
+  serial: SerialLog;
+  probe: SerialLog;
+  poweredOnMs = 0;
+
+  private constructor(options: MachineOptions, ports: { readonly https: number; readonly http: number }) {
+    this.options = options;
+    this.#ports = ports;
+    // A socket's path is short, whatever the repository's is.
+    this.#sockets = mkdtempSync(join(tmpdir(), "piccolo-vm-"));
+    this.client = new DeviceClient(ports.https);
+    this.serial = new SerialLog(join(options.folder, "serial-0.log"));
+    this.probe = new SerialLog(join(options.folder, "probe-0.log"));
+  }
+
+  static async create(options: MachineOptions): Promise<Machine> {
+    const { folder, tools, disk } = options;
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(join(folder, "tpm"), { recursive: true });
+    copyFileSync(options.variables, join(folder, "variables.fd"));
+    if (disk !== undefined) {
+      await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", join(folder, "disk.qcow2")]);
+    }
+    return new Machine(options, { https: await freePort(), http: await freePort() });
+  }
+
+  #arguments(): string[] {
+    const { folder, disk, memoryMebibytes = 2048, processors = 2, tpm = true, network = true } = this.options;
+    const file = (name: string): string => join(folder, name);
+    const socket = join(this.#sockets, "tpm.sock");
+    const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
+    return [
+      ...["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
+      ...["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
+      ...["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
+      ...["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
+      ...["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
+      ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+      ...["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      ...(disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`]),
+      ...(network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : []),
+      ...["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
+      ...(tpm
+        ? [
+            "-chardev",
+            `socket,id=tpm,path=${socket}`,
+            "-tpmdev",
+            "emulator,id=tpm0,chardev=tpm",
+            "-device",
+            "tpm-crb,tpmdev=tpm0",
+          ]
+        : []),
+    ];
+  }
+
+  /** Starts it, with a serial log of its own for each start. */
+  powerOn(): void {
+    const { folder, tools, tpm = true } = this.options;
+    this.#starts++;
+    this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
+    this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
+    const inside = tools.within([folder, this.#sockets]);
+    const [command, args] = inside.commandOf("/bin/sh", [
+      ...["-c", script, "machine", tpm ? "tpm" : "none", folder, this.#sockets],
+      ...this.#arguments(),
+    ]);
+    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+    this.poweredOnMs = performance.now();
+    this.#process = child;
+    this.#exited = new Promise((resolve) => child.once("exit", () => resolve()));
+  }
+
+  get isOn(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Resolves to the milliseconds since power-on; rejects with what the machine said instead. */
+  async untilAnswers(deadlineMs = 360_000): Promise<number> {
+    await this.#race("an answer of the portal", deadlineMs, async (signal) => {
+      while (!(await this.client.answers())) await delay(300, undefined, { signal });
+    });
+    return performance.now() - this.poweredOnMs;
+  }
+
+  /** Waits for a pattern on the serial line; what counts as fatal may be what is waited for. */
+  async untilSays(pattern: RegExp, deadlineMs = 360_000, from = 0): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | undefined;
+    const ends = fatal.exec(pattern.source) === null;
+    await this.#race(
+      `${pattern} on the serial line`,
+      deadlineMs,
+      async (signal) => void (found = await this.serial.match(pattern, signal, from)),
+      ends,
+    );
+    return found as RegExpExecArray;
+  }
+
+  /** Sections of the probe, by name, once it has told all. */
+  async untilProbed(deadlineMs = 360_000): Promise<ReadonlyMap<string, readonly string[]>> {
+    await this.#race("the probe", deadlineMs, async (signal) => void (await this.probe.match(/^== end$/m, signal)));
+    const sections = this.probe.text.split(/^== /m).slice(1);
+    return new Map(
+      sections.map((section) => {
+        const [name = "", ...lines] = section.split("\n");
+        return [name, lines.filter((line) => line !== "")];
+      }),
+    );
+  }
+
+  async #race(
+    what: string,
+    deadlineMs: number,
+    wait: (signal: AbortSignal) => Promise<void>,
+    untilFatal = true,
+  ): Promise<void> {
+    const stop = new AbortController();
+    const fail = (why: string): never => {
+      throw new Error(`${this.options.name}: no sign of ${what}: ${why}\n${this.serial.tail}`);
+    };
+    const signal = stop.signal;
+    const others = [
+      delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
+      this.#exited.then(() => fail("the machine went off")),
+      ...(untilFatal ? [this.serial.match(fatal, signal).then(([said]) => fail(`it said ${said}`))] : []),
+    ];
+    for (const other of others) other.catch(() => undefined);
+    try {
+      await Promise.race([wait(signal), ...others]);
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async #control(command: string): Promise<void> {
+    const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
+    await qmp.execute(command);
+    qmp.close();
+  }
+
+  /** Presses the power button and waits until the machine is off. */
+  async powerButton(deadlineMs = 120_000): Promise<void> {
+    await this.#control("system_powerdown");
+    const stop = new AbortController();
+    const late = delay(deadlineMs, undefined, { signal: stop.signal }).then(() => {
+      throw new Error(
+        `${this.options.name}: still on ${deadlineMs / 1000} s after its power button\n${this.serial.tail}`,
+      );
+    });
+    late.catch(() => undefined);
+    await Promise.race([this.#exited, late]);
+    stop.abort();
+  }
+
+  /** What a reset button does: memory and chip start anew, nothing is written. */
+  async reset(): Promise<void> {
+    await this.#control("system_reset");
+  }
+
+  /** Takes the power away. */
+  async powerCut(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  async destroy(): Promise<void> {
+    await this.powerCut();
+    if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}

@@ -1,0 +1,66 @@
+/** What every scenario is made of: machines, checks that are counted, and figures. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { FirmwareName, Laboratory } from "./laboratory.ts";
+import { Machine, type MachineOptions } from "./machine.ts";
+
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  /** `core` runs in CI, `full` where there is time. */
+  readonly set: "core" | "full";
+  run(context: ScenarioContext): Promise<void>;
+}
+
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+export class ScenarioContext {
+  readonly laboratory: Laboratory;
+  readonly folder: string;
+  readonly say: (line: string) => void;
+  readonly figures: Figure[] = [];
+  checks = 0;
+  readonly #machines: Machine[] = [];
+
+  constructor(laboratory: Laboratory, folder: string, say: (line: string) => void) {
+    this.laboratory = laboratory;
+    this.folder = folder;
+    this.say = say;
+  }
+
+  async machine(
+    name: string,
+    disk: string | undefined,
+    firmware: FirmwareName = "enforcing",
+    options: Partial<MachineOptions> = {},
+  ): Promise<Machine> {
+    const variables = await this.laboratory.firmware(firmware);
+    const { tools } = this.laboratory.shop;
+    const machine = await Machine.create({ name, tools, folder: join(this.folder, name), disk, variables, ...options });
+    this.#machines.push(machine);
+    return machine;
+  }
+
+  check(what: string, condition: boolean): void {
+    this.checks++;
+    assert.ok(condition, what);
+  }
+
+  equal(what: string, actual: unknown, expected: unknown): void {
+    this.checks++;
+    assert.deepEqual(actual, expected, `${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
+  }
+
+  figure(name: string, value: number, unit: string): void {
+    this.figures.push({ name, value, unit });
+    this.say(`  ${name} ${value} ${unit}`);
+  }
+
+  async close(): Promise<void> {
+    for (const machine of this.#machines.splice(0)) await machine.destroy();
+  }
+}

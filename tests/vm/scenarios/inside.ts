@@ -1,0 +1,97 @@
+/** What the running system looks like from inside, told by the probe of a test image. */
+import type { Scenario } from "../scenario.ts";
+import { predictedPcr11 } from "../prediction.ts";
+
+/** Anything that would be a way in. */
+const waysIn = /getty|login|sshd?|telnet|rescue|debug-shell|zincati|afterburn|sulogin/;
+const ownPorts = new Set([80, 443, 4711, 4712]);
+
+/** Ports of sockets that anyone on the network reaches, of `/proc/net/{tcp,tcp6,udp,udp6}`. */
+function openPorts(lines: readonly string[]): { readonly listening: number[]; readonly datagrams: number[] } {
+  const listening: number[] = [];
+  const datagrams: number[] = [];
+  for (const line of lines) {
+    const [, local = "", , state = ""] = line.trim().split(/\s+/);
+    const [address = "", port = ""] = local.split(":");
+    const loopback = address.endsWith("7F") || /^0{24}01000000$|^0000000000000000FFFF00000100007F$/.test(address);
+    if (loopback) continue;
+    if (state === "0A") listening.push(Number.parseInt(port, 16));
+    if (state === "07") datagrams.push(Number.parseInt(port, 16));
+  }
+  return { listening, datagrams };
+}
+
+export const inside: Scenario = {
+  name: "inside",
+  summary: "/usr is read-only and checked, PCR 11 is as predicted, nobody but piccolod listens, and nobody logs in",
+  set: "core",
+  async run(context) {
+    const image = await context.laboratory.image("probe");
+    const machine = await context.machine("device", image.disk);
+    machine.powerOn();
+    await machine.untilAnswers();
+    const told = await machine.untilProbed();
+    const section = (name: string): readonly string[] => told.get(name) ?? [];
+    const text = (name: string): string => section(name).join("\n");
+
+    context.equal(
+      "PCR 11",
+      section("pcrs")
+        .find((line) => line.startsWith("11 "))
+        ?.slice(3)
+        .toLowerCase(),
+      predictedPcr11(image),
+    );
+    for (const pcr of [12, 13]) {
+      context.check(`PCR ${pcr} is zero`, section("pcrs").includes(`${pcr} ${"0".repeat(64)}`));
+    }
+    context.check("the kernel is locked down", /\[integrity\]|\[confidentiality\]/.test(text("lockdown")));
+    context.equal("SysRq", text("sysrq"), "0");
+
+    for (const line of section("writes")) context.check(line, line.startsWith("refused"));
+    context.check("every place was tried", section("writes").length === 7);
+    const rootMount = section("mounts").find((line) => line.split(" ")[4] === "/") ?? "";
+    for (const option of ["verity=require", "metacopy=on"])
+      context.check(`${option}: ${rootMount}`, rootMount.includes(option));
+    context.check("the root is read-only", (rootMount.split(" ")[5] ?? "").split(",").includes("ro"));
+
+    const { listening, datagrams } = openPorts(section("sockets"));
+    context.equal(
+      "ports that take connections",
+      listening.filter((port) => !ownPorts.has(port)),
+      [],
+    );
+    context.equal(
+      "ports that take datagrams",
+      datagrams.filter((port) => ![68, 546, 5353].includes(port)),
+      [],
+    );
+    context.check("the firewall drops", text("firewall").includes("policy drop"));
+
+    context.equal(
+      "units that would be a way in",
+      section("active-units").filter(
+        (line) => waysIn.test(line.split(" ")[0] ?? "") && !line.startsWith("systemd-logind.service"),
+      ),
+      [],
+    );
+    context.equal("units that failed", section("failed-units"), []);
+    context.equal("programs with rights of their own", section("setuid"), []);
+    context.equal("programs to log in with", section("shells"), []);
+    context.equal(
+      "accounts with a password or a shell",
+      section("passwords").filter((line) => !/:(?:!\*|\/usr\/sbin\/nologin)$/.test(line)),
+      [],
+    );
+    const programs = section("processes").map((line) => line.split(" ")[0]);
+    const shells = section("processes").filter(
+      (line) => /\/(?:ba|da)?sh /.test(line) && !line.includes("test-overlay/probe"),
+    );
+    context.equal("shells that run", shells, []);
+    context.say(`  processes: ${programs.length}`);
+    const memory = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text("memory"))?.[1]) / 1024;
+    context.figure("memory of the idle system", Math.round(memory("MemTotal") - memory("MemAvailable")), "MiB");
+    for (const line of section("timing").slice(0, 12)) context.say(`  ${line}`);
+  },
+};
