@@ -15,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   refusals,
   changedDisk,
   rollback,
+  installer,
   reproducible,
   rootCost,
 ];

@@ -92,18 +92,18 @@ export class Machine {
     const socket = join(this.#sockets, "tpm.sock");
     const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
     return [
-      ...["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
-      ...["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
-      ...["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
-      ...["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
-      ...["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ...["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
-      ...(disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`]),
-      ...(secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`]),
-      ...(network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : []),
-      ...["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
-      ...(tpm
+      ["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
+      ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
+      ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
+      ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
+      ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
+      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
+      secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
+      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
+      tpm
         ? [
             "-chardev",
             `socket,id=tpm,path=${socket}`,
@@ -112,8 +112,8 @@ export class Machine {
             "-device",
             "tpm-crb,tpmdev=tpm0",
           ]
-        : []),
-    ];
+        : [],
+    ].flat();
   }
 
   /** Starts it, with a serial log of its own for each start. */
@@ -123,10 +123,9 @@ export class Machine {
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
     const inside = tools.within([folder, this.#sockets]);
-    const [command, args] = inside.commandOf("/bin/sh", [
-      ...["-c", script, "machine", tpm ? "tpm" : "none", folder, this.#sockets],
-      ...this.#arguments(),
-    ]);
+    const chip = tpm ? "tpm" : "none";
+    const own = ["-c", script, "machine", chip, folder, this.#sockets, ...this.#arguments()];
+    const [command, args] = inside.commandOf("/bin/sh", own);
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
     this.poweredOnMs = performance.now();
     this.#process = child;
