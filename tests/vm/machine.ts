@@ -3,7 +3,7 @@
  * Emulation alone: a kernel that offers KVM without system management mode cannot boot this firmware.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,8 @@ export interface MachineOptions {
   readonly memoryMebibytes?: number;
   readonly processors?: number;
   readonly tpm?: boolean;
+  /** A machine that is off, whose security chip this one has. */
+  readonly chipOf?: Machine;
   readonly network?: boolean;
 }
 
@@ -72,6 +74,8 @@ export class Machine {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, "tpm"), { recursive: true });
     copyFileSync(options.variables, join(folder, "variables.fd"));
+    const { chipOf } = options;
+    if (chipOf !== undefined) cpSync(join(chipOf.options.folder, "tpm"), join(folder, "tpm"), { recursive: true });
     if (disk !== undefined) {
       await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", join(folder, "disk.qcow2")]);
     }
@@ -222,6 +226,14 @@ export class Machine {
   /** What a reset button does: memory and chip start anew, nothing is written. */
   async reset(): Promise<void> {
     await this.#control("system_reset");
+  }
+
+  /** The disk of a machine that is off, as a raw image that can be changed. */
+  async copyDisk(path: string): Promise<string> {
+    const { folder, tools } = this.options;
+    const layer = join(folder, "disk.qcow2");
+    await tools.run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", layer, path]);
+    return path;
   }
 
   /** Takes the power away. */
