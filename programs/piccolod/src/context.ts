@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
+import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
@@ -12,6 +13,7 @@ import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
+import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
 import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
@@ -32,6 +34,8 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { createHttpServer, type Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
+import { FirstBootFile } from "./security/first-boot.ts";
+import { distrustOf } from "./security/start-trust.ts";
 import { createClosedSite } from "./security/closed-site.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
@@ -80,9 +84,16 @@ async function start(
   atClose(() => state.close());
   const chip = openChip(config, state, parts);
   atClose(() => chip.close());
-  // A chip that is not there is no reason to go on without one.
-  const { manufacturer, simulated } = await chip.describe();
-  log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
+  // On the image nobody reads why a start failed, so the device goes on and says it, as it does without a volume.
+  const staysUp = config.firstBootFile !== undefined;
+  try {
+    const { manufacturer, simulated } = await chip.describe();
+    log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
+  } catch (error) {
+    // A chip that is not there is no reason to go on without one.
+    if (!staysUp || !isFault(error)) throw error;
+    log.error("no-security-chip", errorFacts(error));
+  }
   const volume = openVolume(config, state, world);
   atClose(() => volume.close());
   const [cost, floor] = config.cheapSlots
@@ -98,6 +109,9 @@ async function start(
     trustedKeys,
     report: (event, facts) => log.warn(event, facts),
   });
+  const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
+  const distrust = config.signedBootsFile === undefined ? undefined : distrustOf(() => readSecureBoot(), chip);
+  const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, staysUp });
   const running = new Running(nameDevice(config, state, world), {
     ...parts,
     chip,
@@ -107,8 +121,9 @@ async function start(
     argon2,
     throttle: new Throttle(world),
     measuredBoot,
-    boot: new Boot({ state, volume, chip, world, log, argon2, floor }),
+    boot,
   });
+  atClose(() => boot.settle());
   atClose(() => running.close());
   await running.start();
   const server = createHttpServer({ site: () => running.site, portal: portalFiles(config.portalFolder), log });
@@ -213,7 +228,7 @@ class Running {
       insecure: config.insecure,
       claimCode: () => readClaimCode(config.claimCodeFile),
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
-      reset: () => this.#reset(),
+      reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
   }
 

@@ -16,10 +16,11 @@ import { DurableFolder } from "../adapters/state-folder.ts";
 import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type OutsideRecord, outsideFaults, recordKey } from "./outside-record.ts";
-import { findOutside, OutsideStore, writeFirstOutside } from "./outside-store.ts";
+import type { FirstBoot } from "./first-boot.ts";
+import { findOutside, type FoundOutside, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
 import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
-import { type Volume, volumeFaults, volumeKeyBytes } from "./volume.ts";
+import { type Volume, volumeFaults, volumeKeyBytes, type VolumeState } from "./volume.ts";
 
 export const bootFaults = catalogue({
   closed: {
@@ -39,15 +40,29 @@ export const bootFaults = catalogue({
     meaning:
       "The record outside the volume was an older one and was put right; enter the newest phrase, or start again.",
   },
+  "not-installed": {
+    retry: "never",
+    meaning:
+      "The device has no volume, and no installer asked for one: put its disk back, or install the system from a USB stick again.",
+  },
+  "start-not-trusted": {
+    retry: "never",
+    meaning: "The device did not start as its release says, so nobody should type a password or phrase into it.",
+  },
   "nothing-to-open": {
     retry: "never",
     meaning: "The closed device cannot be opened this way; its status names what opens it.",
   },
 });
 
-export interface Closed {
+export interface Reason {
   readonly code: string;
   readonly detail: string;
+}
+
+export interface Closed {
+  /** The first says what keeps it closed, the others what keeps it from being opened. */
+  readonly reasons: readonly Reason[];
   readonly opensWith: readonly ("password" | "phrase")[];
 }
 
@@ -65,6 +80,12 @@ export interface BootOptions {
   readonly log: Log;
   readonly argon2: Argon2id;
   readonly floor: PasswordCost;
+  /** Says whether a volume may be made; undefined = on every device that has none and never had one. */
+  readonly firstBoot?: FirstBoot | undefined;
+  /** Why nobody should type a secret into this device now; resolves to undefined where nothing speaks against it. */
+  readonly distrust?: (() => Promise<Reason | undefined>) | undefined;
+  /** Nobody is there to read a log: whatever is wrong, the device goes on and says it. */
+  readonly staysUp?: boolean;
 }
 
 /** On the volume: authenticates the record outside when the volume was left open by a process before this one. */
@@ -76,6 +97,7 @@ const unclaimedKeyName = "unclaimed-volume-key";
 export class Boot {
   readonly #options: BootOptions;
   #closed: Closed | undefined;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(options: BootOptions) {
     this.#options = options;
@@ -86,13 +108,24 @@ export class Boot {
     return this.#closed;
   }
 
-  /** Undefined where the device stays closed. Throws where the machine cannot have such a volume at all. */
+  /** Undefined where the device stays closed. Throws where the machine cannot have such a volume at all, unless it stays up. */
   async start(): Promise<Opened | undefined> {
-    const { state, volume, log } = this.#options;
     this.#closed = undefined;
-    const found = findOutside(state);
+    try {
+      return await this.#start();
+    } catch (error) {
+      if (this.#options.staysUp !== true || !isFault(error)) throw error;
+      return this.#stayClosed(error.code, error.message, []);
+    }
+  }
+
+  async #start(): Promise<Opened | undefined> {
+    const { volume, firstBoot, log } = this.#options;
+    const state = await volume.state();
+    const found = await this.#find(state);
     const record = typeof found === "object" ? found.record : found;
-    const plan = decideBoot({ record, volume: await volume.state(), backend: volume.backend });
+    const mayCreate = firstBoot?.isAsked() ?? true;
+    const plan = decideBoot({ record, volume: state, backend: volume.backend, mayCreate });
     log.info("boot", { plan: plan.do });
     if (plan.do === "create") return this.#create();
     if (plan.do === "adopt") return this.#opened(undefined);
@@ -105,24 +138,65 @@ export class Boot {
       return this.#stayClosed(error.code, error.message, opensAfterChip(record));
     }
     try {
-      return await this.#openWith(volumeKey);
+      const opened = await this.#openWith(volumeKey);
+      await this.#renewSeals(opened, volumeKey);
+      return opened;
     } catch (error) {
       // A machine that cannot mount now is no reason to give the volume up.
       if (!isFault(error) || error.code === "volume-unavailable") throw error;
-      return this.#stayClosed(error.code, error.message, []);
+      return await this.#stayClosed(error.code, error.message, []);
     } finally {
       volumeKey.fill(0);
     }
   }
 
-  #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): undefined {
+  /** The record outside; where it is lost, what the volume kept of it. */
+  async #find(volumeState: VolumeState): Promise<FoundOutside> {
+    const { state, volume, log } = this.#options;
+    const found = findOutside(state);
+    if (typeof found === "object" || volumeState !== "closed") return found;
+    const kept = await volume.keptRecord?.();
+    if (kept === undefined) return found;
+    log.warn("outside-record-from-volume", { was: found });
+    return restoreOutside(state, kept);
+  }
+
+  async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
     this.#options.log.warn("volume-closed", { code });
-    this.#closed = { code, detail, opensWith };
+    const distrusted = opensWith.length === 0 ? undefined : await this.#options.distrust?.();
+    this.#closed =
+      distrusted === undefined
+        ? { reasons: [{ code, detail }], opensWith }
+        : { reasons: [{ code, detail }, distrusted], opensWith: [] };
     return undefined;
   }
 
-  async #create(): Promise<Opened> {
-    const { state, volume, chip, world } = this.#options;
+  /** After a change of the release's keys the chip seals anew what the keys of before still open. */
+  async #renewSeals({ outside }: Opened, volumeKey: Uint8Array): Promise<void> {
+    const { chip, log } = this.#options;
+    const { sealedVolumeKey, sealedPepper } = outside.record;
+    if (sealedVolumeKey === undefined || !chip.isOutdated(sealedVolumeKey)) return;
+    try {
+      const renewed = { sealedVolumeKey: await chip.seal(volumeKey, "volume"), sealedPepper };
+      if (sealedPepper !== undefined) {
+        const pepper = await chip.unseal(sealedPepper);
+        renewed.sealedPepper = await chip.seal(pepper, "pepper");
+        pepper.fill(0);
+      }
+      outside.change(renewed);
+      log.info("seals-renewed", {});
+    } catch (error) {
+      // What was sealed before opened this time, and does so the next.
+      if (!isFault(error)) throw error;
+      log.warn("seals-not-renewed", { code: error.code });
+    }
+  }
+
+  async #create(): Promise<Opened | undefined> {
+    const { state, volume, chip, world, firstBoot } = this.#options;
+    const distrusted = await this.#options.distrust?.();
+    // A volume that is made now would be sealed to a start that anybody can imitate.
+    if (distrusted !== undefined) return this.#stayClosed(distrusted.code, distrusted.detail, []);
     // What a first start that was cut short left: nothing in it was ever promised to anyone.
     await volume.destroy();
     const volumeKey = world.randomBytes(volumeKeyBytes);
@@ -145,6 +219,7 @@ export class Boot {
       content.write(recordKeyName, key);
       content.write(unclaimedKeyName, volumeKey);
       writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
+      firstBoot?.done();
       return await this.#opened(key);
     } finally {
       volumeKey.fill(0);
@@ -179,12 +254,33 @@ export class Boot {
     await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
     await chip.closeWindow();
     this.#closed = undefined;
+    this.#keepRecord(outside);
+    outside.onChange(() => this.#keepRecord(outside));
     return { outside, content };
+  }
+
+  /** One after the other, in the background: the record itself is durable already, this is a copy beside the volume. */
+  #keepRecord(outside: OutsideStore): void {
+    const { volume, log } = this.#options;
+    this.#keeping = this.#keeping
+      .then(() => volume.keepRecord?.(outside.content))
+      .catch((error: unknown) => log.warn("record-not-kept", { error: isFault(error) ? error.code : String(error) }));
+  }
+
+  /** Resolves once nothing goes on in the background. */
+  async settle(): Promise<void> {
+    await this.#keeping;
+  }
+
+  async #refuseDistrusted(): Promise<void> {
+    const reason = await this.#options.distrust?.();
+    if (reason !== undefined) throw bootFaults.fault("start-not-trusted", reason.detail);
   }
 
   /** Opens a device that asks for its password at boot. Throws `nothing-to-open`, `wrong-password`. */
   async openByPassword(password: string): Promise<Opened & { readonly root: OpenedRoot }> {
     const { record, slots } = this.#slots("password");
+    await this.#refuseDistrusted();
     const { chip, argon2, floor } = this.#options;
     const root = await openRootByPassword({ chip, argon2, floor, sealedPepper: record.sealedPepper }, slots, password);
     return this.#openByRoot(slots, root);
@@ -193,6 +289,7 @@ export class Boot {
   /** Throws `nothing-to-open`, and what speaks against the phrase. */
   async openByPhrase(text: string): Promise<Opened & { readonly root: OpenedRoot }> {
     const { slots } = this.#slots("phrase");
+    await this.#refuseDistrusted();
     const phrase = parsePhrase(text);
     try {
       if (slots.phraseSlot === undefined) throw nothingToOpen();
@@ -228,7 +325,10 @@ export class Boot {
 
   /** Removes everything, for ever; the next start is a new device's. */
   async reset(): Promise<void> {
-    const { state, volume } = this.#options;
+    const { state, volume, firstBoot } = this.#options;
+    await this.settle();
+    // Asked for before anything is gone: a reset that is cut off is finished by the next start.
+    firstBoot?.ask();
     // The record goes last: without it a volume that is still there would be taken for one whose record was stolen.
     await volume.destroy();
     state.remove("outside");

@@ -30,7 +30,8 @@ export interface ClosedSiteOptions {
     opened: Opened & { readonly root: OpenedRoot },
     newPassword?: string,
   ) => Promise<{ readonly session: Session; readonly cookie: string }>;
-  readonly reset: () => void;
+  /** Undefined where a closed device is not reset but installed anew. */
+  readonly reset: (() => void) | undefined;
 }
 
 const unknownClock: Clock = { state: "unknown", offsetMs: 0 };
@@ -44,14 +45,13 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
   const api = createApp({ log, lockGate: noLockGate, unknown: closed });
 
   api.openapi(routes["GET /status"], (c) => {
-    const { code, detail, opensWith } = boot.closed ?? {
-      code: "closed",
-      detail: "The device is starting.",
+    const { reasons, opensWith } = boot.closed ?? {
+      reasons: [{ code: "closed", detail: "The device is starting." }],
       opensWith: [],
     };
     const status: Status = {
       phase: "closed",
-      reasons: [{ code, detail }],
+      reasons: [...reasons],
       opensWith: [...opensWith],
       deviceName,
       version: options.version,
@@ -102,10 +102,15 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
   });
 
   api.openapi(routes["POST /factory-reset"], (c) => {
+    const { reset } = options;
+    if (reset === undefined) {
+      const message = "a closed device is not reset: install the system from a USB stick, which removes everything";
+      throw bootFaults.fault("closed", message);
+    }
     const { confirmation, claimCode = "" } = c.req.valid("json");
     checkDeviceName(confirmation, deviceName);
     checkClaimCode({ throttle, claimCode: options.claimCode }, c.env.caller.remote, claimCode);
-    c.env.outgoing.once("close", options.reset);
+    c.env.outgoing.once("close", reset);
     return c.body(null, 204);
   });
 

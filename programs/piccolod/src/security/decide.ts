@@ -10,10 +10,13 @@ export interface Found {
   readonly volume: VolumeState;
   /** The backend this start was told to use. */
   readonly backend: VolumeBackend;
+  /** Whoever installed the system asked for a new volume, or nobody has to. */
+  readonly mayCreate: boolean;
 }
 
 /** Why the device stays closed; the codes reach the status as they are. */
 export type ClosedCode =
+  | "not-installed"
   | "record-missing"
   | "record-damaged"
   | "volume-missing"
@@ -33,12 +36,13 @@ export type BootPlan =
  * A volume that is absent is taken for a new device's only where no record says that there was one, and a record that
  * is absent only where no volume lies here: whoever takes one of the two away gets no fresh device.
  */
-export function decideBoot({ record, volume, backend }: Found): BootPlan {
+export function decideBoot({ record, volume, backend, mayCreate }: Found): BootPlan {
   const isCreating = typeof record === "object" && record.state === "creating";
   // The open volume has a copy of its record, which replaces one outside that was taken away or changed.
   if (volume === "open" && !isCreating) return { do: "adopt" };
   if (record === "absent") {
-    return volume === "absent" ? { do: "create" } : closed("record-missing");
+    if (volume !== "absent") return closed("record-missing");
+    return mayCreate ? { do: "create" } : closed("not-installed");
   }
   if (record === "damaged") return closed("record-damaged");
   if (isCreating) return { do: "create" };

@@ -18,6 +18,18 @@ export function findOutside(state: DurableFolder): FoundOutside {
   }
 }
 
+/** Puts back what the volume kept of a record that is lost outside; as unchecked as what lies outside. */
+export function restoreOutside(state: DurableFolder, kept: Uint8Array): FoundOutside {
+  try {
+    const decoded = decodeRecord(kept);
+    state.write(fileName, kept);
+    return decoded;
+  } catch (error) {
+    if (outsideFaults.owns(error)) return "damaged";
+    throw error;
+  }
+}
+
 /** Before there is a volume that could hold a copy. */
 export function writeFirstOutside(state: DurableFolder, record: OutsideRecord, key: Uint8Array): void {
   state.write(fileName, encodeRecord(record, key));
@@ -31,6 +43,7 @@ export class OutsideStore {
   readonly #state: DurableFolder;
   readonly #content: DurableFolder;
   readonly #key: Uint8Array;
+  readonly #listeners: (() => void)[] = [];
   #record: OutsideRecord;
   /** Whether the record outside had to be replaced. */
   readonly restored: boolean;
@@ -55,6 +68,16 @@ export class OutsideStore {
     return this.#record;
   }
 
+  /** As it lies outside. */
+  get content(): Uint8Array {
+    return encodeRecord(this.#record, this.#key);
+  }
+
+  /** Calls back after each change. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** Durable when it returns. The outside comes first: it is what the next start needs. */
   change(change: Partial<Omit<OutsideRecord, "number">>): void {
     const record: OutsideRecord = { ...this.#record, ...change, number: this.#record.number + 1 };
@@ -62,6 +85,7 @@ export class OutsideStore {
     this.#state.write(fileName, content);
     this.#record = record;
     this.#content.write(copyName, content);
+    for (const listener of this.#listeners) listener();
   }
 }
 

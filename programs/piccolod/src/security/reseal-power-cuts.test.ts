@@ -110,7 +110,7 @@ class Machine {
     );
     const boot = new Boot({ state: this.state, volume, chip, world, log, argon2, floor: least });
     const opened = await boot.start();
-    assert.ok(opened !== undefined, `closed: ${boot.closed?.code}`);
+    assert.ok(opened !== undefined, `closed: ${boot.closed?.reasons[0]?.code}`);
     const keyring = new Keyring({ outside: opened.outside, chip, argon2, floor: least });
     const parts = { ...opened, keyring, chip, argon2, world, cost: least, floor: least };
     const deviceKey = ed25519FromSeed(new Uint8Array(32).fill(3));
@@ -139,7 +139,7 @@ class Machine {
     const boot = new Boot({ state: this.state, volume, chip: this.tpm.chip(), world, log, argon2, floor: least });
     await boot.start();
     writeFileSync(this.state.file("outside"), newest);
-    return boot.closed?.code;
+    return boot.closed?.reasons[0]?.code;
   }
 }
 

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { Status } from "@piccolo/device-api";
+import { passwordCostFloor } from "@piccolo/envelope";
+import { tpmFaults } from "@piccolo/tpm2";
+import { realWorld } from "@piccolo/world/real";
+import { claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { createLog } from "../adapters/log.ts";
+import { type SecureBootState, readSecureBoot } from "../adapters/firmware/secure-boot.ts";
+import { DurableFolder } from "../adapters/state-folder.ts";
+import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
+import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
+import { oneAtATime } from "./argon2-queue.ts";
+import { Boot, type BootOptions } from "./boot.ts";
+import { FirstBootFile } from "./first-boot.ts";
+import { distrustOf } from "./start-trust.ts";
+import type { Volume } from "./volume.ts";
+
+class Machine {
+  readonly folder: string;
+  readonly chip = new MemoryChip({ world: realWorld, seed: new Uint8Array(32).fill(3) });
+  readonly firstBoot: FirstBootFile;
+  secureBoot: SecureBootState = "on";
+
+  constructor(context: TestContext) {
+    this.folder = mkdtempSync(join(tmpdir(), "piccolo-first-"));
+    context.after(() => rmSync(this.folder, { recursive: true }));
+    this.firstBoot = new FirstBootFile(join(this.folder, "outside/first-boot"));
+  }
+
+  get volume(): Volume {
+    return new PlainFolderVolume(new DurableFolder(join(this.folder, "volume")).path);
+  }
+
+  boot(change: Partial<BootOptions> = {}): Boot {
+    return new Boot({
+      state: new DurableFolder(join(this.folder, "outside")),
+      volume: this.volume,
+      chip: this.chip,
+      world: realWorld,
+      log: createLog(
+        () => undefined,
+        () => 0,
+      ),
+      argon2: oneAtATime(),
+      floor: passwordCostFloor,
+      firstBoot: this.firstBoot,
+      distrust: distrustOf(() => this.secureBoot, this.chip),
+      staysUp: true,
+      ...change,
+    });
+  }
+}
+
+const codes = (boot: Boot): readonly string[] => boot.closed?.reasons.map(({ code }) => code) ?? [];
+
+test("a device nobody installed makes no volume, and one that was asked for is made once", async (context) => {
+  const machine = new Machine(context);
+  const empty = machine.boot();
+  assert.equal(await empty.start(), undefined);
+  assert.deepEqual(codes(empty), ["not-installed"]);
+  machine.firstBoot.ask();
+  assert.ok((await machine.boot().start()) !== undefined);
+  assert.equal(machine.firstBoot.isAsked(), false);
+  rmSync(join(machine.folder, "volume"), { recursive: true });
+  rmSync(join(machine.folder, "outside/outside"));
+  const robbed = machine.boot();
+  await robbed.start();
+  assert.deepEqual(codes(robbed), ["not-installed"], "a volume that is gone is no new device");
+});
+
+test("a first start that was cut off before the installer's wish was taken back is finished", async (context) => {
+  const machine = new Machine(context);
+  machine.firstBoot.ask();
+  class Cut extends PlainFolderVolume {
+    override create(): Promise<void> {
+      throw new Error("the power was cut");
+    }
+  }
+  const volume = new Cut(new DurableFolder(join(machine.folder, "volume")).path);
+  await assert.rejects(machine.boot({ volume }).start(), /power was cut/);
+  machine.firstBoot.done();
+  assert.ok((await machine.boot().start()) !== undefined);
+});
+
+test("no volume is made in a start that anybody could imitate", async (context) => {
+  const machine = new Machine(context);
+  machine.firstBoot.ask();
+  for (const [state, code] of [
+    ["off", "secure-boot-off"],
+    ["setup-mode", "secure-boot-off"],
+    ["no-uefi", "no-uefi"],
+  ] as const) {
+    machine.secureBoot = state;
+    const boot = machine.boot();
+    await boot.start();
+    assert.deepEqual(codes(boot), [code]);
+  }
+  assert.equal(existsSync(join(machine.folder, "volume/plain")), false);
+  assert.equal(machine.firstBoot.isAsked(), true);
+});
+
+test("whatever is missing, the device goes on and says it", async (context) => {
+  const machine = new Machine(context);
+  machine.firstBoot.ask();
+  const chip = Object.create(machine.chip) as MemoryChip;
+  chip.checkStart = async () => undefined;
+  chip.seal = () => Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer"));
+  const boot = machine.boot({ chip });
+  await boot.start();
+  assert.deepEqual(codes(boot), ["tpm-failed"]);
+  const state = (): never => {
+    throw tpmFaults.fault("tpm-failed", "two disks");
+  };
+  const strange = machine.boot({ volume: Object.assign(machine.volume, { state }) });
+  await strange.start();
+  assert.deepEqual(codes(strange), ["tpm-failed"]);
+  await assert.rejects(machine.boot({ chip, staysUp: false }).start(), { code: "tpm-failed" });
+});
+
+test("a record that is lost outside is taken from beside the volume", async (context) => {
+  const machine = new Machine(context);
+  machine.firstBoot.ask();
+  let kept: Uint8Array | undefined;
+  const keeping = (): Volume =>
+    Object.assign(machine.volume, {
+      keepRecord: async (record: Uint8Array) => void (kept = record),
+      keptRecord: async () => kept,
+    });
+  const first = machine.boot({ volume: keeping() });
+  await first.start();
+  await first.settle();
+  assert.ok(kept !== undefined);
+  for (const lose of [
+    () => rmSync(join(machine.folder, "outside/outside")),
+    () => writeFileSync(join(machine.folder, "outside/outside"), "damaged"),
+  ]) {
+    lose();
+    const chip = new MemoryChip({ world: realWorld, seed: new Uint8Array(32).fill(3) });
+    const again = machine.boot({ volume: keeping(), chip });
+    assert.ok((await again.start()) !== undefined, codes(again).join());
+    await again.settle();
+  }
+  kept = new Uint8Array(3);
+  rmSync(join(machine.folder, "outside/outside"));
+  const lost = machine.boot({ volume: keeping() });
+  await lost.start();
+  assert.deepEqual(codes(lost), ["record-damaged"]);
+});
+
+test("a device that started another way takes no phrase, says why, and is not reset", async (context) => {
+  const args = ["--first-boot", "/nonexistent/first-boot"];
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-marker-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  args[1] = join(folder, "first-boot");
+  writeFileSync(args[1], "");
+  const device = await TestDevice.start(context, { args });
+  await device.owner();
+  await device.stop();
+  writeFileSync(join(device.folder, "state/insecure-chip-seed"), new Uint8Array(32));
+  await device.start();
+  const client = device.client();
+  const status = await client.call<Status>("GET", "/status");
+  assert.deepEqual(
+    status.reasons.map(({ code }) => code),
+    ["tpm-other-chip"],
+  );
+  const reset = { confirmation: "device1", claimCode };
+  refusedWith(await client.send("POST", "/factory-reset", reset), 423, "closed");
+  refusedWith(await client.send("POST", "/claim", { claimCode, ownerName: "Eve", password }), 423, "closed");
+});
+
+test("a reset by the owner makes a new device without an installer", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-marker-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const marker = join(folder, "first-boot");
+  writeFileSync(marker, "");
+  const device = await TestDevice.start(context, { args: ["--first-boot", marker] });
+  for (let time = 0; time < 3; time++) {
+    const owner = await device.owner();
+    assert.equal(existsSync(marker), false);
+    const reset = { confirmation: "device1", password };
+    assert.equal((await owner.send("POST", "/factory-reset", reset)).status, 204);
+    const phase = async (): Promise<string> => (await device.client().call<Status>("GET", "/status")).phase;
+    while ((await phase()) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});
+
+test("the firmware's word on Secure Boot is read as the kernel shows it", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-efi-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  assert.equal(readSecureBoot(join(folder, "none")), "no-uefi");
+  assert.equal(readSecureBoot(folder), "off");
+  mkdirSync(join(folder, "efivars"));
+  const write = (name: string, ...value: readonly number[]): void =>
+    writeFileSync(
+      join(folder, `efivars/${name}-8be4df61-93ca-11d2-aa0d-00e098032b8c`),
+      Uint8Array.of(6, 0, 0, 0, ...value),
+    );
+  for (const [secureBoot, setupMode, expected] of [
+    [[1], [0], "on"],
+    [[0], [0], "off"],
+    [[1], [1], "setup-mode"],
+    [[], [0], "off"],
+    [[1, 1], [0], "off"],
+  ] as const) {
+    write("SecureBoot", ...secureBoot);
+    write("SetupMode", ...setupMode);
+    assert.equal(readSecureBoot(folder), expected);
+  }
+});
