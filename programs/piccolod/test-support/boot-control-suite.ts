@@ -9,7 +9,7 @@ export interface LoaderMachine {
   /** Two entries before the first test of each, the newer one tried once with two tries left; ids newest first. */
   readonly ids: readonly [newer: string, older: string];
   /** What the boot loader does at a start; gives what it started. */
-  start(): string | undefined;
+  readonly start: () => string | undefined;
 }
 
 const stateOf = async (boot: BootControl, id: string): Promise<BootEntry | undefined> =>
@@ -74,7 +74,7 @@ export function bootControlSuite(name: string, make: (context: TestContext) => P
 
 export interface ImagesMachine {
   readonly boot: BootControl & BootImages;
-  start(): string | undefined;
+  readonly start: () => string | undefined;
 }
 
 const image = (text: string): Uint8Array => toUtf8(text);

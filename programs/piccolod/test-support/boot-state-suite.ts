@@ -7,7 +7,7 @@ import { type BootState, type FoundBoot, pcrKeyBytesMax } from "../src/system/bo
 /** A machine whose firmware and kernel can be told what to show. */
 export interface BootMachine {
   readonly bootState: BootState;
-  show(what: FoundBoot): void;
+  readonly show: (what: FoundBoot) => void;
 }
 
 const nothing: FoundBoot = {

@@ -24,7 +24,6 @@ export class FolderLoader {
     mkdirSync(this.images, { recursive: true });
     mkdirSync(this.variables);
     this.boot = new SystemdBoot(openBootPartition(join(this.folder, "esp")), new LoaderVariables(this.variables));
-    this.start = this.start.bind(this);
   }
 
   #variable(name: string): string {
@@ -39,7 +38,7 @@ export class FolderLoader {
     }
   }
 
-  start(): string | undefined {
+  readonly start = (): string | undefined => {
     const files = readdirSync(this.images).flatMap((name) => parseEntryFile(name) ?? []);
     const sorted = files.sort((a, b) => Number(a.state === "bad") - Number(b.state === "bad") || byRelease(a, b));
     const wanted = [this.#read("LoaderEntryOneShot"), this.#read("LoaderEntryDefault")];
@@ -53,5 +52,5 @@ export class FolderLoader {
     const text = Buffer.from(`${chosen.id}\0`, "utf16le");
     writeFileSync(this.#variable("LoaderEntrySelected"), Buffer.concat([Buffer.from([6, 0, 0, 0]), text]));
     return chosen.id;
-  }
+  };
 }

@@ -86,7 +86,12 @@ test("variables of firmware that are no text are as good as none", async (contex
   writeFileSync(join(machine.images, "piccolo-1.efi"), "one");
   machine.start();
   const path = join(machine.variables, "LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");
-  for (const content of [[], [7, 0, 0, 0], [7, 0, 0, 0, 0x61, 0, 0, 0, 0x62, 0], new Array(5_000).fill(1)]) {
+  for (const content of [
+    [],
+    [7, 0, 0, 0],
+    [7, 0, 0, 0, 0x61, 0, 0, 0, 0x62, 0],
+    Array.from({ length: 5_000 }, () => 1),
+  ]) {
     writeFileSync(path, new Uint8Array(content));
     assert.equal((await machine.boot.choice()).booted, undefined);
   }

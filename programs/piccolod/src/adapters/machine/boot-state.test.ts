@@ -18,7 +18,6 @@ class FolderMachine implements BootMachine {
     this.root = mkdtempSync(join(tmpdir(), "machine-"));
     context.after(() => rmSync(this.root, { recursive: true, force: true }));
     this.bootState = new MachineBootState(this.root);
-    this.show = this.show.bind(this);
   }
 
   write(path: string, content: Uint8Array): void {
@@ -26,7 +25,7 @@ class FolderMachine implements BootMachine {
     writeFileSync(join(this.root, path), content);
   }
 
-  show({ firmware, secureBoot, setupMode, log, pcrKey }: FoundBoot): void {
+  readonly show = ({ firmware, secureBoot, setupMode, log, pcrKey }: FoundBoot): void => {
     for (const folder of ["sys", "run"]) rmSync(join(this.root, folder), { recursive: true, force: true });
     if (firmware === "uefi") mkdirSync(join(this.root, "sys/firmware/efi/efivars"), { recursive: true });
     const truths = { SecureBoot: secureBoot, SetupMode: setupMode };
@@ -35,7 +34,7 @@ class FolderMachine implements BootMachine {
     }
     if (log !== undefined) this.write("sys/kernel/security/tpm0/binary_bios_measurements", log);
     if (pcrKey !== undefined) this.write("run/systemd/tpm2-pcr-public-key.pem", pcrKey);
-  }
+  };
 }
 
 bootStateSuite("the machine below a root folder", (context) => new FolderMachine(context));

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test, type TestContext } from "node:test";
+import { deploymentsSuite, type ReleaseMachine } from "../../../test-support/deployments-suite.ts";
+import { MemoryDeployments } from "../../../test-support/memory-deployments.ts";
+import type { DeploymentSource } from "../../system/deployments.ts";
+import { OstreeDeployments } from "./ostree.ts";
+
+const branch = "piccolo/x86_64/beta";
+let folder: string;
+let trustedKeys: string;
+const commits: string[] = [];
+
+const run = (program: string, ...args: readonly string[]): string =>
+  execFileSync(program, args, { stdio: ["ignore", "pipe", "pipe"] })
+    .toString()
+    .trim();
+
+function makeKey(name: string): { readonly home: string; readonly fingerprint: string } {
+  const home = mkdtempSync(join(tmpdir(), "g-"));
+  const gpg = (...args: readonly string[]): string => run("gpg", "--homedir", home, "--batch", "--quiet", ...args);
+  gpg("--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "0");
+  const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(gpg("--list-keys", "--with-colons"))?.[1] ?? "";
+  return { home, fingerprint };
+}
+
+/** Publishes five releases: three signed by the trusted key, one by another, one by nobody. */
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "releases-"));
+  const [ours, foreign] = [makeKey("ours"), makeKey("foreign")];
+  try {
+    trustedKeys = join(folder, "updates.gpg");
+    run("gpg", "--homedir", ours.home, "--batch", "--export", "--output", trustedKeys);
+    const repository = `--repo=${join(folder, "published")}`;
+    run("ostree", "init", repository, "--mode=archive");
+    for (const id of [1, 2, 3, 4, 5]) {
+      const tree = join(folder, "tree");
+      rmSync(tree, { recursive: true, force: true });
+      mkdirSync(join(tree, "usr/lib"), { recursive: true });
+      writeFileSync(join(tree, "usr/lib/os-release"), `VERSION_ID=${id}.0\n`);
+      writeFileSync(join(tree, "usr/lib/large"), "the same in each release".repeat(1_000));
+      const key = id <= 3 ? ours : foreign;
+      const sign = id === 5 ? [] : [`--gpg-homedir=${key.home}`, `--gpg-sign=${key.fingerprint}`];
+      const version = `--add-metadata-string=version=${id}.0`;
+      commits.push(run("ostree", "commit", repository, "-b", branch, `--tree=dir=${tree}`, version, ...sign));
+    }
+    run("ostree", "summary", repository, "-u", `--gpg-homedir=${ours.home}`, `--gpg-sign=${ours.fingerprint}`);
+  } finally {
+    for (const { home } of [ours, foreign]) {
+      run("gpgconf", "--homedir", home, "--kill", "all");
+      rmSync(home, { recursive: true, force: true });
+    }
+  }
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const source = (id: number): DeploymentSource => ({ id: String(id), branch, commit: commits[id - 1] ?? "" });
+
+interface Disk extends ReleaseMachine {
+  readonly repository: string;
+  readonly deployments: OstreeDeployments;
+}
+
+async function machine(context: TestContext): Promise<Disk> {
+  const disk = mkdtempSync(join(tmpdir(), "disk-"));
+  context.after(() => rmSync(disk, { recursive: true, force: true }));
+  const [repository, remote] = [join(disk, "repo"), join(disk, "remote")];
+  run("ostree", "init", `--repo=${repository}`, "--mode=bare-user-only");
+  run("cp", "-r", join(folder, "published"), remote);
+  const open = (booted: string | undefined): OstreeDeployments =>
+    new OstreeDeployments({
+      repository,
+      remote: { name: "piccolo", url: `file://${remote}` },
+      trustedKeys,
+      booted,
+      verity: "possible",
+    });
+  await open(undefined).stage(source(1));
+  return { repository, deployments: open("1"), source, goAway: () => renameSync(remote, `${remote}-gone`) };
+}
+
+deploymentsSuite("releases in an OSTree repository", machine);
+
+deploymentsSuite("releases in memory", async () => {
+  const releases = [1, 2, 3, 4, 5].map(
+    (id) => [commits[id - 1] ?? "", { version: `${id}.0`, signed: id <= 3 }] as const,
+  );
+  let offered: ReadonlyMap<string, { version: string; signed: boolean }> | undefined = new Map(releases);
+  const deployments = new MemoryDeployments(() => offered, "1");
+  await deployments.stage(source(1));
+  return { deployments, source, goAway: () => (offered = undefined) };
+});
+
+test("what somebody wrote into the repository about whom to trust is not believed", async (context) => {
+  const { repository, deployments } = await machine(context);
+  const at = `--repo=${repository}`;
+  run("ostree", "remote", "delete", at, "piccolo");
+  run("ostree", "remote", "add", at, "--no-gpg-verify", "piccolo", `file://${join(folder, "published")}`);
+  for (const id of [4, 5]) await assert.rejects(deployments.stage(source(id)), { code: "deployment-untrusted" });
+});
+
+test("a release whose objects are gone, or whose fetching was cut off, is partial and is fetched again", async (context) => {
+  const { repository, deployments } = await machine(context);
+  await deployments.stage(source(2));
+  const { commit } = source(2);
+  rmSync(join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`));
+  assert.equal((await deployments.list())[0]?.state, "partial");
+  assert.equal((await deployments.stage(source(2))).state, "kept");
+  writeFileSync(join(repository, "state", `${commit}.commitpartial`), "");
+  assert.equal((await deployments.list())[0]?.state, "partial");
+  assert.equal((await deployments.stage(source(2))).state, "kept");
+});
+
+test("a ref that is no commit, and files that are no refs, are no deployments", async (context) => {
+  const { repository, deployments } = await machine(context);
+  const refs = join(repository, "refs/heads/piccolo/release");
+  writeFileSync(join(refs, "7"), "not a commit\n");
+  writeFileSync(join(refs, "latest"), "x");
+  const listed = await deployments.list();
+  assert.deepEqual(
+    listed.map(({ id, state }) => [id, state]),
+    [
+      ["7", "partial"],
+      ["1", "booted"],
+    ],
+  );
+});
+
+test("collecting frees what no release has", async (context) => {
+  const { repository, deployments } = await machine(context);
+  const objects = (): number => readdirSync(join(repository, "objects"), { recursive: true }).length;
+  const before = objects();
+  await deployments.stage(source(2));
+  assert.ok(objects() > before);
+  await deployments.undeploy("2");
+  await deployments.collect();
+  const { commit } = source(2);
+  assert.ok(!existsSync(join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`)));
+});
+
+test("a repository that is not there is a failure, not an empty disk", async () => {
+  const options = { remote: { name: "piccolo", url: "file:///nowhere" }, trustedKeys, booted: undefined } as const;
+  const deployments = new OstreeDeployments({ ...options, repository: join(folder, "nowhere"), verity: "possible" });
+  await assert.rejects(deployments.collect(), { code: "deployment-failed" });
+});
