@@ -257,9 +257,10 @@ async function fill(device: Device): Promise<void> {
 /** CPU microseconds of a small commit, with and without what backs it up. */
 function commitCosts(folder: string): { readonly plain: number; readonly captured: number } {
   const count = 5_000;
-  const version = (): { versionId: Uint8Array; wrappedFek: Uint8Array } => ({
+  const version = (): { versionId: Uint8Array; wrappedFek: Uint8Array; fekEpoch: number } => ({
     versionId: realWorld.randomBytes(16),
     wrappedFek: realWorld.randomBytes(85),
+    fekEpoch: 1,
   });
   const rate = (metadata: SqliteMetadata): number => {
     const start = cpuSeconds();

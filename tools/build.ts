@@ -25,6 +25,12 @@ interface Target {
   readonly execArgv: readonly string[];
 }
 
+/** The built-in catalog; a release puts its own, signed by its key, in these files' place. */
+function catalogAssets(): Record<string, string> {
+  const files = ["index.json", "index.sig", "key.hex"];
+  return Object.fromEntries(files.map((file) => [`catalog/${file}`, join(repositoryRoot, "catalog", file)]));
+}
+
 function portalAssets(): Record<string, string> {
   const folder = join(repositoryRoot, "programs/portal/build");
   return Object.fromEntries(
@@ -40,12 +46,13 @@ const targets: readonly Target[] = [
   {
     name: "piccolod",
     entry: "programs/piccolod/src/main.ts",
-    assets: portalAssets,
+    assets: () => ({ ...portalAssets(), ...catalogAssets() }),
     // Chunks of 64 KiB become garbage as fast as bytes flow, outside the heap where the collector does not see their
     // weight; a small young generation has it look often, which took 40 MB off the peak (bench footprint).
     execArgv: ["--max-semi-space-size=1"],
   },
   { name: "central", entry: "programs/central/src/main.ts", assets: () => ({}), execArgv: [] },
+  { name: "piccolo", entry: "programs/piccolo/src/main.ts", assets: () => ({}), execArgv: [] },
 ];
 
 async function stripNode(): Promise<string> {

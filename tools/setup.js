@@ -29,7 +29,20 @@ const protection = [
   { name: "fuse3", proof: ["/usr/bin/fusermount3"] },
   { name: "swtpm", proof: ["/usr/bin/swtpm"] },
 ];
-const dispensable = protection.map((item) => ({ ...item, dispensable: true }));
+// What runs apps, each in a network of its own behind the packet filter.
+const containers = [
+  { name: "podman", proof: ["/usr/bin/podman"] },
+  { name: "runc", proof: ["/usr/sbin/runc", "/usr/bin/runc"] },
+  { name: "conmon", proof: ["/usr/bin/conmon"] },
+  { name: "netavark", proof: ["/usr/lib/podman/netavark"] },
+  { name: "aardvark-dns", proof: ["/usr/lib/podman/aardvark-dns"] },
+  { name: "catatonit", proof: ["/usr/bin/catatonit", "/usr/libexec/podman/catatonit"] },
+  { name: "iptables", proof: ["/usr/sbin/iptables", "/sbin/iptables"] },
+  { name: "nftables", proof: ["/usr/sbin/nft"] },
+  { name: "e2fsprogs", proof: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"] },
+  { name: "busybox-static", proof: ["/bin/busybox", "/usr/bin/busybox"] },
+];
+const dispensable = [...protection, ...containers].map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
 // What a release is signed with; tests also sign with a key on a token.
@@ -61,10 +74,16 @@ const parts = [systemd, cryptsetup, ostree, ignition, ...protection, ...signing,
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
-  check: { entry: "tools/check.ts", debian: [libatomic, ...parts] },
-  test: { entry: "tools/test.ts", debian: [libatomic, chromium, faketime, binutils, iproute, ...parts] },
-  bench: { entry: "bench/main.ts", debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, ...protection] },
-  drill: { entry: "tests/drill/main.ts", debian: [libatomic, ...protection] },
+  check: { entry: "tools/check.ts", debian: [libatomic, ...parts, ...containers] },
+  test: {
+    entry: "tools/test.ts",
+    debian: [libatomic, chromium, faketime, binutils, iproute, ...parts, ...containers],
+  },
+  bench: {
+    entry: "bench/main.ts",
+    debian: [libatomic, restic, rclone, binutils, isal, gcc, libc, iproute, ...protection, ...containers],
+  },
+  drill: { entry: "tests/drill/main.ts", debian: [libatomic, iproute, ...protection, ...containers] },
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
   release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
   "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },

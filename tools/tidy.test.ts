@@ -12,7 +12,7 @@ import { repositoryRoot } from "./run-tests.ts";
 const tiers: readonly (readonly string[])[] = [
   ["fault", "world"],
   ["bytes"],
-  ["envelope", "erasure", "wire", "tpm2"],
+  ["envelope", "erasure", "wire", "tpm2", "oci-image"],
   ["attest", "update-graph", "membership", "app-manifest", "device-api", "central-api"],
   ["storage"],
   ["piccolod", "central", "portal", "piccolo", "devnet", "sim", "release"],

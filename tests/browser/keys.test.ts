@@ -98,3 +98,18 @@ test("a re-key is followed to its end, and leaves the new phrase alone", async (
   await check(old.join(" "));
   await page.getByRole("alert").waitFor(slowly);
 });
+
+test("with another chip the device is closed, says so, and opens by the phrase", async () => {
+  const device = network.device(1);
+  await device.process.stop();
+  await network.replaceTpm(1);
+  await network.startDevice(1);
+  await page.goto(`${device.origin}/`);
+  await page.getByText("The security chip is another one").waitFor(slowly);
+  await page.getByLabel("Recovery phrase").fill(words.join(" "));
+  await page.getByLabel("New password").fill(password);
+  await page.getByRole("button", { name: "Open the device" }).click();
+  await page.getByRole("button", { name: "Later", exact: true }).click(slowly);
+  await to("security");
+  await page.getByRole("heading", { name: "Security" }).waitFor(slowly);
+});

@@ -166,7 +166,7 @@ test("what is erased from the trash is gone from the other devices, too", async 
     .click();
   await page.getByRole("alertdialog").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Restore Second.txt" }).waitFor();
-  assert.equal(await page.getByRole("button", { name: "Restore First.txt" }).count(), 0);
+  await page.getByRole("button", { name: "Restore First.txt" }).waitFor({ state: "detached" });
 
   await page.getByRole("button", { name: "Empty trash" }).click();
   await page

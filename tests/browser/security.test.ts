@@ -152,18 +152,19 @@ test("a device that nothing opens is reset by its name and its claim code", asyn
   await page.getByRole("button", { name: "Set up" }).waitFor();
 });
 
-test("a recovery that finds nobody asks for a place, and keeps the words meanwhile", async (t) => {
+test("a recovery that finds nobody asks for a place, and keeps what was typed meanwhile", async (t) => {
   const { device, page } = await start(t, {
     claimed: false,
     inNetwork: false,
     recoveryFails: "central-unreachable",
   });
-  await page.goto(`${device.origin}/#claim=CODE`);
-  await page.getByRole("link", { name: "I have a recovery phrase" }).click();
+  await page.goto(`${device.origin}/#/recover`);
   await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByLabel("Claim code").fill("CODE");
   await page.getByLabel("New password").fill(newPassword);
   await page.getByRole("button", { name: "Bring my files back" }).click();
   await page.getByText("Your network was not found").waitFor();
+  assert.equal(await page.getByLabel("Claim code").inputValue(), "CODE");
   assert.equal(await page.getByLabel("Recovery sheet or address").isVisible(), true);
   assert.equal(await page.getByLabel("Recovery phrase").inputValue(), fakePhrase.join(" "));
 });
@@ -210,6 +211,83 @@ test("an account is taken back under a new phrase", async (t) => {
   assert.equal(await holds(page, word(1)), false);
   await page.getByRole("link", { name: "Done" }).click();
   await page.getByText("Everything is in place").waitFor();
+});
+
+test("what protection is missing stands in red on every page, whoever looks at it", async (t) => {
+  const insecure = ["no-tpm"];
+  const states: readonly (readonly [FakeOptions, string])[] = [
+    [{ phase: "closed", reason: "tpm-other-chip" }, ""],
+    [{ phase: "locked" }, ""],
+    [{ claimed: false, inNetwork: false }, ""],
+    [{ claimed: false, inNetwork: false }, "#/recover"],
+    [{}, ""],
+  ];
+  for (const [options, place] of states) {
+    const { device, page } = await start(t, { ...options, insecure });
+    await page.goto(`${device.origin}/${place}`);
+    await page.getByText("This device runs without some of its protection").waitFor();
+  }
+  const { device, page } = await start(t, { insecure, security: { replaced: { atMs: Date.now() }, insecure } });
+  const notice = page.getByText(/security chip\.$/).first();
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  await page.getByRole("heading", { name: "Another device has taken over" }).waitFor();
+  await notice.waitFor();
+  await page.getByRole("button", { name: "Not now" }).click();
+  for (const place of [
+    "",
+    "#/trash",
+    "#/network",
+    "#/settings",
+    "#/security",
+    "#/security/re-key",
+    "#/security/sheet",
+  ]) {
+    await page.goto(`${device.origin}/${place}`);
+    await page.getByRole("heading").first().waitFor();
+    await notice.waitFor();
+  }
+});
+
+test("changes that only this device has are told by the answer to them, until the others have them", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  await page.getByRole("link", { name: "Photos" }).waitFor();
+  device.state.changesWait = true;
+  await page.getByRole("button", { name: "New folder" }).click();
+  await page.getByLabel("Name of the folder").fill("Garden");
+  await page.getByRole("button", { name: "Create" }).click();
+  const notice = page.getByText("Your last changes are only on this device yet.");
+  await notice.waitFor();
+  device.state.changesWait = false;
+  device.publish({ type: "network", network: device.state.network() });
+  await notice.waitFor({ state: "detached" });
+});
+
+test("after a change of the key new keys are offered for the files of before, can be stopped, and come to an end", async (t) => {
+  const { device, page } = await start(t, { stepMs: 300 });
+  await page.goto(`${device.origin}/#/security`);
+  await enter(page, "Sign in");
+  await page.getByText("Everything is in place").waitFor();
+  assert.equal(await page.getByText("New keys for all files").count(), 0);
+  device.state.reencryption = "offered";
+  device.publish({ type: "security" });
+  const give = page.getByRole("button", { name: "Give new keys" });
+  const begin = async (): Promise<void> => {
+    await give.click();
+    await page.getByLabel("Password", { exact: true }).fill(password);
+    await page.getByRole("dialog").getByRole("button", { name: "Give new keys" }).click();
+    await page.getByRole("progressbar", { name: "Giving files new keys" }).waitFor();
+  };
+  await begin();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await give.waitFor();
+  await begin();
+  await page.reload();
+  await page.getByRole("progressbar", { name: "Giving files new keys" }).waitFor();
+  await page.getByText("Files are getting new keys").waitFor({ state: "detached" });
+  assert.equal(await give.count(), 0);
 });
 
 test("a device tells how it was started, step by step", async (t) => {

@@ -1,3 +1,4 @@
+import { appLifeDrill } from "./app-life.ts";
 import { centralGoneDrill } from "./central-gone.ts";
 import { centralLiesDrill } from "./central-lies.ts";
 import { deviceLostDrill } from "./device-lost.ts";
@@ -25,4 +26,5 @@ export const drills: readonly Drill[] = [
   centralLiesDrill,
   oldImageDrill,
   repairLockedThenLostDrill,
+  appLifeDrill,
 ];

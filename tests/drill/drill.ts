@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { SeededWorld } from "@piccolo/world";
+import { runOnOwnMachine } from "../apps/own-machine.ts";
 import { DeviceProblem, Network, type NetworkOptions, type Protection } from "@piccolo/devnet";
 
 /** All that protects a disk, with passwords that cost next to nothing. */
@@ -31,6 +32,8 @@ export interface DrillOptions {
 export interface Drill {
   readonly name: string;
   readonly summary: string;
+  /** With mounts, a network and processes of its own, where it may do what would change the machine. */
+  readonly onOwnMachine?: true;
   run(context: DrillContext): Promise<void>;
 }
 
@@ -159,8 +162,23 @@ export class DrillContext {
 /** `broken`: something else went wrong than what the drill checks. */
 export type Outcome = "passed" | "failed" | "broken";
 
+/** Exit codes of a drill by itself; 1 is also what whatever else goes wrong ends with. */
+export const exitCodes: Readonly<Record<Outcome, number>> = { passed: 0, broken: 1, failed: 3 };
+
 /** Runs one drill and prints its last line. */
-export async function runDrill(drill: Drill, options: DrillOptions): Promise<Outcome> {
+export function runDrill(drill: Drill, options: DrillOptions): Promise<Outcome> {
+  return drill.onOwnMachine === true ? runElsewhere(drill, options) : runHere(drill, options);
+}
+
+async function runElsewhere(drill: Drill, { seed, small, sabotage, say }: DrillOptions): Promise<Outcome> {
+  const flags = [...(small ? ["--small"] : []), ...(sabotage ? ["--sabotage"] : [])];
+  const main = join(import.meta.dirname, "main.ts");
+  const { code } = await runOnOwnMachine(main, [drill.name, "--here", "--seed", String(seed), ...flags], say);
+  return code === exitCodes.passed ? "passed" : code === exitCodes.failed ? "failed" : "broken";
+}
+
+/** In this very process, whatever machine it is on. */
+export async function runHere(drill: Drill, options: DrillOptions): Promise<Outcome> {
   const context = new DrillContext(options);
   const counts = (): string =>
     `seed=${options.seed} checks=${context.checks} faults=${context.faults} drill=${drill.name}` +

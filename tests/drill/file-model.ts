@@ -37,6 +37,8 @@ interface StartedUpload {
 /** An operation that was asked for and whose answer never came: both outcomes are right, a third one is not. */
 type Unanswered =
   | { readonly kind: "upload"; readonly upload: StartedUpload }
+  /** An empty file is whole with its announcement. */
+  | { readonly kind: "empty"; readonly filename: string; readonly seed: string }
   | { readonly kind: "rename"; readonly file: KnownFile; readonly next: string }
   | { readonly kind: "delete"; readonly file: KnownFile };
 
@@ -234,6 +236,7 @@ export class FileModel {
       uploadId = await createUpload(this.#session, source);
     } catch {
       // Not even announced: nothing of it may be visible, which the check for unknown names covers.
+      if (sizeBytes === 0) this.#unanswered.push({ kind: "empty", filename, seed });
       return;
     }
     const upload = { uploadId, filename, seed, sizeBytes };
@@ -307,6 +310,14 @@ export class FileModel {
         await this.#checkContent(known);
         this.#files.push(known);
         if (node === undefined) (byId as Map<string, NodeView>).set(file.id, file);
+        return;
+      }
+      case "empty": {
+        const node = visible.find(({ name }) => name === unanswered.filename);
+        if (node === undefined) return;
+        const known = { nodeId: node.id, seed: unanswered.seed, sizeBytes: 0, name: node.name };
+        await this.#checkContent(known);
+        this.#files.push(known);
         return;
       }
       case "rename": {

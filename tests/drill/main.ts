@@ -1,7 +1,7 @@
 /** `npm run drill -- NAME [--seed S] [--small] [--sabotage]`, or `--list`. */
 import { parseArgs } from "node:util";
 import { drills } from "./catalogue.ts";
-import { runDrill } from "./drill.ts";
+import { exitCodes, runDrill, runHere } from "./drill.ts";
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -11,6 +11,8 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: "1" },
     small: { type: "boolean", default: false },
     sabotage: { type: "boolean", default: false },
+    // Already on the machine it shall run on.
+    here: { type: "boolean", default: false },
   },
 });
 const say = (line: string): void => {
@@ -24,6 +26,7 @@ if (values.list) {
   say(`failed: name one drill of ${drills.map(({ name }) => name).join(", ")}, and a whole number with --seed`);
   process.exitCode = 1;
 } else {
-  const outcome = await runDrill(drill, { seed, small: values.small, sabotage: values.sabotage, say });
-  process.exitCode = outcome === "passed" ? 0 : 1;
+  const options = { seed, small: values.small, sabotage: values.sabotage, say };
+  if (values.here) process.exitCode = exitCodes[await runHere(drill, options)];
+  else process.exitCode = (await runDrill(drill, options)) === "passed" ? 0 : 1;
 }

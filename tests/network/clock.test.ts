@@ -1,14 +1,14 @@
 /** A device whose clock is hours off: it says so itself, the others say so of it, and it is one of them again once set right. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Device, Network, until } from "@piccolo/devnet";
+import { clockSettings, FakedClocks } from "./faked-clocks.ts";
 
 const hourMs = 3_600_000;
-const main = resolve(import.meta.dirname, "../../programs/piccolod/src/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "piccolo-clock-"));
 
 interface Clock {
@@ -27,35 +27,7 @@ interface NetworkView {
   }[];
 }
 
-/** The wall clock of what runs under these settings is off by what the file says, read anew each second; timers are real. */
-function clockSettings(offsetFile: string): Record<string, string> {
-  return {
-    // The dynamic linker puts the machine's library folder in the place of $LIB.
-    LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1",
-    FAKETIME_TIMESTAMP_FILE: offsetFile,
-    FAKETIME_CACHE_DURATION: "1",
-    FAKETIME_DONT_FAKE_MONOTONIC: "1",
-  };
-}
-
-function offsetFile(device: number): string {
-  return join(folder, `network/device${device}.clock`);
-}
-
-function setClock(device: Device, offset: string): void {
-  writeFileSync(offsetFile(device.number), `${offset}\n`);
-}
-
-/** Starts piccolod with the clock of its device; each device finds its own by its state folder, the first argument. */
-function startScript(): string {
-  const path = join(folder, "piccolod-with-clock");
-  const settings = Object.entries(clockSettings("$2.clock")).map(([name, value]) =>
-    name === "FAKETIME_TIMESTAMP_FILE" ? `export ${name}="${value}"` : `export ${name}='${value}'`,
-  );
-  writeFileSync(path, ["#!/bin/sh", ...settings, `exec '${process.execPath}' '${main}' "$@"`, ""].join("\n"));
-  chmodSync(path, 0o700);
-  return path;
-}
+const clocks = new FakedClocks(folder);
 
 const view = (device: Device): Promise<NetworkView> => device.session.call<NetworkView>("GET", "/network");
 const statusClock = async (device: Device): Promise<Clock> =>
@@ -65,14 +37,14 @@ let network: Network;
 
 before(async () => {
   mkdirSync(join(folder, "network"));
-  for (let device = 1; device <= 4; device++) writeFileSync(offsetFile(device), "+0\n");
+  for (const number of [1, 2, 3, 4]) clocks.set({ number }, "+0");
   network = await Network.open({
     folder: join(folder, "network"),
     devices: 4,
     centralPort: 18_980,
     devicePort: 18_981,
     peerPort: 18_986,
-    piccolod: { executable: startScript(), args: [] },
+    piccolod: { executable: clocks.executable(), args: [] },
   });
   await network.startWhole();
 });
@@ -146,12 +118,12 @@ async function allIsRight(): Promise<void> {
 test("a clock that jumps two hours ahead is named on the device, by the others and in the log, until it is right", async () => {
   const [first, second, third, ahead] = network.devices;
   assert.ok(first !== undefined && second !== undefined && third !== undefined && ahead !== undefined);
-  setClock(ahead, "+2h");
+  clocks.set(ahead, "+2h");
   await isKnownWrong(ahead, 2 * hourMs, [first, second, third]);
   assert.ok(logLines(ahead, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) > hourMs));
   const { self } = await view(ahead);
   assert.ok(logLines(first, "peer-clock-wrong").some(({ account }) => account === self));
-  setClock(ahead, "+0");
+  clocks.set(ahead, "+0");
   await allIsRight();
 });
 
@@ -159,12 +131,12 @@ test("a device that starts two hours behind is named as well, and comes online w
   const [first, second, behind, fourth] = network.devices;
   assert.ok(first !== undefined && second !== undefined && behind !== undefined && fourth !== undefined);
   await behind.process.stop();
-  setClock(behind, "-2h");
+  clocks.set(behind, "-2h");
   await network.startDevice(behind.number);
   await behind.session.signIn(behind.record.password ?? "");
   await isKnownWrong(behind, -2 * hourMs, [first, second, fourth]);
   assert.ok(logLines(behind, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) < -hourMs));
-  setClock(behind, "+0");
+  clocks.set(behind, "+0");
   // A session that began in the past is as old as the clock now says; the owner signs in again.
   await behind.session.signIn(behind.record.password ?? "");
   await allIsRight();

@@ -73,7 +73,7 @@ export const centralFaults = catalogue({
     retry: "later",
     meaning: "Too many proposals wait for signatures; sign or withdraw some first.",
   },
-  "quota-reached": { retry: "never", meaning: "The account has as many of these as central keeps for one account." },
+  "quota-reached": { retry: "never", meaning: "Central has no room for more of these, of this account or of all." },
   "vault-gap": {
     retry: "never",
     meaning: "Entries between central's newest and this one are missing; bring them first, or a checkpoint.",

@@ -41,6 +41,8 @@ export interface DeviceClientOptions {
   readonly fetch: (input: string, init: RequestInit) => Promise<Response>;
   /** The token of the current session, empty when there is none. */
   readonly csrf: () => string;
+  /** Told of each success: the path below `baseUrl`, and a way to read a header of the reply. */
+  readonly answered?: (method: string, path: string, header: (name: string) => string | null) => void;
 }
 
 export interface CallOptions {
@@ -111,6 +113,7 @@ export function createDeviceClient(options: DeviceClientOptions): DeviceClient {
       }
       const text = await reply.text();
       if (!reply.ok) throw new DeviceRefusal(problemOf(reply.status, text));
+      options.answered?.(method, path, (header) => reply.headers.get(header));
       return (text === "" ? undefined : JSON.parse(text)) as CallOutput<typeof name>;
     },
   };

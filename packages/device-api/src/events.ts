@@ -17,6 +17,8 @@ export type DeviceEvent =
   /** The placement of these files changed; all of them when absent. */
   | { readonly type: "placement"; readonly nodes?: readonly string[] }
   | { readonly type: "task"; readonly task: Task }
+  /** Something about this app changed; it is to be read anew. */
+  | { readonly type: "app"; readonly id: string }
   /** Locked or unlocked, a slot, the backup or the device's place: status, session and security are to be read anew. */
   | { readonly type: "security" }
   | { readonly type: "resync" };

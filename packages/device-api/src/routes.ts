@@ -5,6 +5,7 @@
  * and are described in `uploads.ts` and `events.ts`.
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { appRoutes } from "./app-routes.ts";
 import { BootView } from "./boot.ts";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
 import { Found, Invitation, InvitationList, Join, NetworkView } from "./network.ts";
@@ -137,6 +138,12 @@ export const routes = {
     request: { body: body(Rekey) },
     responses: accepted,
   }),
+  "POST /security/re-encrypt": route({
+    method: "post",
+    path: "/security/re-encrypt",
+    request: { body: body(PasswordProof) },
+    responses: accepted,
+  }),
   "POST /security/reclaim": route({
     method: "post",
     path: "/security/reclaim",
@@ -266,6 +273,26 @@ export const routes = {
   }),
   "DELETE /trash/{id}": route({ method: "delete", path: "/trash/{id}", request: { params: id }, responses: nothing }),
   "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
+
+  "GET /catalog": appRoutes["GET /catalog"],
+  "POST /apps/preflight": appRoutes["POST /apps/preflight"],
+  "GET /apps": appRoutes["GET /apps"],
+  "POST /apps": appRoutes["POST /apps"],
+  "GET /apps/{id}": appRoutes["GET /apps/{id}"],
+  "POST /apps/{id}/start": appRoutes["POST /apps/{id}/start"],
+  "POST /apps/{id}/stop": appRoutes["POST /apps/{id}/stop"],
+  "POST /apps/{id}/update": appRoutes["POST /apps/{id}/update"],
+  "POST /apps/{id}/rollback": appRoutes["POST /apps/{id}/rollback"],
+  "POST /apps/{id}/configure": appRoutes["POST /apps/{id}/configure"],
+  "POST /apps/{id}/backup": appRoutes["POST /apps/{id}/backup"],
+  "POST /apps/{id}/snapshots/{snapshotId}/restore": appRoutes["POST /apps/{id}/snapshots/{snapshotId}/restore"],
+  "DELETE /apps/{id}": appRoutes["DELETE /apps/{id}"],
+  "GET /apps/{id}/secrets": appRoutes["GET /apps/{id}/secrets"],
+  "GET /apps/{id}/logs": appRoutes["GET /apps/{id}/logs"],
+  "GET /apps/{id}/resources": appRoutes["GET /apps/{id}/resources"],
+  "GET /app-trash": appRoutes["GET /app-trash"],
+  "POST /app-trash/{id}/restore": appRoutes["POST /app-trash/{id}/restore"],
+  "DELETE /app-trash/{id}": appRoutes["DELETE /app-trash/{id}"],
 
   "GET /uploads": route({ method: "get", path: "/uploads", responses: ok("Unfinished uploads", UploadList) }),
   "POST /uploads/{id}/check": route({

@@ -127,8 +127,12 @@ export type SecuritySlots = z.infer<typeof SecuritySlots>;
 
 export const SecurityBackup = z
   .object({
-    /** `replaced`: another device took this one's place; `forked`: it went on with other changes than these. */
-    state: z.enum(["none", "checking", "ready", "catching-up", "no-quorum", "forked", "replaced"]),
+    /**
+     * `none`: there is nobody to back up to. `stale`: after a recovery, until it is settled what is newest, nothing is
+     * changed and nothing is backed up. `replaced`: another device took this one's place; `forked`: it went on with other changes than
+     * these.
+     */
+    state: z.enum(["none", "stale", "checking", "ready", "catching-up", "no-quorum", "forked", "replaced"]),
     /** Newest entry of the metadata log made here, and the newest that enough witnesses have. */
     sequence: z.number(),
     witnessedSequence: z.number(),
@@ -144,10 +148,26 @@ export const SecurityBackup = z
   .openapi("SecurityBackup");
 export type SecurityBackup = z.infer<typeof SecurityBackup>;
 
+/** New keys for what an earlier key epoch could read. */
+export const Reencryption = z
+  .object({
+    /**
+     * `offered`: there is something to do since a re-key. `interrupted`: goes on by itself once the device is unlocked and
+     * knows the newest state.
+     */
+    state: z.enum(["none", "offered", "running", "interrupted"]),
+    /** What has a key of an earlier epoch. */
+    versions: z.int(),
+    bytes: z.number(),
+  })
+  .openapi("Reencryption");
+export type Reencryption = z.infer<typeof Reencryption>;
+
 export const SecurityView = z
   .object({
     unlocked: z.boolean(),
     slots: SecuritySlots,
+    reencryption: Reencryption,
     /** Absent when the device runs without a security chip. */
     tpm: z
       .object({

@@ -3,7 +3,27 @@ import { z } from "@hono/zod-openapi";
 export const Task = z
   .object({
     id: z.string(),
-    kind: z.enum(["join-network", "found-network", "purge-trash", "re-key", "recover", "reclaim"]),
+    kind: z.enum([
+      "join-network",
+      "found-network",
+      "purge-trash",
+      "re-key",
+      "re-encrypt",
+      "recover",
+      "reclaim",
+      "install-app",
+      "start-app",
+      "stop-app",
+      "uninstall-app",
+      "update-app",
+      "roll-back-app",
+      "configure-app",
+      "back-up-app",
+      "restore-app",
+      "purge-app",
+    ]),
+    /** What it is done to, such as an app's id; two of a kind run at once only where it differs. */
+    subject: z.string().optional(),
     state: z.enum(["running", "done", "failed", "cancelled"]),
     /** What is being done now, for people. */
     step: z.string(),

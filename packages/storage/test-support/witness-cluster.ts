@@ -1,12 +1,19 @@
 /** An owner's log and its witnesses in one process: real services and messages, fakes for databases and the channel. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { toHex } from "@piccolo/bytes";
 import { type Ed25519Key, ed25519FromSeed, signStatement } from "@piccolo/envelope";
 import { decodeLogRequest, encodeLogResponse, type LogResponse } from "@piccolo/wire";
 import { SeededWorld } from "@piccolo/world";
 import { MemoryNetwork, MemoryOwnLog, MemoryWitnessStore } from "../src/fakes/index.ts";
 import { WitnessService } from "../src/holder/index.ts";
-import { type CheckpointRun, decodeHead, type RecoveryDecision, type SignedHead } from "../src/log/index.ts";
+import {
+  type CheckpointRun,
+  type CheckpointSegment,
+  decodeHead,
+  type RecoveryDecision,
+  type SignedHead,
+} from "../src/log/index.ts";
 import type { CheckpointStore, MetadataLogCrashPoint } from "../src/owner/log/index.ts";
 import {
   createMetadataLog,
@@ -17,7 +24,14 @@ import {
   restoreBest,
   WireWitnessClient,
 } from "../src/owner/log/index.ts";
-import { type HolderView, type Message, type PeerTransport, transportFaults } from "../src/ports/index.ts";
+import {
+  type HolderView,
+  type Message,
+  type PeerTransport,
+  transportFaults,
+  type VaultReader,
+} from "../src/ports/index.ts";
+import { engineFaults } from "../src/owner/faults.ts";
 import { id } from "../src/suites/suite.ts";
 
 const networkId = id(32, 700);
@@ -25,11 +39,17 @@ const anAccount = id(32, 701);
 const metadataKey = id(32, 702);
 const never = new AbortController().signal;
 
-/** Checkpoints in memory, with a switch for having too few holders. */
+/** Checkpoints in memory, a segment for each piece, with switches for having too few holders. */
 export class MemoryCheckpoints implements CheckpointStore {
   readonly stored = new Map<string, Uint8Array[]>();
   readonly #world: SeededWorld;
+  readonly #hashes = new Map<string, string>();
   enough = true;
+  /** Whether fewer holders than needed are left of what was stored. */
+  lost = false;
+  /** Where what is lost is looked for. */
+  vault: VaultReader | undefined;
+  leansOnVault = false;
   /** Awaited before content is stored. */
   gate: () => Promise<void> = () => Promise.resolve();
 
@@ -40,19 +60,40 @@ export class MemoryCheckpoints implements CheckpointStore {
   async store(pieces: Iterable<Uint8Array>): Promise<CheckpointRun> {
     await this.gate();
     if (!this.enough) throw transportFaults.fault("peer-unreachable", "too few holders");
-    const run = { key: this.#world.randomBytes(32), id: this.#world.randomBytes(16), segments: [] };
-    this.stored.set(
-      toHex(run.id),
-      Array.from(pieces, (piece) => piece.slice()),
-    );
+    const kept = Array.from(pieces, (piece) => piece.slice());
+    const segments = kept.map((piece) => this.#segment(piece));
+    const run = { key: this.#world.randomBytes(32), id: this.#world.randomBytes(16), segments };
+    this.stored.set(toHex(run.id), kept);
     return run;
   }
 
-  async *read(run: CheckpointRun): AsyncIterable<Uint8Array> {
+  #segment(piece: Uint8Array): CheckpointSegment {
+    const segmentId = this.#world.randomBytes(16);
+    this.#hashes.set(toHex(segmentId), hashOf(piece));
+    const bytes = piece.length;
+    const sizes = { sealedBytes: bytes, plainBytes: bytes, fragmentBytes: bytes };
+    return { segmentId, segmentRoot: id(32, 703), k: 1, n: 1, ...sizes, salt: id(16, 704), holders: [holder] };
+  }
+
+  async sealedSegment(run: CheckpointRun, ordinal: number): Promise<Uint8Array> {
     await Promise.resolve();
-    const pieces = this.stored.get(toHex(run.id));
-    assert.ok(pieces !== undefined, "a checkpoint that was removed is read");
-    yield* pieces;
+    const piece = this.stored.get(toHex(run.id))?.[ordinal];
+    if (piece === undefined || this.lost) throw engineFaults.fault("not-enough-fragments", "too few holders are left");
+    return piece;
+  }
+
+  async *read(run: CheckpointRun): AsyncIterable<Uint8Array> {
+    assert.ok(this.stored.has(toHex(run.id)), "a checkpoint that was removed is read");
+    for (const [ordinal, { segmentId }] of run.segments.entries()) {
+      try {
+        yield await this.sealedSegment(run, ordinal);
+      } catch (error) {
+        const copy = await this.vault?.blob(segmentId, never).catch(() => undefined);
+        if (copy === undefined || hashOf(copy) !== this.#hashes.get(toHex(segmentId))) throw error;
+        this.leansOnVault = true;
+        yield copy;
+      }
+    }
   }
 
   remove(runs: readonly CheckpointRun[]): Promise<readonly string[]> {
@@ -60,6 +101,9 @@ export class MemoryCheckpoints implements CheckpointStore {
     return Promise.resolve([]);
   }
 }
+
+const holder = toHex(id(32, 705));
+const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 export interface Witness {
   readonly account: Uint8Array;

@@ -1,14 +1,13 @@
 import { ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
 import { assertInRange, checkInRange, readItems, readType, writeItems } from "./fields.ts";
 import { maxBodyBytes, wireFormat } from "./format.ts";
+import { maxHeadBytes, maxSlotBytes, maxWitnessEntries } from "./log-format.ts";
 import {
-  maxHeadBytes,
-  maxMembershipBodyBytes,
-  maxMembershipEntries,
-  maxMembershipEntryBytes,
-  maxSlotBytes,
-  maxWitnessEntries,
-} from "./log-format.ts";
+  type MembershipPage,
+  membershipPageBytes,
+  readMembershipPage,
+  writeMembershipPage,
+} from "./membership-page.ts";
 import { type Refused, readRefused, writeRefused } from "./refusal.ts";
 
 export type LogResponse =
@@ -52,13 +51,8 @@ export interface SlotResponse {
   readonly slot: Uint8Array | undefined;
 }
 
-/** Entries of the membership log are the body, one after the other. */
-export interface LogEntriesResponse {
+export interface LogEntriesResponse extends MembershipPage {
   readonly type: "log-entries";
-  /** How many entries the whole log has. */
-  readonly logLength: number;
-  /** Lengths of at most 256 entries, together at most 1 MiB. */
-  readonly lengths: readonly number[];
 }
 
 export interface LogAppendedResponse {
@@ -81,12 +75,6 @@ const headRange = { min: 1, max: maxHeadBytes };
 const slotRange = { min: 1, max: maxSlotBytes };
 const sealedRange = { min: 1, max: maxBodyBytes };
 const entriesRange = { min: 0, max: maxWitnessEntries };
-const lengthsRange = { min: 0, max: maxMembershipEntries };
-const entryRange = { min: 1, max: maxMembershipEntryBytes };
-
-function total(lengths: readonly number[]): number {
-  return lengths.reduce((sum, length) => sum + length, 0);
-}
 
 /** Values out of their bounds are bugs of the caller. */
 export function encodeLogResponse(response: LogResponse): Uint8Array<ArrayBuffer> {
@@ -121,12 +109,7 @@ export function encodeLogResponse(response: LogResponse): Uint8Array<ArrayBuffer
       }
       break;
     case "log-entries":
-      assertInRange(total(response.lengths), { min: 0, max: maxMembershipBodyBytes }, "a body length");
-      writer.u32(response.logLength);
-      writeItems(writer, response.lengths, lengthsRange, (length) => {
-        assertInRange(length, entryRange, "an entry's length");
-        return writer.u32(length);
-      });
+      writeMembershipPage(writer, response);
       break;
     case "log-appended":
       writer.u32(response.logLength);
@@ -177,14 +160,8 @@ function readResponse(reader: ByteReader, type: number): LogResponse {
       if (slot !== undefined) checkInRange(slot.length, slotRange, "a slot's length");
       return { type: "slot", slot };
     }
-    case types["log-entries"]: {
-      const logLength = reader.u32();
-      const lengths = readItems(reader, lengthsRange, () =>
-        checkInRange(reader.u32(), entryRange, "an entry's length"),
-      );
-      checkInRange(total(lengths), { min: 0, max: maxMembershipBodyBytes }, "a body length");
-      return { type: "log-entries", logLength, lengths };
-    }
+    case types["log-entries"]:
+      return { type: "log-entries", ...readMembershipPage(reader) };
     case types["log-appended"]:
       return { type: "log-appended", logLength: reader.u32() };
     case types.refused:
@@ -196,6 +173,6 @@ function readResponse(reader: ByteReader, type: number): LogResponse {
 
 /** Length of the body that follows the response's frame. */
 export function logResponseBodyBytes(response: LogResponse): number {
-  if (response.type === "witness-entries") return total(response.entries.map(({ sealedBytes }) => sealedBytes));
-  return response.type === "log-entries" ? total(response.lengths) : 0;
+  if (response.type === "witness-entries") return response.entries.reduce((sum, entry) => sum + entry.sealedBytes, 0);
+  return response.type === "log-entries" ? membershipPageBytes(response) : 0;
 }

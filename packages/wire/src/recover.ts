@@ -1,13 +1,14 @@
 import { ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
 import { assertInRange, checkInRange, readItems, readType, writeItems } from "./fields.ts";
 import { accountBytes, hashBytes, wireFormat } from "./format.ts";
+import { locatorBytes, maxMembershipEntryBytes, maxSlotBytes } from "./log-format.ts";
 import {
-  locatorBytes,
-  maxMembershipBodyBytes,
-  maxMembershipEntries,
-  maxMembershipEntryBytes,
-  maxSlotBytes,
-} from "./log-format.ts";
+  membershipEntryRange,
+  type MembershipPage,
+  membershipPageBytes,
+  readMembershipPage,
+  writeMembershipPage,
+} from "./membership-page.ts";
 import { type Refused, readRefused, writeRefused } from "./refusal.ts";
 
 /**
@@ -46,8 +47,7 @@ export interface MemberPlace {
 export type RecoverResponse =
   | { readonly type: "challenge"; readonly challenge: Uint8Array }
   | { readonly type: "slot"; readonly slot: Uint8Array | undefined }
-  /** Entries are the body, one after the other. */
-  | { readonly type: "membership"; readonly logLength: number; readonly lengths: readonly number[] }
+  | ({ readonly type: "membership" } & MembershipPage)
   | { readonly type: "addresses"; readonly members: readonly MemberPlace[] }
   | { readonly type: "appended"; readonly logLength: number }
   | Refused;
@@ -67,9 +67,6 @@ const requests = {
 } as const;
 const responses = { challenge: 193, slot: 194, membership: 195, addresses: 196, appended: 197, refused: 135 } as const;
 const slotRange = { min: 1, max: maxSlotBytes };
-const entryRange = { min: 1, max: maxMembershipEntryBytes };
-const lengthsRange = { min: 0, max: maxMembershipEntries };
-const bodyRange = { min: 0, max: maxMembershipBodyBytes };
 const placesRange = { min: 0, max: maxMemberPlaces };
 const addressesRange = { min: 0, max: maxPlaceAddresses };
 
@@ -84,7 +81,7 @@ export function encodeRecoverRequest(request: RecoverRequest): Uint8Array<ArrayB
   writer.fixed(request.account, accountBytes).fixed(request.signature, signatureBytes);
   if (request.type === "read-membership") writer.u32(request.from);
   if (request.type === "append-device") {
-    assertInRange(request.entry.length, entryRange, "an entry's length");
+    assertInRange(request.entry.length, membershipEntryRange, "an entry's length");
     writer.sized(request.entry);
   }
   return writer.finish();
@@ -115,16 +112,12 @@ function readRequest(reader: ByteReader, type: number): RecoverRequest {
     case requests["append-device"]: {
       const fields = proof();
       const entry = reader.sized(maxMembershipEntryBytes).slice();
-      checkInRange(entry.length, entryRange, "an entry's length");
+      checkInRange(entry.length, membershipEntryRange, "an entry's length");
       return { type: "append-device", ...fields, entry };
     }
     default:
       throw malformed(`there is no request of type ${type} for recovery`);
   }
-}
-
-function total(lengths: readonly number[]): number {
-  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 /** Values out of their bounds are bugs of the caller. */
@@ -142,12 +135,7 @@ export function encodeRecoverResponse(response: RecoverResponse): Uint8Array<Arr
       }
       break;
     case "membership":
-      assertInRange(total(response.lengths), bodyRange, "a body length");
-      writer.u32(response.logLength);
-      writeItems(writer, response.lengths, lengthsRange, (length) => {
-        assertInRange(length, entryRange, "an entry's length");
-        return writer.u32(length);
-      });
+      writeMembershipPage(writer, response);
       break;
     case "addresses":
       writeItems(writer, response.members, placesRange, ({ account, deviceKey, addresses }) => {
@@ -188,14 +176,8 @@ function readResponse(reader: ByteReader, type: number): RecoverResponse {
       if (slot !== undefined) checkInRange(slot.length, slotRange, "a slot's length");
       return { type: "slot", slot };
     }
-    case responses.membership: {
-      const logLength = reader.u32();
-      const lengths = readItems(reader, lengthsRange, () =>
-        checkInRange(reader.u32(), entryRange, "an entry's length"),
-      );
-      checkInRange(total(lengths), bodyRange, "a body length");
-      return { type: "membership", logLength, lengths };
-    }
+    case responses.membership:
+      return { type: "membership", ...readMembershipPage(reader) };
     case responses.addresses: {
       const members = readItems(reader, placesRange, () => ({
         account: reader.fixed(accountBytes).slice(),
@@ -215,5 +197,5 @@ function readResponse(reader: ByteReader, type: number): RecoverResponse {
 
 /** Length of the body that follows the response's frame. */
 export function recoverResponseBodyBytes(response: RecoverResponse): number {
-  return response.type === "membership" ? total(response.lengths) : 0;
+  return response.type === "membership" ? membershipPageBytes(response) : 0;
 }

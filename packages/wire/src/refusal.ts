@@ -39,6 +39,10 @@ export const refusalFaults = catalogue({
     meaning: "The witness has another entry in this place of the log; find out which device made it before going on.",
   },
   "rate-limited": { retry: "later", meaning: "Too many questions of this kind; ask again after the time it names." },
+  untimely: {
+    retry: "later",
+    meaning: "The entry's time is too far ahead of the member's clock; correct the asking device's clock.",
+  },
   internal: { retry: "later", meaning: "The holder failed at something of its own; ask again later, or another one." },
 });
 
@@ -68,6 +72,7 @@ const numbers: Readonly<Record<RefusalCode, number>> = {
   "log-gap": 11,
   "log-fork": 12,
   "rate-limited": 13,
+  untimely: 14,
 };
 const codes = new Map(Object.entries(numbers).map(([code, number]) => [number, code as RefusalCode]));
 

@@ -134,7 +134,10 @@ test("a refusal becomes a fault of the same code and back", () => {
       const refused = refusal(code, text, retryAfterMs);
       const fault = fromRefusal(refused);
       assert.equal(fault.code, code);
-      assert.equal(fault.retry, ["full", "busy", "internal", "rate-limited"].includes(code) ? "later" : "never");
+      assert.equal(
+        fault.retry,
+        ["full", "busy", "internal", "rate-limited", "untimely"].includes(code) ? "later" : "never",
+      );
       assert.equal(fault.details["retryAfterMs"], retryAfterMs === 0 ? undefined : retryAfterMs);
       const again = toRefusal(fault);
       assert.equal(again.code, code);

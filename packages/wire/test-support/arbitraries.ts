@@ -67,6 +67,7 @@ export const anyRefusalCode: fc.Arbitrary<RefusalCode> = fc.constantFrom(
   "log-gap",
   "log-fork",
   "rate-limited",
+  "untimely",
 );
 
 export const anyResponse: fc.Arbitrary<Response> = fc

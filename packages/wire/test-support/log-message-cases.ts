@@ -91,7 +91,7 @@ export function logMessageCases(): VectorSet {
     lengths: [300, 16_384],
   });
   response("log-appended", "The membership log has ten entries now.", { type: "log-appended", logLength: 10 });
-  for (const code of ["fenced", "log-gap", "log-fork", "rate-limited"] as const) {
+  for (const code of ["fenced", "log-gap", "log-fork", "rate-limited", "untimely"] as const) {
     const message = { type: "refused", code, retryAfterMs: code === "rate-limited" ? 5000 : 0, message: "" } as const;
     response(`refused-${code}`, `A refusal with the code ${code}.`, message);
   }

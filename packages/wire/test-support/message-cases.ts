@@ -227,7 +227,7 @@ export function messageCases(): VectorSet {
   refuseResponse("statuses-short-bitmap", "W15", "A bitmap of one byte for ten keys.", statuses.subarray(0, -1));
   refuseResponse("statuses-long-bitmap", "W15", "A byte too many.", concat(statuses, new Uint8Array(1)));
   refuseResponse("refused-code-0", "W17", "Code 0.", changed(refused, 2, 0));
-  refuseResponse("refused-code-14", "W17", "Code 14.", changed(refused, 2, 14));
+  refuseResponse("refused-code-15", "W17", "Code 15.", changed(refused, 2, 15));
   refuseResponse("refused-long-text", "W9", "A text of 513 bytes.", [
     "0187090000000002",
     "01",

@@ -33,6 +33,8 @@ export interface Limits {
   readonly vaultEntryBytes: number;
   readonly vaultBlobs: number;
   readonly vaultBlobBytes: number;
+  /** Of all accounts together. */
+  readonly vaultTotalBytes: number;
   readonly vaultPageEntries: number;
   readonly vaultPageBytes: number;
 }
@@ -58,6 +60,7 @@ export const productionLimits: Limits = {
   vaultEntryBytes: 268_435_456,
   vaultBlobs: 4_096,
   vaultBlobBytes: 2_147_483_648,
+  vaultTotalBytes: 1_099_511_627_776,
   vaultPageEntries: vaultPageEntriesMax,
   vaultPageBytes: vaultPageBytesMax,
 };

@@ -18,6 +18,8 @@ export interface Lies {
   readonly membersUpTo?: number;
   /** In place of every sealed slot, e.g. an older one. */
   readonly slot?: Uint8Array;
+  /** In place of each segment of a checkpoint that it hands out. */
+  readonly segment?: (bytes: Uint8Array) => Uint8Array;
   /** Says that it took in what was brought, and forgets it. */
   readonly dropsWrites?: boolean;
 }
@@ -112,6 +114,10 @@ export class LyingCentral {
   #change(method: string, path: string, reply: Reply): Reply {
     const { slot } = this.lies;
     if (path === "/v1/recovery/slot" && slot !== undefined) return jsonReply(reply, { slot: toBase64Url(slot) });
+    const { segment } = this.lies;
+    if (method === "GET" && path.startsWith("/v1/blobs/") && segment !== undefined) {
+      return { ...reply, body: segment(reply.body) };
+    }
     if (method === "GET" && path.endsWith("/log")) return this.#changeMembers(reply);
     if (method === "GET" && path.endsWith("/metadata/state")) return this.#changeState(reply);
     if (method === "GET" && path.endsWith("/metadata")) return this.#changePage(reply);

@@ -126,6 +126,15 @@ export class DeviceSession {
     });
   }
 
+  /** Where a GET below /api/v1 sends a browser. */
+  async redirection(path: string): Promise<string> {
+    const reply = await loopbackRequest(`${this.origin}/api/v1${path}`, { headers: { cookie: this.#cookie } });
+    await textOf(reply);
+    const { location } = reply.headers;
+    if (location === undefined) throw new Error(`GET ${path} answered ${reply.status} and sends nowhere`);
+    return location;
+  }
+
   /** Waits for a task to end; throws when it failed or was cancelled. */
   async finish(task: TaskView): Promise<TaskView> {
     let now = task;

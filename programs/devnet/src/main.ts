@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { readConfig, usage, type DevnetConfig } from "./config.ts";
+import { prepareApps } from "./demo-apps.ts";
 import { Network, ownerName } from "./network.ts";
 import { buildPortal } from "./portal-build.ts";
 import { possibleProtection, unmountBelow } from "./protection.ts";
@@ -117,6 +118,7 @@ async function main(): Promise<number> {
   try {
     const bringUp = async (): Promise<void> => {
       await buildPortal(say);
+      const apps = prepareApps(join(config.folder, "apps"));
       network = await Network.open({
         folder: config.folder,
         devices: config.devices,
@@ -124,6 +126,7 @@ async function main(): Promise<number> {
         devicePort: 8701,
         peerPort: 8721,
         protection: possibleProtection(say),
+        deviceArgs: () => apps,
         say,
       });
       await network.start();

@@ -56,6 +56,12 @@ export interface Config {
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
+  /** Podman's socket, where the init system looks after it; undefined = a service of the device's own. */
+  readonly podmanSocket: string | undefined;
+  /** Folder of images that came with the device. */
+  readonly bundledImages: string | undefined;
+  /** Folders of signed catalogs; none takes the one inside the executable. */
+  readonly catalogs: readonly string[];
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
@@ -224,6 +230,9 @@ export function readConfig(
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
+    podmanSocket: optionalPath("podman-socket"),
+    bundledImages: optionalPath("bundled-images"),
+    catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),
     tpm: readTpm(values),
     volume: readVolume(values),

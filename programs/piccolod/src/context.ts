@@ -12,10 +12,10 @@ import { errorFacts } from "./adapters/log.ts";
 import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
-import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
+import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
-import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
+import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
@@ -150,7 +150,7 @@ async function start(
 function openChip(config: Config, state: DurableFolder, { world, log }: ContextParts): SecurityChip {
   const { tpm, release } = config;
   if (tpm === undefined) {
-    const seed = state.read(chipSeedName) ?? world.randomBytes(32);
+    const seed = state.read(chipSeedName, 32) ?? world.randomBytes(32);
     state.write(chipSeedName, seed);
     return new MemoryChip({ world, seed: new Uint8Array(seed), memory: chipMemory(state) });
   }
@@ -166,7 +166,7 @@ function openChip(config: Config, state: DurableFolder, { world, log }: ContextP
 /** As little protected as the seed beside it. */
 function chipMemory(state: DurableFolder): ChipMemory {
   return {
-    read: () => Number(fromUtf8(state.read(chipMemoryName) ?? new Uint8Array(0))),
+    read: () => Number(fromUtf8(state.read(chipMemoryName, 16) ?? new Uint8Array(0))),
     write: (generation) => state.write(chipMemoryName, toUtf8(String(generation))),
   };
 }
@@ -189,7 +189,7 @@ function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: 
       world,
     });
   }
-  const { path } = new DurableFolder(join(state.path, "volume"));
+  const { path } = state.folder("volume");
   return volume.backend === "gocryptfs" ? new GocryptfsVolume(path) : new PlainFolderVolume(path);
 }
 

@@ -4,7 +4,7 @@
  */
 import { holderCrashPointNames } from "@piccolo/storage/holder";
 import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/storage/metadata-log";
-import { ownerEngineCrashPoints } from "@piccolo/storage/owner";
+import { type OwnerEngineCrashPoint, ownerEngineCrashPoints } from "@piccolo/storage/owner";
 import { recoveryCrashPoints } from "./recovery/recovery.ts";
 import type { RekeyCrashPoint } from "./security/rekey.ts";
 import { resealCrashPoints } from "./security/resealing.ts";
@@ -37,6 +37,9 @@ export const rekeyCrashPoints = [
   "after-rekey-end",
 ] as const satisfies readonly RekeyCrashPoint[];
 
+/** Those of giving files new keys: only who does that reaches them. */
+export const reencryptCrashPoints: readonly OwnerEngineCrashPoint[] = ["before-replacement", "after-replacement"];
+
 /** Those of the backup that every change reaches once it has a witness. */
 const backupCrashPoints = [
   "entry-made",
@@ -52,7 +55,7 @@ export const checkpointCrashPoints: readonly MetadataLogCrashPoint[] = metadataL
 
 /** Those a device reaches as the owner's. */
 export const ownerCrashPoints: readonly string[] = [
-  ...ownerEngineCrashPoints,
+  ...ownerEngineCrashPoints.filter((name) => !reencryptCrashPoints.includes(name)),
   ...fileCrashPoints,
   ...backupCrashPoints,
 ];
@@ -73,6 +76,7 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...holderCrashPoints,
     ...rekeyCrashPoints,
     ...resealCrashPoints,
+    ...reencryptCrashPoints,
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
   ].includes(name);

@@ -6,8 +6,11 @@ import { createOwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
 import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
+import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
+import { catalogFolders } from "./adapters/catalog-folders.ts";
+import { createAppsFeature } from "./apps/feature.ts";
 import { Auth } from "./auth/auth.ts";
 import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
@@ -21,15 +24,17 @@ import { SessionStore } from "./auth/store.ts";
 import type { Device, DeviceParts } from "./device-parts.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabases } from "./db/databases.ts";
+import { SqliteReencryptionStore } from "./db/reencryption-store.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
 import type { NamedConfig } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
 import { createApp } from "./http/app.ts";
-import { Door } from "./http/door.ts";
+import { Door, isOpenToStrangers } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
+import { isClockBelieved } from "./network/clock.ts";
 import { openHolding } from "./network/holding.ts";
 import { DeviceNetwork } from "./network/network.ts";
 import { createPeerNets } from "./network/peer-nets.ts";
@@ -49,6 +54,7 @@ import { mountRecovery } from "./recovery/routes.ts";
 import { forgetUnfinished } from "./recovery/unfinished.ts";
 import { StalenessStore } from "./recovery/staleness.ts";
 import type { Identity } from "./security/identity.ts";
+import { Reencryption } from "./security/reencrypt.ts";
 import { Keyring } from "./security/keyring.ts";
 import { OwnerSecurity } from "./security/owner-security.ts";
 import { mountSecurity } from "./security/routes.ts";
@@ -159,6 +165,7 @@ async function build(
         hash: blake3.hash,
         policy,
         ownDomain: config.domain,
+        vault: network.vault(() => false),
         world,
         report,
       });
@@ -187,6 +194,7 @@ async function build(
     vault: network.vault(() => false),
     slot: () => (keyring.hasOwner ? keyring.slots().phraseSlot : undefined),
     renew: (addressesToo) => security.renewDetails(addressesToo),
+    outnumber: (kept) => security.outnumber(kept),
     world,
     report,
     changed: () => events.securityChanged(),
@@ -219,6 +227,7 @@ async function build(
         placementChanged: (segmentId) => files.placementChanged(segmentId),
       },
       mayWork: () => backup.mayCommit,
+      isKept: async () => (await backup.flush()).witnessed,
       crashPoint,
       report,
     },
@@ -238,6 +247,7 @@ async function build(
   atClose(
     network.onChange(() => {
       events.networkChanged();
+      reencryption.wake();
       if (network.clock().state === clockState) return;
       clockState = network.clock().state;
       events.clockChanged(network.clock());
@@ -328,13 +338,49 @@ async function build(
     events,
     tasks,
     gate: writeGate,
-    mayWork: () => backup.mayCommit,
+    // By a clock that is years ahead everything in the trash would be due.
+    mayWork: () => backup.mayCommit && isClockBelieved(network),
     crashPoint,
   });
 
   const { insecure, deviceName } = config;
-  const door = new Door({ host: parts.host, deviceName, sessions });
+  const apps = createAppsFeature({
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    controlDb,
+    world,
+    log,
+    sessions,
+    events,
+    tasks,
+    hostName: config.hostName,
+    deviceName,
+    portalHost: parts.host,
+    ownerName: () => auth.owner?.name ?? "",
+    catalogs: catalogFolders(config.catalogs),
+    architecture: process.arch === "arm64" ? "arm64" : "amd64",
+    freeMemoryBytes: () => process.availableMemory(),
+  });
+  const door = new Door({
+    host: parts.host,
+    deviceName,
+    sessions,
+    isOpen: (call) => isOpenToStrangers(call, auth.owner !== undefined),
+  });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
+  const reencryption = new Reencryption({
+    store: new SqliteReencryptionStore(ownerDb),
+    metadata,
+    engine: () => runtime.engine,
+    epoch: () => identity().epoch,
+    isUnlocked: () => keyring.unlocked,
+    mayCommit: () => backup.mayCommit,
+    isRekeying: () => security.rekey.running,
+    flush: () => backup.flush(),
+    tasks,
+    world,
+    report,
+    changed: () => events.securityChanged(),
+  });
   const unlockedWork = new UnlockedWork({
     keyring,
     security,
@@ -343,6 +389,7 @@ async function build(
     network,
     identity,
     wrappedKeys: new SqliteWrappedKeys(ownerDb),
+    reencryption,
     tasks,
     world,
     crashPoint,
@@ -350,6 +397,7 @@ async function build(
   keyring.onChange((unlocked) => {
     if (!unlocked) lockGate.cut();
     else setImmediate(() => unlockedWork.begin());
+    reencryption.wake();
     events.securityChanged();
     events.networkChanged();
   });
@@ -371,6 +419,7 @@ async function build(
     mayBeStale: () => settling.staleness,
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     unlockedWork,
+    reencryption,
     reset: parts.reset,
   });
   mountSystem(api, parts.measuredBoot);
@@ -390,7 +439,8 @@ async function build(
   mountNetwork(api, { network, tasks, view });
   mountTasks(api, tasks);
   files.mount(api);
-  const streams = [...files.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
+  apps.mount(api);
+  const streams = [...files.streams, ...apps.streams, { pattern: /^\/events$/, methods: { GET: hub.handle } }];
 
   // Closed in reverse: first nothing new comes in, then what runs ends, then what it stood on.
   atClose(() => runtime.close());
@@ -398,6 +448,8 @@ async function build(
   atClose(() => slotKeeper.stop());
   atClose(() => unlockedWork.stop());
   if (auth.owner !== undefined) await runtime.open();
+  apps.start();
+  atClose(() => apps.stop());
   atClose(() => tasks.stop());
   return {
     interrupt: () => {
@@ -405,7 +457,7 @@ async function build(
       events.stop();
       files.interrupt();
     },
-    site: { api, streams, door, lockGate },
+    site: { api, streams, door, lockGate, appHosts: apps.hosts },
     keyring,
     security,
     signIn: () => {

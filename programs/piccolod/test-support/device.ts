@@ -124,8 +124,10 @@ export class Client {
 /** The real clock, moved by what a test adds. */
 export class MovedWorld implements World {
   aheadMs = 0;
+  /** Of the wall clock alone, as when it is wrong or somebody sets it. */
+  wallAheadMs = 0;
   nowMs(): number {
-    return realWorld.nowMs() + this.aheadMs;
+    return realWorld.nowMs() + this.aheadMs + this.wallAheadMs;
   }
   monotonicMs(): number {
     return realWorld.monotonicMs() + this.aheadMs;

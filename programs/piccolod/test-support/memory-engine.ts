@@ -6,10 +6,11 @@ import {
   engineFaults,
   extentPlainBytes,
   type OwnerEngine,
+  type Resealed,
   type VersionPlacement,
   type VersionWriter,
 } from "@piccolo/storage/owner";
-import type { SegmentState } from "@piccolo/storage/ports";
+import { orAborted, type SegmentState } from "@piccolo/storage/ports";
 
 /** What a test makes of the engine, and the bytes it keeps over a restart. */
 export class EngineControl {
@@ -20,6 +21,8 @@ export class EngineControl {
   readFault: { readonly afterBytes: number; readonly fault: Fault } | undefined;
   /** Writes wait for it: slow holders. */
   writeGate: Promise<void> = Promise.resolve();
+  /** Awaited before a version is sealed anew; what it throws, that throws. */
+  sealGate: (versionId: Uint8Array) => Promise<void> = () => Promise.resolve();
   /** What new segments are. */
   state: SegmentState = "placed";
   reads = 0;
@@ -38,8 +41,9 @@ export class MemoryEngine implements OwnerEngine {
 
   beginVersion(): { readonly versionId: Uint8Array } {
     const versionId = this.#options.world.randomBytes(16);
-    const wrappedFek = this.#options.keys().wrapFek(new Uint8Array(32), versionId);
-    this.#options.metadata.beginVersion({ versionId, wrappedFek });
+    const keys = this.#options.keys();
+    const wrappedFek = keys.wrapFek(new Uint8Array(32), versionId);
+    this.#options.metadata.beginVersion({ versionId, wrappedFek, fekEpoch: keys.epoch });
     return { versionId };
   }
 
@@ -158,6 +162,36 @@ export class MemoryEngine implements OwnerEngine {
       given += piece.length;
       yield new Uint8Array(piece);
     }
+  }
+
+  async sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed> {
+    const { metadata, keys, world } = this.#options;
+    const version = metadata.version(versionId);
+    if (version?.plainBytes === undefined) return "gone";
+    const { epoch } = keys();
+    if (version.fekEpoch >= epoch) return "current";
+    await orAborted(this.#control.sealGate(versionId), signal);
+    if (metadata.version(versionId) === undefined) return "gone";
+    const wrappedFek = keys().wrapFek(world.randomBytes(32), versionId);
+    const [extent] = metadata.extents(versionId);
+    const bytes = extent === undefined ? undefined : this.#control.segments.get(toHex(extent.segmentId));
+    if (extent === undefined || bytes === undefined) {
+      metadata.replaceContent({ versionId, wrappedFek, fekEpoch: epoch }, undefined);
+      return "sealed";
+    }
+    const segment = metadata.segment(extent.segmentId);
+    assert.ok(segment !== undefined);
+    const segmentId = world.randomBytes(16);
+    this.#control.segments.set(toHex(segmentId), bytes);
+    metadata.replaceContent(
+      { versionId, wrappedFek, fekEpoch: epoch },
+      { extent: { ...extent, segmentId }, segment: { ...segment, segmentId } },
+    );
+    return "sealed";
+  }
+
+  replacements(limit: number): readonly Uint8Array[] {
+    return this.#options.metadata.replacements(limit);
   }
 
   describe(versionId: Uint8Array): VersionPlacement {

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { keys } from "./api/keys.ts";
 import { Live } from "./api/live.tsx";
+import { entryAddress } from "./apps/entry.ts";
 import { useNetwork, useSecurity, useSession, useStatus, type Status } from "./api/queries.ts";
 import { ProblemNote } from "./design/notes.tsx";
 import { Mark } from "./design/ring.tsx";
@@ -23,10 +24,25 @@ import { Resetting } from "./session/resetting.tsx";
 import { SetUp } from "./session/set-up.tsx";
 import { SignIn } from "./session/sign-in.tsx";
 import { texts } from "./session/texts.ts";
+import { InsecureNames } from "./settings/insecure-notice.tsx";
 import { Shell } from "./shell.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
-export function App({ claimLink, uploads }: { claimLink: ClaimLink | undefined; uploads: Uploads }) {
+interface AppParts {
+  readonly claimLink: ClaimLink | undefined;
+  readonly uploads: Uploads;
+}
+
+export function App(parts: AppParts) {
+  const { data } = useStatus();
+  return (
+    <InsecureNames names={data?.insecure ?? []}>
+      <Page {...parts} />
+    </InsecureNames>
+  );
+}
+
+function Page({ claimLink, uploads }: AppParts) {
   const client = useQueryClient();
   const status = useStatus();
   const [route, navigate] = useRoute();
@@ -114,6 +130,11 @@ function AtWork({
   // The step of joining stays until the person leaves it, also once it is done.
   const [joinBegan, setJoinBegan] = useState(false);
   const [replacedLeft, setReplacedLeft] = useState(false);
+  // An app's page sent the person here to sign in: that is done, so the way leads back.
+  useEffect(() => {
+    const address = entryAddress(location.search);
+    if (address !== undefined) location.replace(address);
+  }, []);
   const error = session.error ?? network.error;
   if (session.data === undefined || network.data === undefined)
     return error === null ? (

@@ -3,6 +3,10 @@ export type Route =
   | { readonly screen: "files"; readonly folder: string; readonly details?: string }
   | { readonly screen: "search"; readonly query: string; readonly details?: string }
   | { readonly screen: "trash" }
+  | { readonly screen: "apps" }
+  | { readonly screen: "app"; readonly id: string }
+  | { readonly screen: "catalog" }
+  | { readonly screen: "app-trash" }
   | { readonly screen: "network" }
   | { readonly screen: "security"; readonly part?: SecurityPart }
   | { readonly screen: "settings" }
@@ -36,6 +40,11 @@ export function parseRoute(path: string): Route {
       const part = securityParts.find((known) => known === first);
       return part === undefined ? { screen } : { screen, part };
     }
+    case "app":
+      return first === "" ? { screen: "apps" } : { screen, id: first };
+    case "apps":
+    case "catalog":
+    case "app-trash":
     case "trash":
     case "recover":
     case "network":
@@ -52,6 +61,8 @@ export function formatRoute(route: Route): string {
       return `/files/${encodeURIComponent(route.folder)}${detailsPart(route.details)}`;
     case "search":
       return `/search/${encodeURIComponent(route.query)}${detailsPart(route.details)}`;
+    case "app":
+      return `/app/${encodeURIComponent(route.id)}`;
     case "security":
       return `/security${route.part === undefined ? "" : `/${route.part}`}`;
     default:

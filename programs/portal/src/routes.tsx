@@ -1,4 +1,8 @@
 import type { NetworkView, Session, Status } from "./api/queries.ts";
+import { AppScreen } from "./apps/app-screen.tsx";
+import { AppTrashScreen } from "./apps/app-trash-screen.tsx";
+import { AppsScreen } from "./apps/apps-screen.tsx";
+import { CatalogScreen } from "./apps/catalog-screen.tsx";
 import { FilesScreen } from "./files/files-screen.tsx";
 import { SearchScreen } from "./files/search-screen.tsx";
 import { TrashScreen } from "./files/trash-screen.tsx";
@@ -33,6 +37,14 @@ export function Screens(props: ScreenProps) {
       return <SearchScreen route={route} navigate={navigate} network={network} uploads={uploads} />;
     case "trash":
       return <TrashScreen />;
+    case "apps":
+      return <AppsScreen />;
+    case "app":
+      return <AppScreen key={route.id} id={route.id} />;
+    case "catalog":
+      return <CatalogScreen />;
+    case "app-trash":
+      return <AppTrashScreen />;
     case "network":
       return <NetworkScreen network={network} />;
     case "security":

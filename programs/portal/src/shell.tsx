@@ -1,6 +1,7 @@
 /** What is around every screen: where one can go, how the device is, and what is being uploaded. */
-import { CircleUserRound, Folder, Lock, LogOut, Settings, ShieldCheck, Trash2, Users } from "lucide-react";
+import { CircleUserRound, Folder, LayoutGrid, Lock, LogOut, Settings, ShieldCheck, Trash2, Users } from "lucide-react";
 import { useEffect, useRef, type ReactNode } from "react";
+import { useChangesWait } from "./api/changes-wait.ts";
 import { useLive } from "./api/live.tsx";
 import type { NetworkView, Session, Status } from "./api/queries.ts";
 import { buttonClass, IconButton } from "./design/button.tsx";
@@ -13,12 +14,13 @@ import { home, type Route } from "./routes.ts";
 import type { Security } from "./security/words.ts";
 import { useLock } from "./session/use-lock.ts";
 import { useSignOut } from "./session/sign-out.ts";
-import { insecureInWords } from "./settings/insecure.ts";
+import { InsecureNotice } from "./settings/insecure-notice.tsx";
 import { UploadPanel } from "./uploads/upload-panel.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
 const places = [
   { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
+  { name: "Apps", to: { screen: "apps" }, Icon: LayoutGrid, screens: ["apps", "app", "catalog", "app-trash"] },
   { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
   { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
   { name: "Security", to: { screen: "security" }, Icon: ShieldCheck, screens: ["security"] },
@@ -101,7 +103,7 @@ export function Shell({
       </aside>
 
       <div className="flex min-w-0 grow flex-col pb-[calc(4.5rem+env(safe-area-inset-bottom))] md:pb-0">
-        <Notices status={status} session={session} network={network} security={security} />
+        <Notices session={session} network={network} security={security} />
         <main
           id="main"
           ref={main}
@@ -171,29 +173,24 @@ function Presence({ network }: { network: NetworkView }) {
 
 /** What must not be overlooked, the worst first. */
 function Notices({
-  status,
   session,
   network,
   security,
 }: {
-  status: Status;
   session: Session;
   network: NetworkView;
   security: Security | undefined;
 }) {
   const [route] = useRoute();
-  // The security page says the same at more length.
+  // The security page says the same at more length; the pages below it do not speak of the device.
   const elsewhere = route.screen !== "security";
+  const wholeSecurity = route.screen === "security" && route.part === undefined;
   const live = useLive();
+  const changesWait = useChangesWait();
   const clock = clockInWords(network.clock);
   return (
     <div className="flex flex-col gap-2 px-4 pt-3 empty:hidden md:px-8">
-      {status.insecure.length === 0 || !elsewhere ? null : (
-        <Banner tone="danger">
-          <strong className="font-semibold">This device runs without some of its protection.</strong>{" "}
-          {status.insecure.map(insecureInWords).join(" ")}
-        </Banner>
-      )}
+      {wholeSecurity ? null : <InsecureNotice />}
       {security?.replaced === undefined ? null : (
         <Banner
           tone="danger"
@@ -213,6 +210,12 @@ function Notices({
           files are lost.
         </Banner>
       )}
+      {changesWait ? (
+        <Banner tone="warn">
+          <strong className="font-semibold">Your last changes are only on this device yet.</strong> Too few other
+          devices are online to confirm them; they are saved with the others by themselves.
+        </Banner>
+      ) : null}
       {live === "down" ? (
         <Banner tone="warn">The connection to your device is lost. What you see may be old; trying again…</Banner>
       ) : null}

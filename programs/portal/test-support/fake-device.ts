@@ -120,7 +120,13 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     return json(beginTask(kind, steps, end, fails), 202);
   }
 
-  function beginTask(kind: Task["kind"], steps: readonly string[], end: () => void, fails?: string): Task {
+  function beginTask(
+    kind: Task["kind"],
+    steps: readonly string[],
+    end: () => void,
+    fails?: string,
+    cancellable = false,
+  ): Task {
     let task: Task = {
       id: state.id(),
       kind,
@@ -128,7 +134,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       step: steps[0] ?? "",
       doneUnits: 0,
       totalUnits: steps.length,
-      cancellable: false,
+      cancellable,
       startedAtMs: Date.now(),
     };
     state.tasks.set(task.id, task);
@@ -138,6 +144,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
         await pause(options.stepMs ?? 500);
+        if (state.tasks.get(task.id)?.state !== "running") return;
       }
       if (fails !== undefined) {
         task = {
@@ -245,6 +252,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       () => {
         state.epoch += 1;
         state.rekey = "none";
+        state.reencryption = "offered";
         state.replaced = false;
         publish({ type: "security" });
       },
@@ -403,6 +411,27 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       return { status: 204 };
     },
     "POST /security/rekey": ({ body }) => newKey("re-key", body),
+    "POST /security/re-encrypt": ({ body }) => {
+      checkPassword(body["password"]);
+      state.reencryption = "running";
+      publish({ type: "security" });
+      const end = (): void => {
+        state.reencryption = "none";
+        publish({ type: "security" });
+      };
+      const steps = Array.from({ length: 8 }, () => "Giving the files new keys");
+      return json(beginTask("re-encrypt", steps, end, undefined, true), 202);
+    },
+    "DELETE /tasks/{id}": ({ params }) => {
+      const task = state.tasks.get(params["id"] ?? "");
+      if (task === undefined || !task.cancellable) throw notFound();
+      const ended: Task = { ...task, state: "cancelled", cancellable: false, endedAtMs: Date.now() };
+      state.tasks.set(task.id, ended);
+      state.reencryption = "offered";
+      publish({ type: "task", task: ended });
+      publish({ type: "security" });
+      return json(ended);
+    },
     "POST /security/reclaim": ({ body }) => newKey("reclaim", body),
     "POST /security/accept-recovery": ({ body }) => {
       checkPassword(body["password"]);
@@ -682,6 +711,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       res.writeHead(answer.status, {
         "content-type": "application/json",
         ...(answer.cookie === undefined ? {} : { "set-cookie": answer.cookie }),
+        ...(state.changesWait && req.method !== "GET" ? { "piccolo-backup": "waiting" } : {}),
       });
       res.end(answer.json === undefined ? undefined : JSON.stringify(answer.json));
       return;

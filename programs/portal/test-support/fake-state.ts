@@ -101,6 +101,9 @@ export class FakeState {
   replaced: boolean;
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
+  reencryption: SecurityView["reencryption"]["state"] = "none";
+  /** Whether changes wait for others to confirm them. */
+  changesWait = false;
   networkState: NetworkView["state"];
   online: number;
   readonly nodes = new Map<string, FakeNode>();
@@ -181,6 +184,7 @@ export class FakeState {
       held: { usedBytes: 16_300_000_000, quotaBytes: 100_000_000_000, fragments: 20_481 },
       clock: { state: Math.abs(clockOffsetMs) > 60_000 ? "wrong" : "good", offsetMs: clockOffsetMs },
       centralReachable: true,
+      waitingChanges: this.changesWait,
     };
   }
 
@@ -202,6 +206,10 @@ export class FakeState {
         },
         rekey: this.rekey,
       },
+      reencryption:
+        this.reencryption === "none"
+          ? { state: "none", versions: 0, bytes: 0 }
+          : { state: this.reencryption, versions: 1204, bytes: 18_300_000_000 },
       tpm: { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false },
       volume: { backend: "gocryptfs", encrypted: true },
       backup: {

@@ -114,6 +114,10 @@ export class MemoryOwnLog implements OwnLog {
     return this.#outbox.length > 0;
   }
 
+  wantCheckpoint(): void {
+    this.checkpointDue = true;
+  }
+
   onCommit(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -213,6 +217,7 @@ export class MemoryOwnLog implements OwnLog {
       while (reader.remaining > 0) rows.set(fromUtf8(reader.sized(1 << 16)), fromUtf8(reader.sized(1 << 24)));
     }
     checkDigest(rows, digest);
+    this.checkpointDue = false;
     this.#rows = rows;
     this.#outbox = [];
     this.#entries = entry === undefined ? [] : [entry];
@@ -220,6 +225,7 @@ export class MemoryOwnLog implements OwnLog {
   }
 
   empty(): void {
+    this.checkpointDue = false;
     this.#rows = new Map();
     this.#outbox = [];
     this.#entries = [];

@@ -13,25 +13,26 @@ interface Bucket {
 
 const mostAskers = 1_000;
 
-/** Token buckets for each asker and for all together, on the clock that never goes back. */
+/** Token buckets for each asker, and where there is a rate for it for all together, on the clock that never goes back. */
 export class RateLimit {
   readonly #world: World;
   readonly #perAsker: Rate;
-  readonly #overall: Rate;
+  readonly #overall: Rate | undefined;
   readonly #askers = new Map<string, Bucket>();
   readonly #all: Bucket;
 
-  constructor(world: World, perAsker: Rate, overall: Rate) {
+  constructor(world: World, perAsker: Rate, overall?: Rate) {
     this.#world = world;
     this.#perAsker = perAsker;
     this.#overall = overall;
-    this.#all = { left: overall.burst, atMs: world.monotonicMs() };
+    this.#all = { left: overall?.burst ?? Infinity, atMs: world.monotonicMs() };
   }
 
   /** Takes from both buckets; gives the milliseconds after which it would work where one has too little, else 0. */
   take(asker: string, cost: number): number {
     const own = this.#bucketOf(asker);
-    const waitMs = Math.max(this.#refilled(own, this.#perAsker, cost), this.#refilled(this.#all, this.#overall, cost));
+    const waitWithAllMs = this.#overall === undefined ? 0 : this.#refilled(this.#all, this.#overall, cost);
+    const waitMs = Math.max(this.#refilled(own, this.#perAsker, cost), waitWithAllMs);
     if (waitMs === 0) {
       own.left -= cost;
       this.#all.left -= cost;

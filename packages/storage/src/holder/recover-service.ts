@@ -1,5 +1,5 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
-import { recoveryChallengeBytes, verifyAccountProof, verifyLocatorProof } from "@piccolo/envelope";
+import { type RecoveryAudience, verifyAccountProof, verifyLocatorProof } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { decodeEntry } from "@piccolo/membership";
 import {
@@ -19,13 +19,15 @@ import {
 import type { World } from "@piccolo/world";
 import type { Message, PeerHandler, WitnessStore } from "../ports/index.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { RecoveryChallenges } from "./recovery-challenges.ts";
 import { type MembershipExchange, pageOfLog, takeEntry } from "./witness-service.ts";
 
-const challengeLifetimeMs = 60_000;
-const mostChallenges = 1_000;
 /** A recovery takes about a dozen questions of each member. */
 const perAsker = { burst: 40, perSecond: 1 };
-const overall = { burst: 200, perSecond: 10 };
+/** About one locator or account that is known here, whoever asks: no flood of others takes from this. */
+const perName = { burst: 80, perSecond: 2 };
+/** About all that is not. */
+const unknown = { burst: 200, perSecond: 10 };
 /** What a wrong proof costs: guessing locators or keys is hopeless anyway, and is kept from costing work. */
 const wrongProofCost = 10;
 
@@ -41,23 +43,24 @@ export interface RecoverServiceOptions {
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-interface Challenge {
-  readonly bytes: Uint8Array;
-  readonly untilMs: number;
-}
-
 /**
  * Answers devices that are no member's yet, and only to proof: the slot to the locator's key, everything else to the
  * owner's. Each challenge is for one question of the asker whose key the channel proved.
  */
 export class RecoverService implements PeerHandler {
   readonly #options: RecoverServiceOptions;
-  readonly #challenges = new Map<string, Challenge>();
-  readonly #limit: RateLimit;
+  readonly #challenges: RecoveryChallenges;
+  readonly #askers: RateLimit;
+  readonly #names: RateLimit;
+  readonly #unknown: RateLimit;
 
   constructor(options: RecoverServiceOptions) {
+    const { world } = options;
     this.#options = options;
-    this.#limit = new RateLimit(options.world, perAsker, overall);
+    this.#challenges = new RecoveryChallenges(world);
+    this.#askers = new RateLimit(world, perAsker);
+    this.#names = new RateLimit(world, perName);
+    this.#unknown = new RateLimit(world, unknown);
   }
 
   admit(
@@ -65,8 +68,8 @@ export class RecoverService implements PeerHandler {
     frame: Uint8Array,
   ): { readonly bodyBytes: number; readonly release: () => void } | { readonly refusal: Message } {
     try {
-      this.#count(deviceKey, 1);
-      decodeRecoverRequest(frame);
+      this.#count(this.#askers, toHex(deviceKey));
+      this.#countName(decodeRecoverRequest(frame));
       return { bodyBytes: 0, release: () => undefined };
     } catch (error) {
       return { refusal: answer(this.#refusalOf(error)) };
@@ -81,17 +84,32 @@ export class RecoverService implements PeerHandler {
     }
   }
 
-  #count(deviceKey: Uint8Array, cost: number): void {
-    const retryAfterMs = this.#limit.take(toHex(deviceKey), cost);
+  /** A challenge costs nothing but the asker's own share; a question also that of what it is about. */
+  #countName(request: RecoverRequest): void {
+    if (request.type === "challenge") return;
+    const { store, ownerKeyOf } = this.#options;
+    const isSlot = request.type === "find-slot";
+    const name = isSlot ? request.locator : request.account;
+    const isKnown = isSlot ? store.slot(name) !== undefined : ownerKeyOf(name) !== undefined;
+    if (isKnown) this.#count(this.#names, toHex(name));
+    else this.#count(this.#unknown, "");
+  }
+
+  #count(limit: RateLimit, name: string): void {
+    const retryAfterMs = limit.take(name, 1);
     if (retryAfterMs === 0) return;
     throw refusalFaults.fault("rate-limited", "too many questions; ask again later", { details: { retryAfterMs } });
   }
 
   #perform(asker: Uint8Array, request: RecoverRequest): Message {
-    if (request.type === "challenge") return answer({ type: "challenge", challenge: this.#newChallenge(asker) });
-    const audience = { verifier: this.#options.deviceKey, challenge: this.#takeChallenge(asker) };
+    if (request.type === "challenge") return answer({ type: "challenge", challenge: this.#challenges.give(asker) });
+    const { deviceKey: verifier } = this.#options;
+    const isProved = (verify: (audience: RecoveryAudience) => boolean): boolean =>
+      this.#challenges.use(asker, (challenge) => verify({ verifier, challenge }));
     if (request.type === "find-slot") {
-      if (!verifyLocatorProof(request.locator, request, audience)) throw this.#wrongProof(asker);
+      if (!isProved((audience) => verifyLocatorProof(request.locator, request, audience))) {
+        throw this.#wrongProof(asker);
+      }
       return answer({ type: "slot", slot: this.#options.store.slot(request.locator)?.bytes });
     }
     const ownerPublicKey = this.#options.ownerKeyOf(request.account);
@@ -100,7 +118,9 @@ export class RecoverService implements PeerHandler {
     if (
       ownerPublicKey === undefined ||
       membership === undefined ||
-      !verifyAccountProof({ account: request.account, ownerPublicKey }, request.signature, audience)
+      !isProved((audience) =>
+        verifyAccountProof({ account: request.account, ownerPublicKey }, request.signature, audience),
+      )
     ) {
       throw this.#wrongProof(asker);
     }
@@ -141,28 +161,9 @@ export class RecoverService implements PeerHandler {
     return logLength;
   }
 
-  #newChallenge(asker: Uint8Array): Uint8Array {
-    const { world } = this.#options;
-    const bytes = world.randomBytes(recoveryChallengeBytes);
-    const name = toHex(asker);
-    this.#challenges.delete(name);
-    this.#challenges.set(name, { bytes, untilMs: world.monotonicMs() + challengeLifetimeMs });
-    const [oldest] = this.#challenges.keys();
-    if (this.#challenges.size > mostChallenges && oldest !== undefined) this.#challenges.delete(oldest);
-    return bytes;
-  }
-
-  #takeChallenge(asker: Uint8Array): Uint8Array {
-    const name = toHex(asker);
-    const challenge = this.#challenges.get(name);
-    this.#challenges.delete(name);
-    if (challenge === undefined || challenge.untilMs < this.#options.world.monotonicMs()) throw this.#wrongProof(asker);
-    return challenge.bytes;
-  }
-
   #wrongProof(asker: Uint8Array): Error {
     // The answer is the same whether the asker has anything left or not.
-    this.#limit.punish(toHex(asker), wrongProofCost);
+    this.#askers.punish(toHex(asker), wrongProofCost);
     return refusalFaults.fault("not-yours", "the proof does not fit; ask for a new challenge");
   }
 

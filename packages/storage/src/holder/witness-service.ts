@@ -283,6 +283,7 @@ export function takeEntry(membership: MembershipExchange, entry: Uint8Array): nu
     return membership.append(entry);
   } catch (error) {
     if (!isFault(error) || error.code === "disk-full") throw error;
+    if (error.code === "entry-untimely") throw refusalFaults.fault("untimely", error.message);
     throw refusalFaults.fault("conflict", `the entry is not taken: ${error.message}`);
   }
 }

@@ -9,6 +9,12 @@ export type HeadAnswer =
   /** It says that another device has replaced the asker. */
   | { readonly type: "fenced"; readonly witness: string };
 
+/** A head, checked by its signature like those of witnesses, from somebody who is none and whose silence proves nothing. */
+export interface CopiedHead {
+  readonly type: "copy";
+  readonly newest: SignedHead;
+}
+
 export interface OwnPosition {
   readonly sequence: number;
   readonly hash: Uint8Array;
@@ -66,7 +72,7 @@ export function decideOwnHead(
 
 export interface RecoveryCandidate {
   readonly newest: SignedHead;
-  /** Who has it; at least one. */
+  /** Which witnesses have it; none where it was copied from elsewhere alone. */
   readonly from: readonly string[];
 }
 
@@ -87,14 +93,14 @@ export interface RecoveryDecision {
  * that which the best head names.
  */
 export function decideRecovery(
-  answers: readonly HeadAnswer[],
+  answers: readonly (HeadAnswer | CopiedHead)[],
   sets: readonly { readonly witnesses: readonly string[]; readonly quorum: Quorum }[],
 ): RecoveryDecision {
   const byHash = new Map<string, { newest: SignedHead; from: string[] }>();
   for (const answer of answers) {
-    if (answer.type !== "head") continue;
+    if (answer.type !== "head" && answer.type !== "copy") continue;
     const candidate = byHash.get(toHex(answer.newest.hash)) ?? { newest: answer.newest, from: [] };
-    candidate.from.push(answer.witness);
+    if (answer.type === "head") candidate.from.push(answer.witness);
     byHash.set(toHex(answer.newest.hash), candidate);
   }
   const candidates = [...byHash.values()].sort((a, b) => {
@@ -104,7 +110,9 @@ export function decideRecovery(
   });
   const [best, second] = candidates;
   const forked = best !== undefined && second !== undefined && !isLater(best.newest.head, second.newest.head);
-  const answered = new Set(answers.filter(({ type }) => type !== "fenced").map(({ witness }) => witness));
+  const answered = new Set(
+    answers.flatMap((answer) => (answer.type === "head" || answer.type === "nothing" ? [answer.witness] : [])),
+  );
   const lacking = sets.map(
     ({ witnesses, quorum }) => quorum.quorum - witnesses.filter((witness) => answered.has(witness)).length,
   );

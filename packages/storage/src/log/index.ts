@@ -7,6 +7,7 @@ export {
   type HeldLog,
 } from "./decide-append.ts";
 export {
+  type CopiedHead,
   decideOwnHead,
   decideRecovery,
   type HeadAnswer,

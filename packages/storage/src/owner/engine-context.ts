@@ -15,6 +15,8 @@ export const ownerEngineCrashPoints = [
   "segment-spooled",
   "before-extent-commit",
   "after-extent-commit",
+  "before-replacement",
+  "after-replacement",
   "segment-drained",
   "before-fragment-removal",
   "after-fragment-removal",
@@ -40,6 +42,11 @@ export interface EngineOptions {
   readonly events: EngineEvents;
   /** Background work, which commits and frees, rests while this is false; always true where it is absent. */
   readonly mayWork?: (() => boolean) | undefined;
+  /**
+   * Whether what was committed until now would outlive this device, after a bounded wait; always true where it is absent.
+   * Fragments are freed only then: a device that came back by an older state would still count on them.
+   */
+  readonly isKept?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   readonly crashPoint: (name: OwnerEngineCrashPoint) => void;
   /** Failures that somebody else's device caused or that background work meets; never secrets. */
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;

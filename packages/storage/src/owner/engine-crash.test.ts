@@ -1,83 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { PoweredDisk } from "../../test-support/powered-disk.ts";
-import { makeSmallNetwork, readAll, type SmallNetwork, until, writeVersion } from "../../test-support/small-network.ts";
-import { CrashDisk, MemoryMetadata } from "../fakes/index.ts";
-import { fixedPolicy } from "../policy/index.ts";
-import { transportFaults } from "../ports/index.ts";
+import { MortalOwner } from "../../test-support/mortal-owner.ts";
+import { readAll, until, writeVersion } from "../../test-support/small-network.ts";
 import { pattern } from "../suites/suite.ts";
-import { extentPlainBytes, type OwnerEngine, type OwnerEngineCrashPoint } from "./index.ts";
+import { extentPlainBytes, type OwnerEngine } from "./index.ts";
 
 const never = new AbortController().signal;
-
-/** An owner's device whose process ends at a chosen crash point: from then on nothing it does reaches anything. */
-class MortalOwner {
-  readonly metadata = new MemoryMetadata();
-  readonly disk = new CrashDisk();
-  readonly #powered = new PoweredDisk(this.disk);
-  readonly #survives: boolean;
-  readonly passed: OwnerEngineCrashPoint[] = [];
-  #left: number;
-  #isDead = false;
-  #network: SmallNetwork | undefined;
-
-  constructor(crashAfter: number, survives: boolean) {
-    this.#left = crashAfter;
-    this.#survives = survives;
-  }
-
-  get isDead(): boolean {
-    return this.#isDead;
-  }
-
-  get network(): SmallNetwork {
-    assert.ok(this.#network !== undefined);
-    return this.#network;
-  }
-
-  async start(): Promise<void> {
-    const network = await makeSmallNetwork({
-      policy: fixedPolicy({ k: 2, n: 4 }),
-      holderCount: 4,
-      spoolDisk: this.#powered,
-      metadata: new Proxy(this.metadata, {
-        get: (metadata, name) => {
-          if (this.#isDead) throw new Error("the power is off");
-          const member: unknown = Reflect.get(metadata, name);
-          return typeof member === "function" ? (member.bind(metadata) as unknown) : member;
-        },
-      }),
-      crashPoint: (name) => this.#pass(name),
-    });
-    for (const holder of network.holders) {
-      holder.gate = () =>
-        this.#isDead
-          ? Promise.reject(transportFaults.fault("peer-unreachable", "the asking device has no power"))
-          : Promise.resolve();
-    }
-    this.#network = network;
-  }
-
-  #pass(name: OwnerEngineCrashPoint): void {
-    this.passed.push(name);
-    if (!this.#isDead && this.#left-- === 0) {
-      this.#isDead = true;
-      this.#powered.cut(() => this.#survives);
-    }
-    if (this.#isDead) throw new Error(`the power was cut at ${name}`);
-  }
-
-  /** Starts the program again, after a crash or an orderly stop; with the crash still to come where `mortal`. */
-  async restart(mortal: boolean): Promise<OwnerEngine> {
-    // The old program has to be over before its successor may reach the metadata.
-    await this.network.engine.stop();
-    if (this.#isDead) this.#powered.restore();
-    this.#isDead = false;
-    if (!mortal) this.#left = Number.MAX_SAFE_INTEGER;
-    return this.network.reopen();
-  }
-}
 
 type Step =
   | { readonly step: "write"; readonly bytes: number }

@@ -33,6 +33,14 @@ export interface OwnerEngine {
     range: { readonly start: number; readonly end: number },
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+  /**
+   * Gives a complete version a fresh FEK of the current epoch and seals its content anew, where its FEK is of an earlier
+   * one. The version stays what it is to everybody else; what it was sealed in before is dead then. A large version goes
+   * on where it was cut off. Nothing new waits in the spool: `too-few-holders` where it would. Also throws as `read`.
+   */
+  sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed>;
+  /** Versions under way in which large ones are sealed anew, at most `limit`; removing one gives it up. */
+  replacements(limit: number): readonly Uint8Array[];
   /** Where the version's fragments are, as recorded; who is online is the members' matter. */
   describe(versionId: Uint8Array): VersionPlacement;
   /** `pending` when any segment of the version is; `durable` otherwise, also for a version without segments. */
@@ -50,6 +58,9 @@ export interface OwnerEngine {
   /** Looks for background work now, e.g. because a member came online or a version was removed. */
   wake(): void;
 }
+
+/** `current`: its FEK is of the current epoch. `gone`: it was removed meanwhile. */
+export type Resealed = "sealed" | "current" | "gone";
 
 export interface VersionWriter {
   /** Resolves when there is room for more: back-pressure. The bytes are copied. */

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
-import { toHex } from "@piccolo/bytes";
+import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { newFek, versionIdBytes } from "@piccolo/envelope";
-import type { VersionRecord } from "../ports/index.ts";
+import { isFault } from "@piccolo/fault";
+import type { ExtentRecord, VersionRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import type { EngineContext, EngineOptions } from "./engine-context.ts";
-import type { OwnerEngine, VersionPlacement, VersionWriter } from "./engine-types.ts";
+import type { OwnerEngine, Resealed, VersionPlacement, VersionWriter } from "./engine-types.ts";
 import { engineFaults } from "./faults.ts";
 import { HolderHealth } from "./holder-health.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Spool } from "./spool.ts";
 import { upkeepRound } from "./upkeep.ts";
 import { readVersion } from "./version-reader.ts";
+import { sealVersionAnew } from "./version-resealer.ts";
 import { StreamingVersionWriter } from "./version-writer.ts";
 
 /** Background work looks again after this time even when nobody wakes it. */
@@ -56,6 +58,7 @@ class StorageOwnerEngine implements OwnerEngine {
   beginVersion(): { readonly versionId: Uint8Array } {
     const { world, keys, metadata } = this.#context;
     const versionId = world.randomBytes(versionIdBytes);
+    const { epoch } = keys();
     const fek = newFek(world);
     let wrappedFek: Uint8Array;
     try {
@@ -63,7 +66,7 @@ class StorageOwnerEngine implements OwnerEngine {
     } finally {
       fek.fill(0);
     }
-    metadata.beginVersion({ versionId, wrappedFek });
+    metadata.beginVersion({ versionId, wrappedFek, fekEpoch: epoch });
     return { versionId };
   }
 
@@ -120,11 +123,53 @@ class StorageOwnerEngine implements OwnerEngine {
     range: { readonly start: number; readonly end: number },
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const { wrappedFek } = this.#version(versionId);
     const { metadata, keys } = this.#context;
-    const extents = metadata.extents(versionId);
-    const fek = keys().unwrapFek(wrappedFek, versionId);
-    yield* readVersion(this.#context, { versionId, fek, extents }, range, signal);
+    let { start } = range;
+    for (;;) {
+      const { wrappedFek } = this.#version(versionId);
+      const extents = metadata.extents(versionId);
+      const fek = keys().unwrapFek(wrappedFek, versionId);
+      try {
+        for await (const bytes of readVersion(
+          this.#context,
+          { versionId, fek, extents },
+          { start, end: range.end },
+          signal,
+        )) {
+          start += bytes.length;
+          yield bytes;
+        }
+        return;
+      } catch (error) {
+        // What it was sealed in before may be gone by now: the reading goes on in what took its place.
+        if (signal.aborted || !isFault(error) || !this.#wasSealedAnew(versionId, extents)) throw error;
+      }
+    }
+  }
+
+  #wasSealedAnew(versionId: Uint8Array, [first]: readonly ExtentRecord[]): boolean {
+    const [now] = this.#context.metadata.extents(versionId);
+    return first !== undefined && now !== undefined && !equalConstantTime(first.segmentId, now.segmentId);
+  }
+
+  async sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed> {
+    const name = toHex(versionId);
+    if (this.#writing.has(name)) {
+      throw engineFaults.fault(
+        "version-busy",
+        "the version is being written or sealed anew; wait until that has ended",
+      );
+    }
+    this.#writing.add(name);
+    try {
+      return await sealVersionAnew(this.#context, versionId, signal);
+    } finally {
+      this.#writing.delete(name);
+    }
+  }
+
+  replacements(limit: number): readonly Uint8Array[] {
+    return this.#context.metadata.replacements(limit);
   }
 
   describe(versionId: Uint8Array): VersionPlacement {

@@ -4,6 +4,7 @@ import { acknowledgedFragments, type Code } from "../policy/index.ts";
 import type { SegmentRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import { type EngineContext, reachableHolders } from "./engine-context.ts";
+import { engineFaults } from "./faults.ts";
 import { type StoreRun, storeFragments, type StoreTarget } from "./fragment-store.ts";
 import type { Lease } from "./memory-budget.ts";
 import { chooseHolders } from "./placement.ts";
@@ -22,6 +23,8 @@ export interface SealedSegment {
   /** The code its buffer was made for; undefined when the network has none, and the segment can only wait. */
   readonly code: Code | undefined;
   readonly sealedBytes: number;
+  /** Whether it may wait in the spool; without room, or where not, too few holders are a fault. */
+  readonly mayWait: boolean;
   /** Sealed bytes first; given back by the placer when nothing needs it any more. */
   readonly lease: Lease;
 }
@@ -131,6 +134,7 @@ export async function placeSegment(
       const placed = [...stored].sort((a, b) => a - b);
       record = { ...record, ...code, segmentRoot, fragmentBytes, holders, placed, state };
     }
+    if (record.state === "pending" && !segment.mayWait) throw tooFewHolders();
     if (record.state === "pending") {
       await context.spool.put(segmentId, lease.buffer.subarray(0, sealedBytes));
       context.crashPoint("segment-spooled");
@@ -151,6 +155,21 @@ export async function placeSegment(
   }
   const settled = record;
   return { record, settle: (committed) => settle(context, settled, lease, run, committed) };
+}
+
+function tooFewHolders(): Error {
+  return engineFaults.fault(
+    "too-few-holders",
+    "too few members are online to take it; try again when more devices are online",
+  );
+}
+
+/** Throws `too-few-holders` where a segment could only wait now. */
+export function assertPlaceable(context: EngineContext): void {
+  const holders = context.members.holders();
+  const code = context.policy(holders.length + 1);
+  const reachable = reachableHolders(context);
+  if (code === undefined || reachable.size < acknowledgedFragments(code)) throw tooFewHolders();
 }
 
 function settle(

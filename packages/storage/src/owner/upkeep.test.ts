@@ -64,7 +64,7 @@ async function makeScene(numbers: readonly number[], rest: Partial<EngineContext
         ...fields,
       };
       const extent = { versionId: id(16, number), ordinal: 0, offsetBytes: 0, plainBytes: 900, salt: id(16, 1) };
-      scene.context.metadata.beginVersion({ versionId: extent.versionId, wrappedFek: id(60, number) });
+      scene.context.metadata.beginVersion({ versionId: extent.versionId, wrappedFek: id(60, number), fekEpoch: 1 });
       scene.context.metadata.commitExtent({ ...extent, segmentId: record.segmentId }, record);
       const coded = codedSegment(number, { k: record.k, n: record.n }, sealedBytes);
       for (const index of record.placed) {
@@ -256,6 +256,22 @@ test("a holder that never confirms a removal holds up the round for half a minut
   assert.deepEqual(scene.segment(1)?.placed, [2]);
   assert.ok(scene.context.health.rests(accountOf(2)));
   assert.match(scene.context.reports.join("\n"), /fragment-not-removed.*peer-timeout/);
+});
+
+test("what is dead is freed by holders only once that would outlive the device, and in the spool at once", async () => {
+  let isKept = false;
+  const scene = await makeScene([0, 1, 2, 3], { isKept: () => Promise.resolve(isKept) });
+  scene.add(1);
+  await scene.addPending(2);
+  for (const number of [1, 2]) scene.context.metadata.removeVersion(id(16, number));
+  await scene.round();
+  assert.deepEqual([scene.segment(1)?.state, scene.segment(2)?.state], ["dead", "dead"]);
+  assert.equal(scene.holders.segments().length > 0, true);
+  assert.equal(scene.context.spool.usedBytes, 0);
+  isKept = true;
+  await scene.round();
+  assert.deepEqual([scene.segment(1), scene.segment(2)], [undefined, undefined]);
+  assert.deepEqual(scene.holders.segments(), []);
 });
 
 test("stopping in the middle ends everything under way, gives all memory back and loses nothing", async () => {

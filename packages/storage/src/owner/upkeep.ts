@@ -188,13 +188,27 @@ async function workThrough(
   }
 }
 
+/** What these segments are dead by is to outlive this device before anybody frees them. */
+async function removeKept(
+  context: EngineContext,
+  records: readonly SegmentRecord[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (context.isKept !== undefined) {
+    // What lies on this device alone is lost with it in any case.
+    for (const { segmentId } of records) await context.spool.remove(segmentId);
+    if (!(await context.isKept(signal))) return;
+  }
+  await removeDead(context, records, signal);
+}
+
 /** One round of background work. Resolves to whether another round at once may get further. */
 export async function upkeepRound(context: EngineContext, signal: AbortSignal): Promise<boolean> {
   let changed = 0;
   const place = async (records: readonly SegmentRecord[]): Promise<void> => {
     changed += await placeAll(context, records, signal);
   };
-  await workThrough(context, "dead", removalBatch, signal, (records) => removeDead(context, records, signal));
+  await workThrough(context, "dead", removalBatch, signal, (records) => removeKept(context, records, signal));
   await workThrough(context, "pending", pageSegments, signal, place);
   await workThrough(context, "under-placed", pageSegments, signal, place);
   return changed > 0;

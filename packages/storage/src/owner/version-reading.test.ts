@@ -54,7 +54,7 @@ async function makeScene(online: number): Promise<Scene> {
     },
   };
   await scene.context.spool.open(() => true);
-  scene.context.metadata.beginVersion({ versionId, wrappedFek: id(60, 1) });
+  scene.context.metadata.beginVersion({ versionId, wrappedFek: id(60, 1), fekEpoch: 1 });
   const version = { versionId, fek: fek(), nextOrdinal: 0, committedBytes: 0 };
   const writer = new StreamingVersionWriter(scene.context, version, new AbortController().signal, () => undefined);
   await scene.run(writer.write(content));

@@ -38,7 +38,7 @@ async function makeScene(rest: Partial<EngineContext> = {}): Promise<Scene> {
   const views = [0, 1, 2, 3].map((number) => holderView(number));
   const context = makeContext(views, holders, { holderClient: holders, stopping: stop.signal, ...rest });
   await context.spool.open(() => true);
-  context.metadata.beginVersion({ versionId, wrappedFek: id(60, 1) });
+  context.metadata.beginVersion({ versionId, wrappedFek: id(60, 1), fekEpoch: 1 });
   let ended = 0;
   const writer = new StreamingVersionWriter(
     context,

@@ -5,8 +5,10 @@ import {
   chunkTagBytes,
   createExtentSealer,
   type ExtentSealer,
+  sealedLength,
 } from "@piccolo/envelope";
 import { cellBytes, maxSegmentBytes, segmentIdBytes } from "../fragment/index.ts";
+import type { ExtentRecord, SegmentRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import type { VersionWriter } from "./engine-types.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -19,11 +21,29 @@ const chunksPerSegment = maxSegmentBytes / cellBytes;
 /** Plaintext bytes of every extent of a version but its last. */
 export const extentPlainBytes = chunksPerSegment * chunkPlainBytes;
 
+/** What the writer writes, and how. */
+export interface WrittenVersion {
+  readonly versionId: Uint8Array;
+  /** Taken over: erased when the writer ends. */
+  readonly fek: Uint8Array;
+  readonly nextOrdinal: number;
+  readonly committedBytes: number;
+  /** The version whose content it is by its seal, where that is another one than the one it is committed to. */
+  readonly sealedAs?: Uint8Array;
+  /** Plaintext bytes that still come; memory for no more is taken. */
+  readonly expectedBytes?: number;
+  /** Whether segments may wait in the spool; they may where it is absent. */
+  readonly mayWait?: boolean;
+  /** Commits an extent; where it is absent it is added to the version. */
+  readonly commit?: (extent: ExtentRecord, segment: SegmentRecord) => void;
+}
+
 interface OpenSegment {
   readonly sealer: ExtentSealer;
   readonly ordinal: number;
   readonly segmentId: Uint8Array;
   readonly code: SealedSegment["code"];
+  readonly mayWait: boolean;
   readonly lease: Lease;
   chunks: number;
   plainBytes: number;
@@ -36,8 +56,7 @@ interface OpenSegment {
  */
 export class StreamingVersionWriter implements VersionWriter {
   readonly #context: EngineContext;
-  readonly #versionId: Uint8Array;
-  readonly #fek: Uint8Array;
+  readonly #version: WrittenVersion;
   readonly #ended: () => void;
   readonly #unlink: () => void;
   readonly #abort = new AbortController();
@@ -51,21 +70,9 @@ export class StreamingVersionWriter implements VersionWriter {
   #failure: unknown;
   #state: "open" | "finished" | "aborted" = "open";
 
-  constructor(
-    context: EngineContext,
-    version: {
-      readonly versionId: Uint8Array;
-      /** Taken over: erased when the writer ends. */
-      readonly fek: Uint8Array;
-      readonly nextOrdinal: number;
-      readonly committedBytes: number;
-    },
-    signal: AbortSignal,
-    ended: () => void,
-  ) {
+  constructor(context: EngineContext, version: WrittenVersion, signal: AbortSignal, ended: () => void) {
     this.#context = context;
-    this.#versionId = version.versionId;
-    this.#fek = version.fek;
+    this.#version = version;
     this.#ordinal = version.nextOrdinal;
     this.#committedBytes = version.committedBytes;
     this.#ended = ended;
@@ -122,7 +129,7 @@ export class StreamingVersionWriter implements VersionWriter {
 
   #end(): void {
     this.#unlink();
-    this.#fek.fill(0);
+    this.#version.fek.fill(0);
     this.#waiting.fill(0);
     this.#ended();
   }
@@ -136,7 +143,9 @@ export class StreamingVersionWriter implements VersionWriter {
     const { policy, members, budget, world } = this.#context;
     const chosen = policy(members.holders().length + 1);
     const code = chosen === undefined ? undefined : { k: chosen.k, n: chosen.n };
-    const sizeBytes = code === undefined ? maxSegmentBytes : segmentBufferBytes(maxSegmentBytes, code);
+    const { fek, versionId, sealedAs = versionId, expectedBytes, mayWait = true } = this.#version;
+    const mostBytes = Math.min(maxSegmentBytes, expectedBytes === undefined ? Infinity : sealedLength(expectedBytes));
+    const sizeBytes = code === undefined ? mostBytes : segmentBufferBytes(mostBytes, code);
     const lease = await budget.take(sizeBytes, this.#abort.signal);
     // A failure or an abort while this waited must not leave the memory taken.
     try {
@@ -146,12 +155,13 @@ export class StreamingVersionWriter implements VersionWriter {
       throw error;
     }
     const ordinal = this.#ordinal++;
-    const sealer = createExtentSealer({ fek: this.#fek, versionId: this.#versionId, ordinal, world });
+    const sealer = createExtentSealer({ fek, versionId: sealedAs, ordinal, world });
     this.#open = {
       sealer,
       ordinal,
       segmentId: world.randomBytes(segmentIdBytes),
       code,
+      mayWait,
       lease,
       chunks: 0,
       plainBytes: 0,
@@ -192,7 +202,7 @@ export class StreamingVersionWriter implements VersionWriter {
           throw error;
         }
         placed.settle(true);
-        this.#context.events.committed(this.#versionId, this.#committedBytes);
+        this.#context.events.committed(this.#version.versionId, this.#committedBytes);
       } catch (error) {
         await before;
         this.#failure ??= error;
@@ -202,14 +212,16 @@ export class StreamingVersionWriter implements VersionWriter {
     this.#context.track(this.#commits);
   }
 
-  #commit(open: OpenSegment, record: Parameters<EngineContext["metadata"]["commitExtent"]>[1]): void {
-    if (this.#context.metadata.version(this.#versionId) === undefined) {
+  #commit(open: OpenSegment, record: SegmentRecord): void {
+    const { metadata } = this.#context;
+    const { versionId, commit = metadata.commitExtent.bind(metadata) } = this.#version;
+    if (metadata.version(versionId) === undefined) {
       throw engineFaults.fault("version-unknown", "the upload was cancelled while its bytes came");
     }
     this.#context.crashPoint("before-extent-commit");
-    this.#context.metadata.commitExtent(
+    commit(
       {
-        versionId: this.#versionId,
+        versionId,
         ordinal: open.ordinal,
         segmentId: open.segmentId,
         offsetBytes: 0,

@@ -5,13 +5,39 @@
  */
 export interface Metadata {
   /** A version under way: its key exists, its extents come one by one. */
-  beginVersion(version: { readonly versionId: Uint8Array; readonly wrappedFek: Uint8Array }): void;
+  beginVersion(version: NewVersion): void;
   /** Adds the segment and the extent that lies in it; refuses an ordinal that is not the next one by an assertion. */
   commitExtent(extent: ExtentRecord, segment: SegmentRecord): void;
   /** The version is whole: `plainBytes` must equal the sum of its extents. */
   completeVersion(versionId: Uint8Array, plainBytes: number): void;
-  /** Removes the version and its extents; segments left without extents become `dead`. Unknown ids are ignored. */
+  /**
+   * Removes the version and its extents, and with it a replacement under way; segments left without extents become
+   * `dead`. Unknown ids are ignored.
+   */
   removeVersion(versionId: Uint8Array): void;
+
+  /** Complete versions whose FEK was made before an epoch, in the order of their ids, behind one; an empty id begins. */
+  versionsBefore(epoch: number, after: Uint8Array, limit: number): readonly VersionRecord[];
+  /** How many those are, and the plaintext bytes in them. */
+  countBefore(epoch: number): { readonly versions: number; readonly plainBytes: number };
+  /**
+   * A complete version gets another FEK, and in the place of all its extents the one given, or none where it is empty.
+   * The extent holds as many bytes as the version. Segments left without extents become `dead`.
+   */
+  replaceContent(
+    version: NewVersion,
+    content: { readonly extent: ExtentRecord; readonly segment: SegmentRecord } | undefined,
+  ): void;
+  /** A version under way that is to take the place of a complete one; there is one of it at most. */
+  beginReplacement(of: Uint8Array, replacement: NewVersion): void;
+  replacementOf(versionId: Uint8Array): VersionRecord | undefined;
+  /** Ids of the replacements under way, at most `limit`. */
+  replacements(limit: number): readonly Uint8Array[];
+  /**
+   * The replacement, whose extents add up to the version, takes its place: id, and all that is known of it elsewhere,
+   * stay the version's; extents and epoch are the replacement's, and the FEK as wrapped here. Otherwise as above.
+   */
+  takeReplacement(versionId: Uint8Array, wrappedFek: Uint8Array): void;
 
   version(versionId: Uint8Array): VersionRecord | undefined;
   /** In order of their ordinals. */
@@ -35,10 +61,15 @@ export interface Metadata {
 /** `pending`: too few holders have it, the sealed bytes are in the spool. `placed`: at least s holders have fsynced it. `dead`: no extent lies in it, holders are still to be told. */
 export type SegmentState = "pending" | "placed" | "dead";
 
-export interface VersionRecord {
+export interface NewVersion {
   /** Random, 16 bytes. */
   readonly versionId: Uint8Array;
   readonly wrappedFek: Uint8Array;
+  /** The key epoch in which the FEK was made, whatever wraps it now; from 1, which also stands for one not known. */
+  readonly fekEpoch: number;
+}
+
+export interface VersionRecord extends NewVersion {
   /** Undefined while extents still come. */
   readonly plainBytes: number | undefined;
 }

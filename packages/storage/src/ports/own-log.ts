@@ -54,8 +54,13 @@ export interface OwnLog {
   position(): LogPosition;
   /** Whether commits wait in the outbox to be made into an entry. */
   readonly waiting: boolean;
-  /** The content changed in a way no delta tells of (a migration): a checkpoint is due, with nothing waiting before it. */
+  /**
+   * A checkpoint is due, with nothing waiting before it: the content changed in a way no delta tells of (a migration), or
+   * one is wanted.
+   */
   readonly checkpointDue: boolean;
+  /** Makes a checkpoint due; durable until one is made or other content takes this one's place. */
+  wantCheckpoint(): void;
   /** Called after each commit that left something in the outbox. Returns the way to stop. */
   onCommit(listener: () => void): () => void;
   /**

@@ -29,11 +29,31 @@ export interface WitnessClient {
 }
 
 /**
- * Central's copy of the log and the slots. It is never counted: best effort, in the background, and nothing waits for it.
+ * Central's copy of a log and its checkpoints for who reads: one more source, and a witness of nothing. Nothing that comes
+ * back has been checked.
  */
-export interface VaultClient {
+export interface VaultReader {
+  /** The newest head, encoded. */
+  head(signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Entries from a sequence on; the payloads fit their heads, whose signatures are not checked. */
+  entries(from: number, signal: AbortSignal): Promise<readonly StoredEntry[]>;
+  /** A checkpoint's segment as its holders together have it. */
+  blob(segmentId: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/**
+ * Central's copy of the log, the checkpoints and the slots. It is never counted: best effort, in the background, and
+ * nothing waits for it. Where the account's share is full, what puts throws `quota-reached`.
+ */
+export interface VaultClient extends VaultReader {
   putEntry(entry: StoredEntry, signal: AbortSignal): Promise<void>;
   putSlot(slot: Uint8Array, signal: AbortSignal): Promise<void>;
   /** The newest sequence central has; 0 = none. */
   newest(signal: AbortSignal): Promise<number>;
+  /** Ids of the segments it keeps. */
+  blobs(signal: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** Harmless when repeated. */
+  putBlob(segmentId: Uint8Array, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Harmless when it is gone. */
+  removeBlob(segmentId: Uint8Array, signal: AbortSignal): Promise<void>;
 }

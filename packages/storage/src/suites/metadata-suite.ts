@@ -33,8 +33,8 @@ function extent(version: number, ordinal: number, segmentNumber: number, plainBy
   };
 }
 
-function begin(metadata: Metadata, version: number): Uint8Array {
-  metadata.beginVersion({ versionId: id(16, version), wrappedFek: pattern(90, version) });
+function begin(metadata: Metadata, version: number, fekEpoch = 1): Uint8Array {
+  metadata.beginVersion({ versionId: id(16, version), wrappedFek: pattern(90, version), fekEpoch });
   return id(16, version);
 }
 
@@ -90,6 +90,7 @@ export function metadataSuite(name: string, make: Make<Metadata>): void {
       assert.deepEqual(metadata.version(version), {
         versionId: version,
         wrappedFek: pattern(90, 1),
+        fekEpoch: 1,
         plainBytes: 0,
       });
     });
@@ -182,6 +183,114 @@ export function metadataSuite(name: string, make: Make<Metadata>): void {
       assert.deepEqual(metadata.segment(id(16, 5)), { ...segment(5, { state: "pending" }), ...to, placed: [] });
       metadata.setSegmentState(id(16, 5), "placed");
       assert.throws(() => metadata.reassign(id(16, 5), to), { code: "ERR_ASSERTION" });
+    });
+
+    test("versions whose key is of an earlier epoch are found in the order of their ids, once they are complete", async (context) => {
+      const metadata = await make(context);
+      for (const [version, epoch] of [
+        [4, 1],
+        [2, 2],
+        [3, 3],
+        [1, 1],
+      ] as const) {
+        begin(metadata, version, epoch);
+        metadata.commitExtent(extent(version, 0, version, 10 * version), segment(version));
+        metadata.completeVersion(id(16, version), 10 * version);
+      }
+      begin(metadata, 5, 1);
+      const before = (epoch: number, after: Uint8Array = new Uint8Array(0), limit = 10): unknown =>
+        metadata.versionsBefore(epoch, after, limit).map(({ versionId, fekEpoch }) => [versionId[15], fekEpoch]);
+      assert.deepEqual(before(1), []);
+      assert.deepEqual(before(2), [
+        [1, 1],
+        [4, 1],
+      ]);
+      assert.deepEqual(before(3, id(16, 1), 1), [[2, 2]]);
+      assert.deepEqual(before(3, id(16, 2), 10), [[4, 1]]);
+      assert.deepEqual(metadata.countBefore(2), { versions: 2, plainBytes: 50 });
+      assert.deepEqual(metadata.countBefore(1), { versions: 0, plainBytes: 0 });
+    });
+
+    test("a version's content is replaced at once, and what it lay in before is dead where no other version lies in it", async (context) => {
+      const metadata = await make(context);
+      for (const version of [1, 2]) {
+        begin(metadata, version);
+        metadata.commitExtent({ ...extent(version, 0, 5), offsetBytes: 0 }, segment(5));
+        if (version === 1) metadata.commitExtent(extent(1, 1, 6), segment(6));
+        metadata.completeVersion(id(16, version), version === 1 ? 200 : 100);
+      }
+      const renewed = { versionId: id(16, 1), wrappedFek: pattern(90, 9), fekEpoch: 2 };
+      const content = { extent: { ...extent(1, 0, 7, 200), salt: pattern(16, 9) }, segment: segment(7) };
+      metadata.replaceContent(renewed, content);
+      assert.deepEqual(metadata.version(id(16, 1)), { ...renewed, plainBytes: 200 });
+      assert.deepEqual([...metadata.extents(id(16, 1))], [content.extent]);
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10)), [6]);
+      assert.deepEqual(metadata.versionsBefore(2, new Uint8Array(0), 10).length, 1);
+      metadata.removeVersion(id(16, 2));
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10)), [5, 6]);
+    });
+
+    test("an empty version gets another key alone; content of another length, and what is under way, is a bug of the caller", async (context) => {
+      const metadata = await make(context);
+      const version = begin(metadata, 1);
+      const renewed = { versionId: version, wrappedFek: pattern(90, 9), fekEpoch: 3 };
+      assert.throws(() => metadata.replaceContent(renewed, undefined), { code: "ERR_ASSERTION" });
+      metadata.completeVersion(version, 0);
+      const content = { extent: extent(1, 0, 7, 200), segment: segment(7) };
+      assert.throws(() => metadata.replaceContent(renewed, content), { code: "ERR_ASSERTION" });
+      assert.equal(metadata.segment(id(16, 7)), undefined);
+      metadata.replaceContent(renewed, undefined);
+      assert.deepEqual(metadata.version(version), { ...renewed, plainBytes: 0 });
+    });
+
+    test("a replacement grows beside its version and takes its place as a whole", async (context) => {
+      const metadata = await make(context);
+      const version = begin(metadata, 1);
+      const replacement = { versionId: id(16, 9), wrappedFek: pattern(90, 9), fekEpoch: 2 };
+      assert.throws(() => metadata.beginReplacement(version, replacement), { code: "ERR_ASSERTION" });
+      for (const at of [0, 1]) metadata.commitExtent(extent(1, at, 5 + at), segment(5 + at));
+      metadata.completeVersion(version, 200);
+      assert.equal(metadata.replacementOf(version), undefined);
+      assert.throws(() => metadata.takeReplacement(version, pattern(90, 3)), { code: "ERR_ASSERTION" });
+      metadata.beginReplacement(version, replacement);
+      assert.throws(() => metadata.beginReplacement(version, { ...replacement, versionId: id(16, 8) }), {
+        code: "ERR_ASSERTION",
+      });
+      metadata.commitExtent(extent(9, 0, 7, 150), segment(7));
+      assert.throws(() => metadata.takeReplacement(version, pattern(90, 3)), { code: "ERR_ASSERTION" });
+      metadata.commitExtent(extent(9, 1, 8, 50), segment(8));
+      assert.deepEqual(metadata.replacementOf(version), { ...replacement, plainBytes: undefined });
+      assert.deepEqual([...metadata.replacements(10)], [id(16, 9)]);
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10)), []);
+      metadata.takeReplacement(version, pattern(90, 3));
+      assert.deepEqual(metadata.version(version), {
+        versionId: version,
+        wrappedFek: pattern(90, 3),
+        fekEpoch: 2,
+        plainBytes: 200,
+      });
+      assert.deepEqual([...metadata.extents(version)], [extent(1, 0, 7, 150), extent(1, 1, 8, 50)]);
+      assert.deepEqual(
+        [metadata.version(id(16, 9)), metadata.replacementOf(version), [...metadata.replacements(10)]],
+        [undefined, undefined, []],
+      );
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10)), [5, 6]);
+    });
+
+    test("a version that goes takes its replacement along; a replacement that is given up leaves the version", async (context) => {
+      const metadata = await make(context);
+      const version = begin(metadata, 1);
+      metadata.commitExtent(extent(1, 0, 5), segment(5));
+      metadata.completeVersion(version, 100);
+      for (const [at, removed] of [id(16, 8), version].entries()) {
+        const replacement = { versionId: id(16, 8), wrappedFek: pattern(90, 8), fekEpoch: 2 };
+        metadata.beginReplacement(version, replacement);
+        metadata.commitExtent(extent(8, 0, 20 + at), segment(20 + at));
+        metadata.removeVersion(removed);
+        assert.deepEqual([...metadata.replacements(10)], []);
+        assert.equal(metadata.version(id(16, 8)), undefined);
+      }
+      assert.deepEqual(ids(metadata.segmentsIn("dead", 10)), [5, 20, 21]);
     });
 
     test("only a dead segment is forgotten", async (context) => {

@@ -102,6 +102,18 @@ export function ownLogSuite(name: string, make: Make<OwnLogUnderTest>): void {
       assert.equal(append(log).entry.sequence, 1);
     });
 
+    test("a checkpoint that is wanted stays due over a restart, until one is made", async (context) => {
+      const it = await make(context);
+      assert.equal(it.log.checkpointDue, false);
+      it.log.wantCheckpoint();
+      it.write("a", "1");
+      append(it.log);
+      const log = it.reopen();
+      assert.ok(log.checkpointDue);
+      log.appendCheckpoint(() => entryAfter(log, "checkpoint"));
+      assert.equal(it.reopen().checkpointDue, false);
+    });
+
     test("a limit takes whole commits, the first one always", async (context) => {
       const it = await make(context);
       for (const key of ["a", "b", "c"]) it.write(key, key.repeat(500));

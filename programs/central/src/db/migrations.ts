@@ -106,6 +106,20 @@ export const centralMigrations: readonly string[] = [
 
   CREATE INDEX members_by_account ON members (account);
   `,
+  `
+  -- What all accounts together use of the vault, kept up by whatever adds or drops a row.
+  CREATE TABLE vault_total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO vault_total SELECT 1, (SELECT coalesce(sum(size_bytes), 0) FROM vault_entries)
+    + (SELECT coalesce(sum(size_bytes), 0) FROM vault_blobs);
+  CREATE TRIGGER vault_entry_added AFTER INSERT ON vault_entries
+    BEGIN UPDATE vault_total SET bytes = bytes + NEW.size_bytes; END;
+  CREATE TRIGGER vault_entry_dropped AFTER DELETE ON vault_entries
+    BEGIN UPDATE vault_total SET bytes = bytes - OLD.size_bytes; END;
+  CREATE TRIGGER vault_blob_added AFTER INSERT ON vault_blobs
+    BEGIN UPDATE vault_total SET bytes = bytes + NEW.size_bytes; END;
+  CREATE TRIGGER vault_blob_dropped AFTER DELETE ON vault_blobs
+    BEGIN UPDATE vault_total SET bytes = bytes - OLD.size_bytes; END;
+  `,
 ];
 
 /** Schema of `nonces.db`, a file of its own because it is written with every call and may forget at a power cut. */

@@ -11,7 +11,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "@piccolo/bytes";
+import { centralFaults } from "@piccolo/central-api";
 import type { World } from "@piccolo/world";
+
+const fullCodes: readonly unknown[] = ["ENOSPC", "EDQUOT"];
+const isFull = (error: unknown): boolean => error instanceof Error && "code" in error && fullCodes.includes(error.code);
 
 /**
  * Bodies too large for a row, a file each under a random name. A file is whole and on the disk before a row names it;
@@ -31,23 +35,35 @@ export class BodyFiles {
     return join(this.#folder, name.slice(0, 2), name);
   }
 
-  /** Returns the name. */
+  /** Returns the name. Throws `quota-reached` where the disk is full. */
   write(bytes: Uint8Array): string {
     const name = toHex(this.#world.randomBytes(16));
     const folder = join(this.#folder, name.slice(0, 2));
     const isNew = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
     const path = this.#path(name);
-    const file = openSync(`${path}.next`, "wx", 0o600);
+    try {
+      this.#writeNext(`${path}.next`, bytes);
+      renameSync(`${path}.next`, path);
+    } catch (error) {
+      rmSync(`${path}.next`, { force: true });
+      if (!isFull(error)) throw error;
+      throw centralFaults.fault("quota-reached", "central's disk is full: its operator has to make room", {
+        details: { what: "disk" },
+      });
+    }
+    this.#syncFolder(folder);
+    if (isNew) this.#syncFolder(this.#folder);
+    return name;
+  }
+
+  #writeNext(path: string, bytes: Uint8Array): void {
+    const file = openSync(path, "wx", 0o600);
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
-    renameSync(`${path}.next`, path);
-    this.#syncFolder(folder);
-    if (isNew) this.#syncFolder(this.#folder);
-    return name;
   }
 
   #syncFolder(folder: string): void {

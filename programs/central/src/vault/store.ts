@@ -142,6 +142,11 @@ export class VaultStore {
     };
   }
 
+  /** Of all accounts. */
+  totalBytes(): number {
+    return Number(this.#database.get("SELECT bytes FROM vault_total")?.["bytes"]);
+  }
+
   blob(account: Uint8Array, id: Uint8Array): BlobRow | undefined {
     const row = this.#database.get("SELECT * FROM vault_blobs WHERE account = ? AND id = ?", account, id);
     return row === undefined ? undefined : blobOf(row);

@@ -145,6 +145,7 @@ export class Vault {
             details: { what: "entries", limit: this.#limits.vaultEntries },
           });
         }
+        this.#checkTotal(signed.bytes.length + sealed.length);
         const isSmall = sealed.length <= rowBytesMax;
         written = isSmall ? undefined : this.#files.write(sealed);
         const row: EntryRow = {
@@ -162,6 +163,15 @@ export class Vault {
       throw error;
     }
     for (const file of dropped) this.#files.remove(file);
+  }
+
+  /** Whatever single accounts may have, the disk is one. */
+  #checkTotal(moreBytes: number): void {
+    const { vaultTotalBytes: limit } = this.#limits;
+    if (this.#store.totalBytes() + moreBytes <= limit) return;
+    throw centralFaults.fault("quota-reached", "central has no room left for anybody: its operator has to make some", {
+      details: { what: "total-bytes", limit },
+    });
   }
 
   /** An entry that a checkpoint has made superfluous may be any; one in a place that is kept is the very same. */
@@ -207,6 +217,7 @@ export class Vault {
             details: isFull ? { what: "blobs", limit: vaultBlobs } : { what: "blob-bytes", limit: vaultBlobBytes },
           });
         }
+        this.#checkTotal(bytes.length);
         written = this.#files.write(bytes);
         this.#store.insertBlob(account, { id, sizeBytes: bytes.length, hash, file: written });
       });

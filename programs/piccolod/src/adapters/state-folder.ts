@@ -1,10 +1,13 @@
 import {
   chmodSync,
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -18,9 +21,17 @@ export const stateFaults = catalogue({
     retry: "later",
     meaning: "Another piccolod works with this state folder; stop it, or give this one a folder of its own.",
   },
+  "state-damaged": {
+    retry: "never",
+    meaning:
+      "A link, a folder or something far too large lies where the device keeps a file of its own; put the disk back as it was, or remove what lies there.",
+  },
 });
 
-/** Small files, each written as a whole. */
+/** No file of a device is larger; what has a smaller bound says so when it reads. */
+const fileBytesMax = 1024 * 1024;
+
+/** Small files, each written as a whole. What is no such file (a link, a pipe, a folder) is refused and never followed. */
 export class DurableFolder {
   readonly path: string;
 
@@ -35,13 +46,37 @@ export class DurableFolder {
     return join(this.path, name);
   }
 
-  /** A file's content, or undefined. */
-  read(name: string): Uint8Array | undefined {
+  /** A folder in it. Throws `state-damaged`. */
+  folder(name: string): DurableFolder {
+    refuseLink(this.file(name));
+    return new DurableFolder(this.file(name));
+  }
+
+  /** A file's content, or undefined. Throws `state-damaged`, also for more than `bytesMax`. */
+  read(name: string, bytesMax = fileBytesMax): Uint8Array<ArrayBuffer> | undefined {
+    const path = this.file(name);
+    let file: number;
     try {
-      return readFileSync(this.file(name));
+      // A pipe in the file's place would keep who opens it waiting for ever.
+      file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      if (hasCode(error, "ENOENT")) return undefined;
+      if (hasCode(error, "ELOOP") || hasCode(error, "ENXIO")) throw damaged(path);
       throw error;
+    }
+    try {
+      const facts = fstatSync(file);
+      if (!facts.isFile() || facts.size > bytesMax) throw damaged(path);
+      const content = new Uint8Array(facts.size);
+      let at = 0;
+      while (at < content.length) {
+        const read = readSync(file, content, at, content.length - at, null);
+        if (read === 0) throw damaged(path);
+        at += read;
+      }
+      return content;
+    } finally {
+      closeSync(file);
     }
   }
 
@@ -74,6 +109,7 @@ export class StateFolder extends DurableFolder {
 
 /** The kernel lets go of SQLite's file lock when the process ends, however it ends: nothing stale is left behind. */
 function lock(path: string): DatabaseSync {
+  refuseLink(path);
   closeSync(openSync(path, "a", 0o600));
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
@@ -84,6 +120,18 @@ function lock(path: string): DatabaseSync {
     throw stateFaults.fault("state-in-use", message, { cause });
   }
   return db;
+}
+
+function refuseLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw damaged(path);
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+function damaged(path: string): Error {
+  return stateFaults.fault("state-damaged", `${path} is not the file that the device wrote; look at what lies there`);
 }
 
 function writeDurably(path: string, content: Uint8Array): void {

@@ -7,7 +7,7 @@ import type { OwnerSecurity } from "../security/owner-security.ts";
 import type { ShownPhrase } from "../security/phrase-making.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Throttle } from "./throttle.ts";
-import { authFaults, type OpenedSession, type SessionInfo } from "./types.ts";
+import { type Attempter, authFaults, type OpenedSession, type SessionInfo } from "./types.ts";
 
 export interface AuthOptions {
   readonly security: OwnerSecurity;
@@ -37,12 +37,11 @@ export class Auth {
 
   /** Makes the caller the owner. Throws `already-claimed`, `wrong-claim-code`, `too-many-attempts`, `name-refused`. */
   async claim(
-    remote: string,
+    attempter: Attempter,
     claim: { readonly claimCode: string; readonly ownerName: string; readonly password: string },
   ): Promise<{ readonly session: OpenedSession; readonly phrase: ShownPhrase }> {
-    const { security, sessions, throttle, claimCode, claimed } = this.#options;
-    this.checkUnclaimed();
-    checkClaimCode({ throttle, claimCode }, remote, claim.claimCode);
+    const { security, sessions, claimed } = this.#options;
+    this.checkClaimCode(attempter, claim.claimCode);
     const name = parseName(claim.ownerName);
     this.#claiming = true;
     try {
@@ -55,6 +54,12 @@ export class Auth {
     }
   }
 
+  /** For what only a device without an owner does. Throws `already-claimed`, `wrong-claim-code`, `too-many-attempts`. */
+  checkClaimCode(attempter: Attempter, given: string): void {
+    this.checkUnclaimed();
+    checkClaimCode(this.#options, attempter, given);
+  }
+
   /** Throws `already-claimed`, also while somebody is becoming the owner. */
   checkUnclaimed(): void {
     if (this.owner === undefined && !this.#claiming && !this.#options.recovering()) return;
@@ -62,9 +67,9 @@ export class Auth {
   }
 
   /** Unlocks and signs in. Throws `not-claimed`, `wrong-password`, `too-many-attempts`. */
-  async signIn(remote: string, password: string): Promise<OpenedSession> {
+  async signIn(attempter: Attempter, password: string): Promise<OpenedSession> {
     const { keyring, sessions } = this.#options;
-    await this.withRoot(remote, password, async (root) => keyring.hold(root));
+    await this.withRoot(attempter, password, async (root) => keyring.hold(root));
     return sessions.open();
   }
 
@@ -79,12 +84,12 @@ export class Auth {
 
   /** Ends all other sessions. Throws `wrong-password`, `too-many-attempts`. */
   async changePassword(
-    remote: string,
+    attempter: Attempter,
     session: SessionInfo,
     change: { readonly oldPassword: string; readonly newPassword: string },
   ): Promise<void> {
     const { security, sessions } = this.#options;
-    await this.withRoot(remote, change.oldPassword, (root) => security.changePassword(root, change.newPassword));
+    await this.withRoot(attempter, change.oldPassword, (root) => security.changePassword(root, change.newPassword));
     sessions.endOthers(session.tokenHash);
   }
 
@@ -92,13 +97,13 @@ export class Auth {
    * Lends the root secret to `use`, for as long as it runs, to whoever knows the password; one caller at a time. Throws as
    * `signIn` does.
    */
-  async withRoot<T>(remote: string, password: string, use: (root: OpenedRoot) => Promise<T> | T): Promise<T> {
+  async withRoot<T>(attempter: Attempter, password: string, use: (root: OpenedRoot) => Promise<T> | T): Promise<T> {
     const { security, keyring, throttle } = this.#options;
     if (!keyring.hasOwner) throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
-    throttle.attempt(remote);
+    throttle.attempt(attempter);
     return security.alone(async () => {
       const root = await keyring.openRoot(password);
-      throttle.succeeded(remote);
+      throttle.succeeded(attempter);
       try {
         return await use(root);
       } finally {
@@ -111,13 +116,13 @@ export class Auth {
 /** Throws `wrong-claim-code`, `too-many-attempts`. */
 export function checkClaimCode(
   { throttle, claimCode }: Pick<AuthOptions, "throttle" | "claimCode">,
-  remote: string,
+  attempter: Attempter,
   given: string,
 ): void {
-  throttle.attempt(remote);
+  throttle.attempt(attempter);
   const expected = claimCode();
   if (expected === undefined || expected === "" || !isClaimCode(given, expected)) {
     throw authFaults.fault("wrong-claim-code", "this is not the device's claim code; read it again, then try again");
   }
-  throttle.succeeded(remote);
+  throttle.succeeded(attempter);
 }

@@ -1,4 +1,4 @@
-/** Failed attempts of one remote address, or of all together. */
+/** Failed attempts of one remote address or session, or of all strangers together. */
 export interface Failures {
   readonly count: number;
   readonly lastMs: number;
@@ -10,8 +10,8 @@ export interface ThrottleRule {
   readonly longestMs: number;
 }
 
-/** One address guesses slowly soon; all together later and less, so that a stranger cannot lock the owner out for long. */
-export const perRemoteRule: ThrottleRule = { free: 5, longestMs: 15 * 60_000 };
+/** One caller guesses slowly soon; strangers together later and less, so that none can lock the owner out for long. */
+export const perCallerRule: ThrottleRule = { free: 5, longestMs: 15 * 60_000 };
 export const globalRule: ThrottleRule = { free: 30, longestMs: 30_000 };
 /** After this time without an attempt nothing is held against anyone any more. */
 export const forgetMs = 60 * 60_000;

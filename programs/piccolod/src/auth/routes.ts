@@ -59,14 +59,14 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
   });
 
   api.openapi(routes["POST /claim"], async (c) => {
-    const { session, phrase } = await auth.claim(c.env.caller.remote, c.req.valid("json"));
+    const { session, phrase } = await auth.claim(c.env.caller, c.req.valid("json"));
     c.header("set-cookie", door.cookieOf(session.token));
     const { words, askedBack, expiresAtMs } = phrase;
     return c.json({ ...view(session), phrase: { words: [...words], askedBack: [...askedBack], expiresAtMs } }, 201);
   });
 
   const signIn = async (c: ApiContext, password: string): Promise<Session> => {
-    const session = await auth.signIn(c.env.caller.remote, password);
+    const session = await auth.signIn(c.env.caller, password);
     c.header("set-cookie", door.cookieOf(session.token));
     return view(session);
   };
@@ -87,7 +87,7 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
   });
 
   api.openapi(routes["POST /session/password"], async (c) => {
-    await auth.changePassword(c.env.caller.remote, sessionOf(c), c.req.valid("json"));
+    await auth.changePassword(c.env.caller, sessionOf(c), c.req.valid("json"));
     return c.body(null, 204);
   });
 }

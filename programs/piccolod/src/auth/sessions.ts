@@ -40,10 +40,19 @@ export class Sessions {
       this.end(tokenHash);
       return undefined;
     }
-    const extended = nowMs + sessionLifetimeMs - row.expires_at_ms > extendAfterMs;
+    const lifeLeftMs = row.expires_at_ms - nowMs;
+    // More than a whole life left means that it was opened under a clock far ahead: it lives no longer for that.
+    const extended = lifeLeftMs < sessionLifetimeMs - extendAfterMs || lifeLeftMs > sessionLifetimeMs;
     const expiresAtMs = extended ? nowMs + sessionLifetimeMs : row.expires_at_ms;
     if (extended) this.#store.extend(tokenHash, expiresAtMs);
     return { session: { tokenHash, csrf: csrfOf(token), expiresAtMs }, extended };
+  }
+
+  /** For a cookie of an app's host, which names the session without its token; no use of the session is kept. */
+  findByHash(tokenHash: Uint8Array): Pick<SessionInfo, "tokenHash" | "expiresAtMs"> | undefined {
+    const row = this.#store.get(tokenHash);
+    if (row === undefined || row.expires_at_ms <= this.#world.nowMs()) return undefined;
+    return { tokenHash, expiresAtMs: row.expires_at_ms };
   }
 
   end(tokenHash: Uint8Array): void {

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededWorld } from "@piccolo/world";
 import { Throttle } from "./throttle.ts";
+import type { Attempter } from "./types.ts";
 
-test("a flood of guesses from ever new addresses keeps nobody out who got in from theirs before", async () => {
+const stranger = (remote: string): Attempter => ({ remote, session: undefined });
+const tokenHash = new Uint8Array(32).fill(7);
+const owner: Attempter = { remote: "home", session: { tokenHash, csrf: "", expiresAtMs: 0 } };
+
+test("a flood of guesses from ever new addresses, the owner's among them, keeps nobody out who has a session", async () => {
   const world = new SeededWorld("throttle");
   const throttle = new Throttle(world);
-  throttle.attempt("owner");
-  throttle.succeeded("owner");
   let guesses = 0;
   for (let at = 0; at < 6_000; at++) {
     try {
-      throttle.attempt(`stranger ${at}`);
+      throttle.attempt(stranger(at % 2 === 0 ? "home" : `stranger ${at}`));
       guesses++;
     } catch {
       // It has to wait.
@@ -19,8 +22,18 @@ test("a flood of guesses from ever new addresses keeps nobody out who got in fro
     await world.advance(100);
   }
   assert.ok(guesses < 60, `${guesses} guesses in ten minutes`);
-  throttle.attempt("owner");
-  throttle.succeeded("owner");
-  for (let at = 0; at < 5; at++) throttle.attempt("owner");
-  assert.throws(() => throttle.attempt("owner"), { code: "too-many-attempts" }, "and it guesses as slowly as anybody");
+  assert.throws(() => throttle.attempt(stranger("home")), { code: "too-many-attempts" });
+  throttle.attempt(owner);
+  throttle.succeeded(owner);
+  for (let at = 0; at < 5; at++) throttle.attempt(owner);
+  assert.throws(() => throttle.attempt(owner), { code: "too-many-attempts" }, "and it guesses as slowly as anybody");
+});
+
+test("whoever guesses with a session slows down no stranger", () => {
+  const throttle = new Throttle(new SeededWorld("throttle"));
+  for (let at = 0; at < 200; at++) {
+    const session = { tokenHash: new Uint8Array(32).fill(at), csrf: "", expiresAtMs: 0 };
+    throttle.attempt({ remote: "home", session });
+  }
+  throttle.attempt(stranger("elsewhere"));
 });

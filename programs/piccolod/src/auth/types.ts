@@ -20,6 +20,12 @@ export interface SessionInfo {
   readonly expiresAtMs: number;
 }
 
+/** Who tries a password, a phrase or a claim code: where from, and the session that is alive there. */
+export interface Attempter {
+  readonly remote: string;
+  readonly session: SessionInfo | undefined;
+}
+
 /** A session with what only its cookie may carry. */
 export interface OpenedSession extends SessionInfo {
   readonly token: string;

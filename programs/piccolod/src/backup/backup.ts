@@ -19,7 +19,7 @@ import type { Settling } from "../recovery/settling.ts";
 import { recoveryFaults } from "../recovery/types.ts";
 import type { Identity } from "../security/identity.ts";
 import { backupFaults } from "./faults.ts";
-import { backupView, noBackup } from "./view.ts";
+import { backupView, noBackup, staleBackup } from "./view.ts";
 
 /** With fewer witnesses online than a quorum has, nobody waits long for them. */
 const hopelessMs = 2_000;
@@ -237,9 +237,9 @@ export class Backup {
   }
 
   view(): SecurityBackup {
-    const { network, ownLog, world } = this.#options;
+    const { network, ownLog, world, settling } = this.#options;
     const view = this.#log?.view();
-    if (view === undefined) return noBackup;
+    if (view === undefined) return settling.staleness === undefined ? noBackup : staleBackup(ownLog.position());
     const { witnessedSequence: witnessed } = view;
     const [newest] = witnessed === 0 ? [] : ownLog.entries(witnessed, 1);
     return backupView({

@@ -23,6 +23,8 @@ export interface SlotKeeperOptions {
   readonly slot: () => Uint8Array | undefined;
   /** Renews what the slot says of networks and members where that has changed and the keys are there. */
   readonly renew: (addressesToo: boolean) => void;
+  /** Renews the slot under a number above that of this one, where it is the same phrase's and the keys are there. */
+  readonly outnumber: (kept: Uint8Array) => boolean;
   readonly world: World;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly changed: () => void;
@@ -128,7 +130,7 @@ export class SlotKeeper {
 
   /** Whether every member and central have the slot. */
   async #round(signal: AbortSignal): Promise<boolean> {
-    const { backup, network, vault, world, report, renew, changed } = this.#options;
+    const { backup, network, vault, world, report, renew, outnumber, changed } = this.#options;
     if (network.membershipState() === undefined || backup.replacedAtMs !== undefined) return true;
     const now = world.monotonicMs();
     const addressesToo = now - this.#addressesMs >= addressPauseMs;
@@ -154,8 +156,10 @@ export class SlotKeeper {
             },
           }
         : undefined;
-      const { keptBy } = await spreadSlot({ ...parts, members, vault: central }, slot, signal);
+      const { keptBy, newer } = await spreadSlot({ ...parts, members, vault: central }, slot, signal);
       for (const account of keptBy) kept.by.add(account);
+      // This disk is older than what it gave away: an image that was put back, or a write that was lost.
+      if (newer.map((bytes) => outnumber(bytes)).includes(true)) this.changed();
     }
     const present = new Set(holders.map(({ account }) => account));
     for (const account of kept.by) if (!present.has(account)) kept.by.delete(account);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MetadataLogView } from "@piccolo/storage/metadata-log";
-import { backupView } from "./view.ts";
+import { backupView, staleBackup } from "./view.ts";
 
 const log: MetadataLogView = {
   state: "ready",
@@ -33,4 +33,9 @@ test("an entry that too few witnesses have is a change that waits", () => {
 
 test("a fenced log is a replaced device", () => {
   assert.equal(backupView({ ...parts, view: { ...log, state: "fenced" } }).state, "replaced");
+});
+
+test("what a recovery found and could not settle is not taken for a device without a network", () => {
+  const { state, sequence, checkpointSequence, witnessedSequence } = staleBackup({ sequence: 9, checkpoint: 4 });
+  assert.deepEqual([state, sequence, checkpointSequence, witnessedSequence], ["stale", 9, 4, 0]);
 });

@@ -1,5 +1,6 @@
 import type { SecurityBackup } from "@piccolo/device-api";
 import type { MetadataLogState, MetadataLogView } from "@piccolo/storage/metadata-log";
+import type { LogPosition } from "@piccolo/storage/ports";
 
 /** Before the claim. */
 export const noBackup: SecurityBackup = {
@@ -12,6 +13,11 @@ export const noBackup: SecurityBackup = {
   quorum: 0,
   witnesses: [],
 };
+
+/** After a recovery that has not settled what is newest: the log is not opened, but what was found has its place in it. */
+export function staleBackup({ sequence, checkpoint }: Pick<LogPosition, "sequence" | "checkpoint">): SecurityBackup {
+  return { ...noBackup, state: "stale", sequence, checkpointSequence: checkpoint };
+}
 
 const states: Readonly<Record<MetadataLogState, SecurityBackup["state"]>> = {
   checking: "checking",

@@ -94,7 +94,7 @@ test("metadata changes join the transaction that is open, and go with it", (cont
   const versionId = new Uint8Array(16);
   assert.throws(() =>
     transact(db, () => {
-      metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(3) });
+      metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(3), fekEpoch: 1 });
       metadata.completeVersion(versionId, 0);
       throw new Error("undo");
     }),

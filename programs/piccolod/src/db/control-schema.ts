@@ -1,4 +1,4 @@
-/** Settings, sessions and tasks, the network's log: what is rolled back together with the system. */
+/** Settings, sessions, tasks and apps, the network's log: what is rolled back together with the system. */
 export const controlMigrations: readonly string[] = [
   `
 CREATE TABLE session (
@@ -47,6 +47,42 @@ CREATE TABLE own_invitation (
   -- The invitation with its secret: whoever knows it may join, once, until it is used or expires.
   text TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
+  `
+CREATE TABLE app_place (
+  -- Names the app's bridges and addresses.
+  slot INTEGER NOT NULL PRIMARY KEY,
+  -- First of the 65,536 ids of the host that stand for the app's own; the owners of files in its volumes.
+  id_start INTEGER NOT NULL UNIQUE,
+  installed_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE app (
+  app_id TEXT NOT NULL PRIMARY KEY,
+  slot INTEGER NOT NULL UNIQUE REFERENCES app_place,
+  -- What shall be, and how far a change has come (AppPlanRecord), as JSON.
+  record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_trash (
+  trash_id TEXT NOT NULL PRIMARY KEY,
+  slot INTEGER NOT NULL UNIQUE REFERENCES app_place,
+  -- TrashRecord, as JSON.
+  record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_secret (
+  slot INTEGER NOT NULL REFERENCES app_place ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (slot, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_key (
+  -- Signs the cookies of app hosts.
+  purpose TEXT NOT NULL PRIMARY KEY,
+  key BLOB NOT NULL CHECK (length(key) = 32)
 ) STRICT, WITHOUT ROWID;
 `,
 ];

@@ -43,7 +43,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   version.map(
     (v): Step =>
       (m) =>
-        m.beginVersion({ versionId: id(v), wrappedFek: numbered(9, v) }),
+        m.beginVersion({ versionId: id(v), wrappedFek: numbered(9, v), fekEpoch: 1 + (v % 3) }),
   ),
   fc.tuple(version, record, fc.nat(9)).map(
     ([v, made, plainBytes]): Step =>
@@ -72,6 +72,29 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     (v): Step =>
       (m) =>
         m.removeVersion(id(v)),
+  ),
+  fc.tuple(version, record).map(([v, made]): Step => (m) => {
+    const renewed = { versionId: id(v), wrappedFek: numbered(9, 100 + v), fekEpoch: 4 };
+    const plainBytes = m.version(id(v))?.plainBytes ?? 0;
+    const extent = {
+      versionId: id(v),
+      ordinal: 0,
+      segmentId: made.segmentId,
+      offsetBytes: 0,
+      plainBytes,
+      salt: id(9),
+    };
+    m.replaceContent(renewed, plainBytes === 0 ? undefined : { extent, segment: made });
+  }),
+  fc.tuple(version, version).map(
+    ([v, by]): Step =>
+      (m) =>
+        m.beginReplacement(id(v), { versionId: id(by), wrappedFek: numbered(9, 50 + v), fekEpoch: 5 }),
+  ),
+  version.map(
+    (v): Step =>
+      (m) =>
+        m.takeReplacement(id(v), numbered(9, 200 + v)),
   ),
   fc.tuple(segment, indexes).map(
     ([s, some]): Step =>
@@ -114,6 +137,11 @@ function outcome(metadata: Metadata, one: Step): unknown {
     refused,
     versions: [0, 1, 2, 3].map((v) => [metadata.version(id(v)), metadata.extents(id(v))]),
     segments: [0, 1, 2, 3, 4, 5].map((s) => metadata.segment(id(s))),
+    replacements: [[...metadata.replacements(10)], [0, 1, 2, 3].map((v) => metadata.replacementOf(id(v)))],
+    before: [1, 2, 3, 4, 5].map((epoch) => [
+      metadata.versionsBefore(epoch, new Uint8Array(0), 3),
+      metadata.countBefore(epoch),
+    ]),
     states: (["pending", "placed", "dead", "under-placed"] as const).map(state),
   };
 }

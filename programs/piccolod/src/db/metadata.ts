@@ -1,104 +1,37 @@
 import assert from "node:assert/strict";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { toHex } from "@piccolo/bytes";
-import type { ExtentRecord, Metadata, SegmentRecord, SegmentState, VersionRecord } from "@piccolo/storage/ports";
+import type {
+  ExtentRecord,
+  Metadata,
+  NewVersion,
+  SegmentRecord,
+  SegmentState,
+  VersionRecord,
+} from "@piccolo/storage/ports";
 import { transact, withoutWaiting } from "./database.ts";
 import { bitmapOf, HolderSets, indexesOf } from "./holder-sets.ts";
-
-interface SegmentRow {
-  readonly segment_number: number;
-  readonly segment_id: Uint8Array;
-  readonly segment_root: Uint8Array;
-  readonly k: number;
-  readonly n: number;
-  readonly sealed_bytes: number;
-  readonly fragment_bytes: number;
-  readonly holder_set_id: number;
-  readonly rotation: number;
-  readonly placed: Uint8Array;
-  readonly state: number;
-  readonly created_at_ms: number;
-}
-
-interface VersionRow {
-  readonly version_number: number;
-  readonly wrapped_fek: Uint8Array;
-  readonly plain_bytes: number | null;
-  readonly segment_number: number | null;
-}
-
-interface ExtentRow {
-  readonly ordinal: number;
-  readonly segment_id: Uint8Array;
-  readonly offset_bytes: number;
-  readonly plain_bytes: number;
-  readonly salt: Uint8Array;
-}
+import {
+  type ExtentRow,
+  firstFekEpoch,
+  metadataStatements,
+  type SegmentRow,
+  type ShownCells,
+  type VersionRow,
+} from "./metadata-statements.ts";
 
 /** By the number that stands for it in the table. */
 const states: readonly SegmentState[] = ["pending", "placed", "dead"];
 
-function statements(db: DatabaseSync) {
-  const oldest = "ORDER BY created_at_ms, segment_number LIMIT ? OFFSET ?";
+const epochCell = (epoch: number): number | null => (epoch === firstFekEpoch ? null : epoch);
+
+function recordOf(row: VersionRow): VersionRecord {
   return {
-    insertVersion: db.prepare("INSERT INTO version (version_id, wrapped_fek) VALUES (?, ?)"),
-    version: db.prepare(
-      "SELECT version_number, wrapped_fek, plain_bytes, segment_number FROM version WHERE version_id = ?",
-    ),
-    completeVersion: db.prepare("UPDATE version SET plain_bytes = ? WHERE version_number = ?"),
-    deleteVersion: db.prepare("DELETE FROM version WHERE version_number = ?"),
-    lastOrdinal: db.prepare("SELECT coalesce(max(ordinal), 0) AS last FROM extent WHERE version_number = ?"),
-    extentSum: db.prepare(
-      `SELECT coalesce(extent_bytes, 0) + (SELECT coalesce(sum(extent.plain_bytes), 0) FROM extent
-       WHERE extent.version_number = version.version_number) AS bytes FROM version WHERE version_number = ?`,
-    ),
-    setFirstExtent: db.prepare(
-      "UPDATE version SET segment_number = ?, offset_bytes = ?, extent_bytes = ?, salt = ? WHERE version_number = ?",
-    ),
-    insertExtent: db.prepare("INSERT INTO extent VALUES (?, ?, ?, ?, ?, ?)"),
-    extents: db.prepare(
-      `SELECT 0 AS ordinal, segment_id, offset_bytes, extent_bytes AS plain_bytes, salt
-       FROM version JOIN segment USING (segment_number) WHERE version_number = ?1
-       UNION ALL SELECT ordinal, segment_id, offset_bytes, plain_bytes, salt
-       FROM extent JOIN segment USING (segment_number) WHERE version_number = ?1 ORDER BY ordinal`,
-    ),
-    segmentsOfVersion: db.prepare(
-      `SELECT segment_number AS number FROM version WHERE version_number = ?1 AND segment_number IS NOT NULL
-       UNION SELECT segment_number FROM extent WHERE version_number = ?1`,
-    ),
-    deleteExtents: db.prepare("DELETE FROM extent WHERE version_number = ?"),
-    killUnused: db.prepare(
-      `UPDATE segment SET state = 2 WHERE segment_number = ?1
-       AND NOT EXISTS (SELECT 1 FROM version WHERE segment_number = ?1)
-       AND NOT EXISTS (SELECT 1 FROM extent WHERE segment_number = ?1)`,
-    ),
-    insertSegment: db.prepare(
-      `INSERT INTO segment (segment_id, segment_root, k, n, sealed_bytes, fragment_bytes, holder_set_id, rotation,
-       placed, placed_count, state, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    segment: db.prepare("SELECT * FROM segment WHERE segment_id = ?"),
-    placed: db.prepare(`SELECT * FROM segment WHERE state = 1 ${oldest}`),
-    pending: db.prepare(`SELECT * FROM segment WHERE state = 0 ${oldest}`),
-    dead: db.prepare(`SELECT * FROM segment WHERE state = 2 ${oldest}`),
-    underPlaced: db.prepare(`SELECT * FROM segment WHERE state = 1 AND placed_count < n ${oldest}`),
-    setPlaced: db.prepare("UPDATE segment SET placed = ?, placed_count = ? WHERE segment_number = ?"),
-    setState: db.prepare("UPDATE segment SET state = ? WHERE segment_id = ?"),
-    reassign: db.prepare(
-      `UPDATE segment SET k = ?, n = ?, fragment_bytes = ?, segment_root = ?, holder_set_id = ?, rotation = ?,
-       placed = ?, placed_count = 0 WHERE segment_id = ?`,
-    ),
-    forget: db.prepare("DELETE FROM segment WHERE segment_id = ?"),
-    pendingVersions: db.prepare(
-      // CROSS keeps the order: there are few pending segments and many versions.
-      `SELECT version_id AS id FROM segment CROSS JOIN version USING (segment_number) WHERE state = 0
-       UNION SELECT version_id FROM segment CROSS JOIN extent USING (segment_number)
-       CROSS JOIN version USING (version_number) WHERE state = 0`,
-    ),
-    heldByHolder: db.prepare(
-      `SELECT holder_set_id, rotation, placed, count(*) AS segments, sum(fragment_bytes) AS bytes FROM segment
-       GROUP BY holder_set_id, rotation, placed`,
-    ),
-  } satisfies Record<string, StatementSync>;
+    versionId: row.version_id,
+    wrappedFek: row.wrapped_fek,
+    fekEpoch: row.fek_epoch ?? firstFekEpoch,
+    plainBytes: row.plain_bytes ?? undefined,
+  };
 }
 
 function stateOf({ state }: SegmentRow): SegmentState {
@@ -110,17 +43,17 @@ function stateOf({ state }: SegmentRow): SegmentState {
 /** The storage engine's part of the `owner` database. */
 export class SqliteMetadata implements Metadata {
   readonly #db: DatabaseSync;
-  readonly #sql: ReturnType<typeof statements>;
+  readonly #sql: ReturnType<typeof metadataStatements>;
   readonly #holders: HolderSets;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#sql = statements(db);
+    this.#sql = metadataStatements(db);
     this.#holders = new HolderSets(db);
   }
 
-  beginVersion({ versionId, wrappedFek }: Pick<VersionRecord, "versionId" | "wrappedFek">): void {
-    transact(this.#db, () => this.#sql.insertVersion.run(versionId, wrappedFek));
+  beginVersion({ versionId, wrappedFek, fekEpoch }: NewVersion): void {
+    transact(this.#db, () => this.#sql.insertVersion.run(versionId, wrappedFek, epochCell(fekEpoch)));
   }
 
   commitExtent(extent: ExtentRecord, segment: SegmentRecord): void {
@@ -149,17 +82,93 @@ export class SqliteMetadata implements Metadata {
     transact(this.#db, () => {
       const version = this.#version(versionId);
       if (version === undefined) return;
-      const segments = this.#sql.segmentsOfVersion.all(version.version_number) as { number: number }[];
-      this.#sql.deleteExtents.run(version.version_number);
-      this.#sql.deleteVersion.run(version.version_number);
-      for (const { number } of segments) this.#sql.killUnused.run(number);
+      const replacement = this.#replacementOf(versionId);
+      this.#sql.deleteReplacement.run(versionId);
+      this.#deleteVersion(version);
+      if (replacement !== undefined) this.removeVersion(replacement.version_id);
     });
   }
 
   version(versionId: Uint8Array): VersionRecord | undefined {
     const row = this.#version(versionId);
-    if (row === undefined) return undefined;
-    return { versionId, wrappedFek: row.wrapped_fek, plainBytes: row.plain_bytes ?? undefined };
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  versionsBefore(epoch: number, after: Uint8Array, limit: number): readonly VersionRecord[] {
+    return (this.#sql.versionsBefore.all(epoch, after, limit) as unknown as VersionRow[]).map(recordOf);
+  }
+
+  countBefore(epoch: number): { readonly versions: number; readonly plainBytes: number } {
+    const { versions, plainBytes } = this.#sql.countBefore.get(epoch) as { versions: number; plainBytes: number };
+    return { versions, plainBytes };
+  }
+
+  replaceContent(
+    { versionId, wrappedFek, fekEpoch }: NewVersion,
+    content: { readonly extent: ExtentRecord; readonly segment: SegmentRecord } | undefined,
+  ): void {
+    transact(this.#db, () => {
+      const { version_number: number, plain_bytes: plainBytes } = this.#complete(versionId);
+      assert.equal(plainBytes, content?.extent.plainBytes ?? 0, "the extent does not add up to the version");
+      const segments = this.#segmentsOf(number);
+      const cells: [number | null, number | null, number | null, Uint8Array | null] = [null, null, null, null];
+      if (content !== undefined) {
+        const { extent, segment } = content;
+        assert.deepEqual([extent.versionId, extent.ordinal], [versionId, 0]);
+        assert.deepEqual(extent.segmentId, segment.segmentId);
+        assert.equal(this.#row(segment.segmentId), undefined, "the segment exists already");
+        cells.splice(0, 4, this.#ensureSegment(segment), extent.offsetBytes, extent.plainBytes, extent.salt);
+      }
+      this.#sql.deleteExtents.run(number);
+      this.#sql.setContent.run(wrappedFek, epochCell(fekEpoch), ...cells, number);
+      for (const segment of segments) this.#sql.killUnused.run(segment);
+    });
+  }
+
+  beginReplacement(of: Uint8Array, replacement: NewVersion): void {
+    transact(this.#db, () => {
+      this.#complete(of);
+      assert.equal(this.#replacementOf(of), undefined, "the version is being replaced already");
+      this.beginVersion(replacement);
+      this.#sql.insertReplacement.run(replacement.versionId, of);
+    });
+  }
+
+  replacementOf(versionId: Uint8Array): VersionRecord | undefined {
+    const row = this.#replacementOf(versionId);
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  replacements(limit: number): readonly Uint8Array[] {
+    return (this.#sql.replacements.all(limit) as unknown as { id: Uint8Array }[]).map(({ id }) => id);
+  }
+
+  takeReplacement(versionId: Uint8Array, wrappedFek: Uint8Array): void {
+    transact(this.#db, () => {
+      const before = this.#complete(versionId);
+      const after = this.#replacementOf(versionId);
+      assert.ok(after !== undefined, "the version is not being replaced");
+      const { bytes } = this.#sql.extentSum.get(after.version_number) as { bytes: number };
+      assert.equal(before.plain_bytes, bytes, "the extents do not add up to the version");
+      const shown = this.#sql.shown.get(before.version_number) as unknown as ShownCells;
+      this.#sql.deleteReplacement.run(after.version_id);
+      // The row of the version before goes, so that its removal is all that a large file's commit holds.
+      this.#deleteVersion(before);
+      this.#sql.takePlace.run(
+        versionId,
+        wrappedFek,
+        bytes,
+        shown.node_id,
+        shown.media_type_number,
+        shown.modified_at_ms,
+        shown.uploaded_at_ms,
+        shown.superseded_at_ms,
+        after.version_number,
+      );
+      if (shown.node_id !== null) {
+        this.#sql.setNodeVersion.run(after.version_number, shown.node_id, before.version_number);
+      }
+    });
   }
 
   extents(versionId: Uint8Array): readonly ExtentRecord[] {
@@ -254,6 +263,28 @@ export class SqliteMetadata implements Metadata {
 
   #version(versionId: Uint8Array): VersionRow | undefined {
     return this.#sql.version.get(versionId) as unknown as VersionRow | undefined;
+  }
+
+  #replacementOf(versionId: Uint8Array): VersionRow | undefined {
+    return this.#sql.replacementOf.get(versionId) as unknown as VersionRow | undefined;
+  }
+
+  #complete(versionId: Uint8Array): VersionRow {
+    const version = this.#version(versionId);
+    assert.ok(version !== undefined, "the version does not exist");
+    assert.notEqual(version.plain_bytes, null, "the version is not complete");
+    return version;
+  }
+
+  #segmentsOf(versionNumber: number): readonly number[] {
+    return (this.#sql.segmentsOfVersion.all(versionNumber) as { number: number }[]).map(({ number }) => number);
+  }
+
+  #deleteVersion({ version_number: number }: VersionRow): void {
+    const segments = this.#segmentsOf(number);
+    this.#sql.deleteExtents.run(number);
+    this.#sql.deleteVersion.run(number);
+    for (const segment of segments) this.#sql.killUnused.run(segment);
   }
 
   #incomplete(versionId: Uint8Array): VersionRow {

@@ -44,7 +44,7 @@ test("several tables in one commit are one change, whatever refers to what", (co
     from.db.exec("INSERT INTO node (node_id, parent_id, name, created_at_ms, modified_at_ms) VALUES (7, 0, 'a', 1, 1)");
     from.db.exec("INSERT INTO node (node_id, parent_id, name, created_at_ms, modified_at_ms) VALUES (3, 7, 'b', 1, 1)");
     const versionId = new Uint8Array(16).fill(1);
-    from.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85) });
+    from.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85), fekEpoch: 1 });
     for (let ordinal = 0; ordinal < 3; ordinal++) {
       const segmentId = new Uint8Array(16).fill(ordinal);
       from.metadata.commitExtent(
@@ -273,7 +273,7 @@ test("other holders take the place of those that were remembered when other cont
   const [from, to] = [openOwner(context), openOwner(context)];
   const versionId = new Uint8Array(16).fill(1);
   const fill = (owner: OwnerDatabase, account: string): void => {
-    owner.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85) });
+    owner.metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(85), fekEpoch: 1 });
     owner.metadata.commitExtent(
       { versionId, ordinal: 0, segmentId: versionId, offsetBytes: 0, plainBytes: 5, salt: versionId },
       {

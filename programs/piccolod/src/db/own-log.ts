@@ -87,9 +87,13 @@ export class SqliteOwnLog implements OwnLog {
     return (this.#sql.waiting.get() as { waits: number }).waits === 1;
   }
 
-  /** A migration changed the tables: the next entry after what waits must be a checkpoint. */
+  /** A migration changed the tables, or one is wanted: the next entry after what waits must be a checkpoint. */
   get checkpointDue(): boolean {
     return this.#position().checkpoint_due === 1;
+  }
+
+  wantCheckpoint(): void {
+    transact(this.#options.db, () => this.#sql.setDue.run(1));
   }
 
   onCommit(listener: () => void): () => void {
@@ -219,6 +223,7 @@ export class SqliteOwnLog implements OwnLog {
         transact(db, () => {
           // Rows refer to one another in any order; what refers to nothing is found at the commit.
           db.exec("PRAGMA defer_foreign_keys = ON; DELETE FROM upload; DELETE FROM outbox; DELETE FROM log_entry");
+          db.exec("DELETE FROM replacement; DELETE FROM reencryption");
           for (const table of [...contentTables].reverse()) db.exec(`DELETE FROM ${table}`);
           const isWhole = load();
           this.#sql.setPosition.run(0, new Uint8Array(32), 0, 0);

@@ -1,12 +1,16 @@
 import { engineSchema } from "./engine-schema.ts";
 import { filesSchema } from "./files-schema.ts";
 import { logSchema } from "./log-schema.ts";
+import { reencryptionSchema } from "./reencryption-schema.ts";
 
 /** The rows of a new owner database: the top folder. */
 export const firstContent = "INSERT INTO node VALUES (0, NULL, '', NULL, 0, 0, NULL, NULL, NULL);";
 
 /** What the owner would lose with the device: the tree, the wrapped keys, the placements. Never rolled back. */
-export const ownerMigrations: readonly string[] = [`${engineSchema}${filesSchema}${logSchema}${firstContent}`];
+export const ownerMigrations: readonly string[] = [
+  `${engineSchema}${filesSchema}${logSchema}${firstContent}`,
+  reencryptionSchema,
+];
 
 /**
  * What is backed up, in the order in which a snapshot has it; each table's columns are those of its schema. Uploads under

@@ -17,6 +17,7 @@ export class DeviceEvents {
   readonly #folders = new Set<string>();
   readonly #uploads = new Map<string, { readonly offsetBytes: number; readonly sizeBytes: number }>();
   readonly #tasks = new Map<string, Task>();
+  readonly #apps = new Set<string>();
   #placedNodes: Set<string> | "all" = new Set();
   #network = false;
   #security = false;
@@ -70,6 +71,11 @@ export class DeviceEvents {
     this.#later();
   }
 
+  appChanged(id: string): void {
+    this.#apps.add(id);
+    this.#later();
+  }
+
   stop(): void {
     this.#stopping.abort();
   }
@@ -88,6 +94,8 @@ export class DeviceEvents {
     const { publish, network } = this.#options;
     for (const task of this.#tasks.values()) publish({ type: "task", task });
     this.#tasks.clear();
+    for (const id of this.#apps) publish({ type: "app", id });
+    this.#apps.clear();
     if (this.#folders.size > 0) publish({ type: "files", folders: [...this.#folders] });
     this.#folders.clear();
     for (const [id, { offsetBytes, sizeBytes }] of this.#uploads) {

@@ -11,6 +11,8 @@ import { keepMs, rootId } from "./types.ts";
 import type { Uploads } from "./uploads.ts";
 
 const intervalMs = 3_600_000;
+/** Until what forbade the work is looked at again. */
+const waitMs = 300_000;
 /** Nodes removed in one transaction, so that nobody waits long for the database and its commit fits an entry of the log. */
 const batch = 200;
 /** So many extents count as one node more. */
@@ -103,13 +105,14 @@ export class Purge {
     const { world, log, mayWork } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      const may = mayWork();
       try {
-        if (mayWork()) await this.due();
+        if (may) await this.due();
       } catch (error) {
         // Removing can wait; the owner's reads and writes cannot.
         log.error("purge-failed", errorFacts(error));
       }
-      await world.sleep(intervalMs, signal).catch(() => undefined);
+      await world.sleep(may ? intervalMs : waitMs, signal).catch(() => undefined);
     }
   }
 

@@ -7,8 +7,13 @@ import { FileStore } from "./store.ts";
 import { rootId } from "./types.ts";
 import { UploadStore } from "./upload-store.ts";
 
-/** Reading a whole table is what these are for: a search in all names, sums over all segments. */
-const wholeTable = [/instr\(/, /GROUP BY holder_set_id/, /WHERE state = 1 ORDER BY/];
+/** Reading a whole table is what these are for: a search in all names, sums over all segments and versions. */
+const wholeTable = [
+  /instr\(/,
+  /GROUP BY holder_set_id/,
+  /sum\(plain_bytes\), 0\) AS plainBytes FROM version/,
+  /WHERE state = 1 ORDER BY/,
+];
 
 test("no statement over the owner's tables reads a whole table, but for those that are for all of it", (context) => {
   const db = openDatabase(":memory:", { name: "owner", synchronous: "FULL", migrations: ownerMigrations });

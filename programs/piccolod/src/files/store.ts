@@ -112,7 +112,8 @@ function statements(db: DatabaseSync) {
     ),
     orphans: db.prepare(
       `SELECT version_id AS id FROM version WHERE node_id IS NULL
-       AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.version_id = version.version_id) LIMIT ?`,
+       AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.version_id = version.version_id)
+       AND NOT EXISTS (SELECT 1 FROM replacement WHERE replacement.version_id = version.version_id) LIMIT ?`,
     ),
     nodesInSegment: db.prepare(
       `SELECT node_id AS id FROM segment JOIN version USING (segment_number)
@@ -239,7 +240,7 @@ export class FileStore {
     return this.#sql.supersededBefore.all(ms, limit) as unknown as VersionRow[];
   }
 
-  /** Versions under way that no upload goes on with: those of a restored database, since uploads are not backed up. */
+  /** Versions under way that nothing goes on with: those of a restored database, since uploads are not backed up. */
   orphans(limit: number): readonly Uint8Array[] {
     return (this.#sql.orphans.all(limit) as unknown as { id: Uint8Array }[]).map(({ id }) => id);
   }

@@ -72,7 +72,7 @@ test("whatever is done to it, the tree stays one: no loops, no twins, nothing lo
             transact(db, () => {
               if (one.kind === "add") {
                 const versionId = world.randomBytes(16);
-                if (one.isFile) metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(8) });
+                if (one.isFile) metadata.beginVersion({ versionId, wrappedFek: new Uint8Array(8), fekEpoch: 1 });
                 const parent = tree.liveFolder(nodeId(idOf(one.parent))).node_id;
                 const name = one.name.normalize("NFC");
                 ids.push(idText(tree.add({ parent, name, ...(one.isFile ? { versionId } : {}) }, 1)));

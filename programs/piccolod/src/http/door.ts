@@ -11,11 +11,15 @@ export interface DoorOptions {
   readonly deviceName: string;
   readonly sessions: Pick<Sessions, "find">;
   /** `METHOD /path` of what strangers reach; everything else needs a session. */
-  readonly isOpen?: (call: string) => boolean;
+  readonly isOpen: (call: string) => boolean;
 }
 
 const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /recover", "POST /session", "POST /unlock"]);
-const isOpenByDefault = (call: string): boolean => open.has(call);
+/** The way to an app looks for the session itself: a browser does not send it where another site led here. */
+const appEntry = /^GET \/apps\/[a-z0-9-]{1,32}\/enter$/;
+/** What strangers reach of a device whose volume is open. Nobody can be signed in before there is an owner. */
+export const isOpenToStrangers = (call: string, isClaimed: boolean): boolean =>
+  open.has(call) || appEntry.test(call) || (!isClaimed && call === "POST /factory-reset");
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);
 
@@ -57,7 +61,7 @@ export class Door {
   admit(req: IncomingMessage, res: ServerResponse, path: string): Caller {
     res.setHeader("cache-control", "no-store");
     const method = req.method ?? "GET";
-    const isOpen = (this.#options.isOpen ?? isOpenByDefault)(`${method} ${path.slice(apiPrefix.length)}`);
+    const isOpen = this.#options.isOpen(`${method} ${path.slice(apiPrefix.length)}`);
     const session = this.#session(req, res);
     if (isMutation(method) && req.headers.origin !== `http://${this.#options.host()}`) throw csrfFault();
     if (session === undefined && !isOpen) {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Log } from "../adapters/log.ts";
 import type { PortalFiles } from "../adapters/portal-files.ts";
+import type { AppHosts } from "../apps/proxy/app-hosts.ts";
 import { type Api, apiPrefix, type Caller } from "./api.ts";
 import type { Door } from "./door.ts";
 import { httpFaults } from "./faults.ts";
@@ -36,6 +37,8 @@ export interface Site {
   readonly door: Door;
   /** Throws `locked` for what needs the owner's keys while they are not in memory. */
   readonly lockGate: LockGate;
+  /** What answers at the host names of apps; a closed device has none. */
+  readonly appHosts?: AppHosts;
 }
 
 export interface ServerOptions {
@@ -64,7 +67,12 @@ export function createHttpServer(options: ServerOptions): Server {
   );
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const { door, streams, api, lockGate } = options.site();
+    const { door, streams, api, lockGate, appHosts } = options.site();
+    const app = appHosts?.appOf(req);
+    if (appHosts !== undefined && app !== undefined) {
+      await appHosts.answer(app, req, res);
+      return;
+    }
     door.enter(req, res);
     const [path = "/", search = ""] = (req.url ?? "/").split("?", 2);
     if (path !== "/api" && !path.startsWith("/api/")) {
@@ -104,6 +112,13 @@ export function createHttpServer(options: ServerOptions): Server {
       answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
     },
   );
+  server.on("upgrade", (req, socket, head) => {
+    const { appHosts } = options.site();
+    const app = appHosts?.appOf(req);
+    // The portal itself switches to nothing else.
+    if (appHosts === undefined || app === undefined) socket.destroy();
+    else appHosts.upgrade(app, req, socket, head);
+  });
   server.maxRequestsPerSocket = 0;
   return server;
 }

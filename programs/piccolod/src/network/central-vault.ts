@@ -1,8 +1,43 @@
-import { centralFaults, type VaultStateView } from "@piccolo/central-api";
+import { type CentralClient, centralFaults, type VaultEntry, type VaultStateView } from "@piccolo/central-api";
 import { isFault } from "@piccolo/fault";
-import { decodeHead } from "@piccolo/storage/log";
-import type { StoredEntry, VaultClient } from "@piccolo/storage/ports";
+import { decodeHead, isSealedOf, storedEntryOf } from "@piccolo/storage/log";
+import type { StoredEntry, VaultClient, VaultReader } from "@piccolo/storage/ports";
 import type { CentralLink } from "./central-link.ts";
+
+/** Throws `unexpected-reply`: central is not trusted to give what is an entry at all. */
+function storedOf({ head, sealed }: VaultEntry): StoredEntry {
+  try {
+    const signed = decodeHead(head);
+    if (isSealedOf(signed, sealed)) return storedEntryOf(signed, sealed);
+  } catch (error) {
+    if (!isFault(error, "malformed")) throw error;
+  }
+  throw centralFaults.fault("unexpected-reply", "central gave something that is no entry of a log");
+}
+
+/** Central's vault for who reads. `client` gives the caller, registered at central. */
+export function createVaultReader(parts: {
+  readonly client: (signal: AbortSignal) => Promise<CentralClient>;
+  readonly network: () => Uint8Array;
+}): VaultReader {
+  const { client, network } = parts;
+  return {
+    async head(signal) {
+      const central = await client(signal);
+      return (await central.vaultState(network(), { signal })).head;
+    },
+
+    async entries(from, signal) {
+      const central = await client(signal);
+      return (await central.readVault(network(), from, { signal })).entries.map(storedOf);
+    },
+
+    async blob(segmentId, signal) {
+      const central = await client(signal);
+      return central.getBlob(segmentId, { signal });
+    },
+  };
+}
 
 /**
  * Central's vault as the metadata log sees it. `isOwn` says whether an entry of this hash is in the own log: where
@@ -35,20 +70,37 @@ export function createCentralVault(parts: {
     }
   }
 
+  async function client(signal: AbortSignal): Promise<CentralClient> {
+    await link.ready(signal);
+    return link.client();
+  }
+
   return {
+    ...createVaultReader({ client, network }),
+
+    async blobs(signal) {
+      const blobs = await (await client(signal)).listBlobs({ signal });
+      return blobs.map(({ id }) => id);
+    },
+
+    async putBlob(segmentId, bytes, signal) {
+      await (await client(signal)).putBlob(segmentId, bytes, { signal });
+    },
+
+    async removeBlob(segmentId, signal) {
+      await (await client(signal)).deleteBlob(segmentId, { signal });
+    },
+
     async putEntry({ head, sealed }: StoredEntry, signal) {
-      await link.ready(signal);
-      await link.client().appendToVault(network(), [{ head, sealed }], { signal });
+      await (await client(signal)).appendToVault(network(), [{ head, sealed }], { signal });
     },
 
     async putSlot(slot, signal) {
-      await link.ready(signal);
-      await link.client().putSlot(slot, { signal });
+      await (await client(signal)).putSlot(slot, { signal });
     },
 
     async newest(signal) {
-      await link.ready(signal);
-      return newestOwn(await link.client().vaultState(network(), { signal }));
+      return newestOwn(await (await client(signal)).vaultState(network(), { signal }));
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPeerClockWrong, judgeClock } from "./clock.ts";
+import { isClockBelieved, isPeerClockWrong, judgeClock } from "./clock.ts";
 
 const hour = 3_600_000;
 
@@ -21,4 +21,13 @@ test("a peer's clock is named as the wrong one only when ours agrees with most",
   assert.ok(!isPeerClockWrong(0, good));
   const oursIsWrong = judgeClock([-3 * hour, -3 * hour]);
   assert.ok(!isPeerClockWrong(-3 * hour, oursIsWrong));
+});
+
+test("what is done for good by the clock waits for others who agree with it, where there are any", () => {
+  const believed = (aheadMs: readonly number[], others: number): boolean =>
+    isClockBelieved({ clock: () => judgeClock(aheadMs), members: { holders: () => Array(others).fill(undefined) } });
+  assert.ok(believed([], 0));
+  assert.ok(!believed([], 3), "nobody has answered since the start");
+  assert.ok(believed([0, 10], 3));
+  assert.ok(!believed([600_000 * hour, 600_000 * hour], 3));
 });

@@ -20,6 +20,15 @@ export function judgeClock(aheadOfUsMs: readonly number[]): Clock {
   return { state: Math.abs(offsetMs) > wrongClockMs ? "wrong" : "good", offsetMs };
 }
 
+/** Whether what is done for good by the clock may be done: others agree with it, or there are none. */
+export function isClockBelieved(network: {
+  readonly clock: () => Clock;
+  readonly members: { readonly holders: () => readonly unknown[] };
+}): boolean {
+  const { state } = network.clock();
+  return state === "good" || (state === "unknown" && network.members.holders().length === 0);
+}
+
 /** Whether it is the other's clock that is wrong: far from ours while ours agrees with most. */
 export function isPeerClockWrong(aheadOfUsMs: number, ours: Clock): boolean {
   return Math.abs(aheadOfUsMs + ours.offsetMs) > wrongClockMs;

@@ -3,6 +3,7 @@ import type { ProposalView } from "@piccolo/central-api";
 import type { Invitation as InvitationView } from "@piccolo/device-api";
 import { isFault } from "@piccolo/fault";
 import {
+  checkDraft,
   cosignInvitation,
   createInvitation,
   decodeInvitation,
@@ -11,6 +12,7 @@ import {
   encodeSignedInvitation,
   type Invitation,
   type NetworkState,
+  type SignedInvitation,
   signersSuffice,
 } from "@piccolo/membership";
 import type { OwnerKeys } from "@piccolo/envelope";
@@ -29,7 +31,14 @@ export interface InvitationsOptions {
   readonly account: () => Uint8Array;
   /** Throws `locked`. */
   readonly ownerKeys: () => OwnerKeys;
-  readonly central: () => CentralLink;
+  readonly central: () => Pick<CentralLink, "ready" | "client" | "url">;
+  readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Another member's invitation that would be taken now, but for signatures it lacks. */
+interface Waiting {
+  readonly proposal: ProposalView;
+  readonly signed: SignedInvitation;
 }
 
 /** Invitations this device made, and those of others that wait for a second signature. */
@@ -85,30 +94,42 @@ export class Invitations {
     return this.#viewOwn(invitation, text);
   }
 
-  async #proposals(signal: AbortSignal): Promise<readonly ProposalView[]> {
-    const link = this.#options.central();
+  /** Central is not trusted: what is no invitation, or has signatures that do not fit, hides none of the others. */
+  async #proposals(signal: AbortSignal): Promise<readonly Waiting[]> {
+    const { central, state, world, report } = this.#options;
+    const link = central();
     await link.ready(signal);
-    const proposals = await link.client.proposals(this.#options.state().networkId, { signal });
-    return proposals.filter(({ kind }) => kind === "invitation");
+    const proposals = await link.client.proposals(state().networkId, { signal });
+    return proposals.flatMap((proposal): Waiting[] => {
+      if (proposal.kind !== "invitation") return [];
+      try {
+        checkDraft(state(), "invitation", proposal.bytes, world.nowMs());
+        return [{ proposal, signed: decodeSignedInvitation(proposal.bytes) }];
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        report("proposal-of-no-use", { code: error.code });
+        return [];
+      }
+    });
   }
 
   /** Own ones, with the signatures others added meanwhile, and those of others that still need one. */
   async list(signal: AbortSignal): Promise<readonly InvitationView[]> {
-    const { store, world, state, central, account } = this.#options;
-    let proposals: readonly ProposalView[] = [];
+    const { store, central, account } = this.#options;
+    let waiting: readonly Waiting[] = [];
     try {
-      proposals = await this.#proposals(signal);
+      waiting = await this.#proposals(signal);
     } catch (error) {
-      // Without central the own ones are still worth showing.
-      if (!isFault(error, "central-unreachable")) throw error;
+      // Without central, or with one that answers nonsense, the own ones are still worth showing.
+      if (!isFault(error)) throw error;
+      this.#options.report("proposals-not-read", { code: error.code });
     }
-    const signed = proposals.map(({ bytes }) => decodeSignedInvitation(bytes));
     const own = store.ownInvitations().map(({ id, text, createdAtMs }) => {
       const { invitation } = decodeInvitation(text);
-      const better = signed.find(
-        ({ statement, signatures }) =>
+      const better = waiting.find(
+        ({ signed: { statement, signatures } }) =>
           toHex(statement.invitationKey) === id && signatures.length > invitation.signed.signatures.length,
-      );
+      )?.signed;
       if (better === undefined) return this.#viewOwn(invitation, text);
       const joined = invitation.withSignatures(better);
       const newText = encodeInvitation(joined, central().url);
@@ -116,11 +137,11 @@ export class Invitations {
       return this.#viewOwn(joined, newText);
     });
     const mine = toHex(account());
-    const others = proposals.flatMap(({ proposedBy, expiresAtMs, complete }, at): InvitationView[] => {
-      const id = toHex(signed[at]?.statement.invitationKey ?? new Uint8Array(0));
+    const others = waiting.flatMap(({ proposal: { proposedBy, complete }, signed }): InvitationView[] => {
+      const { invitationKey, expiresAtMs } = signed.statement;
+      const id = toHex(invitationKey);
       const isOwn = toHex(proposedBy) === mine || own.some((other) => other.id === id);
-      const isOver = complete || expiresAtMs < world.nowMs() || state().usedInvitations.has(id);
-      if (isOwn || isOver) return [];
+      if (isOwn || complete) return [];
       return [{ id, state: "needs-cosigner", mine: false, createdBy: this.#nameOf(proposedBy), expiresAtMs }];
     });
     return [...own, ...others];
@@ -129,9 +150,7 @@ export class Invitations {
   /** Adds this owner's signature to another member's invitation. */
   async cosign(id: string, signal: AbortSignal): Promise<InvitationView> {
     const { state, ownerKeys, central } = this.#options;
-    const proposals = await this.#proposals(signal);
-    for (const proposal of proposals) {
-      const signed = decodeSignedInvitation(proposal.bytes);
+    for (const { proposal, signed } of await this.#proposals(signal)) {
       if (toHex(signed.statement.invitationKey) !== id) continue;
       const cosigned = cosignInvitation({ state: state(), ownerKeys: ownerKeys(), signed });
       const bytes = encodeSignedInvitation(cosigned);

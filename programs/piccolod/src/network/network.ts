@@ -144,6 +144,7 @@ export class DeviceNetwork implements NetworkFeature {
         return keys().of(this.#log.member(account)?.keyEpoch ?? epoch);
       },
       central: () => this.#started().link,
+      report: (event, facts) => this.#options.log.warn(event, facts),
     });
   }
 

@@ -98,6 +98,7 @@ export class OwnerRuntime {
       policy,
       ownDomain,
       nextTurn,
+      vault: network.vault(() => false),
     };
     const begin = (): void =>
       backup.open(new SegmentCheckpointStore(parts), () => {

@@ -7,6 +7,7 @@ import type { SlotKeeper } from "../backup/slot-keeper.ts";
 import type { NetworkFeature } from "../network/types.ts";
 import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
+import type { Reencryption } from "../security/reencrypt.ts";
 import type { OwnerSecurity } from "../security/owner-security.ts";
 import { type RekeyCrashPoint, rewrapAll, rewrapLocked, type WrappedKeys } from "../security/rekey.ts";
 import type { Tasks } from "../tasks/tasks.ts";
@@ -24,6 +25,7 @@ export interface UnlockedWorkOptions {
   readonly network: Pick<NetworkFeature, "enterOwnerKey" | "membershipState">;
   readonly identity: () => Identity;
   readonly wrappedKeys: WrappedKeys;
+  readonly reencryption: Pick<Reencryption, "resume">;
   readonly tasks: Tasks;
   readonly world: World;
   readonly crashPoint: (name: RekeyCrashPoint) => void;
@@ -61,12 +63,13 @@ export class UnlockedWork {
     const chain = () => keyring.slots().chain;
     await finishRekey({ rekey: security.rekey, backup, slots, network, epoch, chain, world, crashPoint }, progress);
     if (!backup.needsFormerKeys) security.rekey.forgetFormerKeys();
+    this.#options.reencryption.resume();
     return undefined;
   }
 
   /** Begins, where the keys are there and the content may be changed; harmless when repeated. */
   begin(): void {
-    const { keyring, security, backup, slots } = this.#options;
+    const { keyring, security, backup, slots, reencryption } = this.#options;
     if (!keyring.unlocked || !backup.mayCommit) return;
     if (security.rekey.running) {
       // What a restart or a lock cut off goes on; a re-key that has just begun starts its task itself.
@@ -76,6 +79,7 @@ export class UnlockedWork {
     if (!backup.needsFormerKeys) security.rekey.forgetFormerKeys();
     this.#tidying = this.#tidying.then(() => this.#rewrapLocked());
     slots.changed();
+    reencryption.resume();
   }
 
   async #rewrapLocked(): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { fromHex, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { PeerTarget } from "@piccolo/storage/ports";
+import type { RecoverParts } from "@piccolo/storage/recover";
 import { type PeerNet, relayKeys } from "../adapters/peer-net/index.ts";
 import type { PlacedDevice } from "./places.ts";
 
@@ -45,7 +46,7 @@ export class KnownDevices {
 export async function resolvePlaces(
   net: Pick<PeerNet, "whoIsAt">,
   placed: readonly PlacedDevice[],
-  report: (event: string, facts: Readonly<Record<string, unknown>>) => void,
+  { report, failed }: Pick<RecoverParts, "report" | "failed">,
   signal: AbortSignal,
 ): Promise<readonly PeerTarget[]> {
   const resolved = placed.map(async ({ keyHash, addresses }): Promise<readonly PeerTarget[]> => {
@@ -61,6 +62,7 @@ export async function resolvePlaces(
         signal.throwIfAborted();
         if (!isFault(error)) throw error;
         report("place-not-reached", { code: error.code });
+        failed?.(error);
         return [];
       }
     });

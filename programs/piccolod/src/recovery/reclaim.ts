@@ -2,7 +2,7 @@
 import { toHex } from "@piccolo/bytes";
 import type { Task } from "@piccolo/device-api";
 import type { KeyRing, OpenedRoot } from "@piccolo/envelope";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import { applyEntry, rotateOwnerKey } from "@piccolo/membership";
 import type { FragmentHash } from "@piccolo/storage/fragment";
 import { WireWitnessClient } from "@piccolo/storage/metadata-log";
@@ -17,16 +17,16 @@ import type { OwnerSecurity } from "../security/owner-security.ts";
 import type { PhraseProof } from "../security/phrase-making.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { TaskProgress } from "../tasks/types.ts";
+import { ClockDoubt } from "./clock-doubt.ts";
 import { KnownDevices } from "./known-devices.ts";
 import { nextDeviceKey, takeNextDeviceKey } from "./next-device-key.ts";
 import type { OpenRecoveryNet } from "./recovery.ts";
-import { findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
+import { restoreNewest } from "./restore-metadata.ts";
 import { centralAsOwner, checkKeys, fromCentral, MembershipSearch, type Searching } from "./search.ts";
 import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
 import { recoveryFaults } from "./types.ts";
 
-const patienceMs = 20_000;
 const lastLookMs = 3_000;
 const steps = 4;
 
@@ -80,11 +80,18 @@ export class Reclaim {
       kind: "reclaim",
       step: "Looking for the members",
       cancellable: false,
-      work: (progress) => this.#run(progress),
+      work: async (progress) => {
+        const doubt = new ClockDoubt(this.#parts.world);
+        try {
+          return await this.#run(doubt, progress);
+        } catch (error) {
+          throw doubt.explain(error);
+        }
+      },
     });
   }
 
-  async #run({ signal, report: tell }: TaskProgress): Promise<Record<string, unknown>> {
+  async #run(doubt: ClockDoubt, { signal, report: tell }: TaskProgress): Promise<Record<string, unknown>> {
     const { keyring, network, content, world, report, fetch, centralUrl, openNet, security } = this.#parts;
     const step = (text: string, done: number): void => tell(text, done, steps);
     const ring = keyring.keys();
@@ -92,8 +99,9 @@ export class Reclaim {
     const { chain } = keyring.slots();
     const devices = new KnownDevices();
     for (const holder of network.members.holders()) devices.add(holder);
-    const client = new RecoverClient(network.recoverTransport);
-    const searching: Searching = { client, world, report, devices, fetch, centrals: [centralUrl] };
+    const client = new RecoverClient(network.recoverTransport, world);
+    const watched = { fetch: doubt.watching(fetch), failed: (error: Fault) => doubt.note(error) };
+    const searching: Searching = { client, world, report, devices, centrals: [centralUrl], ...watched };
     const known = network.membershipState();
     const networks = known === undefined ? [] : [toHex(known.networkId)];
     step("Reading the member list", 0);
@@ -113,21 +121,13 @@ export class Reclaim {
 
       step("Asking the members for the newest state", 2);
       const { hash, policy, ownDomain, ownLog, settling } = this.#parts;
-      const options = recoveryOptions({
-        account: ring.account,
-        metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
-        membership: entered,
-        transport: net.transport,
-        addressesOf: (key) => devices.addressesOf(key),
-        hash,
-        policy,
-        ownDomain,
-        world,
-        report,
-      });
-      const { decision, stale } = await findHead(options, patienceMs, signal);
-      step("Bringing back your folders", 3);
-      await restoreContent(options, ownLog, decision, signal);
+      const { account } = ring;
+      const of = { searching, account, keys, registered: place.keys, membership: entered };
+      const stale = await restoreNewest(
+        { ...of, transport: net.transport, hash, policy, ownDomain, ownLog },
+        () => step("Bringing back your folders", 3),
+        signal,
+      );
       await net.stop();
       settling.begin(stale);
       network.learn(entered.entries);

@@ -2,6 +2,7 @@
 import { toHex } from "@piccolo/bytes";
 import type { Task } from "@piccolo/device-api";
 import { parsePhrase, type Phrase } from "@piccolo/envelope";
+import type { Fault } from "@piccolo/fault";
 import type { FragmentHash } from "@piccolo/storage/fragment";
 import type { RedundancyPolicy } from "@piccolo/storage/policy";
 import type { OwnLog } from "@piccolo/storage/ports";
@@ -15,16 +16,15 @@ import type { Keyring } from "../security/keyring.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { TaskProgress } from "../tasks/types.ts";
 import { type BecomingOptions, prepareOwner } from "./become-owner.ts";
+import { ClockDoubt } from "./clock-doubt.ts";
 import { KnownDevices, resolvePlaces } from "./known-devices.ts";
 import { nowhere, parsePlaces, type Places } from "./places.ts";
-import { findHead, recoveryOptions, restoreContent } from "./restore-metadata.ts";
+import { restoreNewest } from "./restore-metadata.ts";
 import { eraseFound, OwnerSearch, type Searching } from "./search.ts";
 import type { Settling } from "./settling.ts";
 import { takePlace } from "./take-place.ts";
 import { type FoundOwner, recoveryFaults } from "./types.ts";
 
-/** How long the witnesses may take, all together: a device that is slow or asleep is not waited for. */
-const patienceMs = 20_000;
 /** Multicast DNS needs a moment to hear of somebody. */
 const localPauseMs = 3_000;
 const steps = 6;
@@ -139,15 +139,18 @@ export class Recovery {
       isAllowed: (key) => members.has(toHex(key)),
       relays: () => devices.relays(),
     });
+    const doubt = new ClockDoubt(world);
     let found: FoundOwner | undefined;
     try {
       await net.start();
       if (mdns) await world.sleep(localPauseMs, signal);
       for (const device of await net.localDevices()) devices.add(device);
-      for (const device of await resolvePlaces(net, places.devices, report, signal)) devices.add(device);
+      const failed = (error: Fault): void => doubt.note(error);
+      for (const device of await resolvePlaces(net, places.devices, { report, failed }, signal)) devices.add(device);
       const centrals = new Set([centralUrl, ...(places.centralUrl === undefined ? [] : [places.centralUrl])]);
-      const client = new RecoverClient(net.recoverTransport);
-      const searching: Searching = { client, world, report, devices, fetch, centrals: [...centrals] };
+      const client = new RecoverClient(net.recoverTransport, world);
+      const watched = { fetch: doubt.watching(fetch), failed };
+      const searching: Searching = { client, world, report, devices, centrals: [...centrals], ...watched };
       const named = places.networkId === undefined ? [] : [places.networkId];
       found = await new OwnerSearch(searching, phrase, named, signal).run(step);
 
@@ -160,21 +163,13 @@ export class Recovery {
 
       step("Asking the members for your newest state", 3);
       const { hash, policy, ownDomain, ownLog } = this.#parts;
-      const options = recoveryOptions({
-        account: opened.account,
-        metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
-        membership: place.membership,
-        transport: net.transport,
-        addressesOf: (key) => devices.addressesOf(key),
-        hash,
-        policy,
-        ownDomain,
-        world,
-        report,
-      });
-      const { decision, stale } = await findHead(options, patienceMs, signal);
-      step("Bringing back your folders", 4);
-      await restoreContent(options, ownLog, decision, signal);
+      const { account } = opened;
+      const of = { searching, account, keys, registered: place.keys, membership: place.membership };
+      const stale = await restoreNewest(
+        { ...of, transport: net.transport, hash, policy, ownDomain, ownLog },
+        () => step("Bringing back your folders", 4),
+        signal,
+      );
       this.#parts.crashPoint("recovery-restored");
 
       step("Setting up this device", 5);
@@ -191,6 +186,8 @@ export class Recovery {
       step("Everything is here", steps);
       const { sequence } = ownLog.position();
       return { sequence, deviceEpoch: place.certificate.deviceEpoch, mayBeStale: stale !== undefined };
+    } catch (error) {
+      throw doubt.explain(error);
     } finally {
       eraseFound(found);
       await net.stop();

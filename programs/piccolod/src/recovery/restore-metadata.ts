@@ -1,5 +1,7 @@
 /** Brings the owner's metadata from the other members, for a device that has just become its owner's. */
 import { toHex } from "@piccolo/bytes";
+import { centralFaults } from "@piccolo/central-api";
+import type { OwnerKeys } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { replay } from "@piccolo/membership";
 import { quorumOf, type RecoveryDecision, witnessesOf } from "@piccolo/storage/log";
@@ -13,12 +15,16 @@ import {
 import { HolderHealth, WireHolderClient } from "@piccolo/storage/owner";
 import type { FragmentHash } from "@piccolo/storage/fragment";
 import type { RedundancyPolicy } from "@piccolo/storage/policy";
-import type { HolderView, Members, OwnLog, PeerTransport } from "@piccolo/storage/ports";
+import type { HolderView, Members, OwnLog, PeerTransport, VaultReader } from "@piccolo/storage/ports";
 import type { FoundMembership, RecoverParts } from "@piccolo/storage/recover";
+import { createVaultReader } from "../network/central-vault.ts";
 import { devicesIn } from "../network/membership-log.ts";
 import { betterRound, stalenessOf } from "./decide.ts";
+import { centralAsOwner, type Searching } from "./search.ts";
 import type { Staleness } from "./types.ts";
 
+/** How long the witnesses may take, all together: a device that is slow or asleep is not waited for. */
+const patienceMs = 20_000;
 const roundPauseMs = 1_000;
 const mostRestores = 4;
 const restorePauseMs = 2_000;
@@ -34,11 +40,13 @@ export interface MetadataSource extends Pick<RecoverParts, "world" | "report"> {
   readonly hash: FragmentHash;
   readonly policy: RedundancyPolicy;
   readonly ownDomain: string;
+  /** Central's copies, undefined where there is no central. */
+  readonly vault: VaultReader | undefined;
 }
 
 /** How this device reads its account's log at the members. */
 export function recoveryOptions(source: MetadataSource): RecoveryOptions {
-  const { account, metadataKeys, membership, transport, addressesOf, hash, world, report } = source;
+  const { account, metadataKeys, membership, transport, addressesOf, hash, world, report, vault } = source;
   const { state, entries } = membership;
   const { keys: devices } = devicesIn(entries);
   const holders: readonly HolderView[] = [...state.members]
@@ -59,6 +67,7 @@ export function recoveryOptions(source: MetadataSource): RecoveryOptions {
     account,
     world,
     report,
+    vault,
     witnessClient: new WireWitnessClient({ ownAccount: account, networkId: () => state.networkId, transport, members }),
     deviceKeyOf: (deviceEpoch) => devices.get(`${toHex(account)}:${deviceEpoch}`),
     metadataKey: (epoch) => metadataKeys.get(epoch),
@@ -71,6 +80,7 @@ export function recoveryOptions(source: MetadataSource): RecoveryOptions {
       report,
       policy: source.policy,
       ownDomain: source.ownDomain,
+      vault,
       nextTurn: () => turn++,
     }),
     network: () => ({ id: state.networkId }),
@@ -80,6 +90,69 @@ export function recoveryOptions(source: MetadataSource): RecoveryOptions {
       if (logLength > entries.length) return undefined;
       return witnessesOf(replay(entries.slice(0, logLength)), account).map((member) => toHex(member.account));
     },
+  };
+}
+
+export interface NewestState extends Pick<
+  MetadataSource,
+  "hash" | "policy" | "ownDomain" | "transport" | "membership"
+> {
+  readonly searching: Searching;
+  readonly account: Uint8Array;
+  /** Of all key epochs that entries may be sealed under. */
+  readonly keys: readonly OwnerKeys[];
+  /** Those that central has registered. */
+  readonly registered: OwnerKeys;
+  readonly ownLog: OwnLog;
+}
+
+/**
+ * Asks everybody for the owner's newest state and puts it in the place of what the database holds. `found` is called
+ * between the two. Resolves with what is missing until it is certain to be the newest.
+ */
+export async function restoreNewest(
+  { searching, keys, registered, ownLog, ...given }: NewestState,
+  found: () => void,
+  signal: AbortSignal,
+): Promise<Staleness | undefined> {
+  const { devices, world, report } = searching;
+  const options = recoveryOptions({
+    ...given,
+    metadataKeys: new Map(keys.map((held) => [held.epoch, held.metadataKey()])),
+    addressesOf: (key) => devices.addressesOf(key),
+    vault: vaultOf(searching, registered, given.membership.state.networkId),
+    world,
+    report,
+  });
+  const { decision, stale } = await findHead(options, patienceMs, signal);
+  found();
+  await restoreContent(options, ownLog, decision, signal);
+  return stale;
+}
+
+/** The first central that answers; what it says is checked by whoever reads. */
+function vaultOf(searching: Searching, registered: OwnerKeys, networkId: Uint8Array): VaultReader {
+  const readers = searching.centrals.map((baseUrl) => {
+    const central = centralAsOwner(searching, baseUrl, registered);
+    return createVaultReader({ client: () => Promise.resolve(central), network: () => networkId });
+  });
+  async function first<T>(ask: (reader: VaultReader) => Promise<T>, signal: AbortSignal): Promise<T> {
+    let last: unknown = centralFaults.fault("central-unreachable", "no central is known");
+    for (const reader of readers) {
+      try {
+        return await ask(reader);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isFault(error)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+  return {
+    head: (signal) => first((reader) => reader.head(signal), signal),
+    entries: (from, signal) => first((reader) => reader.entries(from, signal), signal),
+    blob: (segmentId, signal) => first((reader) => reader.blob(segmentId, signal), signal),
   };
 }
 

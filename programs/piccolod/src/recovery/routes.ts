@@ -36,7 +36,7 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
   api.openapi(routes["POST /recover"], (c) => {
     const { claimCode: code, phrase, newPassword, place } = c.req.valid("json");
     return answerPhraseFaults(phrase, () => {
-      checkClaimCode({ throttle, claimCode }, c.env.caller.remote, code);
+      checkClaimCode({ throttle, claimCode }, c.env.caller, code);
       auth.checkUnclaimed();
       sessions.endAll();
       const session = sessions.open();
@@ -57,15 +57,15 @@ export function mountRecovery(api: Api, options: RecoveryRouteOptions): void {
 
   api.openapi(routes["POST /security/accept-recovery"], async (c) => {
     const { password } = c.req.valid("json");
-    await auth.withRoot(c.env.caller.remote, password, () => settling.accept());
+    await auth.withRoot(c.env.caller, password, () => settling.accept());
     return c.body(null, 204);
   });
 
   api.openapi(routes["POST /security/reclaim"], (c) => {
     const { password, confirmation } = c.req.valid("json");
     return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
-      const { remote } = c.env.caller;
-      const task = await auth.withRoot(remote, password, (root) => reclaim.begin(root, password, confirmation));
+      const { caller } = c.env;
+      const task = await auth.withRoot(caller, password, (root) => reclaim.begin(root, password, confirmation));
       return c.json(task, 202);
     });
   });

@@ -38,7 +38,7 @@ export function centralAsOwner(
 
 /** The result, or undefined where central refuses or is away: then the members have to do. */
 export async function fromCentral<T>(
-  { report }: Pick<Searching, "report">,
+  { report, failed }: Pick<Searching, "report" | "failed">,
   what: string,
   ask: () => Promise<T>,
   signal: AbortSignal,
@@ -49,6 +49,7 @@ export async function fromCentral<T>(
     signal.throwIfAborted();
     if (!isFault(error)) throw error;
     report("central-of-no-use", { what, code: error.code });
+    failed?.(error);
     return undefined;
   }
 }

@@ -45,7 +45,7 @@ function scene(context: TestContext): Scene {
     },
     deviceKeyOf: () => undefined,
     metadataKey: () => undefined,
-    checkpoints: { store: never, read: never, remove: never },
+    checkpoints: { store: never, read: never, remove: never, sealedSegment: never, leansOnVault: false },
     network: () => undefined,
     members: () => witnesses,
     witnessesAt: () => witnesses,

@@ -15,6 +15,10 @@ export const recoveryFaults = catalogue({
     retry: "later",
     meaning: "No member could be reached; check that the device is online, and give a sheet or a member's address.",
   },
+  "clock-wrong": {
+    retry: "later",
+    meaning: "This device's clock is wrong, so nobody lets it in; set it right, then begin again.",
+  },
   "network-unknown": {
     retry: "later",
     meaning: "No member list was found in which this owner is; give the recovery sheet or another member's address.",

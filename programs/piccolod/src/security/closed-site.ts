@@ -76,10 +76,10 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
 
   api.openapi(routes["POST /unlock"], (c) =>
     alone(async () => {
-      const { remote } = c.env.caller;
-      throttle.attempt(remote);
+      const { caller } = c.env;
+      throttle.attempt(caller);
       const opened = await boot.openByPassword(c.req.valid("json").password);
-      throttle.succeeded(remote);
+      throttle.succeeded(caller);
       const { session, cookie } = await options.goOn(opened);
       c.header("set-cookie", cookie);
       return c.json(session, 201);
@@ -90,10 +90,10 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
     const { phrase, newPassword } = c.req.valid("json");
     return answerPhraseFaults(phrase, () =>
       alone(async () => {
-        const { remote } = c.env.caller;
-        throttle.attempt(remote);
+        const { caller } = c.env;
+        throttle.attempt(caller);
         const opened = await boot.openByPhrase(phrase);
-        throttle.succeeded(remote);
+        throttle.succeeded(caller);
         const { session, cookie } = await options.goOn(opened, newPassword);
         c.header("set-cookie", cookie);
         return c.json(session, 201);
@@ -109,7 +109,7 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
     }
     const { confirmation, claimCode = "" } = c.req.valid("json");
     checkDeviceName(confirmation, deviceName);
-    checkClaimCode({ throttle, claimCode: options.claimCode }, c.env.caller.remote, claimCode);
+    checkClaimCode({ throttle, claimCode: options.claimCode }, c.env.caller, claimCode);
     c.env.outgoing.once("close", reset);
     return c.body(null, 204);
   });

@@ -17,7 +17,11 @@ test("file keys that were sealed while the device was locked are wrapped like al
   for (const [at, { versionId, fek }] of made.entries()) {
     const { account } = keys;
     const sealed = sealToFileKey(keys.filePublicKey, fek, { account, versionId, epoch: 1 }, world);
-    owner.metadata.beginVersion({ versionId, wrappedFek: at === 0 ? keys.wrapFek(fek, versionId) : sealed });
+    owner.metadata.beginVersion({
+      versionId,
+      wrappedFek: at === 0 ? keys.wrapFek(fek, versionId) : sealed,
+      fekEpoch: 1,
+    });
   }
   const rows = new SqliteWrappedKeys(owner.db);
   assert.equal(rows.sealedWhileLocked(10).length, 2);

@@ -83,9 +83,9 @@ export interface DecodedRecord {
 export function decodeRecord(content: Uint8Array): DecodedRecord {
   try {
     if (content.length > recordBytesMax) throw damaged();
-    const [body = "", tagText = "", end] = fromUtf8(content).split("\n");
+    const [body = "", tagText = "", end, ...more] = fromUtf8(content).split("\n");
     const tag = fromHex(tagText);
-    if (tag.length !== tagBytes || end !== "") throw damaged();
+    if (tag.length !== tagBytes || end !== "" || more.length > 0) throw damaged();
     const file = RecordFile.parse(JSON.parse(body));
     const binary = (value: string | undefined): Uint8Array | undefined =>
       value === undefined ? undefined : fromBase64Url(value);
@@ -101,6 +101,30 @@ export function decodeRecord(content: Uint8Array): DecodedRecord {
   } catch {
     throw damaged();
   }
+}
+
+/** What lies in a record's place. */
+export type FoundOutside = DecodedRecord | "absent" | "damaged";
+
+/**
+ * Which of the record outside and its copy on the volume counts: the newer authentic one. A copy that is damaged cannot
+ * show that the record outside is the newest, so nothing is believed then. Throws `record-damaged`.
+ */
+export function chooseRecord(
+  outside: FoundOutside,
+  copy: FoundOutside,
+  key: Uint8Array,
+): { readonly record: OutsideRecord; readonly isRestored: boolean; readonly isCopyCurrent: boolean } {
+  if (copy === "damaged") throw damaged();
+  const [own, other] = [authentic(outside, key), authentic(copy, key)];
+  if (copy !== "absent" && other === undefined) throw damaged();
+  const record = other !== undefined && (own === undefined || other.number > own.number) ? other : own;
+  if (record === undefined) throw outsideFaults.fault("record-damaged", "the record of this volume is not authentic");
+  return { record, isRestored: record !== own, isCopyCurrent: record.number === other?.number };
+}
+
+function authentic(found: FoundOutside, key: Uint8Array): OutsideRecord | undefined {
+  return typeof found === "object" && found.isAuthentic(key) ? found.record : undefined;
 }
 
 function damaged(): Error {

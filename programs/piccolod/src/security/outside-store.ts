@@ -1,19 +1,28 @@
-import type { DurableFolder } from "../adapters/state-folder.ts";
-import { type DecodedRecord, decodeRecord, encodeRecord, type OutsideRecord, outsideFaults } from "./outside-record.ts";
+import { type DurableFolder, stateFaults } from "../adapters/state-folder.ts";
+import {
+  chooseRecord,
+  type FoundOutside,
+  decodeRecord,
+  encodeRecord,
+  type OutsideRecord,
+  outsideFaults,
+  recordBytesMax,
+} from "./outside-record.ts";
 
 const fileName = "outside";
 const copyName = "outside-copy";
 
-export type FoundOutside = DecodedRecord | "absent" | "damaged";
-
 /** What lies outside, unchecked as yet: only the volume key tells whether it is authentic. */
 export function findOutside(state: DurableFolder): FoundOutside {
-  const content = state.read(fileName);
-  if (content === undefined) return "absent";
+  return find(state, fileName);
+}
+
+function find(folder: DurableFolder, name: string): FoundOutside {
   try {
-    return decodeRecord(content);
+    const content = folder.read(name, recordBytesMax);
+    return content === undefined ? "absent" : decodeRecord(content);
   } catch (error) {
-    if (outsideFaults.owns(error)) return "damaged";
+    if (outsideFaults.owns(error) || stateFaults.owns(error)) return "damaged";
     throw error;
   }
 }
@@ -53,15 +62,11 @@ export class OutsideStore {
     this.#state = state;
     this.#content = content;
     this.#key = new Uint8Array(key);
-    const outside = authentic(findOutside(state), key);
-    const copyBytes = content.read(copyName);
-    const copy = copyBytes === undefined ? undefined : authentic(decodeRecord(copyBytes), key);
-    const newest = copy !== undefined && (outside === undefined || copy.number > outside.number) ? copy : outside;
-    if (newest === undefined) throw outsideFaults.fault("record-damaged", "the record of this volume is not authentic");
-    this.#record = newest;
-    this.restored = newest !== outside;
-    if (outside?.number !== newest.number) state.write(fileName, encodeRecord(newest, key));
-    if (copy?.number !== newest.number) content.write(copyName, encodeRecord(newest, key));
+    const { record, isRestored, isCopyCurrent } = chooseRecord(findOutside(state), find(content, copyName), key);
+    this.#record = record;
+    this.restored = isRestored;
+    if (isRestored) state.write(fileName, encodeRecord(record, key));
+    if (!isCopyCurrent) content.write(copyName, encodeRecord(record, key));
   }
 
   get record(): OutsideRecord {
@@ -87,8 +92,4 @@ export class OutsideStore {
     this.#content.write(copyName, content);
     for (const listener of this.#listeners) listener();
   }
-}
-
-function authentic(found: FoundOutside, key: Uint8Array): OutsideRecord | undefined {
-  return typeof found === "object" && found.isAuthentic(key) ? found.record : undefined;
 }

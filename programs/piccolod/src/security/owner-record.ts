@@ -1,7 +1,7 @@
 import { encodeSlotList, envelopeFaults, type OwnerKeys, type SlotList, verifySealedSlot } from "@piccolo/envelope";
 import type { DurableFolder } from "../adapters/state-folder.ts";
 import { authFaults } from "../auth/types.ts";
-import { type Identity, readIdentity, writeIdentity } from "./identity.ts";
+import { checkIdentity, type Identity, readIdentity, writeIdentity } from "./identity.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OutsideStore } from "./outside-store.ts";
 
@@ -26,6 +26,7 @@ export class OwnerRecord {
     if (this.#identity === undefined) {
       throw envelopeFaults.fault("damaged-slot", "the device has an owner whose identity is missing: reset the device");
     }
+    checkIdentity(this.#identity, this.#keyring.slots());
   }
 
   /** Undefined before the claim. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { equalConstantTime } from "@piccolo/bytes";
 import {
   certifyDevice,
   deriveOwnerKeys,
@@ -216,6 +217,32 @@ export class OwnerSecurity {
       slotChanged(phraseSlot);
     }
     this.#record.change({ phraseConfirmed: true, ...(isNew ? { phraseMadeAtMs: world.nowMs() } : {}) });
+  }
+
+  /**
+   * Takes a number above that of a slot somebody keeps (verified here), which is this phrase's own under a higher number,
+   * or the former phrase's in the window of a re-key. Nothing happens while the device is locked. Whether it was renewed.
+   */
+  outnumber(kept: Uint8Array): boolean {
+    const { keyring, world, details } = this.#options;
+    if (!keyring.unlocked) return false;
+    const { phraseSlot: inUse, previousRoots, account } = keyring.slots();
+    if (inUse === undefined) return false;
+    const own = verifySealedSlot(inUse);
+    const other = verifySealedSlot(kept);
+    if (!equalConstantTime(other.account, account) || other.epoch > own.epoch || other.number < own.number)
+      return false;
+    if (other.epoch === own.epoch && !equalConstantTime(other.locator, own.locator)) return false;
+    const forgetBelow = this.rekey.running ? { forgetBelow: own.forgetBelow } : {};
+    const renewal = {
+      details: { networks: details(), previousRoots },
+      number: other.number + 1,
+      ...forgetBelow,
+      world,
+    };
+    const { current } = keyring.keys();
+    this.#record.changeSlots(current, { phraseSlot: resealDetails(inUse, current, renewal) });
+    return true;
   }
 
   /**

@@ -33,7 +33,8 @@ export type PhraseProof =
 interface Waiting<T> {
   readonly locator: Uint8Array;
   readonly asked: ReadonlyMap<number, string>;
-  readonly expiresAtMs: number;
+  /** On the clock that nobody sets. */
+  readonly untilMs: number;
   readonly slot: T;
   tries: number;
 }
@@ -59,9 +60,10 @@ export class PhraseMaking<T> {
     const { locator, slot } = seal(words.join(" "));
     const askedBack = this.#positions();
     const expiresAtMs = this.#world.nowMs() + waitMs;
+    const untilMs = this.#world.monotonicMs() + waitMs;
     const asked = new Map(askedBack.map((position) => [position, words[position - 1] ?? ""]));
     this.drop();
-    this.#waiting = { locator, asked, expiresAtMs, slot, tries: 0 };
+    this.#waiting = { locator, asked, untilMs, slot, tries: 0 };
     return { words, askedBack, expiresAtMs };
   }
 
@@ -121,7 +123,7 @@ export class PhraseMaking<T> {
   }
 
   #alive(): Waiting<T> | undefined {
-    if (this.#waiting !== undefined && this.#waiting.expiresAtMs < this.#world.nowMs()) this.drop();
+    if (this.#waiting !== undefined && this.#waiting.untilMs < this.#world.monotonicMs()) this.drop();
     return this.#waiting;
   }
 }

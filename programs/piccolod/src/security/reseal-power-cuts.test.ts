@@ -1,13 +1,13 @@
 /** A change of password with a real software TPM, whose state is carried forward, cut off at every command and write. */
 import assert from "node:assert/strict";
-import { argon2Sync } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { type Argon2id, ed25519FromSeed, type OpenedRoot } from "@piccolo/envelope";
+import { ed25519FromSeed, type OpenedRoot } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { realWorld as world } from "@piccolo/world/real";
+import { cheapArgon2, least } from "../../test-support/owner.ts";
 import { TpmMachine } from "../../test-support/tpm-machine.ts";
 import { createLog } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
@@ -15,12 +15,6 @@ import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
 import { Boot } from "./boot.ts";
 import { Keyring } from "./keyring.ts";
 import { OwnerSecurity } from "./owner-security.ts";
-
-const least = { memoryKiB: 8, passes: 1, parallelism: 1 };
-const argon2: Argon2id = ({ password: message, salt: nonce, memoryKiB: memory, passes, parallelism, outputBytes }) => {
-  const input = { message, nonce, memory, passes, parallelism, tagLength: outputBytes };
-  return Promise.resolve(new Uint8Array(argon2Sync("argon2id", input)));
-};
 
 const noPower = (): Error => new Error("the power is gone");
 
@@ -108,11 +102,11 @@ class Machine {
       () => undefined,
       () => 0,
     );
-    const boot = new Boot({ state: this.state, volume, chip, world, log, argon2, floor: least });
+    const boot = new Boot({ state: this.state, volume, chip, world, log, argon2: cheapArgon2, floor: least });
     const opened = await boot.start();
     assert.ok(opened !== undefined, `closed: ${boot.closed?.reasons[0]?.code}`);
-    const keyring = new Keyring({ outside: opened.outside, chip, argon2, floor: least });
-    const parts = { ...opened, keyring, chip, argon2, world, cost: least, floor: least };
+    const keyring = new Keyring({ outside: opened.outside, chip, argon2: cheapArgon2, floor: least });
+    const parts = { ...opened, keyring, chip, argon2: cheapArgon2, world, cost: least, floor: least };
     const deviceKey = ed25519FromSeed(new Uint8Array(32).fill(3));
     const nothing = (): undefined => undefined;
     const security = new OwnerSecurity({
@@ -136,7 +130,15 @@ class Machine {
       () => undefined,
       () => 0,
     );
-    const boot = new Boot({ state: this.state, volume, chip: this.tpm.chip(), world, log, argon2, floor: least });
+    const boot = new Boot({
+      state: this.state,
+      volume,
+      chip: this.tpm.chip(),
+      world,
+      log,
+      argon2: cheapArgon2,
+      floor: least,
+    });
     await boot.start();
     writeFileSync(this.state.file("outside"), newest);
     return boot.closed?.reasons[0]?.code;

@@ -6,6 +6,7 @@ import type { Api } from "../http/api.ts";
 import type { Keyring } from "./keyring.ts";
 import type { OwnerSecurity } from "./owner-security.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
+import type { Reencryption } from "./reencrypt.ts";
 import { checkDeviceName } from "./reset.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import type { Volume } from "./volume.ts";
@@ -35,6 +36,7 @@ export interface SecurityRouteOptions {
     readonly isRekeyRunning: boolean;
     startRekey(): Task;
   };
+  readonly reencryption: Pick<Reencryption, "view" | "begin">;
   /** Ends the device and removes all of it, once the reply is out. */
   readonly reset: () => void;
 }
@@ -68,6 +70,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
         },
         rekey: rekeyState(),
       },
+      reencryption: options.reencryption.view(),
       ...(insecure.includes("no-tpm") ? {} : { tpm: await chip.describe() }),
       volume: { backend: volume.backend, encrypted: volume.backend !== "plain-folder" },
       backup: options.backup(),
@@ -81,7 +84,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/phrase"], async (c) => {
     const { password } = c.req.valid("json");
-    const shown = await auth.withRoot(c.env.caller.remote, password, (root) => security.makePhrase(root));
+    const shown = await auth.withRoot(c.env.caller, password, (root) => security.makePhrase(root));
     return c.json({ ...shown, words: [...shown.words], askedBack: [...shown.askedBack] }, 201);
   });
 
@@ -95,17 +98,24 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
 
   api.openapi(routes["POST /security/ask-at-boot"], async (c) => {
     const { enabled, password } = c.req.valid("json");
-    await auth.withRoot(c.env.caller.remote, password, (root) => security.setAskAtBoot(root, enabled, password));
+    await auth.withRoot(c.env.caller, password, (root) => security.setAskAtBoot(root, enabled, password));
     return c.body(null, 204);
   });
 
   api.openapi(routes["POST /security/rekey"], (c) => {
     const { password, confirmation } = c.req.valid("json");
     return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
-      const { remote } = c.env.caller;
-      await auth.withRoot(remote, password, (root) => security.rekey.begin(root, password, confirmation));
+      const { caller } = c.env;
+      await auth.withRoot(caller, password, (root) => security.rekey.begin(root, password, confirmation));
       return c.json(unlockedWork.startRekey(), 202);
     });
+  });
+
+  api.openapi(routes["POST /security/re-encrypt"], async (c) => {
+    const { password } = c.req.valid("json");
+    keyring.keys();
+    await auth.withRoot(c.env.caller, password, () => undefined);
+    return c.json(options.reencryption.begin(), 202);
   });
 
   api.openapi(routes["GET /security/recovery-sheet"], (c) => {
@@ -113,9 +123,11 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
   });
 
   api.openapi(routes["POST /factory-reset"], async (c) => {
-    const { confirmation, password } = c.req.valid("json");
+    const { confirmation, password = "", claimCode = "" } = c.req.valid("json");
     checkDeviceName(confirmation, options.deviceName);
-    await auth.withRoot(c.env.caller.remote, password ?? "", () => undefined);
+    // Before there is an owner, whoever may claim the device may also have it begin anew.
+    if (keyring.hasOwner) await auth.withRoot(c.env.caller, password, () => undefined);
+    else auth.checkClaimCode(c.env.caller, claimCode);
     c.env.outgoing.once("close", options.reset);
     return c.body(null, 204);
   });

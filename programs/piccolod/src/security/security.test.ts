@@ -291,3 +291,71 @@ test("no word of a phrase and no password reaches a log or a file", async (conte
       assert.ok(!content.includes(secret), secret);
   }
 });
+
+test("a device without an owner begins anew for whoever may claim it, and for nobody else", async (context) => {
+  const device = await TestDevice.start(context);
+  const client = device.client();
+  const key = readFileSync(join(contentFolder(device.folder), "device-key"));
+  const reset = (body: object) => client.send("POST", "/factory-reset", { confirmation: "device1", ...body });
+  refusedWith(await reset({}), 403, "wrong-claim-code");
+  refusedWith(await reset({ claimCode: "0000-0000" }), 403, "wrong-claim-code");
+  refusedWith(await reset({ password }), 403, "wrong-claim-code");
+  refusedWith(await reset({ claimCode, confirmation: "device2" }), 400, "not-the-device-name");
+  const outside = { headers: { "content-type": "application/json", origin: "http://evil.example" }, body: "{}" };
+  refusedWith(await client.raw("POST", "/factory-reset", outside), 403, "csrf");
+  device.logLines.length = 0;
+  assert.equal((await reset({ claimCode })).status, 204);
+  while (!device.logLines.some((line) => line.includes('"plan":"create"'))) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  while ((await phase(device.client())) !== "unclaimed") await new Promise((resolve) => setImmediate(resolve));
+  assert.notDeepEqual(readFileSync(join(contentFolder(device.folder), "device-key")), key, "another device key");
+  const owner = await device.owner();
+  // With an owner the claim code resets nothing any more, signed in or not.
+  refusedWith(await reset({ claimCode }), 401, "sign-in-required");
+  const claimed = { confirmation: "device1", claimCode };
+  refusedWith(await owner.send("POST", "/factory-reset", claimed), 401, "wrong-password");
+});
+
+test("passwords and new keys that are asked for at once come one after the other, and none is lost", async (context) => {
+  const device = await TestDevice.start(context);
+  const { owner, phrase } = await claimed(device);
+  const change = (newPassword: string) =>
+    owner.send("POST", "/session/password", { oldPassword: password, newPassword });
+  const others = ["quite another password", "a third password"];
+  const [signedIn, rekeyed, ...changes] = await Promise.all([
+    device.client().send("POST", "/session", { password }),
+    owner.send("POST", "/security/rekey", { password, confirmation: { phrase: phrase.words.join(" ") } }),
+    ...others.map(change),
+  ]);
+  // All were asked for with a password that the first change of it took away from the others.
+  assert.deepEqual(
+    changes.map(({ status }) => status).toSorted((a, b) => a - b),
+    [204, 401],
+  );
+  assert.ok([201, 401].includes(signedIn.status), signedIn.text);
+  assert.ok([202, 401].includes(rekeyed.status), rekeyed.text);
+  const slotsNow = async () => (await owner.call<SecurityView>("GET", "/security")).slots;
+  while ((await slotsNow()).rekey !== "none") await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await slotsNow()).epoch, rekeyed.status === 202 ? 2 : 1);
+  await device.stop();
+  await device.start();
+  const valid = others[changes.findIndex(({ status }) => status === 204)] ?? "";
+  for (const wrong of [password, ...others].filter((each) => each !== valid)) {
+    refusedWith(await device.client().send("POST", "/session", { password: wrong }), 401, "wrong-password");
+  }
+  await device.client().signIn(valid);
+});
+
+test("whoever has a session is not kept out by a flood of guesses, also after a restart", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  await device.stop();
+  await device.start();
+  const client = device.client();
+  const guess = () => client.send("POST", "/unlock", { password: "a wrong guess" });
+  while ((await guess()).status === 401);
+  refusedWith(await client.send("POST", "/unlock", { password }), 429, "too-many-attempts");
+  client.cookie = owner.cookie;
+  assert.equal((await client.send("POST", "/unlock", { password })).status, 201);
+});

@@ -92,6 +92,33 @@ test("a task is cancelled when it can be", async (context) => {
   await tasks.stop();
 });
 
+test("who began a task hears that it was cancelled, but not that it has ended, failed, or that the device stops", async (context) => {
+  const { open } = setUp(context);
+  const tasks = open();
+  const waiting: TaskWork = ({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  let told = 0;
+  const begin = (work: TaskWork): Task =>
+    tasks.start({
+      kind: "found-network",
+      step: "Beginning",
+      cancellable: true,
+      work,
+      cancelled: () => void told++,
+    });
+  await tasks.cancel(begin(waiting).id);
+  assert.equal(told, 1);
+  begin(async () => undefined);
+  await settled();
+  const deaf = begin(
+    ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined))),
+  );
+  assert.equal((await tasks.cancel(deaf.id)).state, "done");
+  begin(waiting);
+  await tasks.stop();
+  assert.equal(told, 1);
+});
+
 test("after a restart, ended tasks are as they were, and those that ran have failed", async (context) => {
   const { open } = setUp(context);
   const before = open();

@@ -11,6 +11,7 @@ const mostKept = 50;
 interface Running {
   readonly cancel: AbortController;
   readonly ended: Promise<void>;
+  readonly cancelled: (() => void) | undefined;
 }
 
 export interface TasksOptions {
@@ -48,9 +49,9 @@ export class Tasks {
     return task;
   }
 
-  /** Throws `task-running` where one of the kind runs. */
-  start({ kind, step, cancellable, work }: TaskStart): Task {
-    if (this.list().some((task) => task.kind === kind && task.state === "running")) {
+  /** Throws `task-running` where one of the kind, for the same subject, runs. */
+  start({ kind, subject, step, cancellable, work, cancelled }: TaskStart): Task {
+    if (this.list().some((task) => task.kind === kind && task.subject === subject && task.state === "running")) {
       throw taskFaults.fault("task-running", "this is under way already; wait until it has ended");
     }
     const { world, log } = this.#options;
@@ -58,6 +59,7 @@ export class Tasks {
     const task: Task = {
       id,
       kind,
+      ...(subject === undefined ? {} : { subject }),
       state: "running",
       step,
       doneUnits: 0,
@@ -85,7 +87,7 @@ export class Tasks {
       }
     };
     const ended = run().finally(() => this.#running.delete(id));
-    this.#running.set(id, { cancel, ended });
+    this.#running.set(id, { cancel, ended, cancelled });
     return this.get(id);
   }
 
@@ -98,6 +100,8 @@ export class Tasks {
     }
     running.cancel.abort(new Error("the task was cancelled"));
     await running.ended;
+    // It may have come to its end in the same moment.
+    if (this.get(id).state === "cancelled") running.cancelled?.();
     return this.get(id);
   }
 

@@ -20,7 +20,10 @@ export type TaskWork = (progress: TaskProgress) => Promise<Record<string, unknow
 
 export interface TaskStart {
   readonly kind: Task["kind"];
+  readonly subject?: string;
   readonly step: string;
   readonly cancellable: boolean;
   readonly work: TaskWork;
+  /** Called once the work has ended because somebody cancelled it, and not because the device stops. */
+  readonly cancelled?: () => void;
 }

@@ -1,6 +1,8 @@
 /** The one connection of this page to its device. The token of the session lives here and nowhere else. */
 import { createDeviceClient, type DeviceClient } from "@piccolo/device-api/client";
 
+import { backupHeader, changesWait } from "./changes-wait.ts";
+
 export const apiBase = "/api/v1";
 
 let csrf = "";
@@ -13,6 +15,7 @@ const client = createDeviceClient({
   baseUrl: apiBase,
   fetch: (input, init) => fetch(input, init),
   csrf: csrfToken,
+  answered: (method, path, header) => changesWait.answered(method, path, header(backupHeader)),
 });
 
 let onRefusal: (error: unknown) => void = () => undefined;

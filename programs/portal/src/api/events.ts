@@ -17,6 +17,7 @@ const types: Readonly<Record<DeviceEventType, true>> = {
   "upload-gone": true,
   placement: true,
   task: true,
+  app: true,
   security: true,
   resync: true,
 };
@@ -51,6 +52,10 @@ export const everything: readonly CacheKey[] = [
   keys.uploads,
   keys.tasks,
   ["task"],
+  keys.apps,
+  ["app"],
+  keys.catalog,
+  keys.appTrash,
 ];
 
 export function effectsOf(event: DeviceEvent): EventEffects {
@@ -90,6 +95,8 @@ export function effectsOf(event: DeviceEvent): EventEffects {
       };
     case "security":
       return { set: [], stale: [keys.status, keys.session, keys.security] };
+    case "app":
+      return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash] };
     case "task":
       return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
     default:

@@ -19,6 +19,10 @@ export const keys = {
   uploads: ["uploads"],
   tasks: ["tasks"],
   task: (id: string) => ["task", id],
+  apps: ["apps"],
+  app: (id: string) => ["app", id],
+  catalog: ["catalog"],
+  appTrash: ["app-trash"],
 } as const;
 
 export type CacheKey = readonly string[];

@@ -3,6 +3,7 @@ import type { DeviceEvent } from "@piccolo/device-api";
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useEffect, useState, type ReactNode } from "react";
 import type { Uploads } from "../uploads/uploads.ts";
+import { changesWait } from "./changes-wait.ts";
 import { apiBase } from "./device.ts";
 import { openEventStream } from "./event-stream.ts";
 import { effectsOf } from "./events.ts";
@@ -35,6 +36,7 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
       if (event.type === "upload-gone") uploads.dispatch({ type: "gone", uploadId: event.id });
       if (event.type === "resync") uploads.findLeftovers();
       if (event.type === "resync" || event.type === "placement") uploads.askPlacement();
+      if (event.type === "network") changesWait.seen(event.network.waitingChanges);
       const effects = effectsOf(event);
       for (const { key, value } of effects.set) client.setQueryData(key, value);
       for (const key of effects.stale) stale.set(JSON.stringify(key), key);

@@ -27,8 +27,11 @@ export function Banner({
   return (
     <div role={role} className={`flex items-center gap-3 rounded-xl px-4 py-2.5 text-sm ${tones[tone]}`}>
       <Icon aria-hidden="true" className="size-4.5 shrink-0" />
-      <div className="min-w-0 grow">{children}</div>
-      {action}
+      {/* Where both do not fit beside each other, what can be done stands below what is said. */}
+      <div className="flex min-w-0 grow flex-wrap items-center gap-x-3 gap-y-2">
+        <div className="min-w-0 grow basis-56">{children}</div>
+        {action}
+      </div>
     </div>
   );
 }

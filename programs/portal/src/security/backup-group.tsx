@@ -11,11 +11,13 @@ export function BackupGroup({ backup, nowMs }: { backup: Backup; nowMs: number }
       <Row name="State">
         <StateText sentence={backupInWords(backup, nowMs)} />
       </Row>
-      <Row name="Changes saved">
-        <span className="tabular-nums">
-          {backup.witnessedSequence.toLocaleString("en")} of {backup.sequence.toLocaleString("en")}
-        </span>
-      </Row>
+      {backup.state === "stale" ? null : (
+        <Row name="Changes saved">
+          <span className="tabular-nums">
+            {backup.witnessedSequence.toLocaleString("en")} of {backup.sequence.toLocaleString("en")}
+          </span>
+        </Row>
+      )}
       {backup.witnesses.length === 0 ? null : (
         <details className="group border-b border-line last:border-none">
           <summary className="flex min-h-14 list-none items-center justify-between gap-4">

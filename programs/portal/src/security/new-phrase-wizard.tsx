@@ -55,6 +55,7 @@ const texts: Readonly<Record<Purpose, Texts>> = {
     after: [
       "The old phrase opens nothing any more. Destroy the old paper.",
       "The new words alone bring your files back from now on.",
+      "Files from before keep the keys they had. If somebody may have used the old phrase, give them new keys, too: the security page offers it.",
     ],
   },
   reclaim: {

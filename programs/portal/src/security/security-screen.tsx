@@ -18,6 +18,7 @@ import { momentInWords, whenInWords } from "../wording/time.ts";
 import { BackupGroup } from "./backup-group.tsx";
 import { BootGroup } from "./boot-group.tsx";
 import { bootConcernsOf } from "./boot-words.ts";
+import { NewKeys } from "./new-keys.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 import { StateText } from "./state-text.tsx";
 import {
@@ -134,6 +135,7 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
         >
           {slots.rekey === "none" ? <To part="re-key">Change the key</To> : null}
         </Action>
+        {slots.rekey === "none" ? <NewKeys reencryption={security.reencryption} /> : null}
         <Action title="I give this device away" text="Removes everything from it. Your files stay with your network.">
           <To part="reset">Reset this device</To>
         </Action>

@@ -6,6 +6,7 @@ import {
   chipInWords,
   concernsOf,
   copiesInWords,
+  newKeysInWords,
   passwordCostInWords,
   quorumInWords,
   type Security,
@@ -45,6 +46,7 @@ const security = (more: Partial<Security> = {}): Security => ({
   tpm: { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false },
   volume: { backend: "gocryptfs", encrypted: true },
   backup: backup(),
+  reencryption: { state: "none", versions: 0, bytes: 0 },
   insecure: [],
   askAtBoot: false,
   ...more,
@@ -56,6 +58,10 @@ test("a stopped backup is a danger, a waiting one is not", () => {
   assert.equal(backupInWords(backup({ state: "no-quorum" }), now).tone, "warn");
   assert.match(backupInWords(backup({ state: "no-quorum" }), now).text, /6 devices/);
   assert.equal(backupInWords(backup({ state: "none" }), now).tone, "warn");
+  assert.deepEqual(backupInWords(backup({ state: "stale" }), now), {
+    tone: "warn",
+    text: "Not yet: too few devices have answered for the newest state.",
+  });
   for (const state of ["checking", "catching-up"] as const)
     assert.equal(backupInWords(backup({ state }), now).tone, "calm");
 });
@@ -121,6 +127,16 @@ test("what may be old says how old, and who did not answer", () => {
     /^Nothing was found.*2 of the 6 devices/,
   );
   assert.match(staleInWords({ answered: 2, needed: 6, newestAtMs: now - 7_200_000 }, now), /2 hours ago/);
+});
+
+test("what new keys are about is said in numbers, and nothing where there is nothing to do", () => {
+  const said = (state: Security["reencryption"]["state"], versions = 1_204): string =>
+    newKeysInWords({ state, versions, bytes: 18_300_000_000 });
+  assert.equal(said("none"), "");
+  assert.match(said("offered"), /old phrase.*1,204 file versions, 18 GB\.$/);
+  assert.match(said("offered", 1), /1 file version,/);
+  assert.match(said("running"), /1,204 file versions, 18 GB to go/);
+  assert.match(said("interrupted"), /goes on by itself/);
 });
 
 test("a device in order gives no concern", () => {

@@ -1,6 +1,7 @@
 /** The security of the device in sentences. */
 import type { CallOutput } from "@piccolo/device-api/client";
 import { insecureInWords } from "../settings/insecure.ts";
+import { bytesInWords } from "../wording/bytes.ts";
 import { agoInWords, durationInWords, momentInWords } from "../wording/time.ts";
 
 export type Security = CallOutput<"GET /security">;
@@ -32,6 +33,8 @@ export function backupInWords(backup: Backup, nowMs: number): Sentence {
   switch (backup.state) {
     case "none":
       return { tone: "warn", text: "Not backed up: there is no network to back it up to." };
+    case "stale":
+      return { tone: "warn", text: "Not yet: too few devices have answered for the newest state." };
     case "checking":
       return { tone: "calm", text: "Asking the other devices whether this one knows the newest state…" };
     case "catching-up":
@@ -128,6 +131,21 @@ export function staleInWords(stale: NonNullable<Security["mayBeStale"]>, nowMs: 
       ? "Nothing was found that says how old it is."
       : `The newest change that was found is from ${momentInWords(stale.newestAtMs)}, ${durationInWords(nowMs - stale.newestAtMs)} ago.`;
   return `${found} ${stale.answered} of the ${amount(stale.needed, "device")} that must answer did.`;
+}
+
+/** What giving all files new keys is about, for who has to decide. */
+export function newKeysInWords({ state, versions, bytes }: Security["reencryption"]): string {
+  const amountLeft = `${amount(versions, "file version")}, ${bytesInWords(bytes)}`;
+  switch (state) {
+    case "none":
+      return "";
+    case "running":
+      return `Each file is fetched, encrypted with a new key and stored again. ${sentence(amountLeft)} to go.`;
+    case "interrupted":
+      return `Giving files new keys was interrupted and goes on by itself. ${sentence(amountLeft)} to go.`;
+    default:
+      return `Files from before you changed the key still have the keys they had, and whoever had your old phrase may know those: ${amountLeft}.`;
+  }
 }
 
 /** What needs the owner's hand, the worst first. */

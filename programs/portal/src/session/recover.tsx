@@ -27,6 +27,12 @@ interface Ended {
   readonly detail: string;
 }
 
+/** What was typed beside the words; a new password is chosen anew each time. */
+interface Given {
+  readonly claimCode: string;
+  readonly place: string;
+}
+
 /** `begun`: a recovery was begun before this page was loaded. */
 export function Recover({
   link,
@@ -41,6 +47,7 @@ export function Recover({
 }) {
   // The words stay until the recovery worked: who gave a wrong address should not have to type them again.
   const [phrase, setPhrase] = useSecret("");
+  const [given, setGiven] = useSecret<Given>({ claimCode: "", place: "" });
   const [taskId, setTaskId] = useState<string>();
   const [ended, setEnded] = useState<Ended>();
   const tasks = useTasks(begun && taskId === undefined);
@@ -72,6 +79,8 @@ export function Recover({
       link={link}
       phrase={phrase}
       setPhrase={setPhrase}
+      given={given}
+      onGiven={setGiven}
       ended={ended}
       onStarted={(id) => {
         setEnded(undefined);
@@ -86,17 +95,22 @@ function RecoverForm({
   link,
   phrase,
   setPhrase,
+  given,
+  onGiven,
   ended,
   onStarted,
 }: {
   link: ClaimLink | undefined;
   phrase: string;
   setPhrase: (phrase: string) => void;
+  given: Given;
+  onGiven: (given: Given) => void;
   ended: Ended | undefined;
   onStarted: (taskId: string) => void;
 }) {
   const recover = useCall(async (form: FormData) => {
     const place = textOf(form, "place").trim();
+    onGiven({ claimCode: textOf(form, "claim-code"), place });
     const { task, session } = await device.call("POST /recover", {
       body: {
         claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
@@ -135,6 +149,7 @@ function RecoverForm({
             label={texts.code}
             hint={texts.codeHint}
             name="claim-code"
+            defaultValue={given.claimCode}
             required
             autoComplete="off"
             autoCapitalize="off"
@@ -151,6 +166,7 @@ function RecoverForm({
               label="Recovery sheet or address"
               hint="The last line of your recovery sheet, or the address of one member's device. Needed only where your network is not found by itself."
               name="place"
+              defaultValue={given.place}
               rows={3}
               maxLength={4096}
               autoCapitalize="none"

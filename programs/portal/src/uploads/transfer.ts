@@ -3,6 +3,7 @@
  * file goes in one PATCH: the device commits segment by segment while it arrives.
  */
 import { DeviceRefusal } from "@piccolo/device-api/client";
+import { backupHeader, changesWait } from "../api/changes-wait.ts";
 import { apiBase, csrfToken } from "../api/device.ts";
 import { problemOfText } from "../api/problem.ts";
 
@@ -53,6 +54,7 @@ async function send(options: Send): Promise<Reply> {
     request.send(options.body ?? null);
   });
   if (reply.status < 200 || reply.status > 299) throw new DeviceRefusal(problemOfText(reply.status, reply.text));
+  changesWait.answered(options.method, options.path, reply.header(backupHeader));
   return reply;
 }
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { concat } from "@piccolo/bytes";
+import { concat, malformed, toHex } from "@piccolo/bytes";
 import { openExtent, sealExtent, sealedLength } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { stripeCount } from "../../fragment/index.ts";
 import type { CheckpointRun, CheckpointSegment } from "../../log/index.ts";
 import { acknowledgedFragments, type Code } from "../../policy/index.ts";
-import { type SegmentRecord, transportFaults } from "../../ports/index.ts";
+import { type SegmentRecord, transportFaults, type VaultReader } from "../../ports/index.ts";
 import { linkAbort, withLimit } from "../abort-link.ts";
 import { gatherColumns, type GatheringContext } from "../column-gatherer.ts";
 import { type EngineContext, reachableHolders } from "../engine-context.ts";
@@ -22,18 +22,29 @@ const segmentPlainBytes = 64 * 65_520;
 const stragglerGraceMs = 10_000;
 const removalBatch = 256;
 const removalLimitMs = 30_000;
+/** Of one segment from central, over whatever line a home has. */
+const vaultLimitMs = 120_000;
 const maskLabel = "piccolo/metadata-log/v1/checkpoint-mask\0";
 
 /** What storing and reading checkpoints needs of the engine. */
 export type CheckpointStoreContext = Omit<GatheringContext, "codec"> &
-  Pick<EngineContext, "policy" | "ownDomain" | "nextTurn"> & { readonly codec: Omit<CodecContext, "maskKey"> };
+  Pick<EngineContext, "policy" | "ownDomain" | "nextTurn"> & {
+    readonly codec: Omit<CodecContext, "maskKey">;
+    /** Where segments are read that too few holders can serve. */
+    readonly vault?: Pick<VaultReader, "blob"> | undefined;
+  };
 
 /** Stores the content of checkpoints like that of files, only that nothing is recorded but in the checkpoint itself. */
 export class SegmentCheckpointStore implements CheckpointStore {
   readonly #context: CheckpointStoreContext;
+  #leansOnVault = false;
 
   constructor(context: CheckpointStoreContext) {
     this.#context = context;
+  }
+
+  get leansOnVault(): boolean {
+    return this.#leansOnVault;
   }
 
   /** Copies are masked by a key that whoever opens the checkpoint has, also when the owner database is gone. */
@@ -119,15 +130,59 @@ export class SegmentCheckpointStore implements CheckpointStore {
   }
 
   async *read(run: CheckpointRun, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    let fromVault = false;
+    for (const ordinal of run.segments.keys()) {
+      // Where central had to serve one segment, the same holders are not waited for with each of the others.
+      const early = fromVault ? await this.#fromVault(run, ordinal, signal) : undefined;
+      if (early !== undefined) {
+        yield early;
+        continue;
+      }
+      let piece: Uint8Array;
+      try {
+        piece = openSegment(run, ordinal, await this.sealedSegment(run, ordinal, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        const kept = isFault(error, "not-enough-fragments") ? await this.#fromVault(run, ordinal, signal) : undefined;
+        if (kept === undefined) throw error;
+        fromVault = true;
+        piece = kept;
+      }
+      yield piece;
+    }
+  }
+
+  async sealedSegment(run: CheckpointRun, ordinal: number, signal: AbortSignal): Promise<Uint8Array> {
     const codec = this.#codec(run);
+    const segment = segmentAt(run, ordinal);
+    const { segmentId, k, n, fragmentBytes } = segment;
+    const stripes = { first: 0, count: stripeCount(fragmentBytes) };
     const context = { ...this.#context, codec };
-    for (const [ordinal, segment] of run.segments.entries()) {
-      const { segmentId, k, n, fragmentBytes, sealedBytes, plainBytes, salt } = segment;
-      const stripes = { first: 0, count: stripeCount(fragmentBytes) };
-      const columns = await gatherColumns(context, recordOf(segment), stripes, { eager: true }, signal);
-      const cells = decodeStripes(codec, { segmentId, code: { k, n }, fragmentBytes }, stripes, columns).flat();
-      const sealed = concat(...cells).subarray(0, sealedBytes);
-      yield openExtent({ fek: run.key, versionId: run.id, ordinal, salt, plainBytes }, sealed);
+    const columns = await gatherColumns(context, recordOf(segment), stripes, { eager: true }, signal);
+    return concat(...decodeStripes(codec, { segmentId, code: { k, n }, fragmentBytes }, stripes, columns).flat());
+  }
+
+  /**
+   * A segment by central's copy, undefined where it has none that is right. The seal is under the run's key, which stands in
+   * an entry that the device signed: other bytes, or those of another segment or account, do not open.
+   */
+  async #fromVault(run: CheckpointRun, ordinal: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { vault, report, world } = this.#context;
+    if (vault === undefined) return undefined;
+    const { segmentId } = segmentAt(run, ordinal);
+    const late = transportFaults.fault("peer-timeout", "central did not hand out a segment in time");
+    try {
+      const bytes = await withLimit(world, { ms: vaultLimitMs, late }, signal, (limited) =>
+        vault.blob(segmentId, limited),
+      );
+      const piece = openSegment(run, ordinal, bytes);
+      this.#leansOnVault = true;
+      return piece;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      report("vault-segment-of-no-use", { segment: toHex(segmentId), code: error.code });
+      return undefined;
     }
   }
 
@@ -164,6 +219,20 @@ export class SegmentCheckpointStore implements CheckpointStore {
       return false;
     }
   }
+}
+
+function segmentAt(run: CheckpointRun, ordinal: number): CheckpointSegment {
+  const segment = run.segments[ordinal];
+  assert.ok(segment !== undefined, "a run is read segment by segment");
+  return segment;
+}
+
+/** `bytes` are the segment's data columns; throws where they have another length, and what opening throws. */
+function openSegment(run: CheckpointRun, ordinal: number, bytes: Uint8Array): Uint8Array {
+  const { k, fragmentBytes, sealedBytes, salt, plainBytes } = segmentAt(run, ordinal);
+  if (bytes.length !== k * fragmentBytes) throw malformed("a segment of a checkpoint has another length");
+  const extent = { fek: run.key, versionId: run.id, ordinal, salt, plainBytes };
+  return openExtent(extent, bytes.subarray(0, sealedBytes));
 }
 
 function recordOf(segment: CheckpointSegment): SegmentRecord {

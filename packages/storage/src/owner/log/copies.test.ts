@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deriveOwnerKeys, newPhrase, parsePhrase, sealPhraseSlot } from "@piccolo/envelope";
+import { deriveOwnerKeys, newPhrase, parsePhrase, sealPhraseSlot, verifySealedSlot } from "@piccolo/envelope";
 import { SeededWorld } from "@piccolo/world";
 import { WitnessCluster } from "../../../test-support/witness-cluster.ts";
 import { MemoryOwnLog, MemoryVault } from "../../fakes/index.ts";
@@ -21,12 +21,12 @@ test("central gets a copy of every entry in the background, and its absence hold
     assert.ok((await cluster.settle(log.flush(never))).witnessed);
   }
   vault.reachable = true;
-  await cluster.settleUntil(() => vault.entries.length === 3);
+  await cluster.settleUntil(() => vault.kept.length === 3);
   ownLog.write("a", "4");
   assert.ok((await cluster.settle(log.flush(never))).witnessed);
-  await cluster.settleUntil(() => vault.entries.length === 4);
+  await cluster.settleUntil(() => vault.kept.length === 4);
   assert.deepEqual(
-    vault.entries.map(({ sequence }) => sequence),
+    vault.kept.map(({ sequence }) => sequence),
     [1, 2, 3, 4],
   );
   await log.stop();
@@ -60,4 +60,6 @@ test("a slot goes to every member and to central, and counts when a quorum keeps
   for (const at of [0, 1]) cluster.setOnline(at, true);
   const older = await spread(slot(1));
   assert.ok(!older.isWitnessed, "an older slot takes nobody's place");
+  const numbers = older.newer.map((bytes) => verifySealedSlot(bytes).number);
+  assert.deepEqual(numbers, [1, 1, 2, 2], "what they keep in its place is shown");
 });

@@ -2,7 +2,7 @@ import { catalogue } from "@piccolo/fault";
 import type { Statement } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import type { CheckpointRun } from "../../log/index.ts";
-import type { OwnLog, VaultClient, WitnessClient } from "../../ports/index.ts";
+import type { OwnLog, VaultClient, VaultReader, WitnessClient } from "../../ports/index.ts";
 
 /** What the owner's side of the metadata log throws. */
 export const metadataLogFaults = catalogue({
@@ -44,8 +44,15 @@ export interface CheckpointStore {
    * what was stored until then is taken back.
    */
   store(pieces: Iterable<Uint8Array>, signal: AbortSignal): Promise<CheckpointRun>;
-  /** The content, in order; every piece is authenticated before it is yielded. */
+  /**
+   * The content, in order; every piece is authenticated before it is yielded. What too few holders can serve comes from
+   * central, where it has it.
+   */
   read(run: CheckpointRun, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Whether something that was read had to come from central: the holders alone cannot serve it any more. */
+  readonly leansOnVault: boolean;
+  /** One segment as its holders together have it, for central to keep. Throws `not-enough-fragments`. */
+  sealedSegment(run: CheckpointRun, ordinal: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Tells the holders to forget. Resolves with the accounts (hex) that could not be told. */
   remove(runs: readonly CheckpointRun[], signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -75,6 +82,8 @@ export interface LogReading {
   /** Metadata key (32 bytes) of a key epoch; undefined = not known. */
   readonly metadataKey: (keyEpoch: number) => Uint8Array | undefined;
   readonly checkpoints: CheckpointStore;
+  /** Central's copy: asked for what the witnesses do not give, and believed no more than the signatures say. */
+  readonly vault?: VaultReader | undefined;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 

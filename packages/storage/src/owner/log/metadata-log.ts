@@ -8,7 +8,7 @@ import { Checkpointing } from "./checkpointing.ts";
 import type { LogNetwork, MetadataLogOptions } from "./log-context.ts";
 import { catchUp, needsRestore, restore } from "./restore.ts";
 import { sealEntry } from "./seal-entry.ts";
-import { shipToVault } from "./vault.ts";
+import { VaultShipping } from "./vault.ts";
 import { type PipelineEvents, WitnessPipeline } from "./witness-pipeline.ts";
 
 /** What waits when an entry is made goes into it up to this; the rest goes into the next ones. */
@@ -245,7 +245,7 @@ class ShippedLog implements MetadataLog {
         this.#vaultMoved = () => next.resolve(undefined);
         return next.promise;
       };
-      this.#track(shipToVault(this.#options, vault, moved, this.#stopping.signal));
+      this.#track(new VaultShipping(this.#options, vault, this.#stopping.signal).run(moved));
     }
   }
 

@@ -6,7 +6,7 @@ import type { World } from "@piccolo/world";
 import type { LogReading, MetadataLogOptions, WitnessView } from "./log-context.ts";
 import { isOwnHead } from "./read-chain.ts";
 
-const answerLimitMs = 10_000;
+export const answerLimitMs = 10_000;
 
 /** Asks each witness once, all at the same time; those without a proper answer are left out. */
 export async function askHeads(

@@ -24,6 +24,12 @@ export function isOwnHead(
   );
 }
 
+/** Who hands out entries: a witness, or central, which has copies and is none. */
+export interface EntrySource {
+  readonly name: string;
+  entries(from: number, signal: AbortSignal): Promise<readonly StoredEntry[]>;
+}
+
 export interface ChainPart {
   /** First sequence wanted. */
   readonly from: number;
@@ -33,13 +39,13 @@ export interface ChainPart {
 }
 
 /**
- * Entries from one witness up to the target, in order. Each is signed, follows the one before it, and is on the target's
+ * Entries from one source up to the target, in order. Each is signed, follows the one before it, and is on the target's
  * chain: an entry of an earlier device is yielded only once the target's device has continued it. Throws `log-forked`
  * where the first entry does not follow `previousHash`, and `peer-protocol` for everything else that is wrong.
  */
 export async function* readChain(
   reading: LogReading,
-  witness: string,
+  source: EntrySource,
   { from, previousHash, target }: ChainPart,
   signal: AbortSignal,
 ): AsyncGenerator<StoredEntry> {
@@ -48,29 +54,32 @@ export async function* readChain(
   let heldBackBytes = 0;
   let next = from;
   while (next <= target.head.sequence) {
-    const page = await reading.witnessClient.entries(witness, next, pageBytes, signal);
-    if (page.length === 0) throw wrong("a witness does not hand out the entries it says it has");
+    const page = await source.entries(next, signal);
+    if (page.length === 0) throw wrong("the source does not hand out the entries it says it has");
     for (const entry of page) {
       if (next > target.head.sequence) break;
       const signed = decodeHead(entry.head);
       if (signed.head.sequence !== next || !isOwnHead(reading, signed, target.head.network)) {
-        throw wrong("a witness handed out an entry that is not the one asked for");
+        throw wrong("the source handed out an entry that is not the one asked for");
       }
       if (before !== undefined && !equalConstantTime(before, signed.head.previousHash)) {
         if (next === from) {
-          throw metadataLogFaults.fault("log-forked", `entry ${next} at a witness does not follow this device's log`);
+          throw metadataLogFaults.fault(
+            "log-forked",
+            `entry ${next} at ${source.name} does not follow this device's log`,
+          );
         }
-        throw wrong("a witness handed out entries that are no chain");
+        throw wrong("the source handed out entries that are no chain");
       }
       if (next === target.head.sequence && !equalConstantTime(signed.hash, target.hash)) {
-        throw wrong("a witness handed out another entry than the one it named");
+        throw wrong("the source handed out another entry than the one it named");
       }
       before = signed.hash;
       next++;
       heldBack.push(entry);
       heldBackBytes += entry.sealed.length;
       if (signed.head.deviceEpoch < target.head.deviceEpoch) {
-        if (heldBackBytes > mostHeldBackBytes) throw wrong("a witness handed out too many entries of earlier devices");
+        if (heldBackBytes > mostHeldBackBytes) throw wrong("the source handed out too many entries of earlier devices");
         continue;
       }
       yield* heldBack;
@@ -84,21 +93,38 @@ function wrong(message: string): Error {
   return transportFaults.fault("peer-protocol", message);
 }
 
-/** Tries one witness after the other until the work succeeds; the last failure is the one thrown. */
-export async function withAnyWitness<T>(
-  reading: Pick<LogReading, "report">,
+/**
+ * Tries one witness after the other, and central last, until the work succeeds; the last failure of a witness is the one
+ * thrown. Where holders cannot serve what the entries lead to, others who have the same entries change nothing.
+ */
+export async function withAnySource<T>(
+  reading: Pick<LogReading, "report" | "witnessClient" | "vault">,
   witnesses: readonly string[],
-  work: (witness: string) => Promise<T>,
+  work: (source: EntrySource) => Promise<T>,
 ): Promise<T> {
+  const { report, witnessClient, vault } = reading;
   let last: unknown = metadataLogFaults.fault("log-withheld", "no witness hands out the entries it names");
   for (const witness of witnesses) {
     try {
-      return await work(witness);
+      return await work({
+        name: witness,
+        entries: (from, signal) => witnessClient.entries(witness, from, pageBytes, signal),
+      });
     } catch (error) {
-      if (!isFault(error) || error.code === "log-forked") throw error;
-      reading.report("witness-of-no-use", { witness, code: error.code });
+      if (!isFault(error) || isFinal(error.code)) throw error;
+      report("witness-of-no-use", { witness, code: error.code });
       last = error;
     }
   }
-  throw last;
+  if (vault === undefined) throw last;
+  try {
+    return await work({ name: "central", entries: (from, signal) => vault.entries(from, signal) });
+  } catch (error) {
+    if (!isFault(error) || error.code === "not-enough-fragments") throw error;
+    // That central shows another branch is no proof of a fork: it may show what a replaced device wrote alone.
+    report("vault-of-no-use", { code: error.code });
+    throw last;
+  }
 }
+
+const isFinal = (code: string): boolean => code === "log-forked" || code === "not-enough-fragments";

@@ -1,10 +1,20 @@
-import { decideRecovery, type Quorum, quorumOf, type RecoveryDecision, type SignedHead } from "../../log/index.ts";
+import {
+  type CopiedHead,
+  decideRecovery,
+  decodeHead,
+  type Quorum,
+  quorumOf,
+  type RecoveryDecision,
+  type SignedHead,
+} from "../../log/index.ts";
 import { isFault } from "@piccolo/fault";
 import { refusalFaults } from "@piccolo/wire";
 import { type OwnLog, transportFaults } from "../../ports/index.ts";
 import type { World } from "@piccolo/world";
 import { type LogReading, metadataLogFaults } from "./log-context.ts";
-import { askHeads } from "./own-head.ts";
+import { withLimit } from "../abort-link.ts";
+import { answerLimitMs, askHeads } from "./own-head.ts";
+import { isOwnHead } from "./read-chain.ts";
 import { restore } from "./restore.ts";
 
 export interface RecoveryOptions extends LogReading {
@@ -19,13 +29,33 @@ export interface RecoveryOptions extends LogReading {
   readonly witnessesAt: (logLength: number | undefined) => readonly string[] | undefined;
 }
 
+/** Central's newest head, where it is one that this owner's device signed. It counts for what it says, and as no witness. */
+async function copiedHead(options: RecoveryOptions, signal: AbortSignal): Promise<readonly CopiedHead[]> {
+  const { vault, world, report, network } = options;
+  if (vault === undefined) return [];
+  const late = transportFaults.fault("peer-timeout", "central did not answer in time");
+  try {
+    const head = await withLimit(world, { ms: answerLimitMs, late }, signal, (limited) => vault.head(limited));
+    if (head === undefined) return [];
+    const newest = decodeHead(head);
+    if (isOwnHead(options, newest, network()?.id)) return [{ type: "copy", newest }];
+    report("vault-of-no-use", { code: "peer-protocol" });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isFault(error)) throw error;
+    report("vault-of-no-use", { code: error.code });
+  }
+  return [];
+}
+
 /**
  * Asks everybody once which is the newest head. It is settled when a quorum of the set by the newest membership log and
  * a quorum of the set that the best head names have answered (`mayBeStale` false); else it is asked again later.
  */
 export async function recoverHead(options: RecoveryOptions, signal: AbortSignal): Promise<RecoveryDecision> {
   const witnesses = options.members().map((account) => ({ account }));
-  const answers = await askHeads(options, witnesses, signal);
+  const asked = await Promise.all([askHeads(options, witnesses, signal), copiedHead(options, signal)]);
+  const answers = asked.flat();
   const [best] = decideRecovery(answers, []).candidates;
   const lengths = best === undefined ? [undefined] : [undefined, best.newest.head.witnessSet.logLength];
   const sets: { readonly witnesses: readonly string[]; readonly quorum: Quorum }[] = lengths.map((length) => {
@@ -62,7 +92,8 @@ export async function restoreBest(
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       options.report("head-not-restored", { sequence: newest.head.sequence, code: error.code });
-      if (asked.length > faulty || !isWitnessAtFault(error.code)) throw error;
+      // Central alone can name what only its own copies lead to, and nobody relied on those.
+      if (asked.length > 0 && (asked.length > faulty || !isWitnessAtFault(error.code))) throw error;
       last = error;
     }
   }

@@ -11,7 +11,7 @@ import {
 } from "../../log/index.ts";
 import type { OwnLog, StoredEntry } from "../../ports/index.ts";
 import { type LogReading, metadataLogFaults } from "./log-context.ts";
-import { isOwnHead, readChain, withAnyWitness } from "./read-chain.ts";
+import { isOwnHead, readChain, withAnySource } from "./read-chain.ts";
 import { openEntry } from "./seal-entry.ts";
 
 /** Applies a verified entry that follows the log's position. Throws what opening and applying throw. */
@@ -33,10 +33,10 @@ export function catchUp(
   witnesses: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  return withAnyWitness(reading, witnesses, async (witness) => {
+  return withAnySource(reading, witnesses, async (source) => {
     const { sequence, hash } = ownLog.position();
     const part = { from: sequence + 1, previousHash: sequence === 0 ? noHash : hash, target };
-    for await (const entry of readChain(reading, witness, part, signal)) applyEntry(reading, ownLog, entry);
+    for await (const entry of readChain(reading, source, part, signal)) applyEntry(reading, ownLog, entry);
   });
 }
 
@@ -51,11 +51,11 @@ export function restore(
   witnesses: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  return withAnyWitness(reading, witnesses, async (witness) => {
+  return withAnySource(reading, witnesses, async (source) => {
     const { checkpoint } = target.head;
     const part = { from: Math.max(1, checkpoint), previousHash: checkpoint === 0 ? noHash : undefined, target };
     if (checkpoint === 0) ownLog.empty();
-    for await (const entry of readChain(reading, witness, part, signal)) {
+    for await (const entry of readChain(reading, source, part, signal)) {
       if (entry.sequence === checkpoint) await loadCheckpoint(reading, ownLog, entry, signal);
       else applyEntry(reading, ownLog, entry);
     }
@@ -83,6 +83,8 @@ async function loadCheckpoint(
   applyEntry(reading, ownLog, entry);
   // What came before it was read for its content alone, and cannot be handed on.
   ownLog.forgetBefore(entry.sequence);
+  // Too few holders have this one: until there is another, all depends on central.
+  if (checkpoints.leansOnVault) ownLog.wantCheckpoint();
 }
 
 /** The entry as of which the snapshot was taken; of its payload nothing is needed any more. */

@@ -9,7 +9,12 @@ import {
   type RecoverRequest,
   type RecoverResponse,
 } from "@piccolo/wire";
+import type { World } from "@piccolo/world";
 import { asTransportFault, type PeerTarget, type PeerTransport, transportFaults } from "../../ports/index.ts";
+
+/** Less than a challenge lives. */
+const longestWaitMs = 20_000;
+const mostTries = 8;
 
 type Answer<Type extends RecoverResponse["type"]> = Extract<RecoverResponse, { type: Type }>;
 
@@ -20,10 +25,12 @@ type Answer<Type extends RecoverResponse["type"]> = Extract<RecoverResponse, { t
  */
 export class RecoverClient {
   readonly #transport: PeerTransport;
+  readonly #world: Pick<World, "sleep"> | undefined;
 
-  /** `transport` carries the protocol `/piccolo/recover/1`. */
-  constructor(transport: PeerTransport) {
+  /** `transport` carries the protocol `/piccolo/recover/1`. With a world, who asks too often waits as long as it is told. */
+  constructor(transport: PeerTransport, world?: Pick<World, "sleep">) {
     this.#transport = transport;
+    this.#world = world;
   }
 
   async #ask<Type extends RecoverResponse["type"]>(
@@ -34,13 +41,21 @@ export class RecoverClient {
     maxBodyBytes = 0,
   ): Promise<{ readonly response: Answer<Type>; readonly body: Uint8Array }> {
     const message = { frame: encodeRecoverRequest(request), body: [] };
-    const reply = await this.#transport.request(peer, message, { maxBodyBytes, signal });
-    const response = decoded(reply.frame);
-    if (response.type === "refused") throw fromRefusal(response);
-    if (response.type !== expected) {
-      throw transportFaults.fault("peer-protocol", `the member answered ${response.type}, which does not fit`);
+    for (let attempt = 1; ; attempt++) {
+      const reply = await this.#transport.request(peer, message, { maxBodyBytes, signal });
+      const response = decoded(reply.frame);
+      if (response.type === "refused") {
+        const { code, retryAfterMs } = response;
+        const isWaitedFor = code === "rate-limited" && retryAfterMs > 0 && retryAfterMs <= longestWaitMs;
+        if (this.#world === undefined || !isWaitedFor || attempt === mostTries) throw fromRefusal(response);
+        await this.#world.sleep(retryAfterMs, signal);
+        continue;
+      }
+      if (response.type !== expected) {
+        throw transportFaults.fault("peer-protocol", `the member answered ${response.type}, which does not fit`);
+      }
+      return { response: response as Answer<Type>, body: concat(...reply.body) };
     }
-    return { response: response as Answer<Type>, body: concat(...reply.body) };
   }
 
   /** The proof is for this member's device alone, so that it cannot be shown to another one. */

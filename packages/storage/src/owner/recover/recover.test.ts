@@ -6,6 +6,7 @@ import {
   newPhrase,
   parsePhrase,
   proveAccount,
+  proveLocator,
   sealPhraseSlot,
   verifySealedSlot,
 } from "@piccolo/envelope";
@@ -14,7 +15,7 @@ import { decodeRecoverResponse, encodeRecoverRequest, type RecoverRequest, type 
 import { SeededWorld } from "@piccolo/world";
 import { MemoryNetwork, MemoryWitnessStore } from "../../fakes/index.ts";
 import { RecoverService } from "../../holder/index.ts";
-import type { PeerTarget } from "../../ports/index.ts";
+import type { PeerTarget, PeerTransport } from "../../ports/index.ts";
 import {
   announceReplacement,
   findNewestSlot,
@@ -41,6 +42,7 @@ interface Setup {
   readonly world: SeededWorld;
   readonly peers: readonly Peer[];
   readonly parts: RecoverParts;
+  readonly transport: PeerTransport;
   readonly reports: string[];
   ask(peer: Peer, request: RecoverRequest, asker?: Uint8Array): Promise<RecoverResponse>;
 }
@@ -102,7 +104,7 @@ function setup(count = 3): Setup {
     if ("refusal" in admitted) return decodeRecoverResponse(admitted.refusal.frame);
     return decodeRecoverResponse((await peer.service.handle(asker, { frame, body: [] })).frame);
   };
-  return { world, peers, parts, reports, ask };
+  return { world, peers, parts, transport, reports, ask };
 }
 
 function slot(world: SeededWorld, number: number): Uint8Array {
@@ -201,7 +203,7 @@ test("an owner who is no member, and a forged entry, get nothing", async () => {
   assert.equal(peer.entries.length, 1);
 });
 
-test("who asks too much waits, each asker and all together", async () => {
+test("who asks too much waits, and those who do not know what they ask for wait together", async () => {
   const it = setup();
   const [peer] = it.peers;
   assert.ok(peer !== undefined);
@@ -215,9 +217,79 @@ test("who asks too much waits, each asker and all together", async () => {
   assert.equal(code(await it.ask(peer, { type: "challenge" }, asker)), "challenge");
   let limited = 0;
   for (let at = 0; at < 300; at++) {
-    if (code(await it.ask(peer, { type: "challenge" }, it.world.randomBytes(32))) === "rate-limited") limited++;
+    if (code(await it.ask(peer, guess(it.world), it.world.randomBytes(32))) === "rate-limited") limited++;
   }
   assert.ok(limited >= 90);
+});
+
+/** A question about something that nobody keeps. */
+const guess = (world: SeededWorld): RecoverRequest => ({
+  type: "find-slot",
+  locator: world.randomBytes(32),
+  locatorKey: world.randomBytes(32),
+  signature: world.randomBytes(64),
+});
+
+test("a flood of keys, challenges and unknown names keeps nobody from a slot and a log that are here", async () => {
+  const it = setup();
+  const [peer] = it.peers;
+  assert.ok(peer !== undefined);
+  await keep(it.world, peer, 3);
+  const phrase = parsePhrase(phraseWords);
+  const flood = async (): Promise<void> => {
+    for (let at = 0; at < 1_500; at++) {
+      const stranger = it.world.randomBytes(32);
+      await it.ask(peer, { type: "challenge" }, stranger);
+      await it.ask(peer, guess(it.world), stranger);
+      const account = it.world.randomBytes(32);
+      await it.ask(peer, { type: "member-addresses", account, signature: it.world.randomBytes(64) }, stranger);
+    }
+  };
+  await flood();
+  assert.equal(code(await it.ask(peer, guess(it.world), it.world.randomBytes(32))), "rate-limited");
+  // Between the genuine asker's challenge and its question the flood goes on, longer than any list of askers.
+  const asker = it.world.randomBytes(32);
+  const given = await challenge(it, peer, asker);
+  await flood();
+  const proof = proveLocator(phrase, { verifier: peer.target.deviceKey, challenge: given });
+  const found = await it.ask(peer, { type: "find-slot", locator: phrase.locator, ...proof }, asker);
+  assert.equal(code(found), "slot");
+  await flood();
+  assert.equal((await readNewestMembership(it.parts, [peer.target], keys, never)).entries.length, 1);
+});
+
+test("wrong proofs about a name that is known wait by that name, and leave the others alone", async () => {
+  const it = setup();
+  const [peer] = it.peers;
+  assert.ok(peer !== undefined);
+  await keep(it.world, peer, 3);
+  const { locator } = parsePhrase(phraseWords);
+  const codes: string[] = [];
+  for (let at = 0; at < 100; at++) {
+    codes.push(code(await it.ask(peer, { ...guess(it.world), locator } as RecoverRequest, it.world.randomBytes(32))));
+  }
+  assert.equal(codes.filter((one) => one === "not-yours").length, 80);
+  assert.equal((await readNewestMembership(it.parts, [peer.target], keys, never)).entries.length, 1);
+  await it.world.advance(1_000);
+  assert.equal((await findNewestSlot(it.parts, [peer.target], parsePhrase(phraseWords), never)).length > 0, true);
+});
+
+test("a client with a clock waits as long as it is told, within bounds", async () => {
+  const it = setup();
+  const [peer] = it.peers;
+  assert.ok(peer !== undefined);
+  const patient = new RecoverClient(it.transport, it.world);
+  for (let at = 0; at < 40; at++) await it.ask(peer, { type: "challenge" });
+  await assert.rejects(it.parts.client.memberAddresses(peer.target, keys, never), { code: "rate-limited" });
+  const asking = patient.memberAddresses(peer.target, keys, never);
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  asking.then(end, end);
+  while (!over.signal.aborted) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await it.world.advance(100);
+  }
+  assert.equal((await asking).length, 1);
 });
 
 test("guessing costs more than asking", async () => {
@@ -225,14 +297,8 @@ test("guessing costs more than asking", async () => {
   const [peer] = it.peers;
   assert.ok(peer !== undefined);
   const asker = it.world.randomBytes(32);
-  const guess: RecoverRequest = {
-    type: "find-slot",
-    locator: it.world.randomBytes(32),
-    locatorKey: it.world.randomBytes(32),
-    signature: it.world.randomBytes(64),
-  };
   const codes: string[] = [];
-  for (let at = 0; at < 6; at++) codes.push(code(await it.ask(peer, guess, asker)));
+  for (let at = 0; at < 6; at++) codes.push(code(await it.ask(peer, guess(it.world), asker)));
   assert.equal(codes[0], "not-yours");
   assert.equal(codes[5], "rate-limited");
 });

@@ -1,6 +1,6 @@
 import { toHex } from "@piccolo/bytes";
 import { type DeviceCertificate, type OwnerKeys, type Phrase, verifySealedSlot } from "@piccolo/envelope";
-import { catalogue, isFault } from "@piccolo/fault";
+import { catalogue, type Fault, isFault } from "@piccolo/fault";
 import { applyEntry, type NetworkState, replaceDevice } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import { type PeerTarget, transportFaults } from "../../ports/index.ts";
@@ -24,11 +24,13 @@ export interface RecoverParts {
   readonly client: RecoverClient;
   readonly world: World;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Called with what each one that could not be asked failed with. */
+  readonly failed?: ((error: Fault) => void) | undefined;
 }
 
 /** Asks all at once; who fails or takes too long is left out and reported. */
 export async function askEach<T, Peer extends PeerTarget>(
-  { world, report }: Pick<RecoverParts, "world" | "report">,
+  { world, report, failed }: Pick<RecoverParts, "world" | "report" | "failed">,
   peers: readonly Peer[],
   signal: AbortSignal,
   ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
@@ -42,6 +44,7 @@ export async function askEach<T, Peer extends PeerTarget>(
       signal.throwIfAborted();
       if (!isFault(error)) throw error;
       report("member-not-asked", { device: toHex(peer.deviceKey), code: error.code });
+      failed?.(error);
       return [];
     }
   });

@@ -65,3 +65,15 @@ function clockFault(offsetMs: number, cause: unknown, own: boolean): TransportFa
     details: { whose: own ? "own" : "peer", offsetMs },
   });
 }
+
+/** Where it is not known who answered: a certificate of theirs is not valid yet by this device's clock. */
+export function certificateFault(cause: unknown): TransportFault {
+  return transportFaults.fault(
+    "peer-clock",
+    "this device's clock is more than an hour behind the other's; correct it",
+    {
+      cause,
+      details: { whose: "own", atLeastMs: hourMs },
+    },
+  );
+}

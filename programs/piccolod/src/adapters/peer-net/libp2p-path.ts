@@ -10,7 +10,7 @@ import {
 } from "@piccolo/storage/ports";
 import { maxBodyBytes } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
-import type { ClockEvidence } from "./clock-evidence.ts";
+import { certificateFault, type ClockEvidence } from "./clock-evidence.ts";
 import { deviceKeyOf, type PeerId, peerIdOf } from "./device-peer.ts";
 import { unreachable } from "./faults.ts";
 import { IdleWatch } from "./idle-watch.ts";
@@ -169,7 +169,9 @@ export class Libp2pPath {
       // A device that refuses this one's certificate, or does not let it in, closes right after the handshake.
       throw (
         this.#options.clocks.faultFor(deviceKey, error) ??
-        unreachable("the device closed the connection: it does not let this one in, or its clock is wrong", error)
+        unreachable("the device closed the connection: it does not let this one in, or its clock is wrong", error, {
+          closedAtOnce: true,
+        })
       );
     }
   }
@@ -210,6 +212,7 @@ export class Libp2pPath {
       if (deviceKey !== undefined) return { deviceKey, addresses: [withPeer(address, remotePeer.toString())] };
     } catch (error) {
       signal.throwIfAborted();
+      if (hasClockFailure(error)) throw certificateFault(error);
       throw unreachable("no device answers at this address; it may be switched off", error);
     }
     throw unreachable("what answers at this address is no device");

@@ -1,7 +1,7 @@
 /**
  * The generation of what is sealed, in a counter of the TPM's memory: a blob opens while the counter is not above its
  * own. A counter, because nobody can turn it back: one that is removed and made anew, as whoever owns the TPM can, starts
- * above every earlier value, and then nothing that was sealed before opens (docs/adr/0010-seal-generation.md).
+ * above every earlier value, and then nothing that was sealed before opens (docs/adr/0011-seal-generation.md).
  */
 import { type Session, type Tpm } from "@piccolo/tpm2";
 import { NumberIndex } from "./number-index.ts";

@@ -14,7 +14,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { toHex } from "@piccolo/bytes";
 import { type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
-import { deriveFromVolumeKey, fsyncPath, verifyKeyCheck, writeKeyCheck } from "./key-check.ts";
+import { deriveFromVolumeKey, fsyncPath, isLink, verifyKeyCheck, writeKeyCheck } from "./key-check.ts";
 import { answers, mountsOn, serversOf } from "./mounts.ts";
 
 /** The system's own programs only, whatever the environment says. */
@@ -69,6 +69,7 @@ export class GocryptfsVolume implements Volume {
   }
 
   async state(): Promise<VolumeState> {
+    if ([this.#whole, this.path, this.#cipher].some(isLink)) return "damaged";
     if (!existsSync(this.#whole)) return "absent";
     const mounts = mountsOn(this.path);
     if (mounts.length > 0) {
@@ -98,10 +99,9 @@ export class GocryptfsVolume implements Volume {
     const state = await this.state();
     if (state === "absent") throw volumeFaults.fault("volume-missing", `the volume in ${this.#folder} is gone`);
     if (state === "stale") await this.#cleanMounts();
+    if (state === "damaged") throw damaged(this.#folder);
     const config = join(this.#cipher, configName);
-    if (!existsSync(config)) {
-      throw volumeFaults.fault("volume-damaged", `the volume in ${this.#folder} is damaged: a part of it is missing`);
-    }
+    if (!existsSync(config)) throw damaged(this.#folder);
     verifyKeyCheck(this.#check, key, readFileSync(config));
     if (state !== "open") await this.#mount(key);
   }
@@ -209,4 +209,8 @@ export class GocryptfsVolume implements Volume {
       child.stdin.end(`${toHex(password)}\n`, () => password.fill(0));
     });
   }
+}
+
+function damaged(folder: string): Error {
+  return volumeFaults.fault("volume-damaged", `the volume in ${folder} is damaged: a part of it is missing or a link`);
 }

@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
 import { volumeFaults, volumeKeyBytes } from "../../security/volume.ts";
 
@@ -47,4 +48,13 @@ export function fsyncPath(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** Whether somebody put a link in a place of the volume's, which would lead it elsewhere. */
+export function isLink(path: string): boolean {
+  const folder = dirname(path);
+  if (!existsSync(folder)) return false;
+  // The folder tells: whoever asks a mount itself waits for a server that may hang.
+  const entry = readdirSync(folder, { withFileTypes: true }).find(({ name }) => name === basename(path));
+  return entry?.isSymbolicLink() === true;
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
-import { fsyncPath, verifyKeyCheck, writeKeyCheck } from "./key-check.ts";
+import { fsyncPath, isLink, verifyKeyCheck, writeKeyCheck } from "./key-check.ts";
 
 const noConfig = new Uint8Array(0);
 
@@ -25,6 +25,7 @@ export class PlainFolderVolume implements Volume {
   }
 
   async state(): Promise<VolumeState> {
+    if ([this.#whole, this.path].some(isLink)) return "damaged";
     if (!existsSync(this.#whole)) return "absent";
     if (!existsSync(this.#check) || !existsSync(this.path)) return "damaged";
     return this.#open ? "open" : "closed";

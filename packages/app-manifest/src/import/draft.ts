@@ -1,0 +1,208 @@
+/** The manifest an importer builds up: secrets and settings as they turn up, volumes by the paths they stand for. */
+import { stringify } from "yaml";
+import { checkManifest } from "../check.ts";
+import { serviceName, variableName } from "../names.ts";
+import { type ProblemCode, Problems, shown } from "../problems.ts";
+import type { Dialect, Meaning } from "./dialect.ts";
+import type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./types.ts";
+
+/** Texts with a place for a person's eyes in them get the length the manifest allows. */
+export function clipped(text: string, length: number): string {
+  const plain = text.replaceAll(/[^\P{Cc}\n\t]/gu, "").trim();
+  return plain.length <= length ? plain : `${plain.slice(0, length - 3).trimEnd()}...`;
+}
+
+/** A name of the manifest's form from any text; empty where nothing of it is left. */
+export function nameFrom(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^[^a-z]+|-+$/g, "")
+    .slice(0, 32)
+    .replace(/-+$/, "");
+  return serviceName.pattern.test(name) ? name : "";
+}
+
+export class Draft {
+  readonly problems = new Problems();
+  readonly notes: ImportNote[] = [];
+  readonly #dialect: Dialect;
+  readonly #options: ImportOptions;
+  readonly #secrets = new Map<string, Record<string, unknown>>();
+  readonly #settings = new Map<string, Record<string, unknown>>();
+  /** By the literal that stood in the definition, so that two services which shared a password share the new one. */
+  readonly #secretOfLiteral = new Map<string, string>();
+  readonly #volumeOfPath = new Map<string, string>();
+  readonly #snapshots = new Map<string, "stop" | "pause">();
+
+  constructor(dialect: Dialect, options: ImportOptions) {
+    this.#dialect = dialect;
+    this.#options = options;
+  }
+
+  get dialect(): Dialect {
+    return this.#dialect;
+  }
+
+  note(code: NoteCode, path: string, text: string): void {
+    if (this.notes.length < 200) this.notes.push({ code, path, text });
+  }
+
+  refuse(code: ProblemCode, path: string, reason: string, advice: string): void {
+    this.problems.add(code, path, undefined, reason, advice);
+  }
+
+  #meaning(meaning: Meaning): string {
+    switch (meaning.kind) {
+      case "text":
+        return meaning.text.replaceAll("$", "$$$$");
+      case "fact":
+        return `\${${meaning.name}}`;
+      case "secret": {
+        const { name, hex = false, length = 32, shownAs } = meaning;
+        const secret = {
+          length,
+          ...(hex ? { alphabet: "hex" } : {}),
+          ...(shownAs === undefined ? {} : { "shown-as": shownAs }),
+        };
+        if (!this.#secrets.has(name)) this.#secrets.set(name, secret);
+        return `\${${name}}`;
+      }
+      case "setting":
+        if (!this.#settings.has(meaning.name)) this.#settings.set(meaning.name, { ...meaning.setting });
+        return `\${${meaning.name}}`;
+      default:
+        return "";
+    }
+  }
+
+  /** A text with its variables in this project's spelling; unknown ones stay and are refused by the check. */
+  text(value: string): string {
+    return this.#dialect
+      .rename(value)
+      .replaceAll(
+        /\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))/g,
+        (whole, braced: string | undefined, fallback: string | undefined, bare: string | undefined) => {
+          const name = braced ?? bare;
+          if (name === undefined) return whole;
+          const meaning = this.#dialect.variable(name, fallback);
+          return meaning === undefined ? `\${${name}}` : this.#meaning(meaning);
+        },
+      );
+  }
+
+  /** The variable of a secret in the place of a literal one. */
+  secretFor(name: string, literal: string, path: string): string {
+    const known = this.#secretOfLiteral.get(literal);
+    if (known !== undefined) return `\${${known}}`;
+    const upper = name
+      .toUpperCase()
+      .replaceAll(/[^A-Z0-9]+/g, "_")
+      .replaceAll(/^[^A-Z]+|_+$/g, "")
+      .slice(0, 50);
+    const base = variableName.pattern.test(upper) ? upper : "SECRET";
+    let free = base;
+    for (let at = 2; this.#secrets.has(free) || this.#settings.has(free); at += 1) free = `${base}_${at}`;
+    const isShown = /admin|root_user|initial|default/i.test(name) && !/root/i.test(name);
+    this.#secrets.set(free, isShown ? { "shown-as": clipped(`Password (${name})`, 100) } : {});
+    this.#secretOfLiteral.set(literal, free);
+    this.note("secret-generated", path, `The secret written into ${shown(name)} is made anew for each install.`);
+    return `\${${free}}`;
+  }
+
+  /** The named volume a path of the host becomes. */
+  volumeFor(rest: string, path: string, isDatabase: boolean): string {
+    const clean = rest
+      .split("/")
+      .filter((part) => part !== "" && part !== ".")
+      .join("/");
+    const known = this.#volumeOfPath.get(clean);
+    const name = known ?? this.#freeVolume(clean);
+    this.#volumeOfPath.set(clean, name);
+    for (const other of this.#volumeOfPath.keys()) {
+      if (
+        other === clean ||
+        !(other === "" || clean === "" || other.startsWith(`${clean}/`) || clean.startsWith(`${other}/`))
+      )
+        continue;
+      this.refuse(
+        "not-importable",
+        path,
+        `The folders ${shown(other)} and ${shown(clean)} lie within each other.`,
+        "Give each mount a volume of its own by hand.",
+      );
+      break;
+    }
+    if (!this.#snapshots.has(name) || isDatabase) {
+      this.#snapshots.set(name, isDatabase ? "pause" : (this.#snapshots.get(name) ?? "stop"));
+      this.note("snapshot-guessed", path, `${shown(name)} is ${isDatabase ? "frozen" : "stopped"} while it is copied.`);
+    }
+    return name;
+  }
+
+  #freeVolume(rest: string): string {
+    const parts = rest.split("/").filter((part) => part !== "data");
+    const base = nameFrom(parts.slice(-2).join("-")) || nameFrom(rest) || "data";
+    const taken = new Set(this.#volumeOfPath.values());
+    let free = base;
+    for (let at = 2; taken.has(free); at += 1) free = `${base.slice(0, 28)}-${at}`;
+    return free;
+  }
+
+  setting(name: string, setting: Record<string, unknown>): void {
+    this.#settings.set(name, setting);
+  }
+
+  declareSecret(name: string, secret: Record<string, unknown>): void {
+    this.#secrets.set(name, secret);
+  }
+
+  /** The name with a digest, from the name or from what was looked up. */
+  image(name: string): string {
+    if (name.includes("@")) return name;
+    const digest = this.#options.digests?.get(name);
+    return digest === undefined ? name : `${name}@${digest}`;
+  }
+
+  /** The whole, checked like any other manifest: an importer can let nothing through that an author could not. */
+  finish(services: Readonly<Record<string, unknown>>, app: Readonly<Record<string, unknown>>): ImportResult {
+    const usedNames = JSON.stringify(services);
+    const used = (name: string): boolean => usedNames.includes(`\${${name}}`) || usedNames.includes(`"${name}"`);
+    const secrets = Object.fromEntries([...this.#secrets].filter(([name]) => used(name)));
+    const settings = Object.fromEntries([...this.#settings].filter(([name]) => used(name)));
+    const volumes = [...new Set(this.#volumeOfPath.values())];
+    const document = {
+      services,
+      ...(volumes.length === 0 ? {} : { volumes: Object.fromEntries(volumes.map((name) => [name, {}])) }),
+      "x-piccolo": {
+        ...app,
+        ...(volumes.length === 0
+          ? {}
+          : {
+              volumes: Object.fromEntries(
+                volumes.map((name) => [name, { snapshot: this.#snapshots.get(name) ?? "stop" }]),
+              ),
+            }),
+        ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
+        ...(Object.keys(settings).length === 0 ? {} : { settings }),
+        grants: {
+          internet: { reason: `As under ${this.#dialect.called}, where apps reach the internet.`, required: false },
+        },
+      },
+    };
+    this.note("grant-added", "", "The app asks for the internet, which it reached unasked before.");
+    const text = stringify(document, { aliasDuplicateObjects: false, lineWidth: 120 });
+    const checked = checkManifest(text);
+    for (const { code, path, reason, advice } of checked.problems)
+      this.problems.add(code, path, undefined, reason, advice);
+    if (checked.manifest === undefined || this.problems.any) {
+      return { text: undefined, manifest: undefined, problems: this.problems.found, notes: this.notes };
+    }
+    return { text, manifest: checked.manifest, problems: [], notes: this.notes };
+  }
+}
+
+/** Problems of reading a definition, as a result. */
+export function unreadable(problems: Problems): ImportResult {
+  return { text: undefined, manifest: undefined, problems: problems.found, notes: [] };
+}

@@ -1,0 +1,469 @@
+/** Vectors of the check: one failure each, and a few whole manifests. */
+import assert from "node:assert/strict";
+import { checkManifest } from "../src/index.ts";
+import { digestA, fullText, smallText } from "./texts.ts";
+import type { Vector } from "./vector.ts";
+
+/** The order of problems is for people and no part of the format. */
+export function sorted<P extends { readonly code: string; readonly path: string }>(
+  problems: readonly P[],
+): readonly P[] {
+  return problems.toSorted((a, b) => (`${a.path} ${a.code}` < `${b.path} ${b.code}` ? -1 : 1));
+}
+
+type Expected = readonly (readonly [code: string, path: string])[];
+
+const whole = (text: string): Vector["input"] => ({ parts: [{ text, times: 1 }] });
+
+function refused(about: string, input: Vector["input"], expected: Expected): Vector {
+  return {
+    about,
+    operation: "check",
+    input,
+    expect: { problems: sorted(expected.map(([code, path]) => ({ code, path }))) },
+  };
+}
+
+/** The base with one place changed; the place must be there, or the case would test nothing. */
+function changed(base: string, from: string, to: string): string {
+  assert.equal(base.split(from).length, 2, from);
+  return base.replace(from, () => to);
+}
+
+function small(about: string, from: string, to: string, ...expected: Expected): Vector {
+  return refused(about, whole(changed(smallText, from, to)), expected);
+}
+
+function full(about: string, from: string, to: string, ...expected: Expected): Vector {
+  return refused(about, whole(changed(fullText, from, to)), expected);
+}
+
+const image = `    image: registry.example/notes:1.0@${digestA}\n`;
+const withKey = (about: string, key: string, code: string, path?: string): Vector =>
+  small(about, image, `${image}    ${key}\n`, [code, path ?? `/services/web/${key.split(":")[0] ?? ""}`]);
+
+const bomb = [
+  "a: &a [x, x, x, x, x, x, x, x, x, x]",
+  ..."bcdefg".split("").map(
+    (name, at) =>
+      `${name}: &${name} [${Array(10)
+        .fill(`*${"abcdef"[at] ?? ""}`)
+        .join(", ")}]`,
+  ),
+].join("\n");
+
+function documentCases(): Record<string, Vector> {
+  return {
+    "text-too-large": refused("a file above the bound is not read", { parts: [{ text: "# much\n", times: 20_000 }] }, [
+      ["too-large", ""],
+    ]),
+    "alias-bomb": refused("aliases that grow to ten million values", whole(bomb), [["too-many-nodes", ""]]),
+    "alias-to-itself": refused("an alias within what it names", whole("a: &a [*a]\n"), [["too-deep", ""]]),
+    "alias-without-anchor": refused("an alias before its anchor", whole("a: *b\nb: &b 1\n"), [["not-yaml", "/a"]]),
+    "nested-too-deep": refused(
+      "nesting that ends the stack of a recursive reader",
+      { parts: [{ text: "[", times: 100_000 }] },
+      [["too-deep", ""]],
+    ),
+    "nested-a-little-too-deep": refused(
+      "nesting one level beyond the bound",
+      {
+        parts: [
+          { text: "[", times: 26 },
+          { text: "]", times: 26 },
+        ],
+      },
+      [["too-deep", ""]],
+    ),
+    "not-yaml": refused("text that is no YAML", whole("a: [1\nb: 2\n"), [["not-yaml", ""]]),
+    "no-document": refused("an empty file", whole(""), [["not-yaml", ""]]),
+    "two-documents": refused("two documents in one file", whole("a: 1\n---\nb: 2\n"), [["not-yaml", ""]]),
+    "older-yaml": refused("YAML 1.1, in which no means false", whole("%YAML 1.1\n---\na: no\n"), [["not-yaml", ""]]),
+    tag: refused("a tag that makes an object", whole("a: !!js/function x\n"), [["tag-refused", ""]]),
+    "not-a-map": refused("a list where the manifest belongs", whole("- a\n"), [["wrong-type", ""]]),
+    "duplicate-key": small("a key twice in one map", '  version: "1.0"\n', '  version: "1.0"\n  version: "2.0"\n', [
+      "duplicate-key",
+      "/x-piccolo/version",
+    ]),
+    "key-not-text": small("a key that is a list", "services:\n", "? [a]\n: b\nservices:\n", ["key-not-text", ""]),
+    "merge-not-a-map": small("a merge key with text", "services:\n", "<<: text\nservices:\n", ["wrong-type", "/<<"]),
+  };
+}
+
+function subsetCases(): Record<string, Vector> {
+  const top = (about: string, key: string, code = "key-outside-subset"): Vector =>
+    small(about, "services:\n", `${key}\nservices:\n`, [code, `/${key.split(":")[0] ?? ""}`]);
+  return {
+    "host-port": withKey("a port of the device", 'ports: ["8080:80"]', "host-port"),
+    privileged: withKey("a privileged service", "privileged: true", "privileged"),
+    "host-network": withKey("the device's network", "network_mode: host", "host-namespace"),
+    "host-processes": withKey("the device's processes", "pid: host", "host-namespace"),
+    "host-memory": withKey("the device's memory", "ipc: host", "host-namespace"),
+    "host-users": withKey("the device's user numbers", "userns_mode: host", "host-namespace"),
+    "host-name-space": withKey("the device's name", "uts: host", "host-namespace"),
+    devices: withKey("a device of the machine", "devices: [/dev/sda]", "device-refused"),
+    gpus: withKey("a graphics processor", "gpus: all", "device-refused"),
+    "kernel-settings": withKey("settings of the kernel", "sysctls: { net.ipv4.ip_forward: 1 }", "privileged"),
+    capability: withKey(
+      "a capability that reaches out of the container",
+      "cap_add: [SYS_ADMIN]",
+      "capability-refused",
+      "/services/web/cap_add/0",
+    ),
+    unconfined: withKey(
+      "no system call filter",
+      "security_opt: [seccomp:unconfined]",
+      "privileged",
+      "/services/web/security_opt/0",
+    ),
+    "api-socket": withKey("the container socket by its key", "use_api_socket: true", "container-socket"),
+    "container-socket": withKey(
+      "the container socket as a mount",
+      "volumes: [/var/run/docker.sock:/var/run/docker.sock]",
+      "container-socket",
+      "/services/web/volumes/0",
+    ),
+    "podman-socket": withKey(
+      "Podman's socket as a mount",
+      "volumes: [{ type: bind, source: /run/podman/podman.sock, target: /s }]",
+      "host-path",
+      "/services/web/volumes/0/type",
+    ),
+    "host-path": withKey("a path of the device", "volumes: [/etc:/etc]", "host-path", "/services/web/volumes/0"),
+    "host-path-relative": withKey(
+      "a path beside the manifest",
+      "volumes: [./data:/data]",
+      "host-path",
+      "/services/web/volumes/0",
+    ),
+    "host-path-home": withKey("a path below home", "volumes: [~/data:/data]", "host-path", "/services/web/volumes/0"),
+    "host-path-variable": withKey(
+      "a path by a variable",
+      "volumes: ['${DATA}/x:/data']",
+      "host-path",
+      "/services/web/volumes/0",
+    ),
+    build: withKey("an image to build", "build: .", "image-built"),
+    extends: withKey("a service of another file", "extends: { file: other.yml, service: web }", "key-outside-subset"),
+    "env-file": withKey("variables of another file", "env_file: .env", "key-outside-subset"),
+    "container-name": withKey("a container's name", "container_name: notes", "key-outside-subset"),
+    networks: withKey("networks of a service", "networks: [front]", "key-outside-subset"),
+    "extra-hosts": withKey(
+      "names of hosts",
+      "extra_hosts: ['host.docker.internal:host-gateway']",
+      "key-outside-subset",
+    ),
+    labels: withKey("labels", "labels: { a: b }", "key-outside-subset"),
+    deploy: withKey("limits in another spelling", "deploy: { resources: {} }", "key-outside-subset"),
+    ulimits: withKey("limits of processes", "ulimits: { nofile: 10 }", "key-outside-subset"),
+    logging: withKey("another log", "logging: { driver: syslog }", "key-outside-subset"),
+    "unknown-key": withKey("a key that Compose does not have", "portz: []", "unknown-key"),
+    "key-with-slash": withKey(
+      "a key with slashes, which the pointer escapes",
+      '"a/b~c": 1',
+      "unknown-key",
+      "/services/web/a~1b~0c",
+    ),
+    "prototype-key": withKey("a key that objects inherit", "constructor: 1", "unknown-key"),
+    "top-networks": top("networks of the app", "networks: { front: {} }"),
+    "top-secrets": top("secrets from files", "secrets: { a: { file: ./a } }"),
+    "top-include": top("other files", "include: [other.yml]"),
+    "top-unknown": top("an unknown key at the top", "servicez: {}", "unknown-key"),
+    "volume-driver": full("a volume with a driver", "  books:\n  database", "  books: { driver: local }\n  database", [
+      "key-outside-subset",
+      "/volumes/books/driver",
+    ]),
+  };
+}
+
+function nameCases(): Record<string, Vector> {
+  const id = (about: string, value: string, code: string): Vector =>
+    small(about, "id: notes", `id: ${value}`, [code, "/x-piccolo/id"]);
+  const service = (about: string, name: string, pointer: string): Vector =>
+    small(about, "x-piccolo:\n", `  "${name}":\n${image}x-piccolo:\n`, ["name-refused", `/services/${pointer}`]);
+  return {
+    "id-with-dot": id("an id with a dot would be two host names", "no.tes", "name-refused"),
+    "id-with-slash": id("an id with a slash would be a path", "../notes", "name-refused"),
+    "id-upper-case": id("an id in capitals", "Notes", "name-refused"),
+    "id-with-underscore": id("an id with an underscore is no host name", "my_notes", "name-refused"),
+    "id-encoded": id("an id that is an encoded name", "xn--notes", "name-refused"),
+    "id-hyphen-at-end": id("an id that ends in a hyphen", "notes-", "name-refused"),
+    "id-too-long": id("an id of 33 characters", "a".repeat(33), "name-refused"),
+    "id-reserved": id("the device's own name", "piccolo", "name-reserved"),
+    "service-with-dot": service("a service with a dot", "we.b", "we.b"),
+    "service-with-slash": service("a service with slashes", "../web", "..~1web"),
+    "service-upper-case": service("a service in capitals", "Web", "Web"),
+    "service-empty-name": service("a service without a name", "", ""),
+    "service-prototype": service("a service named like an object's inside", "__proto__", "__proto__"),
+    "volume-with-slash": full(
+      "a volume with slashes",
+      "  books:\n  database",
+      '  "../books":\n  books:\n  database',
+      ["name-refused", "/volumes/..~1books"],
+      ["volume-unknown", "/volumes/..~1books"],
+      ["volume-unused", "/volumes/..~1books"],
+    ),
+    "secret-lower-case": full(
+      "a secret in small letters",
+      "    DB_PASSWORD: { length: 40, alphabet: hex }",
+      "    DB_PASSWORD: { length: 40, alphabet: hex }\n    other: {}",
+      ["name-refused", "/x-piccolo/secrets/other"],
+    ),
+    "setting-of-the-device": full(
+      "a setting with the device's prefix",
+      "    OPEN_SIGN_UP: { type",
+      "    PICCOLO_X: { type: switch, label: X }\n    OPEN_SIGN_UP: { type",
+      ["name-refused", "/x-piccolo/settings/PICCOLO_X"],
+    ),
+    "name-at-top-differs": full("a project name that is not the id", "name: shelf\n", "name: other\n", [
+      "wrong-value",
+      "/name",
+    ]),
+  };
+}
+
+function imageCases(): Record<string, Vector> {
+  const named = (about: string, name: string, code: string): Vector =>
+    small(about, `registry.example/notes:1.0@${digestA}`, name, [code, "/services/web/image"]);
+  return {
+    "image-by-tag": named("an image by its tag", "registry.example/notes:1.0", "image-not-by-digest"),
+    "image-latest": named("an image without a tag", "notes", "image-not-by-digest"),
+    "digest-sha512": named("a digest of another kind", `notes@sha512:${"ab".repeat(64)}`, "digest-unknown"),
+    "digest-short": named("a digest cut off", "notes@sha256:0123456789abcdef", "digest-unknown"),
+    "digest-upper-case": named("a digest in capitals", `notes@${digestA.toUpperCase()}`, "digest-unknown"),
+    "digest-placeholder": named(
+      "a digest somebody forgot to fill in",
+      `notes@sha256:${"0".repeat(64)}`,
+      "digest-unknown",
+    ),
+    "image-two-digests": named("two digests", `notes@${digestA}@${digestA}`, "wrong-value"),
+    "image-with-dots": named("a repository that climbs", `registry.example/../notes@${digestA}`, "wrong-value"),
+    "image-with-scheme": named(
+      "an address instead of a name",
+      `https://registry.example/notes@${digestA}`,
+      "wrong-value",
+    ),
+    "image-variable": named("a variable in the name", `\${REGISTRY}/notes@${digestA}`, "wrong-value"),
+  };
+}
+
+function secretCases(): Record<string, Vector> {
+  const environment = (about: string, line: string, code = "literal-secret"): Vector => {
+    const name = line.split(":")[0] ?? "";
+    return small(about, image, `${image}    environment:\n      ${line}\n`, [
+      code,
+      `/services/web/environment/${name}`,
+    ]);
+  };
+  const command = (about: string, words: string, code: string, at: number | undefined): Vector =>
+    full(about, `    command: serve --listen "0.0.0.0 8080"\n`, `    command: ${words}\n`, [
+      code,
+      `/services/web/command${at === undefined ? "" : `/${at}`}`,
+    ]);
+  return {
+    "literal-password": environment("a password for everyone", "POSTGRES_PASSWORD: moneyprinter"),
+    "literal-key-base": environment("a key for everyone", "SECRET_KEY_BASE: 0123456789abcdef"),
+    "literal-joined-name": environment("a password under a name in one word", "MYSQLPASSWORD: a1b2"),
+    "literal-in-address": environment("a password in an address", "DATABASE_URL: postgres://user:pass@db/x"),
+    "literal-with-fact": environment("a password beside a fact", 'ADMIN_PASSWORD: "${PICCOLO_LANGUAGE}123"'),
+    "literal-argument": command(
+      "a password as an argument",
+      "[redis-server, --requirepass, hunter2]",
+      "literal-secret",
+      1,
+    ),
+    "literal-argument-joined": command(
+      "a password as an argument with =",
+      "[serve, --admin-password=hunter2]",
+      "literal-secret",
+      1,
+    ),
+    "secret-argument": command(
+      "a generated secret as an argument",
+      "[serve, '--password=${DB_PASSWORD}']",
+      "secret-in-arguments",
+      1,
+    ),
+    "secret-unknown": full(
+      "a file of a secret nobody declared",
+      "    secrets: [DB_PASSWORD]\n    depends_on",
+      "    secrets: [DB_PASSWORD, OTHER]\n    depends_on",
+      ["secret-unknown", "/services/web/secrets/1"],
+    ),
+    "secret-unused": full(
+      "a secret nobody uses",
+      "    DB_PASSWORD: { length: 40, alphabet: hex }",
+      "    DB_PASSWORD: { length: 40, alphabet: hex }\n    OTHER:",
+      ["secret-unused", "/x-piccolo/secrets/OTHER"],
+    ),
+    "secret-short": full("a secret that can be guessed", "length: 40", "length: 8", [
+      "out-of-bounds",
+      "/x-piccolo/secrets/DB_PASSWORD/length",
+    ]),
+    "variable-unknown": environment("a variable nobody declared", "HOME_PAGE: ${UNDECLARED}", "variable-unknown"),
+    "variable-default": environment("a variable with a default", "HOME_PAGE: ${PICCOLO_APP_URL:-x}", "variable-form"),
+    "variable-dollar": environment("a lone dollar sign", "PRICE: 5 $", "variable-form"),
+    "variable-not-ended": environment("a brace that does not end", "A: '${PICCOLO_APP_URL'", "variable-form"),
+    "variable-in-check": full("a variable in a health check", "$$POSTGRES_USER", "$POSTGRES_USER", [
+      "variable-here",
+      "/services/db/healthcheck/test",
+    ]),
+    "variable-without-value": environment("a variable of the device", "HOME:", "missing-key"),
+  };
+}
+
+function referenceCases(): Record<string, Vector> {
+  const two = (about: string, web: string, db: string, ...expected: Expected): Vector =>
+    small(about, image, `${image}    depends_on: [${web}]\n  db:\n${image}    depends_on: [${db}]\n`, ...expected);
+  return {
+    "cycle-of-two": two("two services that wait for each other", "db", "web", [
+      "dependency-cycle",
+      "/services/web/depends_on",
+    ]),
+    "cycle-of-one": two("a service that waits for itself", "db", "db", [
+      "dependency-cycle",
+      "/services/db/depends_on/0",
+    ]),
+    "dependency-unknown": two("a service that is not there", "db", "cache", [
+      "service-unknown",
+      "/services/db/depends_on/0",
+    ]),
+    "healthy-without-check": full(
+      "waiting for health that nobody checks",
+      "    healthcheck:\n      test: pg_isready -U $$POSTGRES_USER\n      interval: 10s\n      timeout: 5s\n      retries: 5\n      start_period: 30s\n",
+      "",
+      ["health-check-missing", "/services/web/depends_on/db"],
+    ),
+    "web-unknown": small("a web page of no service", "service: web", "service: page", [
+      "service-unknown",
+      "/x-piccolo/web/service",
+    ]),
+    "volume-unknown": full(
+      "a mount of no volume",
+      "- books:/books",
+      "- bookz:/books",
+      ["volume-unknown", "/services/web/volumes/0"],
+      ["volume-unused", "/volumes/books"],
+    ),
+    "volume-undescribed": full(
+      "a volume without a way to snapshot it",
+      "    database: { title: Database, snapshot: pause, size-max: 10g }\n",
+      "",
+      ["volume-unknown", "/volumes/database"],
+    ),
+    "snapshot-missing": full("a description without the way", "title: Database, snapshot: pause", "title: Database", [
+      "missing-key",
+      "/x-piccolo/volumes/database",
+    ]),
+    "target-root": full(
+      "a volume over the whole container",
+      "- books:/books",
+      "- books:/",
+      ["target-refused", "/services/web/volumes/0"],
+      ["volume-unused", "/volumes/books"],
+    ),
+    "target-climbs": full(
+      "a path with ..",
+      "- books:/books",
+      "- books:/a/../b",
+      ["target-refused", "/services/web/volumes/0"],
+      ["volume-unused", "/volumes/books"],
+    ),
+    "target-kernel": full(
+      "a volume over the kernel's files",
+      "- books:/books",
+      "- books:/proc/self",
+      ["target-refused", "/services/web/volumes/0"],
+      ["volume-unused", "/volumes/books"],
+    ),
+    "target-taken": full("two mounts at one place", "- books:/books", "- books:/tmp", [
+      "target-taken",
+      "/services/web/volumes/1",
+    ]),
+    "public-path-climbs": full("a public path with ..", "[/share/*]", "[/share/../admin]", [
+      "wrong-value",
+      "/x-piccolo/grants/public-paths/paths/0",
+    ]),
+    "public-path-encoded": full("a public path with an encoding", "[/share/*]", '["/share/%2e"]', [
+      "wrong-value",
+      "/x-piccolo/grants/public-paths/paths/0",
+    ]),
+    "public-path-star": full("a star that is no whole part", "[/share/*]", "[/share*]", [
+      "wrong-value",
+      "/x-piccolo/grants/public-paths/paths/0",
+    ]),
+    "no-english": full("text without English", "{ en: Your books, de: Deine Bücher }", "{ de: Deine Bücher }", [
+      "missing-key",
+      "/x-piccolo/summary",
+    ]),
+    "setting-strange": full(
+      "a switch with a length",
+      "type: switch, label: Let visitors sign up, default: false",
+      "type: switch, label: Let visitors sign up, length-max: 5",
+      ["wrong-value", "/x-piccolo/settings/OPEN_SIGN_UP"],
+    ),
+    "memory-too-small": full("less memory than a process needs", "mem_limit: 1g", "mem_limit: 1m", [
+      "wrong-value",
+      "/services/web/mem_limit",
+    ]),
+    "processors-negative": full("negative processors", 'cpus: "1.5"', 'cpus: "-1"', [
+      "wrong-value",
+      "/services/web/cpus",
+    ]),
+    "port-too-high": small("a port that does not exist", "port: 8080", "port: 65536", [
+      "out-of-bounds",
+      "/x-piccolo/web/port",
+    ]),
+    "user-by-name": full("a user by name", 'user: "1000:1000"', "user: postgres", [
+      "wrong-value",
+      "/services/web/user",
+    ]),
+    "website-script": full("an address that runs a script", "https://shelf.example", "'javascript:alert(1)'", [
+      "wrong-value",
+      "/x-piccolo/website",
+    ]),
+    "missing-x-piccolo": refused("Compose alone", whole(smallText.slice(0, smallText.indexOf("x-piccolo"))), [
+      ["missing-key", ""],
+    ]),
+    "many-problems": refused(
+      "all problems at once",
+      whole(
+        smallText
+          .replace(image, "    image: notes\n    privileged: true\n    ports: [80]\n")
+          .replace("port: 8080", "port: 0")
+          .replace("id: notes", "id: a.b"),
+      ),
+      [
+        ["privileged", "/services/web/privileged"],
+        ["host-port", "/services/web/ports"],
+        ["name-refused", "/x-piccolo/id"],
+        ["out-of-bounds", "/x-piccolo/web/port"],
+        ["image-not-by-digest", "/services/web/image"],
+      ],
+    ),
+  };
+}
+
+function accepted(about: string, text: string): Vector {
+  const { manifest, problems } = checkManifest(text);
+  assert.deepEqual(problems, [], about);
+  // Undefined is no value of JSON: a key without one is left out.
+  return { about, operation: "check", input: whole(text), expect: { manifest: JSON.parse(JSON.stringify(manifest)) } };
+}
+
+export function checkCases(): Record<string, Vector> {
+  return {
+    ...documentCases(),
+    ...subsetCases(),
+    ...nameCases(),
+    ...imageCases(),
+    ...secretCases(),
+    ...referenceCases(),
+    "ok-small": accepted("the least an app can say", smallText),
+    "ok-full": accepted("one of everything that is used often", fullText),
+    "ok-merge": accepted(
+      "anchors, aliases, merge keys and passed-over extensions",
+      `x-usual: &usual { init: true, mem_limit: 64m }\nversion: "3.7"\n${changed(smallText, image, `${image}    <<: *usual\n    mem_limit: 128m\n    restart: unless-stopped\n    x-note: kept for people\n`)}`,
+    ),
+  };
+}

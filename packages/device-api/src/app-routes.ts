@@ -1,0 +1,166 @@
+/** The operations of apps, part of the contract in `routes.ts`. Each change answers 202 with the task that does it. */
+import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import {
+  AppConfigure,
+  AppInstall,
+  AppList,
+  AppLog,
+  AppResources,
+  AppSource,
+  AppView,
+  CatalogView,
+  Preflight,
+  ShownSecrets,
+  TrashedAppList,
+} from "./apps.ts";
+import { Problem } from "./problem.ts";
+import { Task } from "./tasks.ts";
+
+const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
+const body = <S extends z.ZodType>(schema: S) => ({ ...json(schema), required: true });
+const problem = { description: "Refused", content: { "application/problem+json": { schema: Problem } } } as const;
+const ok = <S extends z.ZodType>(description: string, schema: S) => ({
+  200: { description, ...json(schema) },
+  default: problem,
+});
+const accepted = { 202: { description: "The task that does it", ...json(Task) }, default: problem };
+const id = z.object({ id: z.string().max(64) });
+
+function route<const R extends RouteConfig>(config: R) {
+  return createRoute(config);
+}
+
+export const appRoutes = {
+  "GET /catalog": route({
+    method: "get",
+    path: "/catalog",
+    request: {
+      query: z.object({
+        /** Words that name, summary or categories contain. */
+        q: z.string().max(100).optional(),
+        category: z.string().max(64).optional(),
+        language: z.string().max(20).optional(),
+      }),
+    },
+    responses: ok("What can be installed, from all catalogs", CatalogView),
+  }),
+  "POST /apps/preflight": route({
+    method: "post",
+    path: "/apps/preflight",
+    request: { body: body(AppSource) },
+    responses: ok("What an install would need, and what stands in its way", Preflight),
+  }),
+  "GET /apps": route({ method: "get", path: "/apps", responses: ok("What is installed", AppList) }),
+  "POST /apps": route({
+    method: "post",
+    path: "/apps",
+    request: { body: body(AppInstall) },
+    responses: accepted,
+  }),
+  "GET /apps/{id}": route({
+    method: "get",
+    path: "/apps/{id}",
+    request: { params: id },
+    responses: ok("One app", AppView),
+  }),
+  "POST /apps/{id}/start": route({
+    method: "post",
+    path: "/apps/{id}/start",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/stop": route({
+    method: "post",
+    path: "/apps/{id}/stop",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/update": route({
+    method: "post",
+    path: "/apps/{id}/update",
+    request: {
+      params: id,
+      body: body(
+        z.object({
+          /** A side-loaded app's new manifest; absent: the newest of its catalog. */
+          manifest: z.string().max(60_000).optional(),
+          /** Agreed to beyond what was granted. */
+          grants: z.array(z.enum(["internet", "public-paths"])).max(10),
+        }),
+      ),
+    },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/rollback": route({
+    method: "post",
+    path: "/apps/{id}/rollback",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/configure": route({
+    method: "post",
+    path: "/apps/{id}/configure",
+    request: { params: id, body: body(AppConfigure) },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/backup": route({
+    method: "post",
+    path: "/apps/{id}/backup",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "POST /apps/{id}/snapshots/{snapshotId}/restore": route({
+    method: "post",
+    path: "/apps/{id}/snapshots/{snapshotId}/restore",
+    request: { params: id.extend({ snapshotId: z.string().max(64) }) },
+    responses: accepted,
+  }),
+  "DELETE /apps/{id}": route({
+    method: "delete",
+    path: "/apps/{id}",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "GET /apps/{id}/secrets": route({
+    method: "get",
+    path: "/apps/{id}/secrets",
+    request: { params: id },
+    responses: ok("Generated values that the app shows to its owner", ShownSecrets),
+  }),
+  "GET /apps/{id}/logs": route({
+    method: "get",
+    path: "/apps/{id}/logs",
+    request: {
+      params: id,
+      query: z.object({
+        q: z.string().max(200).optional(),
+        service: z.string().max(64).optional(),
+        limit: z.coerce.number().int().min(1).max(2000).optional(),
+      }),
+    },
+    responses: ok("The newest lines", AppLog),
+  }),
+  "GET /apps/{id}/resources": route({
+    method: "get",
+    path: "/apps/{id}/resources",
+    request: { params: id },
+    responses: ok("Processor, memory, network and disk", AppResources),
+  }),
+  "GET /app-trash": route({
+    method: "get",
+    path: "/app-trash",
+    responses: ok("Uninstalled apps whose data is still here", TrashedAppList),
+  }),
+  "POST /app-trash/{id}/restore": route({
+    method: "post",
+    path: "/app-trash/{id}/restore",
+    request: { params: id },
+    responses: accepted,
+  }),
+  "DELETE /app-trash/{id}": route({
+    method: "delete",
+    path: "/app-trash/{id}",
+    request: { params: id },
+    responses: accepted,
+  }),
+} as const;

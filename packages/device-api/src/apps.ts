@@ -1,0 +1,300 @@
+import { z } from "@hono/zod-openapi";
+
+/** By language; `en` is always there. */
+export const LocalizedText = z.record(z.string(), z.string()).openapi("LocalizedText");
+export type LocalizedText = z.infer<typeof LocalizedText>;
+
+export const GrantView = z
+  .object({
+    kind: z.enum(["internet", "public-paths"]),
+    reason: LocalizedText,
+    /** Without it the app cannot be installed. */
+    required: z.boolean(),
+    /** Of `public-paths`. */
+    paths: z.array(z.string()).optional(),
+  })
+  .openapi("GrantView");
+export type GrantView = z.infer<typeof GrantView>;
+
+export const SettingView = z
+  .object({
+    name: z.string(),
+    kind: z.enum(["text", "password", "number", "switch", "choice"]),
+    label: LocalizedText,
+    hint: LocalizedText.optional(),
+    /** The manifest's default; absent where there is none. */
+    default: z.string().optional(),
+    /** As it is set now, on an installed app; never of a password. */
+    value: z.string().optional(),
+    lengthMax: z.int().optional(),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+    choices: z.array(z.object({ value: z.string(), label: LocalizedText })).optional(),
+  })
+  .openapi("SettingView");
+export type SettingView = z.infer<typeof SettingView>;
+
+export const AppVolumeView = z
+  .object({
+    name: z.string(),
+    title: LocalizedText,
+    snapshot: z.enum(["stop", "pause", "live"]),
+    backup: z.boolean(),
+    /** On an installed app; absent while it is not known. */
+    usedBytes: z.number().optional(),
+  })
+  .openapi("AppVolumeView");
+export type AppVolumeView = z.infer<typeof AppVolumeView>;
+
+/** What a manifest says, as an owner reads it. */
+export const AppDescription = z
+  .object({
+    id: z.string(),
+    version: z.string(),
+    name: LocalizedText,
+    summary: LocalizedText,
+    description: LocalizedText.optional(),
+    author: z.string().optional(),
+    website: z.string().optional(),
+    license: z.string().optional(),
+    categories: z.array(z.string()),
+    /** A `data:` address of an SVG or PNG picture. */
+    icon: z.string().optional(),
+    grants: z.array(GrantView),
+    settings: z.array(SettingView),
+    volumes: z.array(AppVolumeView),
+    /** Sum of the services' limits. */
+    memoryBytes: z.number(),
+    hasWebPage: z.boolean(),
+  })
+  .openapi("AppDescription");
+export type AppDescription = z.infer<typeof AppDescription>;
+
+export const CatalogEntry = z
+  .object({
+    catalog: z.string(),
+    app: AppDescription,
+    /** Why it cannot be installed here now; absent when it can. `detail` is for people. */
+    blocked: z
+      .object({
+        reason: z.enum(["digest-unverified", "wrong-architecture", "needs-newer-os", "already-installed"]),
+        detail: z.string(),
+      })
+      .optional(),
+    /** Bytes to fetch; absent while nobody knows. */
+    downloadBytes: z.number().optional(),
+    /** Its images lie on this device already. */
+    offline: z.boolean(),
+  })
+  .openapi("CatalogEntry");
+export type CatalogEntry = z.infer<typeof CatalogEntry>;
+
+export const CatalogView = z
+  .object({
+    catalogs: z.array(
+      z.object({
+        id: z.string(),
+        title: LocalizedText,
+        builtIn: z.boolean(),
+        issuedAtMs: z.number(),
+        expiresAtMs: z.number(),
+        /** Past `expiresAtMs`, or not readable: its entries are the last that were. */
+        stale: z.boolean(),
+      }),
+    ),
+    /** Those that some entry has, in the order in which they are shown. */
+    categories: z.array(z.string()),
+    entries: z.array(CatalogEntry),
+  })
+  .openapi("CatalogView");
+export type CatalogView = z.infer<typeof CatalogView>;
+
+/** Where an app comes from: an entry of a catalog, or a manifest's text (side-loading). Exactly one. */
+export const AppSource = z
+  .object({
+    catalog: z.object({ catalog: z.string().max(64), app: z.string().max(64) }).optional(),
+    manifest: z.string().max(60_000).optional(),
+  })
+  .openapi("AppSource");
+export type AppSource = z.infer<typeof AppSource>;
+
+export const ManifestProblem = z
+  .object({
+    code: z.string(),
+    /** JSON Pointer into the manifest. */
+    path: z.string(),
+    line: z.int().optional(),
+    column: z.int().optional(),
+    reason: z.string(),
+    advice: z.string(),
+  })
+  .openapi("ManifestProblem");
+export type ManifestProblem = z.infer<typeof ManifestProblem>;
+
+/** What an install would need and find; nothing is changed by asking. */
+export const Preflight = z
+  .object({
+    /** Absent when the manifest has problems. */
+    app: AppDescription.optional(),
+    problems: z.array(ManifestProblem),
+    /** Side-loaded: nobody but the owner vouches for it. */
+    vouchedFor: z.boolean(),
+    downloadBytes: z.number().optional(),
+    freeBytes: z.number(),
+    freeMemoryBytes: z.number(),
+    /** Why it would be refused now; empty when it would not. */
+    obstacles: z.array(
+      z.object({
+        code: z.enum([
+          "name-taken",
+          "in-trash",
+          "too-little-space",
+          "too-little-memory",
+          "digest-unverified",
+          "wrong-architecture",
+          "needs-newer-os",
+          "runtime-unavailable",
+        ]),
+        detail: z.string(),
+      }),
+    ),
+  })
+  .openapi("Preflight");
+export type Preflight = z.infer<typeof Preflight>;
+
+export const AppInstall = z
+  .object({
+    source: AppSource,
+    /** Kinds the owner agreed to. */
+    grants: z.array(z.enum(["internet", "public-paths"])).max(10),
+    settings: z.record(z.string().max(64), z.string().max(1000)),
+  })
+  .openapi("AppInstall");
+export type AppInstall = z.infer<typeof AppInstall>;
+
+export const AppConfigure = z
+  .object({
+    grants: z
+      .array(z.enum(["internet", "public-paths"]))
+      .max(10)
+      .optional(),
+    settings: z.record(z.string().max(64), z.string().max(1000)).optional(),
+  })
+  .openapi("AppConfigure");
+export type AppConfigure = z.infer<typeof AppConfigure>;
+
+export const AppState = z
+  .enum([
+    "installing",
+    "starting",
+    "running",
+    "stopping",
+    "stopped",
+    "updating",
+    "rolling-back",
+    "restoring",
+    "backing-up",
+    "removing",
+    /** What it wants cannot be reached; `problem` says why and what to do. */
+    "failed",
+    /** The container service does not answer: nothing is known, so nothing is done. */
+    "unknown",
+  ])
+  .openapi("AppState");
+export type AppState = z.infer<typeof AppState>;
+
+export const AppSnapshotView = z
+  .object({
+    id: z.string(),
+    takenAtMs: z.number(),
+    version: z.string(),
+    cause: z.enum(["update", "backup", "rollback", "uninstall"]),
+    sizeBytes: z.number().optional(),
+    /** Spread over the network like files; false while it lies only on this device. */
+    durable: z.boolean(),
+  })
+  .openapi("AppSnapshotView");
+export type AppSnapshotView = z.infer<typeof AppSnapshotView>;
+
+export const AppView = z
+  .object({
+    app: AppDescription,
+    state: AppState,
+    /** What the owner wants of it. */
+    wanted: z.enum(["running", "stopped"]),
+    /** The step under way, for people. */
+    step: z.string().optional(),
+    doneBytes: z.number().optional(),
+    totalBytes: z.number().optional(),
+    problem: z.object({ code: z.string(), detail: z.string(), nextStep: z.string() }).optional(),
+    /** Where its page is opened; absent while there is none. */
+    openUrl: z.string().optional(),
+    /** Agreed to by the owner. */
+    granted: z.array(z.enum(["internet", "public-paths"])),
+    catalog: z.string().optional(),
+    /** A newer entry of its catalog, with what it asks beyond what was granted. */
+    update: z.object({ version: z.string(), newGrants: z.array(GrantView) }).optional(),
+    /** The version a rollback would bring back, with its data. */
+    rollback: z.object({ version: z.string(), takenAtMs: z.number() }).optional(),
+    /** Newest first. */
+    snapshots: z.array(AppSnapshotView),
+    /** Generated values the manifest shows to the owner, by label; read by GET /apps/{id}/secrets. */
+    hasShownSecrets: z.boolean(),
+    installedAtMs: z.number(),
+    taskId: z.string().optional(),
+  })
+  .openapi("AppView");
+export type AppView = z.infer<typeof AppView>;
+
+export const AppList = z.object({ apps: z.array(AppView) }).openapi("AppList");
+export type AppList = z.infer<typeof AppList>;
+
+export const ShownSecrets = z
+  .object({ secrets: z.array(z.object({ name: z.string(), label: LocalizedText, value: z.string() })) })
+  .openapi("ShownSecrets");
+export type ShownSecrets = z.infer<typeof ShownSecrets>;
+
+export const TrashedApp = z
+  .object({
+    /** Of the trash entry: an app may be in it more than once. */
+    id: z.string(),
+    app: AppDescription,
+    trashedAtMs: z.number(),
+    purgeAtMs: z.number(),
+    sizeBytes: z.number().optional(),
+    /** Whether an app of that name is installed again, so that this one cannot come back beside it. */
+    nameTaken: z.boolean(),
+  })
+  .openapi("TrashedApp");
+export type TrashedApp = z.infer<typeof TrashedApp>;
+
+export const TrashedAppList = z.object({ apps: z.array(TrashedApp) }).openapi("TrashedAppList");
+export type TrashedAppList = z.infer<typeof TrashedAppList>;
+
+export const AppLogLine = z
+  .object({ service: z.string(), atMs: z.number(), stream: z.enum(["out", "err"]), text: z.string() })
+  .openapi("AppLogLine");
+export type AppLogLine = z.infer<typeof AppLogLine>;
+
+/** Oldest first; the newest `limit` lines that match. */
+export const AppLog = z.object({ lines: z.array(AppLogLine), truncated: z.boolean() }).openapi("AppLog");
+export type AppLog = z.infer<typeof AppLog>;
+
+/** A series holds at most the last hour, one point each few seconds, oldest first. */
+export const AppResources = z
+  .object({
+    points: z.array(
+      z.object({
+        atMs: z.number(),
+        /** Of one processor, in thousandths. */
+        milliCpus: z.number(),
+        memoryBytes: z.number(),
+        receivedBytes: z.number(),
+        sentBytes: z.number(),
+      }),
+    ),
+    memoryLimitBytes: z.number(),
+    diskBytes: z.number().optional(),
+  })
+  .openapi("AppResources");
+export type AppResources = z.infer<typeof AppResources>;

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { test, type TestContext } from "node:test";
+import { run } from "./run.ts";
+
+const fine = `services:
+  web:
+    image: registry.example/notes@sha256:${"0123456789abcdef".repeat(4)}
+x-piccolo:
+  id: notes
+  version: "1.0"
+  name: Notes
+  summary: Short notes
+  web: { service: web, port: 8080 }
+`;
+const broken = fine.replace("id: notes", "id: no.tes").replace("  web:\n", "  web:\n    ports: [80]\n");
+
+function file(context: TestContext, content: string | Uint8Array): string {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-cli-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "app.yaml");
+  writeFileSync(path, content);
+  return path;
+}
+
+async function call(args: readonly string[], input = ""): Promise<{ code: number; out: string; err: string }> {
+  let out = "";
+  let err = "";
+  const code = await run(
+    { out: (part) => (out += part), err: (part) => (err += part), input: Readable.from([Buffer.from(input)]) },
+    args,
+  );
+  return { code, out, err };
+}
+
+test("a verb that does not exist, no file and two files are wrong arguments, in one line", async () => {
+  for (const args of [
+    ["app"],
+    ["app", "chek"],
+    ["app", "check"],
+    ["app", "check", "a", "b"],
+    ["app", "check", "--x"],
+  ]) {
+    const { code, out, err } = await call(args);
+    assert.equal(code, 2);
+    assert.equal(out, "");
+    assert.match(err, /^piccolo: [^\n]+\n$/);
+  }
+});
+
+test("a file that is not there could not be done", async () => {
+  const { code, err } = await call(["app", "check", "/nowhere/app.yaml"]);
+  assert.equal(code, 3);
+  assert.match(err, /cannot be read \(ENOENT\)/);
+});
+
+test("help lists the verbs and the exit codes", async () => {
+  const { code, out } = await call(["help"]);
+  assert.equal(code, 0);
+  assert.match(out, /piccolo app check \[--json\] FILE/);
+  assert.match(out, /1 refused/);
+});
+
+test("a broken manifest is refused with every problem's place, reason and advice", async (context) => {
+  const path = file(context, broken);
+  const { code, out } = await call(["app", "check", path]);
+  assert.equal(code, 1);
+  assert.match(
+    out,
+    /app\.yaml:3:5 {2}\/services\/web\/ports\n {4}No app takes a port[^\n]*\[host-port\]\n {4}Leave it out/,
+  );
+  assert.match(out, /\/x-piccolo\/id/);
+  assert.match(out, /: 2 problems\n$/);
+});
+
+test("--json gives the same to programs", async (context) => {
+  const path = file(context, broken);
+  const { code, out } = await call(["app", "check", path, "--json"]);
+  assert.equal(code, 1);
+  const answer = JSON.parse(out) as { fine: boolean; problems: { code: string; path: string; line: number }[] };
+  assert.equal(answer.fine, false);
+  assert.deepEqual(
+    answer.problems.map(({ code, path, line }) => [code, path, line]),
+    [
+      ["host-port", "/services/web/ports", 3],
+      ["name-refused", "/x-piccolo/id", 6],
+    ],
+  );
+});
+
+test("bytes that are no text, and a file without an end, are refused", async (context) => {
+  const binary = await call(["app", "check", file(context, Buffer.from([0x69, 0xff, 0xfe])), "--json"]);
+  assert.equal(binary.code, 1);
+  assert.match(binary.out, /not-yaml/);
+  const endless = await call(["app", "check", "/dev/zero", "--json"]);
+  assert.equal(endless.code, 1);
+  assert.match(endless.out, /too-large/);
+});
+
+test("a manifest that is fine is named, from a file and from the input", async (context) => {
+  const { code, out } = await call(["app", "check", file(context, fine)]);
+  assert.equal(code, 0);
+  assert.match(out, /notes 1\.0 is fine \(1 service, 0 volumes; asks for nothing\)\n$/);
+  assert.equal((await call(["app", "check", "-"], fine)).code, 0);
+});
+
+test("the program ends with the verb's code", async (context) => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), "app", "check", file(context, broken)]);
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  assert.match(await text(child.stdout), /2 problems/);
+  assert.equal(await ended, 1);
+});

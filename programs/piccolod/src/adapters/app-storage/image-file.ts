@@ -1,0 +1,95 @@
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { fsyncPath } from "../volume/key-check.ts";
+import { mountsOn } from "../volume/mounts.ts";
+import { runProgram } from "./run-program.ts";
+
+/** What is an app's own in it; beside it lies what a file system has for itself. */
+export const contentName = "content";
+
+/** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
+const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
+
+/**
+ * A file that holds a file system of a fixed size, and takes only the room that is used of it. So an app's volume is
+ * bounded by the kernel itself, wherever the file lies, and a container finds a file system that knows owners and
+ * capabilities, which one of encrypted files does only in part.
+ */
+export class ImageFile {
+  readonly #path: string;
+  readonly #mountPoint: string;
+
+  constructor(path: string, mountPoint: string) {
+    this.#path = path;
+    this.#mountPoint = mountPoint;
+  }
+
+  get isMounted(): boolean {
+    return mountsOn(this.#mountPoint).length > 0;
+  }
+
+  /** Makes the file where it is missing: after a crash there is a whole one or none. */
+  async create(sizeBytes: number): Promise<void> {
+    if (existsSync(this.#path)) return;
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const next = `${this.#path}.new`;
+    rmSync(next, { force: true });
+    const file = openSync(next, "wx", 0o600);
+    try {
+      ftruncateSync(file, sizeBytes);
+      await runProgram("/sbin/mkfs.ext4", [...quietly, next]);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(next, this.#path);
+    fsyncPath(dirname(this.#path));
+  }
+
+  /** No device files and no programs that take another's rights, whatever an app puts there. */
+  async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
+    if (this.isMounted) return;
+    mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
+    await runProgram("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
+  }
+
+  /** A folder in it, made where it is missing; whole volumes have one of the file system's own beside it. */
+  contentFolder(owner: { readonly uid: number; readonly gid: number }, mode: number): string {
+    const path = `${this.#mountPoint}/${contentName}`;
+    if (existsSync(path)) return path;
+    const next = `${path}.new`;
+    rmSync(next, { recursive: true, force: true });
+    mkdirSync(next, { mode });
+    chownSync(next, owner.uid, owner.gid);
+    fsyncPath(next);
+    renameSync(next, path);
+    fsyncPath(this.#mountPoint);
+    return path;
+  }
+
+  async unmount(): Promise<void> {
+    if (this.isMounted) await runProgram("/bin/umount", [this.#mountPoint]);
+  }
+
+  /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */
+  async whileStill(copy: () => Promise<void>): Promise<void> {
+    if (!this.isMounted) return copy();
+    await runProgram("/sbin/fsfreeze", ["--freeze", this.#mountPoint]);
+    try {
+      await copy();
+    } finally {
+      await runProgram("/sbin/fsfreeze", ["--unfreeze", this.#mountPoint]);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+import { execFile } from "node:child_process";
+import { basename } from "node:path";
+import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
+
+const patienceMs = 60_000;
+
+/** Runs one of the system's programs. Throws `app-storage-failed` with its last words as the cause. */
+export function runProgram(path: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      path,
+      [...args],
+      { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, timeout: patienceMs, killSignal: "SIGKILL" },
+      (error, _out, said) => {
+        if (error === null) {
+          resolve();
+          return;
+        }
+        const cause = new Error(`${basename(path)}: ${said.trim().slice(-500) || error.message}`);
+        reject(
+          appStorageFaults.fault("app-storage-failed", "the room for the app's data could not be made ready", {
+            cause,
+          }),
+        );
+      },
+    );
+  });
+}

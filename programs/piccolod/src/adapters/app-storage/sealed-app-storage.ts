@@ -1,0 +1,262 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { AppStorage, Owner } from "../../apps/runtime/app-storage.ts";
+import { mountsOn } from "../volume/mounts.ts";
+import { contentName, ImageFile } from "./image-file.ts";
+import { fsyncPath } from "../volume/key-check.ts";
+import { runProgram } from "./run-program.ts";
+
+/** The smallest file system worth its journal. */
+const leastVolumeBytes = 8 * 1024 * 1024;
+const blockBytes = 4_096;
+const partialMark = ".partial";
+const unmountTries = 50;
+const unmountPauseMs = 100;
+
+export interface AppStorageOptions {
+  /** On the sealed volume, and this storage's alone. */
+  readonly folder: string;
+  /**
+   * Where it is mounted, outside the volume's own folder: the accounts of containers have to come by on their way, and
+   * that folder is for the device alone.
+   */
+  readonly mountFolder: string;
+  /**
+   * Whether the runtime's files lie in a file system of their own: where the volume is a folder of encrypted files, it
+   * loses a container's right to write into what belongs to another of its accounts.
+   */
+  readonly runtimeInImage: boolean;
+}
+
+export class SealedAppStorage implements AppStorage {
+  readonly runtimeFolder: string;
+  readonly #folder: string;
+  readonly #mountFolder: string;
+  readonly #runtimeImage: ImageFile | undefined;
+  #opening: Promise<void> | undefined;
+
+  constructor({ folder, mountFolder, runtimeInImage }: AppStorageOptions) {
+    this.#folder = folder;
+    this.#mountFolder = mountFolder;
+    const runtime = join(mountFolder, "runtime");
+    this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime) : undefined;
+    this.runtimeFolder = join(runtime, "content");
+  }
+
+  /** Who asks while it is being made ready waits for the same. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    for (const path of [this.#folder, this.#mountFolder]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (this.#runtimeImage === undefined) {
+      await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));
+      mkdirSync(this.runtimeFolder, { recursive: true, mode: 0o700 });
+      return;
+    }
+    const { blocks, bsize } = statfsSync(this.#folder);
+    await this.#runtimeImage.create(Math.max(leastVolumeBytes, Math.floor(blocks / 2) * bsize));
+    // Programs of images may have file capabilities; what they may take is bounded by each container.
+    await this.#runtimeImage.mount(["nodev"]);
+    this.#runtimeImage.contentFolder({ uid: 0, gid: 0 }, 0o700);
+  }
+
+  async #bind(source: string, target: string): Promise<void> {
+    for (const path of [source, target]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (mountsOn(target).length > 0) return;
+    await runProgram("/bin/mount", ["--bind", source, target]);
+    // So that what is mounted below stays here, as in a file system of its own.
+    await runProgram("/bin/mount", ["--make-private", target]);
+  }
+
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(dirname(this.#folder));
+    return bavail * bsize;
+  }
+
+  volumeFolder(app: string, volume: string): string {
+    return join(this.#mountFolder, "volumes", app, volume, contentName);
+  }
+
+  #volumes(app: string): string {
+    return join(this.#folder, "volumes", app);
+  }
+
+  #image(app: string, volume: string): ImageFile {
+    return new ImageFile(join(this.#volumes(app), fileOf(volume)), dirname(this.volumeFolder(app, volume)));
+  }
+
+  async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
+    const { blocks, bsize } = statfsSync(dirname(this.#folder));
+    // More than the disk has is no bound, and would cost room of its own.
+    const sizeBytes = Math.max(leastVolumeBytes, Math.min(sizeBytesMax, blocks * bsize));
+    await this.#image(app, volume).create(Math.floor(sizeBytes / blockBytes) * blockBytes);
+  }
+
+  async mountVolume(app: string, volume: string, owner: Owner): Promise<void> {
+    const image = this.#image(app, volume);
+    await image.mount();
+    image.contentFolder(owner, 0o755);
+  }
+
+  volumesOf(app: string): readonly string[] {
+    return volumesIn(this.#volumes(app));
+  }
+
+  usedBytes(app: string): Readonly<Record<string, number>> {
+    const unitBytes = 512;
+    const sizeOf = (volume: string): number => statSync(join(this.#volumes(app), fileOf(volume))).blocks * unitBytes;
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
+  }
+
+  #snapshotFolder(id: string): string {
+    return join(this.#folder, "snapshots", id);
+  }
+
+  snapshots(): ReadonlyMap<string, "complete" | "partial"> {
+    const folder = this.#snapshotFolder("");
+    if (!existsSync(folder)) return new Map();
+    return new Map(
+      readdirSync(folder).map((name) =>
+        name.endsWith(partialMark) ? [name.slice(0, -partialMark.length), "partial"] : [name, "complete"],
+      ),
+    );
+  }
+
+  async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
+    for (const path of [whole, partial]) rmSync(path, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      await this.#image(app, volume).whileStill(() =>
+        copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume))),
+      );
+    }
+    fsyncPath(partial);
+    renameSync(partial, whole);
+    fsyncPath(dirname(whole));
+  }
+
+  async restore(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    mkdirSync(this.#volumes(app), { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      await patiently(() => this.#image(app, volume).unmount());
+      const path = join(this.#volumes(app), fileOf(volume));
+      await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), `${path}.new`);
+      renameSync(`${path}.new`, path);
+    }
+    fsyncPath(this.#volumes(app));
+  }
+
+  dropSnapshot(id: string): void {
+    for (const end of ["", partialMark]) {
+      rmSync(`${this.#snapshotFolder(id)}${end}`, { recursive: true, force: true });
+    }
+  }
+
+  #trash(id: string): string {
+    return join(this.#folder, "trash", id);
+  }
+
+  async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
+    for (const volume of this.volumesOf(app)) await patiently(() => this.#image(app, volume).unmount());
+    this.#move(this.#volumes(app), this.#trash(trash), volumes);
+  }
+
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
+    this.#move(this.#trash(trash), this.#volumes(app), volumes);
+    rmSync(this.#trash(trash), { recursive: true, force: true });
+  }
+
+  /** What is not there any more was moved before; what is there already is never overwritten. */
+  #move(from: string, to: string, volumes: readonly string[]): void {
+    mkdirSync(to, { recursive: true, mode: 0o700 });
+    for (const volume of volumes) {
+      const [source, target] = [join(from, fileOf(volume)), join(to, fileOf(volume))];
+      if (existsSync(source) && !existsSync(target)) renameSync(source, target);
+    }
+    for (const path of [from, to]) if (existsSync(path)) fsyncPath(path);
+  }
+
+  purgeTrash(trash: string): void {
+    rmSync(this.#trash(trash), { recursive: true, force: true });
+  }
+
+  /** Beside the runtime's files: containers' accounts cannot read in a folder of encrypted files. */
+  #secrets(app: string): string {
+    return join(this.runtimeFolder, "../secrets", app);
+  }
+
+  secretFile(app: string, name: string): string {
+    return join(this.#secrets(app), name);
+  }
+
+  writeSecret(app: string, name: string, value: string, owner: Owner): void {
+    // The files are bound into containers one by one; the folder is nobody's but the device's.
+    mkdirSync(this.#secrets(app), { recursive: true, mode: 0o700 });
+    const path = this.secretFile(app, name);
+    // In place, because a container may have the file bound.
+    writeFileSync(path, value, { mode: 0o400 });
+    chmodSync(path, 0o400);
+    chownSync(path, owner.uid, owner.gid);
+  }
+
+  removeSecrets(app: string): void {
+    rmSync(this.#secrets(app), { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    const below = `${this.#mountFolder}/`;
+    const mounted = readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(" ")[4] ?? "")
+      .filter((path) => path.startsWith(below));
+    for (const path of mounted.toReversed()) {
+      if (mountsOn(path).length > 0) await patiently(() => runProgram("/bin/umount", [path]));
+    }
+  }
+}
+
+const fileOf = (volume: string): string => `${volume}.ext4`;
+
+function volumesIn(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
+}
+
+/** Only what is used of it is copied; it is on the disk when it returns. */
+async function copyFile(from: string, to: string): Promise<void> {
+  rmSync(to, { force: true });
+  await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to]);
+  fsyncPath(to);
+}
+
+/** Who has just ended may still hold a file open for a moment. */
+async function patiently(unmount: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await unmount();
+      return;
+    } catch (error) {
+      if (attempt === unmountTries) throw error;
+      await delay(unmountPauseMs);
+    }
+  }
+}

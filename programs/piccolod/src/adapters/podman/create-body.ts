@@ -1,0 +1,91 @@
+/** A container's specification in the words of libpod's interface. */
+import { constants } from "node:os";
+import type { ContainerMount, ContainerSpec, NetworkSpec } from "../../apps/runtime/container-spec.ts";
+
+const cpuPeriodUs = 100_000;
+
+export function createBody(spec: ContainerSpec, imageId: string, cgroupParent: string | undefined): unknown {
+  const map = [{ container_id: 0, host_id: spec.ids.start, size: spec.ids.size }];
+  return {
+    name: spec.name,
+    image: imageId,
+    labels: spec.labels,
+    hostname: spec.hostName,
+    ...(spec.entrypoint === undefined ? {} : { entrypoint: spec.entrypoint }),
+    ...(spec.command === undefined ? {} : { command: spec.command }),
+    env: spec.environment,
+    ...(spec.user === undefined ? {} : { user: `${spec.user.uid}:${spec.user.gid}` }),
+    ...(spec.workingFolder === undefined ? {} : { work_dir: spec.workingFolder }),
+    // Without the maps a private user namespace is quietly the host's; the start looks that it is not.
+    userns: { nsmode: "private" },
+    idmappings: { HostUIDMapping: false, HostGIDMapping: false, UIDMap: map, GIDMap: map },
+    cap_drop: ["all"],
+    cap_add: spec.capabilities.map((name) => `CAP_${name}`),
+    no_new_privileges: true,
+    read_only_filesystem: spec.readOnlyRoot,
+    // What an image declares as a volume and the manifest does not name is lost with the container.
+    image_volume_mode: "tmpfs",
+    mounts: spec.mounts.map(mountOf),
+    ...(spec.networks.length === 0
+      ? { netns: { nsmode: "none" } }
+      : {
+          netns: { nsmode: "bridge" },
+          Networks: Object.fromEntries(
+            spec.networks.map(({ network, address }, at) => [
+              network,
+              { static_ips: [address], interface_name: `eth${at}` },
+            ]),
+          ),
+        }),
+    hostadd: spec.hosts.map(({ name, address }) => `${name}:${address}`),
+    // A container always has a name server in its files; where it shall have none, it is its own loopback.
+    dns_server: spec.nameServers.length === 0 ? ["127.0.0.1"] : spec.nameServers,
+    resource_limits: {
+      // Equal limits for memory alone and memory with swap: no swap.
+      memory: { limit: spec.memoryBytes, swap: spec.memoryBytes },
+      cpu: { quota: Math.max(1_000, Math.round((spec.milliCpus * cpuPeriodUs) / 1_000)), period: cpuPeriodUs },
+      pids: { limit: spec.processesMax },
+    },
+    shm_size: spec.sharedMemoryBytes,
+    init: spec.init,
+    // Podman would restart a container with ids of its own from within another mount namespace, where the network it
+    // makes is out of its own sight afterwards: it could not be taken away again (docs/adr/0012-one-restarter.md).
+    restart_policy: "no",
+    stop_signal: constants.signals[spec.stopSignal as NodeJS.Signals],
+    stop_timeout: Math.ceil(spec.stopGraceMs / 1_000),
+    log_configuration: { driver: "k8s-file", size: spec.logBytesMax },
+    // Whether an app works is found out by piccolod alone.
+    healthconfig: { Test: ["NONE"] },
+    ...(cgroupParent === undefined ? {} : { cgroup_parent: cgroupParent }),
+  };
+}
+
+function mountOf(mount: ContainerMount): unknown {
+  if (mount.kind === "bind") {
+    return {
+      type: "bind",
+      source: mount.source,
+      destination: mount.target,
+      options: ["bind", "private", mount.readOnly ? "ro" : "rw", "nosuid", "nodev"],
+    };
+  }
+  return {
+    type: "tmpfs",
+    destination: mount.target,
+    options: ["rw", `size=${mount.sizeBytes}`, `mode=${mount.mode.toString(8)}`, "nosuid", "nodev"],
+  };
+}
+
+export function networkBody(spec: NetworkSpec): unknown {
+  return {
+    name: spec.name,
+    driver: "bridge",
+    network_interface: spec.bridge,
+    subnets: [{ subnet: spec.subnet, gateway: spec.gateway }],
+    internal: spec.internal,
+    ipv6_enabled: false,
+    dns_enabled: spec.nameService,
+    options: { isolate: "true" },
+    ipam_options: { driver: "host-local" },
+  };
+}

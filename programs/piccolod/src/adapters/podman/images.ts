@@ -1,0 +1,165 @@
+import { arch } from "node:os";
+import type { RegistryImage, StoredImage, TransferOptions } from "../../apps/runtime/container-runtime.ts";
+import { runtimeFaults } from "../../apps/runtime/faults.ts";
+import type { PodmanInterface } from "./interface.ts";
+import { type ImageInspection, PullLine, read } from "./shapes.ts";
+import { linesOf, unavailable } from "./unix-http.ts";
+
+/** The compatible interface says how many bytes of each layer have come; libpod's own says so from Podman 6 on. */
+const compatible = "/v1.41";
+const transferMs = 24 * 3_600_000;
+const pullLineBytesMax = 64 * 1024;
+
+const machineArchitecture = arch() === "arm64" ? "arm64" : "amd64";
+
+export class PodmanImages {
+  readonly #interface: PodmanInterface;
+  readonly #api: string;
+
+  constructor(inside: PodmanInterface, api: string) {
+    this.#interface = inside;
+    this.#api = api;
+  }
+
+  async find(digest: string): Promise<StoredImage | undefined> {
+    const id = await this.idOf(digest);
+    const found = id === undefined ? undefined : await this.#inspect(id);
+    return found === undefined ? undefined : storedOf(found, digest);
+  }
+
+  /** Podman's own name of the image with the digest: of the image itself, or of the list a registry has it in. */
+  async idOf(digest: string): Promise<string | undefined> {
+    const all = read.images(await this.#interface.call({ method: "GET", path: `${this.#api}/images/json` }));
+    return all.find(
+      ({ Digest, RepoDigests }) => Digest === digest || (RepoDigests ?? []).some((name) => name.endsWith(`@${digest}`)),
+    )?.Id;
+  }
+
+  async #inspect(id: string): Promise<ImageInspection | undefined> {
+    const answer = await this.#interface.find({
+      method: "GET",
+      path: `${this.#api}/images/${encodeURIComponent(id)}/json`,
+    });
+    return answer === undefined ? undefined : read.image(answer);
+  }
+
+  async load(
+    digest: string,
+    archive: AsyncIterable<Uint8Array>,
+    { signal, progress }: TransferOptions = {},
+  ): Promise<StoredImage> {
+    let doneBytes = 0;
+    const counted = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const part of archive) {
+        yield part;
+        doneBytes += part.length;
+        progress?.(doneBytes, 0);
+      }
+    };
+    const answer = await this.#interface.call(
+      {
+        method: "POST",
+        path: `${this.#api}/images/load`,
+        body: counted(),
+        timeoutMs: transferMs,
+        ...(signal === undefined ? {} : { signal }),
+      },
+      ({ status, message }) => (status === 500 && !/no space/i.test(message) ? differs() : undefined),
+    );
+    const { Names: names } = read.loaded(answer);
+    try {
+      return await this.#checked(digest);
+    } catch (error) {
+      for (const name of names) await this.#removeByName(name);
+      throw error;
+    }
+  }
+
+  async pull(image: RegistryImage, { signal, progress }: TransferOptions = {}): Promise<StoredImage> {
+    const reference = `${image.registry}/${image.repository}@${image.digest}`;
+    const body = await this.#interface.open({
+      method: "POST",
+      path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}`,
+      timeoutMs: transferMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const parts = new Map<string, { readonly done: number; readonly total: number }>();
+    let failure: string | undefined;
+    try {
+      for await (const line of linesOf(body, pullLineBytesMax)) {
+        // The answer is a success from its first byte; that it failed is one of its lines.
+        const { id, progressDetail, error } = PullLine.parse(JSON.parse(line));
+        failure ??= error;
+        if (id === undefined || progressDetail?.current === undefined) continue;
+        parts.set(id, { done: progressDetail.current, total: progressDetail.total ?? 0 });
+        const all = [...parts.values()];
+        progress?.(
+          all.reduce((sum, { done }) => sum + done, 0),
+          all.reduce((sum, { total }) => sum + total, 0),
+        );
+      }
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason as Error;
+      throw unavailable(error);
+    }
+    if (failure !== undefined) throw this.#pullFailed(failure);
+    try {
+      return await this.#checked(image.digest);
+    } catch (error) {
+      await this.#removeByName(reference);
+      throw error;
+    }
+  }
+
+  #pullFailed(message: string): Error {
+    if (/no space left/i.test(message)) return this.#interface.failed("pull", { status: 500, message });
+    this.#interface.failed("pull", { status: 500, message });
+    if (/digest|does not match|corrupt|invalid checksum/i.test(message) && !/manifest unknown/i.test(message)) {
+      return differs();
+    }
+    if (/manifest unknown|not found|unauthorized|denied|forbidden/i.test(message)) {
+      return runtimeFaults.fault("image-refused", "the registry has no such image, or does not give it to everybody");
+    }
+    if (/no image found in manifest list for architecture|architecture/i.test(message)) return otherArchitecture();
+    return runtimeFaults.fault(
+      "image-unreachable",
+      "the image's registry does not answer, or broke off; try again later",
+    );
+  }
+
+  async #checked(digest: string): Promise<StoredImage> {
+    const found = await this.find(digest);
+    if (found === undefined) throw differs();
+    if (found.architecture !== machineArchitecture) throw otherArchitecture();
+    return found;
+  }
+
+  async remove(digest: string): Promise<void> {
+    const id = await this.idOf(digest);
+    if (id !== undefined) await this.#removeByName(id);
+  }
+
+  async #removeByName(name: string): Promise<void> {
+    const inUse = new Error("in use");
+    try {
+      await this.#interface.call(
+        { method: "DELETE", path: `${this.#api}/images/${encodeURIComponent(name)}?force=false` },
+        ({ status }) => (status === 404 || status === 409 ? inUse : undefined),
+      );
+    } catch (error) {
+      if (error !== inUse) throw error;
+    }
+  }
+}
+
+function storedOf(found: ImageInspection, digest: string): StoredImage {
+  return { digest, architecture: found.Architecture, sizeBytes: found.Size, user: found.User ?? "" };
+}
+
+function differs(): Error {
+  return runtimeFaults.fault("image-digest-differs", "what arrived is not the image the manifest names");
+}
+
+function otherArchitecture(): Error {
+  return runtimeFaults.fault("image-architecture", "the image is made for another kind of processor");
+}

@@ -1,0 +1,114 @@
+import type { IncomingMessage } from "node:http";
+import { errorFacts, type Log } from "../log.ts";
+import { diskFaults } from "@piccolo/storage/ports";
+import { runtimeFaults } from "../../apps/runtime/faults.ts";
+import type { PodmanEndpoint } from "./service.ts";
+import { exchange, isGone, readBody, type SocketReply, type SocketRequest, unavailable } from "./unix-http.ts";
+
+const answerBytesMax = 8 * 1024 * 1024;
+const answerMs = 60_000;
+
+export type Call = Omit<SocketRequest, "timeoutMs"> & { readonly timeoutMs?: number };
+
+/** What libpod says when it refuses; for the log, since its words may name paths. */
+export interface Refusal {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** Calls of libpod's interface: whatever is not understood is a fault, and the same call starts a dead service again. */
+export class PodmanInterface {
+  readonly #endpoint: PodmanEndpoint;
+  readonly #log: Log;
+
+  constructor(endpoint: PodmanEndpoint, log: Log) {
+    this.#endpoint = endpoint;
+    this.#log = log;
+  }
+
+  /** A stream of an answer that is a success. Throws the `refused` of a caller, `runtime-failed`, `runtime-unavailable`. */
+  async open(call: Call, refused?: (refusal: Refusal) => Error | undefined): Promise<IncomingMessage> {
+    const { status, body } = await this.#send(call);
+    if (status >= 200 && status < 300) return body;
+    // What is so already: started, stopped.
+    if (status === 304) return body;
+    const message = messageOf(await this.#read(body));
+    throw refused?.({ status, message }) ?? this.failed(`${call.method} ${call.path}`, { status, message });
+  }
+
+  /** A JSON answer, undefined for an empty one. */
+  async call(call: Call, refused?: (refusal: Refusal) => Error | undefined): Promise<unknown> {
+    const text = await this.#read(await this.open(call, refused));
+    if (text === "") return undefined;
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+
+  /** The same where 404 is an answer, too. */
+  async find(call: Call): Promise<unknown> {
+    const missing = new Error("missing");
+    try {
+      return await this.call(call, ({ status }) => (status === 404 ? missing : undefined));
+    } catch (error) {
+      if (error === missing) return undefined;
+      throw error;
+    }
+  }
+
+  failed(what: string, { status, message }: Refusal): Error {
+    this.#log.warn("podman-refused", { what: what.split("?")[0], status, message: message.slice(0, 1_000) });
+    if (/no space left on device/i.test(message)) {
+      return diskFaults.fault("disk-full", "there is no room left for apps; remove one, or free some room");
+    }
+    return runtimeFaults.fault("runtime-failed", "what runs the apps could not do it; the device's log has its words");
+  }
+
+  async #send(call: Call): Promise<SocketReply> {
+    const full: SocketRequest = { timeoutMs: answerMs, ...call };
+    try {
+      return await exchange(this.#endpoint.socketPath, full);
+    } catch (error) {
+      if (call.signal?.aborted === true) throw error;
+      // A body that was begun cannot be sent again, and what was asked may have been done: only who found nobody asks again.
+      if (!isGone(error) || call.body !== undefined) throw asUnavailable(error);
+      this.#log.info("podman-gone", errorFacts(error));
+    }
+    await this.#endpoint.ensure();
+    try {
+      return await exchange(this.#endpoint.socketPath, full);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  async #read(body: IncomingMessage): Promise<string> {
+    try {
+      return await readBody(body, answerBytesMax);
+    } catch (error) {
+      throw runtimeFaults.owns(error) ? error : unavailable(error);
+    }
+  }
+}
+
+/** An error of what was to be sent stays what it is. */
+function asUnavailable(error: unknown): unknown {
+  const isOfConnection =
+    error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code);
+  return isOfConnection ? unavailable(error) : error;
+}
+
+function messageOf(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) {
+      const { cause, message } = value as { readonly cause?: unknown; readonly message?: unknown };
+      return `${typeof cause === "string" ? `${cause}: ` : ""}${typeof message === "string" ? message : ""}`;
+    }
+  } catch {
+    // Not every refusal is JSON.
+  }
+  return text;
+}

@@ -1,0 +1,410 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ContainerSpec, IdRange, NetworkSpec } from "../../apps/runtime/container-spec.ts";
+import {
+  type ContainerEvent,
+  type ContainerRuntime,
+  type ContainerState,
+  type ContainerUsage,
+  type ExecResult,
+  execOutputBytesMax,
+  type LogLine,
+  logLineBytesMax,
+  type LogOptions,
+  type RegistryImage,
+  type RuntimeFacts,
+  type StoredImage,
+  type TransferOptions,
+} from "../../apps/runtime/container-runtime.ts";
+import { runtimeFaults } from "../../apps/runtime/faults.ts";
+import type { Log } from "../log.ts";
+import { createBody, networkBody } from "./create-body.ts";
+import { framesOf } from "./frames.ts";
+import { PodmanInterface, type Refusal } from "./interface.ts";
+import { isProcessOf, whatIsolationLacks } from "./isolation.ts";
+import { PodmanImages } from "./images.ts";
+import type { PodmanEndpoint } from "./service.ts";
+import { type ContainerInspection, read } from "./shapes.ts";
+import { linesOf, unavailable } from "./unix-http.ts";
+
+/** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
+const api = "/v4.3.1/libpod";
+const oldest = [4, 3] as const;
+const eventLineBytesMax = 64 * 1024;
+/** What another process of Podman is just leaving behind. */
+const busyTries = 30;
+const busyPauseMs = 100;
+const cleanUpTries = 250;
+const cleanUpPauseMs = 20;
+const addressTries = 50;
+const addressPauseMs = 100;
+const stopMarginMs = 30_000;
+/** Labels that the runtime reads back: what the container was made with, to check it at each start. */
+const idLabel = "piccolo.ids";
+const capabilityLabel = "piccolo.capabilities";
+const graceLabel = "piccolo.grace-ms";
+
+const at = (name: string, rest: string): string => `${api}/containers/${encodeURIComponent(name)}${rest}`;
+
+/** Containers by Podman, over the socket of its service. */
+export class Podman implements ContainerRuntime {
+  readonly #endpoint: PodmanEndpoint;
+  readonly #interface: PodmanInterface;
+  readonly #images: PodmanImages;
+  readonly #log: Log;
+
+  constructor(endpoint: PodmanEndpoint, log: Log) {
+    this.#endpoint = endpoint;
+    this.#log = log;
+    this.#interface = new PodmanInterface(endpoint, log);
+    this.#images = new PodmanImages(this.#interface, api);
+  }
+
+  async describe(): Promise<RuntimeFacts> {
+    await this.#endpoint.ensure();
+    const { Version: version, Arch: architecture } = read.versions(
+      await this.#interface.call({ method: "GET", path: "/version" }),
+    );
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+      throw runtimeFaults.fault("runtime-too-old", `Podman ${version} is too old; ${oldest.join(".")} is needed`);
+    }
+    return { name: "podman", version, architecture };
+  }
+
+  image(digest: string): Promise<StoredImage | undefined> {
+    return this.#images.find(digest);
+  }
+
+  loadImage(digest: string, archive: AsyncIterable<Uint8Array>, options?: TransferOptions): Promise<StoredImage> {
+    return this.#images.load(digest, archive, options);
+  }
+
+  pullImage(image: RegistryImage, options?: TransferOptions): Promise<StoredImage> {
+    return this.#images.pull(image, options);
+  }
+
+  removeImage(digest: string): Promise<void> {
+    return this.#images.remove(digest);
+  }
+
+  async networks(): Promise<readonly string[]> {
+    const all = read.networks(await this.#interface.call({ method: "GET", path: `${api}/networks/json` }));
+    return all.map(({ name }) => name).filter((name) => name !== "podman");
+  }
+
+  async createNetwork(spec: NetworkSpec): Promise<void> {
+    if ((await this.networks()).includes(spec.name)) return;
+    await this.#interface.call(
+      { method: "POST", path: `${api}/networks/create`, json: networkBody(spec) },
+      ({ message }) =>
+        /subnet .*(?:already|used)|overlap|(?:already used|already in use)/i.test(message)
+          ? runtimeFaults.fault("address-taken", `the addresses ${spec.subnet} are used by something else`)
+          : undefined,
+    );
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    await this.#interface.find({ method: "DELETE", path: `${api}/networks/${encodeURIComponent(name)}` });
+  }
+
+  async containers(): Promise<readonly ContainerState[]> {
+    const all = read.containers(await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }));
+    const states = await Promise.all((all ?? []).map(({ Id }) => this.container(Id)));
+    return states.filter((state) => state !== undefined);
+  }
+
+  async container(name: string): Promise<ContainerState | undefined> {
+    const found = await this.#inspect(name);
+    return found === undefined ? undefined : stateOf(found);
+  }
+
+  async #inspect(name: string): Promise<ContainerInspection | undefined> {
+    const answer = await this.#interface.find({ method: "GET", path: at(name, "/json") });
+    return answer === undefined ? undefined : read.container(answer);
+  }
+
+  async create(spec: ContainerSpec): Promise<ContainerState> {
+    const image = await this.#images.idOf(spec.image);
+    if (image === undefined) throw runtimeFaults.fault("image-missing", "the image of this app is not on this device");
+    const labels = {
+      ...spec.labels,
+      [idLabel]: `${spec.ids.start}:${spec.ids.size}`,
+      [capabilityLabel]: spec.capabilities.join(","),
+      [graceLabel]: String(spec.stopGraceMs),
+    };
+    const body = createBody({ ...spec, labels }, image, this.#endpoint.cgroupParent);
+    const { Id } = read.created(
+      await this.#interface.call({ method: "POST", path: `${api}/containers/create`, json: body }, (refusal) =>
+        isNameTaken(refusal)
+          ? runtimeFaults.fault("container-exists", `there is a container ${spec.name} already`)
+          : undefined,
+      ),
+    );
+    return this.#present(Id);
+  }
+
+  async #present(name: string): Promise<ContainerState> {
+    const found = await this.container(name);
+    if (found === undefined) throw missing();
+    return found;
+  }
+
+  async start(name: string): Promise<ContainerState> {
+    const before = await this.#inspect(name);
+    if (before === undefined) throw missing();
+    // What Podman still takes for running would not be started.
+    if (stateOf(before).phase === "lost") await this.#kill(before);
+    await this.#cleanedUp(name);
+    await this.#startWithAddress(name);
+    const now = await this.#inspect(name);
+    if (now === undefined) throw missing();
+    const lacks = now.State.Status === "running" ? whatIsolationLacks(now.State.Pid, madeWith(now)) : undefined;
+    if (lacks !== undefined) {
+      await this.#kill(now);
+      this.#log.error("isolation-failed", { container: now.Name, lacks });
+      throw runtimeFaults.fault("isolation-failed", `the app was stopped, because its isolation failed: ${lacks}`);
+    }
+    return stateOf(now);
+  }
+
+  /** Podman gives the address of a container that has just gone back a moment after it is gone. */
+  async #startWithAddress(name: string): Promise<void> {
+    const taken = new Error("the address is not given back yet");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const body = await this.#interface.open({ method: "POST", path: at(name, "/start") }, (refusal) =>
+          attempt < addressTries && /IPAM error.*already allocated/.test(refusal.message) ? taken : orMissing(refusal),
+        );
+        body.resume();
+        return;
+      } catch (error) {
+        if (error !== taken) throw error;
+        await delay(addressPauseMs);
+      }
+    }
+  }
+
+  async #kill({ Id }: ContainerInspection): Promise<void> {
+    await this.#interface.find({ method: "POST", path: at(Id, "/stop?timeout=0&ignore=true") });
+    await this.#cleanedUp(Id);
+  }
+
+  async stop(name: string): Promise<void> {
+    const found = await this.#inspect(name);
+    if (found === undefined) return;
+    if (found.State.Status === "paused") await this.resume(name);
+    const graceMs = Number(found.Config.Labels?.[graceLabel] ?? 10_000);
+    await this.#interface.find({
+      method: "POST",
+      path: at(name, `/stop?ignore=true&timeout=${Math.ceil(graceMs / 1_000)}`),
+      timeoutMs: graceMs + stopMarginMs,
+    });
+    await this.#cleanedUp(name);
+  }
+
+  /**
+   * A container that has ended is `stopped` until another process of Podman has taken its network and mounts away, and
+   * `exited` then. Removed in between, it leaves its network behind, and somebody with its address.
+   */
+  async #cleanedUp(name: string): Promise<void> {
+    for (let attempt = 0; attempt < cleanUpTries; attempt++) {
+      const found = await this.#inspect(name);
+      if (found?.State.Status !== "stopped" && found?.State.Status !== "stopping") return;
+      await delay(cleanUpPauseMs);
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    const found = await this.#inspect(name);
+    if (found === undefined) return;
+    if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
+    await this.#cleanedUp(name);
+    const busy = new Error("something of it is still mounted");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#interface.call(
+          { method: "DELETE", path: at(name, "?force=true&timeout=0&v=true&ignore=true") },
+          ({ message }) => (attempt < busyTries && /device or resource busy/.test(message) ? busy : undefined),
+        );
+        return;
+      } catch (error) {
+        if (error !== busy) throw error;
+        await delay(busyPauseMs);
+      }
+    }
+  }
+
+  async pause(name: string): Promise<void> {
+    if ((await this.#present(name)).phase === "paused") return;
+    await this.#interface.call({ method: "POST", path: at(name, "/pause") }, orMissing);
+  }
+
+  async resume(name: string): Promise<void> {
+    if ((await this.container(name))?.phase !== "paused") return;
+    await this.#interface.call({ method: "POST", path: at(name, "/unpause") }, orMissing);
+  }
+
+  async exec(name: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    const { Id: id } = read.execCreated(
+      await this.#interface.call(
+        {
+          method: "POST",
+          path: at(name, "/exec"),
+          json: { AttachStdout: true, AttachStderr: true, Cmd: command },
+        },
+        orMissing,
+      ),
+    );
+    const signal = AbortSignal.timeout(timeoutMs);
+    const body = await this.#interface.open(
+      {
+        method: "POST",
+        path: `${api}/exec/${id}/start`,
+        json: { Detach: false },
+        signal,
+        timeoutMs: timeoutMs + 1_000,
+      },
+      orMissing,
+    );
+    const parts: Buffer[] = [];
+    let kept = 0;
+    try {
+      for await (const { bytes } of framesOf(body)) {
+        if (kept < execOutputBytesMax) parts.push(bytes.subarray(0, execOutputBytesMax - kept));
+        kept += bytes.length;
+      }
+    } catch (error) {
+      throw unavailable(error);
+    }
+    const { ExitCode: exitCode } = read.exec(
+      await this.#interface.call({ method: "GET", path: `${api}/exec/${id}/json` }),
+    );
+    return { exitCode, output: Buffer.concat(parts).toString("utf8") };
+  }
+
+  async *logs(name: string, { tail, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogLine> {
+    const query = `stdout=true&stderr=true&timestamps=true&follow=${follow}${tail === undefined ? "" : `&tail=${tail}`}`;
+    const body = await this.#interface.open(
+      { method: "GET", path: at(name, `/logs?${query}`), ...(signal === undefined ? {} : { signal }) },
+      orMissing,
+    );
+    try {
+      for await (const { stream, bytes } of framesOf(body)) {
+        const line = /^(\S+) (.*?)\n?$/s.exec(bytes.toString("utf8"));
+        const atMs = Date.parse(line?.[1] ?? "");
+        if (line === null || Number.isNaN(atMs)) continue;
+        yield { stream, atMs, text: (line[2] ?? "").slice(0, logLineBytesMax) };
+      }
+    } catch (error) {
+      if (signal?.aborted !== true) throw unavailable(error);
+    } finally {
+      body.destroy();
+    }
+  }
+
+  async usage(): Promise<readonly ContainerUsage[]> {
+    const answer = await this.#interface.find({ method: "GET", path: `${api}/containers/stats?stream=false` });
+    // Where a container ends meanwhile, libpod has no answer for any of them.
+    if (answer === undefined) return [];
+    return (read.usage(answer).Stats ?? []).map((one) => ({
+      name: one.Name,
+      cpuMs: one.CPUNano / 1e6,
+      memoryBytes: one.MemUsage,
+      memoryLimitBytes: one.MemLimit,
+      processes: one.PIDs,
+      receivedBytes: one.NetInput,
+      sentBytes: one.NetOutput,
+      readBytes: one.BlockInput,
+      writtenBytes: one.BlockOutput,
+    }));
+  }
+
+  async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+    const filters = JSON.stringify({ type: ["container"], event: ["start", "died", "remove"] });
+    const path = `${api}/events?stream=true&filters=${encodeURIComponent(filters)}`;
+    setMaxListeners(0, signal);
+    const body = await this.#interface.open({ method: "GET", path, signal });
+    try {
+      for await (const line of linesOf(body, eventLineBytesMax)) {
+        const { Action, Actor, timeNano } = read.event(JSON.parse(line));
+        if (Action !== "start" && Action !== "died" && Action !== "remove") continue;
+        yield { name: Actor.Attributes?.["name"] ?? "", what: Action, atMs: Math.floor(timeNano / 1e6) };
+      }
+    } catch (error) {
+      if (!signal.aborted) throw unavailable(error);
+      return;
+    } finally {
+      body.destroy();
+    }
+    if (!signal.aborted) throw unavailable(new Error("the stream of events ended"));
+  }
+
+  async shutDown(): Promise<void> {
+    await Promise.all((await this.containers()).map(({ name }) => this.stop(name)));
+    await this.#endpoint.stop();
+  }
+}
+
+function isNameTaken({ message }: Refusal): boolean {
+  return /name .*is already in use|already exists/i.test(message);
+}
+
+function missing(): Error {
+  return runtimeFaults.fault("container-missing", "the container is gone; start the app again");
+}
+
+function orMissing({ status, message }: Refusal): Error | undefined {
+  const isNotRunning = /can only create exec sessions on running|container state improper/i.test(message);
+  return status === 404 || isNotRunning ? missing() : undefined;
+}
+
+function madeWith({ Config }: ContainerInspection): {
+  readonly ids: IdRange;
+  readonly capabilities: readonly string[];
+} {
+  const labels = Config.Labels ?? {};
+  const [start = 0, size = 0] = (labels[idLabel] ?? "").split(":").map(Number);
+  return {
+    ids: { start, size },
+    capabilities: (labels[capabilityLabel] ?? "").split(",").filter((name) => name !== ""),
+  };
+}
+
+const never = 0;
+
+function stateOf({ Id, Name, State, Config, RestartCount, NetworkSettings }: ContainerInspection): ContainerState {
+  const startedAtMs = Date.parse(State.StartedAt);
+  const phase = phaseOf(State.Status, State.Pid, Id);
+  return {
+    id: Id,
+    name: Name,
+    phase,
+    exitCode: phase === "stopped" ? State.ExitCode : undefined,
+    startedAtMs: startedAtMs > never ? startedAtMs : undefined,
+    restarts: RestartCount,
+    labels: Config.Labels ?? {},
+    addresses: Object.fromEntries(
+      Object.entries(NetworkSettings.Networks ?? {}).map(([network, { IPAddress }]) => [network, IPAddress]),
+    ),
+  };
+}
+
+function phaseOf(status: string, pid: number, id: string): ContainerState["phase"] {
+  switch (status) {
+    case "running":
+    case "paused":
+      return isProcessOf(pid, id) ? status : "lost";
+    case "created":
+    case "configured":
+    case "initialized":
+      return "created";
+    case "stopped":
+    case "exited":
+    case "stopping":
+    case "removing":
+      return "stopped";
+    default:
+      throw unavailable(new Error(`a container is in the unknown state ${status}`));
+  }
+}

@@ -1,0 +1,568 @@
+/** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
+import { createHash } from "node:crypto";
+import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
+import { toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import { errorFacts, type Log } from "../adapters/log.ts";
+import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
+import { decideTrash } from "./decide.ts";
+import { Executor, type ExecutorOptions } from "./executor.ts";
+import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import type { BundledImages } from "./image-source.ts";
+import { Lane } from "./lane.ts";
+import { generationsOf, observe } from "./observe.ts";
+import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
+import {
+  requestBackup,
+  requestConfigure,
+  requestInstall,
+  requestRemoval,
+  requestRestore,
+  requestRetry,
+  requestRollback,
+  requestRun,
+  requestTrashRestore,
+  requestUpdate,
+  type Wish,
+} from "./requests.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
+import type { Firewall } from "./runtime/firewall.ts";
+import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
+import type { AppStore } from "./store.ts";
+import { appFaults, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
+import { type UsagePoint, UsageSeries } from "./usage-series.ts";
+
+const lookAgainMs = 20_000;
+const retryMs = 2_000;
+const measureMs = 5_000;
+const leastFreeBytes = 256 * 1024 * 1024;
+/** Requests of an app that changes over wait at most this long. */
+const heldMs = 60_000;
+const heldPauseMs = 50;
+const followPauseMs = 200;
+
+/** An app as it is seen from here now. */
+export interface AppLook {
+  readonly app: InstalledApp;
+  readonly lane: Lane;
+}
+
+/** Where an app's page is, as long as it runs. */
+export interface OpenRoute {
+  /** Good as long as it is the app's route. */
+  readonly route: Route;
+  readonly address: string;
+  readonly port: number;
+  readonly containerId: string;
+}
+
+export interface AppsOptions {
+  readonly store: AppStore;
+  readonly runtime: ContainerRuntime;
+  readonly storage: AppStorage;
+  readonly firewall: Firewall;
+  readonly bundled: BundledImages;
+  readonly device: DeviceNetworks;
+  readonly world: World;
+  readonly log: Log;
+  readonly reservedNames: ReadonlySet<string>;
+  readonly originOf: (app: string) => string;
+  readonly probe: ExecutorOptions["probe"];
+  readonly changed: (app: string) => void;
+  /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
+  readonly drained: (app: string) => Promise<void>;
+}
+
+export class Apps {
+  readonly #options: AppsOptions;
+  readonly #executor: Executor;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #series = new Map<string, UsageSeries>();
+  readonly #stopping = new AbortController();
+  #watching: Promise<unknown> | undefined;
+  #opening: Promise<void> | undefined;
+  #filtering: Promise<void> = Promise.resolve();
+
+  constructor(options: AppsOptions) {
+    this.#options = options;
+    const { store } = options;
+    this.#executor = new Executor({
+      ...options,
+      around: (form) => this.#around(form),
+      secretsOf: (place) => store.secretsOf(place),
+      filter: () => this.#filter(),
+    });
+  }
+
+  /** Goes on where the last start left off. A device without apps touches nothing of the machine. */
+  start(): void {
+    const { store } = this.#options;
+    if (store.all().length > 0 || store.trash().length > 0) this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#watching ??= Promise.all([this.#run(), this.#measure()]);
+  }
+
+  /** Until the device stops: whatever happened, each app is made what it shall be. */
+  async #run(): Promise<void> {
+    const { world, log, store } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#open();
+        for (const { record } of store.all()) this.#lane(record.app).kick();
+        await this.#tidyTrash();
+        await this.#untilSomethingHappens(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isFault(error)) throw error;
+        // What cannot be seen is not gone: nothing is torn down, and it is looked at again.
+        log.warn("apps-out-of-sight", { code: error.code, ...errorFacts(error) });
+        await world.sleep(retryMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** A container's end, or a while. */
+  async #untilSomethingHappens(signal: AbortSignal): Promise<void> {
+    const { world, runtime } = this.#options;
+    const round = new AbortController();
+    const either = AbortSignal.any([round.signal, signal]);
+    const heard = (async () => {
+      for await (const { what } of runtime.events(either)) if (what === "died") return;
+    })();
+    try {
+      await Promise.race([heard, world.sleep(lookAgainMs, either)]);
+    } finally {
+      round.abort(new Error("the round is over"));
+      await heard.catch(() => undefined);
+    }
+  }
+
+  #open(): Promise<void> {
+    this.#opening ??= (async () => {
+      await this.#options.storage.open();
+      await this.#options.runtime.describe();
+      await this.#filter();
+    })().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** One after the other, each with the newest records: two at once could leave the older rules. */
+  #filter(): Promise<void> {
+    const apply = async (): Promise<void> => {
+      const { firewall, device, store } = this.#options;
+      const networks = store
+        .all()
+        .flatMap(({ record, ...place }) =>
+          generationsOf(record).flatMap((generation) => networksOf({ app: record.app, place, generation }, device)),
+        );
+      const byBridge = new Map(networks.map((network) => [network.bridge, network]));
+      await firewall.apply({
+        bridgePrefix: bridgePrefix(device),
+        networks: [...byBridge.values()].map(({ bridge, gateway, internal }) => ({
+          bridge,
+          gateway,
+          egress: !internal,
+        })),
+      });
+    };
+    const result = this.#filtering.then(apply);
+    this.#filtering = result.catch(() => undefined);
+    return result;
+  }
+
+  #around({ app, place }: AppForm): Parameters<typeof specOf>[2] {
+    const { device, originOf, storage, store } = this.#options;
+    const origin = originOf(app);
+    return {
+      device,
+      secrets: store.secretsOf(place),
+      volumeFolder: (volume) => storage.volumeFolder(app, volume),
+      secretFile: (name) => storage.secretFile(app, name),
+      facts: {
+        PICCOLO_APP_URL: origin,
+        PICCOLO_APP_HOST: new URL(origin).host,
+        PICCOLO_PROXY_ADDRESS: networkOf(device, place.slot, "inner").gateway,
+        PICCOLO_TIME_ZONE: "UTC",
+        PICCOLO_LANGUAGE: "en",
+      },
+    };
+  }
+
+  #lane(app: string): Lane {
+    let lane = this.#lanes.get(app);
+    if (lane === undefined) {
+      const { runtime, storage, store, device, world, log, changed, drained } = this.#options;
+      lane = new Lane({
+        app,
+        store,
+        executor: this.#executor,
+        world,
+        log,
+        stopping: this.#stopping.signal,
+        changed: () => changed(app),
+        drained: () => drained(app),
+        observe: ({ record, ...place }, route) =>
+          observe(record, {
+            runtime,
+            storage,
+            route,
+            networkNames: (generation) => networksOf({ app, place, generation }, device).map(({ name }) => name),
+            specLabelOf: (generation, name) => {
+              const service = generation.manifest.services.find((one) => one.name === name);
+              const form = { app, place, generation };
+              return service === undefined ? undefined : specOf(form, service, this.#around(form)).labels[specLabel];
+            },
+          }),
+      });
+      this.#lanes.set(app, lane);
+    }
+    return lane;
+  }
+
+  async #tidyTrash(): Promise<void> {
+    const { store, world, storage, log } = this.#options;
+    for (const { trash, ...place } of store.trash()) {
+      const inUse = store.get(trash.app);
+      for (const step of decideTrash(trash, world.nowMs()).steps) {
+        if (step.do === "record") store.deleteTrash(trash.id, place.slot);
+        else if (step.do === "purge-trash") {
+          for (const id of step.snapshots) storage.dropSnapshot(id);
+          storage.purgeTrash(step.trash);
+          log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
+        }
+      }
+    }
+  }
+
+  /** Throws `app-not-found`; one that is being uninstalled is not found. */
+  get(id: string): InstalledApp {
+    const app = this.#options.store.get(id);
+    if (app === undefined || app.record.wanted === "removed") {
+      throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+    }
+    return app;
+  }
+
+  look(): readonly AppLook[] {
+    return this.#options.store.all().map((app) => ({ app, lane: this.#lane(app.record.app) }));
+  }
+
+  trash(): readonly TrashedPlace[] {
+    return this.#options.store.trash();
+  }
+
+  freeBytes(): number {
+    return this.#options.storage.freeBytes();
+  }
+
+  /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
+  install(wish: Wish): void {
+    const { store, world, reservedNames, storage } = this.#options;
+    const { id, services } = wish.manifest;
+    if (reservedNames.has(id))
+      throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
+    if (services.length > servicesMax) {
+      throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
+    }
+    const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
+    if (storage.freeBytes() < leastFreeBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
+    const slot = this.#freeSlot(id);
+    const place = { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+    const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
+    store.insert(record, place, secrets);
+    this.#go(id);
+  }
+
+  /** Spread, so that a slot freed today is not another app's tomorrow. */
+  #freeSlot(id: string): number {
+    const taken = this.#options.store.takenSlots();
+    const [high = 0, low = 0] = createHash("sha256").update(id).digest();
+    const first = (high * 256 + low) % slotsMax;
+    for (let at = 0; at < slotsMax; at++) {
+      const slot = (first + at) % slotsMax;
+      if (!taken.has(slot)) return slot;
+    }
+    throw appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+  }
+
+  #go(id: string): void {
+    this.#watch();
+    this.#lane(id).interrupt();
+    this.#options.changed(id);
+  }
+
+  #change(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
+    const { record } = this.get(id);
+    this.#options.store.put(request(record));
+    this.#go(id);
+  }
+
+  /** A name for a copy of data, unlike any other. */
+  #snapshotId(): string {
+    return toHex(this.#options.world.randomBytes(16));
+  }
+
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. */
+  update(id: string, manifest: AppManifest, grants: Wish["grants"]): void {
+    const { store, world } = this.#options;
+    if (manifest.id !== id) {
+      throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
+    }
+    const app = this.get(id);
+    const before = currentOf(app.record);
+    const kept = Object.fromEntries(
+      Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
+    );
+    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept };
+    const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
+    store.transact(() => {
+      store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
+      store.put(record);
+    });
+    this.#go(id);
+  }
+
+  configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
+    const { store, world } = this.#options;
+    const app = this.get(id);
+    const before = currentOf(app.record);
+    const settings = { ...before.settings, ...given.settings };
+    const wish = { grants: given.grants ?? before.grants, settings };
+    const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
+    store.transact(() => {
+      store.putSecrets(app, passwordsOf(before.manifest, given.settings ?? {}));
+      store.put(record);
+    });
+    this.#go(id);
+  }
+
+  rollBack(id: string): void {
+    this.#change(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  restore(id: string, backup: string): void {
+    this.#change(id, (record) => requestRestore(record, backup, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  backUp(id: string): void {
+    this.#change(id, (record) => requestBackup(record, this.#snapshotId(), this.#options.world.nowMs()));
+  }
+
+  run(id: string, wanted: "running" | "stopped"): void {
+    this.#change(id, (record) =>
+      requestRun(wanted === "running" ? requestRetry(record, this.#options.world.nowMs()) : record, wanted),
+    );
+  }
+
+  remove(id: string): void {
+    this.#change(id, (record) => requestRemoval(record, this.#snapshotId()));
+  }
+
+  restoreFromTrash(trashId: string): string {
+    const { store, world } = this.#options;
+    const { trash, ...place } = this.#trashed(trashId);
+    const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
+    store.insert(record, place, {});
+    this.#go(trash.app);
+    return trash.app;
+  }
+
+  purge(trashId: string): void {
+    const { trash } = this.#trashed(trashId);
+    this.#options.store.putTrash({ ...trash, purge: true });
+    this.#watch();
+  }
+
+  /** Resolves when nothing of it is left. */
+  async purged(id: string): Promise<void> {
+    await this.#tidyTrash();
+    if (this.#options.store.trash().some(({ trash }) => trash.id === id)) {
+      throw changeFaults.fault("step-failed", "It could not be deleted yet.");
+    }
+  }
+
+  #trashed(id: string): TrashedPlace {
+    const found = this.#options.store.trash().find(({ trash }) => trash.id === id);
+    if (found === undefined) throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    return found;
+  }
+
+  /**
+   * Resolves when what was asked for is so, or the app is gone where it was to be removed. Throws why it was given up, as
+   * a fault of `changeFaults`.
+   */
+  async settled(id: string, report: (step: string, doneUnits: number, totalUnits: number) => void): Promise<void> {
+    const { store } = this.#options;
+    const { signal } = this.#stopping;
+    const lane = this.#lane(id);
+    const beforeNotice = store.get(id)?.record.notice;
+    for (;;) {
+      signal.throwIfAborted();
+      const { progress } = lane;
+      if (progress !== undefined) report(progress.step, progress.doneUnits, progress.totalUnits);
+      const record = store.get(id)?.record;
+      if (record === undefined) return;
+      if (!lane.isActive) {
+        const { notice } = record;
+        if (notice !== undefined && JSON.stringify(notice) !== JSON.stringify(beforeNotice))
+          throw givenUp(notice.failure);
+        const failure = record.change === undefined ? record.failure : record.change.failure;
+        if (failure !== undefined && failure.retryAtMs === undefined) throw givenUp(failure);
+        if (lane.waiting?.for === "owner") throw givenUp(lane.waiting.failure);
+        if (record.change === undefined && lane.waiting === undefined && record.wanted !== "removed") return;
+      }
+      await this.#orAWhile(lane, followPauseMs);
+    }
+  }
+
+  /** Resolves when the lane comes to rest, but never at once: who asks again and again must let others have their turn. */
+  async #orAWhile(lane: Lane, ms: number): Promise<void> {
+    const { world } = this.#options;
+    const late = new AbortController();
+    const slept = world.sleep(ms, AbortSignal.any([late.signal, this.#stopping.signal]));
+    try {
+      await (lane.isActive ? Promise.race([lane.rest(), slept]) : slept);
+    } finally {
+      late.abort(new Error("it is not waited for any longer"));
+      await slept.catch(() => undefined);
+    }
+  }
+
+  /** What the app's lane has the route at now. */
+  routeOf(id: string): Route {
+    return this.#lane(id).route;
+  }
+
+  /** Waits while the app changes over. Throws `app-not-found`, `app-not-running`. */
+  async openRoute(id: string): Promise<OpenRoute> {
+    const { world, runtime, device } = this.#options;
+    const untilMs = world.monotonicMs() + heldMs;
+    for (;;) {
+      const { record, ...place } = this.get(id);
+      const lane = this.#lane(id);
+      const { route } = lane;
+      if (route.kind === "open") {
+        const generation = generationsOf(record).find(({ number }) => number === route.generation);
+        const web = generation?.manifest.web;
+        if (generation === undefined || web === undefined) throw notRunning();
+        const form = { app: id, place, generation };
+        const now = await runtime.container(containerName(id, generation.number, web.service));
+        const network = networksOf(form, device)[0]?.name ?? "";
+        const address = serviceAddress(form, device, web.service);
+        // The address is only an app's as long as its own container has it.
+        const isItsOwn = now?.labels[appLabel] === id && now.addresses[network] === address;
+        if (now?.phase === "running" && isItsOwn) return { route, address, port: web.port, containerId: now.id };
+        if (lane.route !== route) continue;
+        lane.kick();
+      }
+      // A device that has just started has not looked yet.
+      const mayOpen = route.kind === "held" || (record.wanted === "running" && (!lane.hasRested || lane.isActive));
+      if (!mayOpen || world.monotonicMs() > untilMs) throw notRunning();
+      await this.#orAWhile(lane, heldPauseMs);
+    }
+  }
+
+  logs(id: string, service: string, options: LogOptions): AsyncIterable<LogLine> {
+    const { current, change } = this.get(id).record;
+    const generation = current ?? change?.to;
+    if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
+      throw appFaults.fault("app-not-found", "the app has no such part");
+    }
+    return this.#options.runtime.logs(containerName(id, generation.number, service), options);
+  }
+
+  /** Of the last hour, oldest first. */
+  series(id: string): readonly UsagePoint[] {
+    this.get(id);
+    return this.#series.get(id)?.points ?? [];
+  }
+
+  /** While the device runs: what each app uses. */
+  async #measure(): Promise<void> {
+    const { world, runtime, store } = this.#options;
+    const { signal } = this.#stopping;
+    await world.sleep(measureMs, signal).catch(() => undefined);
+    while (!signal.aborted) {
+      const usages = await runtime.usage().catch((error: unknown) => {
+        if (isFault(error)) return undefined;
+        throw error;
+      });
+      for (const { record } of usages === undefined ? [] : store.all()) {
+        const own = (usages ?? []).filter(({ name }) => name.startsWith(`${record.app}.`));
+        let series = this.#series.get(record.app);
+        if (series === undefined) this.#series.set(record.app, (series = new UsageSeries()));
+        if (own.length > 0) series.add(world.nowMs(), own);
+      }
+      await world.sleep(measureMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** By volume. */
+  usedBytes(id: string): Readonly<Record<string, number>> {
+    return this.#options.storage.usedBytes(id);
+  }
+
+  /** Generated values that the manifest shows to the owner. */
+  shownSecrets(
+    id: string,
+  ): readonly { readonly name: string; readonly label: LocalizedText; readonly value: string }[] {
+    const app = this.get(id);
+    const values = this.#options.store.secretsOf(app);
+    return describedOf(app.record).manifest.secrets.flatMap(({ name, shownAs }) =>
+      shownAs === undefined ? [] : [{ name, label: shownAs, value: values[name] ?? "" }],
+    );
+  }
+
+  /** Ends all apps and what runs them; the volume is free afterwards. */
+  async close(): Promise<void> {
+    this.#stopping.abort(new Error("the device stops"));
+    if (this.#watching === undefined) return;
+    await this.#watching;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
+    const { runtime, storage, firewall, log } = this.#options;
+    try {
+      await runtime.shutDown();
+    } catch (error) {
+      log.warn("apps-not-stopped", errorFacts(error));
+    }
+    try {
+      await firewall.remove();
+      await storage.close();
+    } catch (error) {
+      log.warn("apps-not-cleared", errorFacts(error));
+    }
+  }
+}
+
+function currentOf(record: AppPlanRecord): Generation {
+  return record.current ?? describedOf(record);
+}
+
+/** What serves; before an install has succeeded, what shall. */
+export function describedOf({ current, change }: AppPlanRecord): Generation {
+  const generation = current ?? change?.to;
+  if (generation === undefined) throw appFaults.fault("app-not-found", "the app is not installed");
+  return generation;
+}
+
+function givenUp({
+  code,
+  detail,
+}: {
+  readonly code: keyof typeof changeFaults.entries;
+  readonly detail: string;
+}): Error {
+  return changeFaults.fault(code, detail);
+}
+
+function notRunning(): Error {
+  return appFaults.fault("app-not-running", "the app does not run at the moment");
+}

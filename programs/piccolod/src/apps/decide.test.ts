@@ -1,0 +1,516 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { imageName } from "@piccolo/app-manifest";
+import fc from "fast-check";
+import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
+import { decide, decideTrash } from "./decide.ts";
+import type { AppPlanRecord, Observed, Step } from "./plan-types.ts";
+import {
+  requestBackup,
+  requestConfigure,
+  requestInstall,
+  requestRemoval,
+  requestRetry,
+  requestRollback,
+  requestRestore,
+  requestRun,
+  requestTrashRestore,
+  requestUpdate,
+} from "./requests.ts";
+
+const stateful: ManifestWish = { version: 1, volumes: { data: "stop", cache: "pause" } };
+const wish = (manifest: ManifestWish) => ({ manifest: manifestOf(manifest), grants: [], settings: {} });
+const done = (): Outcome => "done";
+
+function must(record: AppPlanRecord | undefined): AppPlanRecord {
+  assert.ok(record);
+  return record;
+}
+
+/** Plans and takes steps without faults until nothing is left to do; gives what it waits for. */
+function settle(world: AppWorld): ReturnType<typeof decide>["waiting"] {
+  for (let round = 0; round < 40; round += 1) {
+    if (world.record === undefined) return undefined;
+    const plan = decide(world.record, world.observe(), world.nowMs);
+    if (plan.waiting?.for === "retry") world.nowMs = Math.max(world.nowMs, plan.waiting.atMs);
+    else if (plan.steps.length === 0) return plan.waiting;
+    world.run(plan, done);
+    world.write();
+    world.check();
+  }
+  return assert.fail("it does not come to rest");
+}
+
+function installed(manifest: ManifestWish = stateful): AppWorld {
+  const world = new AppWorld();
+  world.want(requestInstall(undefined, wish(manifest), world.nowMs));
+  assert.equal(settle(world), undefined);
+  world.write();
+  return world;
+}
+
+const stepNames = (steps: readonly Step[]): readonly string[] =>
+  steps.map((step) => {
+    if (step.do === "record")
+      return `record ${step.event.type}${step.event.type === "phase" ? ` ${step.event.phase}` : ""}`;
+    if ("service" in step) return `${step.do} ${step.generation}/${step.service}`;
+    if (step.do === "route") return `route ${step.to.kind}`;
+    return step.do;
+  });
+
+test("containers that are not known change nothing, whatever is wanted", () => {
+  const world = installed();
+  const record = must(world.record);
+  const wanted = [
+    record,
+    requestRun(record, "stopped"),
+    requestRemoval(record, "t1"),
+    requestUpdate(record, wish({ ...stateful, version: 2 }), "s1", 0),
+    { ...requestUpdate(record, wish({ ...stateful, version: 2 }), "s1", 0), lastGeneration: 0 },
+  ];
+  for (const one of wanted) {
+    const plan = decide(one, world.observe(new Set(["containers"])), world.nowMs);
+    assert.deepEqual(plan.steps, []);
+    assert.equal(plan.waiting?.for, "knowledge");
+  }
+});
+
+test("no part that is not known is read as absent", () => {
+  const parts: (keyof Observed)[] = ["images", "network", "volumes", "snapshots"];
+  for (const part of parts) {
+    const world = installed();
+    world.containers.clear();
+    const unknown = decide(must(world.record), world.observe(new Set([part])), world.nowMs);
+    const names = stepNames(unknown.steps);
+    if (part === "images") assert.ok(!names.some((name) => /^(pull|create)/.test(name)));
+    if (part === "network") assert.ok(!names.includes("make-network"));
+    if (part === "volumes") assert.ok(!names.some((name) => /^(make-volume|create|start)/.test(name)));
+    const removal = decide(requestRemoval(must(world.record), "t1"), world.observe(new Set([part])), world.nowMs);
+    if (part === "volumes") assert.deepEqual(removal.steps, []);
+  }
+});
+
+test("data that is missing is not made anew: the app waits for its owner", () => {
+  const world = installed();
+  world.volumes.delete("data");
+  world.crash(true);
+  const plan = decide(must(world.record), world.observe(), world.nowMs);
+  assert.equal(plan.waiting?.for, "owner");
+  assert.ok(plan.waiting?.for === "owner" && plan.waiting.failure.code === "data-missing");
+  assert.ok(!stepNames(plan.steps).some((name) => /start|create|make-volume/.test(name)));
+});
+
+test("a change does not begin where data it would copy is missing", () => {
+  const world = installed();
+  world.volumes.delete("data");
+  const asked = requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs);
+  assert.ok(asked.change);
+  const plan = decide({ ...asked, change: { ...asked.change, phase: "saving" } }, world.observe(), world.nowMs);
+  assert.deepEqual(plan.steps, []);
+  assert.ok(plan.waiting?.for === "owner" && plan.waiting.failure.code === "data-missing");
+});
+
+test("whatever made the old version run again, it is gone before the new one starts", () => {
+  const world = installed();
+  const asked = requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs);
+  assert.ok(asked.change);
+  const plan = decide({ ...asked, change: { ...asked.change, phase: "starting" } }, world.observe(), world.nowMs);
+  const names = stepNames(plan.steps);
+  assert.ok(names.indexOf("remove 1/web") >= 0 && names.indexOf("remove 1/web") < names.indexOf("create 2/db"));
+});
+
+test("a volume nobody recorded goes into the trash too, and not into the next install", () => {
+  const world = installed();
+  world.volumes.set("stray", { writes: new Set(), version: 1, torn: false });
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  assert.deepEqual([...world.trashed.keys()].toSorted(), ["cache", "data", "stray"]);
+});
+
+test("a database older than the containers stops everything", () => {
+  const world = installed();
+  world.containers.set("9/web", {
+    generation: 9,
+    service: "web",
+    state: "running",
+    exitCode: undefined,
+    upToDate: true,
+  });
+  const plan = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(plan.steps, []);
+  assert.ok(plan.waiting?.for === "owner" && plan.waiting.failure.code === "record-behind");
+});
+
+test("an install fetches, makes and starts in the order of dependencies, and serves only after the probe", () => {
+  const world = new AppWorld();
+  world.want(requestInstall(undefined, wish(stateful), world.nowMs));
+  world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  assert.deepEqual(
+    stepNames(decide(must(world.record), world.observe(), world.nowMs).steps),
+    [
+      "make-network",
+      "make-volume",
+      "make-volume",
+      "record volumes-made",
+      "create 1/db",
+      "start 1/db",
+      "await 1/db",
+      "create 1/web",
+      "start 1/web",
+      "probe",
+      "record committed",
+      "route open",
+    ]
+      .flatMap((name) => (name === "make-network" ? ["route closed", name] : [name]))
+      .slice(1),
+  );
+});
+
+test("an update of an app with data holds requests, stops, copies, and only then starts", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  const saving = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(stepNames(saving.steps), [
+    "route held",
+    "stop 1/web",
+    "stop 1/db",
+    "remove 1/web",
+    "remove 1/db",
+    "snapshot",
+    "record phase starting",
+  ]);
+  world.run(saving, done);
+  const starting = stepNames(decide(must(world.record), world.observe(), world.nowMs).steps);
+  assert.deepEqual(starting.slice(-3), ["probe", "record committed", "route open"]);
+  assert.equal(settle(world), undefined);
+  assert.equal(world.record?.current?.manifest.version, "2");
+  assert.equal(world.record?.rollback?.snapshot?.id, "s1");
+});
+
+test("a sick update is undone with its data, and the owner is told why", () => {
+  const world = installed();
+  world.sick.add(2);
+  const before = new Set(world.acknowledged);
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  assert.equal(settle(world), undefined);
+  const record = must(world.record);
+  assert.equal(record.current?.manifest.version, "1");
+  assert.equal(record.notice?.failure.code, "not-healthy");
+  assert.equal(record.notice?.version, "2");
+  assert.ok(before.isSubsetOf(world.live()));
+  assert.equal(world.volumes.get("data")?.version, 1);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+  assert.ok(!world.snapshots.has("s1"), "a copy nothing needs any more is gone");
+});
+
+test("an app that says so is updated side by side and never stops serving", () => {
+  const beside: ManifestWish = { version: 1, sideBySide: true, volumes: { data: "live" } };
+  const world = installed(beside);
+  world.want(requestUpdate(must(world.record), wish({ ...beside, version: 2 }), "s1", world.nowMs));
+  const routes: string[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const plan = decide(must(world.record), world.observe(), world.nowMs);
+    routes.push(...plan.steps.flatMap((step) => (step.do === "route" ? step.to.kind : [])));
+    world.run(plan, (step) => {
+      if (step.do !== "record") world.write();
+      return "done";
+    });
+  }
+  assert.deepEqual(routes, ["open"]);
+  assert.equal(world.record?.current?.manifest.version, "2");
+  assert.deepEqual([...new Set([...world.containers.values()].map(({ generation }) => generation))], [2]);
+});
+
+test("a sick update side by side takes nothing back of what was written meanwhile", () => {
+  const beside: ManifestWish = { version: 1, sideBySide: true, volumes: { data: "live" } };
+  const world = installed(beside);
+  world.sick.add(2);
+  world.want(requestUpdate(must(world.record), wish({ ...beside, version: 2 }), "s1", world.nowMs));
+  assert.equal(settle(world), undefined);
+  assert.equal(world.record?.current?.manifest.version, "1");
+  assert.ok(world.acknowledged.isSubsetOf(world.live()));
+});
+
+test("a rollback brings back version and data, and can be undone the same way", () => {
+  const world = installed();
+  const early = new Set(world.acknowledged);
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  settle(world);
+  world.write();
+  const late = new Set(world.acknowledged);
+  world.want(requestRollback(must(world.record), "s2", world.nowMs));
+  settle(world);
+  assert.equal(world.record?.current?.manifest.version, "1");
+  assert.ok(early.isSubsetOf(world.live()));
+  world.want(requestRollback(must(world.record), "s3", world.nowMs));
+  settle(world);
+  assert.equal(world.record?.current?.manifest.version, "2");
+  assert.ok(late.isSubsetOf(world.live()));
+});
+
+test("a backup of an app that must stop for it starts it again, and can be restored", () => {
+  const world = installed();
+  const early = new Set(world.acknowledged);
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  settle(world);
+  assert.deepEqual(
+    must(world.record).backups.map(({ id }) => id),
+    ["b1"],
+  );
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+  world.want(requestRestore(must(world.record), "b1", "s1", world.nowMs));
+  settle(world);
+  assert.ok(early.isSubsetOf(world.live()));
+  assert.equal(world.snapshots.get("s1")?.state, "complete");
+});
+
+test("a backup of an app that can be frozen is never without the frozen part, and thaws it after a failure", () => {
+  const world = installed({ version: 1, volumes: { data: "pause" } });
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  world.run(decide(must(world.record), world.observe(), world.nowMs), (step) =>
+    step.do === "snapshot" ? { code: "snapshot-failed", detail: "", nextStep: "" } : "done",
+  );
+  assert.deepEqual(
+    [...world.containers.values()].map(({ state }) => state),
+    ["paused", "paused"],
+  );
+  const { steps } = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(stepNames(steps), ["resume 1/db", "resume 1/web"]);
+  settle(world);
+  assert.equal(world.snapshots.get("b1")?.state, "complete");
+});
+
+test("an uninstalled app lies in the trash for thirty days with its data, and comes back with it", () => {
+  const world = installed();
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  assert.equal(world.record, undefined);
+  assert.equal(world.volumes.size, 0);
+  const trash = world.trash;
+  assert.ok(trash);
+  assert.deepEqual(decideTrash(trash, trash.purgeAtMs - 1).steps, []);
+  world.want(requestTrashRestore(trash, undefined, world.nowMs));
+  settle(world);
+  assert.ok(world.acknowledged.isSubsetOf(world.live()));
+  assert.equal(world.trash, undefined);
+  assert.deepEqual(world.route.kind, "open");
+});
+
+test("after thirty days, or when the owner says so, the trash is purged with its copies", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  settle(world);
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  assert.ok(world.trash);
+  world.acknowledged.clear();
+  for (const plan of [
+    decideTrash(world.trash, world.trash.purgeAtMs),
+    decideTrash({ ...world.trash, purge: true }, 0),
+  ]) {
+    assert.deepEqual(plan.steps[0], { do: "purge-trash", trash: "t1", snapshots: ["s1"] });
+  }
+});
+
+test("an uninstall in the middle of a sick update keeps the copy made before it", () => {
+  const world = installed();
+  world.sick.add(2);
+  const before = new Set(world.acknowledged);
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  for (let round = 0; round < 3; round += 1) world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  assert.equal(world.record?.change?.phase, "undoing");
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  assert.equal(world.trash?.placed, "s1");
+  world.want(requestTrashRestore(world.trash, undefined, world.nowMs));
+  settle(world);
+  assert.equal(world.record?.current?.manifest.version, "1");
+  assert.ok(before.isSubsetOf(world.live()));
+});
+
+test("an install that fails leaves nothing running, keeps its reason, and is tried again when the owner asks", () => {
+  const world = new AppWorld();
+  world.sick.add(1);
+  world.want(requestInstall(undefined, wish(stateful), world.nowMs));
+  const waiting = settle(world);
+  assert.ok(waiting?.for === "owner" && waiting.failure.code === "not-healthy");
+  assert.equal(world.containers.size, 0);
+  world.sick.clear();
+  world.want(requestRetry(must(world.record), world.nowMs));
+  assert.equal(settle(world), undefined);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});
+
+test("a registry that does not answer leaves the running version alone, and an update gives up after a while", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  for (let round = 0; round < 12 && world.record?.change !== undefined; round += 1) {
+    const plan = decide(must(world.record), world.observe(), world.nowMs);
+    world.run(plan, (step) => (step.do === "pull" ? { code: "image-unreachable", detail: "", nextStep: "" } : "done"));
+    assert.deepEqual(world.route, { kind: "open", generation: 1 });
+    world.nowMs += 20 * 60_000;
+  }
+  assert.equal(world.record?.change, undefined);
+  assert.equal(world.record?.notice?.failure.code, "image-unreachable");
+});
+
+test("while Podman is away nothing is given up, however long it takes", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  for (let round = 0; round < 100; round += 1) {
+    world.run(decide(must(world.record), world.observe(), world.nowMs), () => ({
+      code: "runtime-unavailable",
+      detail: "",
+      nextStep: "",
+    }));
+    world.nowMs += 10_000;
+  }
+  assert.ok(world.record?.change !== undefined);
+  assert.equal(settle(world), undefined);
+  assert.equal(world.record?.current?.manifest.version, "2");
+});
+
+test("a plan asks for nothing but the app's own state", () => {
+  const world = installed();
+  const record = must(world.record);
+  const names = stepNames(
+    decide(requestUpdate(record, wish({ ...stateful, version: 2 }), "s", 0), world.observe(), 0).steps,
+  );
+  assert.deepEqual(names, ["pull", "pull", "record phase saving"]);
+  assert.ok(world.images.size > 0);
+  assert.ok(imageName(record.current?.manifest.services[0]?.image ?? assert.fail()).startsWith("example.org/"));
+});
+
+const modes = fc.constantFrom("stop", "pause", "live");
+const worlds = fc.record({
+  sideBySide: fc.boolean(),
+  volumes: fc.dictionary(fc.constantFrom("data", "cache"), modes, { noNullPrototype: true }),
+  sick: fc.boolean(),
+});
+const faults = fc.constantFrom<Outcome | "crash" | "reboot">(
+  "done",
+  "done",
+  "done",
+  "half",
+  "crash",
+  "reboot",
+  notHealthy,
+  { code: "step-failed", detail: "", nextStep: "" },
+  { code: "disk-full", detail: "", nextStep: "" },
+  { code: "runtime-unavailable", detail: "", nextStep: "" },
+);
+const unknowns = fc.subarray<keyof Observed>(["containers", "images", "network", "volumes", "snapshots"]);
+const actions = fc.constantFrom(
+  "update",
+  "configure",
+  "rollback",
+  "backup",
+  "restore",
+  "stop",
+  "run",
+  "retry",
+  "remove",
+  "restore-trash",
+  "none",
+);
+
+function act(world: AppWorld, action: string, made: ManifestWish, at: number): void {
+  const { record, trash } = world;
+  try {
+    if (action === "restore-trash" && trash !== undefined && record === undefined) {
+      world.want(requestTrashRestore(trash, record, world.nowMs));
+    }
+    if (record === undefined) return;
+    if (action === "update") {
+      const version = Number(record.current?.manifest.version ?? 0) + 1;
+      world.want(requestUpdate(record, wish({ ...made, version }), `s${at}`, world.nowMs));
+    }
+    if (action === "configure")
+      world.want(requestConfigure(record, { grants: [], settings: {} }, `s${at}`, world.nowMs));
+    if (action === "rollback") world.want(requestRollback(record, `s${at}`, world.nowMs));
+    if (action === "backup") world.want(requestBackup(record, `b${at}`, world.nowMs));
+    if (action === "restore") world.want(requestRestore(record, record.backups[0]?.id ?? "", `s${at}`, world.nowMs));
+    if (action === "stop" || action === "run")
+      world.want(requestRun(record, action === "stop" ? "stopped" : "running"));
+    if (action === "retry") world.want(requestRetry(record, world.nowMs));
+    if (action === "remove") world.want(requestRemoval(record, `t${at}`));
+  } catch (error) {
+    assert.ok(error instanceof Error && "code" in error, String(error));
+  }
+}
+
+test("from any crash, failure and lack of knowledge, at any step of any change, it converges and loses nothing", () => {
+  const rounds = fc.array(
+    fc.record({
+      action: actions,
+      unknown: unknowns,
+      isKnown: fc.boolean(),
+      outcomes: fc.array(faults, { maxLength: 14 }),
+    }),
+    { minLength: 1, maxLength: 25 },
+  );
+  fc.assert(
+    fc.property(worlds, rounds, (made, script) => {
+      const world = installed({ ...made, version: 1 });
+      if (made.sick) world.sick.add(2);
+      for (const [at, { action, unknown, isKnown, outcomes }] of script.entries()) {
+        act(world, action, { ...made, version: 2 }, at);
+        if (world.record === undefined) continue;
+        const plan = decide(world.record, world.observe(new Set(isKnown ? [] : unknown)), world.nowMs);
+        world.run(plan, (_, step) => {
+          world.write();
+          return outcomes[step] ?? "done";
+        });
+        world.nowMs += 60_000;
+        world.write();
+        world.check();
+      }
+      world.crash(true);
+      // A version that never answers and was never tried, since its app was stopped, is tried on and on.
+      const isSick = (): boolean => world.sick.has(Number(world.record?.current?.manifest.version));
+      if (isSick() && world.record?.wanted === "running") return;
+      const waiting = settle(world);
+      if (world.record === undefined) return;
+      if (waiting?.for === "owner") {
+        world.want(requestRetry(world.record, world.nowMs));
+        settle(world);
+      }
+      const record = must(world.record);
+      if (record.wanted !== "running" || record.current === undefined || isSick()) return;
+      assert.deepEqual(world.route, { kind: "open", generation: record.current.number });
+      assert.ok(world.acknowledged.isSubsetOf(world.live()), "what was answered is in the volumes");
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("an update that is cut off at each of its steps, in each way, ends as one that is not", () => {
+  for (const sideBySide of [false, true]) {
+    for (const isSick of [false, true]) {
+      for (const end of ["crash", "half", "reboot"] as const) {
+        for (let at = 0; at < 40; at += 1) {
+          const world = installed({ version: 1, sideBySide, volumes: { data: "pause", cache: "live" } });
+          if (isSick) world.sick.add(2);
+          world.want(
+            requestUpdate(
+              must(world.record),
+              wish({ version: 2, sideBySide, volumes: { data: "pause", cache: "live" } }),
+              "s1",
+              world.nowMs,
+            ),
+          );
+          let left = at;
+          for (let round = 0; round < 8; round += 1) {
+            const plan = decide(must(world.record), world.observe(), world.nowMs);
+            world.run(plan, () => (left-- === 0 ? end : "done"));
+            if (left < 0) break;
+          }
+          assert.equal(settle(world), undefined);
+          assert.equal(world.record?.current?.manifest.version, isSick ? "1" : "2");
+          assert.ok(world.acknowledged.isSubsetOf(world.live()));
+        }
+      }
+    }
+  }
+});

@@ -1,0 +1,330 @@
+/**
+ * What is still to be done for one app, from its record and what is observed of it alone: no other app's state is asked, so
+ * none can delay it. Pure. Three rules hold in every plan: what is not known changes nothing; data is moved to the trash or
+ * copied, and replaced only where a complete copy of it is recorded; and two generations run together only where both say
+ * that they may.
+ */
+import { imageName } from "@piccolo/app-manifest";
+import { startSteps } from "./decide-start.ts";
+import { dataMissing, isRunning, isSatisfied, runsBeside, savedVolumes, stopAll } from "./generations.ts";
+import type {
+  AppPlanRecord,
+  Change,
+  Failure,
+  Generation,
+  Observed,
+  ObservedContainer,
+  Plan,
+  Route,
+  Step,
+  TrashRecord,
+  Waiting,
+} from "./plan-types.ts";
+
+const nothing: Plan = { steps: [], waiting: undefined };
+const plan = (...steps: readonly Step[]): Plan => ({ steps, waiting: undefined });
+const wait = (waiting: Waiting): Plan => ({ steps: [], waiting });
+const notKnown = (reason: string): Plan => wait({ for: "knowledge", reason });
+
+function routeTo(observed: Observed, to: Route): readonly Step[] {
+  const { route } = observed;
+  const same =
+    route.kind === to.kind && (route.kind !== "open" || to.kind !== "open" || route.generation === to.generation);
+  return same ? [] : [{ do: "route", to }];
+}
+
+/** Why the last failure still holds things up; undefined when it does not. */
+function held(failure: Failure | undefined, nowMs: number): Waiting | undefined {
+  if (failure === undefined) return undefined;
+  if (failure.retryAtMs === undefined) return { for: "owner", failure };
+  return failure.retryAtMs > nowMs ? { for: "retry", atMs: failure.retryAtMs } : undefined;
+}
+
+export function decide(record: AppPlanRecord, observed: Observed, nowMs: number): Plan {
+  if (!observed.containers.known) return notKnown(observed.containers.reason);
+  const containers = observed.containers.value;
+  // An older database beside newer containers: whatever it says was decided before they were made.
+  if (containers.some(({ generation }) => generation > record.lastGeneration)) {
+    return wait({
+      for: "owner",
+      failure: {
+        code: "record-behind",
+        detail: "The device's database is older than what runs here.",
+        nextStep: "Restore the app from its newest backup.",
+      },
+    });
+  }
+  if (record.wanted === "removed") return decideRemoval(record, observed, containers);
+  const { change } = record;
+  if (change === undefined) return decideSteady(record, observed, containers, nowMs);
+  return decideChange(record, change, observed, containers, nowMs);
+}
+
+function decideRemoval(record: AppPlanRecord, observed: Observed, containers: readonly ObservedContainer[]): Plan {
+  if (!observed.network.known) return notKnown(observed.network.reason);
+  if (!observed.volumes.known) return notKnown(observed.volumes.reason);
+  const trash = record.trash ?? record.app;
+  // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
+  const volumes = [...new Set([...record.volumes, ...observed.volumes.value])];
+  return plan(
+    ...routeTo(observed, { kind: "closed" }),
+    ...stopAll(record, containers, true),
+    ...(observed.network.value ? [{ do: "remove-network" } as const] : []),
+    { do: "record", event: { type: "into-trash", volumes } },
+    ...(volumes.length > 0 ? [{ do: "trash-volumes", trash, volumes } as const] : []),
+    { do: "record", event: { type: "trashed" } },
+  );
+}
+
+/** No change under way: the current generation is kept as it is wanted. */
+function decideSteady(
+  record: AppPlanRecord,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+  nowMs: number,
+): Plan {
+  const { current, wanted } = record;
+  if (current === undefined) return plan(...stopAll(record, containers, true));
+  const waiting = held(record.failure, nowMs);
+  const strangers = containers.filter(({ generation }) => generation !== current.number);
+  if (wanted === "stopped") {
+    const steps = [...routeTo(observed, { kind: "closed" }), ...stopAll(record, containers, false)];
+    if (waiting !== undefined) return { steps: [], waiting };
+    return steps.length > 0 ? plan(...steps) : decideRest(record, observed);
+  }
+  const own = containers.filter(({ generation }) => generation === current.number);
+  const isUp = isSatisfied(current, own);
+  const isOpen = observed.route.kind === "open" && observed.route.generation === current.number;
+  if (isUp && isOpen && strangers.length === 0) {
+    return waiting === undefined ? decideRest(record, observed) : wait(waiting);
+  }
+  const opened: readonly Step[] = [
+    { do: "probe", generation: current.number },
+    ...routeTo(observed, { kind: "open", generation: current.number }),
+  ];
+  // The current generation is up: it takes over before others go, so that requests find one or the other.
+  if (isUp) {
+    const gone = stopAll(record, strangers, true);
+    return waiting === undefined ? plan(...(isOpen ? [] : opened), ...gone) : { steps: gone, waiting };
+  }
+  const isolated = stopAll(record, strangers, true);
+  if (waiting !== undefined) return { steps: isolated, waiting };
+  const start = startSteps(record, current, observed, own);
+  if ("waiting" in start) return { steps: isolated, waiting: start.waiting };
+  return plan(...routeTo(observed, { kind: "held" }), ...isolated, ...start.steps, ...opened);
+}
+
+/** All is as wanted: what nothing needs any more goes, and an old failure is forgotten. */
+function decideRest({ discarded, failure }: AppPlanRecord, { snapshots }: Observed): Plan {
+  const well: readonly Step[] = failure === undefined ? [] : [{ do: "record", event: { type: "well" } }];
+  if (discarded.length === 0 || !snapshots.known) return plan(...well);
+  const there = discarded.filter((id) => snapshots.value.has(id));
+  return plan(
+    ...there.map((snapshot) => ({ do: "drop-snapshot", snapshot }) as const),
+    { do: "record", event: { type: "discarded-gone", snapshots: discarded } },
+    ...well,
+  );
+}
+
+function decideChange(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+  nowMs: number,
+): Plan {
+  const waiting = held(change.failure, nowMs);
+  switch (change.phase) {
+    case "fetching":
+      return decideFetching(record, change, observed, containers, nowMs, waiting);
+    case "saving":
+      return waiting === undefined
+        ? decideSaving(record, change, observed, containers)
+        : { steps: resumed(containers), waiting };
+    case "placing":
+      return waiting === undefined ? decidePlacing(record, change, observed, containers) : wait(waiting);
+    case "starting":
+      return waiting === undefined ? decideStarting(record, change, observed, containers) : wait(waiting);
+    case "undoing":
+      return waiting === undefined ? decideUndoing(record, change, observed, containers) : wait(waiting);
+    default:
+      return nothing;
+  }
+}
+
+/** What was held back while a change waits stays as it is; only the current generation is looked after meanwhile. */
+function decideFetching(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+  nowMs: number,
+  waiting: Waiting | undefined,
+): Plan {
+  const steady = decideSteady(record, observed, containers, nowMs);
+  if (waiting !== undefined) return { steps: steady.steps, waiting };
+  if (!observed.images.known)
+    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.images.reason } };
+  const present = observed.images.value;
+  const wanted = new Set(change.to.manifest.services.map(({ image }) => imageName(image)));
+  const pulls = [...wanted].filter((image) => !present.has(image)).map((image) => ({ do: "pull", image }) as const);
+  const { trash, volumes } = record;
+  const untrash: readonly Step[] =
+    record.untrashing && trash !== undefined
+      ? [
+          { do: "untrash-volumes", trash, volumes },
+          { do: "record", event: { type: "trash-emptied-into-app" } },
+        ]
+      : [];
+  const next = record.current === undefined ? afterSaving(change) : "saving";
+  return plan(...steady.steps, ...pulls, ...untrash, { do: "record", event: { type: "phase", phase: next } });
+}
+
+const afterSaving = (change: Change): "placing" | "starting" => (change.placed === undefined ? "starting" : "placing");
+
+/** An app is never left frozen while something waits. */
+function resumed(containers: readonly ObservedContainer[]): readonly Step[] {
+  return containers
+    .filter(({ state }) => state === "paused")
+    .map(({ generation, service }) => ({ do: "resume", generation, service }) as const);
+}
+
+function decideSaving(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+): Plan {
+  const volumes = savedVolumes(record);
+  const names = volumes.map(({ name }) => name);
+  if (change.safety !== undefined) {
+    if (!observed.volumes.known) return notKnown(observed.volumes.reason);
+    const there = observed.volumes.value;
+    const missing = names.filter((name) => !there.has(name));
+    if (missing.length > 0) return wait({ for: "owner", failure: dataMissing(missing) });
+  }
+  const copy: readonly Step[] =
+    change.safety === undefined ? [] : [{ do: "snapshot", snapshot: change.safety, volumes: names }];
+  const done: Step =
+    change.kind === "backup"
+      ? { do: "record", event: { type: "committed" } }
+      : { do: "record", event: { type: "phase", phase: afterSaving(change) } };
+  const mayRun = change.kind === "backup" || runsBeside(record);
+  if (mayRun && !volumes.some(({ snapshot }) => snapshot === "stop")) {
+    const isPaused = volumes.some(({ snapshot }) => snapshot === "pause");
+    const running = containers.filter(isRunning);
+    const pauses = isPaused ? running.filter(({ state }) => state === "running") : [];
+    const frozen = isPaused ? running : running.filter(({ state }) => state === "paused");
+    return plan(
+      ...keptServing(record, observed, containers),
+      ...pauses.map(({ generation, service }) => ({ do: "pause", generation, service }) as const),
+      ...copy,
+      ...frozen.map(({ generation, service }) => ({ do: "resume", generation, service }) as const),
+      done,
+    );
+  }
+  return plan(
+    ...pausedRoute(record, observed),
+    ...stopAll(record, containers, change.kind !== "backup"),
+    ...copy,
+    done,
+  );
+}
+
+/** After a restart of the device the proxy knows no route: the current generation serves on while another comes up. */
+function keptServing(
+  record: AppPlanRecord,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+): readonly Step[] {
+  const { current, wanted } = record;
+  if (current === undefined || wanted !== "running") return [];
+  const own = containers.filter(({ generation }) => generation === current.number);
+  return isSatisfied(current, own) ? routeTo(observed, { kind: "open", generation: current.number }) : [];
+}
+
+/** Requests wait while nothing may serve; those of a stopped app are refused as before. */
+function pausedRoute(record: AppPlanRecord, observed: Observed): readonly Step[] {
+  return routeTo(observed, { kind: record.wanted === "running" && record.current !== undefined ? "held" : "closed" });
+}
+
+function decidePlacing(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+): Plan {
+  const { placed } = change;
+  if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
+  const volumes = volumesOfSnapshot(record, placed, change.to);
+  return plan(
+    ...pausedRoute(record, observed),
+    ...stopAll(record, containers, true),
+    { do: "restore", snapshot: placed, volumes },
+    { do: "record", event: { type: "volumes-made", volumes } },
+    { do: "record", event: { type: "phase", phase: "starting" } },
+  );
+}
+
+function volumesOfSnapshot(record: AppPlanRecord, id: string, to: Generation): readonly string[] {
+  const kept = [record.rollback?.snapshot, ...record.backups].find((snapshot) => snapshot?.id === id);
+  return kept?.volumes ?? to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name);
+}
+
+function decideStarting(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+): Plan {
+  const { to } = change;
+  const committed: Step = { do: "record", event: { type: "committed" } };
+  const isBeside = runsBeside(record);
+  const others = containers.filter(({ generation }) => generation !== to.number);
+  const isolated = isBeside ? [] : stopAll(record, others, true);
+  if (record.wanted === "stopped") return plan(...isolated, committed);
+  const own = containers.filter(({ generation }) => generation === to.number);
+  const start = startSteps(record, to, observed, own);
+  const waiting = isBeside ? keptServing(record, observed, containers) : pausedRoute(record, observed);
+  if ("waiting" in start) return { steps: [...waiting, ...isolated], waiting: start.waiting };
+  return plan(...waiting, ...isolated, ...start.steps, { do: "probe", generation: to.number }, committed, {
+    do: "route",
+    to: { kind: "open", generation: to.number },
+  });
+}
+
+function decideUndoing(
+  record: AppPlanRecord,
+  change: Change,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+): Plan {
+  const abandoned: Step = { do: "record", event: { type: "abandoned" } };
+  if (runsBeside(record)) {
+    // The current generation went on writing: putting its copy back would undo what it acknowledged.
+    const failed = containers.filter(({ generation }) => generation === change.to.number);
+    return plan(...stopAll(record, failed, true), abandoned);
+  }
+  const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
+  const { safety } = change;
+  if (safety === undefined) return plan(...isolated, abandoned);
+  if (!observed.snapshots.known)
+    return { steps: isolated, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+  if (observed.snapshots.value.get(safety) !== "complete") {
+    const failure = {
+      code: "snapshot-missing",
+      detail: "The copy of the data made before the update is gone.",
+      nextStep: "Restore the app from a backup.",
+    } as const;
+    return { steps: isolated, waiting: { for: "owner", failure } };
+  }
+  const volumes = savedVolumes(record).map(({ name }) => name);
+  return plan(...isolated, { do: "restore", snapshot: safety, volumes }, abandoned);
+}
+
+export function decideTrash(trash: TrashRecord, nowMs: number): Plan {
+  if (!trash.purge && nowMs < trash.purgeAtMs) return nothing;
+  const kept = [trash.rollback?.snapshot?.id, trash.placed, ...trash.backups.map(({ id }) => id), ...trash.discarded];
+  const snapshots = [...new Set(kept.flatMap((id) => id ?? []))];
+  return plan({ do: "purge-trash", trash: trash.id, snapshots }, { do: "record", event: { type: "purged" } });
+}

@@ -1,0 +1,245 @@
+/** Takes the planner's steps on runtime, storage and packet filter. Each can be taken again after it was cut off. */
+import { imageName, type Service } from "@piccolo/app-manifest";
+import type { World } from "@piccolo/world";
+import type { DeviceNetworks } from "./addresses.ts";
+import { type BundledImages, obtainImage } from "./image-source.ts";
+import { generationsOf } from "./observe.ts";
+import type { AppPlanRecord, Generation, Step } from "./plan-types.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import type { ContainerRuntime } from "./runtime/container-runtime.ts";
+import {
+  accountOf,
+  type AppForm,
+  containerName,
+  hostAccount,
+  networksOf,
+  secretName,
+  serviceAddress,
+  type SpecSurroundings,
+  specOf,
+} from "./specs.ts";
+import type { AppPlace, InstalledApp } from "./types.ts";
+import { changeFaults } from "./types.ts";
+
+const probePauseMs = 50;
+const probeMs = 5_000;
+/** So long a service waits for another one it depends on. */
+const dependencyMs = 10 * 60_000;
+
+/** Steps on the machine; `record` and `route` are the engine's. */
+export type MachineStep = Exclude<Step, { readonly do: "record" | "route" }>;
+
+export interface Progress {
+  readonly signal: AbortSignal;
+  readonly report: (step: string, doneUnits?: number, totalUnits?: number) => void;
+}
+
+export interface ExecutorOptions {
+  readonly runtime: ContainerRuntime;
+  readonly storage: AppStorage;
+  readonly bundled: BundledImages;
+  readonly device: DeviceNetworks;
+  readonly world: World;
+  readonly around: (form: AppForm) => SpecSurroundings;
+  readonly secretsOf: (place: AppPlace) => Readonly<Record<string, string>>;
+  /** Sets the rules for the networks of all apps. */
+  readonly filter: () => Promise<void>;
+  /** The status of an answer at an address; undefined where there is none in time. */
+  readonly probe: (address: string, port: number, path: string, timeoutMs: number) => Promise<number | undefined>;
+}
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  async take(app: InstalledApp, step: MachineStep, progress: Progress): Promise<void> {
+    const { runtime, storage } = this.#options;
+    const { record } = app;
+    const nameOf = (at: { readonly generation: number; readonly service: string }): string =>
+      containerName(record.app, at.generation, at.service);
+    switch (step.do) {
+      case "pull":
+        return this.#pull(record, step.image, progress);
+      case "make-network":
+        return this.#makeNetworks(this.#form(app, step.generation));
+      case "remove-network":
+        return this.#removeNetworks(app);
+      case "make-volume":
+        return this.#makeVolume(this.#form(app, step.generation), step.volume);
+      case "create":
+        return this.#create(this.#form(app, step.generation), step.service, progress);
+      case "start":
+        return this.#start(this.#form(app, step.generation), step.service, progress);
+      case "stop":
+        progress.report("Stopping");
+        return runtime.stop(nameOf(step));
+      case "pause":
+        return runtime.pause(nameOf(step));
+      case "resume":
+        return runtime.resume(nameOf(step));
+      case "remove":
+        return runtime.remove(nameOf(step));
+      case "await":
+        return this.#await(this.#form(app, step.generation), step, progress);
+      case "probe":
+        return this.#untilHealthy(this.#form(app, step.generation), progress);
+      case "snapshot":
+        progress.report("Copying its data");
+        return storage.snapshot(step.snapshot, record.app, step.volumes);
+      case "restore":
+        progress.report("Putting its data back");
+        return storage.restore(step.snapshot, record.app, step.volumes);
+      case "drop-snapshot":
+        return storage.dropSnapshot(step.snapshot);
+      case "trash-volumes":
+        storage.removeSecrets(record.app);
+        return storage.intoTrash(step.trash, record.app, step.volumes);
+      case "untrash-volumes":
+        return storage.outOfTrash(step.trash, record.app, step.volumes);
+      case "purge-trash":
+        for (const id of step.snapshots) storage.dropSnapshot(id);
+        return storage.purgeTrash(step.trash);
+      default:
+        return undefined;
+    }
+  }
+
+  #form({ record, ...place }: InstalledApp, number: number): AppForm {
+    const generation = generationsOf(record).find((one) => one.number === number);
+    if (generation === undefined) throw new Error(`the record of ${record.app} has no generation ${number}`);
+    return { app: record.app, place, generation };
+  }
+
+  async #pull(record: AppPlanRecord, name: string, { signal, report }: Progress): Promise<void> {
+    const { runtime, bundled } = this.#options;
+    const image = generationsOf(record)
+      .flatMap(({ manifest }) => manifest.services)
+      .find((service) => imageName(service.image) === name)?.image;
+    if (image === undefined) throw new Error(`the record of ${record.app} has no image ${name}`);
+    report("Fetching");
+    await obtainImage(runtime, bundled, image, {
+      signal,
+      progress: (doneBytes, totalBytes) => report("Fetching", doneBytes, totalBytes),
+    });
+  }
+
+  /** The rules come first: no bridge is ever there without them. */
+  async #makeNetworks(form: AppForm): Promise<void> {
+    await this.#options.filter();
+    for (const network of networksOf(form, this.#options.device)) await this.#options.runtime.createNetwork(network);
+  }
+
+  async #removeNetworks({ record, ...place }: InstalledApp): Promise<void> {
+    const { runtime, device } = this.#options;
+    const names = new Set(
+      generationsOf(record).flatMap((generation) =>
+        networksOf({ app: record.app, place, generation }, device).map(({ name }) => name),
+      ),
+    );
+    for (const name of names) await runtime.removeNetwork(name);
+  }
+
+  async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {
+    const declared = generation.manifest.volumes.find(({ name }) => name === volume);
+    if (declared === undefined) throw new Error(`generation ${generation.number} of ${app} has no volume ${volume}`);
+    await this.#options.storage.makeVolume(app, volume, declared.sizeBytesMax);
+  }
+
+  async #create(form: AppForm, name: string, progress: Progress): Promise<void> {
+    const { runtime, around } = this.#options;
+    const service = serviceOf(form.generation, name);
+    progress.report("Preparing");
+    await this.#lay(form, service);
+    await runtime.create(specOf(form, service, around(form)));
+  }
+
+  async #start(form: AppForm, name: string, progress: Progress): Promise<void> {
+    progress.report("Starting");
+    // After a restart of the device the container is there, and what it mounts is not.
+    await this.#options.filter();
+    await this.#lay(form, serviceOf(form.generation, name));
+    await this.#options.runtime.start(containerName(form.app, form.generation.number, name));
+  }
+
+  /** What a service finds in its folders: volumes mounted, secrets as files. */
+  async #lay({ app, place, generation }: AppForm, service: Service): Promise<void> {
+    const { runtime, storage, secretsOf } = this.#options;
+    const ownerOf = async (one: Service): Promise<ReturnType<typeof hostAccount>> =>
+      hostAccount(place, accountOf(one, (await runtime.image(one.image.digest))?.user ?? ""));
+    for (const mount of service.mounts) {
+      if (mount.kind !== "volume") continue;
+      // An empty volume belongs to the first service that has it.
+      const first = generation.manifest.services.find(({ mounts }) =>
+        mounts.some((other) => other.kind === "volume" && other.volume === mount.volume),
+      );
+      await storage.mountVolume(app, mount.volume, await ownerOf(first ?? service));
+    }
+    if (service.secretFiles.length === 0) return;
+    const [secrets, owner] = [secretsOf(place), await ownerOf(service)];
+    for (const { secret } of service.secretFiles) {
+      storage.writeSecret(app, secretName(service.name, secret), secrets[secret] ?? "", owner);
+    }
+  }
+
+  async #await(
+    form: AppForm,
+    { service: name, condition }: { readonly service: string; readonly condition: "healthy" | "completed" },
+    { signal, report }: Progress,
+  ): Promise<void> {
+    const { runtime } = this.#options;
+    const service = serviceOf(form.generation, name);
+    const container = containerName(form.app, form.generation.number, name);
+    report(`Waiting for ${name}`);
+    await this.#until(dependencyMs, signal, async () => {
+      const now = await runtime.container(container);
+      if (condition === "healthy") return now?.phase === "running" && this.#isHealthy(container, service);
+      if (now?.phase !== "stopped") return false;
+      if (now.exitCode === 0) return true;
+      throw changeFaults.fault("not-started", `The part "${name}" ended with the code ${now.exitCode ?? "unknown"}.`);
+    });
+  }
+
+  async #isHealthy(container: string, { healthCheck }: Service): Promise<boolean> {
+    if (healthCheck === undefined) return true;
+    const { exitCode } = await this.#options.runtime.exec(container, healthCheck.command, healthCheck.timeoutMs);
+    return exitCode === 0;
+  }
+
+  /** Until it answers at its health path, with everything up that should be; or the time to start is over. */
+  async #untilHealthy(form: AppForm, { signal, report }: Progress): Promise<void> {
+    const { manifest } = form.generation;
+    report("Waiting for its first answer");
+    await this.#until((manifest.web?.startSeconds ?? 10) * 1_000, signal, () => this.isHealthy(form, probeMs));
+  }
+
+  /** Whether the app answers at its health path; one without a web page has nothing that could. */
+  async isHealthy(form: AppForm, timeoutMs: number): Promise<boolean> {
+    const { web } = form.generation.manifest;
+    if (web === undefined) return true;
+    const address = serviceAddress(form, this.#options.device, web.service);
+    const status = await this.#options.probe(address, web.port, web.healthPath, timeoutMs);
+    return status !== undefined && status >= 200 && status < 400;
+  }
+
+  async #until(limitMs: number, signal: AbortSignal, holds: () => Promise<boolean>): Promise<void> {
+    const { world } = this.#options;
+    const startMs = world.monotonicMs();
+    while (!(await holds())) {
+      signal.throwIfAborted();
+      const seconds = Math.round((world.monotonicMs() - startMs) / 1_000);
+      if (seconds * 1_000 >= limitMs) {
+        throw changeFaults.fault("not-healthy", `The app did not answer within ${seconds} seconds.`);
+      }
+      await world.sleep(probePauseMs, signal);
+    }
+  }
+}
+
+function serviceOf({ manifest, number }: Generation, name: string): Service {
+  const service = manifest.services.find((one) => one.name === name);
+  if (service === undefined) throw new Error(`generation ${number} of ${manifest.id} has no service ${name}`);
+  return service;
+}

@@ -1,0 +1,102 @@
+/** Puts the parts of the apps feature together on their adapters. */
+import type { DatabaseSync } from "node:sqlite";
+import type { World } from "@piccolo/world";
+import type { Log } from "../adapters/log.ts";
+import type { Sessions } from "../auth/sessions.ts";
+import type { DeviceEvents } from "../events/events.ts";
+import type { Api } from "../http/api.ts";
+import type { StreamRoute } from "../http/server.ts";
+import type { Tasks } from "../tasks/tasks.ts";
+import type { DeviceNetworks } from "./addresses.ts";
+import { Apps } from "./apps.ts";
+import { Catalogs, type CatalogSource } from "./catalogs.ts";
+import type { BundledImages } from "./image-source.ts";
+import { AppHosts } from "./proxy/app-hosts.ts";
+import { Entrance } from "./proxy/entrance.ts";
+import { hostNames } from "./proxy/host-names.ts";
+import { enterApp, mountApps } from "./routes.ts";
+import type { ExecutorOptions } from "./executor.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import type { ContainerRuntime } from "./runtime/container-runtime.ts";
+import type { Firewall } from "./runtime/firewall.ts";
+import { AppStore } from "./store.ts";
+
+/** What the machine gives apps to run on. */
+export interface AppAdapters {
+  readonly runtime: ContainerRuntime;
+  readonly storage: AppStorage;
+  readonly firewall: Firewall;
+  readonly bundled: BundledImages;
+  readonly probe: ExecutorOptions["probe"];
+  readonly device: DeviceNetworks;
+}
+
+export interface AppsFeatureOptions extends AppAdapters {
+  readonly controlDb: DatabaseSync;
+  readonly world: World;
+  readonly log: Log;
+  readonly sessions: Sessions;
+  readonly events: DeviceEvents;
+  readonly tasks: Tasks;
+  readonly hostName: string;
+  readonly deviceName: string;
+  /** `name:port` */
+  readonly portalHost: () => string;
+  readonly ownerName: () => string;
+  readonly catalogs: readonly CatalogSource[];
+  readonly architecture: "amd64" | "arm64";
+  readonly freeMemoryBytes: () => number;
+}
+
+export interface AppsFeature {
+  readonly hosts: AppHosts;
+  readonly streams: readonly StreamRoute[];
+  mount(api: Api): void;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The release this source is of; a manifest may ask for a later one. */
+const osVersion = "0.1.0";
+const keyPurpose = "app-cookies";
+
+export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
+  const { world, log, events, tasks, deviceName, sessions, portalHost } = options;
+  const store = new AppStore(options.controlDb);
+  const names = hostNames(options.hostName);
+  const apps: Apps = new Apps({
+    ...options,
+    store,
+    reservedNames: names.reserved,
+    originOf: (app) => hosts.originOf(app),
+    changed: (app) => events.appChanged(app),
+    drained: (app) => hosts.drained(app),
+  });
+  const hosts: AppHosts = new AppHosts({
+    apps,
+    entrance: new Entrance({
+      world,
+      deviceName,
+      key: () => store.key(keyPurpose, () => world.randomBytes(32)),
+      session: (tokenHash) => sessions.findByHash(tokenHash),
+    }),
+    names,
+    portalHost,
+    ownerName: options.ownerName,
+    monotonicMs: () => world.monotonicMs(),
+    log,
+  });
+  const { bundled, architecture } = options;
+  const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
+  const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
+  return {
+    hosts,
+    streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
+    mount: (api) => mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes }),
+    start: () => apps.start(),
+    stop: async () => {
+      hosts.close();
+      await apps.close();
+    },
+  };
+}

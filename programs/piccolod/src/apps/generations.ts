@@ -1,0 +1,73 @@
+/** What generations and their containers are to each other. */
+import type { DataVolume } from "@piccolo/app-manifest";
+import type { AppPlanRecord, Failure, Generation, ObservedContainer, Step } from "./plan-types.ts";
+
+export const isRunning = ({ state }: ObservedContainer): boolean => state === "running" || state === "paused";
+
+/** A service that others wait for to end: once it ended well it has done its part. */
+export function isOneShot({ manifest }: Generation, service: string): boolean {
+  return manifest.services.some(({ dependsOn }) =>
+    dependsOn.some((dependency) => dependency.service === service && dependency.condition === "completed"),
+  );
+}
+
+export function hasDone(generation: Generation, container: ObservedContainer | undefined): boolean {
+  if (container === undefined || !container.upToDate) return false;
+  if (container.state === "running") return true;
+  return container.state === "stopped" && container.exitCode === 0 && isOneShot(generation, container.service);
+}
+
+/** Whether every service runs or has done its part, and nothing else of the generation is there. */
+export function isSatisfied(generation: Generation, own: readonly ObservedContainer[]): boolean {
+  const { services } = generation.manifest;
+  const isAll = services.every(({ name }) =>
+    hasDone(
+      generation,
+      own.find(({ service }) => service === name),
+    ),
+  );
+  return isAll && own.every(({ service }) => services.some(({ name }) => name === service));
+}
+
+/** The volumes that hold data worth a copy. */
+export function savedVolumes({ current, volumes }: AppPlanRecord): readonly DataVolume[] {
+  return current?.manifest.volumes.filter(({ name, backup }) => backup && volumes.includes(name)) ?? [];
+}
+
+/** Whether the change under way may have both generations run: both say so, and a copy needs no stop. */
+export function runsBeside(record: AppPlanRecord): boolean {
+  const { change, current } = record;
+  if (change === undefined || current === undefined) return false;
+  if (change.kind !== "update" && change.kind !== "configure") return false;
+  if (!current.manifest.sideBySide || !change.to.manifest.sideBySide) return false;
+  return !savedVolumes(record).some(({ snapshot }) => snapshot === "stop");
+}
+
+function generationOf(record: AppPlanRecord, number: number): Generation | undefined {
+  return [record.current, record.change?.to, record.rollback?.generation].find((known) => known?.number === number);
+}
+
+/** Those that run are stopped, last started first; and, if `remove`, all are removed. */
+export function stopAll(
+  record: AppPlanRecord,
+  containers: readonly ObservedContainer[],
+  remove: boolean,
+): readonly Step[] {
+  const place = ({ generation, service }: ObservedContainer): number =>
+    generationOf(record, generation)?.manifest.services.findIndex(({ name }) => name === service) ?? 0;
+  const ordered = containers.toSorted((a, b) => a.generation - b.generation || place(b) - place(a));
+  return [
+    ...ordered
+      .filter((container) => isRunning(container) || container.state === "broken")
+      .map(({ generation, service }) => ({ do: "stop", generation, service }) as const),
+    ...(remove ? ordered.map(({ generation, service }) => ({ do: "remove", generation, service }) as const) : []),
+  ];
+}
+
+export function dataMissing(volumes: readonly string[]): Pick<Failure, "code" | "detail" | "nextStep"> {
+  return {
+    code: "data-missing",
+    detail: `Data of the app is missing: ${volumes.join(", ")}.`,
+    nextStep: "Restore the app from a backup; it is not started without its data.",
+  };
+}

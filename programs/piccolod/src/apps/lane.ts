@@ -1,0 +1,190 @@
+/** One app's own course: plans, takes the steps, plans again. No lane waits for another one's. */
+import type { World } from "@piccolo/world";
+import { errorFacts, type Log } from "../adapters/log.ts";
+import { decide } from "./decide.ts";
+import type { Executor, MachineStep, Progress } from "./executor.ts";
+import type { Observed, Route, Step, Waiting } from "./plan-types.ts";
+import { recordAfter, recordAfterFailure, trashOf } from "./record.ts";
+import { stepFailure } from "./step-failure.ts";
+import type { AppStore } from "./store.ts";
+import type { InstalledApp } from "./types.ts";
+
+/** A plan that comes again this often without an end is looked at again later. */
+const roundsMax = 100;
+const laterMs = 5_000;
+const unknownRetryMs = 1_000;
+
+export interface StepProgress {
+  readonly step: string;
+  readonly doneUnits: number;
+  /** 0 = not known. */
+  readonly totalUnits: number;
+}
+
+export interface LaneOptions {
+  readonly app: string;
+  readonly store: AppStore;
+  readonly executor: Executor;
+  readonly observe: (app: InstalledApp, route: Route) => Promise<Observed>;
+  readonly world: World;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+  readonly changed: () => void;
+  /** Resolves when no request of a former route is under way, or none is waited for any longer. */
+  readonly drained: () => Promise<void>;
+}
+
+export class Lane {
+  readonly #options: LaneOptions;
+  route: Route = { kind: "closed" };
+  progress: StepProgress | undefined;
+  /** Why it rests although not all is as wanted. */
+  waiting: Waiting | undefined;
+  /** Whether it has come to rest since the device started. */
+  hasRested = false;
+  #driving: Promise<void> | undefined;
+  /** Something new is wanted: what is under way is given up where it can be, and planned anew. */
+  #interrupt = new AbortController();
+  #isDue = false;
+  #wake: AbortController | undefined;
+  readonly #resting: (() => void)[] = [];
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  get isActive(): boolean {
+    return this.#driving !== undefined;
+  }
+
+  /** Looks at the app, and goes on until it is as wanted or has to wait. */
+  kick(): void {
+    this.#isDue = true;
+    if (this.#options.stopping.aborted) return;
+    this.#wake?.abort(new Error("it is looked at now"));
+    this.#driving ??= this.#drive().finally(() => {
+      this.#driving = undefined;
+      this.hasRested = true;
+      for (const tell of this.#resting.splice(0)) tell();
+      this.#options.changed();
+      if (this.#isDue && !this.#options.stopping.aborted) this.kick();
+    });
+  }
+
+  /** The record says something else now. */
+  interrupt(): void {
+    this.#interrupt.abort(new Error("something else is wanted now"));
+    this.kick();
+  }
+
+  /** Resolves when the lane next has nothing to do for the moment. */
+  rest(): Promise<void> {
+    return this.isActive ? new Promise((resolve) => this.#resting.push(resolve)) : Promise.resolve();
+  }
+
+  async ended(): Promise<void> {
+    this.#wake?.abort(new Error("the device stops"));
+    await this.#driving;
+  }
+
+  async #drive(): Promise<void> {
+    const { stopping, log, app } = this.#options;
+    for (let round = 0; !stopping.aborted; round++) {
+      this.#isDue = false;
+      this.#interrupt = new AbortController();
+      try {
+        if (!(await this.#round())) return;
+      } catch (error) {
+        if (stopping.aborted) return;
+        if (!this.#interrupt.signal.aborted) throw error;
+      }
+      if (round < roundsMax) continue;
+      log.error("app-restless", { app });
+      this.#later(laterMs);
+      return;
+    }
+  }
+
+  /** Whether there may be more to do. */
+  async #round(): Promise<boolean> {
+    const { store, observe, world, app } = this.#options;
+    const installed = store.get(app);
+    if (installed === undefined) return false;
+    const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
+    this.waiting = plan.waiting;
+    if (plan.steps.length === 0) {
+      this.progress = undefined;
+      if (plan.waiting?.for === "retry") this.#later(plan.waiting.atMs - world.nowMs());
+      if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
+      return this.#isDue;
+    }
+    for (const step of plan.steps) if (!(await this.#take(step))) return store.get(app) !== undefined;
+    return store.get(app) !== undefined;
+  }
+
+  /** Whether the next step of the plan may follow. */
+  async #take(step: Step): Promise<boolean> {
+    const { store, executor, stopping, world, log, app, changed, drained } = this.#options;
+    const installed = store.get(app);
+    if (installed === undefined) return false;
+    const interrupt = this.#interrupt.signal;
+    const signal = AbortSignal.any([interrupt, stopping]);
+    signal.throwIfAborted();
+    if (step.do === "route") {
+      this.route = step.to;
+      changed();
+      // Whoever was let in before is served before what serves them goes.
+      await drained();
+      return true;
+    }
+    if (step.do === "record") {
+      this.#record(installed, step);
+      changed();
+      return step.event.type !== "trashed";
+    }
+    const report: Progress["report"] = (text, doneUnits = 0, totalUnits = 0) => {
+      this.progress = { step: text, doneUnits, totalUnits };
+      changed();
+    };
+    try {
+      await executor.take(installed, step satisfies MachineStep, { signal, report });
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const failure = stepFailure(step, error);
+      if (failure === undefined) throw error;
+      log.warn("app-step-failed", { app, step: step.do, code: failure.code, ...errorFacts(error) });
+      const now = store.get(app);
+      if (now !== undefined) store.put(recordAfterFailure(now.record, step, failure, world.nowMs()));
+      return false;
+    }
+  }
+
+  #record({ record, ...place }: InstalledApp, { event }: Extract<Step, { readonly do: "record" }>): void {
+    const { store, world } = this.#options;
+    if (event.type === "into-trash") {
+      const trash = trashOf(record, event.volumes, world.nowMs());
+      if (trash !== undefined) store.intoTrash(trash, place);
+      return;
+    }
+    if (event.type === "trashed") {
+      store.delete({ record, ...place });
+      return;
+    }
+    store.transact(() => {
+      store.put(recordAfter(record, event));
+      if (event.type === "trash-emptied-into-app" && record.trash !== undefined)
+        store.deleteTrash(record.trash, place.slot);
+    });
+  }
+
+  #later(ms: number): void {
+    const { world, stopping } = this.#options;
+    const wake = new AbortController();
+    this.#wake = wake;
+    world.sleep(Math.max(0, ms), AbortSignal.any([wake.signal, stopping])).then(
+      () => this.kick(),
+      () => undefined,
+    );
+  }
+}

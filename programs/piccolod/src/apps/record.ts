@@ -1,0 +1,204 @@
+/** How a record goes on: by what was done, and by what failed. Pure; each result is one commit of the database. */
+import { imageName } from "@piccolo/app-manifest";
+import { runsBeside, savedVolumes } from "./generations.ts";
+import type {
+  AppPlanRecord,
+  Change,
+  ChangePhase,
+  Failure,
+  FailureCode,
+  KeptSnapshot,
+  RecordEvent,
+  Step,
+  TrashRecord,
+} from "./plan-types.ts";
+
+export const trashKeptMs = 30 * 24 * 3_600_000;
+export const backupsKept = 7;
+
+/** After `well` nothing of a failure is left; what `committed` and `abandoned` leave is the next state of rest. */
+export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanRecord {
+  const { change } = record;
+  switch (event.type) {
+    case "phase":
+      return change === undefined
+        ? record
+        : { ...record, change: { ...change, phase: event.phase, failure: undefined } };
+    case "committed":
+      return change === undefined ? record : committed(record, change);
+    case "abandoned":
+      return change === undefined ? record : abandoned(record, change);
+    case "volumes-made":
+      return { ...record, volumes: [...new Set([...record.volumes, ...event.volumes])] };
+    case "trash-emptied-into-app":
+      return { ...record, untrashing: false };
+    case "discarded-gone":
+      return { ...record, discarded: record.discarded.filter((id) => !event.snapshots.includes(id)) };
+    case "well":
+      return { ...record, failure: undefined };
+    case "into-trash":
+    case "trashed":
+    case "purged":
+      return record;
+    default:
+      return record;
+  }
+}
+
+function copyOf(record: AppPlanRecord, change: Change): KeptSnapshot | undefined {
+  const { current } = record;
+  if (change.safety === undefined || current === undefined || change.kind === "install") return undefined;
+  return {
+    id: change.safety,
+    generation: current,
+    takenAtMs: change.startedAtMs,
+    cause: change.kind,
+    volumes: savedVolumes(record).map(({ name }) => name),
+  };
+}
+
+function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
+  const { current } = record;
+  const copy = copyOf(record, change);
+  const rest = { ...record, change: undefined, failure: undefined, notice: undefined };
+  if (change.kind === "backup") {
+    const backups = copy === undefined ? record.backups : [...record.backups, copy];
+    const gone = backups.slice(0, Math.max(backups.length - backupsKept, 0)).map(({ id }) => id);
+    return {
+      ...rest,
+      failure: record.failure,
+      backups: backups.slice(-backupsKept),
+      discarded: [...record.discarded, ...gone],
+    };
+  }
+  const next = { ...rest, current: change.to, untrashing: false };
+  if (current === undefined) return next;
+  if (change.kind === "configure") {
+    // Its copy only guarded the change: a rollback leads to the version before, not to the settings before.
+    return { ...next, discarded: [...record.discarded, ...(change.safety === undefined ? [] : [change.safety])] };
+  }
+  const before = record.rollback?.snapshot?.id;
+  return {
+    ...next,
+    rollback: { generation: current, snapshot: copy },
+    discarded: [...record.discarded, ...(before === undefined ? [] : [before])],
+  };
+}
+
+function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
+  const failure = change.cause ?? change.failure ?? givenUp;
+  if (record.current === undefined) {
+    return {
+      ...record,
+      change: { ...change, phase: "fetching", failure: { ...failure, retryAtMs: undefined }, cause: undefined },
+    };
+  }
+  return {
+    ...record,
+    change: undefined,
+    failure: undefined,
+    discarded: [...record.discarded, ...(change.safety === undefined ? [] : [change.safety])],
+    notice: { kind: change.kind, version: change.to.manifest.version, failure: { ...failure, retryAtMs: undefined } },
+  };
+}
+
+const givenUp: Failure = {
+  code: "step-failed",
+  detail: "The change was given up.",
+  nextStep: "Try it again.",
+  count: 1,
+  retryAtMs: undefined,
+};
+
+/** What goes into the trash with `into-trash`. */
+export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs: number): TrashRecord | undefined {
+  const { change, current, trash } = record;
+  const generation = current ?? change?.to;
+  if (generation === undefined || trash === undefined) return undefined;
+  const isTouched = change !== undefined && ["placing", "starting", "undoing"].includes(change.phase);
+  const placed = current === undefined ? change?.placed : isTouched && !runsBeside(record) ? change.safety : undefined;
+  return {
+    id: trash,
+    app: record.app,
+    generation,
+    volumes,
+    placed,
+    rollback: record.rollback,
+    backups: record.backups,
+    discarded: [
+      ...record.discarded,
+      ...(change?.safety === undefined || change.safety === placed ? [] : [change.safety]),
+    ],
+    lastGeneration: record.lastGeneration,
+    trashedAtMs: nowMs,
+    purgeAtMs: nowMs + trashKeptMs,
+    purge: false,
+  };
+}
+
+/** A step that failed, as its executor says it. */
+export interface StepFailure {
+  readonly code: FailureCode;
+  readonly detail: string;
+  readonly nextStep: string;
+}
+
+/** How often a step is tried in a row before its phase is given up. */
+const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
+  "image-unreachable": 5,
+  "image-refused": 1,
+  "disk-full": 1,
+  "not-healthy": 1,
+  "not-started": 2,
+  "snapshot-missing": 1,
+};
+const triesElse = 3;
+const unavailableRetryMs = 2_000;
+const firstRetryMs = 2_000;
+const longestRetryMs = 15 * 60_000;
+
+function retryAfterMs(count: number): number {
+  return Math.min(firstRetryMs * 2 ** Math.min(count - 1, 20), longestRetryMs);
+}
+
+/** What a phase becomes once it is given up; `undoing` never is, since nothing else brings the data back. */
+const givenUpPhase: Readonly<Record<ChangePhase, "abandon" | "undoing" | "again">> = {
+  fetching: "abandon",
+  saving: "abandon",
+  placing: "undoing",
+  starting: "undoing",
+  undoing: "again",
+};
+
+/** Whether a step belongs to the change under way, rather than to keeping the current generation up meanwhile. */
+function isOfChange({ change, current }: AppPlanRecord, step: Step): boolean {
+  if (change === undefined) return false;
+  if (change.phase !== "fetching" || current === undefined) return true;
+  return step.do === "pull" && !current.manifest.services.some(({ image }) => imageName(image) === step.image);
+}
+
+export function recordAfterFailure(
+  record: AppPlanRecord,
+  step: Step,
+  failed: StepFailure,
+  nowMs: number,
+): AppPlanRecord {
+  const { change } = record;
+  const isUnavailable = failed.code === "runtime-unavailable";
+  const count = (before: Failure | undefined): number =>
+    isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
+  const again = (before: Failure | undefined): Failure => ({
+    ...failed,
+    count: count(before),
+    retryAtMs: nowMs + (isUnavailable ? unavailableRetryMs : retryAfterMs(count(before))),
+  });
+  if (change === undefined || !isOfChange(record, step)) return { ...record, failure: again(record.failure) };
+  const failure = again(change.failure);
+  const tries = triesOf[failed.code] ?? triesElse;
+  if (isUnavailable || failure.count < tries || givenUpPhase[change.phase] === "again") {
+    return { ...record, change: { ...change, failure } };
+  }
+  const final = { ...failure, retryAtMs: undefined };
+  if (givenUpPhase[change.phase] === "abandon") return abandoned(record, { ...change, failure: final });
+  return { ...record, change: { ...change, phase: "undoing", failure: undefined, cause: final } };
+}

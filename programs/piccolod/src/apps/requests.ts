@@ -1,0 +1,239 @@
+/** What an owner asks for, as changes of a record; throws `planFaults` where it cannot be. Pure. */
+import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
+import { catalogue } from "@piccolo/fault";
+import { savedVolumes } from "./generations.ts";
+import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
+
+export const planFaults = catalogue({
+  "app-busy": { retry: "later", meaning: "Another change of this app is under way; wait until it has ended." },
+  "app-not-installed": { retry: "never", meaning: "The app is not installed, or its install has not ended well." },
+  "app-removed": { retry: "never", meaning: "The app is being uninstalled; restore it from the trash afterwards." },
+  "app-name-taken": { retry: "never", meaning: "An app of this name is installed; uninstall it first." },
+  "no-rollback": { retry: "never", meaning: "There is no version to go back to." },
+  "snapshot-not-found": { retry: "never", meaning: "The app has no such backup; choose one of the list." },
+  "grant-needed": { retry: "never", meaning: "The app cannot work without a grant it asks for; agree to it." },
+  "setting-refused": { retry: "never", meaning: "A setting has a value the app does not take; correct it." },
+});
+
+export interface Wish {
+  readonly manifest: AppManifest;
+  readonly grants: readonly GrantKind[];
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** With defaults filled in; passwords are kept elsewhere and only their names are checked here. */
+export function settledSettings(
+  manifest: AppManifest,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const refuse = (name: string, detail: string): never => {
+    throw planFaults.fault("setting-refused", `the setting ${name} ${detail}`, { details: { setting: name } });
+  };
+  const known = new Set(manifest.settings.map(({ name }) => name));
+  for (const name of Object.keys(given)) if (!known.has(name)) refuse(name.slice(0, 64), "is not one of this app's");
+  const result: Record<string, string> = {};
+  for (const setting of manifest.settings) {
+    const { name } = setting;
+    if (setting.kind === "password") continue;
+    const usual = setting.default === undefined ? undefined : String(setting.default);
+    const value = Object.hasOwn(given, name) ? given[name] : usual;
+    if (value === undefined) return refuse(name, "needs a value");
+    if (/[^\P{Cc}\n\t]/u.test(value)) refuse(name, "has control characters");
+    if (setting.kind === "text" && value.length > setting.lengthMax)
+      refuse(name, `is over ${setting.lengthMax} characters`);
+    if (setting.kind === "switch" && value !== "true" && value !== "false") refuse(name, "is true or false");
+    if (setting.kind === "choice" && !setting.choices.some((choice) => choice.value === value)) {
+      refuse(name, "is none of the choices");
+    }
+    if (setting.kind === "number") {
+      const count = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
+      if (!(count >= setting.minimum && count <= setting.maximum)) {
+        refuse(name, `is a number from ${setting.minimum} to ${setting.maximum}`);
+      }
+    }
+    result[name] = value;
+  }
+  return result;
+}
+
+function generationOf(number: number, { manifest, grants, settings }: Wish): Generation {
+  const asked = new Set(manifest.grants.map(({ kind }) => kind));
+  for (const { kind, required } of manifest.grants) {
+    if (required && !grants.includes(kind)) {
+      throw planFaults.fault("grant-needed", `the app does not work without the grant ${kind}`, {
+        details: { grant: kind },
+      });
+    }
+  }
+  const agreed = [...new Set(grants)].filter((kind) => asked.has(kind)).toSorted();
+  return { number, manifest, grants: agreed, settings: settledSettings(manifest, settings) };
+}
+
+const atRest = {
+  failure: undefined,
+  notice: undefined,
+  discarded: [],
+  backups: [],
+  rollback: undefined,
+  trash: undefined,
+  untrashing: false,
+} as const;
+
+function change(kind: ChangeKind, to: Generation, nowMs: number, more: Partial<Change> = {}): Change {
+  return {
+    kind,
+    to,
+    safety: undefined,
+    placed: undefined,
+    phase: "fetching",
+    startedAtMs: nowMs,
+    failure: undefined,
+    cause: undefined,
+    ...more,
+  };
+}
+
+/** `placed`: a snapshot the app starts from, on a device that replaces another. */
+export function requestInstall(
+  before: AppPlanRecord | undefined,
+  wish: Wish,
+  nowMs: number,
+  placed?: string,
+): AppPlanRecord {
+  if (before !== undefined) throw planFaults.fault("app-name-taken", `an app ${wish.manifest.id} is there already`);
+  return {
+    ...atRest,
+    app: wish.manifest.id,
+    wanted: "running",
+    current: undefined,
+    lastGeneration: 1,
+    volumes: [],
+    change: change("install", generationOf(1, wish), nowMs, { placed }),
+  };
+}
+
+function notRemoved(record: AppPlanRecord): void {
+  if (record.wanted === "removed") throw planFaults.fault("app-removed", `${record.app} is being uninstalled`);
+}
+
+/** The current generation, of an app no change is under way for; one that only waits to fetch images gives way. */
+function readyForChange(record: AppPlanRecord): Generation {
+  notRemoved(record);
+  if (record.current === undefined) {
+    throw planFaults.fault("app-not-installed", `the install of ${record.app} has not ended yet`);
+  }
+  if (record.change !== undefined && record.change.phase !== "fetching") {
+    throw planFaults.fault("app-busy", `${record.app} is being changed`);
+  }
+  return record.current;
+}
+
+/** The copy has an id only where there is data to copy. */
+function safetyFor(record: AppPlanRecord, id: string): string | undefined {
+  return savedVolumes(record).length > 0 ? id : undefined;
+}
+
+export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
+  readyForChange(record);
+  const number = record.lastGeneration + 1;
+  const safety = safetyFor(record, snapshot);
+  const next = change("update", generationOf(number, wish), nowMs, { safety });
+  return { ...record, lastGeneration: number, change: next, notice: undefined };
+}
+
+export function requestConfigure(
+  record: AppPlanRecord,
+  wish: Omit<Wish, "manifest">,
+  snapshot: string,
+  nowMs: number,
+): AppPlanRecord {
+  const { manifest } = readyForChange(record);
+  const number = record.lastGeneration + 1;
+  const next = change("configure", generationOf(number, { ...wish, manifest }), nowMs, {
+    safety: safetyFor(record, snapshot),
+  });
+  return { ...record, lastGeneration: number, change: next, notice: undefined };
+}
+
+/** The version before and its data; the present data is copied first, so that this can be undone the same way. */
+export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
+  readyForChange(record);
+  const { rollback } = record;
+  if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
+  const number = record.lastGeneration + 1;
+  const next = change("rollback", { ...rollback.generation, number }, nowMs, {
+    safety: safetyFor(record, snapshot),
+    placed: rollback.snapshot?.id,
+  });
+  return { ...record, lastGeneration: number, change: next, notice: undefined };
+}
+
+export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
+  readyForChange(record);
+  const kept = record.backups.find(({ id }) => id === backup);
+  if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
+  const number = record.lastGeneration + 1;
+  const next = change("restore", { ...kept.generation, number }, nowMs, {
+    safety: safetyFor(record, snapshot),
+    placed: backup,
+  });
+  return { ...record, lastGeneration: number, change: next, notice: undefined };
+}
+
+/** Of an app without data, a backup is its record alone, and there is nothing to do. */
+export function requestBackup(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
+  const current = readyForChange(record);
+  if (record.change !== undefined) throw planFaults.fault("app-busy", `${record.app} is being changed`);
+  const safety = safetyFor(record, snapshot);
+  if (safety === undefined) return record;
+  return { ...record, change: change("backup", current, nowMs, { safety, phase: "saving" }) };
+}
+
+export function requestRun(record: AppPlanRecord, wanted: "running" | "stopped"): AppPlanRecord {
+  notRemoved(record);
+  return { ...record, wanted, failure: undefined };
+}
+
+/** The owner looked at a failure and asks for another try. */
+export function requestRetry(record: AppPlanRecord, nowMs: number): AppPlanRecord {
+  const again =
+    record.change?.failure === undefined ? undefined : { ...record.change.failure, count: 0, retryAtMs: nowMs };
+  return {
+    ...record,
+    failure: undefined,
+    change: record.change === undefined ? undefined : { ...record.change, failure: again },
+  };
+}
+
+/** At any time, in the middle of a change, too: the owner's wish to be rid of an app waits for nothing. */
+export function requestRemoval(record: AppPlanRecord, trash: string): AppPlanRecord {
+  if (record.wanted === "removed") return record;
+  return {
+    ...record,
+    wanted: "removed",
+    trash: record.trash !== undefined && record.untrashing ? record.trash : trash,
+  };
+}
+
+export function requestTrashRestore(
+  trash: TrashRecord,
+  taken: AppPlanRecord | undefined,
+  nowMs: number,
+): AppPlanRecord {
+  if (taken !== undefined) throw planFaults.fault("app-name-taken", `an app ${trash.app} is there already`);
+  const number = trash.lastGeneration + 1;
+  return {
+    ...atRest,
+    app: trash.app,
+    wanted: "running",
+    current: undefined,
+    lastGeneration: number,
+    volumes: trash.volumes,
+    rollback: trash.rollback,
+    backups: trash.backups,
+    discarded: trash.discarded,
+    trash: trash.id,
+    untrashing: true,
+    change: change("restore", { ...trash.generation, number }, nowMs, { placed: trash.placed }),
+  };
+}

@@ -1,0 +1,198 @@
+import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
+import { type Api, apiPrefix } from "../http/api.ts";
+import type { StreamCall } from "../http/server.ts";
+import type { Tasks } from "../tasks/tasks.ts";
+import { type AppLook, type Apps, describedOf } from "./apps.ts";
+import { manifestOf, mountCatalog } from "./catalog-routes.ts";
+import type { Catalogs } from "./catalogs.ts";
+import { parseManifest } from "./parse.ts";
+import { type AppHosts, localPath } from "./proxy/app-hosts.ts";
+import { appFaults } from "./types.ts";
+import { appView, trashView } from "./views.ts";
+
+const defaultLines = 200;
+const searchedLines = 5_000;
+
+export interface AppRouteOptions {
+  readonly apps: Apps;
+  readonly tasks: Tasks;
+  readonly catalogs: Catalogs;
+  readonly freeMemoryBytes: () => number;
+}
+
+export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: AppRouteOptions): void {
+  const view = (look: AppLook): AppView => {
+    const { record } = look.app;
+    const path = new URLSearchParams({ path: describedOf(record).manifest.web?.startPath ?? "/" });
+    const entry = `${apiPrefix}/apps/${record.app}/enter?${path.toString()}`;
+    const { manifest } = describedOf(record);
+    const newer = record.change === undefined ? catalogs.newer(manifest) : undefined;
+    return appView(look, {
+      entry,
+      usedBytes: apps.usedBytes(record.app),
+      icon: catalogs.iconOf(record.app),
+      update: newer?.manifest,
+    });
+  };
+  /** What was asked for is in the record; the task follows what becomes of it. */
+  const follow = (kind: Task["kind"], app: string, step: string): Task =>
+    tasks.start({
+      kind,
+      subject: app,
+      step,
+      cancellable: false,
+      work: async ({ report }) => {
+        await apps.settled(app, report);
+        return { app };
+      },
+    });
+
+  mountCatalog(api, { apps, catalogs, freeMemoryBytes });
+  api.openapi(routes["GET /apps"], (c) => c.json({ apps: apps.look().map(view) }, 200));
+  api.openapi(routes["GET /apps/{id}"], (c) => {
+    const { id } = c.req.valid("param");
+    const look = apps.look().find(({ app }) => app.record.app === id);
+    if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+    return c.json(view(look), 200);
+  });
+
+  api.openapi(routes["POST /apps"], (c) => {
+    const { source, grants, settings } = c.req.valid("json");
+    const manifest = manifestOf(catalogs, source);
+    apps.install({ manifest, grants, settings });
+    return c.json(follow("install-app", manifest.id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/start"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.run(id, "running");
+    return c.json(follow("start-app", id, "Starting"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/stop"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.run(id, "stopped");
+    return c.json(follow("stop-app", id, "Stopping"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/update"], (c) => {
+    const { id } = c.req.valid("param");
+    const { manifest, grants } = c.req.valid("json");
+    const wanted =
+      manifest === undefined
+        ? catalogs.newer(describedOf(apps.get(id).record).manifest)?.manifest
+        : parseManifest(manifest);
+    if (wanted === undefined) throw appFaults.fault("source-unclear", "no catalog of this device has another version");
+    apps.update(id, wanted, grants);
+    return c.json(follow("update-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/rollback"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.rollBack(id);
+    return c.json(follow("roll-back-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/configure"], (c) => {
+    const { id } = c.req.valid("param");
+    const { grants, settings } = c.req.valid("json");
+    apps.configure(id, {
+      ...(grants === undefined ? {} : { grants }),
+      ...(settings === undefined ? {} : { settings }),
+    });
+    return c.json(follow("configure-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/backup"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.backUp(id);
+    return c.json(follow("back-up-app", id, "Copying its data"), 202);
+  });
+  api.openapi(routes["POST /apps/{id}/snapshots/{snapshotId}/restore"], (c) => {
+    const { id, snapshotId } = c.req.valid("param");
+    apps.restore(id, snapshotId);
+    return c.json(follow("restore-app", id, "Preparing"), 202);
+  });
+  api.openapi(routes["DELETE /apps/{id}"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.remove(id);
+    return c.json(follow("uninstall-app", id, "Stopping"), 202);
+  });
+
+  api.openapi(routes["GET /app-trash"], (c) => {
+    const names = new Set(apps.look().map(({ app }) => app.record.app));
+    return c.json({ apps: apps.trash().map((one) => trashView(one, names.has(one.trash.app))) }, 200);
+  });
+  api.openapi(routes["POST /app-trash/{id}/restore"], (c) => {
+    const app = apps.restoreFromTrash(c.req.valid("param").id);
+    return c.json(follow("restore-app", app, "Preparing"), 202);
+  });
+  api.openapi(routes["DELETE /app-trash/{id}"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.purge(id);
+    const task = tasks.start({
+      kind: "purge-app",
+      subject: id,
+      step: "Deleting",
+      cancellable: false,
+      work: async () => {
+        await apps.purged(id);
+        return undefined;
+      },
+    });
+    return c.json(task, 202);
+  });
+
+  api.openapi(routes["GET /apps/{id}/secrets"], (c) => {
+    const secrets = apps.shownSecrets(c.req.valid("param").id);
+    return c.json({ secrets: secrets.map((one) => ({ ...one, label: { ...one.label } })) }, 200);
+  });
+
+  api.openapi(routes["GET /apps/{id}/logs"], async (c) => {
+    const { id } = c.req.valid("param");
+    const { service, limit = defaultLines, q } = c.req.valid("query");
+    const { manifest } = describedOf(apps.get(id).record);
+    const names = manifest.services.map(({ name }) => name);
+    const lines: AppLogLine[] = [];
+    for (const name of names.filter((one) => service === undefined || one === service)) {
+      // One more than shown, to know whether there are more.
+      for await (const { stream, atMs, text } of apps.logs(id, name, {
+        tail: q === undefined ? limit + 1 : searchedLines,
+      })) {
+        if (q !== undefined && !text.includes(q)) continue;
+        lines.push({ service: name, atMs, stream: stream === "stdout" ? "out" : "err", text });
+      }
+    }
+    const sorted = lines.sort((a, b) => a.atMs - b.atMs);
+    return c.json({ lines: sorted.slice(-limit), truncated: sorted.length > limit }, 200);
+  });
+
+  api.openapi(routes["GET /apps/{id}/resources"], async (c) => {
+    const { id } = c.req.valid("param");
+    const { manifest } = describedOf(apps.get(id).record);
+    const memoryLimitBytes = manifest.services.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    const diskBytes = Object.values(apps.usedBytes(id)).reduce((sum, bytes) => sum + bytes, 0);
+    return c.json({ points: [...apps.series(id)], memoryLimitBytes, diskBytes }, 200);
+  });
+}
+
+/**
+ * The way from the portal to an app. A browser that another site led here keeps the session to itself; a page of the
+ * portal's own that asks once more makes it show it.
+ */
+export function enterApp(apps: Apps, hosts: AppHosts): (call: StreamCall) => Promise<void> {
+  return async ({ req, res, caller, params: [id = ""], query }) => {
+    const path = localPath(query.get("path"));
+    res.setHeader("cache-control", "no-store");
+    if (caller.session !== undefined) {
+      apps.get(id);
+      res.writeHead(303, { location: hosts.entryOf(id, caller.session, path) });
+      res.end();
+      return;
+    }
+    if (query.get("again") === null) {
+      const again = `${(req.url ?? "").split("?")[0]}?${new URLSearchParams({ path, again: "1" }).toString()}`;
+      res.writeHead(200, { "content-type": "text/html; charset=utf-8" });
+      res.end(
+        `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=${again.replaceAll("&", "&amp;")}">`,
+      );
+      return;
+    }
+    res.writeHead(303, { location: `/?${new URLSearchParams({ open: id, path }).toString()}` });
+    res.end();
+  };
+}

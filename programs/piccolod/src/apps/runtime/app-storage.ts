@@ -1,0 +1,55 @@
+/**
+ * The port to where apps keep what lasts: images, volumes of bounded size, copies of volumes, and secrets as files. All
+ * of it lies on the sealed volume. Each operation can be repeated, and one that is cut off leaves what was there or what
+ * shall be there. The adapter is `adapters/app-storage`.
+ */
+import { catalogue } from "@piccolo/fault";
+
+export const appStorageFaults = catalogue({
+  "app-storage-failed": {
+    retry: "later",
+    meaning: "The room for apps could not be made ready; the device's log has the reason.",
+  },
+});
+
+/** An account of the host. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface AppStorage {
+  /** Where the container runtime keeps images and containers; there once `open` has returned. */
+  readonly runtimeFolder: string;
+  /** Makes the place ready; again is harmless. Throws `app-storage-failed`, `disk-full`. */
+  open(): Promise<void>;
+  freeBytes(): number;
+
+  /** Where it is, or will be, when it is mounted. */
+  volumeFolder(app: string, volume: string): string;
+  /** Makes it where it is missing; the app can write no more than the bound, whatever it does. */
+  makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void>;
+  /** Has it mounted; an empty one becomes the owner's. */
+  mountVolume(app: string, volume: string, owner: Owner): Promise<void>;
+  volumesOf(app: string): readonly string[];
+  /** What each volume takes of the disk. */
+  usedBytes(app: string): Readonly<Record<string, number>>;
+
+  /** By id; `partial` was cut off. */
+  snapshots(): ReadonlyMap<string, "complete" | "partial">;
+  /** Of volumes nothing writes to at this moment. What was of that id is gone then. */
+  snapshot(id: string, app: string, volumes: readonly string[]): Promise<void>;
+  /** The volumes, which nothing uses, become what they were. */
+  restore(id: string, app: string, volumes: readonly string[]): Promise<void>;
+  dropSnapshot(id: string): void;
+  intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): void;
+  purgeTrash(trash: string): void;
+
+  secretFile(app: string, name: string): string;
+  /** A file only the owner may read; what was there is replaced. */
+  writeSecret(app: string, name: string, value: string, owner: Owner): void;
+  removeSecrets(app: string): void;
+  /** Nothing of it is mounted any more. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,32 @@
+import { catalogue } from "@piccolo/fault";
+
+export const runtimeFaults = catalogue({
+  "runtime-missing": {
+    retry: "never",
+    meaning: "The program that runs apps is not on this machine; install podman and what it needs.",
+  },
+  "runtime-too-old": { retry: "never", meaning: "Podman is older than this device can use; update it." },
+  "runtime-unavailable": {
+    retry: "later",
+    meaning: "What runs the apps does not answer; it is started again by itself, try in a moment.",
+  },
+  "runtime-failed": { retry: "later", meaning: "Podman refused or failed; its own words are in the device's log." },
+  "image-missing": { retry: "never", meaning: "The image is not on this device; install the app again." },
+  "image-unreachable": {
+    retry: "later",
+    meaning: "The registry of the image does not answer or broke off; check the internet connection and try again.",
+  },
+  "image-refused": { retry: "never", meaning: "The registry has no such image, or does not give it to everybody." },
+  "image-digest-differs": {
+    retry: "never",
+    meaning: "What arrived is not the image the manifest names; nothing of it was kept.",
+  },
+  "image-architecture": { retry: "never", meaning: "The image is made for another kind of processor." },
+  "container-missing": { retry: "never", meaning: "The container is gone; start the app again." },
+  "container-exists": { retry: "never", meaning: "There is a container of that name already." },
+  "address-taken": { retry: "later", meaning: "The network's addresses are used by something else; others are taken." },
+  "isolation-failed": {
+    retry: "never",
+    meaning: "A container started without the isolation it was made with, and was stopped at once; see the log.",
+  },
+});

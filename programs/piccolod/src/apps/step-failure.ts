@@ -1,0 +1,62 @@
+import { type FaultEntry, isFault } from "@piccolo/fault";
+import type { FailureCode, Step } from "./plan-types.ts";
+import type { StepFailure } from "./record.ts";
+import { appStorageFaults } from "./runtime/app-storage.ts";
+import { runtimeFaults } from "./runtime/faults.ts";
+import { firewallFaults } from "./runtime/firewall.ts";
+import { changeFaults } from "./types.ts";
+
+/** What a fault of runtime, storage or filter means for the app. */
+const codes: Readonly<Record<string, FailureCode>> = {
+  "image-unreachable": "image-unreachable",
+  "image-refused": "image-refused",
+  "image-digest-differs": "image-refused",
+  "image-architecture": "image-refused",
+  "disk-full": "disk-full",
+  "runtime-unavailable": "runtime-unavailable",
+};
+
+/** What else can go wrong with a step. */
+const codesByStep: Readonly<Partial<Record<Step["do"], FailureCode>>> = {
+  create: "not-started",
+  start: "not-started",
+  await: "not-started",
+  stop: "not-stopped",
+  remove: "not-stopped",
+  snapshot: "snapshot-failed",
+  restore: "restore-failed",
+  "untrash-volumes": "restore-failed",
+};
+
+const entries: Readonly<Record<string, FaultEntry>> = {
+  ...runtimeFaults.entries,
+  ...appStorageFaults.entries,
+  ...firewallFaults.entries,
+  ...changeFaults.entries,
+};
+
+/** A failure a person understands; undefined for what is a bug. */
+export function stepFailure(step: Step, error: unknown): StepFailure | undefined {
+  const fault = causeOf(error);
+  if (fault === undefined) return undefined;
+  const own = Object.hasOwn(changeFaults.entries, fault.code) ? (fault.code as FailureCode) : undefined;
+  const code = own ?? codes[fault.code] ?? codesByStep[step.do] ?? "step-failed";
+  const nextStep = (entries[fault.code] ?? changeFaults.entries[code]).meaning;
+  return { code, detail: sentence(fault.message), nextStep };
+}
+
+function causeOf(error: unknown): { readonly code: string; readonly message: string } | undefined {
+  if (isFault(error)) return error;
+  // What the file system refuses is the world's doing, like a fault.
+  if (error instanceof Error && "errno" in error && "code" in error) {
+    return error.code === "ENOSPC"
+      ? { code: "disk-full", message: "the disk is full" }
+      : { code: "disk-error", message: "the disk refused what was to be done" };
+  }
+  return undefined;
+}
+
+function sentence(text: string): string {
+  const first = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

@@ -1,0 +1,61 @@
+import { catalogue } from "@piccolo/fault";
+import type { AppPlanRecord, FailureCode, TrashRecord } from "./plan-types.ts";
+
+export const appFaults = catalogue({
+  "app-not-found": { retry: "never", meaning: "No app of that name is installed." },
+  "manifest-refused": {
+    retry: "never",
+    meaning: "The manifest has something this device does not take; see its problems.",
+  },
+  "manifest-of-another-app": { retry: "never", meaning: "The new manifest is not of the app it shall update." },
+  "source-unclear": {
+    retry: "never",
+    meaning: "An app comes from a catalog or from a manifest: give one of the two.",
+  },
+  "app-name-reserved": {
+    retry: "never",
+    meaning: "The name belongs to the device itself; the app needs another one.",
+  },
+  "app-too-large": { retry: "never", meaning: "The app has more services than the device can keep apart." },
+  "app-not-running": {
+    retry: "later",
+    meaning: "The app does not run at the moment; start it, or wait until it has started.",
+  },
+  "no-room": {
+    retry: "later",
+    meaning: "There is not enough room on the device for this app; remove something first.",
+  },
+  "too-many-apps": { retry: "never", meaning: "The device has as many apps as it can keep apart; remove one first." },
+});
+
+/** Why a change of an app was given up, as the task that asked for it says. */
+export const changeFaults = catalogue({
+  "image-unreachable": { retry: "later", meaning: "The image's registry does not answer; try again later." },
+  "image-refused": { retry: "never", meaning: "The image cannot be had, or is not the one the manifest names." },
+  "disk-full": { retry: "later", meaning: "The disk is full; free some room, then try again." },
+  "not-started": { retry: "later", meaning: "A part of the app cannot be started; look at its log." },
+  "not-healthy": { retry: "later", meaning: "The app was started and does not answer; look at its log." },
+  "not-stopped": { retry: "later", meaning: "A part of the app cannot be stopped; it is tried again." },
+  "snapshot-failed": { retry: "later", meaning: "The app's data could not be copied; nothing was changed." },
+  "restore-failed": { retry: "later", meaning: "The copy of the app's data could not be put back; it is tried again." },
+  "data-missing": { retry: "never", meaning: "Data of the app is missing; restore the app from a backup." },
+  "snapshot-missing": { retry: "never", meaning: "A copy of the app's data is gone; restore the app from a backup." },
+  "record-behind": { retry: "never", meaning: "The device's database is older than what runs; restore the app." },
+  "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
+  "step-failed": { retry: "later", meaning: "The device could not do it; its log has the reason." },
+} satisfies Record<FailureCode, { retry: "later" | "never"; meaning: string }>);
+
+/** What of the machine is an app's own, also while it is in the trash. */
+export interface AppPlace {
+  readonly slot: number;
+  readonly idStart: number;
+  readonly installedAtMs: number;
+}
+
+export interface InstalledApp extends AppPlace {
+  readonly record: AppPlanRecord;
+}
+
+export interface TrashedPlace extends AppPlace {
+  readonly trash: TrashRecord;
+}

@@ -1,0 +1,174 @@
+/** What the interface shows of apps. Pure. */
+import type { AppManifest, Grant, Setting } from "@piccolo/app-manifest";
+import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
+import { type AppLook, describedOf } from "./apps.ts";
+import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
+import type { TrashedPlace } from "./types.ts";
+
+export function describeApp(
+  manifest: AppManifest,
+  installed: {
+    readonly settings: Readonly<Record<string, string>>;
+    readonly usedBytes: Readonly<Record<string, number>>;
+  } = { settings: {}, usedBytes: {} },
+): AppDescription {
+  return {
+    id: manifest.id,
+    version: manifest.version,
+    name: { ...manifest.name },
+    summary: { ...manifest.summary },
+    ...(manifest.description === undefined ? {} : { description: { ...manifest.description } }),
+    ...(manifest.author === undefined ? {} : { author: manifest.author }),
+    ...(manifest.website === undefined ? {} : { website: manifest.website }),
+    ...(manifest.license === undefined ? {} : { license: manifest.license }),
+    categories: [...manifest.categories],
+    grants: manifest.grants.map(grantView),
+    settings: manifest.settings.map((setting) => settingView(setting, installed.settings[setting.name])),
+    volumes: manifest.volumes.map(({ name, title, snapshot, backup }) => {
+      const usedBytes = installed.usedBytes[name];
+      return { name, title: { ...title }, snapshot, backup, ...(usedBytes === undefined ? {} : { usedBytes }) };
+    }),
+    memoryBytes: manifest.services.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    hasWebPage: manifest.web !== undefined,
+  };
+}
+
+export function grantView(grant: Grant): GrantView {
+  return {
+    kind: grant.kind,
+    reason: { ...grant.reason },
+    required: grant.required,
+    ...(grant.kind === "public-paths" ? { paths: [...grant.paths] } : {}),
+  };
+}
+
+function settingView(setting: Setting, value: string | undefined): SettingView {
+  const view: SettingView = {
+    name: setting.name,
+    kind: setting.kind,
+    label: { ...setting.label },
+    ...(setting.hint === undefined ? {} : { hint: { ...setting.hint } }),
+    ...(value === undefined ? {} : { value }),
+  };
+  switch (setting.kind) {
+    case "password":
+      return { ...view, lengthMax: setting.lengthMax };
+    case "text":
+      return { ...view, lengthMax: setting.lengthMax, ...defaultOf(setting.default) };
+    case "number":
+      return { ...view, minimum: setting.minimum, maximum: setting.maximum, ...defaultOf(setting.default) };
+    case "switch":
+      return { ...view, ...defaultOf(setting.default) };
+    default:
+      return {
+        ...view,
+        choices: setting.choices.map((choice) => ({ value: choice.value, label: { ...choice.label } })),
+        ...defaultOf(setting.default),
+      };
+  }
+}
+
+function defaultOf(value: string | number | boolean | undefined): { readonly default?: string } {
+  return value === undefined ? {} : { default: String(value) };
+}
+
+/** `entry` is where its page is opened by way of the portal. */
+export function appView(
+  { app: { record, installedAtMs }, lane }: AppLook,
+  more: {
+    readonly entry: string;
+    readonly usedBytes: Readonly<Record<string, number>>;
+    readonly icon: string | undefined;
+    /** Another form of it that a catalog offers. */
+    readonly update: AppManifest | undefined;
+  },
+): AppView {
+  const { manifest, grants, settings } = describedOf(record);
+  const { progress } = lane;
+  const problem = problemOf(record, lane.waiting);
+  return {
+    app: {
+      ...describeApp(manifest, { settings, usedBytes: more.usedBytes }),
+      ...(more.icon === undefined ? {} : { icon: more.icon }),
+    },
+    state: stateOf(record, lane),
+    wanted: record.wanted === "running" ? "running" : "stopped",
+    ...(progress === undefined
+      ? {}
+      : {
+          step: progress.step,
+          ...(progress.totalUnits === 0 ? {} : { doneBytes: progress.doneUnits, totalBytes: progress.totalUnits }),
+        }),
+    ...(problem === undefined ? {} : { problem }),
+    ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
+    granted: [...grants],
+    ...(more.update === undefined
+      ? {}
+      : {
+          update: {
+            version: more.update.version,
+            newGrants: more.update.grants.filter(({ kind }) => !grants.includes(kind)).map(grantView),
+          },
+        }),
+    ...(record.rollback === undefined
+      ? {}
+      : {
+          rollback: {
+            version: record.rollback.generation.manifest.version,
+            takenAtMs: record.rollback.snapshot?.takenAtMs ?? installedAtMs,
+          },
+        }),
+    snapshots: record.backups.toReversed().map(({ id, takenAtMs, generation }) => ({
+      id,
+      takenAtMs,
+      version: generation.manifest.version,
+      cause: "backup" as const,
+      durable: false,
+    })),
+    hasShownSecrets: manifest.secrets.some(({ shownAs }) => shownAs !== undefined),
+    installedAtMs,
+  };
+}
+
+/** What stands in the way now, else why the last change was given up. */
+function problemOf(record: AppPlanRecord, waiting: Waiting | undefined): AppView["problem"] {
+  if (waiting?.for === "owner") return shown(waiting.failure);
+  const failure = record.change?.failure ?? record.failure ?? record.notice?.failure;
+  return failure === undefined ? undefined : shown(failure);
+}
+
+function shown({ code, detail, nextStep }: Pick<Failure, "code" | "detail" | "nextStep">): AppView["problem"] {
+  return { code, detail, nextStep };
+}
+
+const changing: Readonly<Record<ChangeKind, AppView["state"]>> = {
+  install: "installing",
+  update: "updating",
+  configure: "updating",
+  rollback: "rolling-back",
+  restore: "restoring",
+  backup: "backing-up",
+};
+
+function stateOf(record: AppPlanRecord, lane: AppLook["lane"]): AppView["state"] {
+  if (record.wanted === "removed") return "removing";
+  if (lane.waiting?.for === "knowledge") return "unknown";
+  const { change, failure } = record;
+  if (change !== undefined) {
+    const isGivenUp = change.failure !== undefined && change.failure.retryAtMs === undefined;
+    return isGivenUp || lane.waiting?.for === "owner" ? "failed" : changing[change.kind];
+  }
+  if (lane.waiting?.for === "owner" || (failure !== undefined && failure.retryAtMs === undefined)) return "failed";
+  if (record.wanted === "stopped") return lane.isActive && lane.progress !== undefined ? "stopping" : "stopped";
+  return lane.route.kind === "open" ? "running" : "starting";
+}
+
+export function trashView({ trash }: TrashedPlace, isNameTaken: boolean): TrashedApp {
+  return {
+    id: trash.id,
+    app: describeApp(trash.generation.manifest),
+    trashedAtMs: trash.trashedAtMs,
+    purgeAtMs: trash.purgeAtMs,
+    nameTaken: isNameTaken,
+  };
+}

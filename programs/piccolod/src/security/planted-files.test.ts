@@ -1,0 +1,68 @@
+/** What a thief puts in the place of a file of the state folder: links, pipes, folders, endless files. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Status } from "@piccolo/device-api";
+import { TestDevice } from "../../test-support/device.ts";
+
+const planted: Readonly<Record<string, (path: string, elsewhere: string) => void>> = {
+  "a link to the true file": (path, elsewhere) => symlinkSync(elsewhere, path),
+  "a link to what never ends": (path) => symlinkSync("/dev/zero", path),
+  "a link to nothing": (path) => symlinkSync("/nowhere/at/all", path),
+  "a pipe": (path) => void execFileSync("mkfifo", [path]),
+  "a folder": (path) => mkdirSync(path),
+  "a file of 8 GiB": (path) => {
+    writeFileSync(path, "");
+    truncateSync(path, 8 * 1024 ** 3);
+  },
+};
+
+for (const [what, plant] of Object.entries(planted)) {
+  test(`${what} in the record's place keeps the device closed, and the true one opens it`, async (context) => {
+    const device = await TestDevice.start(context);
+    await device.owner();
+    await device.stop();
+    const [record, aside] = [join(device.folder, "state/outside"), join(device.folder, "aside")];
+    renameSync(record, aside);
+    plant(record, aside);
+    await device.start();
+    const status = await device.client().call<Status>("GET", "/status");
+    assert.deepEqual([status.phase, status.reasons[0]?.code], ["closed", "record-damaged"]);
+    await device.stop();
+    rmSync(record, { recursive: true });
+    renameSync(aside, record);
+    await device.start();
+    await device.client().signIn();
+  });
+}
+
+test("a link in the place of the volume, its content, or the lock is followed nowhere", async (context) => {
+  const device = await TestDevice.start(context);
+  await device.owner();
+  await device.stop();
+  const state = join(device.folder, "state");
+  const aside = join(device.folder, "aside");
+  for (const name of ["volume", "lock"]) {
+    renameSync(join(state, name), aside);
+    symlinkSync(aside, join(state, name));
+    await assert.rejects(device.start(), { code: "state-damaged" });
+    rmSync(join(state, name));
+    renameSync(aside, join(state, name));
+  }
+  for (const name of ["volume/plain", "volume/plain/content"]) {
+    renameSync(join(state, name), aside);
+    symlinkSync(aside, join(state, name));
+    await device.start();
+    const { reasons } = await device.client().call<Status>("GET", "/status");
+    assert.equal(reasons[0]?.code, "volume-damaged");
+    await device.stop();
+    rmSync(join(state, name));
+    renameSync(aside, join(state, name));
+  }
+  const before = readFileSync(join(state, "outside"));
+  await device.start();
+  await device.client().signIn();
+  assert.deepEqual(readFileSync(join(state, "outside")), before);
+});

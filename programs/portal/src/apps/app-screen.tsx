@@ -1,0 +1,395 @@
+/** One app: how it is, what can be done with it, what it may, and what it keeps. */
+import { ExternalLink, History, Play, RefreshCw, Square, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { Button, buttonClass } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { Group, Row } from "../design/group.tsx";
+import { Banner, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
+import { useRoute } from "../navigation.ts";
+import { bytesInWords, progressInWords } from "../wording/bytes.ts";
+import { momentInWords, whenInWords } from "../wording/time.ts";
+import { AppIcon } from "./app-icon.tsx";
+import { LogGroup } from "./app-log.tsx";
+import { ResourcesGroup } from "./app-resources.tsx";
+import { AppSettings } from "./app-settings.tsx";
+import { GrantList, toggled } from "./grant-list.tsx";
+import { BackLink } from "./page.tsx";
+import { type AppView, type Grant, useApp, useAppCall } from "./queries.ts";
+import { ShownSecrets } from "./shown-secrets.tsx";
+import { inLanguage, isChanging, stateInWords } from "./words.ts";
+
+type Asking = "update" | "rollback" | "uninstall" | { readonly restore: string };
+
+export function AppScreen({ id }: { id: string }) {
+  const app = useApp(id);
+  if (app.data === undefined)
+    return (
+      <div className="flex max-w-3xl flex-col gap-4">
+        <BackLink name="Apps" to={{ screen: "apps" }} />
+        {app.isError ? (
+          <ProblemNote error={app.error} onRetry={() => void app.refetch()} />
+        ) : (
+          <Skeleton className="h-40" />
+        )}
+      </div>
+    );
+  return <Details view={app.data} />;
+}
+
+function Details({ view }: { view: AppView }) {
+  const [asking, setAsking] = useState<Asking>();
+  const { app, state } = view;
+  const name = inLanguage(app.name, navigator.languages);
+  const close = (): void => setAsking(undefined);
+  return (
+    <div className="flex max-w-3xl flex-col gap-6">
+      <header className="flex flex-col gap-4">
+        <BackLink name="Apps" to={{ screen: "apps" }} />
+        <div className="flex flex-wrap items-center gap-4">
+          <AppIcon icon={app.icon} className="size-16" />
+          <div className="min-w-0 grow">
+            <h1 className="text-2xl font-semibold">{name}</h1>
+            <p className="text-ink-soft">
+              {stateInWords(state)} · version {app.version}
+            </p>
+          </div>
+          <Actions view={view} name={name} />
+        </div>
+        <State view={view} onAsk={setAsking} />
+      </header>
+      {view.update === undefined || isChanging(view) ? null : (
+        <Banner
+          tone="calm"
+          action={
+            <Button
+              className="-my-1 shrink-0"
+              icon={<RefreshCw aria-hidden="true" className="size-4" />}
+              onClick={() => setAsking("update")}
+            >
+              Update
+            </Button>
+          }
+        >
+          Version {view.update.version} is there.
+        </Banner>
+      )}
+      {view.hasShownSecrets ? <ShownSecrets id={app.id} /> : null}
+      <Permissions view={view} />
+      {app.settings.length === 0 ? null : <AppSettings key={JSON.stringify(app.settings)} view={view} />}
+      <Data view={view} onAsk={setAsking} />
+      <ResourcesGroup id={app.id} running={state === "running"} />
+      <LogGroup id={app.id} />
+      <Group title="Uninstall">
+        <Row name="Its data is kept for 30 days and can be brought back.">
+          <Button
+            look="quiet-danger"
+            icon={<Trash2 aria-hidden="true" className="size-4" />}
+            onClick={() => setAsking("uninstall")}
+          >
+            Uninstall
+          </Button>
+        </Row>
+      </Group>
+      {asking === "update" && view.update !== undefined ? (
+        <UpdateDialog view={view} update={view.update} name={name} onClose={close} />
+      ) : null}
+      {asking === "rollback" ? <RollbackDialog view={view} name={name} onClose={close} /> : null}
+      {asking === "uninstall" ? <UninstallDialog id={app.id} name={name} onClose={close} /> : null}
+      {typeof asking === "object" ? (
+        <RestoreDialog id={app.id} name={name} snapshot={asking.restore} onClose={close} />
+      ) : null}
+    </div>
+  );
+}
+
+function Actions({ view, name }: { view: AppView; name: string }) {
+  const params = { params: { id: view.app.id } };
+  const start = useAppCall("POST /apps/{id}/start");
+  const stop = useAppCall("POST /apps/{id}/stop");
+  const error = start.error ?? stop.error;
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      {error === null ? null : <ProblemNote error={error} />}
+      {view.wanted === "stopped" ? (
+        <Button
+          busy={start.isPending}
+          icon={<Play aria-hidden="true" className="size-4" />}
+          onClick={() => start.mutate(params)}
+        >
+          Start
+        </Button>
+      ) : (
+        <Button
+          busy={stop.isPending}
+          icon={<Square aria-hidden="true" className="size-3.5" />}
+          onClick={() => stop.mutate(params)}
+        >
+          Stop
+        </Button>
+      )}
+      {view.openUrl === undefined || view.state !== "running" ? null : (
+        <a
+          href={view.openUrl}
+          target="_blank"
+          rel="noreferrer"
+          className={buttonClass("primary")}
+          aria-label={`Open ${name}`}
+        >
+          <ExternalLink aria-hidden="true" className="size-4" />
+          Open
+        </a>
+      )}
+    </div>
+  );
+}
+
+function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void }) {
+  const { state, step, doneBytes, totalBytes = 0, problem, rollback } = view;
+  const retry = useAppCall("POST /apps/{id}/start");
+  return (
+    <>
+      {isChanging(view) ? (
+        <div
+          aria-live="polite"
+          className="flex flex-col gap-2 rounded-2xl border border-line bg-surface px-4 py-3 shadow-soft"
+        >
+          <div className="flex flex-wrap justify-between gap-x-4 text-sm">
+            <span>{step ?? stateInWords(state)}</span>
+            {doneBytes === undefined || totalBytes === 0 ? null : (
+              <span className="text-ink-soft tabular-nums">{progressInWords(doneBytes, totalBytes)}</span>
+            )}
+          </div>
+          <Progress name={step ?? stateInWords(state)} done={doneBytes ?? 0} total={totalBytes} />
+        </div>
+      ) : null}
+      {problem === undefined ? null : (
+        <Banner
+          tone={state === "failed" ? "danger" : "warn"}
+          action={
+            state === "failed" ? (
+              <Button
+                className="-my-1 shrink-0"
+                busy={retry.isPending}
+                onClick={() => retry.mutate({ params: { id: view.app.id } })}
+              >
+                Try again
+              </Button>
+            ) : undefined
+          }
+        >
+          <strong className="font-semibold">{problem.detail}</strong> {problem.nextStep}
+        </Banner>
+      )}
+      {state === "failed" && rollback !== undefined ? (
+        <Button
+          className="self-start"
+          icon={<History aria-hidden="true" className="size-4" />}
+          onClick={() => onAsk("rollback")}
+        >
+          Go back to version {rollback.version}
+        </Button>
+      ) : null}
+    </>
+  );
+}
+
+function Permissions({ view }: { view: AppView }) {
+  const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set(view.granted));
+  const save = useAppCall("POST /apps/{id}/configure");
+  const { grants, id } = view.app;
+  const same = agreed.size === view.granted.length && view.granted.every((kind) => agreed.has(kind));
+  if (grants.length === 0)
+    return (
+      <Group title="Permissions">
+        <p className="py-4 text-ink-soft">
+          None. It reaches neither the internet, nor your home network, nor other apps.
+        </p>
+      </Group>
+    );
+  return (
+    <Group title="Permissions">
+      <div className="flex flex-col gap-3 py-4">
+        <GrantList grants={grants} agreed={agreed} onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))} />
+        {save.isError ? <ProblemNote error={save.error} /> : null}
+        {same ? null : (
+          <Button
+            look="primary"
+            className="self-end"
+            busy={save.isPending}
+            onClick={() => save.mutate({ params: { id }, body: { grants: [...agreed] } })}
+          >
+            Save and restart the app
+          </Button>
+        )}
+      </div>
+    </Group>
+  );
+}
+
+function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void }) {
+  const backup = useAppCall("POST /apps/{id}/backup");
+  const now = Date.now();
+  const { volumes, id } = view.app;
+  return (
+    <Group title="Data">
+      {volumes.length === 0 ? <p className="py-4 text-ink-soft">It keeps no data.</p> : null}
+      {volumes.map(({ name, title, usedBytes, backup: isKept }) => (
+        <Row key={name} name={inLanguage(title, navigator.languages)}>
+          <span className="tabular-nums">{usedBytes === undefined ? "not known yet" : bytesInWords(usedBytes)}</span>
+          {isKept ? null : <span className="text-ink-soft"> · not in backups</span>}
+        </Row>
+      ))}
+      {view.rollback === undefined ? null : (
+        <Row name={`Version ${view.rollback.version}, as it was ${whenInWords(view.rollback.takenAtMs, now)}`}>
+          <Button
+            icon={<History aria-hidden="true" className="size-4" />}
+            disabled={isChanging(view)}
+            onClick={() => onAsk("rollback")}
+          >
+            Go back
+          </Button>
+        </Row>
+      )}
+      {view.snapshots.map(({ id: snapshot, takenAtMs, version }) => (
+        <Row key={snapshot} name={`Backup of ${momentInWords(takenAtMs)}, version ${version}`}>
+          <Button disabled={isChanging(view)} onClick={() => onAsk({ restore: snapshot })}>
+            Restore
+          </Button>
+        </Row>
+      ))}
+      {volumes.length === 0 ? null : (
+        <Row name={view.snapshots.length === 0 ? "No backup yet" : "Another backup"}>
+          {backup.isError ? <ProblemNote error={backup.error} /> : null}
+          <Button busy={backup.isPending} disabled={isChanging(view)} onClick={() => backup.mutate({ params: { id } })}>
+            Back up now
+          </Button>
+        </Row>
+      )}
+    </Group>
+  );
+}
+
+function UpdateDialog({
+  view,
+  update,
+  name,
+  onClose,
+}: {
+  view: AppView;
+  update: NonNullable<AppView["update"]>;
+  name: string;
+  onClose: () => void;
+}) {
+  const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set());
+  const call = useAppCall("POST /apps/{id}/update", onClose);
+  const isMissing = update.newGrants.some(({ kind, required }) => required && !agreed.has(kind));
+  return (
+    <Dialog
+      onClose={onClose}
+      title={`Update ${name} to ${update.version}`}
+      text="Its data is copied first. If the new version does not work, this device goes back to the old one by itself."
+    >
+      {update.newGrants.length === 0 ? null : (
+        <>
+          <p className="text-sm font-semibold">The new version asks for more</p>
+          <GrantList
+            grants={update.newGrants}
+            agreed={agreed}
+            onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))}
+          />
+        </>
+      )}
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button
+          look="primary"
+          disabled={isMissing}
+          busy={call.isPending}
+          onClick={() => call.mutate({ params: { id: view.app.id }, body: { grants: [...agreed] } })}
+        >
+          Update
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+function RollbackDialog({ view, name, onClose }: { view: AppView; name: string; onClose: () => void }) {
+  const call = useAppCall("POST /apps/{id}/rollback", onClose);
+  const { rollback } = view;
+  return (
+    <Dialog
+      role="alertdialog"
+      onClose={onClose}
+      title={`Go back to version ${rollback?.version ?? ""}`}
+      text={`${name} gets the version and the data it had before the update. What was written since is copied, so that you can come back.`}
+    >
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="primary" busy={call.isPending} onClick={() => call.mutate({ params: { id: view.app.id } })}>
+          Go back
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+function RestoreDialog({
+  id,
+  name,
+  snapshot,
+  onClose,
+}: {
+  id: string;
+  name: string;
+  snapshot: string;
+  onClose: () => void;
+}) {
+  const call = useAppCall("POST /apps/{id}/snapshots/{snapshotId}/restore", onClose);
+  return (
+    <Dialog
+      role="alertdialog"
+      onClose={onClose}
+      title="Restore this backup"
+      text={`${name} gets the data of the backup. Its present data is copied first, so that you can come back.`}
+    >
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button
+          look="primary"
+          busy={call.isPending}
+          onClick={() => call.mutate({ params: { id, snapshotId: snapshot } })}
+        >
+          Restore
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+function UninstallDialog({ id, name, onClose }: { id: string; name: string; onClose: () => void }) {
+  const [, navigate] = useRoute();
+  const call = useAppCall("DELETE /apps/{id}", () => {
+    onClose();
+    navigate({ screen: "apps" });
+  });
+  return (
+    <Dialog
+      role="alertdialog"
+      onClose={onClose}
+      title={`Uninstall ${name}`}
+      text="It stops, and its data waits for 30 days under Uninstalled. Until then you can bring it back as it was."
+    >
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="danger" busy={call.isPending} onClick={() => call.mutate({ params: { id } })}>
+          Uninstall
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}

@@ -1,0 +1,148 @@
+/** What can be installed: search, categories, and a card for each app. */
+import { FileCode2, Search } from "lucide-react";
+import { useDeferredValue, useState } from "react";
+import { Button } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { TextArea } from "../design/field.tsx";
+import { Banner, Empty, ProblemNote, Skeleton } from "../design/notes.tsx";
+
+import { AppIcon } from "./app-icon.tsx";
+import { InstallDialog } from "./install-dialog.tsx";
+import { Page } from "./page.tsx";
+import { type AppSource, type CatalogEntry, useCatalog } from "./queries.ts";
+import { blockedInWords, categoryInWords, inLanguage } from "./words.ts";
+
+interface Chosen {
+  readonly source: AppSource;
+  readonly name: string;
+}
+
+export function CatalogScreen() {
+  const [typed, setTyped] = useState("");
+  const query = useDeferredValue(typed);
+  const [category, setCategory] = useState<string>();
+  const [chosen, setChosen] = useState<Chosen>();
+  const [pasting, setPasting] = useState(false);
+  const catalog = useCatalog(query, category);
+  return (
+    <Page title="Catalog" back={{ name: "Apps", to: { screen: "apps" } }}>
+      <div className="flex flex-wrap items-center gap-2">
+        <label className="relative min-w-0 grow basis-64">
+          <span className="sr-only">Search the catalog</span>
+          <Search aria-hidden="true" className="pointer-events-none absolute top-3.5 left-3 size-4 text-ink-faint" />
+          <input
+            type="search"
+            value={typed}
+            placeholder="Search apps"
+            onChange={(event) => setTyped(event.currentTarget.value)}
+            className="min-h-11 w-full rounded-lg border border-line-strong bg-surface pr-3 pl-9 text-base shadow-soft placeholder:text-ink-faint"
+          />
+        </label>
+        <Button icon={<FileCode2 aria-hidden="true" className="size-4" />} onClick={() => setPasting(true)}>
+          Install from a manifest
+        </Button>
+      </div>
+      <div role="group" aria-label="Categories" className="-mx-1 flex flex-wrap gap-1.5">
+        {[undefined, ...(catalog.data?.categories ?? [])].map((name) => (
+          <button
+            key={name ?? ""}
+            type="button"
+            aria-pressed={category === name}
+            onClick={() => setCategory(name)}
+            className="min-h-11 rounded-full px-3.5 text-sm text-ink-soft hover:bg-sunken aria-pressed:bg-accent-soft aria-pressed:font-medium aria-pressed:text-accent md:min-h-9"
+          >
+            {name === undefined ? "All" : categoryInWords(name)}
+          </button>
+        ))}
+      </div>
+      {catalog.data?.catalogs.some(({ stale }) => stale) === true ? (
+        <Banner tone="warn">A catalog has not been renewed for a long time; newer versions may be missing.</Banner>
+      ) : null}
+      {catalog.data === undefined ? (
+        catalog.isError ? (
+          <ProblemNote error={catalog.error} onRetry={() => void catalog.refetch()} />
+        ) : (
+          <Skeleton className="h-64" />
+        )
+      ) : catalog.data.entries.length === 0 ? (
+        <Empty picture={<Search strokeWidth={1.2} className="size-14" />} title="No app is like that">
+          <p>Try another word, or another category.</p>
+        </Empty>
+      ) : (
+        <ul aria-label="Apps of the catalog" className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
+          {catalog.data.entries.map((entry) => (
+            <EntryCard
+              key={`${entry.catalog} ${entry.app.id}`}
+              entry={entry}
+              onInstall={(name) =>
+                setChosen({ source: { catalog: { catalog: entry.catalog, app: entry.app.id } }, name })
+              }
+            />
+          ))}
+        </ul>
+      )}
+      {chosen === undefined ? null : <InstallDialog {...chosen} onClose={() => setChosen(undefined)} />}
+      {pasting ? (
+        <PasteDialog
+          onClose={() => setPasting(false)}
+          onManifest={(manifest) => {
+            setPasting(false);
+            setChosen({ source: { manifest }, name: "an app of your own" });
+          }}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+function EntryCard({ entry, onInstall }: { entry: CatalogEntry; onInstall: (name: string) => void }) {
+  const { app, blocked, offline } = entry;
+  const name = inLanguage(app.name, navigator.languages);
+  return (
+    <li className="flex flex-col gap-3 rounded-2xl border border-line bg-surface p-4 shadow-soft">
+      <div className="flex items-start gap-4">
+        <AppIcon icon={app.icon} className="size-14" />
+        <div className="min-w-0 grow">
+          <h2 className="font-semibold">{name}</h2>
+          <p className="text-sm text-ink-soft">{inLanguage(app.summary, navigator.languages)}</p>
+        </div>
+      </div>
+      <div className="mt-auto flex items-center justify-between gap-3">
+        <p className="text-sm text-ink-soft">
+          {blocked === undefined ? (offline ? "Ready on this device" : `Version ${app.version}`) : blockedInWords(blocked)}
+        </p>
+        {blocked === undefined ? (
+          <Button look="primary" aria-label={`Install ${name}`} onClick={() => onInstall(name)}>
+            Install
+          </Button>
+        ) : null}
+      </div>
+    </li>
+  );
+}
+
+function PasteDialog({ onClose, onManifest }: { onClose: () => void; onManifest: (manifest: string) => void }) {
+  const [text, setText] = useState("");
+  return (
+    <Dialog
+      wide
+      onClose={onClose}
+      title="Install from a manifest"
+      text="For apps no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
+    >
+      <TextArea
+        label="Manifest"
+        rows={10}
+        spellCheck={false}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="primary" disabled={text.trim() === ""} onClick={() => onManifest(text)}>
+          Check it
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}

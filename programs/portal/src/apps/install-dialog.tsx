@@ -1,0 +1,155 @@
+/** From what an app needs to its install: facts, what it asks for, what it wants to know, and one button. */
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { device } from "../api/device.ts";
+import { Button } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
+import { useRoute } from "../navigation.ts";
+import { bytesInWords } from "../wording/bytes.ts";
+import { GrantList, toggled } from "./grant-list.tsx";
+import { type AppSource, type Grant, type Preflight, useAppCall } from "./queries.ts";
+import { SettingFields } from "./setting-fields.tsx";
+import { firstValues, inLanguage, valueTrouble } from "./words.ts";
+
+/** These do not keep an app from being installed; the person is only told. */
+const mild = new Set(["too-little-memory", "in-trash"]);
+
+export function InstallDialog({ source, name, onClose }: { source: AppSource; name: string; onClose: () => void }) {
+  const preflight = useQuery({
+    queryKey: ["preflight", source],
+    queryFn: ({ signal }) => device.call("POST /apps/preflight", { body: source }, { signal }),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  return (
+    <Dialog wide onClose={onClose} title={`Install ${name}`}>
+      {preflight.data === undefined ? (
+        preflight.isError ? (
+          <ProblemNote error={preflight.error} onRetry={() => void preflight.refetch()} />
+        ) : (
+          <Skeleton className="h-40" />
+        )
+      ) : preflight.data.app === undefined ? (
+        <ManifestProblems problems={preflight.data.problems} onClose={onClose} />
+      ) : (
+        <InstallForm source={source} preflight={preflight.data} app={preflight.data.app} onClose={onClose} />
+      )}
+    </Dialog>
+  );
+}
+
+function ManifestProblems({ problems, onClose }: { problems: Preflight["problems"]; onClose: () => void }) {
+  return (
+    <>
+      <Banner tone="danger">This manifest cannot be used as it is.</Banner>
+      <ul className="flex flex-col gap-3">
+        {problems.map(({ code, path, line, reason, advice }) => (
+          <li key={`${path} ${code}`} className="text-sm">
+            <p className="font-mono text-xs text-ink-soft [overflow-wrap:anywhere]">
+              {line === undefined ? "" : `line ${line} · `}
+              {path === "" ? "/" : path}
+            </p>
+            <p>{reason}</p>
+            <p className="text-ink-soft">{advice}</p>
+          </li>
+        ))}
+      </ul>
+      <DialogButtons>
+        <Button onClick={onClose}>Close</Button>
+      </DialogButtons>
+    </>
+  );
+}
+
+function InstallForm({
+  source,
+  preflight,
+  app,
+  onClose,
+}: {
+  source: AppSource;
+  preflight: Preflight;
+  app: NonNullable<Preflight["app"]>;
+  onClose: () => void;
+}) {
+  const [, navigate] = useRoute();
+  const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set());
+  const [values, setValues] = useState(() => firstValues(app.settings));
+  const [checked, setChecked] = useState(false);
+  const install = useAppCall("POST /apps", () => {
+    onClose();
+    navigate({ screen: "app", id: app.id });
+  });
+  const blocking = preflight.obstacles.filter(({ code }) => !mild.has(code));
+  const missing = app.grants.filter(({ kind, required }) => required && !agreed.has(kind));
+  const wrong = app.settings.some((setting) => valueTrouble(setting, values[setting.name] ?? "") !== undefined);
+  const start = (): void => {
+    setChecked(true);
+    if (wrong || missing.length > 0) return;
+    const settings = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
+    install.mutate({ body: { source, grants: [...agreed], settings } });
+  };
+  return (
+    <>
+      <p className="text-ink-soft">{inLanguage(app.summary, navigator.languages)}</p>
+      {preflight.vouchedFor ? null : (
+        <Banner tone="warn">Nobody but you vouches for this manifest. Install it only if you know who wrote it.</Banner>
+      )}
+      {preflight.obstacles.map(({ code, detail }) => (
+        <Banner key={code} tone={mild.has(code) ? "warn" : "danger"}>
+          {detail}
+        </Banner>
+      ))}
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-2 text-sm sm:grid-cols-3">
+        <Fact name="Version">{app.version}</Fact>
+        <Fact name="Memory, at most">{bytesInWords(app.memoryBytes)}</Fact>
+        <Fact name="Free space">{bytesInWords(preflight.freeBytes)}</Fact>
+      </dl>
+      {app.grants.length === 0 ? (
+        <p className="text-sm text-ink-soft">It asks for nothing: it reaches neither the internet nor anything else.</p>
+      ) : (
+        <section className="flex flex-col gap-2">
+          <h3 className="text-sm font-semibold">It asks for</h3>
+          <GrantList
+            grants={app.grants}
+            agreed={agreed}
+            onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))}
+          />
+          {checked && missing.length > 0 ? (
+            <p role="alert" className="text-sm text-danger">
+              It cannot be installed without what it needs. Allow it, or leave the app.
+            </p>
+          ) : null}
+        </section>
+      )}
+      {app.settings.length === 0 ? null : (
+        <section className="flex flex-col gap-4">
+          <h3 className="text-sm font-semibold">Settings</h3>
+          <SettingFields
+            settings={app.settings}
+            values={values}
+            checked={checked}
+            onChange={(name, value) => setValues({ ...values, [name]: value })}
+          />
+        </section>
+      )}
+      {install.isError ? <ProblemNote error={install.error} onRetry={start} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="primary" disabled={blocking.length > 0} busy={install.isPending} onClick={start}>
+          Install
+        </Button>
+      </DialogButtons>
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: string }) {
+  return (
+    <div>
+      <dt className="text-ink-soft">{name}</dt>
+      <dd className="font-medium">{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,89 @@
+/** What screens of apps read from the device and ask of it. */
+import type { CallInput, CallOutput, RouteNames } from "./calls.ts";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { device } from "../api/device.ts";
+import { keys } from "../api/keys.ts";
+import { isChanging } from "./words.ts";
+
+export type AppView = CallOutput<"GET /apps/{id}">;
+export type AppDescription = AppView["app"];
+export type CatalogView = CallOutput<"GET /catalog">;
+export type CatalogEntry = CatalogView["entries"][number];
+export type Grant = AppDescription["grants"][number];
+export type Setting = AppDescription["settings"][number];
+export type Preflight = CallOutput<"POST /apps/preflight">;
+export type TrashedApp = CallOutput<"GET /app-trash">["apps"][number];
+export type AppSource = CallInput<"POST /apps/preflight">["body"];
+
+/** Events bring progress; asking now and then is for when they do not get through. */
+const watchMs = 2000;
+
+export const useApps = () =>
+  useQuery({
+    queryKey: keys.apps,
+    queryFn: ({ signal }) => device.call("GET /apps", {}, { signal }),
+    refetchInterval: ({ state }) => (state.data?.apps.some(isChanging) === true ? watchMs : false),
+  });
+
+export const useApp = (id: string) =>
+  useQuery({
+    queryKey: keys.app(id),
+    queryFn: ({ signal }) => device.call("GET /apps/{id}", { params: { id } }, { signal }),
+    refetchInterval: ({ state }) => (state.data !== undefined && isChanging(state.data) ? watchMs : false),
+  });
+
+export const useCatalog = (query: string, category: string | undefined) =>
+  useQuery({
+    queryKey: [...keys.catalog, query, category ?? ""],
+    queryFn: ({ signal }) =>
+      device.call(
+        "GET /catalog",
+        {
+          query: {
+            q: query,
+            language: navigator.language.toLowerCase(),
+            ...(category === undefined ? {} : { category }),
+          },
+        },
+        { signal },
+      ),
+    placeholderData: (before) => before,
+  });
+
+export const useAppTrash = () =>
+  useQuery({ queryKey: keys.appTrash, queryFn: ({ signal }) => device.call("GET /app-trash", {}, { signal }) });
+
+export const useResources = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: [...keys.app(id), "resources"],
+    queryFn: ({ signal }) => device.call("GET /apps/{id}/resources", { params: { id } }, { signal }),
+    refetchInterval: 5000,
+    enabled,
+  });
+
+export const useLog = (id: string, query: string, enabled: boolean) =>
+  useQuery({
+    queryKey: [...keys.app(id), "log", query],
+    queryFn: ({ signal }) =>
+      device.call(
+        "GET /apps/{id}/logs",
+        { params: { id }, query: { limit: 200, ...(query === "" ? {} : { q: query }) } },
+        { signal },
+      ),
+    refetchInterval: 4000,
+    placeholderData: (before) => before,
+    enabled,
+  });
+
+/** A change of an app: whatever is known of apps is read again once the device has taken it. */
+export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: crypto.randomUUID() }),
+    onSuccess: () => {
+      for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash])
+        void client.invalidateQueries({ queryKey });
+      done?.();
+    },
+  });
+}

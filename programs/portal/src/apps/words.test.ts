@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Grant, Setting } from "./queries.ts";
+import {
+  changedValues,
+  firstValues,
+  grantInWords,
+  inLanguage,
+  isChanging,
+  stateInWords,
+  valueTrouble,
+} from "./words.ts";
+
+const label = { en: "X" };
+
+test("a text comes in the first language there is, else in English", () => {
+  const text = { en: "Photos", de: "Fotos" };
+  assert.equal(inLanguage(text, ["fr-FR", "de-AT"]), "Fotos");
+  assert.equal(inLanguage(text, ["fr"]), "Photos");
+  assert.equal(inLanguage({}, []), "");
+});
+
+test("what is asked is said with its limits, and long lists are cut", () => {
+  const internet: Grant = { kind: "internet", reason: label, required: true };
+  assert.match(grantInWords(internet).meaning, /never to your home network/);
+  const open: Grant = {
+    kind: "public-paths",
+    reason: label,
+    required: false,
+    paths: ["/a/*", "/b", "/c", "/d", "/e", "/f"],
+  };
+  assert.match(grantInWords(open).meaning, /open \/a\/…, \/b, \/c, \/d and 2 more\./);
+});
+
+test("an app is asked after again only while something happens", () => {
+  assert.ok(isChanging({ state: "installing" }));
+  assert.ok(isChanging({ state: "running", step: "Copying its data" }));
+  assert.ok(!isChanging({ state: "running" }));
+  assert.ok(!isChanging({ state: "failed" }));
+  assert.equal(stateInWords("failed"), "Needs your attention");
+});
+
+test("a form starts with what is set, and sends only what changed", () => {
+  const settings: readonly Setting[] = [
+    { name: "A", kind: "text", label, default: "x", value: "y" },
+    { name: "B", kind: "switch", label, default: "false" },
+    { name: "C", kind: "password", label },
+  ];
+  assert.deepEqual(firstValues(settings), { A: "y", B: "false", C: "" });
+  assert.deepEqual(changedValues(settings, { A: "y", B: "true", C: "" }), { B: "true" });
+  assert.deepEqual(changedValues(settings, { A: "", B: "false", C: "secret" }), { A: "", C: "secret" });
+});
+
+test("a value that cannot be taken is told before it is sent", () => {
+  const number: Setting = { name: "N", kind: "number", label, minimum: 2, maximum: 9 };
+  for (const value of ["", "1", "10", "x", "-3"]) assert.ok(valueTrouble(number, value));
+  assert.equal(valueTrouble(number, "5"), undefined);
+  assert.ok(valueTrouble({ name: "T", kind: "text", label, lengthMax: 2 }, "abc"));
+  assert.ok(valueTrouble({ name: "P", kind: "password", label }, ""));
+});

@@ -1,0 +1,112 @@
+/** Apps in words: states, what is asked of the owner, and texts by language. Pure. */
+import type { AppView, Grant, Setting } from "./queries.ts";
+
+type State = AppView["state"];
+
+const states: Readonly<Record<State, string>> = {
+  installing: "Being installed",
+  starting: "Starting",
+  running: "Running",
+  stopping: "Stopping",
+  stopped: "Stopped",
+  updating: "Being updated",
+  "rolling-back": "Going back to the version before",
+  restoring: "Being restored",
+  "backing-up": "Being backed up",
+  removing: "Being uninstalled",
+  failed: "Needs your attention",
+  unknown: "Not known at the moment",
+};
+
+export const stateInWords = (state: State): string => states[state];
+
+const restful: readonly State[] = ["running", "stopped", "failed", "unknown"];
+
+/** Whether something is under way, so that asking again soon is worth it. */
+export const isChanging = ({ state, step }: Pick<AppView, "state" | "step">): boolean =>
+  !restful.includes(state) || step !== undefined;
+
+/** Short, since many apps of a catalog may share it; anything else is said in the device's own words. */
+export const blockedInWords = ({ reason, detail }: { readonly reason: string; readonly detail: string }): string =>
+  reason === "digest-unverified" ? "Digest unverified: not offered yet" : detail;
+
+/** A text in the person's language, else in English. */
+export function inLanguage(text: Readonly<Record<string, string>>, languages: readonly string[]): string {
+  for (const language of languages.map((one) => one.toLowerCase())) {
+    const found = text[language] ?? text[language.split("-")[0] ?? ""];
+    if (found !== undefined) return found;
+  }
+  return text["en"] ?? "";
+}
+
+export interface GrantWords {
+  readonly title: string;
+  /** What it means to agree. */
+  readonly meaning: string;
+}
+
+export function grantInWords({ kind, paths = [] }: Grant): GrantWords {
+  if (kind === "internet")
+    return {
+      title: "Reach the internet",
+      meaning: "It can talk to servers on the internet, never to your home network or to your other apps.",
+    };
+  return {
+    title: "Answer visitors who are not signed in",
+    meaning: `Anyone who reaches this device may open ${listed(paths)}. The app itself decides what they see there.`,
+  };
+}
+
+function listed(paths: readonly string[]): string {
+  const shown = paths.slice(0, 4).map((path) => path.replace(/\*$/, "…"));
+  const more = paths.length - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+const categories: Readonly<Record<string, string>> = {
+  automation: "Automation",
+  books: "Books",
+  communication: "Communication",
+  development: "Development",
+  documents: "Documents",
+  files: "Files",
+  finance: "Finance",
+  games: "Games",
+  media: "Films and music",
+  monitoring: "Monitoring",
+  news: "News",
+  notes: "Notes",
+  photos: "Photos",
+  security: "Security",
+  tools: "Tools",
+};
+
+export const categoryInWords = (category: string): string => categories[category] ?? category;
+
+/** The values a form starts with: what is set, else the default, else empty. */
+export function firstValues(settings: readonly Setting[]): Record<string, string> {
+  return Object.fromEntries(settings.map((setting) => [setting.name, setting.value ?? setting.default ?? ""]));
+}
+
+/** Why a value cannot be taken, before the device is asked; undefined when it can. */
+export function valueTrouble(setting: Setting, value: string): string | undefined {
+  const { kind, minimum = 0, maximum = Number.MAX_SAFE_INTEGER, lengthMax = 1000 } = setting;
+  if (kind === "number" && !(/^[0-9]{1,16}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum))
+    return `A whole number from ${minimum} to ${maximum}.`;
+  if (kind === "password" && value === "") return "It cannot be empty.";
+  return value.length > lengthMax ? `At most ${lengthMax} characters.` : undefined;
+}
+
+/** Only what differs from what is set, and a password only when one was typed. */
+export function changedValues(
+  settings: readonly Setting[],
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    settings.flatMap(({ name, kind, value, default: usual }) => {
+      const now = values[name] ?? "";
+      if (kind === "password") return now === "" ? [] : [[name, now]];
+      return now === (value ?? usual ?? "") ? [] : [[name, now]];
+    }),
+  );
+}

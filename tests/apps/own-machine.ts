@@ -1,0 +1,116 @@
+/**
+ * Runs a scene with mounts, a network and processes of its own: whatever it starts, mounts or sets up is gone when it has
+ * ended, however it ended. Only control groups belong to the machine; those that are left empty are taken away.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+
+const ownNamespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+const setUp = [
+  // What is mounted in here is nobody else's, and what others mount does not come in.
+  "mount --make-rprivate /",
+  "mount -t tmpfs -o mode=755 tmpfs /run",
+  "ip link set lo up",
+].join(" && ");
+// The shell stays, as the first process: it takes in those whose parents have ended.
+
+export interface Ended {
+  readonly code: number | null;
+  /** All that it wrote, standard output and errors. */
+  readonly said: string;
+}
+
+/** Runs a file of ours on a machine of its own; `line` hears what it writes, line by line. */
+export async function runOnOwnMachine(
+  file: string,
+  args: readonly string[],
+  line: (text: string) => void = () => undefined,
+): Promise<Ended> {
+  const child = spawn(
+    "unshare",
+    [...ownNamespaces, "sh", "-c", `${setUp} && "$0" "$@"; exit $?`, process.execPath, file, ...args],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_TEST_CONTEXT: "" } },
+  );
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (bytes: Buffer) => (said += bytes.toString()));
+    createInterface({ input: stream }).on("line", line);
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  removeEmptyGroups();
+  return { code, said };
+}
+
+/** Resolves when the scene (a file beside this one) has ended well; rejects with what it said. */
+export async function playScene(scene: string, ...args: readonly string[]): Promise<void> {
+  const { code, said } = await runOnOwnMachine(join(import.meta.dirname, scene), args);
+  if (code !== 0) throw new Error(`${scene} ended with ${code}:\n${said}`);
+}
+
+/**
+ * On such a machine: what a power cut leaves of apps, which is what lies on the disk. Devices have been cut off before.
+ */
+export async function cutAppsOff(): Promise<void> {
+  for (let round = 0; round < 200; round++) {
+    const left = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOfApps(name));
+    if (left.length === 0) break;
+    for (const pid of left) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await delay(20);
+  }
+  const run = (program: string, ...args: readonly string[]): void => {
+    spawnSync(program, args, { stdio: "ignore" });
+  };
+  const mounted = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((text) => text.split(" ")[4] ?? "")
+    .filter((path) => path.startsWith("/run/piccolo/") || path === "/run/netns" || path.startsWith("/run/netns/"));
+  for (const path of mounted.toReversed()) run("umount", "--lazy", path);
+  for (const name of readdirSync("/sys/class/net").filter((one) => one.startsWith("pc")))
+    run("ip", "link", "delete", name);
+  for (const name of ["piccolo", "netns", "containers", "libpod"])
+    rmSync(join("/run", name), { recursive: true, force: true });
+  run("nft", "flush", "ruleset");
+}
+
+/** Podman, what watches its containers, and what runs in them. */
+function isOfApps(pid: string): boolean {
+  try {
+    if (/^(?:podman|conmon|aardvark-dns)$/.test(readFileSync(`/proc/${pid}/comm`, "utf8").trim())) return true;
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(":/piccolo-");
+  } catch {
+    return false;
+  }
+}
+
+function removeEmptyGroups(): void {
+  const top = "/sys/fs/cgroup";
+  const removeTree = (path: string): void => {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeTree(join(path, entry.name));
+    }
+    rmdirSync(path);
+  };
+  for (const folder of [top, ...readdirSync(top, { withFileTypes: true }).map(({ name }) => join(top, name))]) {
+    if (!existsSync(join(folder, "cgroup.procs"))) continue;
+    for (const name of readdirSync(folder).filter((one) => /^(?:piccolo-|libpod_parent$)/.test(one))) {
+      try {
+        removeTree(join(folder, name));
+      } catch {
+        // Somebody is in it, or it has gone by itself.
+      }
+    }
+  }
+}
