@@ -8,6 +8,7 @@ import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { rollback } from "./scenarios/rollback.ts";
+import { volumeShut } from "./scenarios/volume-shut.ts";
 
 export const scenarios: readonly Scenario[] = [
   firstBoot,
@@ -15,6 +16,8 @@ export const scenarios: readonly Scenario[] = [
   refusals,
   changedDisk,
   rollback,
+  installer,
+  volumeShut,
   reproducible,
   rootCost,
 ];

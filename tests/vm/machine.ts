@@ -3,7 +3,7 @@
  * Emulation alone: a kernel that offers KVM without system management mode cannot boot this firmware.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,8 @@ export interface MachineOptions {
   readonly memoryMebibytes?: number;
   readonly processors?: number;
   readonly tpm?: boolean;
+  /** A machine that is off, whose security chip this one has. */
+  readonly chipOf?: Machine;
   readonly network?: boolean;
 }
 
@@ -72,6 +74,8 @@ export class Machine {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, "tpm"), { recursive: true });
     copyFileSync(options.variables, join(folder, "variables.fd"));
+    const { chipOf } = options;
+    if (chipOf !== undefined) cpSync(join(chipOf.options.folder, "tpm"), join(folder, "tpm"), { recursive: true });
     if (disk !== undefined) {
       await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", join(folder, "disk.qcow2")]);
     }
@@ -92,18 +96,18 @@ export class Machine {
     const socket = join(this.#sockets, "tpm.sock");
     const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
     return [
-      ...["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
-      ...["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
-      ...["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
-      ...["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
-      ...["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ...["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
-      ...(disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`]),
-      ...(secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`]),
-      ...(network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : []),
-      ...["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
-      ...(tpm
+      ["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
+      ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
+      ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
+      ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
+      ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
+      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
+      secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
+      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
+      tpm
         ? [
             "-chardev",
             `socket,id=tpm,path=${socket}`,
@@ -112,8 +116,8 @@ export class Machine {
             "-device",
             "tpm-crb,tpmdev=tpm0",
           ]
-        : []),
-    ];
+        : [],
+    ].flat();
   }
 
   /** Starts it, with a serial log of its own for each start. */
@@ -123,10 +127,9 @@ export class Machine {
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
     const inside = tools.within([folder, this.#sockets]);
-    const [command, args] = inside.commandOf("/bin/sh", [
-      ...["-c", script, "machine", tpm ? "tpm" : "none", folder, this.#sockets],
-      ...this.#arguments(),
-    ]);
+    const chip = tpm ? "tpm" : "none";
+    const own = ["-c", script, "machine", chip, folder, this.#sockets, ...this.#arguments()];
+    const [command, args] = inside.commandOf("/bin/sh", own);
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
     this.poweredOnMs = performance.now();
     this.#process = child;
@@ -223,6 +226,14 @@ export class Machine {
   /** What a reset button does: memory and chip start anew, nothing is written. */
   async reset(): Promise<void> {
     await this.#control("system_reset");
+  }
+
+  /** The disk of a machine that is off, as a raw image that can be changed. */
+  async copyDisk(path: string): Promise<string> {
+    const { folder, tools } = this.options;
+    const layer = join(folder, "disk.qcow2");
+    await tools.run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", layer, path]);
+    return path;
   }
 
   /** Takes the power away. */

@@ -14,7 +14,7 @@ installkernel() {
 }
 
 install() {
-  inst_multiple sh mount umount mkdir losetup cp sleep modprobe systemctl
+  inst_multiple sh mount umount mkdir losetup cp sleep chroot modprobe systemctl
   # systemd loads these when it measures a phase of the boot, and measures nothing where they are missing.
   inst_libdir_file "libtss2-esys.so*" "libtss2-sys.so*" "libtss2-mu.so*" "libtss2-rc.so*" "libtss2-tcti-device.so*"
   mkdir -p "$initdir"/{dev,proc,sys,run,tmp,var,sysroot,root}

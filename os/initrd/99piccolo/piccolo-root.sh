@@ -33,6 +33,9 @@ mount -t overlay -o "nodev,nosuid,noexec,lowerdir=$work/root/usr/etc,upperdir=$w
   piccolo-etc "$work/root/etc"
 mount -t tmpfs -o mode=0755,nodev,nosuid,noexec,size=256m piccolo-var "$work/root/var"
 
+# What cannot even start is found out here, where the answer is a new start and, in the end, the release before.
+chroot "$work/root" /usr/lib/systemd/systemd --version > /dev/null || fail "the system on the disk is damaged"
+
 # A mount below a shared one cannot be moved; systemd shares them again once it runs from the new root.
 mount --make-rprivate /
 mount --move /sysroot "$work/root/sysroot"

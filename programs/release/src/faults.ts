@@ -5,6 +5,14 @@ export const releaseFaults = catalogue({
   "tool-missing": { retry: "never", meaning: "A program the verb runs is not installed; install its package." },
   "tool-failed": { retry: "never", meaning: "A program the verb runs ended with an error, which the message quotes." },
   "input-missing": { retry: "never", meaning: "A file the verb reads is not there; check the path." },
+  "butane-unfit": {
+    retry: "never",
+    meaning: "The Butane source, or what is filled into it, is not what the translator knows; change one of them.",
+  },
+  "translations-differ": {
+    retry: "never",
+    meaning: "Two translators of the same source disagree, so one of them is wrong; nothing is written.",
+  },
   "output-exists": {
     retry: "never",
     meaning: "The output is there already and is not written over; name another place, or remove it.",

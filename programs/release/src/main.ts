@@ -13,6 +13,10 @@ const verbs: Readonly<Record<string, { readonly summary: string; readonly load: 
     summary: "builds the operating system's image: commit, boot image, disk image",
     load: () => import("./build/verb.ts"),
   },
+  ignition: {
+    summary: "makes the Ignition configuration that puts piccolod onto a Fedora CoreOS",
+    load: () => import("./ignition/ignition.ts"),
+  },
   keys: {
     summary: "makes the keys a release is signed with, or takes over given ones",
     load: () => import("./keys/keys.ts"),

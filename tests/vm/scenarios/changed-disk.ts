@@ -54,7 +54,7 @@ export const changedDisk: Scenario = {
 
     const replaced = await laboratory.copyDisk(image, "replaced");
     const own = join(context.folder, "own-program");
-    writeFileSync(own, `#!/bin/sh\necho "attacker runs" > /dev/console\n${"#".repeat(5_000)}\n`);
+    writeFileSync(own, `#!/usr/lib/piccolo/sh\necho "attacker runs" > /dev/console\n${"#".repeat(5_000)}\n`);
     await writeVerityContent(placeOf(replaced, deviceLayout, "piccolo-root"), own, daemon, shop.epochS, shop.tools);
     const second = await context.machine("replaced", replaced);
     second.powerOn();

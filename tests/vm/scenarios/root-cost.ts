@@ -17,7 +17,7 @@ export const rootCost: Scenario = {
     context.figure("all of it read and hashed, as an initrd would", number("read-and-hash"), "ms");
     context.figure("512 MiB of the disk read, unchecked", number("read-device"), "ms");
     const moments = (told.get("root-service") ?? []).map((line) => Number(/^\[\s*([\d.]+)\]/.exec(line)?.[1]));
-    const [from = Number.NaN, to = Number.NaN] = [moments.at(0), moments.at(-1)];
+    const [from, to] = [moments.at(0) ?? Number.NaN, moments.at(-1) ?? Number.NaN];
     context.figure("putting the root together, at each start", Math.round((to - from) * 1000), "ms");
     context.check(
       "everything was measured",

@@ -53,14 +53,9 @@ export class Chroot {
     const variables = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
     const cwd = options.cwd ?? "/";
     const binds = [String(this.folders.length), ...this.folders];
-    return [
-      "unshare",
-      [
-        ...["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"],
-        ...["/bin/sh", "-c", enter, "enter", this.root, cwd, ...binds],
-        ...[...environment, ...variables, program, ...args],
-      ],
-    ];
+    const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
+    const inside = ["/bin/sh", "-c", enter, "enter", this.root, cwd, ...binds];
+    return ["unshare", [...alone, ...inside, ...environment, ...variables, program, ...args]];
   }
 
   async run(program: string, args: readonly string[], options: ChrootRun = {}): Promise<Buffer> {

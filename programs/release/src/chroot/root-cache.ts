@@ -21,7 +21,9 @@ export function readPackageList(path: string): string[] {
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 // Nobody reads a manual on a machine without a shell; licences stay.
 const options = [
-  ...["--quiet", "--variant=apt", "--mode=root"],
+  "--quiet",
+  "--variant=apt",
+  "--mode=root",
   '--aptopt=Apt::Install-Recommends "false"',
   ...["man", "doc", "locale", "info", "bash-completion", "zsh", "lintian"].map(
     (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,

@@ -1,6 +1,7 @@
 /** From a root of Debian packages to the tree that is committed: nothing but what runs, nothing that lets anyone in. */
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   globSync,
@@ -9,6 +10,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -58,6 +60,7 @@ export async function assembleTree(parts: TreeParts, tools: Chroot): Promise<voi
   const { tree, os, base } = parts;
   await execute("cp", ["-a", "--reflink=auto", parts.packagesRoot, tree]);
   withoutPackages(tree, readPackageList(join(os, base, "removed-packages.txt")));
+  hideShell(tree);
   removePaths(tree, join(os, "removed-paths.txt"));
   for (const folder of [join(os, "root"), join(os, base, "root")]) {
     cpSync(folder, tree, { recursive: true, verbatimSymlinks: true });
@@ -75,6 +78,16 @@ export async function assembleTree(parts: TreeParts, tools: Chroot): Promise<voi
   }
   reshape(tree);
   plainOwnership(tree);
+}
+
+/**
+ * Our own few scripts have an interpreter, under a name nothing else knows: where systemd finds no init behind a damaged
+ * root, it starts /bin/sh on the console, which must not be there.
+ */
+function hideShell(tree: string): void {
+  const folder = join(tree, "usr/lib/piccolo");
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(realpathSync(join(tree, "usr/bin/sh")), join(folder, "sh"));
 }
 
 function removePaths(tree: string, list: string): void {

@@ -179,7 +179,10 @@ function writeInode(image: Buffer, inode: Inode): void {
     return;
   }
   image.writeUInt32LE(inode.firstBlock, offset + 16);
-  if (node.kind !== "directory") return void image.set(contentOf(node), tail);
+  if (node.kind !== "directory") {
+    image.set(contentOf(node), tail);
+    return;
+  }
   for (const [at, names] of inode.blocks.entries()) {
     const target = inode.layout === layout.inline ? tail : (inode.firstBlock + at) * blockBytes;
     image.set(encodeDirectoryBlock(inode, names), target);

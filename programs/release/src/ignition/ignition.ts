@@ -1,0 +1,107 @@
+/** `npm run release -- ignition`: the configuration that puts piccolod onto a Fedora CoreOS (phase 1). */
+import { hash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { isDeepStrictEqual, parseArgs } from "node:util";
+import { repositoryRoot, UsageError } from "../config.ts";
+import { releaseFaults } from "../faults.ts";
+import { runTool } from "../tool.ts";
+import { type Json, normalized, translateButane } from "./butane.ts";
+import { hashClaimCode, makeClaimCode } from "./claim-code.ts";
+
+const usage = `npm run release -- ignition --url URL --files FOLDER --out FILE [--claim-code FILE] [--butane FILE]
+  --url URL           where the machine fetches the files from, without a slash at the end
+  --files FOLDER      the same files here: piccolod, blake-hash.node, libatomic.so.1
+  --out FILE          the Ignition configuration
+  --claim-code FILE   the device's claim code; without it one is made and printed
+  --butane FILE       writes the filled-in Butane source, too
+`;
+
+const sourceFolder = join(repositoryRoot, "os");
+
+export interface IgnitionOptions {
+  readonly url: string;
+  /** Folder of the files that are fetched. */
+  readonly files: string;
+  readonly claimCodeHash: string;
+}
+
+/** The Butane source with everything filled in. Throws `input-missing`, `butane-unfit`. */
+export function fillIn({ url, files, claimCodeHash }: IgnitionOptions): string {
+  if (!/^https?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*[\w~-])?$/.test(url)) {
+    throw releaseFaults.fault("butane-unfit", `${url} is no http or https address without a slash at its end`);
+  }
+  const sha512 = (name: string): string => {
+    const path = join(files, name);
+    if (!existsSync(path)) throw releaseFaults.fault("input-missing", `${path} is missing: build it first`);
+    return hash("sha512", readFileSync(path), "hex");
+  };
+  const text = readFileSync(join(sourceFolder, "butane/piccolo.bu"), "utf8")
+    .replaceAll("@URL@", url)
+    .replaceAll("@CLAIM_CODE_HASH@", claimCodeHash)
+    .replaceAll(/@SHA512:([\w.-]+)@/g, (_, name: string) => sha512(name));
+  const open = /@[A-Z][A-Z0-9_]*(?::[\w.-]+)?@/.exec(text);
+  if (open !== null) throw releaseFaults.fault("butane-unfit", `nothing is known to fill ${open[0]} with`);
+  return text;
+}
+
+/** As the real `butane` translates, or undefined where it is not installed. */
+async function translateByButane(text: string): Promise<Json | undefined> {
+  try {
+    const output = await runTool("butane", ["--strict", "--files-dir", sourceFolder], {
+      from: "butane",
+      input: Buffer.from(text),
+    });
+    return JSON.parse(output.toString()) as Json;
+  } catch (error) {
+    if (releaseFaults.owns(error) && error.code === "tool-missing") return undefined;
+    throw error;
+  }
+}
+
+/** Throws `translations-differ` where the real program is installed and has another result. */
+export async function makeIgnition(
+  text: string,
+): Promise<{ readonly ignition: Json; readonly checkedBy: readonly string[] }> {
+  const ignition = translateButane(text, (name) => readFileSync(join(sourceFolder, name)));
+  const theirs = await translateByButane(text);
+  if (theirs === undefined) return { ignition, checkedBy: [] };
+  if (!isDeepStrictEqual(normalized(theirs), normalized(ignition))) {
+    throw releaseFaults.fault("translations-differ", "butane translates the source otherwise than this program does");
+  }
+  return { ignition, checkedBy: ["butane"] };
+}
+
+/** Whether `ignition-validate` took it; false where it is not installed. Throws `tool-failed` with its reasons. */
+async function isValidated(path: string): Promise<boolean> {
+  try {
+    await runTool("ignition-validate", [path], { from: "ignition" });
+    return true;
+  } catch (error) {
+    if (releaseFaults.owns(error) && error.code === "tool-missing") return false;
+    throw error;
+  }
+}
+
+export async function run(args: readonly string[]): Promise<number> {
+  const text = { type: "string" } as const;
+  const options = { url: text, files: text, out: text, "claim-code": text, butane: text };
+  const { values } = parseArgs({ args: [...args], options });
+  const { url, files, out, butane } = values;
+  if (url === undefined || files === undefined || out === undefined)
+    throw new UsageError(`ignition lacks an option\n${usage}`);
+  const given = values["claim-code"];
+  const code = given === undefined ? makeClaimCode() : readFileSync(resolve(given), "utf8").trim();
+  if (code.length < 8) throw new UsageError("a claim code has at least 8 characters");
+  const source = fillIn({ url, files: resolve(files), claimCodeHash: hashClaimCode(code) });
+  const { ignition, checkedBy } = await makeIgnition(source);
+  if (butane !== undefined) writeFileSync(resolve(butane), source);
+  writeFileSync(resolve(out), `${JSON.stringify(ignition, null, 2)}\n`);
+  const checks = [...checkedBy, ...((await isValidated(resolve(out))) ? ["ignition-validate"] : [])];
+  process.stdout.write(
+    `${out}: ${checks.length === 0 ? "not checked by another program" : `checked by ${checks.join(" and ")}`}\n`,
+  );
+  // The one secret that may be printed: it is needed once, by the person who reads it here.
+  if (given === undefined) process.stdout.write(`claim code: ${code}\n`);
+  return 0;
+}
