@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import type { OpenedRoot } from "@piccolo/envelope";
 import { parseName } from "@piccolo/membership";
 import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
 import type { OwnerSecurity } from "../security/owner-security.ts";
 import type { ShownPhrase } from "../security/phrase-making.ts";
+import { isClaimCode } from "./claim-code.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Throttle } from "./throttle.ts";
 import { authFaults, type OpenedSession, type SessionInfo } from "./types.ts";
