@@ -66,11 +66,12 @@ const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
 const cryptsetup = { name: "cryptsetup-bin", proof: ["/usr/sbin/cryptsetup", "/sbin/cryptsetup"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
+const grub = { name: "grub-common", proof: ["/usr/bin/grub-editenv"] };
 const ignition = { name: "ignition", proof: ["/usr/bin/ignition-validate"] };
 const ostree = { name: "ostree", proof: ["/usr/bin/ostree"] };
 
 /** What tests of a single part need: those of `check`, and with them those of `test`. */
-const parts = [systemd, cryptsetup, ostree, ignition, ...protection, ...signing, ...token, ...measuring];
+const parts = [systemd, cryptsetup, ostree, ignition, grub, ...protection, ...signing, ...token, ...measuring];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },

@@ -138,7 +138,7 @@ export function translateButane(text: string, local: (name: string) => Uint8Arra
               : { files: files.map((file) => ({ ...file, contents: contentsOf(file.contents, local) })) }),
           },
         }),
-  } as Json;
+  };
 }
 
 type FileContents = NonNullable<NonNullable<z.infer<typeof Butane>["storage"]>["files"]>[number]["contents"];

@@ -193,8 +193,8 @@ test("arguments that are missing, and a claim code that is too short, are refuse
 async function serve(context: TestContext, spoilt?: string): Promise<string> {
   const server = createServer((request, response) => {
     const name = basename(request.url ?? "");
-    if (!names.includes(name)) return void response.writeHead(404).end();
-    response.end(name === spoilt ? "something else" : readFileSync(join(files, name)));
+    if (!names.includes(name)) response.writeHead(404).end();
+    else response.end(name === spoilt ? "something else" : readFileSync(join(files, name)));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   context.after(() => server.close());
