@@ -9,7 +9,6 @@ import { FolderDisk } from "./adapters/disk.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
 import { Auth } from "./auth/auth.ts";
-import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
 import { mountAuth, sessionView } from "./auth/routes.ts";
 import { authFaults } from "./auth/types.ts";
@@ -275,7 +274,7 @@ async function build(
     keyring,
     sessions,
     throttle,
-    claimCode: () => readClaimCode(config.claimCodeFile),
+    claimCode: parts.claimCode,
     claimed: () => runtime.open(),
     recovering: () => recovery.running,
   });
@@ -332,7 +331,7 @@ async function build(
   });
 
   const { insecure, deviceName } = config;
-  const door = new Door({ host: parts.host, deviceName, sessions });
+  const door = new Door({ address: parts.address, deviceName, sessions });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   const unlockedWork = new UnlockedWork({
     keyring,
@@ -377,7 +376,7 @@ async function build(
     sessions,
     door,
     throttle,
-    claimCode: () => readClaimCode(config.claimCodeFile),
+    claimCode: parts.claimCode,
     deviceName,
     world,
     stopping: stopping.signal,

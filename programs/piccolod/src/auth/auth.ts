@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
 import type { OpenedRoot } from "@piccolo/envelope";
 import { parseName } from "@piccolo/membership";
 import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
 import type { OwnerSecurity } from "../security/owner-security.ts";
 import type { ShownPhrase } from "../security/phrase-making.ts";
+import type { ClaimCode } from "./claim-code.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Throttle } from "./throttle.ts";
 import { authFaults, type OpenedSession, type SessionInfo } from "./types.ts";
@@ -15,8 +14,8 @@ export interface AuthOptions {
   readonly keyring: Keyring;
   readonly sessions: Sessions;
   readonly throttle: Throttle;
-  /** The one-time code that proves a claimer has seen the device; undefined = the device cannot be claimed. */
-  readonly claimCode: () => string | undefined;
+  /** The one-time code that proves a claimer has seen the device. */
+  readonly claimCode: ClaimCode;
   /** Called once the device has its new owner, before the claim is answered. */
   readonly claimed: (identity: Identity) => Promise<void>;
   /** Whether a recovery is making an owner. */
@@ -116,15 +115,8 @@ export function checkClaimCode(
   given: string,
 ): void {
   throttle.attempt(remote);
-  const expected = claimCode();
-  if (expected === undefined || expected === "" || !sameText(given.trim(), expected)) {
+  if (!claimCode.matches(given)) {
     throw authFaults.fault("wrong-claim-code", "this is not the device's claim code; read it again, then try again");
   }
   throttle.succeeded(remote);
-}
-
-/** Hashes first, so that not even the length shows in the time it takes. */
-function sameText(a: string, b: string): boolean {
-  const digest = (text: string): Uint8Array => createHash("sha256").update(toUtf8(text)).digest();
-  return equalConstantTime(digest(a), digest(b));
 }

@@ -1,10 +1,51 @@
+/** The one-time code that proves that whoever claims the device has seen it, or installed it (docs/spec/claim-code.md). */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
+import { isHashedClaimCode, matchesHash, newClaimCode, plainClaimCode } from "@piccolo/envelope";
+import type { World } from "@piccolo/world";
 
-/** Read when it is needed, so that it is in memory for that moment only; undefined where there is no such file. */
-export function readClaimCode(path: string): string | undefined {
+export interface ClaimCodeOptions {
+  /** What the installer left: a code, or the hash of one. Read when it is needed, to be in memory for that moment only. */
+  readonly file: string;
+  /** Makes a code of its own where the installer left none; undefined = the device cannot be claimed then. */
+  readonly world: World | undefined;
+}
+
+export class ClaimCode {
+  readonly #options: ClaimCodeOptions;
+  #own: string | undefined;
+
+  constructor(options: ClaimCodeOptions) {
+    this.#options = options;
+  }
+
+  matches(given: string): boolean {
+    const left = readCode(this.#options.file);
+    if (left !== undefined && isHashedClaimCode(left)) return matchesHash(left, given);
+    const expected = left ?? this.#own;
+    return expected !== undefined && sameText(plainClaimCode(given), plainClaimCode(expected));
+  }
+
+  /** A code for the screen, another one each time; undefined where the installer's is the one that counts. */
+  renew(): string | undefined {
+    const { file, world } = this.#options;
+    this.#own = world === undefined || readCode(file) !== undefined ? undefined : newClaimCode(world);
+    return this.#own;
+  }
+}
+
+function readCode(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8").trim();
+    const code = readFileSync(path, "utf8").trim();
+    return code === "" ? undefined : code;
   } catch {
     return undefined;
   }
+}
+
+/** Hashes first, so that not even the length shows in the time it takes. */
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string): Uint8Array => createHash("sha256").update(toUtf8(text)).digest();
+  return equalConstantTime(digest(a), digest(b));
 }
