@@ -1,7 +1,6 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
 import { uptime } from "node:os";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
@@ -15,7 +14,11 @@ import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
+import { showOnScreens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
+import { fingerprintOf } from "./adapters/tls/certificates.ts";
+import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
+import { Leaf } from "./adapters/tls/leaf.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
@@ -25,13 +28,15 @@ import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
 import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
 import { Luks2Volume } from "./adapters/volume/luks2.ts";
 import { PlainFolderVolume } from "./adapters/volume/plain-folder.ts";
-import { readClaimCode } from "./auth/claim-code.ts";
+import { ClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { nameDevice, type NamedConfig } from "./device-name.ts";
 import type { ContextParts, Device } from "./device-parts.ts";
-import { createHttpServer, type Site } from "./http/server.ts";
+import { listen } from "./http/listening.ts";
+import { OwnAddress } from "./http/own-address.ts";
+import type { Site } from "./http/server.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
@@ -112,7 +117,8 @@ async function start(
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
   const distrust = config.signedBootsFile === undefined ? undefined : distrustOf(() => readSecureBoot(), chip);
   const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, staysUp });
-  const running = new Running(nameDevice(config, state, world), {
+  const named = nameDevice(config, state, world);
+  const running = new Running(named, {
     ...parts,
     chip,
     volume,
@@ -122,29 +128,28 @@ async function start(
     throttle: new Throttle(world),
     measuredBoot,
     boot,
+    claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
+    authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
   });
   atClose(() => boot.settle());
   atClose(() => running.close());
   await running.start();
-  const server = createHttpServer({ site: () => running.site, portal: portalFiles(config.portalFolder), log });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(config.listenPort, config.listenHost, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  running.host = `${config.hostName}:${(server.address() as AddressInfo).port}`;
+  const leaf = config.https ? await running.openLeaf() : undefined;
+  const { listenHost, listenPort, redirect } = config;
   atClose(
-    () =>
-      new Promise<void>((resolve) => {
-        running.device?.interrupt();
-        server.close(() => resolve());
-        server.closeIdleConnections();
-        setTimeout(() => server.closeAllConnections(), 1_500).unref();
-      }),
+    await listen({
+      site: () => running.site,
+      portal: portalFiles(config.portalFolder),
+      log,
+      listen: { listenHost, listenPort },
+      redirect,
+      address: running.address,
+      leaf,
+      interrupt: () => running.device?.interrupt(),
+    }),
   );
-  return `http://${running.host}`;
+  running.show();
+  return running.address.origin;
 }
 
 function openChip(config: Config, state: DurableFolder, { world, log }: ContextParts): SecurityChip {
@@ -202,6 +207,8 @@ interface RunningParts extends ContextParts {
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
   readonly boot: Boot;
+  readonly claimCode: ClaimCode;
+  readonly authority: DeviceAuthority;
 }
 
 /** The device as it is now: closed, or whole. */
@@ -209,24 +216,28 @@ class Running {
   readonly #config: NamedConfig;
   readonly #parts: RunningParts;
   readonly #closed: Site;
-  host = "";
+  readonly address: OwnAddress;
+  #fingerprint: string | undefined;
   device: Device | undefined;
+  #opened: Opened | undefined;
   #changing: Promise<void> = Promise.resolve();
 
   constructor(config: NamedConfig, parts: RunningParts) {
     this.#config = config;
     this.#parts = parts;
-    const { boot, world, log, throttle } = parts;
+    const { boot, world, log, throttle, claimCode } = parts;
+    const names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
+    this.address = new OwnAddress({ isSecure: config.https, names });
     this.#closed = createClosedSite({
       boot,
       world,
       log,
       throttle,
-      host: () => this.host,
+      address: this.address,
       deviceName: config.deviceName,
       version: manifest.version,
       insecure: config.insecure,
-      claimCode: () => readClaimCode(config.claimCodeFile),
+      claimCode,
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
@@ -241,12 +252,44 @@ class Running {
     if (opened !== undefined) await this.#open(opened);
   }
 
+  /** With the authority of the volume, or of the chip, whichever is there. */
+  async openLeaf(): Promise<Leaf> {
+    const { world, authority } = this.#parts;
+    const { deviceName, hostName } = this.#config;
+    const opened = await authority.open(this.#opened?.content);
+    this.#fingerprint = fingerprintOf(opened.certificate);
+    return new Leaf({ authority: opened, deviceName, names: [hostName, `${deviceName}.local`], world });
+  }
+
+  /** What whoever stands before the device has to know, and nobody else is told. */
+  show(): void {
+    const { screens, deviceName } = this.#config;
+    if (screens.length === 0) return;
+    const hasOwner = this.device?.keyring.hasOwner ?? true;
+    const code = hasOwner ? undefined : this.#parts.claimCode.renew();
+    showOnScreens(screens, [
+      `Piccolo-OS ${manifest.version}   ${deviceName}`,
+      "",
+      `Open ${this.address.origin}/ in a browser on this network.`,
+      ...(this.#fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", this.#fingerprint]),
+      "",
+      ...(this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : []),
+      ...(this.device !== undefined && !hasOwner ? [`Claim code: ${code ?? "the one given to the installer"}`] : []),
+    ]);
+  }
+
   async #open(opened: Opened): Promise<Device> {
-    const { boot: _boot, ...parts } = this.#parts;
+    const { boot: _boot, authority, ...parts } = this.#parts;
+    this.#opened = opened;
+    if (this.#config.https) {
+      await authority.keep(opened.content);
+      // What the chip sealed before a change of the password is shut out with it.
+      opened.outside.onChange(() => void authority.keep(opened.content));
+    }
     this.device = await openDevice(this.#config, {
       ...parts,
       opened,
-      host: () => this.host,
+      address: this.address,
       reset: () => this.#reset(),
       reopen: () => this.#reopen(opened),
     });
@@ -278,6 +321,7 @@ class Running {
       await this.#closeDevice();
       await boot.reset();
       await this.start();
+      this.show();
     });
     this.#changing.catch((error: unknown) => log.error("reset-failed", errorFacts(error)));
   }

@@ -5,7 +5,9 @@ import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import type { World } from "@piccolo/world";
 import type { Log } from "./adapters/log.ts";
 import type { createPeerNet } from "./adapters/peer-net/index.ts";
+import type { ClaimCode } from "./auth/claim-code.ts";
 import type { Throttle } from "./auth/throttle.ts";
+import type { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
 import type { NetworkFeature } from "./network/types.ts";
 import type { Opened } from "./security/boot.ts";
@@ -42,8 +44,8 @@ export interface DeviceParts extends ContextParts {
   readonly floor: PasswordCost;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
-  /** `name:port`, known once the server listens. */
-  readonly host: () => string;
+  readonly address: OwnAddress;
+  readonly claimCode: ClaimCode;
   readonly reset: () => void;
   /** Closes the device and opens it again on the same volume: its own key is another one now. */
   readonly reopen: () => void;

@@ -12,7 +12,6 @@ import { createBlake3 } from "./adapters/fragment-hash.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
 import { createAppsFeature } from "./apps/feature.ts";
 import { Auth } from "./auth/auth.ts";
-import { readClaimCode } from "./auth/claim-code.ts";
 import { openDeviceKey } from "./auth/device-key.ts";
 import { mountAuth, sessionView } from "./auth/routes.ts";
 import { authFaults } from "./auth/types.ts";
@@ -286,7 +285,7 @@ async function build(
     keyring,
     sessions,
     throttle,
-    claimCode: () => readClaimCode(config.claimCodeFile),
+    claimCode: parts.claimCode,
     claimed: () => runtime.open(),
     recovering: () => recovery.running,
   });
@@ -354,14 +353,14 @@ async function build(
     tasks,
     hostName: config.hostName,
     deviceName,
-    portalHost: parts.host,
+    portalOrigin: () => parts.address.origin,
     ownerName: () => auth.owner?.name ?? "",
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
   });
   const door = new Door({
-    host: parts.host,
+    address: parts.address,
     deviceName,
     sessions,
     isOpen: (call) => isOpenToStrangers(call, auth.owner !== undefined),
@@ -428,7 +427,7 @@ async function build(
     sessions,
     door,
     throttle,
-    claimCode: () => readClaimCode(config.claimCodeFile),
+    claimCode: parts.claimCode,
     deviceName,
     world,
     stopping: stopping.signal,

@@ -40,8 +40,8 @@ export interface AppsFeatureOptions extends AppAdapters {
   readonly tasks: Tasks;
   readonly hostName: string;
   readonly deviceName: string;
-  /** `name:port` */
-  readonly portalHost: () => string;
+  /** Such as `https://piccolo.local`. */
+  readonly portalOrigin: () => string;
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
@@ -61,7 +61,7 @@ const osVersion = "0.1.0";
 const keyPurpose = "app-cookies";
 
 export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
-  const { world, log, events, tasks, deviceName, sessions, portalHost } = options;
+  const { world, log, events, tasks, deviceName, sessions, portalOrigin } = options;
   const store = new AppStore(options.controlDb);
   const names = hostNames(options.hostName);
   const apps: Apps = new Apps({
@@ -81,7 +81,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       session: (tokenHash) => sessions.findByHash(tokenHash),
     }),
     names,
-    portalHost,
+    portalOrigin,
     ownerName: options.ownerName,
     monotonicMs: () => world.monotonicMs(),
     log,

@@ -4,7 +4,7 @@ import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
 import type { OwnerSecurity } from "../security/owner-security.ts";
 import type { ShownPhrase } from "../security/phrase-making.ts";
-import { isClaimCode } from "./claim-code.ts";
+import type { ClaimCode } from "./claim-code.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Throttle } from "./throttle.ts";
 import { type Attempter, authFaults, type OpenedSession, type SessionInfo } from "./types.ts";
@@ -14,8 +14,8 @@ export interface AuthOptions {
   readonly keyring: Keyring;
   readonly sessions: Sessions;
   readonly throttle: Throttle;
-  /** The one-time code that proves a claimer has seen the device; undefined = the device cannot be claimed. */
-  readonly claimCode: () => string | undefined;
+  /** The one-time code that proves a claimer has seen the device. */
+  readonly claimCode: ClaimCode;
   /** Called once the device has its new owner, before the claim is answered. */
   readonly claimed: (identity: Identity) => Promise<void>;
   /** Whether a recovery is making an owner. */
@@ -120,8 +120,7 @@ export function checkClaimCode(
   given: string,
 ): void {
   throttle.attempt(attempter);
-  const expected = claimCode();
-  if (expected === undefined || expected === "" || !isClaimCode(given, expected)) {
+  if (!claimCode.matches(given)) {
     throw authFaults.fault("wrong-claim-code", "this is not the device's claim code; read it again, then try again");
   }
   throttle.succeeded(attempter);

@@ -4,10 +4,10 @@ import type { Sessions } from "../auth/sessions.ts";
 import { authFaults, type SessionInfo, sessionLifetimeMs } from "../auth/types.ts";
 import { apiPrefix, type Caller } from "./api.ts";
 import { httpFaults } from "./faults.ts";
+import type { OwnAddress } from "./own-address.ts";
 
 export interface DoorOptions {
-  /** `name:port`, known once the server listens. */
-  readonly host: () => string;
+  readonly address: OwnAddress;
   readonly deviceName: string;
   readonly sessions: Pick<Sessions, "find">;
   /** `METHOD /path` of what strangers reach; everything else needs a session. */
@@ -22,6 +22,8 @@ export const isOpenToStrangers = (call: string, isClaimed: boolean): boolean =>
   open.has(call) || appEntry.test(call) || (!isClaimed && call === "POST /factory-reset");
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);
+
+const secureForSeconds = 365 * 86_400;
 
 const securityHeaders: Readonly<Record<string, string>> = {
   // The portal hashes in WebAssembly, and its components set styles; scripts come from its own files alone.
@@ -44,15 +46,18 @@ export class Door {
   constructor(options: DoorOptions) {
     this.#options = options;
     // Cookies ignore ports, so devices of one machine need one name each.
-    this.#cookieName = `piccolo_${options.deviceName}`;
+    const name = `piccolo_${options.deviceName}`;
+    // With the prefix a browser takes it over HTTPS alone, and from no other name of the domain.
+    this.#cookieName = options.address.isSecure ? `__Host-${name}` : name;
   }
 
   /** Sets the headers every reply has, and refuses names that are not the device's: `wrong-host`. */
   enter(req: IncomingMessage, res: ServerResponse): void {
     for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
-    const host = this.#options.host();
-    if (req.headersDistinct["host"]?.length !== 1 || req.headers.host?.toLowerCase() !== host) {
-      throw httpFaults.fault("wrong-host", `this device answers at http://${host}/ only`);
+    const { address } = this.#options;
+    if (address.isSecure) res.setHeader("strict-transport-security", `max-age=${secureForSeconds}`);
+    if (req.headersDistinct["host"]?.length !== 1 || !address.isOwn(req.headers.host, req.socket.localAddress)) {
+      throw httpFaults.fault("wrong-host", `this device answers at ${address.origin}/ only`);
     }
     if (req.url?.startsWith("/") !== true) throw httpFaults.fault("invalid-request", "the address is not a path");
   }
@@ -63,7 +68,8 @@ export class Door {
     const method = req.method ?? "GET";
     const isOpen = this.#options.isOpen(`${method} ${path.slice(apiPrefix.length)}`);
     const session = this.#session(req, res);
-    if (isMutation(method) && req.headers.origin !== `http://${this.#options.host()}`) throw csrfFault();
+    if (isMutation(method) && !this.#options.address.isSameOrigin(req.headers.origin, req.headers.host))
+      throw csrfFault();
     if (session === undefined && !isOpen) {
       throw authFaults.fault("sign-in-required", "sign in, then do it again");
     }
@@ -72,11 +78,15 @@ export class Door {
   }
 
   cookieOf(token: string): string {
-    return `${this.#cookieName}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${sessionLifetimeMs / 1000}`;
+    return `${this.#cookieName}=${token}; ${this.#attributes}; Max-Age=${sessionLifetimeMs / 1000}`;
   }
 
   get endedCookie(): string {
-    return `${this.#cookieName}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
+    return `${this.#cookieName}=; ${this.#attributes}; Max-Age=0`;
+  }
+
+  get #attributes(): string {
+    return `Path=/; HttpOnly; SameSite=Strict${this.#options.address.isSecure ? "; Secure" : ""}`;
   }
 
   #session(req: IncomingMessage, res: ServerResponse): SessionInfo | undefined {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Log } from "../adapters/log.ts";
 import type { PortalFiles } from "../adapters/portal-files.ts";
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly site: () => Site;
   readonly portal: PortalFiles | undefined;
   readonly log: Log;
+  /** HTTPS, with these at first; undefined = plain HTTP. */
+  readonly certificate?: { readonly key: string; readonly cert: string } | undefined;
 }
 
 const jsonBodyMs = 30_000;
@@ -54,7 +57,7 @@ const keepAliveMs = 65_000;
 const headerBytesMax = 16 * 1024;
 
 /** The device's HTTP server; it does not listen yet. */
-export function createHttpServer(options: ServerOptions): Server {
+export function createHttpServer(options: ServerOptions): Server | SecureServer {
   const { portal, log } = options;
   const callers = new WeakMap<IncomingMessage, { readonly caller: Caller; readonly api: Api }>();
   const jsonListener = getRequestListener(
@@ -104,14 +107,22 @@ export function createHttpServer(options: ServerOptions): Server {
     await jsonListener(req, res);
   };
 
-  const server = createServer(
-    { headersTimeout: headersMs, requestTimeout: 0, keepAliveTimeout: keepAliveMs, maxHeaderSize: headerBytesMax },
-    (req, res) => {
-      // Writing to a connection that has just gone is an event of its own; `close` says what has to be known.
-      res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
-      answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
-    },
-  );
+  const bounds = {
+    headersTimeout: headersMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: headerBytesMax,
+  };
+  const listener = (req: IncomingMessage, res: ServerResponse): void => {
+    // Writing to a connection that has just gone is an event of its own; `close` says what has to be known.
+    res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
+    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
+  };
+  const { certificate } = options;
+  const server =
+    certificate === undefined
+      ? createServer(bounds, listener)
+      : createSecureServer({ ...bounds, ...certificate, minVersion: "TLSv1.3", handshakeTimeout: headersMs }, listener);
   server.on("upgrade", (req, socket, head) => {
     const { appHosts } = options.site();
     const app = appHosts?.appOf(req);

@@ -2,6 +2,7 @@ import { routes } from "@piccolo/device-api";
 import { type Auth, checkClaimCode } from "../auth/auth.ts";
 import { sessionView } from "../auth/routes.ts";
 import type { Sessions } from "../auth/sessions.ts";
+import type { ClaimCode } from "../auth/claim-code.ts";
 import type { Throttle } from "../auth/throttle.ts";
 import type { World } from "@piccolo/world";
 import type { Api } from "../http/api.ts";
@@ -19,7 +20,7 @@ export interface RecoveryRouteOptions {
   readonly sessions: Sessions;
   readonly door: Door;
   readonly throttle: Throttle;
-  readonly claimCode: () => string | undefined;
+  readonly claimCode: ClaimCode;
   readonly deviceName: string;
   readonly world: World;
   /** Aborted when the device stops; what is left of sessions then, the next start ends. */

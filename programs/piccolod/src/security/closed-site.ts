@@ -3,10 +3,12 @@ import type { OpenedRoot } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import { checkClaimCode } from "../auth/auth.ts";
+import type { ClaimCode } from "../auth/claim-code.ts";
 import type { Throttle } from "../auth/throttle.ts";
 import { createApp } from "../http/app.ts";
 import { Door } from "../http/door.ts";
 import { noLockGate } from "../http/lock-gate.ts";
+import type { OwnAddress } from "../http/own-address.ts";
 import type { Site } from "../http/server.ts";
 import { type Boot, bootFaults, type Opened } from "./boot.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
@@ -17,11 +19,11 @@ export interface ClosedSiteOptions {
   readonly world: World;
   readonly log: Log;
   readonly throttle: Throttle;
-  readonly host: () => string;
+  readonly address: OwnAddress;
   readonly deviceName: string;
   readonly version: string;
   readonly insecure: readonly string[];
-  readonly claimCode: () => string | undefined;
+  readonly claimCode: ClaimCode;
   /**
    * Goes on to the whole device, signed in. With `newPassword`, chip and password are made anew first. The root is
    * erased when it returns.
@@ -40,7 +42,12 @@ const unknownClock: Clock = { state: "unknown", offsetMs: 0 };
 export function createClosedSite(options: ClosedSiteOptions): Site {
   const { boot, world, log, throttle, deviceName } = options;
   let opening = false;
-  const door = new Door({ host: options.host, deviceName, sessions: { find: () => undefined }, isOpen: () => true });
+  const door = new Door({
+    address: options.address,
+    deviceName,
+    sessions: { find: () => undefined },
+    isOpen: () => true,
+  });
   const closed = (): Error => bootFaults.fault("closed", "the device is closed: its status says how it is opened");
   const api = createApp({ log, lockGate: noLockGate, unknown: closed });
 

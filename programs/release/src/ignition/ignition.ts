@@ -3,11 +3,12 @@ import { hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
+import { hashClaimCode, newClaimCode } from "@piccolo/envelope";
+import { realWorld } from "@piccolo/world/real";
 import { repositoryRoot, UsageError } from "../config.ts";
 import { releaseFaults } from "../faults.ts";
 import { runTool } from "../tool.ts";
 import { type Json, normalized, translateButane } from "./butane.ts";
-import { hashClaimCode, makeClaimCode } from "./claim-code.ts";
 
 const usage = `npm run release -- ignition --url URL --files FOLDER --out FILE [--claim-code FILE] [--butane FILE]
   --url URL           where the machine fetches the files from, without a slash at the end
@@ -38,7 +39,7 @@ export function fillIn({ url, files, claimCodeHash }: IgnitionOptions): string {
   };
   const text = readFileSync(join(sourceFolder, "butane/piccolo.bu"), "utf8")
     .replaceAll("@URL@", url)
-    .replaceAll("@CLAIM_CODE_HASH@", claimCodeHash)
+    .replaceAll("@CLAIM_CODE_HASH@", () => claimCodeHash)
     .replaceAll(/@SHA512:([\w.-]+)@/g, (_, name: string) => sha512(name));
   const open = /@[A-Z][A-Z0-9_]*(?::[\w.-]+)?@/.exec(text);
   if (open !== null) throw releaseFaults.fault("butane-unfit", `nothing is known to fill ${open[0]} with`);
@@ -91,9 +92,9 @@ export async function run(args: readonly string[]): Promise<number> {
   if (url === undefined || files === undefined || out === undefined)
     throw new UsageError(`ignition lacks an option\n${usage}`);
   const given = values["claim-code"];
-  const code = given === undefined ? makeClaimCode() : readFileSync(resolve(given), "utf8").trim();
+  const code = given === undefined ? newClaimCode(realWorld) : readFileSync(resolve(given), "utf8").trim();
   if (code.length < 8) throw new UsageError("a claim code has at least 8 characters");
-  const source = fillIn({ url, files: resolve(files), claimCodeHash: hashClaimCode(code) });
+  const source = fillIn({ url, files: resolve(files), claimCodeHash: hashClaimCode(code, realWorld) });
   const { ignition, checkedBy } = await makeIgnition(source);
   if (butane !== undefined) writeFileSync(resolve(butane), source);
   writeFileSync(resolve(out), `${JSON.stringify(ignition, null, 2)}\n`);

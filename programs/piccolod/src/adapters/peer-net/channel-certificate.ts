@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, sign, type X509Certificate } from "node:crypto";
 import { concat, toUtf8 } from "@piccolo/bytes";
+import { der, name, pem, sequence } from "../tls/der.ts";
 
 /** What a device shows on the direct path: its device key, in the one form TLS takes. */
 export interface ChannelCertificate {
@@ -13,23 +14,6 @@ export interface ChannelCertificate {
 const spkiPrefix = Uint8Array.fromHex("302a300506032b6570032100");
 const pkcs8Prefix = Uint8Array.fromHex("302e020100300506032b657004220420");
 const ed25519 = Uint8Array.fromHex("300506032b6570");
-
-/** DER: tag, length, content. */
-function der(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
-  const bytes = concat(...content);
-  const { length } = bytes;
-  if (length < 128) return concat(Uint8Array.of(tag, length), bytes);
-  if (length < 256) return concat(Uint8Array.of(tag, 0x81, length), bytes);
-  return concat(Uint8Array.of(tag, 0x82, length >> 8, length & 255), bytes);
-}
-
-const sequence = (...content: readonly Uint8Array[]): Uint8Array => der(0x30, ...content);
-
-/** A name with a common name only, UTF8String. */
-function name(commonName: string): Uint8Array {
-  const attribute = sequence(Uint8Array.fromHex("0603550403"), der(0x0c, toUtf8(commonName)));
-  return sequence(der(0x31, attribute));
-}
 
 /**
  * A self-signed certificate (RFC 5280, RFC 8410) whose subject key is the device key. It is the same every time, and
@@ -49,8 +33,7 @@ export function channelCertificate(deviceSeed: Uint8Array): ChannelCertificate {
   // The prefix of the key's info counts the key in, so the two parts stand side by side.
   const body = sequence(version3, serial, ed25519, subject, validity, subject, spkiPrefix, deviceKey);
   const signature = der(0x03, Uint8Array.of(0), sign(undefined, body, key));
-  const base64 = sequence(body, ed25519, signature).toBase64();
-  const cert = `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join("\n") ?? ""}\n-----END CERTIFICATE-----\n`;
+  const cert = pem("CERTIFICATE", sequence(body, ed25519, signature));
   return { cert, key, deviceKey };
 }
 

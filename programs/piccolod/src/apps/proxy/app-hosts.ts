@@ -22,8 +22,8 @@ export interface AppHostsOptions {
   readonly apps: Pick<Apps, "openRoute" | "routeOf" | "get">;
   readonly entrance: Entrance;
   readonly names: HostNames;
-  /** `name:port` of the portal. */
-  readonly portalHost: () => string;
+  /** Of the portal, such as `https://piccolo.local`. */
+  readonly portalOrigin: () => string;
   readonly ownerName: () => string;
   readonly monotonicMs: () => number;
   readonly log: Log;
@@ -53,8 +53,10 @@ export class AppHosts {
     return this.#options.names.appOf(name);
   }
 
+  /** As in a Host header: none where it is the protocol's own. */
   get #port(): string | undefined {
-    return this.#options.portalHost().split(":")[1];
+    const { port } = new URL(this.#options.portalOrigin());
+    return port === "" ? undefined : port;
   }
 
   hostOf(app: string): string {
@@ -63,7 +65,7 @@ export class AppHosts {
   }
 
   originOf(app: string): string {
-    return `http://${this.hostOf(app)}`;
+    return `${new URL(this.#options.portalOrigin()).protocol}//${this.hostOf(app)}`;
   }
 
   /** Where a signed-in person is sent to enter the app. */
@@ -147,7 +149,7 @@ export class AppHosts {
     const isPage = req.method === "GET" && (req.headers.accept ?? "").includes("text/html");
     if (!isPage) throw authFaults.fault("sign-in-required", "sign in at the device's portal, then do it again");
     const query = new URLSearchParams({ path: req.url ?? "/" });
-    const place = `http://${this.#options.portalHost()}/api/v1/apps/${app}/enter?${query.toString()}`;
+    const place = `${this.#options.portalOrigin()}/api/v1/apps/${app}/enter?${query.toString()}`;
     res.writeHead(303, { location: place, "cache-control": "no-store", "referrer-policy": "no-referrer" });
     res.end();
   }

@@ -1,0 +1,62 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import type { World } from "@piccolo/world";
+import { type Authority, isLocalAddress, leafDays, makeLeaf } from "./certificates.ts";
+import { pem } from "./der.ts";
+
+const dayMs = 86_400_000;
+const renewBeforeMs = 30 * dayMs;
+const addressesMax = 32;
+
+/** Addresses of local networks browsers may reach the device at. */
+export function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .map(({ address }) => address.replace(/%.*$/, ""))
+    .filter(isLocalAddress)
+    .sort()
+    .slice(0, addressesMax);
+}
+
+export interface LeafOptions {
+  readonly authority: Authority;
+  readonly deviceName: string;
+  readonly names: readonly string[];
+  readonly world: World;
+  readonly addresses?: () => readonly string[];
+}
+
+/** The certificate the portal shows, in PEM with its authority's; its key is of this start alone. */
+export class Leaf {
+  readonly #options: LeafOptions;
+  readonly #key: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  #of = "";
+  #madeMs = 0;
+
+  constructor(options: LeafOptions) {
+    this.#options = options;
+  }
+
+  get #names(): readonly string[] {
+    return [...this.#options.names, ...(this.#options.addresses ?? ownAddresses)()];
+  }
+
+  /** Other addresses, a clock that was put right, or the end of its time make another one necessary. */
+  get isStale(): boolean {
+    const ageMs = this.#options.world.nowMs() - this.#madeMs;
+    return ageMs < 0 || ageMs > leafDays * dayMs - renewBeforeMs || this.#of !== this.#names.join();
+  }
+
+  make(): { readonly key: string; readonly cert: string } {
+    const { authority, deviceName, world } = this.#options;
+    const names = this.#names;
+    const nowMs = world.nowMs();
+    const leaf = makeLeaf({ authority, deviceName, key: this.#key, names, nowMs, random: world.randomBytes(16) });
+    this.#of = names.join();
+    this.#madeMs = nowMs;
+    return {
+      key: this.#key.export({ format: "pem", type: "pkcs8" }),
+      cert: pem("CERTIFICATE", leaf) + pem("CERTIFICATE", authority.certificate),
+    };
+  }
+}

@@ -1,0 +1,92 @@
+/** Where the portal listens: HTTPS with a certificate that is renewed, and beside it the way there from plain HTTP. */
+import { createServer, type Server } from "node:http";
+import { Server as SecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Leaf } from "../adapters/tls/leaf.ts";
+import type { Listen } from "../config.ts";
+import type { OwnAddress } from "./own-address.ts";
+import { createHttpServer, type ServerOptions } from "./server.ts";
+
+const lookMs = 60_000;
+const lastAnswersMs = 1_500;
+const redirectMs = 10_000;
+
+export interface ListeningOptions extends Omit<ServerOptions, "certificate"> {
+  readonly listen: Listen;
+  readonly redirect: Listen | undefined;
+  readonly address: OwnAddress;
+  /** Undefined = plain HTTP. */
+  readonly leaf: Leaf | undefined;
+  /** Ends the requests that would go on for long. */
+  readonly interrupt: () => void;
+}
+
+/** Resolves to what closes it again. */
+export async function listen(options: ListeningOptions): Promise<() => Promise<void>> {
+  const { leaf, redirect, address } = options;
+  const server = createHttpServer({ ...options, certificate: leaf?.make() });
+  await opened(server, options.listen);
+  address.port = (server.address() as AddressInfo).port;
+  const closers = [() => closed(server, options.interrupt)];
+  if (leaf !== undefined && server instanceof SecureServer) {
+    const timer = setInterval(() => {
+      if (leaf.isStale) server.setSecureContext({ ...leaf.make(), minVersion: "TLSv1.3" });
+    }, lookMs);
+    timer.unref();
+    closers.push(async () => clearInterval(timer));
+  }
+  if (redirect !== undefined) {
+    const plain = createRedirect(address);
+    try {
+      await opened(plain, redirect);
+    } catch (error) {
+      for (const close of closers.reverse()) await close();
+      throw error;
+    }
+    closers.push(() => closed(plain, () => undefined));
+  }
+  return async () => {
+    for (const close of closers.toReversed()) await close();
+  };
+}
+
+/** Nothing that somebody types goes over plain HTTP, so it says no more than where to go. */
+function createRedirect(address: OwnAddress): Server {
+  return createServer(
+    { requestTimeout: redirectMs, headersTimeout: redirectMs, maxHeaderSize: 8 * 1024 },
+    (req, res) => {
+      res.on("error", () => undefined);
+      res.setHeader("connection", "close");
+      const target = address.secureTwin(req.headers.host, req.socket.localAddress);
+      if (
+        target === undefined ||
+        (req.method !== "GET" && req.method !== "HEAD") ||
+        req.url?.startsWith("/") !== true
+      ) {
+        res.writeHead(421).end();
+        return;
+      }
+      // Only browsers that follow are sent on, and they forget it: the certificate may be another one tomorrow.
+      res.writeHead(307, { location: `${target}${req.url}`, "cache-control": "no-store" }).end();
+    },
+  );
+}
+
+function opened(server: Server | SecureServer, { listenHost, listenPort }: Listen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listenPort, listenHost, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function closed(server: Server | SecureServer, interrupt: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    interrupt();
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    setTimeout(() => server.closeAllConnections(), lastAnswersMs).unref();
+  });
+}
