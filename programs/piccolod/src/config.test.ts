@@ -35,6 +35,7 @@ test("what is typed is what the device gets", () => {
     holderQuotaBytes: undefined,
     podmanSocket: undefined,
     bundledImages: undefined,
+    catalogs: [],
     armedCrash: undefined,
     tpm: { kind: "device", path: "/dev/tpmrm0" },
     volume: "gocryptfs",
