@@ -23,6 +23,8 @@ const network = await Network.open({
   protection: () => ({ tpm: true, volume: true, cheapSlots: true }),
   deviceArgs: () => apps,
 });
+let shown: Page | undefined;
+const refusals: string[] = [];
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 
 async function photograph(page: Page, name: string): Promise<void> {
@@ -40,6 +42,10 @@ try {
   await network.claim(device);
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
+  shown = page;
+  page.on("response", (answer) => {
+    if (answer.status() >= 400) refusals.push(`${answer.request().method()} ${answer.url()} ${answer.status()}`);
+  });
   const to = (place: string): Promise<unknown> => page.goto(`${device.origin}/#/${place}`);
   await to("apps");
   await page.getByLabel("Password", { exact: true }).fill(device.record.password ?? "");
@@ -83,7 +89,7 @@ try {
     page.getByRole("link", { name: "Open Counter" }).click(),
   ]);
   await appPage.getByRole("button", { name: "Add one" }).click(slowly);
-  await appPage.getByText("1", { exact: true }).waitFor(slowly);
+  await appPage.getByText("1", { exact: true }).waitFor({ timeout: 20_000 });
   await appPage.close();
 
   // A backup, then the log.
@@ -102,9 +108,9 @@ try {
   await button(page, "Uninstall").click();
   await photograph(page, "uninstall");
   await page.getByRole("alertdialog").getByRole("button", { name: "Uninstall" }).click();
-  await page.getByText("No apps yet").waitFor(slowly);
+  await page.getByRole("heading", { name: "Apps", level: 1 }).waitFor(slowly);
   await to("app-trash");
-  await page.getByText("Counter").waitFor(slowly);
+  await button(page, "Bring back Counter").waitFor(slowly);
   await photograph(page, "uninstalled");
   await button(page, "Bring back Counter").click();
   await page.getByText("Running · version 1").waitFor(slowly);
@@ -147,8 +153,15 @@ try {
     await photograph(small, "phone-install");
   }
 } catch (error) {
+  if (shown !== undefined) await photograph(shown, "failed");
+  const seen = await network.device(1).session.call("GET", "/apps").catch(String);
   const log = readFileSync(join(folder, "net/logs/device1.log"), "utf8");
-  throw new Error(`the device says:\n${log.split("\n").slice(-60).join("\n")}`, { cause: error });
+  throw new Error(
+    `refused: ${refusals.join(", ")}\nthe device shows ${JSON.stringify(seen)} and says:\n${log.split("\n").slice(-60).join("\n")}`,
+    {
+      cause: error,
+    },
+  );
 } finally {
   await browser.close();
   await network.stop();

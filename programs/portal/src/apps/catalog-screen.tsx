@@ -109,7 +109,11 @@ function EntryCard({ entry, onInstall }: { entry: CatalogEntry; onInstall: (name
       </div>
       <div className="mt-auto flex items-center justify-between gap-3">
         <p className="text-sm text-ink-soft">
-          {blocked === undefined ? (offline ? "Ready on this device" : `Version ${app.version}`) : blockedInWords(blocked)}
+          {blocked === undefined
+            ? offline
+              ? "Ready on this device"
+              : `Version ${app.version}`
+            : blockedInWords(blocked)}
         </p>
         {blocked === undefined ? (
           <Button look="primary" aria-label={`Install ${name}`} onClick={() => onInstall(name)}>
