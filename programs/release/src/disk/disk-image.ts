@@ -30,7 +30,8 @@ export const deviceLayout: DiskLayout = [
 
 /** The installer's: its root becomes the device's, and grows there. */
 export const installerLayout: DiskLayout = [
-  { label: "piccolo-installer", type: espType, mebibytes: 256 },
+  // Firmware takes a FAT32 of fewer than 65525 clusters for another kind of FAT.
+  { label: "piccolo-installer", type: espType, mebibytes: 384 },
   { label: "piccolo-installer-root", type: linuxType, mebibytes: 1024 },
 ];
 
