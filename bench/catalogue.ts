@@ -10,7 +10,7 @@ export const benchmarks: readonly Benchmark[] = [
   },
   {
     name: "metadata",
-    summary: "100,000 files: database bytes, delta and checkpoint size, restore",
+    summary: "100,000 files: database bytes, delta size; restore and small writes through ten devices",
     load: () => import("./metadata.ts"),
   },
   {

@@ -9,6 +9,8 @@ const tus = { "tus-resumable": "1.0.0" };
 export interface Uploaded {
   readonly nodeId: string;
   readonly placement: string;
+  /** Whether too few witnesses had the change in time: it is made, and not acknowledged yet. */
+  readonly isWaiting: boolean;
 }
 
 export interface UploadSource {
@@ -62,6 +64,7 @@ export async function sendUpload(
   return {
     nodeId: String(reply.headers["piccolo-node"]),
     placement: String(reply.headers["piccolo-placement"]),
+    isWaiting: reply.headers["piccolo-backup"] === "waiting",
   };
 }
 
