@@ -136,6 +136,7 @@ async function setUp(path: string): Promise<Device> {
   const engine = await createOwnerEngine({
     codec: { account: keys.account, maskKey: keys.metadataKey(), hash },
     keys: () => keys,
+    sealFek: (fek, versionId) => ({ wrappedFek: keys.wrapFek(fek, versionId), fekEpoch: keys.epoch }),
     world: realWorld,
     metadata: owner.metadata,
     members,

@@ -52,6 +52,8 @@ const chipMemoryName = "insecure-chip-memory";
 export interface Piccolod {
   /** Where the portal answers. */
   readonly origin: string;
+  /** What stands behind it now; undefined while the volume is closed. */
+  readonly device: Device | undefined;
   /** Ends what runs, resolves when nothing does any more. */
   close(): Promise<void>;
 }
@@ -63,7 +65,14 @@ export async function openPiccolod(config: Config, parts: ContextParts): Promise
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    return { origin: await start(config, parts, (closer) => closers.push(closer)), close };
+    const { origin, running } = await start(config, parts, (closer) => closers.push(closer));
+    return {
+      origin,
+      get device() {
+        return running.device;
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -74,7 +83,7 @@ async function start(
   config: Config,
   parts: ContextParts,
   atClose: (closer: () => Promise<void> | void) => void,
-): Promise<string> {
+): Promise<{ readonly origin: string; readonly running: Running }> {
   const { world, log } = parts;
   const state = new StateFolder(config.stateFolder);
   atClose(() => state.close());
@@ -129,7 +138,7 @@ async function start(
         setTimeout(() => server.closeAllConnections(), 1_500).unref();
       }),
   );
-  return `http://${running.host}`;
+  return { origin: `http://${running.host}`, running };
 }
 
 function openChip(config: Config, state: DurableFolder, { world, log }: ContextParts): SecurityChip {
