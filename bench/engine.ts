@@ -118,6 +118,7 @@ async function setUp(code: { readonly k: number; readonly n: number }, arena: Ar
   const engine = await createOwnerEngine({
     codec: { account: keys.account, maskKey: keys.metadataKey(), hash },
     keys: () => keys,
+    sealFek: (fek, versionId) => ({ wrappedFek: keys.wrapFek(fek, versionId), fekEpoch: keys.epoch }),
     world: realWorld,
     metadata: new MemoryMetadata(),
     members,

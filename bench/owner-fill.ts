@@ -126,6 +126,7 @@ export async function openOwner(path: string): Promise<OwnerUnderTest> {
   const engine = await createOwnerEngine({
     codec: { account: keys.account, maskKey: keys.metadataKey(), hash },
     keys: () => keys,
+    sealFek: (fek, versionId) => ({ wrappedFek: keys.wrapFek(fek, versionId), fekEpoch: keys.epoch }),
     world: realWorld,
     metadata: owner.metadata,
     members,

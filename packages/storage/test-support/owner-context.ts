@@ -61,6 +61,9 @@ export function makeContext(
     keys: () => {
       throw new Error("no keys are needed here");
     },
+    sealFek: () => {
+      throw new Error("no keys are needed here");
+    },
     members: { holders: () => holders, onChange: () => () => undefined },
     holderClient: deafClient(client),
     spoolLimitBytes: 64 * 1024 * 1024,

@@ -1,6 +1,6 @@
 /** An owner and holders in one process, with everything real but disks, databases and the channel between them. */
 import { toHex } from "@piccolo/bytes";
-import { deriveOwnerKeys } from "@piccolo/envelope";
+import { deriveOwnerKeys, sealToFileKey } from "@piccolo/envelope";
 import { realWorld } from "@piccolo/world/real";
 import { createBLAKE3 } from "hash-wasm";
 import { CrashDisk, MemoryHolderIndex, MemoryMetadata } from "../src/fakes/index.ts";
@@ -157,6 +157,10 @@ export async function makeSmallNetwork(options: SmallNetworkOptions = {}): Promi
   const engineOptions: EngineOptions = {
     codec: { account: keys.account, maskKey: keys.metadataKey(), hash },
     keys: () => keys,
+    sealFek: (fek, versionId) => {
+      const { account, epoch, filePublicKey } = keys;
+      return { wrappedFek: sealToFileKey(filePublicKey, fek, { account, versionId, epoch }, realWorld), fekEpoch: epoch };
+    },
     world: realWorld,
     metadata,
     members,

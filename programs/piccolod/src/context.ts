@@ -61,6 +61,8 @@ const chipMemoryName = "insecure-chip-memory";
 export interface Piccolod {
   /** Where the portal answers. */
   readonly origin: string;
+  /** What stands behind it now; undefined while the volume is closed. */
+  readonly device: Device | undefined;
   /** Ends what runs, resolves when nothing does any more. */
   close(): Promise<void>;
 }
@@ -72,7 +74,14 @@ export async function openPiccolod(config: Config, parts: ContextParts): Promise
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    return { origin: await start(config, parts, (closer) => closers.push(closer)), close };
+    const { origin, running } = await start(config, parts, (closer) => closers.push(closer));
+    return {
+      origin,
+      get device() {
+        return running.device;
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -83,7 +92,7 @@ async function start(
   config: Config,
   parts: ContextParts,
   atClose: (closer: () => Promise<void> | void) => void,
-): Promise<string> {
+): Promise<{ readonly origin: string; readonly running: Running }> {
   const { world, log } = parts;
   const state = new StateFolder(config.stateFolder);
   atClose(() => state.close());
@@ -149,7 +158,7 @@ async function start(
     }),
   );
   running.show();
-  return running.address.origin;
+  return { origin: running.address.origin, running };
 }
 
 function openChip(config: Config, state: DurableFolder, { world, log }: ContextParts): SecurityChip {

@@ -12,6 +12,7 @@ import type { Site } from "./http/server.ts";
 import type { NetworkFeature } from "./network/types.ts";
 import type { Opened } from "./security/boot.ts";
 import type { Keyring } from "./security/keyring.ts";
+import type { UnattendedVersions } from "./owner/unattended-versions.ts";
 import type { OwnerSecurity } from "./security/owner-security.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
@@ -55,6 +56,9 @@ export interface Device {
   readonly site: Site;
   readonly keyring: Keyring;
   readonly security: OwnerSecurity;
+  readonly unattended: UnattendedVersions;
+  /** Plaintext of a version, for who has its id; throws `locked`. */
+  readVersion(versionId: Uint8Array, bytes: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** A fresh session with its cookie, for whom the phrase or a password at boot has shown to be the owner. */
   signIn(): { readonly session: Session; readonly cookie: string };
   /** Ends the requests that would go on for long, so that the server can close. */

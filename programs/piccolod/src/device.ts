@@ -43,6 +43,7 @@ import type { NetworkFeature } from "./network/types.ts";
 import { networkView, seldom } from "./network/view.ts";
 import { OwnerRuntime } from "./owner/owner-runtime.ts";
 import { defaultSpoolBytes } from "./owner/spool-limit.ts";
+import { UnattendedVersions } from "./owner/unattended-versions.ts";
 import { UnlockedWork } from "./owner/unlocked-work.ts";
 import { takeNextDeviceKey } from "./recovery/next-device-key.ts";
 import { Reclaim } from "./recovery/reclaim.ts";
@@ -459,6 +460,8 @@ async function build(
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
     keyring,
     security,
+    unattended: new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup }),
+    readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
     signIn: () => {
       const session = auth.signInByPhrase();
       return { session: sessionView(auth, deviceName, session), cookie: door.cookieOf(session.token) };

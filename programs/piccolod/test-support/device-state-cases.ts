@@ -86,6 +86,7 @@ export function answer({ operation, input }: Operation): unknown {
     ...identity,
     account: toHex(identity.account),
     ownerPublicKey: toHex(identity.ownerPublicKey),
+    filePublicKey: toHex(identity.filePublicKey),
     certificate: {
       ...identity.certificate,
       deviceKey: toHex(identity.certificate.deviceKey),
@@ -204,6 +205,7 @@ const identity: Identity = {
   name: "Ada",
   account: filled(1),
   ownerPublicKey: filled(2),
+  filePublicKey: filled(8),
   epoch: 3,
   certificate: { deviceKey: filled(3), deviceEpoch: 2, signature: filled(4, 64) },
   metadataKey: filled(5),
@@ -232,6 +234,9 @@ function addIdentities(add: Add): void {
   refuse("missing", "A field is missing.", { text: text.replace('"phraseConfirmed":true,', "") });
   refuse("epoch-0", "Epochs begin with 1.", { text: text.replace('"epoch":3,', '"epoch":0,') });
   refuse("short-key", "A key of 31 bytes.", { text: text.replace('"metadataKey":"05', '"metadataKey":"') });
+  refuse("no-file-key", "Nothing to seal a locked device's keys to.", {
+    text: text.replace(`"filePublicKey":"${"08".repeat(32)}",`, ""),
+  });
   refuse("upper-case", "Hexadecimal in upper case.", {
     text: text.replace(`"${"04".repeat(64)}"`, `"${"0A".repeat(64)}"`),
   });

@@ -11,6 +11,7 @@ import { realWorld } from "@piccolo/world/real";
 import { createLog } from "../src/adapters/log.ts";
 import { type Config, readConfig } from "../src/config.ts";
 import { type ContextParts, openPiccolod, type Piccolod } from "../src/context.ts";
+import type { Device } from "../src/device-parts.ts";
 import { createNoNetwork } from "./no-network.ts";
 import type { NetworkFeature } from "../src/network/types.ts";
 import { EngineControl, MemoryEngine } from "./memory-engine.ts";
@@ -241,6 +242,13 @@ export class TestDevice {
   get origin(): string {
     assert.ok(this.#running !== undefined);
     return this.#running.origin;
+  }
+
+  /** What stands behind the interface: for what has no route. */
+  get inside(): Device {
+    const device = this.#running?.device;
+    assert.ok(device !== undefined);
+    return device;
   }
 
   client(): Client {

@@ -7,6 +7,7 @@ import {
   extentPlainBytes,
   type OwnerEngine,
   type Resealed,
+  type UnattendedVersion,
   type VersionPlacement,
   type VersionWriter,
 } from "@piccolo/storage/owner";
@@ -33,6 +34,7 @@ export class MemoryEngine implements OwnerEngine {
   readonly #options: EngineOptions;
   readonly #control: EngineControl;
   readonly #writing = new Set<string>();
+  readonly #unattended = new Set<string>();
 
   constructor(options: EngineOptions, control: EngineControl) {
     this.#options = options;
@@ -45,6 +47,18 @@ export class MemoryEngine implements OwnerEngine {
     const wrappedFek = keys.wrapFek(new Uint8Array(32), versionId);
     this.#options.metadata.beginVersion({ versionId, wrappedFek, fekEpoch: keys.epoch });
     return { versionId };
+  }
+
+  beginUnattended(signal: AbortSignal): UnattendedVersion {
+    const { world, metadata, sealFek } = this.#options;
+    const versionId = world.randomBytes(16);
+    metadata.beginVersion({ versionId, ...sealFek(new Uint8Array(32), versionId) });
+    this.#unattended.add(toHex(versionId));
+    return { versionId, writer: this.writer(versionId, signal) };
+  }
+
+  isUnattended(versionId: Uint8Array): boolean {
+    return this.#unattended.has(toHex(versionId));
   }
 
   committedBytes(versionId: Uint8Array): number {

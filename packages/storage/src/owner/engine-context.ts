@@ -1,7 +1,7 @@
 import type { OwnerKeys } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import type { RedundancyPolicy } from "../policy/index.ts";
-import type { Disk, HolderClient, HolderView, Members, Metadata } from "../ports/index.ts";
+import type { Disk, HolderClient, HolderView, Members, Metadata, NewVersion } from "../ports/index.ts";
 import type { EngineEvents } from "./engine-types.ts";
 import type { HolderHealth } from "./holder-health.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly codec: CodecContext;
   /** The owner's keys; throws `locked` while they are not in memory. */
   readonly keys: () => OwnerKeys;
+  /** Seals a FEK so that only the owner's keys open it; works without them. */
+  readonly sealFek: (fek: Uint8Array, versionId: Uint8Array) => Pick<NewVersion, "wrappedFek" | "fekEpoch">;
   readonly world: World;
   readonly metadata: Metadata;
   readonly members: Members;

@@ -17,6 +17,13 @@ export interface OwnerEngine {
    */
   writer(versionId: Uint8Array, signal: AbortSignal): VersionWriter;
   /**
+   * Makes a version and writes it in one go, also while the owner's keys are not in memory: its FEK is sealed to the
+   * owner's file key, and only who has the keys reads it. It cannot be gone on with: one that was cut off is removed.
+   */
+  beginUnattended(signal: AbortSignal): UnattendedVersion;
+  /** A version that is written unattended and neither whole nor removed yet: nobody else may take it for left over. */
+  isUnattended(versionId: Uint8Array): boolean;
+  /**
    * Declares the version whole. Synchronous, and joins the caller's transaction, so that the version is complete and
    * shown in the tree by one commit. The committed bytes must equal `plainBytes` (`version-incomplete`).
    */
@@ -71,6 +78,11 @@ export interface VersionWriter {
   abort(): Promise<void>;
   /** Moves as segments are committed. */
   readonly committedBytes: number;
+}
+
+export interface UnattendedVersion {
+  readonly versionId: Uint8Array;
+  readonly writer: VersionWriter;
 }
 
 export interface VersionPlacement {

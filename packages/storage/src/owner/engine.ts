@@ -5,7 +5,7 @@ import { isFault } from "@piccolo/fault";
 import type { ExtentRecord, VersionRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import type { EngineContext, EngineOptions } from "./engine-context.ts";
-import type { OwnerEngine, Resealed, VersionPlacement, VersionWriter } from "./engine-types.ts";
+import type { OwnerEngine, Resealed, UnattendedVersion, VersionPlacement, VersionWriter } from "./engine-types.ts";
 import { engineFaults } from "./faults.ts";
 import { HolderHealth } from "./holder-health.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -13,7 +13,7 @@ import { Spool } from "./spool.ts";
 import { upkeepRound } from "./upkeep.ts";
 import { readVersion } from "./version-reader.ts";
 import { sealVersionAnew } from "./version-resealer.ts";
-import { StreamingVersionWriter } from "./version-writer.ts";
+import { StreamingVersionWriter, type WrittenVersion } from "./version-writer.ts";
 
 /** Background work looks again after this time even when nobody wakes it. */
 const upkeepIntervalMs = 30_000;
@@ -23,6 +23,7 @@ const readAheadBytes = 48 * 1024 * 1024;
 class StorageOwnerEngine implements OwnerEngine {
   readonly #context: EngineContext;
   readonly #writing = new Set<string>();
+  readonly #unattended = new Set<string>();
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #stopping = new AbortController();
   #turn = 0;
@@ -87,20 +88,38 @@ class StorageOwnerEngine implements OwnerEngine {
 
   writer(versionId: Uint8Array, signal: AbortSignal): VersionWriter {
     const { wrappedFek, plainBytes } = this.#version(versionId);
-    const name = toHex(versionId);
     if (plainBytes !== undefined) throw engineFaults.fault("version-incomplete", "the version is complete already");
-    if (this.#writing.has(name)) {
+    if (this.#writing.has(toHex(versionId))) {
       throw engineFaults.fault("version-busy", "another request is writing this upload; wait until it has ended");
     }
     const extents = this.extentBytes(versionId);
     const fek = this.#context.keys().unwrapFek(wrappedFek, versionId);
+    const committedBytes = this.committedBytes(versionId);
+    return this.#write({ versionId, fek, nextOrdinal: extents.length, committedBytes }, signal);
+  }
+
+  #write(version: WrittenVersion, signal: AbortSignal): VersionWriter {
+    const name = toHex(version.versionId);
     this.#writing.add(name);
-    return new StreamingVersionWriter(
-      this.#context,
-      { versionId, fek, nextOrdinal: extents.length, committedBytes: this.committedBytes(versionId) },
-      signal,
-      () => void this.#writing.delete(name),
-    );
+    return new StreamingVersionWriter(this.#context, version, signal, () => void this.#writing.delete(name));
+  }
+
+  beginUnattended(signal: AbortSignal): UnattendedVersion {
+    const { world, metadata, sealFek } = this.#context;
+    const versionId = world.randomBytes(versionIdBytes);
+    const fek = newFek(world);
+    try {
+      metadata.beginVersion({ versionId, ...sealFek(fek, versionId) });
+    } catch (error) {
+      fek.fill(0);
+      throw error;
+    }
+    this.#unattended.add(toHex(versionId));
+    return { versionId, writer: this.#write({ versionId, fek, nextOrdinal: 0, committedBytes: 0 }, signal) };
+  }
+
+  isUnattended(versionId: Uint8Array): boolean {
+    return this.#unattended.has(toHex(versionId));
   }
 
   completeVersion(versionId: Uint8Array, plainBytes: number): void {
@@ -111,10 +130,12 @@ class StorageOwnerEngine implements OwnerEngine {
       });
     }
     this.#context.metadata.completeVersion(versionId, plainBytes);
+    this.#unattended.delete(toHex(versionId));
   }
 
   removeVersion(versionId: Uint8Array): void {
     this.#context.metadata.removeVersion(versionId);
+    this.#unattended.delete(toHex(versionId));
     this.wake();
   }
 

@@ -6,6 +6,7 @@ export type {
   OwnerEngine,
   Resealed,
   SegmentPlacement,
+  UnattendedVersion,
   VersionPlacement,
   VersionWriter,
 } from "./engine-types.ts";

@@ -16,6 +16,8 @@ export interface RekeyEndParts {
   readonly backup: Pick<Backup, "checkpoint" | "newestCheckpoint" | "witnesses">;
   readonly slots: Pick<SlotKeeper, "untilWitnessed">;
   readonly network: Pick<NetworkFeature, "enterOwnerKey" | "membershipState">;
+  /** Wraps anew what was sealed to the owner's file key while the device was locked, or by the device itself. */
+  readonly rewrapSealed: (signal: AbortSignal) => Promise<void>;
   readonly epoch: () => number;
   readonly chain: () => OwnerChain;
   readonly world: World;
@@ -28,7 +30,7 @@ export interface RekeyEndParts {
  * forgotten, and with it the old phrase. Each step is harmless when repeated, so it goes on wherever it was cut off.
  */
 export async function finishRekey(parts: RekeyEndParts, { signal, report }: TaskProgress): Promise<void> {
-  const { rekey, slots, network, chain, crashPoint } = parts;
+  const { rekey, slots, network, chain, rewrapSealed, crashPoint } = parts;
   if (network.membershipState() !== undefined) {
     report("Telling the network of the new keys", 0);
     crashPoint("before-rekey-entry");
@@ -36,6 +38,9 @@ export async function finishRekey(parts: RekeyEndParts, { signal, report }: Task
     crashPoint("after-rekey-entry");
   }
   rekey.followEpoch();
+  // From here on the device seals to the new file key. What it sealed to the old one since the others were wrapped anew
+  // would be lost with the old root.
+  await rewrapSealed(signal);
   report("Giving the new phrase's slot to the other members", 0);
   await slots.untilWitnessed(signal);
   report("Sealing the backup under the new keys", 0);

@@ -123,10 +123,14 @@ export class Purge {
     );
   }
 
-  /** After a restore: uploads are not backed up, versions under way are. */
+  /**
+   * Versions under way that nobody goes on with: after a restore, since uploads are not backed up, and what was written
+   * unattended when the power went. A whole version that no file shows is somebody else's.
+   */
   #removeOrphans(): boolean {
-    const { db, store } = this.#options;
-    return transact(db, () => this.#removeVersions(store.orphans(batch)));
+    const { db, store, engine } = this.#options;
+    const isLeft = (id: Uint8Array): boolean => !engine().isUnattended(id);
+    return transact(db, () => this.#removeVersions(store.orphans(batch).filter(isLeft)));
   }
 
   /** Removes the first of the versions, as many as go into one transaction; whether there may be more. */

@@ -111,7 +111,7 @@ function statements(db: DatabaseSync) {
       `${version} WHERE superseded_at_ms <= ? ORDER BY superseded_at_ms, version_number LIMIT ?`,
     ),
     orphans: db.prepare(
-      `SELECT version_id AS id FROM version WHERE node_id IS NULL
+      `SELECT version_id AS id FROM version WHERE node_id IS NULL AND plain_bytes IS NULL
        AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.version_id = version.version_id)
        AND NOT EXISTS (SELECT 1 FROM replacement WHERE replacement.version_id = version.version_id) LIMIT ?`,
     ),

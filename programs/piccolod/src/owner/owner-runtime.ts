@@ -1,5 +1,5 @@
 import { toHex } from "@piccolo/bytes";
-import type { KeyRing, OwnerChain } from "@piccolo/envelope";
+import { type KeyRing, type OwnerChain, sealToFileKey } from "@piccolo/envelope";
 import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import { HolderHealth, WireHolderClient } from "@piccolo/storage/owner";
 import { SegmentCheckpointStore } from "@piccolo/storage/metadata-log";
@@ -23,7 +23,7 @@ export interface OwnerRuntimeOptions {
   /** What pads segments and masks copies; made once, and part of the backup. */
   readonly maskKey: () => Uint8Array;
   /** What the engine needs that does not come from the owner's keys. */
-  readonly engine: Omit<EngineOptions, "codec" | "keys" | "holderClient" | "members"> & {
+  readonly engine: Omit<EngineOptions, "codec" | "keys" | "sealFek" | "holderClient" | "members"> & {
     readonly hash: EngineOptions["codec"]["hash"];
   };
   /** Begins what commits by itself, as soon as something may be committed. */
@@ -80,7 +80,12 @@ export class OwnerRuntime {
         return maskKey();
       },
     };
-    const engine = await createEngine({ ...rest, codec, keys, members, holderClient });
+    const sealFek: EngineOptions["sealFek"] = (fek, versionId) => {
+      const { account: of, epoch, filePublicKey } = identity();
+      const wrappedFek = sealToFileKey(filePublicKey, fek, { account: of, versionId, epoch }, rest.world);
+      return { wrappedFek, fekEpoch: epoch };
+    };
+    const engine = await createEngine({ ...rest, codec, keys, sealFek, members, holderClient });
     this.#opened = { account, engine };
     await network.start(this.#owner(account));
     // After membership, which says who the witnesses are.

@@ -61,7 +61,9 @@ export class UnlockedWork {
     await rewrapAll({ keys: () => keyring.keys(), rows, crashPoint }, progress);
     const epoch = (): number => identity().epoch;
     const chain = () => keyring.slots().chain;
-    await finishRekey({ rekey: security.rekey, backup, slots, network, epoch, chain, world, crashPoint }, progress);
+    const rewrapSealed = (signal: AbortSignal) => rewrapLocked(() => keyring.keys(), rows, signal);
+    const { rekey } = security;
+    await finishRekey({ rekey, backup, slots, network, rewrapSealed, epoch, chain, world, crashPoint }, progress);
     if (!backup.needsFormerKeys) security.rekey.forgetFormerKeys();
     this.#options.reencryption.resume();
     return undefined;

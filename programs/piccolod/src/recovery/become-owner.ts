@@ -59,6 +59,7 @@ export async function prepareOwner(
       name: membership.state.memberByAccount(account)?.name ?? "",
       account,
       ownerPublicKey: keysByLog.ownerPublicKey,
+      filePublicKey: keysByLog.filePublicKey,
       epoch: keysByLog.epoch,
       certificate,
       metadataKey: keysByLog.metadataKey(),

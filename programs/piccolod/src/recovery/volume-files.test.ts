@@ -42,6 +42,7 @@ test("the next device key is the same at every try, and takes its place once the
     name: "Ada",
     account: keys.account,
     ownerPublicKey: keys.ownerPublicKey,
+    filePublicKey: keys.filePublicKey,
     epoch: 1,
     certificate: certifyDevice(keys, publicKey, deviceEpoch),
     metadataKey: keys.metadataKey(),

@@ -20,6 +20,8 @@ export interface Identity {
   readonly account: Uint8Array;
   /** Of the current epoch. */
   readonly ownerPublicKey: Uint8Array;
+  /** Of the current epoch: what seals the keys of versions that are made while the device is locked. */
+  readonly filePublicKey: Uint8Array;
   readonly epoch: number;
   readonly certificate: DeviceCertificate;
   /** Of the current epoch: backups of the metadata go on while the device is locked. */
@@ -42,6 +44,7 @@ const IdentityFile = z.strictObject({
   name: z.string().max(nameUnitsMax),
   account: hex(32),
   ownerPublicKey: hex(32),
+  filePublicKey: hex(32),
   epoch: epochNumber,
   deviceKey: hex(32),
   deviceEpoch: epochNumber,
@@ -72,6 +75,7 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
       phraseConfirmed,
       account: fromHex(file.account),
       ownerPublicKey: fromHex(file.ownerPublicKey),
+      filePublicKey: fromHex(file.filePublicKey),
       certificate: {
         deviceKey: fromHex(file.deviceKey),
         deviceEpoch: file.deviceEpoch,
@@ -97,6 +101,7 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     phraseConfirmed,
     account: toHex(identity.account),
     ownerPublicKey: toHex(identity.ownerPublicKey),
+    filePublicKey: toHex(identity.filePublicKey),
     deviceKey: toHex(certificate.deviceKey),
     deviceEpoch: certificate.deviceEpoch,
     certificate: toHex(certificate.signature),

@@ -102,6 +102,7 @@ export class OwnerSecurity {
         name,
         account,
         ownerPublicKey: keys.ownerPublicKey,
+        filePublicKey: keys.filePublicKey,
         epoch: firstEpoch,
         certificate: certifyDevice(keys, deviceKey.publicKey, firstDeviceEpoch),
         metadataKey: keys.metadataKey(),

@@ -132,6 +132,7 @@ export class Rekey {
     record.change({
       epoch: current.epoch,
       ownerPublicKey: current.ownerPublicKey,
+      filePublicKey: current.filePublicKey,
       certificate: certifyDevice(current, deviceKey.publicKey, certificate.deviceEpoch),
       metadataKey: current.metadataKey(),
       formerMetadataKeys: [...formerMetadataKeys, { epoch, key: metadataKey }],

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { lockedFekFormat } from "@piccolo/envelope";
+import { openOwnerDatabase } from "../db/owner-database.ts";
+import { contentFolder, TestDevice } from "../../test-support/device.ts";
+
+const never = new AbortController().signal;
+
+async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+async function text(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of bytes) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
+/** First bytes of the wrapped keys, read while the device is stopped. */
+function formats(device: TestDevice): readonly (number | undefined)[] {
+  const database = openOwnerDatabase(join(contentFolder(device.folder), "owner.db"));
+  try {
+    const rows = database.db.prepare("SELECT wrapped_fek AS fek FROM version").all() as { fek: Uint8Array }[];
+    return rows.map(({ fek }) => fek[0]);
+  } finally {
+    database.close();
+  }
+}
+
+test("a locked device writes a version it cannot read, keeps it, and wraps its key with the next unlocking", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  await owner.send("POST", "/lock");
+  const noted: number[] = [];
+  const { versionId, placement } = await device.inside.unattended.write({
+    content: pieces("an app's ", "backup"),
+    signal: never,
+    note: (_, bytes) => noted.push(bytes),
+  });
+  assert.deepEqual([noted, placement], [[15], "durable"]);
+  assert.throws(() => device.inside.keyring.keys(), { code: "locked" });
+  await device.stop();
+  assert.deepEqual(formats(device), [lockedFekFormat]);
+  await device.start();
+  await device.client().signIn();
+  await device.stop();
+  assert.deepEqual(formats(device), [1]);
+  await device.start();
+  await device.client().signIn();
+  assert.equal(await text(device.inside.readVersion(versionId, 15, never)), "an app's backup");
+});
+
+test("what fails on its way, or cannot be noted, leaves nothing", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  await owner.send("POST", "/lock");
+  const { unattended } = device.inside;
+  const broken = (async function* () {
+    yield Buffer.from("a part");
+    throw new Error("the app is gone");
+  })();
+  await assert.rejects(unattended.write({ content: broken, signal: never }), /the app is gone/);
+  const note = (): never => {
+    throw new Error("no room for the note");
+  };
+  await assert.rejects(unattended.write({ content: pieces("whole"), signal: never, note }), /no room for the note/);
+  await device.stop();
+  assert.deepEqual(formats(device), []);
+});
