@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { isFault } from "@piccolo/fault";
 import { inPieces } from "../../test-support/metadata-content-answer.ts";
@@ -61,7 +62,7 @@ test("a digest does not depend on the order of rows, and what is taken away was 
 
 test("changes come back commit by commit, and damaged ones never as more than they were", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 300 })), fc.nat(), fc.nat(255), (commits, at, value) => {
+    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 })), fc.nat(), fc.nat(255), (commits, at, value) => {
       const encoded = encodeChanges(commits);
       assert.deepEqual(
         decodeChanges(encoded).map((one) => new Uint8Array(one)),
@@ -75,4 +76,13 @@ test("changes come back commit by commit, and damaged ones never as more than th
       }
     }),
   );
+});
+
+test("a few bytes that come out as millions of commits are refused before they are listed", () => {
+  const bomb = (plain: Uint8Array): Uint8Array => new Uint8Array([1, ...deflateRawSync(plain)]);
+  const oneByteEach = new Uint8Array(5 * 262_145);
+  for (let at = 3; at < oneByteEach.length; at += 5) oneByteEach[at] = 1;
+  assert.throws(() => decodeChanges(bomb(new Uint8Array(64 * 1024 * 1024))), { code: "malformed" });
+  assert.throws(() => decodeChanges(bomb(oneByteEach)), { code: "malformed" });
+  assert.equal(decodeChanges(bomb(oneByteEach.subarray(5))).length, 262_144);
 });

@@ -5,6 +5,8 @@ import { ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
 const forms = { plain: 0, deflated: 1 } as const;
 /** A delta is made of at most as much, but for a single commit larger than that. */
 const largestChanges = 256 * 1024 * 1024;
+/** Not even the smallest changes of as many commits fit into an entry; more would be there to fill a reader's memory. */
+const mostCommits = 262_144;
 
 /** Of no commit at all; each adds its `framedBytes`, and compressing them adds nothing. */
 export const emptyBytes = 1;
@@ -28,7 +30,12 @@ export function decodeChanges(payload: Uint8Array): readonly Uint8Array[] {
   const plain = new ByteReader(form === forms.deflated ? inflate(rest) : rest);
   if (form !== forms.plain && form !== forms.deflated) throw malformed("the changes have an unknown form");
   const commits: Uint8Array[] = [];
-  while (plain.remaining > 0) commits.push(plain.sized(largestChanges));
+  while (plain.remaining > 0) {
+    const commit = plain.sized(largestChanges);
+    if (commit.length === 0) throw malformed("a commit changes nothing");
+    if (commits.length === mostCommits) throw malformed("the changes are of too many commits");
+    commits.push(commit);
+  }
   return commits;
 }
 

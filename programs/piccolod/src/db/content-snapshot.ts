@@ -4,6 +4,7 @@ import { equalConstantTime, malformed, toUtf8 } from "@piccolo/bytes";
 import { ownLogFaults } from "@piccolo/storage/ports";
 import { type Cell, CellReader, CellWriter } from "./cells.ts";
 import { columnsOf, RowSum, rowsOf } from "./content-digest.ts";
+import { isOfDisk } from "./database.ts";
 import { contentTables } from "./owner-schema.ts";
 
 const label = toUtf8("piccolo metadata content v1");
@@ -114,6 +115,7 @@ function inserter(
       try {
         statement.run(...taken.map(({ at }) => cells[at] ?? null));
       } catch (cause) {
+        if (isOfDisk(cause)) throw cause;
         throw malformed(`a row does not fit the table ${table}`, cause);
       }
     },

@@ -122,6 +122,15 @@ export function withoutWaiting(db: DatabaseSync, change: () => void): void {
 /** SQLITE_FULL: no room for the database or its journal. */
 const fullErrorCode = 13;
 
+/** SQLITE_IOERR, whatever the kind. */
+const ioErrorCode = 10;
+
+/** Whether a statement failed at the disk, which says nothing of what it was to write. */
+export function isOfDisk(error: unknown): boolean {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return false;
+  return [ioErrorCode, fullErrorCode].includes(error.errcode & 0xff);
+}
+
 /** A full disk is an operating failure, and the transaction is undone; everything else stays what it is. */
 function asDiskFull(error: unknown): unknown {
   const isFull = error instanceof Error && "errcode" in error && error.errcode === fullErrorCode;

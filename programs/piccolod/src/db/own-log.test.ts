@@ -166,6 +166,22 @@ test("a delta cannot write what is not backed up", (context) => {
   assert.deepEqual(to.log.entries(1, 1 << 20), []);
 });
 
+test("a full disk is called that, and not an entry or a snapshot that is wrong", async (context) => {
+  const [from, to] = [openOwner(context), openOwner(context)];
+  for (let row = 0; row < 50; row++) setSecret(from, `row-${row}`, "x".repeat(5_000));
+  const made = appendDelta(from);
+  const snapshot = snapshotOf(from);
+  const was = [computeDigest(to.db), to.log.position()];
+  const { page_count: pages } = to.db.prepare("PRAGMA page_count").get() as { page_count: number };
+  to.db.exec(`PRAGMA max_page_count = ${pages + 4}`);
+  assert.throws(() => to.log.apply(made.entry, made.payload, made.digest), { code: "disk-full" });
+  await assert.rejects(to.log.load(each(snapshot.pieces), made.entry, snapshot.digest), { code: "disk-full" });
+  assert.deepEqual([computeDigest(to.db), to.log.position()], was);
+  to.db.exec("PRAGMA max_page_count = 1000000");
+  to.log.apply(made.entry, made.payload, made.digest);
+  assert.deepEqual(secretsOf(to), secretsOf(from));
+});
+
 test("wherever the process ends, the database is as before or after, and what was committed is in outbox or entry", async (context) => {
   const path = join(temporaryFolder(context), "owner.db");
   const owner = openOwner(context, path);

@@ -7,7 +7,7 @@ import { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "@
 import type { ContentCapture } from "./capture.ts";
 import { decodeChanges, emptyBytes, encodeChanges, framedBytes } from "./changes.ts";
 import { readSnapshot, writeSnapshot } from "./content-snapshot.ts";
-import { transact } from "./database.ts";
+import { isOfDisk, transact } from "./database.ts";
 import { contentTables, firstContent } from "./owner-schema.ts";
 
 const readBytes = 256 * 1024;
@@ -278,12 +278,12 @@ function applyChanges(db: DatabaseSync, payload: Uint8Array): void {
   };
   try {
     for (const commit of decodeChanges(payload)) {
-      if (commit.length > 0 && !db.applyChangeset(commit, { filter })) throw conflict("a row is not as it was");
+      if (!db.applyChangeset(commit, { filter })) throw conflict("a row is not as it was");
       if (isForeign) throw conflict("a change is of no table that is backed up");
     }
   } catch (error) {
     if (ownLogFaults.owns(error)) throw error;
-    if (isFault(error) || isSqlite(error)) throw conflict("the changes are not of the form they must have", error);
+    if (isFault(error) || (isSqlite(error) && !isOfDisk(error))) throw conflict("the changes are not of the form they must have", error);
     throw error;
   }
 }
