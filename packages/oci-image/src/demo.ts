@@ -37,7 +37,8 @@ function withBusybox(busybox: Uint8Array, entries: readonly TarEntry[]): TarEntr
     folder("etc"),
     file("etc/passwd", `app:x:${account}:${account}::/:/bin/sh\n`),
     folder("run"),
-    folder("tmp"),
+    // The mode of what is mounted here in a container is this one.
+    { kind: "folder", path: "tmp", mode: 0o1777 },
     folder("www"),
     ...entries,
   ];

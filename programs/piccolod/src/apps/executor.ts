@@ -23,6 +23,8 @@ import { changeFaults } from "./types.ts";
 
 const probePauseMs = 50;
 const probeMs = 5_000;
+/** Each command run inside a container leaves a process that watches it for minutes. */
+const checkPauseMs = 1_000;
 /** So long a service waits for another one it depends on. */
 const dependencyMs = 10 * 60_000;
 
@@ -193,7 +195,7 @@ export class Executor {
     const service = serviceOf(form.generation, name);
     const container = containerName(form.app, form.generation.number, name);
     report(`Waiting for ${name}`);
-    await this.#until(dependencyMs, signal, async () => {
+    await this.#until(dependencyMs, signal, checkPauseMs, async () => {
       const now = await runtime.container(container);
       if (condition === "healthy") return now?.phase === "running" && this.#isHealthy(container, service);
       if (now?.phase !== "stopped") return false;
@@ -212,7 +214,9 @@ export class Executor {
   async #untilHealthy(form: AppForm, { signal, report }: Progress): Promise<void> {
     const { manifest } = form.generation;
     report("Waiting for its first answer");
-    await this.#until((manifest.web?.startSeconds ?? 10) * 1_000, signal, () => this.isHealthy(form, probeMs));
+    await this.#until((manifest.web?.startSeconds ?? 10) * 1_000, signal, probePauseMs, () =>
+      this.isHealthy(form, probeMs),
+    );
   }
 
   /** Whether the app answers at its health path; one without a web page has nothing that could. */
@@ -224,7 +228,7 @@ export class Executor {
     return status !== undefined && status >= 200 && status < 400;
   }
 
-  async #until(limitMs: number, signal: AbortSignal, holds: () => Promise<boolean>): Promise<void> {
+  async #until(limitMs: number, signal: AbortSignal, pauseMs: number, holds: () => Promise<boolean>): Promise<void> {
     const { world } = this.#options;
     const startMs = world.monotonicMs();
     while (!(await holds())) {
@@ -233,7 +237,7 @@ export class Executor {
       if (seconds * 1_000 >= limitMs) {
         throw changeFaults.fault("not-healthy", `The app did not answer within ${seconds} seconds.`);
       }
-      await world.sleep(probePauseMs, signal);
+      await world.sleep(pauseMs, signal);
     }
   }
 }

@@ -72,7 +72,7 @@ function mountOf(mount: ContainerMount): unknown {
   return {
     type: "tmpfs",
     destination: mount.target,
-    options: ["rw", `size=${mount.sizeBytes}`, `mode=${mount.mode.toString(8)}`, "nosuid", "nodev"],
+    options: ["rw", `size=${mount.sizeBytes}`, `mode=${mount.mode.toString(8)}`, "nosuid", "nodev", "notmpcopyup"],
   };
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { World } from "@piccolo/world";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import { runProgram } from "../app-storage/run-program.ts";
-import { mountsOn, serversOf } from "../volume/mounts.ts";
+import { mountsOn, processesWith, serversOf } from "../volume/mounts.ts";
 import { exchange, isGone, unavailable } from "./unix-http.ts";
 import { type ServiceConfig, writeServiceConfig } from "./service-config.ts";
 
@@ -170,5 +170,14 @@ export class OwnPodmanService implements PodmanEndpoint {
     const untilMs = world.monotonicMs() + stopMs;
     while (this.#end(world.monotonicMs() > untilMs ? "SIGKILL" : "SIGTERM") > 0) await world.sleep(lookAgainMs);
     rmSync(this.socketPath, { force: true });
+    // What has watched a command inside a container stays for minutes, and keeps the storage busy.
+    const below = `${this.#options.storage}/`;
+    for (const pid of processesWith("conmon", (word) => word.startsWith(below))) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
   }
 }

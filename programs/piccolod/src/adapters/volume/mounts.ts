@@ -39,13 +39,18 @@ export async function answers(path: string): Promise<boolean> {
 
 /** Processes of the program that serve the path, found by their arguments. */
 export function serversOf(program: string, path: string): readonly number[] {
+  return processesWith(program, (word) => word === path);
+}
+
+/** Processes of the program that have such an argument. */
+export function processesWith(program: string, isSought: (word: string) => boolean): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
         if (basename(readlinkSync(`/proc/${name}/exe`)) !== program) return [];
         const words = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-        return words.includes(path) ? [Number(name)] : [];
+        return words.some(isSought) ? [Number(name)] : [];
       } catch {
         // It has ended meanwhile, or is another account's.
         return [];

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isIdentityHeader, isPublicPath, pairs, replyHeaders, requestHeaders, type Visit } from "./headers.ts";
+
+const visit: Visit = {
+  app: "notes",
+  host: "notes.localhost:8701",
+  scheme: "http",
+  remote: "127.0.0.1",
+  owner: "Ada",
+};
+
+const sent = (raw: readonly string[], upgrade?: string): ReadonlyMap<string, string> =>
+  new Map(pairs(requestHeaders(pairs(raw), visit, upgrade)).map(([name, value]) => [name.toLowerCase(), value]));
+
+test("headers that say who is asking are dropped in every spelling", () => {
+  for (const name of [
+    "X-Forwarded-User",
+    "x_forwarded_user",
+    "X-FORWARDED_For",
+    "X.Forwarded.Host",
+    "Remote-User",
+    "REMOTE_USER",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Piccolo-User",
+    "x_piccolo_user",
+    "X-Remote-User",
+    "X-Auth-Request-Email",
+    "X-Auth-User",
+    "X-WEBAUTH-USER",
+    "X-authentik-username",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Client-Cert",
+    "SSL_CLIENT_S_DN",
+    "True-Client-IP",
+    "X-User",
+    "X-Groups",
+  ]) {
+    assert.ok(isIdentityHeader(name), name);
+    const value = sent([name, "mallory"]).get(name.toLowerCase());
+    assert.ok(value === undefined || !value.includes("mallory"), name);
+  }
+});
+
+test("what an app's own page sends is kept", () => {
+  const kept = ["Authorization", "User-Agent", "X-Requested-With", "X-CSRF-Token", "Accept", "X-Auth-Token", "Origin"];
+  for (const name of kept) assert.equal(sent([name, "own"]).get(name.toLowerCase()), "own", name);
+});
+
+test("the app hears of the visitor from the device alone", () => {
+  const headers = sent(["X-Forwarded-For", "6.6.6.6", "Host", "evil", "X-Piccolo-User", "mallory"]);
+  assert.deepEqual(
+    ["host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-piccolo-user"].map((name) =>
+      headers.get(name),
+    ),
+    ["notes.localhost:8701", "127.0.0.1", "http", "notes.localhost:8701", "Ada"],
+  );
+});
+
+test("a connection's own headers, and those it names, go no further", () => {
+  const headers = sent(["Connection", "close, X-Secret-Hop", "X-Secret-Hop", "1", "TE", "trailers", "Upgrade", "h2c"]);
+  for (const name of ["connection", "x-secret-hop", "te", "upgrade"]) assert.equal(headers.get(name), undefined, name);
+  const upgraded = sent(["Connection", "Upgrade", "Upgrade", "websocket", "X-Forwarded-User", "m"], "websocket");
+  assert.deepEqual([upgraded.get("connection"), upgraded.get("upgrade")], ["Upgrade", "websocket"]);
+  assert.equal(upgraded.get("x-forwarded-user"), undefined);
+});
+
+test("the device's cookies stay with the device, an app's own go through", () => {
+  const cookie = "piccolo_device1=secret; theme=dark; PICCOLO_app_device1=s; __Host-piccolo-x=s; session=1";
+  assert.equal(sent(["Cookie", cookie]).get("cookie"), "theme=dark; session=1");
+  assert.equal(sent(["Cookie", "piccolo_device1=secret"]).get("cookie"), undefined);
+});
+
+test("an answer sets no cookie for other hosts or in the device's name, and says nothing for the device", () => {
+  const raw = [
+    ...["Set-Cookie", "a=1; Path=/", "Set-Cookie", "b=1; Domain=localhost", "Set-Cookie", "c=1; domain = .localhost"],
+    ...["Set-Cookie", "piccolo_device1=x", "Strict-Transport-Security", "max-age=1", "X-Piccolo-User", "x"],
+    ...["Connection", "X-Hop", "X-Hop", "1", "Content-Type", "text/html"],
+  ];
+  assert.deepEqual(replyHeaders(pairs(raw)), ["Set-Cookie", "a=1; Path=/", "Content-Type", "text/html"]);
+});
+
+test("only a path that can be read in one way is public", () => {
+  const granted = ["/share/*", "/robots.txt", "/"];
+  for (const path of ["/share/", "/share/a/b?x=/../", "/robots.txt", "/robots.txt?a", "/", "/share"]) {
+    assert.ok(isPublicPath(path, granted), path);
+  }
+  for (const path of [
+    "/shared",
+    "/share/../admin",
+    "/share/./x",
+    "/share//admin",
+    "/share/%2e%2e/admin",
+    "/share/..%2fadmin",
+    "/share/..\\admin",
+    "/share/a;/../../admin",
+    "/Share/x",
+    "/robots.txt/",
+    "//share/x",
+    "/share/\u0000",
+  ]) {
+    assert.ok(!isPublicPath(path, granted), path);
+  }
+});

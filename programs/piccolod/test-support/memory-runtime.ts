@@ -1,0 +1,311 @@
+/** Containers in memory, as far as the port tells: nothing runs in them, but for what a test says. */
+import { createHash } from "node:crypto";
+import type {
+  ContainerEvent,
+  ContainerPhase,
+  ContainerRuntime,
+  ContainerState,
+  ContainerUsage,
+  ExecResult,
+  LogLine,
+  LogOptions,
+  RegistryImage,
+  RuntimeFacts,
+  StoredImage,
+  TransferOptions,
+} from "../src/apps/runtime/container-runtime.ts";
+import type { ContainerSpec, NetworkSpec } from "../src/apps/runtime/container-spec.ts";
+import { runtimeFaults } from "../src/apps/runtime/faults.ts";
+
+interface MemoryContainer {
+  readonly spec: ContainerSpec;
+  readonly id: string;
+  phase: ContainerPhase;
+  exitCode: number | undefined;
+  startedAtMs: number | undefined;
+  readonly log: LogLine[];
+}
+
+export class MemoryRuntime implements ContainerRuntime {
+  readonly #images = new Map<string, StoredImage>();
+  readonly #networks = new Map<string, NetworkSpec>();
+  readonly #containers = new Map<string, MemoryContainer>();
+  readonly #listeners = new Set<(event: ContainerEvent) => void>();
+  #made = 0;
+  #nowMs = 1_800_000_000_000;
+  /** What a registry would give, by digest. */
+  readonly registry = new Map<string, StoredImage>();
+  /** What is asked for while it is set is not answered. */
+  isAway = false;
+
+  #check(): void {
+    if (this.isAway) throw runtimeFaults.fault("runtime-unavailable", "what runs the apps does not answer");
+  }
+
+  async describe(): Promise<RuntimeFacts> {
+    this.#check();
+    return { name: "memory", version: "1.0.0", architecture: "amd64" };
+  }
+
+  async image(digest: string): Promise<StoredImage | undefined> {
+    this.#check();
+    return this.#images.get(digest);
+  }
+
+  /** Reads of an archive what the suite's images have: their manifest's digest, architecture and account. */
+  async loadImage(
+    digest: string,
+    archive: AsyncIterable<Uint8Array>,
+    { progress }: TransferOptions = {},
+  ): Promise<StoredImage> {
+    const parts: Uint8Array[] = [];
+    let doneBytes = 0;
+    for await (const part of archive) {
+      parts.push(part);
+      doneBytes += part.length;
+      progress?.(doneBytes, 0);
+    }
+    this.#check();
+    const blobs = jsonFilesOf(Buffer.concat(parts));
+    const manifest = blobs.find(({ text }) => `sha256:${createHash("sha256").update(text).digest("hex")}` === digest);
+    if (manifest === undefined) throw runtimeFaults.fault("image-digest-differs", "it is another image");
+    const config = blobs.map(({ value }) => value).find((value) => value.architecture !== undefined);
+    if (config?.architecture !== machine) throw runtimeFaults.fault("image-architecture", "another processor's");
+    const user = config.config?.User ?? "";
+    const image = { digest, architecture: machine, sizeBytes: doneBytes, user };
+    this.#images.set(digest, image);
+    return image;
+  }
+
+  async pullImage({ digest }: RegistryImage, { progress }: TransferOptions = {}): Promise<StoredImage> {
+    this.#check();
+    const image = this.registry.get(digest);
+    if (image === undefined) throw runtimeFaults.fault("image-refused", "the registry has no such image");
+    progress?.(image.sizeBytes, image.sizeBytes);
+    this.#images.set(digest, image);
+    return image;
+  }
+
+  async removeImage(digest: string): Promise<void> {
+    this.#check();
+    const isUsed = [...this.#containers.values()].some(({ spec }) => spec.image === digest);
+    if (!isUsed) this.#images.delete(digest);
+  }
+
+  async networks(): Promise<readonly string[]> {
+    this.#check();
+    return [...this.#networks.keys()];
+  }
+
+  async createNetwork(spec: NetworkSpec): Promise<void> {
+    this.#check();
+    if (this.#networks.has(spec.name)) return;
+    if ([...this.#networks.values()].some(({ subnet }) => subnet === spec.subnet)) {
+      throw runtimeFaults.fault("address-taken", "the addresses are used");
+    }
+    this.#networks.set(spec.name, spec);
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    this.#check();
+    this.#networks.delete(name);
+  }
+
+  async containers(): Promise<readonly ContainerState[]> {
+    this.#check();
+    return [...this.#containers.values()].map(stateOf);
+  }
+
+  async container(name: string): Promise<ContainerState | undefined> {
+    this.#check();
+    const found = this.#find(name);
+    return found === undefined ? undefined : stateOf(found);
+  }
+
+  #find(name: string): MemoryContainer | undefined {
+    return this.#containers.get(name) ?? [...this.#containers.values()].find(({ id }) => id === name);
+  }
+
+  #must(name: string): MemoryContainer {
+    this.#check();
+    const found = this.#find(name);
+    if (found === undefined) throw runtimeFaults.fault("container-missing", "the container is gone");
+    return found;
+  }
+
+  async create(spec: ContainerSpec): Promise<ContainerState> {
+    this.#check();
+    if (!this.#images.has(spec.image)) throw runtimeFaults.fault("image-missing", "the image is not here");
+    if (this.#containers.has(spec.name)) throw runtimeFaults.fault("container-exists", "the name is taken");
+    const id = createHash("sha256")
+      .update(`${spec.name} ${this.#made++}`)
+      .digest("hex");
+    const made: MemoryContainer = {
+      spec,
+      id,
+      phase: "created",
+      exitCode: undefined,
+      startedAtMs: undefined,
+      log: [],
+    };
+    this.#containers.set(spec.name, made);
+    return stateOf(made);
+  }
+
+  async start(name: string): Promise<ContainerState> {
+    const found = this.#must(name);
+    if (found.phase === "running" || found.phase === "paused") return stateOf(found);
+    found.phase = "running";
+    found.exitCode = undefined;
+    found.startedAtMs = this.#nowMs++;
+    this.#tell(found, "start");
+    this.#runs(found);
+    return stateOf(found);
+  }
+
+  /** What the suite's commands do: `echo`, `exit N`, and whatever else goes on for ever. */
+  #runs(found: MemoryContainer): void {
+    const script = found.spec.command?.at(-1) ?? "";
+    for (const part of script.split(";").map((one) => one.trim())) {
+      const [, text, isError] = /^echo ([\w ]+?)( >&2)?$/.exec(part) ?? [];
+      if (text !== undefined) {
+        found.log.push({ stream: isError === undefined ? "stdout" : "stderr", atMs: this.#nowMs++, text });
+      }
+      const code = /^exit (\d+)$/.exec(part)?.[1];
+      if (code !== undefined) this.end(found.spec.name, Number(code));
+    }
+  }
+
+  #tell({ spec }: MemoryContainer, what: ContainerEvent["what"]): void {
+    const event = { name: spec.name, what, atMs: this.#nowMs++ };
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Its process ends. */
+  end(name: string, exitCode: number): void {
+    const found = this.#must(name);
+    found.phase = "stopped";
+    found.exitCode = exitCode;
+    this.#tell(found, "died");
+  }
+
+  /** Its process is gone, and nobody has noticed. */
+  lose(name: string): void {
+    this.#must(name).phase = "lost";
+  }
+
+  async stop(name: string): Promise<void> {
+    this.#check();
+    const found = this.#find(name);
+    if (found !== undefined && found.phase !== "created" && found.phase !== "stopped") this.end(name, 143);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#check();
+    const found = this.#find(name);
+    if (found === undefined) return;
+    await this.stop(name);
+    this.#containers.delete(found.spec.name);
+    this.#tell(found, "remove");
+  }
+
+  async pause(name: string): Promise<void> {
+    const found = this.#must(name);
+    if (found.phase === "running") found.phase = "paused";
+  }
+
+  async resume(name: string): Promise<void> {
+    this.#check();
+    const found = this.#find(name);
+    if (found?.phase === "paused") found.phase = "running";
+  }
+
+  async exec(name: string, command: readonly string[]): Promise<ExecResult> {
+    const found = this.#must(name);
+    if (found.phase !== "running") throw runtimeFaults.fault("container-missing", "it does not run");
+    const script = command.at(-1) ?? "";
+    const exitCode = Number(/exit (\d+)/.exec(script)?.[1] ?? 0);
+    return { exitCode, output: `${/echo ([\w ]+?)(?:;|$)/.exec(script)?.[1] ?? ""}\n` };
+  }
+
+  async *logs(name: string, { tail, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogLine> {
+    const found = this.#must(name);
+    yield* found.log.slice(tail === undefined ? 0 : -tail);
+    if (!follow || signal === undefined || signal.aborted) return;
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  }
+
+  async usage(): Promise<readonly ContainerUsage[]> {
+    this.#check();
+    return [...this.#containers.values()]
+      .filter(({ phase }) => phase === "running")
+      .map(({ spec }) => ({
+        name: spec.name,
+        cpuMs: 1,
+        memoryBytes: 1_024,
+        memoryLimitBytes: spec.memoryBytes,
+        processes: 1,
+        receivedBytes: 0,
+        sentBytes: 0,
+        readBytes: 0,
+        writtenBytes: 0,
+      }));
+  }
+
+  async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+    this.#check();
+    const waiting: ContainerEvent[] = [];
+    let wake = (): void => undefined;
+    const listener = (event: ContainerEvent): void => {
+      waiting.push(event);
+      wake();
+    };
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => wake());
+    try {
+      while (!signal.aborted) {
+        const event = waiting.shift();
+        if (event !== undefined) yield event;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+
+  async shutDown(): Promise<void> {
+    for (const name of this.#containers.keys()) await this.stop(name);
+  }
+}
+
+const machine = process.arch === "arm64" ? "arm64" : "amd64";
+
+function stateOf({ spec, id, phase, exitCode, startedAtMs }: MemoryContainer): ContainerState {
+  return {
+    id,
+    name: spec.name,
+    phase,
+    exitCode: phase === "stopped" ? exitCode : undefined,
+    startedAtMs,
+    restarts: 0,
+    labels: spec.labels,
+    addresses: Object.fromEntries(spec.networks.map(({ network, address }) => [network, address])),
+  };
+}
+
+interface Blob {
+  readonly text: string;
+  readonly value: { readonly architecture?: string; readonly config?: { readonly User?: string } };
+}
+
+/** The JSON files of an archive, whatever they are called. */
+function jsonFilesOf(archive: Buffer): readonly Blob[] {
+  const files: Blob[] = [];
+  for (let at = 0; at + 512 <= archive.length;) {
+    const sizeBytes = Number.parseInt(archive.toString("latin1", at + 124, at + 135), 8) || 0;
+    const text = archive.toString("utf8", at + 512, at + 512 + sizeBytes);
+    if (text.startsWith("{")) files.push({ text, value: JSON.parse(text) as Blob["value"] });
+    at += 512 + Math.ceil(sizeBytes / 512) * 512;
+  }
+  return files;
+}

@@ -1,0 +1,41 @@
+/** The adapter to Podman, on a machine of its own: the suite of the port, and what only a real runtime can be asked. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { realWorld } from "@piccolo/world/real";
+import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
+import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
+import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
+import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
+import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { isolationSuite } from "./isolation-suite.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
+const storage = new SealedAppStorage({
+  folder: join(folder, "apps"),
+  mountFolder: "/run/piccolo/suite/apps",
+  runtimeInImage: false,
+});
+const service = new OwnPodmanService({
+  storage: storage.runtimeFolder,
+  run: "/run/piccolo/suite/podman",
+  cgroupParent: "/piccolo-suite",
+  insecureRegistries: [],
+  ready: () => storage.open(),
+  world: realWorld,
+});
+const log = createLog(
+  (line) => process.stderr.write(line),
+  () => realWorld.nowMs(),
+);
+const runtime = new Podman(service, log);
+
+containerRuntimeSuite("podman", () => runtime);
+isolationSuite({ runtime, storage, log });
+
+after(async () => {
+  await runtime.shutDown();
+  await storage.close();
+  rmSync(folder, { recursive: true, force: true });
+});
