@@ -25,7 +25,10 @@ function entry(sequence: number, sealedBytes: number): StoredEntry {
     witnessSet: { logLength: 1, headHash: id(32, 9) },
     timeMs: 1,
   };
-  return storedEntryOf(signHead(head, (statement) => signStatement(device, statement)), sealed);
+  return storedEntryOf(
+    signHead(head, (statement) => signStatement(device, statement)),
+    sealed,
+  );
 }
 
 async function* inPieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
