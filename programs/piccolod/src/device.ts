@@ -367,6 +367,7 @@ async function build(
     isOpen: (call) => isOpenToStrangers(call, auth.owner !== undefined),
   });
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
+  sessions.onEnd((session) => lockGate.cutSession(session));
   const reencryption = new Reencryption({
     store: new SqliteReencryptionStore(ownerDb),
     metadata,
@@ -401,7 +402,7 @@ async function build(
     events.securityChanged();
     events.networkChanged();
   });
-  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate, writeGate });
+  const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate, sessions, writeGate });
   const reasons = (): Status["reasons"] => (runtime.isOpen ? backup.reasons() : []);
   const clock = (): NetworkView["clock"] => network.clock();
   mountAuth(api, { auth, keyring, door, world, deviceName, version: manifest.version, insecure, clock, reasons });

@@ -81,7 +81,13 @@ export function metadataContentCases(): Readonly<Record<string, MetadataContentV
   for (const [name, [bytes, about]] of Object.entries(damagedSnapshots)) {
     add(`snapshot-${name}`, "M8", about, { operation: "read-snapshot", input: { bytes } }, refused);
   }
-  const damagedChanges = { form: "0200000000", inflate: "01070707", length: "000000000501", cut: "00000000", "empty-commit": "0000000000" };
+  const damagedChanges = {
+    form: "0200000000",
+    inflate: "01070707",
+    length: "000000000501",
+    cut: "00000000",
+    "empty-commit": "0000000000",
+  };
   for (const [name, bytes] of Object.entries(damagedChanges)) {
     const about = `Changes that are none: ${name}.`;
     add(`changes-${name}`, "M12", about, { operation: "decode-changes", input: { bytes } }, refused);

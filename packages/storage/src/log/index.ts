@@ -40,5 +40,6 @@ export {
   encodeCheckpoint,
   encodeDelta,
   encodeEntries,
+  readEntries,
 } from "./payload.ts";
 export { type Quorum, quorumOf, witnessedSequence, witnessesOf } from "./quorum.ts";

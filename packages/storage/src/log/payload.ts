@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, malformed } from "@piccolo/bytes";
+import { ByteReader, ByteWriter, concat, malformed } from "@piccolo/bytes";
 import type { StoredEntry } from "../ports/index.ts";
 import { decodeHead, isSealedOf, storedEntryOf } from "./head.ts";
 import { hashBytes, headBytes, maxSealedBytes } from "./format.ts";
@@ -83,6 +83,31 @@ export function decodeEntries(bytes: Uint8Array): StoredEntry[] {
     entries.push(storedEntryOf(head, sealed));
   }
   return entries;
+}
+
+/**
+ * The entries of a run whose bytes come piece by piece, each as soon as it is whole: whoever wrote the run says how long it
+ * is, so it is never in memory as one. Throws `malformed`.
+ */
+export async function* readEntries(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<StoredEntry> {
+  let bytes: Uint8Array = new Uint8Array(0);
+  for await (const piece of pieces) {
+    bytes = concat(bytes, piece);
+    for (let length = entryLength(bytes); length <= bytes.length; length = entryLength(bytes)) {
+      yield* decodeEntries(bytes.subarray(0, length));
+      bytes = bytes.subarray(length);
+    }
+  }
+  if (bytes.length > 0) throw malformed("the entries end early");
+}
+
+/** Of the entry that begins here, or of as much of it as tells; never 0. */
+function entryLength(bytes: Uint8Array): number {
+  const framed = headBytes + 4;
+  if (bytes.length < framed) return framed;
+  const sealed = new ByteReader(bytes.subarray(headBytes, framed)).u32();
+  if (sealed > maxSealedBytes) throw malformed("an entry's payload is over its bound");
+  return framed + sealed;
 }
 
 function writeRun(writer: ByteWriter, run: CheckpointRun, accounts: ReadonlyMap<string, number>): void {

@@ -118,9 +118,10 @@ export class CallCheck {
         "the signature does not fit the call: it was changed on its way, or is meant for another server",
       );
     }
-    if (!this.#nonces.claim(account, nonce, timeMs, this.#world.nowMs())) {
-      throw centralFaults.fault("call-replayed", "this very call came before");
-    }
+    // Neither does whoever replays calls use up the account's share, nor does a call over its share fill the disk.
+    const replayed = (): Error => centralFaults.fault("call-replayed", "this very call came before");
+    if (this.#nonces.isTaken(account, nonce)) throw replayed();
     this.#perAccount.take(toHex(account));
+    if (!this.#nonces.claim(account, nonce, timeMs, this.#world.nowMs())) throw replayed();
   }
 }

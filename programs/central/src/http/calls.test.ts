@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { toBase64Url, toUtf8 } from "@piccolo/bytes";
 import type { CallParts } from "@piccolo/central-api";
@@ -231,6 +233,27 @@ test("whoever calls too often waits, and the others do not", async () => {
     await bela.client.relays();
     await small.world.advance(1000);
     await ada.client.relays();
+  } finally {
+    await small.end();
+  }
+});
+
+test("calls over an account's share are not written down, and replays use up none of it", async () => {
+  const small = await new CentralUnderTest("share", { limits: { perAccount: { burst: 5, perSecond: 0.001 } } }).start();
+  try {
+    const [ada] = small.owners("Ada");
+    assert.ok(ada !== undefined);
+    await ada.register();
+    const target = "/v1/relay";
+    const authorization = authorize(small, ada, { target });
+    const codes: string[] = [];
+    for (let call = 0; call < 10; call++) codes.push((await send(small, "GET", target, { authorization })).code);
+    assert.deepEqual(codes, ["no fault", ...Array.from({ length: 9 }, () => "call-replayed")]);
+    for (let call = 0; call < 3; call++) await ada.client.relays();
+    for (let call = 0; call < 20; call++) assert.equal(await codeOf(() => ada.client.relays()), "rate-limited");
+    const nonces = new DatabaseSync(join(small.folder, "nonces.db"), { readOnly: true });
+    assert.deepEqual({ ...nonces.prepare("SELECT count(*) AS n FROM nonces").get() }, { n: 5 });
+    nonces.close();
   } finally {
     await small.end();
   }

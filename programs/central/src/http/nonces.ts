@@ -15,6 +15,11 @@ export class Nonces {
     this.#database = database;
   }
 
+  /** Whether a call with the nonce was taken. */
+  isTaken(account: Uint8Array, nonce: Uint8Array): boolean {
+    return this.#database.get("SELECT 1 FROM nonces WHERE account = ? AND nonce = ?", account, nonce) !== undefined;
+  }
+
   /** Whether this is the first call with the nonce; from then on it is not. */
   claim(account: Uint8Array, nonce: Uint8Array, callMs: number, nowMs: number): boolean {
     if (this.#untilSweep-- <= 0) {

@@ -62,19 +62,24 @@ test("a digest does not depend on the order of rows, and what is taken away was 
 
 test("changes come back commit by commit, and damaged ones never as more than they were", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 })), fc.nat(), fc.nat(255), (commits, at, value) => {
-      const encoded = encodeChanges(commits);
-      assert.deepEqual(
-        decodeChanges(encoded).map((one) => new Uint8Array(one)),
-        commits,
-      );
-      encoded[at % encoded.length] = value;
-      try {
-        decodeChanges(encoded);
-      } catch (error) {
-        assert.ok(isFault(error, "malformed"), String(error));
-      }
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 })),
+      fc.nat(),
+      fc.nat(255),
+      (commits, at, value) => {
+        const encoded = encodeChanges(commits);
+        assert.deepEqual(
+          decodeChanges(encoded).map((one) => new Uint8Array(one)),
+          commits,
+        );
+        encoded[at % encoded.length] = value;
+        try {
+          decodeChanges(encoded);
+        } catch (error) {
+          assert.ok(isFault(error, "malformed"), String(error));
+        }
+      },
+    ),
   );
 });
 

@@ -283,7 +283,8 @@ function applyChanges(db: DatabaseSync, payload: Uint8Array): void {
     }
   } catch (error) {
     if (ownLogFaults.owns(error)) throw error;
-    if (isFault(error) || (isSqlite(error) && !isOfDisk(error))) throw conflict("the changes are not of the form they must have", error);
+    if (isFault(error) || (isSqlite(error) && !isOfDisk(error)))
+      throw conflict("the changes are not of the form they must have", error);
     throw error;
   }
 }

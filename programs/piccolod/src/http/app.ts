@@ -1,5 +1,7 @@
 import { HTTPException } from "hono/http-exception";
 import type { Log } from "../adapters/log.ts";
+import type { Sessions } from "../auth/sessions.ts";
+import { authFaults } from "../auth/types.ts";
 import { waitingHeader, type WriteGate } from "../backup/write-gate.ts";
 import { type Api, apiPrefix, createApi } from "./api.ts";
 import { httpFaults } from "./faults.ts";
@@ -20,12 +22,14 @@ export function createApp(parts: {
   /** A closed device has nowhere to keep replies. */
   readonly replies?: IdempotentReplies;
   readonly lockGate: LockGate;
+  /** Asked again once a body is there; a closed device has no sessions. */
+  readonly sessions?: Pick<Sessions, "findByHash">;
   /** A closed device changes nothing. */
   readonly writeGate?: WriteGate;
   /** What is said where no route is. */
   readonly unknown?: () => Error;
 }): Api {
-  const { log, replies, lockGate, writeGate } = parts;
+  const { log, replies, lockGate, sessions, writeGate } = parts;
   const unknown = parts.unknown ?? ((): Error => httpFaults.fault("unknown-route", "there is nothing at this address"));
   const api = createApi();
   api.onError((error) => {
@@ -54,8 +58,10 @@ export function createApp(parts: {
     await next();
   });
   // By the path the routes are found by, before a kept reply could be given again.
+  const checkLock = (path: string): void =>
+    lockGate.check(path.slice(path.startsWith(apiPrefix) ? apiPrefix.length : 0));
   api.use("*", async (c, next) => {
-    lockGate.check(c.req.path.slice(c.req.path.startsWith(apiPrefix) ? apiPrefix.length : 0));
+    checkLock(c.req.path);
     await next();
   });
   if (writeGate !== undefined) {
@@ -69,6 +75,17 @@ export function createApp(parts: {
       return undefined;
     });
   }
+  // Bodies trickle and gates are waited at: who was let in before the device was locked, or before the session ended, must
+  // not do afterwards what that forbids. From here on nothing waits before the route.
+  api.use("*", async (c, next) => {
+    await c.req.text();
+    checkLock(c.req.path);
+    const { session } = c.env.caller;
+    if (session !== undefined && sessions !== undefined && sessions.findByHash(session.tokenHash) === undefined) {
+      throw authFaults.fault("sign-in-required", "sign in, then do it again");
+    }
+    await next();
+  });
   if (replies !== undefined) api.use("*", replies.middleware);
   return api;
 }

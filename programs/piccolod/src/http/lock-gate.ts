@@ -7,8 +7,8 @@ const behind = /^\/(?:(?:files|trash|uploads)(?:\/|$)|network\/)/;
 /** Keeps files and membership behind the owner's keys, whichever route leads to them. */
 export class LockGate {
   readonly #isLocked: () => boolean;
-  /** Replies that stream and must not outlive the keys. */
-  readonly #streaming = new Set<ServerResponse>();
+  /** Replies that stream, each with the session it is for: they must outlive neither the keys nor that. */
+  readonly #streaming = new Map<ServerResponse, string>();
 
   constructor(isLocked: () => boolean) {
     this.#isLocked = isLocked;
@@ -21,17 +21,22 @@ export class LockGate {
     }
   }
 
-  /** The same for a reply that streams, which ends with the keys. */
-  pass(path: string, res: ServerResponse): void {
+  /** The same for a reply that streams, which ends with the keys, and with the session (hex). */
+  pass(path: string, res: ServerResponse, session: string): void {
     this.check(path);
     if (!behind.test(path)) return;
-    this.#streaming.add(res);
+    this.#streaming.set(res, session);
     res.once("close", () => this.#streaming.delete(res));
   }
 
   /** Breaks off what is being read or written at this moment. */
   cut(): void {
-    for (const res of this.#streaming) res.destroy();
+    for (const res of this.#streaming.keys()) res.destroy();
+  }
+
+  /** The same for what one session reads or writes, which has ended. */
+  cutSession(session: string): void {
+    for (const [res, its] of this.#streaming) if (its === session) res.destroy();
   }
 }
 

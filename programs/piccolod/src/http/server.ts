@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { toHex } from "@piccolo/bytes";
 import type { Log } from "../adapters/log.ts";
 import type { PortalFiles } from "../adapters/portal-files.ts";
 import type { AppHosts } from "../apps/proxy/app-hosts.ts";
@@ -93,7 +94,7 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
         res.setHeader("allow", Object.keys(methods).join(", "));
         throw httpFaults.fault("method-not-allowed", "the address does not know this method");
       }
-      lockGate.pass(path.slice(apiPrefix.length), res);
+      lockGate.pass(path.slice(apiPrefix.length), res, toHex(caller.session?.tokenHash ?? new Uint8Array(0)));
       await handler({ req, res, caller, params: match.slice(1), query: new URLSearchParams(search) });
       return;
     }

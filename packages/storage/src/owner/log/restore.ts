@@ -3,9 +3,9 @@ import {
   type CheckpointPayload,
   decodeCheckpoint,
   decodeDelta,
-  decodeEntries,
   decodeHead,
   noHash,
+  readEntries,
   type SignedHead,
   storedEntryOf,
 } from "../../log/index.ts";
@@ -75,9 +75,7 @@ async function loadCheckpoint(
   await ownLog.load(checkpoints.read(payload.snapshot, signal), base, payload.snapshot.digest);
   if (base !== undefined) ownLog.forgetBefore(base.sequence + 1);
   for (const run of payload.tailRuns) {
-    const parts: Uint8Array[] = [];
-    for await (const piece of checkpoints.read(run, signal)) parts.push(piece);
-    for (const follower of decodeEntries(Buffer.concat(parts))) applyFollower(reading, ownLog, follower);
+    for await (const follower of readEntries(checkpoints.read(run, signal))) applyFollower(reading, ownLog, follower);
   }
   for (const follower of payload.tail) applyFollower(reading, ownLog, follower);
   applyEntry(reading, ownLog, entry);
