@@ -120,8 +120,8 @@ export const repairLockedThenLostDrill: Drill = {
     await Promise.all(stay.map((device) => device.process.kill()));
     for (const device of stay) drill.fault(`${device.process.name}, which had the files first, is killed`);
     await tree.verify(fresh.session);
-    const found = await inside({ network, drill, members: away.length }, ({ readVersion }) =>
-      digest(readVersion(written.versionId, backup.length, never)),
+    const found = await inside({ network, drill, members: away.length }, (device) =>
+      digest(device.readVersion(written.versionId, backup.length, never)),
     );
     drill.equal("what it wrote by itself", found, createHash("sha256").update(backup).digest("hex"));
     drill.step("every file, and what it wrote by itself, comes from where the locked device brought it");
