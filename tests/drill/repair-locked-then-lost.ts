@@ -28,13 +28,17 @@ async function inside<T>(
   await owner.process.stop();
   const piccolod = await openDeviceHere(network, 1);
   try {
-    await network.unlock(owner);
+    await owner.session.signIn(owner.record.password ?? "");
     await drill.eventually("the device reaches the others", async () => (await online(owner)) >= members);
     if (piccolod.device === undefined) throw new Error("the device is closed");
     return await work(piccolod.device);
   } finally {
     await piccolod.close();
   }
+}
+
+async function phaseOf(device: Device): Promise<string> {
+  return (await device.session.call<{ phase: string }>("GET", "/status")).phase;
 }
 
 /** How many others the device reaches. */
@@ -85,7 +89,7 @@ export const repairLockedThenLostDrill: Drill = {
         (await owner.session.call<Security>("GET", "/security")).backup;
       drill.equal("changes wait for witnesses", (await backupOf()).waitingChanges, true);
       await owner.session.call("POST", "/lock");
-      drill.equal("the device is locked", await owner.phase(), "locked");
+      drill.equal("the device is locked", await phaseOf(owner), "locked");
       const before = fragmentsOn(network, away, account);
       drill.step(`${tree.count} files, the newer ones wait on the device, which is locked`);
 
@@ -104,7 +108,7 @@ export const repairLockedThenLostDrill: Drill = {
         },
         sabotage ? 3_000 : 60_000,
       );
-      drill.equal("the device is still locked", await owner.phase(), "locked");
+      drill.equal("the device is still locked", await phaseOf(owner), "locked");
       drill.step("placed and witnessed while it is locked");
       return result;
     });
@@ -116,8 +120,8 @@ export const repairLockedThenLostDrill: Drill = {
     await Promise.all(stay.map((device) => device.process.kill()));
     for (const device of stay) drill.fault(`${device.process.name}, which had the files first, is killed`);
     await tree.verify(fresh.session);
-    const found = await inside({ network, drill, members: away.length }, ({ readVersion }) =>
-      digest(readVersion(written.versionId, backup.length, never)),
+    const found = await inside({ network, drill, members: away.length }, (device) =>
+      digest(device.readVersion(written.versionId, backup.length, never)),
     );
     drill.equal("what it wrote by itself", found, createHash("sha256").update(backup).digest("hex"));
     drill.step("every file, and what it wrote by itself, comes from where the locked device brought it");

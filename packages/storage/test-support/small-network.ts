@@ -159,7 +159,10 @@ export async function makeSmallNetwork(options: SmallNetworkOptions = {}): Promi
     keys: () => keys,
     sealFek: (fek, versionId) => {
       const { account, epoch, filePublicKey } = keys;
-      return { wrappedFek: sealToFileKey(filePublicKey, fek, { account, versionId, epoch }, realWorld), fekEpoch: epoch };
+      return {
+        wrappedFek: sealToFileKey(filePublicKey, fek, { account, versionId, epoch }, realWorld),
+        fekEpoch: epoch,
+      };
     },
     world: realWorld,
     metadata,

@@ -1,9 +1,11 @@
 /** What tests of the TPM's commands start from: an index, a secret, and a session that opens it. */
+import assert from "node:assert/strict";
 import { toUtf8 } from "@piccolo/bytes";
 import {
   comparisons,
   create,
   createPrimary,
+  dictionaryAttackParameters,
   emptyPolicy,
   entity,
   load,
@@ -14,10 +16,12 @@ import {
   type NvComparison,
   type NvPublic,
   nvWrite,
+  objectAttributes,
   pcrDigest,
   pcrRead,
   permanentHandles,
   policySecret,
+  type PublicArea,
   sealedTemplate,
   type Session,
   storageRootTemplate,
@@ -57,6 +61,27 @@ export async function defineMinimum(tpm: Tpm, value: number): Promise<void> {
 
 export const withRoot = <Result>(tpm: Tpm, use: (root: LoadedObject) => Promise<Result>): Promise<Result> =>
   tpm.withObject(createPrimary("owner", { template: storageRootTemplate }), use);
+
+/** Makes an object that is protected against guessing, of which `use` tries passwords; the right one is `right`. */
+export const withGuarded = (tpm: Tpm, use: (tryIt: (password: string) => Promise<Uint8Array>) => Promise<void>) =>
+  withRoot(tpm, async (root) => {
+    const attributes = objectAttributes.fixedTpm | objectAttributes.fixedParent | objectAttributes.userWithAuth;
+    const template: PublicArea = { ...sealedTemplate(new Uint8Array(0)), attributes };
+    const wrapped = await tpm.execute(create(root, { template, data: secret, authValue: toUtf8("right") }));
+    await tpm.withObject(load(root, wrapped), (object) =>
+      use((password) => tpm.execute(unseal(object), { authorize: [{ password: toUtf8(password) }] })),
+    );
+  });
+
+/** Guesses until the TPM refuses what is protected against it. */
+export async function lockOut(tpm: Tpm): Promise<void> {
+  await tpm.execute(dictionaryAttackParameters({ tries: 3, recoverySeconds: 1_000, lockoutRecoverySeconds: 1_000 }));
+  await withGuarded(tpm, async (tryIt) => {
+    assert.deepEqual(await tryIt("right"), secret);
+    for (let tries = 0; tries < 3; tries++) await assert.rejects(tryIt("wrong"), { code: "tpm-auth" });
+    await assert.rejects(tryIt("right"), { code: "tpm-lockout", retry: "later" });
+  });
+}
 
 export async function pcrsNow(tpm: Tpm, pcrs: readonly number[]): Promise<Uint8Array> {
   return pcrDigest((await tpm.execute(pcrRead(pcrs))).values);

@@ -10,6 +10,8 @@ import { createInterface } from "node:readline";
 import { suite, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { NewPhrase, SecurityView, Status } from "@piccolo/device-api";
+import { clear, startup, Tpm } from "@piccolo/tpm2";
+import { realWorld } from "@piccolo/world/real";
 import {
   claimCode,
   Client,
@@ -19,6 +21,8 @@ import {
   withoutProtection,
 } from "../../test-support/device.ts";
 import { Swtpm } from "../../test-support/swtpm.ts";
+import { lockOut } from "../../test-support/tpm-fixture.ts";
+import { openSocketChannel } from "../adapters/tpm/socket-channel.ts";
 import { GocryptfsVolume, whatGocryptfsLacks } from "../adapters/volume/gocryptfs.ts";
 import { mountsOn, serversOf } from "../adapters/volume/mounts.ts";
 
@@ -81,6 +85,18 @@ class Daemon {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
     await once(child, "close");
+  }
+
+  /** Somebody else's commands to the chip while the process is away, and a start of the machine after them. */
+  async misuseChip(use: (tpm: Tpm) => Promise<unknown>): Promise<void> {
+    await this.kill("SIGTERM");
+    await this.tpm.reboot();
+    const channel = await openSocketChannel(this.tpm.socketPath, { world: realWorld });
+    const tpm = new Tpm((command) => channel.transmit(command), realWorld);
+    await tpm.execute(startup("clear"));
+    await use(tpm);
+    await channel.close();
+    await this.tpm.reboot();
   }
 
   /** The exit code of a process that is expected to refuse. */
@@ -190,6 +206,42 @@ if (whatGocryptfsLacks() === undefined) {
       assert.deepEqual(readFileSync(join(daemon.mount, "device-key")), key);
       assert.deepEqual(keptForOthers(daemon), kept);
       assert.deepEqual((await daemon.client.call<{ tasks: readonly unknown[] }>("GET", "/tasks")).tasks, []);
+    });
+
+    test("beside a chip in lockout it starts, opens and takes a new password, and says what the chip does", async (context) => {
+      const { daemon } = await ownedDaemon(context);
+      await daemon.misuseChip(lockOut);
+      assert.deepEqual(codes(await daemon.start()), ["locked"]);
+      await daemon.client.signIn();
+      assert.match((await daemon.client.raw("GET", "/files")).text, /canary-folder/);
+      assert.equal((await daemon.client.call<SecurityView>("GET", "/security")).tpm?.lockout, true);
+      const newPassword = "a password made in the lockout";
+      const reply = await daemon.client.send("POST", "/session/password", { oldPassword: password, newPassword });
+      assert.equal(reply.status, 204, reply.text);
+      await daemon.kill("SIGTERM");
+      await daemon.tpm.reboot();
+      assert.deepEqual(codes(await daemon.start()), ["locked"]);
+      refusedWith(await daemon.client.send("POST", "/unlock", { password }), 401, "wrong-password");
+      await daemon.client.signIn(newPassword);
+    });
+
+    test("a chip that was cleared opens nothing; the phrase does, and what is sealed in it then opens by it again", async (context) => {
+      const { daemon, phrase } = await ownedDaemon(context);
+      const kept = keepForOthers(daemon);
+      await daemon.misuseChip((tpm) => tpm.execute(clear()));
+      const status = await daemon.start();
+      assert.deepEqual([codes(status), status.opensWith], [["closed", "tpm-other-chip"], ["phrase"]]);
+      refusedWith(await daemon.client.send("POST", "/unlock", { password }), 409, "nothing-to-open");
+      const newPassword = "a password for the cleared chip";
+      const reply = await daemon.client.send("POST", "/open-volume", { phrase, newPassword });
+      assert.equal(reply.status, 201, reply.text);
+      await daemon.kill("SIGTERM");
+      await daemon.tpm.reboot();
+      assert.deepEqual(codes(await daemon.start()), ["locked"]);
+      refusedWith(await daemon.client.send("POST", "/unlock", { password }), 401, "wrong-password");
+      await daemon.client.signIn(newPassword);
+      assert.match((await daemon.client.raw("GET", "/files")).text, /canary-folder/);
+      assert.deepEqual(keptForOthers(daemon), kept);
     });
 
     test("a thief of the disk finds no name, key, password or phrase on it, and a changed record opens nothing", async (context) => {

@@ -1,40 +1,33 @@
 /** What a real implementation refuses, and the fault it becomes. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { fromHex, toUtf8 } from "@piccolo/bytes";
+import { fromHex } from "@piccolo/bytes";
 import {
   clear,
-  create,
   createPrimary,
   dictionaryAttackLockReset,
-  dictionaryAttackParameters,
   flushContext,
   getHandles,
   getProperties,
   getRandom,
   handleName,
   hash,
-  load,
   nvDefineSpace,
   nvEntity,
   nvRead,
   nvReadPublic,
   nvUndefineSpace,
   nvWrite,
-  objectAttributes,
   permanentHandles,
   properties,
-  type PublicArea,
   readPublicOf,
-  sealedTemplate,
   sha256,
   shutdown,
   storageRootTemplate,
   Tpm,
-  unseal,
 } from "@piccolo/tpm2";
 import { realWorld as world } from "@piccolo/world/real";
-import { secret, defined, index, owner, number, withRoot } from "../../../test-support/tpm-fixture.ts";
+import { defined, index, lockOut, number, owner, secret, withRoot } from "../../../test-support/tpm-fixture.ts";
 import { TpmMachine } from "../../../test-support/tpm-machine.ts";
 import { openSocketChannel } from "./socket-channel.ts";
 
@@ -42,26 +35,7 @@ suite("a TPM's refusals", () => {
   test("wrong tries at a protected object end in a lockout, which ours do not feel", async (context) => {
     const machine = await TpmMachine.start(context);
     const blob = await machine.chip().seal(secret, "volume");
-    await machine.raw(async (tpm) => {
-      const limits = { tries: 3, recoverySeconds: 1_000, lockoutRecoverySeconds: 1_000 };
-      await tpm.execute(dictionaryAttackParameters(limits));
-      const guarded: PublicArea = {
-        ...sealedTemplate(new Uint8Array(0)),
-        attributes: objectAttributes.fixedTpm | objectAttributes.fixedParent | objectAttributes.userWithAuth,
-      };
-      await withRoot(tpm, async (root) => {
-        const wrapped = await tpm.execute(
-          create(root, { template: guarded, data: secret, authValue: toUtf8("right") }),
-        );
-        await tpm.withObject(load(root, wrapped), async (object) => {
-          const tryIt = (password: string): Promise<Uint8Array> =>
-            tpm.execute(unseal(object), { authorize: [{ password: toUtf8(password) }] });
-          assert.deepEqual(await tryIt("right"), secret);
-          for (let tries = 0; tries < 3; tries++) await assert.rejects(tryIt("wrong"), { code: "tpm-auth" });
-          await assert.rejects(tryIt("right"), { code: "tpm-lockout", retry: "later" });
-        });
-      });
-    });
+    await machine.raw(lockOut);
     assert.equal((await machine.chip().describe()).lockout, true);
     assert.deepEqual(await machine.chip().unseal(blob), secret);
     await machine.raw((tpm) => tpm.execute(dictionaryAttackLockReset()));
