@@ -23,4 +23,9 @@ export const benchmarks: readonly Benchmark[] = [
     summary: "memory, start and first byte of the built executable",
     load: () => import("./footprint.ts"),
   },
+  {
+    name: "apps",
+    summary: "install to first page, updates under visitors, and the reverse proxy against the app itself",
+    load: () => import("./apps.ts"),
+  },
 ];
