@@ -10,6 +10,8 @@ import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
+import { LocalNames } from "./adapters/mdns/local-names.ts";
+import { addressesSeenFrom } from "./adapters/own-addresses.ts";
 import { showOnScreens } from "./adapters/screen.ts";
 import { DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
@@ -130,6 +132,11 @@ async function start(
       interrupt: () => running.device?.interrupt(),
     }),
   );
+  if (config.https && config.mdns) {
+    const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
+    atClose(() => names.close());
+    void names.hold();
+  }
   running.show();
   return running.address.origin;
 }
@@ -190,6 +197,7 @@ class Running {
   readonly #config: NamedConfig;
   readonly #parts: RunningParts;
   readonly #closed: Site;
+  readonly names: readonly string[];
   readonly address: OwnAddress;
   #fingerprint: string | undefined;
   device: Device | undefined;
@@ -200,8 +208,8 @@ class Running {
     this.#config = config;
     this.#parts = parts;
     const { boot, world, log, throttle, claimCode } = parts;
-    const names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
-    this.address = new OwnAddress({ isSecure: config.https, names });
+    this.names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
+    this.address = new OwnAddress({ isSecure: config.https, names: this.names });
     this.#closed = createClosedSite({
       boot,
       world,
@@ -229,10 +237,10 @@ class Running {
   /** With the authority of the volume, or of the chip, whichever is there. */
   async openLeaf(): Promise<Leaf> {
     const { world, authority } = this.#parts;
-    const { deviceName, hostName } = this.#config;
+    const { deviceName } = this.#config;
     const opened = await authority.open(this.#opened?.content);
     this.#fingerprint = fingerprintOf(opened.certificate);
-    return new Leaf({ authority: opened, deviceName, names: [hostName, `${deviceName}.local`], world });
+    return new Leaf({ authority: opened, deviceName, names: this.names, world });
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
