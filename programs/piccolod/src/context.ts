@@ -6,7 +6,6 @@ import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
-import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
@@ -30,7 +29,7 @@ import { ClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
-import { nameDevice, type NamedConfig } from "./device-name.ts";
+import { nameDevice, type NamedConfig, versionOf } from "./device-name.ts";
 import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
@@ -217,7 +216,7 @@ class Running {
       throttle,
       address: this.address,
       deviceName: config.deviceName,
-      version: manifest.version,
+      version: versionOf(config),
       insecure: config.insecure,
       claimCode,
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
@@ -250,7 +249,7 @@ class Running {
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
     showOnScreens(screens, [
-      `Piccolo-OS ${manifest.version}   ${deviceName}`,
+      `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
       ...(this.#fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", this.#fingerprint]),

@@ -4,7 +4,6 @@ import { toHex } from "@piccolo/bytes";
 import type { NetworkView, Status } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
-import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
@@ -21,7 +20,7 @@ import type { Device, DeviceParts } from "./device-parts.ts";
 import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabases } from "./db/databases.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
-import type { NamedConfig } from "./device-name.ts";
+import { type NamedConfig, versionOf } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
@@ -354,7 +353,7 @@ async function build(
   const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate, writeGate });
   const reasons = (): Status["reasons"] => (runtime.isOpen ? backup.reasons() : []);
   const clock = (): NetworkView["clock"] => network.clock();
-  mountAuth(api, { auth, keyring, door, world, deviceName, version: manifest.version, insecure, clock, reasons });
+  mountAuth(api, { auth, keyring, door, world, deviceName, version: versionOf(config), insecure, clock, reasons });
   mountSecurity(api, {
     auth,
     keyring,
