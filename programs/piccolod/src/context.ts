@@ -6,7 +6,6 @@ import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
-import manifest from "../package.json" with { type: "json" };
 import { errorFacts } from "./adapters/log.ts";
 import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
@@ -14,6 +13,8 @@ import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
+import { LocalNames } from "./adapters/mdns/local-names.ts";
+import { addressesSeenFrom } from "./adapters/own-addresses.ts";
 import { showOnScreens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
@@ -32,7 +33,7 @@ import { ClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
-import { nameDevice, type NamedConfig } from "./device-name.ts";
+import { nameDevice, type NamedConfig, versionOf } from "./device-name.ts";
 import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
@@ -157,6 +158,11 @@ async function start(
       interrupt: () => running.device?.interrupt(),
     }),
   );
+  if (config.https && config.mdns) {
+    const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
+    atClose(() => names.close());
+    void names.hold();
+  }
   running.show();
   return { origin: running.address.origin, running };
 }
@@ -225,6 +231,7 @@ class Running {
   readonly #config: NamedConfig;
   readonly #parts: RunningParts;
   readonly #closed: Site;
+  readonly names: readonly string[];
   readonly address: OwnAddress;
   #fingerprint: string | undefined;
   device: Device | undefined;
@@ -235,8 +242,8 @@ class Running {
     this.#config = config;
     this.#parts = parts;
     const { boot, world, log, throttle, claimCode } = parts;
-    const names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
-    this.address = new OwnAddress({ isSecure: config.https, names });
+    this.names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
+    this.address = new OwnAddress({ isSecure: config.https, names: this.names });
     this.#closed = createClosedSite({
       boot,
       world,
@@ -244,7 +251,7 @@ class Running {
       throttle,
       address: this.address,
       deviceName: config.deviceName,
-      version: manifest.version,
+      version: versionOf(config),
       insecure: config.insecure,
       claimCode,
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
@@ -264,10 +271,10 @@ class Running {
   /** With the authority of the volume, or of the chip, whichever is there. */
   async openLeaf(): Promise<Leaf> {
     const { world, authority } = this.#parts;
-    const { deviceName, hostName } = this.#config;
+    const { deviceName } = this.#config;
     const opened = await authority.open(this.#opened?.content);
     this.#fingerprint = fingerprintOf(opened.certificate);
-    return new Leaf({ authority: opened, deviceName, names: [hostName, `${deviceName}.local`], world });
+    return new Leaf({ authority: opened, deviceName, names: this.names, world });
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
@@ -277,7 +284,7 @@ class Running {
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
     showOnScreens(screens, [
-      `Piccolo-OS ${manifest.version}   ${deviceName}`,
+      `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
       ...(this.#fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", this.#fingerprint]),

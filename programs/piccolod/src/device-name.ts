@@ -1,6 +1,7 @@
 /** A device that was given no name gives itself one, which stays: it is part of the address people type. */
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
+import manifest from "../package.json" with { type: "json" };
 import type { DurableFolder } from "./adapters/state-folder.ts";
 import type { Config } from "./config.ts";
 
@@ -37,4 +38,9 @@ function makeName(state: DurableFolder, world: World): string {
   const name = `piccolo-${picked.join("")}`;
   state.write(fileName, toUtf8(`${name}\n`));
   return name;
+}
+
+/** Of the release, or of the daemon where it is part of none. */
+export function versionOf({ release }: Pick<Config, "release">): string {
+  return release?.version ?? manifest.version;
 }

@@ -4,7 +4,6 @@ import { toHex } from "@piccolo/bytes";
 import type { NetworkView, Status } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
-import manifest from "../package.json" with { type: "json" };
 import { FolderDisk } from "./adapters/disk.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
@@ -25,7 +24,7 @@ import { AccountSecrets } from "./db/account-secrets.ts";
 import { openDatabases } from "./db/databases.ts";
 import { SqliteReencryptionStore } from "./db/reencryption-store.ts";
 import { SqliteWrappedKeys } from "./db/wrapped-keys.ts";
-import type { NamedConfig } from "./device-name.ts";
+import { type NamedConfig, versionOf } from "./device-name.ts";
 import { DeviceEvents } from "./events/events.ts";
 import { EventHub } from "./events/hub.ts";
 import { createFilesFeature } from "./files/feature.ts";
@@ -405,7 +404,7 @@ async function build(
   const api = createApp({ log, replies: new IdempotentReplies(controlDb, world), lockGate, sessions, writeGate });
   const reasons = (): Status["reasons"] => (runtime.isOpen ? backup.reasons() : []);
   const clock = (): NetworkView["clock"] => network.clock();
-  mountAuth(api, { auth, keyring, door, world, deviceName, version: manifest.version, insecure, clock, reasons });
+  mountAuth(api, { auth, keyring, door, world, deviceName, version: versionOf(config), insecure, clock, reasons });
   mountSecurity(api, {
     auth,
     keyring,

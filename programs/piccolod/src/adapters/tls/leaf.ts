@@ -1,22 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { networkInterfaces } from "node:os";
 import type { World } from "@piccolo/world";
-import { type Authority, isLocalAddress, leafDays, makeLeaf } from "./certificates.ts";
+import { type Authority, leafDays, makeLeaf } from "./certificates.ts";
+import { ownAddresses } from "../own-addresses.ts";
 import { pem } from "./der.ts";
 
 const dayMs = 86_400_000;
 const renewBeforeMs = 30 * dayMs;
-const addressesMax = 32;
-
-/** Addresses of local networks browsers may reach the device at. */
-export function ownAddresses(): readonly string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .map(({ address }) => address.replace(/%.*$/, ""))
-    .filter(isLocalAddress)
-    .sort()
-    .slice(0, addressesMax);
-}
 
 export interface LeafOptions {
   readonly authority: Authority;

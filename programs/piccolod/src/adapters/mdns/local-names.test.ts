@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { test, type TestContext } from "node:test";
+import { realWorld } from "@piccolo/world/real";
+import multicastDns, { type ResponsePacket } from "multicast-dns";
+import { createLog } from "../log.ts";
+import { addressesSeenFrom } from "../own-addresses.ts";
+import { answersTo, contestedBy, LocalNames } from "./local-names.ts";
+
+const names = new Set(["piccolo.local", "piccolo-7k2m.local"]);
+const addresses = ["192.168.1.20", "fe80::1"];
+const record = (name: string, type: "A" | "AAAA", data: string) => ({ name, type, ttl: 120, flush: true, data });
+
+test("only its own names are answered for, with the addresses that were asked for", () => {
+  const ask = (name: string, type: string) => answersTo([{ name, type }], names, addresses);
+  assert.deepEqual(ask("piccolo.local", "A"), [record("piccolo.local", "A", "192.168.1.20")]);
+  assert.deepEqual(ask("PICCOLO.local", "AAAA"), [record("piccolo.local", "AAAA", "fe80::1")]);
+  assert.equal(ask("piccolo-7k2m.local", "ANY").length, 2);
+  for (const [name, type] of [
+    ["other.local", "A"],
+    ["x.piccolo.local", "A"],
+    ["piccolo.local", "PTR"],
+    ["", "ANY"],
+  ] as const) {
+    assert.deepEqual(ask(name, type), [], name);
+  }
+  const flood = Array.from({ length: 1_000 }, () => ({ name: "piccolo.local", type: "A" }));
+  assert.equal(answersTo(flood, names, addresses).length, 1);
+});
+
+test("another device's answer for a name is noticed, the own one and other names are not", () => {
+  const contested = (name: string, type: string, data: unknown) =>
+    contestedBy([{ name, type, data }], names, addresses);
+  assert.deepEqual(contested("Piccolo.local", "A", "192.168.1.99"), ["piccolo.local"]);
+  assert.deepEqual(contested("piccolo.local", "A", "192.168.1.20"), []);
+  assert.deepEqual(contested("other.local", "A", "192.168.1.99"), []);
+  assert.deepEqual(contested("piccolo.local", "TXT", "x"), []);
+});
+
+test("a machine is told the addresses of its own network, never those inside the device", () => {
+  const interfaces = [
+    { address: "127.0.0.1", cidr: "127.0.0.1/8", internal: true },
+    { address: "192.168.1.20", cidr: "192.168.1.20/24", internal: false },
+    { address: "10.88.0.1", cidr: "10.88.0.1/16", internal: false },
+    { address: "fe80::1", cidr: "fe80::1/64", internal: false },
+    { address: "fd00::20", cidr: "fd00::20/64", internal: false },
+  ];
+  assert.deepEqual(addressesSeenFrom("192.168.1.7", interfaces), ["192.168.1.20"]);
+  assert.deepEqual(addressesSeenFrom("10.88.3.4", interfaces), ["10.88.0.1"]);
+  assert.deepEqual(addressesSeenFrom("", interfaces), ["192.168.1.20", "10.88.0.1", "fd00::20"]);
+  assert.deepEqual(addressesSeenFrom("192.168.1.7", []), []);
+});
+
+async function freePort(): Promise<number> {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
+
+/** One machine as a network: multicast on loopback. */
+function device(context: TestContext, port: number, address: string, ...its: readonly string[]): LocalNames {
+  const local = new LocalNames({
+    names: its,
+    addresses: () => [address],
+    world: realWorld,
+    log: createLog(
+      () => undefined,
+      () => 0,
+    ),
+    socket: { port, interface: "127.0.0.1", bind: "0.0.0.0", loopback: true, reuseAddr: true },
+  });
+  context.after(() => local.close());
+  return local;
+}
+
+test("who asks on the network finds the device, and the second one of a name leaves it to the first", async (context) => {
+  const port = await freePort();
+  const first = device(context, port, "192.168.1.20", "piccolo.local", "piccolo-aaaa.local");
+  await first.hold();
+  assert.deepEqual(first.held, ["piccolo.local", "piccolo-aaaa.local"]);
+  const second = device(context, port, "192.168.1.21", "piccolo.local", "piccolo-bbbb.local");
+  await second.hold();
+  assert.deepEqual(second.held, ["piccolo-bbbb.local"]);
+  const asking = multicastDns({ port, interface: "127.0.0.1", bind: "0.0.0.0", loopback: true });
+  context.after(() => new Promise<void>((resolve) => asking.destroy(() => resolve())));
+  const found = new Map<string, unknown>();
+  const all = new Promise<void>((resolve) => {
+    asking.on("response", (response: ResponsePacket) => {
+      for (const answer of response.answers ?? []) if ("data" in answer) found.set(answer.name, answer.data);
+      if (found.size === 2) resolve();
+    });
+  });
+  asking.query([
+    { name: "piccolo.local", type: "A" },
+    { name: "piccolo-bbbb.local", type: "A" },
+  ]);
+  await all;
+  assert.deepEqual(Object.fromEntries(found), {
+    "piccolo.local": "192.168.1.20",
+    "piccolo-bbbb.local": "192.168.1.21",
+  });
+});
+
+test("a device that stops while it still asks stops at once", async (context) => {
+  const local = device(context, await freePort(), "192.168.1.20", "piccolo.local");
+  const holding = local.hold();
+  await local.close();
+  await holding;
+  assert.deepEqual(local.held, []);
+});
