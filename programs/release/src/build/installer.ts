@@ -16,6 +16,9 @@ const loaderConfig = ["timeout 0", "editor no", "auto-entries no", "auto-firmwar
 /** Names the owner of the certificates in the firmware's lists. */
 const keyOwner = "a1c0b7d2-5d0e-4a53-9c0c-70696363006c";
 
+/** They are signed with the list, and have to be those the boot loader writes it with. */
+const attributes = "NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS";
+
 /** Who signs which list: the platform key itself and the list of key exchange keys, these the list of what may boot. */
 const signers: Readonly<Record<SecureBootRole, SecureBootRole>> = { PK: "PK", KEK: "PK", db: "KEK" };
 
@@ -29,7 +32,7 @@ export async function buildInstaller(
   shop.say("installer");
   const { tools, epochS } = shop;
   const uki = join(folder, "installer.efi");
-  const own = [...readPackageList(join(shop.os, "cmdline.txt")), "piccolo.install"];
+  const own = [...readPackageList(join(shop.os, "cmdline.txt")), "piccolo.install", "systemd.unit=piccolo-install.target"];
   await buildUkiOf(shop, parts, boot, commandLineOf(boot.commit.checksum, own, "piccolo-installer-root"), uki);
   const disk = join(folder, "installer.img");
   await createDisk(disk, installerLayout, tools);
@@ -61,7 +64,7 @@ async function keyFiles(shop: Workshop, keys: string, folder: string): Promise<E
     const signer = signers[role];
     const time = new Date(epochS * 1000).toISOString().slice(0, 19).replace("T", " ");
     await tools.run("faketime", [
-      ...["-f", time, "sbvarsign", ...sbsignArguments(signingKeyOf(keys, signer))],
+      ...["-f", time, "sbvarsign", "--attr", attributes, ...sbsignArguments(signingKeyOf(keys, signer))],
       ...["--cert", placesOf(keys, signer).publicHalf, "--output", signed, role, list],
     ]);
     files.push({ source: signed, path: `loader/keys/auto/${role}.auth` });

@@ -1,5 +1,5 @@
 /** Where images are made, and the parts that outlast one build: roots of packages, initrd, programs, the repository. */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Chroot } from "../chroot/chroot.ts";
 import { provideRoot, readPackageList } from "../chroot/root-cache.ts";
@@ -62,6 +62,11 @@ async function provide(
   const unfinished = join(shop.folder, `unfinished-${name}`);
   rmSync(unfinished, { recursive: true, force: true });
   await make(unfinished);
+  // What older sources gave is of no use any more.
+  const kind = `${name.split("-", 1)[0]}-`;
+  for (const old of readdirSync(shop.folder)) {
+    if (old.startsWith(kind)) rmSync(join(shop.folder, old), { recursive: true });
+  }
   renameSync(unfinished, path);
   return path;
 }

@@ -55,7 +55,11 @@ export class Chroot {
     const binds = [String(this.folders.length), ...this.folders];
     const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
     const inside = ["/bin/sh", "-c", enter, "enter", this.root, cwd, ...binds];
-    return ["unshare", [...alone, ...inside, ...environment, ...variables, program, ...args]];
+    // Whoever started it may be killed: then it goes, too.
+    return [
+      "setpriv",
+      ["--pdeathsig", "KILL", "unshare", ...alone, ...inside, ...environment, ...variables, program, ...args],
+    ];
   }
 
   async run(program: string, args: readonly string[], options: ChrootRun = {}): Promise<Buffer> {
