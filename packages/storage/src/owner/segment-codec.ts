@@ -129,13 +129,14 @@ export interface FetchedColumn {
 
 /**
  * Rebuilds the data cells of stripes [firstStripe, firstStripe + count) from at least k columns: by stripe, then by
- * shard. What is there already is not copied.
+ * shard. What is there already is not copied; `memory` gives room for what is rebuilt, which is written over whole.
  */
 export function decodeStripes(
   context: CodecContext,
   segment: { readonly segmentId: Uint8Array; readonly code: Code; readonly fragmentBytes: number },
   stripes: { readonly first: number; readonly count: number },
   columns: readonly FetchedColumn[],
+  memory: (sizeBytes: number) => Uint8Array = (sizeBytes) => new Uint8Array(sizeBytes),
 ): Uint8Array[][] {
   const { code, segmentId, fragmentBytes } = segment;
   if (code.k === 1) {
@@ -146,7 +147,7 @@ export function decodeStripes(
   }
   const byIndex = new Map(columns.map((column) => [column.index, column.cells]));
   const missing = Array.from({ length: code.k }, (_, shard) => shard).filter((shard) => !byIndex.has(shard));
-  const rebuilt = new Uint8Array(missing.length * stripes.count * cellBytes);
+  const rebuilt = memory(missing.length * stripes.count * cellBytes);
   return Array.from({ length: stripes.count }, (_, at) => {
     const shards = Array.from({ length: code.n }, (__, index) => byIndex.get(index)?.[at]);
     if (missing.length > 0) {

@@ -75,10 +75,28 @@ interface SealedPieces {
   readonly release: () => void;
 }
 
+/**
+ * Room for rebuilt cells, used again block after block of one reading: fresh memory for each would cost more than the
+ * rebuilding. There are never more pieces of it than blocks under way.
+ */
+class RebuiltMemory {
+  readonly #free: Uint8Array[] = [];
+
+  take(sizeBytes: number): Uint8Array {
+    if (sizeBytes === 0) return new Uint8Array(0);
+    const kept = this.#free.pop();
+    return kept !== undefined && kept.length >= sizeBytes ? kept : new Uint8Array(sizeBytes);
+  }
+
+  giveBack(memory: Uint8Array): void {
+    if (memory.length > 0) this.#free.push(memory);
+  }
+}
+
 async function fetchSealed(
   context: EngineContext,
   block: Block,
-  eager: boolean,
+  { eager, rebuilt }: { readonly eager: boolean; readonly rebuilt: RebuiltMemory },
   signal: AbortSignal,
 ): Promise<SealedPieces> {
   signal.throwIfAborted();
@@ -94,7 +112,7 @@ async function fetchSealed(
     } catch (error) {
       // The background may have moved it to its holders between the two looks, and removed it here.
       if (context.metadata.segment(segment.segmentId)?.state === "pending") throw error;
-      return fetchSealed(context, block, eager, signal);
+      return fetchSealed(context, block, { eager, rebuilt }, signal);
     }
   }
   const { k, fragmentBytes } = segment;
@@ -102,7 +120,14 @@ async function fetchSealed(
   const stripes = { first, count: endStripe - first };
   const columns = await gatherColumns(context, segment, stripes, { eager }, signal);
   const code = { k, n: segment.n };
-  const decoded = decodeStripes(context.codec, { segmentId: segment.segmentId, code, fragmentBytes }, stripes, columns);
+  let memory: Uint8Array = new Uint8Array(0);
+  const decoded = decodeStripes(
+    context.codec,
+    { segmentId: segment.segmentId, code, fragmentBytes },
+    stripes,
+    columns,
+    (sizeBytes) => (memory = rebuilt.take(sizeBytes)),
+  );
   const pieces: Uint8Array[] = [];
   let at = first * k * cellBytes;
   for (const [row, cells] of decoded.entries()) {
@@ -117,6 +142,7 @@ async function fetchSealed(
   }
   const release = (): void => {
     for (const column of columns) column.release?.();
+    rebuilt.giveBack(memory);
   };
   return { pieces, release };
 }
@@ -180,6 +206,7 @@ export async function* readVersion(
 ): AsyncGenerator<Uint8Array> {
   const { versionId, fek } = version;
   const eager = range.end - range.start <= eagerBytes;
+  const rebuilt = new RebuiltMemory();
   const abort = new AbortController();
   const onAbort = (): void => abort.abort(signal.reason);
   if (signal.aborted) onAbort();
@@ -199,7 +226,7 @@ export async function* readVersion(
       release();
       return false;
     }
-    const sealed = fetchSealed(context, next.value, eager, abort.signal);
+    const sealed = fetchSealed(context, next.value, { eager, rebuilt }, abort.signal);
     // A block that fails before its turn is reported when its turn comes.
     sealed.catch(() => undefined);
     ahead.push({ block: next.value, sealed, release });

@@ -266,7 +266,9 @@ test("a file that is not the one that was meant is not laid out", async (context
 });
 
 test("our translation and butane's agree, where butane is installed, and stand alone where it is not", async () => {
-  const { checkedBy } = await makeIgnition(fillIn({ url: "https://a", files, claimCodeHash: hashClaimCode(code, realWorld) }));
+  const { checkedBy } = await makeIgnition(
+    fillIn({ url: "https://a", files, claimCodeHash: hashClaimCode(code, realWorld) }),
+  );
   const isInstalled = (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, "butane")));
   assert.deepEqual(checkedBy, isInstalled ? ["butane"] : []);
 });
