@@ -7,7 +7,7 @@ import { type LogPosition, type OwnLog, ownLogFaults, type StoredEntry } from "@
 import type { ContentCapture } from "./capture.ts";
 import { decodeChanges, emptyBytes, encodeChanges, framedBytes } from "./changes.ts";
 import { readSnapshot, writeSnapshot } from "./content-snapshot.ts";
-import { isOfDisk, transact, withoutWaiting } from "./database.ts";
+import { isOfDisk, transact } from "./database.ts";
 import { contentTables, firstContent } from "./owner-schema.ts";
 
 const readBytes = 256 * 1024;
@@ -153,10 +153,11 @@ export class SqliteOwnLog implements OwnLog {
   }
 
   markWitnessed(sequence: number): void {
-    const position = this.#position();
-    assert.ok(sequence <= position.sequence, "only what was made can be witnessed");
-    // Losing it costs a question: the witnesses are asked what they have after every start.
-    if (sequence > position.witnessed) withoutWaiting(this.#options.db, () => this.#sql.setWitnessed.run(sequence));
+    transact(this.#options.db, () => {
+      const position = this.#position();
+      assert.ok(sequence <= position.sequence, "only what was made can be witnessed");
+      if (sequence > position.witnessed) this.#sql.setWitnessed.run(sequence);
+    });
   }
 
   forgetBefore(sequence: number): void {

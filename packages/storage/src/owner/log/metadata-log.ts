@@ -16,7 +16,7 @@ const deltaBytes = 1024 * 1024;
 /** With no quorum in reach entries are made all the same, at this pace, so that the witnesses there are get them. */
 const paceMs = 2_000;
 /** What nobody waits for lingers so long before it is made into an entry: often more comes that goes into the same. */
-const lingerMs = 1_000;
+const lingerMs = 100;
 const flushLimitMs = 15_000;
 const firstCheckMs = 500;
 const longestCheckMs = 15_000;
@@ -313,7 +313,7 @@ class ShippedLog implements MetadataLog {
     const isThrough = ownLog.position().witnessed >= position.sequence;
     if (isThrough && !ownLog.waiting) this.#unwitnessedSinceMs = 0;
     this.#resolveWaiters(network());
-    const isWanted = this.#isAwaited() || !this.#lingering;
+    const isWanted = this.#waiters.size > 0 || !this.#lingering;
     if (isWanted && ownLog.waiting && network() !== undefined) this.#makeNext(isThrough);
   }
 
@@ -341,17 +341,11 @@ class ShippedLog implements MetadataLog {
     this.#track(paced);
   }
 
-  /** Whether somebody waits for what is in no entry yet; who waits for an entry that was made needs no other one. */
-  #isAwaited(): boolean {
-    for (const { target } of this.#waiters) if (target === undefined) return true;
-    return false;
-  }
-
   /** Something was committed. Whatever else is committed in this turn goes into the same entry. */
   #committed(): void {
     const { world } = this.#options;
     if (this.#unwitnessedSinceMs === 0) this.#unwitnessedSinceMs = world.nowMs();
-    if (this.#isAwaited()) {
+    if (this.#waiters.size > 0) {
       this.#track(Promise.resolve().then(() => this.#advance()));
       return;
     }
