@@ -23,10 +23,18 @@ export interface Sorting {
 
 const pageSize = 100;
 
+/**
+ * Whether the browser takes itself for online says nothing about the device: it may run on the device, or reach it in a way
+ * the browser does not count. So nothing waits for that, neither reading nor a change.
+ */
+const networkMode = "always";
+
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      mutations: { networkMode },
       queries: {
+        networkMode,
         // Events say what is stale; a page that comes back to the front asks once more.
         staleTime: 30_000,
         retry: (failures, error) => failures < 2 && troubleOf(error).retry,

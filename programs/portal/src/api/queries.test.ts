@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MutationObserver, onlineManager } from "@tanstack/react-query";
+import { createQueryClient } from "./queries.ts";
+
+test(
+  "a browser that takes itself for offline reads from the device and changes it all the same",
+  { timeout: 10_000 },
+  async (context) => {
+    context.after(() => onlineManager.setOnline(true));
+    const client = createQueryClient();
+    context.after(() => client.clear());
+    onlineManager.setOnline(false);
+    assert.equal(await client.fetchQuery({ queryKey: ["a"], queryFn: () => Promise.resolve("read") }), "read");
+    const change = new MutationObserver(client, { mutationFn: () => Promise.resolve("changed") });
+    assert.equal(await change.mutate(), "changed");
+  },
+);
