@@ -15,6 +15,8 @@ import { repositoryRoot } from "./run-tests.ts";
 const execute = promisify(execFile);
 const dist = resolve(process.argv[2] ?? join(repositoryRoot, "dist"));
 const scratch = join(dist, ".build");
+/** A folder of its own: what stands in `programs/portal/build` may be served by a device at this moment. */
+const portal = join(scratch, "portal");
 
 interface Target {
   readonly name: string;
@@ -32,13 +34,12 @@ function catalogAssets(): Record<string, string> {
 }
 
 function portalAssets(): Record<string, string> {
-  const folder = join(repositoryRoot, "programs/portal/build");
   return Object.fromEntries(
-    readdirSync(folder, { withFileTypes: true, recursive: true })
+    readdirSync(portal, { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
       .sort()
-      .map((path) => [`portal/${relative(folder, path)}`, path]),
+      .map((path) => [`portal/${relative(portal, path)}`, path]),
   );
 }
 
@@ -119,7 +120,7 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(scratch, { recursive: true });
 await execute(
   process.execPath,
-  [join(repositoryRoot, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"],
+  [join(repositoryRoot, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn", "--outDir", portal],
   {
     cwd: join(repositoryRoot, "programs/portal"),
   },
