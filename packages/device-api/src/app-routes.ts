@@ -1,5 +1,5 @@
 /** The operations of apps, part of the contract in `routes.ts`. Each change answers 202 with the task that does it. */
-import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import {
   AppConfigure,
   AppInstall,
@@ -13,22 +13,7 @@ import {
   ShownSecrets,
   TrashedAppList,
 } from "./apps.ts";
-import { Problem } from "./problem.ts";
-import { Task } from "./tasks.ts";
-
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
-const body = <S extends z.ZodType>(schema: S) => ({ ...json(schema), required: true });
-const problem = { description: "Refused", content: { "application/problem+json": { schema: Problem } } } as const;
-const ok = <S extends z.ZodType>(description: string, schema: S) => ({
-  200: { description, ...json(schema) },
-  default: problem,
-});
-const accepted = { 202: { description: "The task that does it", ...json(Task) }, default: problem };
-const id = z.object({ id: z.string().max(64) });
-
-function route<const R extends RouteConfig>(config: R) {
-  return createRoute(config);
-}
+import { accepted, body, id, ok, route } from "./route-parts.ts";
 
 export const appRoutes = {
   "GET /catalog": route({

@@ -4,12 +4,12 @@
  * `piccolo-backup: waiting` where too few members have witnessed the change in time. Uploads (tus), content and events stream
  * and are described in `uploads.ts` and `events.ts`.
  */
-import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { appRoutes } from "./app-routes.ts";
 import { BootView } from "./boot.ts";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
 import { Found, Invitation, InvitationList, Join, NetworkView } from "./network.ts";
-import { Problem } from "./problem.ts";
+import { accepted, body, created, id, json, nothing, ok, problem, route } from "./route-parts.ts";
 import {
   AskAtBoot,
   Claimed,
@@ -28,25 +28,7 @@ import { Claim, PasswordChange, Session, SignIn, Status } from "./session.ts";
 import { Task, TaskList } from "./tasks.ts";
 import { UploadCheck, UploadCheckResult, UploadList } from "./uploads.ts";
 
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
-const body = <S extends z.ZodType>(schema: S) => ({ ...json(schema), required: true });
-const problem = { description: "Refused", content: { "application/problem+json": { schema: Problem } } } as const;
-const ok = <S extends z.ZodType>(description: string, schema: S) => ({
-  200: { description, ...json(schema) },
-  default: problem,
-});
-const created = <S extends z.ZodType>(description: string, schema: S) => ({
-  201: { description, ...json(schema) },
-  default: problem,
-});
-const accepted = { 202: { description: "The task that does it", ...json(Task) }, default: problem };
-const nothing = { 204: { description: "Done" }, default: problem };
-const id = z.object({ id: z.string().max(64) });
 const page = { cursor: z.string().max(2000).optional(), limit: z.coerce.number().int().min(1).max(500).optional() };
-
-function route<const R extends RouteConfig>(config: R) {
-  return createRoute(config);
-}
 
 export const routes = {
   "GET /status": route({ method: "get", path: "/status", responses: ok("What anyone may know", Status) }),
