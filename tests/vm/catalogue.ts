@@ -3,6 +3,7 @@ import type { Scenario } from "./scenario.ts";
 import { claimed } from "./scenarios/claimed.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
+import { sealedVolume } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   volumeShut,
   reproducible,
   rootCost,
+  sealedVolume,
 ];
