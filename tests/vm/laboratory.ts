@@ -74,10 +74,15 @@ export class Laboratory {
     return made;
   }
 
-  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+  /** Names all that goes into an image, `product` or that of an overlay. */
+  sourceKey(name: string): string {
     const sources = ["os", "packages", "programs", "package-lock.json", "tools/build.ts", "tests/vm/overlays"];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    const key = keyOf(repositoryRoot, sources, [this.shop.packagesRoot, this.shop.epochS, keys, name]);
+    return keyOf(repositoryRoot, sources, [this.shop.packagesRoot, this.shop.epochS, keys, name]);
+  }
+
+  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+    const key = this.sourceKey(name);
     const images = join(this.folder, "images");
     const folder = join(images, `${name}-${key}`);
     const facts = join(folder, "image.json");

@@ -10,8 +10,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chroot } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
+import { decideFirmware, operationsOf } from "./firmware-watch.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
+
+const lookEveryMs = 500;
 
 /** What ends every wait for something better. */
 const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
@@ -33,6 +36,8 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Called for each start that is repeated because the firmware hung. */
+  readonly onFirmwareHang?: () => void;
 }
 
 const script = `
@@ -55,6 +60,8 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
+  #firmwareRepeats: number | undefined;
   serial: SerialLog;
   probe: SerialLog;
   poweredOnMs = 0;
@@ -122,6 +129,11 @@ export class Machine {
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
+    this.#firmwareRepeats = 0;
+    this.#start();
+  }
+
+  #start(): void {
     const { folder, tools, tpm = true } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
@@ -187,6 +199,44 @@ export class Machine {
     );
   }
 
+  /** Starts the machine again where its firmware hangs before it has said a word. */
+  async #pastFirmware(): Promise<void> {
+    let operations = -1;
+    let progressMs = performance.now();
+    while (this.#firmwareRepeats !== undefined) {
+      const now = await this.#operations();
+      if (now !== operations) [operations, progressMs] = [now, performance.now()];
+      const verdict = decideFirmware({
+        hasSpoken: this.serial.text !== "",
+        sincePowerOnMs: performance.now() - this.poweredOnMs,
+        sinceProgressMs: performance.now() - progressMs,
+        repeats: this.#firmwareRepeats,
+      });
+      if (verdict === "past") {
+        this.#firmwareRepeats = undefined;
+      } else if (!this.isOn) {
+        throw new Error(`${this.options.name}: went off before it said a word`);
+      } else if (verdict === "give-up") {
+        throw new Error(`${this.options.name}: the firmware hung, and again when it was started anew`);
+      } else if (verdict === "power-on-again") {
+        this.#firmwareRepeats++;
+        this.options.onFirmwareHang?.();
+        await this.powerCut();
+        this.#start();
+        progressMs = performance.now();
+      } else await delay(lookEveryMs);
+    }
+  }
+
+  /** What the drives have done; -1 where the machine does not tell, as in its first moment. */
+  async #operations(): Promise<number> {
+    try {
+      return operationsOf(await this.#control("query-blockstats"));
+    } catch {
+      return -1;
+    }
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
@@ -198,6 +248,7 @@ export class Machine {
       throw new Error(`${this.options.name}: no sign of ${what}: ${why}\n${this.serial.tail}`);
     };
     const signal = stop.signal;
+    await this.#pastFirmware();
     const others = [
       delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
@@ -211,10 +262,13 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<void> {
+  async #control(command: string): Promise<unknown> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
-    await qmp.execute(command);
-    qmp.close();
+    try {
+      return await qmp.execute(command);
+    } finally {
+      qmp.close();
+    }
   }
 
   /** Presses the power button and waits until the machine is off. */
