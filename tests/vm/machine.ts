@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Chroot } from "@piccolo/release";
+import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
 import { decideFirmware, operationsOf } from "./firmware-watch.ts";
 import { Qmp } from "./qmp.ts";
@@ -60,6 +60,8 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #changes = 0;
+  #changedDisk: string | undefined;
   /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
   #firmwareRepeats: number | undefined;
   serial: SerialLog;
@@ -288,6 +290,29 @@ export class Machine {
     const layer = join(folder, "disk.qcow2");
     await tools.run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", layer, path]);
     return path;
+  }
+
+  /** Changes the disk of a machine that is off, as whoever took it out can; the machine goes on with it. */
+  async changeDisk(change: (disk: string) => Promise<void>): Promise<void> {
+    const { folder, tools } = this.options;
+    const before = this.#changedDisk;
+    const disk = await this.copyDisk(join(folder, `changed-${++this.#changes}.img`));
+    await change(disk);
+    const layer = join(folder, "disk.qcow2");
+    rmSync(layer);
+    await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", layer]);
+    if (before !== undefined) rmSync(before);
+    this.#changedDisk = disk;
+  }
+
+  /** Whether a machine that is off has written to a part of its disk since it was last changed. */
+  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+    const { folder, tools } = this.options;
+    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
+    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+    return extents.some(
+      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+    );
   }
 
   /** Takes the power away. */

@@ -64,7 +64,9 @@ async function runOne<Each extends { readonly name: string }>(
     name,
     outcome,
     seconds,
-    ...shown,
+    checks: shown.checks,
+    figures: shown.figures,
+    firmwareHangs: shown.firmwareHangs,
     ...(error === undefined ? {} : { error }),
     earlier: false,
   });
