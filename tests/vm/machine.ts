@@ -36,6 +36,12 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** The cable is not in until `plugIn`. */
+  readonly unplugged?: boolean;
+  /** The firmware of before UEFI. */
+  readonly bios?: boolean;
+  /** What the machine's clock says at power-on, such as `1970-01-01T00:00:40`; undefined: the time. */
+  readonly clock?: string;
   /** Called for each start that is repeated because the firmware hung. */
   readonly onFirmwareHang?: () => void;
 }
@@ -60,6 +66,7 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #plugged: Promise<void> = Promise.resolve();
   #changes = 0;
   #changedDisk: string | undefined;
   /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
@@ -100,6 +107,8 @@ export class Machine {
       processors = 2,
       tpm = true,
       network = true,
+      bios = false,
+      clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
@@ -110,8 +119,15 @@ export class Machine {
       ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
       ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
       ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      bios
+        ? []
+        : [
+            "-drive",
+            `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`,
+            "-drive",
+            `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`,
+          ],
+      clock === undefined ? [] : ["-rtc", `base=${clock}`],
       disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
       secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
       network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
@@ -136,7 +152,7 @@ export class Machine {
   }
 
   #start(): void {
-    const { folder, tools, tpm = true } = this.options;
+    const { folder, tools, tpm = true, unplugged = false } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
@@ -148,6 +164,24 @@ export class Machine {
     this.poweredOnMs = performance.now();
     this.#process = child;
     this.#exited = new Promise((resolve) => child.once("exit", () => resolve()));
+    this.#plugged = unplugged ? this.#setLink(false) : Promise.resolve();
+    this.#plugged.catch(() => undefined);
+  }
+
+  async #setLink(up: boolean): Promise<void> {
+    const isDone = (): Promise<boolean> =>
+      this.#control("set_link", { name: "n", up }).then(
+        () => true,
+        () => false,
+      );
+    // In its first moment QEMU does not listen yet.
+    while (this.isOn && !(await isDone())) await delay(lookEveryMs);
+  }
+
+  /** Puts in the cable of a machine that was started without. */
+  async plugIn(): Promise<void> {
+    await this.#plugged;
+    await this.#setLink(true);
   }
 
   get isOn(): boolean {
@@ -264,10 +298,10 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<unknown> {
+  async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
     try {
-      return await qmp.execute(command);
+      return await qmp.execute(command, args);
     } finally {
       qmp.close();
     }
