@@ -11,6 +11,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
 import { decideFirmware, operationsOf } from "./firmware-watch.ts";
+import { Stranger } from "./lan/stranger.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
 
@@ -36,6 +37,8 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Others may join the machine's network (`stranger`). */
+  readonly shared?: boolean;
   /** The cable is not in until `plugIn`. */
   readonly unplugged?: boolean;
   /** The firmware of before UEFI. */
@@ -108,6 +111,7 @@ export class Machine {
       tpm = true,
       network = true,
       bios = false,
+      shared = false,
       clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
@@ -130,7 +134,7 @@ export class Machine {
       clock === undefined ? [] : ["-rtc", `base=${clock}`],
       disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
       secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
-      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      network ? networkOf(forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
       ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       tpm
         ? [
@@ -176,6 +180,11 @@ export class Machine {
       );
     // In its first moment QEMU does not listen yet.
     while (this.isOn && !(await isDone())) await delay(lookEveryMs);
+  }
+
+  /** Somebody on the network of a machine that shares it. */
+  stranger(): Promise<Stranger> {
+    return Stranger.join(join(this.#sockets, "lan.sock"));
   }
 
   /** Puts in the cable of a machine that was started without. */
@@ -359,6 +368,18 @@ export class Machine {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
   }
+}
+
+/** The network that QEMU makes up; with a socket, a hub on which others may be, too. */
+function networkOf(forward: string, socket: string | undefined): string[] {
+  const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
+  if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
+  return [
+    ...["-netdev", `user,id=u,${forward}`],
+    ...["-netdev", `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`],
+    ...["-netdev", "hubport,id=h0,hubid=0,netdev=u", "-netdev", "hubport,id=h1,hubid=0,netdev=s"],
+    ...["-netdev", "hubport,id=n,hubid=0", ...card],
+  ];
 }
 
 async function freePort(): Promise<number> {
