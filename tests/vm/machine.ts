@@ -375,11 +375,14 @@ function networkOf(forward: string, socket: string | undefined): string[] {
   const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
   if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
   return [
-    ...["-netdev", `user,id=u,${forward}`],
-    ...["-netdev", `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`],
-    ...["-netdev", "hubport,id=h0,hubid=0,netdev=u", "-netdev", "hubport,id=h1,hubid=0,netdev=s"],
-    ...["-netdev", "hubport,id=n,hubid=0", ...card],
-  ];
+    `user,id=u,${forward}`,
+    `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
+    "hubport,id=h0,hubid=0,netdev=u",
+    "hubport,id=h1,hubid=0,netdev=s",
+    "hubport,id=n,hubid=0",
+  ]
+    .flatMap((part) => ["-netdev", part])
+    .concat(card);
 }
 
 async function freePort(): Promise<number> {
