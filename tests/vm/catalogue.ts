@@ -2,6 +2,9 @@
 import type { Scenario } from "./scenario.ts";
 import { claimed } from "./scenarios/claimed.ts";
 import { inside } from "./scenarios/inside.ts";
+import { badData } from "./scenarios/bad-data.ts";
+import { badEsp } from "./scenarios/bad-esp.ts";
+import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { sealedVolume } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
@@ -10,6 +13,7 @@ import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
+import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
 
 export const scenarios: readonly Scenario[] = [
   claimed,
@@ -19,6 +23,10 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   installer,
   volumeShut,
+  volumeShutElsewhere,
+  badData,
+  badEsp,
+  badMachine,
   reproducible,
   rootCost,
   sealedVolume,

@@ -1,6 +1,6 @@
 /** The release's tree as a signed OSTree commit. */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
@@ -79,7 +79,7 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const facts = [shop.packagesRoot, shop.epochS, programs, parts.release];
+  const facts = [basename(shop.packagesRoot), shop.epochS, basename(programs), parts.release];
   const key = keyOf(shop.os, ["root", "units", "piccolod", "debian", "masks.txt", "removed-paths.txt"], facts);
   const repository = repositoryOf(shop);
   const branch = `build/${key}`;
