@@ -3,7 +3,16 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readPackageList } from "../chroot/root-cache.ts";
-import { createDisk, deviceLayout, type EspFile, formatEsp, formatExt4, type Place, placeOf, writeEsp } from "../disk/disk-image.ts";
+import {
+  createDisk,
+  deviceLayout,
+  type EspFile,
+  formatEsp,
+  formatExt4,
+  type Place,
+  placeOf,
+  writeEsp,
+} from "../disk/disk-image.ts";
 import { formatRoot } from "../disk/root-partition.ts";
 import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";

@@ -11,7 +11,7 @@ import {
   variableToSign,
 } from "../firmware/signed-variable.ts";
 import { readCertificate } from "../keys/read-key.ts";
-import { placesOf, type SecureBootRole, secureBootRoles } from "../keys/roles.ts";
+import { listSigners, placesOf, secureBootRoles } from "../keys/roles.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
 import { type BootFiles, buildUkiOf, espFilesOf, formatRootOf } from "./image.ts";
 import type { CommitParts } from "./commit.ts";
@@ -23,9 +23,6 @@ const loaderConfig = ["timeout 0", "editor no", "auto-entries no", "auto-firmwar
 /** Names the owner of the certificates in the firmware's lists. */
 const keyOwner = "a1c0b7d2-5d0e-4a53-9c0c-70696363006c";
 
-/** Who signs which list: the platform key itself and the list of key exchange keys, these the list of what may boot. */
-const signers: Readonly<Record<SecureBootRole, SecureBootRole>> = { PK: "PK", KEK: "PK", db: "KEK" };
-
 export async function buildInstaller(
   shop: Workshop,
   parts: CommitParts,
@@ -36,11 +33,21 @@ export async function buildInstaller(
   shop.say("installer");
   const { tools, epochS } = shop;
   const uki = join(folder, "installer.efi");
-  const own = [...readPackageList(join(shop.os, "cmdline.txt")), "piccolo.install", "systemd.unit=piccolo-install.target"];
+  const own = [
+    ...readPackageList(join(shop.os, "cmdline.txt")),
+    "piccolo.install",
+    "systemd.unit=piccolo-install.target",
+  ];
   await buildUkiOf(shop, parts, boot, commandLineOf(boot.commit.checksum, own, "piccolo-installer-root"), uki);
   const disk = join(folder, "installer.img");
   await createDisk(disk, installerLayout, tools);
-  await formatRootOf(shop, boot, parts.release.number, placeOf(disk, installerLayout, "piccolo-installer-root"), folder);
+  await formatRootOf(
+    shop,
+    boot,
+    parts.release.number,
+    placeOf(disk, installerLayout, "piccolo-installer-root"),
+    folder,
+  );
   const esp = placeOf(disk, installerLayout, "piccolo-installer");
   await formatEsp(esp, epochS, tools);
   const loaderConf = join(folder, "installer-loader.conf");
@@ -63,8 +70,8 @@ async function keyFiles(shop: Workshop, keys: string, folder: string): Promise<E
   for (const name of secureBootRoles) {
     const content = encodeSignatureLists(keyOwner, [readCertificate(placesOf(keys, name).publicHalf).raw]);
     const list = { name, epochS: shop.epochS, content };
-    const signer = readCertificate(placesOf(keys, signers[name]).publicHalf);
-    const signature = await signBytes(signingKeyOf(keys, signers[name]), variableToSign(list));
+    const signer = readCertificate(placesOf(keys, listSigners[name]).publicHalf);
+    const signature = await signBytes(signingKeyOf(keys, listSigners[name]), variableToSign(list));
     const signed = encodeSignedVariable(list, signer.raw, signature);
     openSignedVariable(name, signed, signer);
     const source = join(folder, `${name}.auth`);

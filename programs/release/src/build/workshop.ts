@@ -40,11 +40,9 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   const os = join(repositoryRoot, "os");
   const list = (name: string): string[] => readPackageList(join(os, "debian", name));
   const roots = join(folder, "roots");
-  const toolsRoot = options.toolsRoot ?? await provideRoot(
-    roots,
-    { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") },
-    say,
-  );
+  const toolsRoot =
+    options.toolsRoot ??
+    (await provideRoot(roots, { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") }, say));
   const packages = [...list("packages.txt"), ...list("build-packages.txt")];
   const packagesRoot = await provideRoot(roots, { name: "guest", suite: debianSuite, packages }, say);
   const folders = [folder, repositoryRoot, ...(options.folders ?? [])];
@@ -52,11 +50,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
 }
 
 /** Path of `name` in the workshop, made by `make` unless it is there. What is half made has another name. */
-async function provide(
-  shop: Workshop,
-  name: string,
-  make: (unfinished: string) => Promise<void>,
-): Promise<string> {
+async function provide(shop: Workshop, name: string, make: (unfinished: string) => Promise<void>): Promise<string> {
   const path = join(shop.folder, name);
   if (existsSync(path)) return path;
   const unfinished = join(shop.folder, `unfinished-${name}`);

@@ -1,6 +1,8 @@
 /** What dpkg's database says about a root. */
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
+import { malformed } from "@piccolo/bytes";
 
 export interface InstalledPackage {
   readonly name: string;
@@ -24,6 +26,30 @@ export function installedPackages(root: string): InstalledPackage[] {
     })
     .filter(({ name }) => name !== "")
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Where a tree keeps what it was made of, once the package manager's own database is gone. */
+export const packagesOfTree = "usr/share/piccolo/packages.json";
+
+/** What is left of a root's packages when the files of some are taken out. */
+export function remainingPackages(root: string, removed: readonly string[]): InstalledPackage[] {
+  const gone = new Set(removed);
+  return installedPackages(root).filter(({ name }) => !gone.has(name));
+}
+
+export const encodePackages = (packages: readonly InstalledPackage[]): string =>
+  `[\n${packages.map((each) => JSON.stringify(each)).join(",\n")}\n]\n`;
+
+const packagesForm = z
+  .array(z.strictObject({ name: z.string(), version: z.string(), architecture: z.string(), source: z.string() }))
+  .min(1);
+
+export function decodePackages(text: string): InstalledPackage[] {
+  try {
+    return packagesForm.parse(JSON.parse(text));
+  } catch (cause) {
+    throw malformed("the tree's list of packages has another form", cause);
+  }
 }
 
 function listOf(root: string, name: string): string | undefined {
