@@ -9,6 +9,7 @@ import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
+import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
 
 export const scenarios: readonly Scenario[] = [
   firstBoot,
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   installer,
   volumeShut,
+  volumeShutElsewhere,
   reproducible,
   rootCost,
 ];

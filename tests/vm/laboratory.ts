@@ -1,6 +1,6 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   addToRoot,
   buildBootFiles,
@@ -74,10 +74,15 @@ export class Laboratory {
     return made;
   }
 
-  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+  /** Names all that goes into an image, `product` or that of an overlay. */
+  sourceKey(name: string): string {
     const sources = ["os", "packages", "programs", "package-lock.json", "tools/build.ts", "tests/vm/overlays"];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    const key = keyOf(repositoryRoot, sources, [this.shop.packagesRoot, this.shop.epochS, keys, name]);
+    return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
+  }
+
+  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+    const key = this.sourceKey(name);
     const images = join(this.folder, "images");
     const folder = join(images, `${name}-${key}`);
     const facts = join(folder, "image.json");

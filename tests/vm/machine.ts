@@ -8,10 +8,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Chroot } from "@piccolo/release";
+import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
+import { decideFirmware, operationsOf } from "./firmware-watch.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
+
+const lookEveryMs = 500;
 
 /** What ends every wait for something better. */
 const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
@@ -33,6 +36,8 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Called for each start that is repeated because the firmware hung. */
+  readonly onFirmwareHang?: () => void;
 }
 
 const script = `
@@ -55,6 +60,10 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #changes = 0;
+  #changedDisk: string | undefined;
+  /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
+  #firmwareRepeats: number | undefined;
   serial: SerialLog;
   probe: SerialLog;
   poweredOnMs = 0;
@@ -122,6 +131,11 @@ export class Machine {
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
+    this.#firmwareRepeats = 0;
+    this.#start();
+  }
+
+  #start(): void {
     const { folder, tools, tpm = true } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
@@ -187,6 +201,44 @@ export class Machine {
     );
   }
 
+  /** Starts the machine again where its firmware hangs before it has said a word. */
+  async #pastFirmware(): Promise<void> {
+    let operations = -1;
+    let progressMs = performance.now();
+    while (this.#firmwareRepeats !== undefined) {
+      const now = await this.#operations();
+      if (now !== operations) [operations, progressMs] = [now, performance.now()];
+      const verdict = decideFirmware({
+        hasSpoken: this.serial.text !== "",
+        sincePowerOnMs: performance.now() - this.poweredOnMs,
+        sinceProgressMs: performance.now() - progressMs,
+        repeats: this.#firmwareRepeats,
+      });
+      if (verdict === "past") {
+        this.#firmwareRepeats = undefined;
+      } else if (!this.isOn) {
+        throw new Error(`${this.options.name}: went off before it said a word`);
+      } else if (verdict === "give-up") {
+        throw new Error(`${this.options.name}: the firmware hung, and again when it was started anew`);
+      } else if (verdict === "power-on-again") {
+        this.#firmwareRepeats++;
+        this.options.onFirmwareHang?.();
+        await this.powerCut();
+        this.#start();
+        progressMs = performance.now();
+      } else await delay(lookEveryMs);
+    }
+  }
+
+  /** What the drives have done; -1 where the machine does not tell, as in its first moment. */
+  async #operations(): Promise<number> {
+    try {
+      return operationsOf(await this.#control("query-blockstats"));
+    } catch {
+      return -1;
+    }
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
@@ -198,6 +250,7 @@ export class Machine {
       throw new Error(`${this.options.name}: no sign of ${what}: ${why}\n${this.serial.tail}`);
     };
     const signal = stop.signal;
+    await this.#pastFirmware();
     const others = [
       delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
@@ -211,10 +264,13 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<void> {
+  async #control(command: string): Promise<unknown> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
-    await qmp.execute(command);
-    qmp.close();
+    try {
+      return await qmp.execute(command);
+    } finally {
+      qmp.close();
+    }
   }
 
   /** Presses the power button and waits until the machine is off. */
@@ -234,6 +290,29 @@ export class Machine {
     const layer = join(folder, "disk.qcow2");
     await tools.run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", layer, path]);
     return path;
+  }
+
+  /** Changes the disk of a machine that is off, as whoever took it out can; the machine goes on with it. */
+  async changeDisk(change: (disk: string) => Promise<void>): Promise<void> {
+    const { folder, tools } = this.options;
+    const before = this.#changedDisk;
+    const disk = await this.copyDisk(join(folder, `changed-${++this.#changes}.img`));
+    await change(disk);
+    const layer = join(folder, "disk.qcow2");
+    rmSync(layer);
+    await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", layer]);
+    if (before !== undefined) rmSync(before);
+    this.#changedDisk = disk;
+  }
+
+  /** Whether a machine that is off has written to a part of its disk since it was last changed. */
+  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+    const { folder, tools } = this.options;
+    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
+    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+    return extents.some(
+      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+    );
   }
 
   /** Takes the power away. */

@@ -1,5 +1,5 @@
 /** The build of an image as a library, for the tests that boot it. */
-export { signForFirmware } from "./boot/uki.ts";
+export { commandLineOf, signForFirmware } from "./boot/uki.ts";
 export { keyOf } from "./build/inputs.ts";
 export { type Overlay } from "./build/commit.ts";
 export { readKeyFingerprints, readSourceEpoch, readVersion } from "./build/facts.ts";
@@ -7,6 +7,7 @@ export {
   type BootFiles,
   buildBootFiles,
   buildImage,
+  buildUkiOf,
   exportCommit,
   type ImageOptions,
   predictionPath,

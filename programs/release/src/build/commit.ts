@@ -1,6 +1,6 @@
 /** The release's tree as a signed OSTree commit. */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { repositoryRoot } from "../config.ts";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
 import { keyOf } from "./inputs.ts";
@@ -86,7 +86,7 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const facts = [shop.packagesRoot, shop.epochS, programs, parts.release];
+  const facts = [basename(shop.packagesRoot), shop.epochS, basename(programs), parts.release];
   const sources = ["os/root", "os/units", "os/piccolod", "os/debian", "os/masks.txt", "os/removed-paths.txt"];
   const key = keyOf(repositoryRoot, [...sources, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);

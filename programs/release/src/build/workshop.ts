@@ -1,6 +1,6 @@
 /** Where images are made, and the parts that outlast one build: roots of packages, initrd, programs, the repository. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Chroot } from "../chroot/chroot.ts";
 import { provideRoot, readPackageList } from "../chroot/root-cache.ts";
 import { repositoryRoot } from "../config.ts";
@@ -66,7 +66,7 @@ async function provide(shop: Workshop, name: string, make: (unfinished: string) 
 }
 
 export function provideInitrd(shop: Workshop): Promise<string> {
-  const key = keyOf(shop.os, ["initrd"], [shop.packagesRoot, shop.epochS]);
+  const key = keyOf(shop.os, ["initrd"], [basename(shop.packagesRoot), shop.epochS]);
   return provide(shop, `initrd-${key}.img`, async (unfinished) => {
     shop.say("initrd: dracut");
     const name = unfinished.slice(shop.folder.length + 1);

@@ -2,9 +2,10 @@
  * The whole disk, put together in one file: nothing is mounted and no device is made. Each tool writes its file system
  * at the place of its partition, so that nothing has to be copied.
  */
-import { rmSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Chroot } from "../chroot/chroot.ts";
+import { biosBootCode } from "./bios-message.ts";
 
 export const mebibyte = 1024 * 1024;
 
@@ -67,6 +68,12 @@ export async function createDisk(disk: string, layout: DiskLayout, tools: Chroot
   }
   truncateSync(disk, end + mebibyte);
   await tools.run("sfdisk", ["-q", disk], { input: `${lines.join("\n")}\n` });
+  const file = openSync(disk, "r+");
+  try {
+    writeSync(file, biosBootCode(), 0, null, 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 export interface EspFile {
