@@ -70,11 +70,22 @@ async function commitTree(
   const says = [`--subject=Piccolo-OS ${version}`, `--add-metadata-string=version=${version}`];
   const metadata = [`--add-metadata=piccolo.number=uint64 ${number}`];
   if (overlay !== undefined) metadata.push(`--add-metadata-string=${overlayMark}=${overlay.name}`);
-  const signer = [`--gpg-homedir=${join(parts.keys, "ostree")}`, `--gpg-sign=${await signingKeyOf(shop, parts.keys)}`];
   const content = trees.map((tree) => `--tree=${tree}`);
-  const args = [...branchOf, ...owner, ...says, ...metadata, ...signer, ...content];
-  const output = await shop.tools.text("ostree", args);
-  return output.trim();
+  const args = [...branchOf, ...owner, ...says, ...metadata, ...content];
+  const checksum = (await shop.tools.text("ostree", args)).trim();
+  await signCommit(shop, parts, checksum);
+  return checksum;
+}
+
+/** The same content gives the same commit, which an earlier build may have signed. */
+async function signCommit(shop: Workshop, { keys }: CommitParts, checksum: string): Promise<void> {
+  const key = await signingKeyOf(shop, keys);
+  const home = `--gpg-homedir=${join(keys, "ostree")}`;
+  try {
+    await shop.tools.run("ostree", [`--repo=${repositoryOf(shop)}`, "gpg-sign", home, checksum, key]);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes("already signed with GPG key"))) throw error;
+  }
 }
 
 async function resolve(shop: Workshop, branch: string): Promise<string | undefined> {
