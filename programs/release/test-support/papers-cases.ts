@@ -47,10 +47,10 @@ const spki = (key: typeof ours): string =>
 
 const commit = "c0".repeat(32);
 const installed = [
-  { name: "libstdc++6", version: "14.2.0-19", architecture: "amd64", source: "gcc-14" },
-  { name: "podman", version: "5.4.2+ds1-2+b2", architecture: "amd64", source: "podman" },
+  { kind: "deb/debian" as const, name: "libstdc++6", version: "14.2.0-19", architecture: "amd64", source: "gcc-14" },
+  { kind: "deb/debian" as const, name: "podman", version: "5.4.2+ds1-2+b2", architecture: "amd64", source: "podman" },
 ];
-const facts = { version: "0.1.0", commit, epochS: 1_777_777_777, debian: installed };
+const facts = { version: "0.1.0", commit, epochS: 1_777_777_777, system: installed };
 const locked = {
   "": { version: "0.1.0" },
   "node_modules/zod": {
@@ -216,7 +216,7 @@ export async function cases(): Promise<Record<string, Vector>> {
     "missing",
     "P6",
     "A package of the tree is not in it.",
-    billOfMaterials({ ...facts, debian: installed.slice(1), locked }),
+    billOfMaterials({ ...facts, system: installed.slice(1), locked }),
   );
   bill(
     "other-version",
@@ -224,7 +224,10 @@ export async function cases(): Promise<Record<string, Vector>> {
     "A package of the tree is in it in another version.",
     billOfMaterials({
       ...facts,
-      debian: [...installed.slice(1), { name: "libstdc++6", version: "13", architecture: "amd64", source: "gcc-13" }],
+      system: [
+        ...installed.slice(1),
+        { kind: "deb/debian" as const, name: "libstdc++6", version: "13", architecture: "amd64", source: "gcc-13" },
+      ],
       locked,
     }),
   );

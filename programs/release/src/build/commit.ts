@@ -97,8 +97,8 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const facts = [basename(shop.packagesRoot), shop.epochS, basename(programs), parts.release];
-  const sources = ["os/root", "os/units", "os/piccolod", "os/debian", "os/masks.txt", "os/removed-paths.txt"];
+  const facts = [shop.packagesKey, shop.epochS, basename(programs), parts.release];
+  const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
   const key = keyOf(repositoryRoot, [...sources, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);
   const branch = `build/${key}`;
@@ -107,8 +107,8 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     shop.say("tree: packages, os/ and programs");
     const tree = join(shop.folder, "tree");
     rmSync(tree, { recursive: true, force: true });
-    const { packagesRoot, os } = shop;
-    await assembleTree({ packagesRoot, os, base: "debian", programs, release: parts.release, tree }, shop.tools);
+    const { packagesRoot, os, base: kind } = shop;
+    await assembleTree({ packagesRoot, os, base: kind, programs, release: parts.release, tree }, shop.tools);
     shop.say("commit: ostree");
     base = await commitTree(shop, parts, branch, [`dir=${tree}`]);
     rmSync(tree, { recursive: true });

@@ -1,7 +1,6 @@
 /** The installer: a stick that enrols our keys where the firmware lets it, and writes a device's disk. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readPackageList } from "../chroot/root-cache.ts";
 import { commandLineOf } from "../boot/uki.ts";
 import { createDisk, type EspFile, formatEsp, installerLayout, placeOf, writeEsp } from "../disk/disk-image.ts";
 import {
@@ -15,7 +14,7 @@ import { listSigners, placesOf, secureBootRoles } from "../keys/roles.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
 import { type BootFiles, buildUkiOf, espFilesOf, formatRootOf } from "./image.ts";
 import type { CommitParts } from "./commit.ts";
-import type { Workshop } from "./workshop.ts";
+import { ownCommandLine, type Workshop } from "./workshop.ts";
 
 /** In setup mode the boot loader takes the keys of `loader/keys/auto` and starts the machine again. */
 const loaderConfig = ["timeout 0", "editor no", "auto-entries no", "auto-firmware no", "secure-boot-enroll force"];
@@ -33,11 +32,7 @@ export async function buildInstaller(
   shop.say("installer");
   const { tools, epochS } = shop;
   const uki = join(folder, "installer.efi");
-  const own = [
-    ...readPackageList(join(shop.os, "cmdline.txt")),
-    "piccolo.install",
-    "systemd.unit=piccolo-install.target",
-  ];
+  const own = [...ownCommandLine(shop), "piccolo.install", "systemd.unit=piccolo-install.target"];
   await buildUkiOf(shop, parts, boot, commandLineOf(boot.commit.checksum, own, "piccolo-installer-root"), uki);
   const disk = join(folder, "installer.img");
   await createDisk(disk, installerLayout, tools);

@@ -8,7 +8,7 @@ import { publicKeyOf } from "../keys/read-key.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
 import { billOfMaterials, type LockedPackage } from "../papers/bill-of-materials.ts";
 import { commitSubject, sealProvenance, statementOf } from "../papers/provenance.ts";
-import { debianUrl } from "../papers/spdx.ts";
+import { urlOf } from "../papers/spdx.ts";
 import { execute, executeText } from "../process.ts";
 import { decodePackages, type InstalledPackage, installedPackages, packagesOfTree } from "../tree/packages.ts";
 import { type Commit, type CommitParts, overlayFolder, overlayMark, signingKeyOf as commitKeyOf } from "./commit.ts";
@@ -116,9 +116,9 @@ async function writePapers(
   const { epochS } = shop;
   const { version, number } = release;
   const inside = installedPackages(shop.tools.root).filter(({ name }) => toolsInside.includes(name));
-  const debian = [...(await packagesOfCommit(shop, image.commit)), ...inside];
+  const system = [...(await packagesOfCommit(shop, image.commit)), ...inside];
   const commit = image.commit.checksum;
-  writeFileSync(join(out, billName), billOfMaterials({ version, commit, epochS, debian, locked: readLock() }));
+  writeFileSync(join(out, billName), billOfMaterials({ version, commit, epochS, system, locked: readLock() }));
   const subjects = new Map([[commitSubject, commit]]);
   for (const entry of readdirSync(out, { withFileTypes: true })) {
     if (entry.isFile()) subjects.set(entry.name, await digestOfFile(join(out, entry.name)));
@@ -127,7 +127,7 @@ async function writePapers(
   const dependencies = [
     { uri: "git+https://piccolo.invalid/piccolo-os", digest: { gitCommit: await sourceCommit() } },
     { name: "package-lock.json", digest: { sha256: await digestOfFile(lockPath) } },
-    ...[...new Set(built.map(debianUrl))].sort().map((uri) => ({ uri })),
+    ...[...new Set(built.map(urlOf))].sort().map((uri) => ({ uri })),
   ];
   const statement = statementOf({ version, number, epochS, subjects, dependencies });
   const key = signingKeyOf(keys, "metadata");

@@ -8,22 +8,34 @@ import { buildImage } from "./image.ts";
 import { buildInstaller } from "./installer.ts";
 import { verifyRelease } from "../verify/verb.ts";
 import { publish } from "./publish.ts";
-import { openWorkshop } from "./workshop.ts";
+import { type Base, openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
+  --base BASE     debian, which is the default, or fcos
+  --root FOLDER   a root of packages that was made elsewhere (os/fcos/Containerfile); for fcos always
 `;
 
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { out: { type: "string" }, keys: { type: "string" }, number: { type: "string", default: "1" } },
+    options: {
+      out: { type: "string" },
+      keys: { type: "string" },
+      number: { type: "string", default: "1" },
+      base: { type: "string", default: "debian" },
+      root: { type: "string" },
+    },
   });
   if (values.out === undefined || values.keys === undefined) throw new UsageError(`build lacks an option\n${usage}`);
   const number = Number(values.number);
   if (!Number.isSafeInteger(number) || number < 1) throw new UsageError("--number takes a whole number from 1");
+  const base = values.base as Base;
+  if (base !== "debian" && base !== "fcos") throw new UsageError("--base is debian or fcos");
+  if (base === "fcos" && values.root === undefined) throw new UsageError("--base fcos takes its root with --root");
+  const root = values.root === undefined ? undefined : { base, path: resolve(values.root) };
   const [out, keys] = [resolve(values.out), resolve(values.keys)];
   const startedMs = performance.now();
   const say = (line: string): void => {
@@ -31,7 +43,12 @@ export async function run(args: readonly string[]): Promise<number> {
   };
   // What is made on the way lies beside what is given away, so that nothing of it is given away.
   const work = `${out}.work`;
-  const shop = await openWorkshop({ folders: [dirname(out), keys], epochS: await readSourceEpoch(), say });
+  const shop = await openWorkshop({
+    folders: [dirname(out), keys],
+    ...(root === undefined ? {} : { root }),
+    epochS: await readSourceEpoch(),
+    say,
+  });
   const parts = { release: { version: readVersion(), number, keys: readKeyFingerprints(keys) }, keys };
   rmSync(work, { recursive: true, force: true });
   const image = await buildImage(shop, parts, work);

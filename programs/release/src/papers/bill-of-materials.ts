@@ -1,6 +1,6 @@
 /** What a release is made of, as an SPDX 2.3 document. `docs/spec/release-papers.md`. */
 import type { InstalledPackage } from "../tree/packages.ts";
-import { debianUrl, type SpdxDocument, type SpdxPackage } from "./spdx.ts";
+import { urlOf, type SpdxDocument, type SpdxPackage } from "./spdx.ts";
 
 export interface LockedPackage {
   readonly version?: string;
@@ -15,7 +15,7 @@ export interface BillFacts {
   readonly commit: string;
   readonly epochS: number;
   /** What the root has, and what of the tools lies in boot loader and boot image. */
-  readonly debian: readonly InstalledPackage[];
+  readonly system: readonly InstalledPackage[];
   /** `packages` of package-lock.json. */
   readonly locked: Readonly<Record<string, LockedPackage>>;
 }
@@ -28,14 +28,14 @@ const purl = (referenceLocator: string): NonNullable<SpdxPackage["externalRefs"]
   referenceLocator,
 });
 
-const debianPackage = (installed: InstalledPackage): SpdxPackage => ({
-  SPDXID: spdxId(`deb-${installed.name.replaceAll("+", ".plus.")}`),
+const systemPackage = (installed: InstalledPackage): SpdxPackage => ({
+  SPDXID: spdxId(`${installed.kind.slice(0, 3)}-${installed.name.replaceAll("+", ".plus.")}`),
   name: installed.name,
   versionInfo: installed.version,
   downloadLocation: "NOASSERTION",
   filesAnalyzed: false,
   sourceInfo: `built from the source package ${installed.source}`,
-  externalRefs: [purl(debianUrl(installed))],
+  externalRefs: [purl(urlOf(installed))],
 });
 
 function npmPackage(path: string, { version = "", integrity, license }: LockedPackage): SpdxPackage {
@@ -53,12 +53,12 @@ function npmPackage(path: string, { version = "", integrity, license }: LockedPa
   };
 }
 
-/** Every Debian package of the root, and every npm package that what runs on a device could have been bundled from. */
-export function billOfMaterials({ version, commit, epochS, debian, locked }: BillFacts): string {
+/** Every package of the root, and every npm package that what runs on a device could have been bundled from. */
+export function billOfMaterials({ version, commit, epochS, system, locked }: BillFacts): string {
   const npm = Object.entries(locked)
     .filter(([path, { dev, link }]) => path.includes("node_modules/") && dev !== true && link !== true)
     .map(([path, each]) => npmPackage(path, each));
-  const packages = [...debian.map(debianPackage), ...npm];
+  const packages = [...system.map(systemPackage), ...npm];
   const release: SpdxPackage = {
     SPDXID: "SPDXRef-release",
     name: "Piccolo-OS",

@@ -115,13 +115,14 @@ export function describedBy(bill: SpdxDocument): SpdxPackage {
   return found;
 }
 
-export const debianUrl = ({ name, version, architecture }: InstalledPackage): string =>
-  `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
+/** The package URL. */
+export const urlOf = ({ kind, name, version, architecture }: InstalledPackage): string =>
+  `pkg:${kind}/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
 
 /** What is installed and not in the bill, in the same version. */
 export function missingFrom(bill: SpdxDocument, installed: readonly InstalledPackage[]): readonly string[] {
   const listed = new Set(
     bill.packages.flatMap(({ externalRefs = [] }) => externalRefs.map(({ referenceLocator }) => referenceLocator)),
   );
-  return installed.filter((each) => !listed.has(debianUrl(each))).map(({ name, version }) => `${name} ${version}`);
+  return installed.filter((each) => !listed.has(urlOf(each))).map(({ name, version }) => `${name} ${version}`);
 }

@@ -63,6 +63,8 @@ export async function assembleTree(parts: TreeParts, tools: Chroot): Promise<voi
   withoutPackages(tree, removed);
   hideShell(tree);
   removePaths(tree, join(os, "removed-paths.txt"));
+  const own = join(os, base, "removed-paths.txt");
+  if (existsSync(own)) removePaths(tree, own);
   for (const folder of [join(os, "root"), join(os, base, "root")]) {
     cpSync(folder, tree, { recursive: true, verbatimSymlinks: true });
   }
@@ -133,6 +135,8 @@ function identify({ tree, release, base }: TreeParts): void {
   writeFileSync(join(tree, "etc/fstab"), "");
   rmSync(join(tree, "etc/resolv.conf"), { force: true });
   for (const name of ["passwd", "shadow"]) lockAccounts(join(tree, "etc", name), name);
+  // Where the base keeps the accounts it brings itself, besides those in /etc.
+  if (existsSync(join(tree, "usr/lib/passwd"))) lockAccounts(join(tree, "usr/lib/passwd"), "passwd");
 }
 
 /** No account has a password or a shell. */

@@ -42,7 +42,7 @@ before(async () => {
       version: "1.2.3",
       commit,
       epochS: 5,
-      debian: [],
+      system: [],
       locked: { "node_modules/a": { version: "1" } },
     }),
   );
