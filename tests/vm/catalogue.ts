@@ -2,6 +2,9 @@
 import type { Scenario } from "./scenario.ts";
 import { firstBoot } from "./scenarios/first-boot.ts";
 import { inside } from "./scenarios/inside.ts";
+import { badData } from "./scenarios/bad-data.ts";
+import { badEsp } from "./scenarios/bad-esp.ts";
+import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
@@ -20,6 +23,9 @@ export const scenarios: readonly Scenario[] = [
   installer,
   volumeShut,
   volumeShutElsewhere,
+  badData,
+  badEsp,
+  badMachine,
   reproducible,
   rootCost,
 ];

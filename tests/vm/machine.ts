@@ -11,6 +11,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
 import { decideFirmware, operationsOf } from "./firmware-watch.ts";
+import { Stranger } from "./lan/stranger.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
 
@@ -36,6 +37,14 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Others may join the machine's network (`stranger`). */
+  readonly shared?: boolean;
+  /** The cable is not in until `plugIn`. */
+  readonly unplugged?: boolean;
+  /** The firmware of before UEFI. */
+  readonly bios?: boolean;
+  /** What the machine's clock says at power-on, such as `1970-01-01T00:00:40`; undefined: the time. */
+  readonly clock?: string;
   /** Called for each start that is repeated because the firmware hung. */
   readonly onFirmwareHang?: () => void;
 }
@@ -60,6 +69,7 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #plugged: Promise<void> = Promise.resolve();
   #changes = 0;
   #changedDisk: string | undefined;
   /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
@@ -100,6 +110,9 @@ export class Machine {
       processors = 2,
       tpm = true,
       network = true,
+      bios = false,
+      shared = false,
+      clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
@@ -110,11 +123,18 @@ export class Machine {
       ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
       ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
       ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      bios
+        ? []
+        : [
+            "-drive",
+            `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`,
+            "-drive",
+            `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`,
+          ],
+      clock === undefined ? [] : ["-rtc", `base=${clock}`],
       disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
       secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
-      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      network ? networkOf(forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
       ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       tpm
         ? [
@@ -136,7 +156,7 @@ export class Machine {
   }
 
   #start(): void {
-    const { folder, tools, tpm = true } = this.options;
+    const { folder, tools, tpm = true, unplugged = false } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
@@ -148,6 +168,29 @@ export class Machine {
     this.poweredOnMs = performance.now();
     this.#process = child;
     this.#exited = new Promise((resolve) => child.once("exit", () => resolve()));
+    this.#plugged = unplugged ? this.#setLink(false) : Promise.resolve();
+    this.#plugged.catch(() => undefined);
+  }
+
+  async #setLink(up: boolean): Promise<void> {
+    const isDone = (): Promise<boolean> =>
+      this.#control("set_link", { name: "n", up }).then(
+        () => true,
+        () => false,
+      );
+    // In its first moment QEMU does not listen yet.
+    while (this.isOn && !(await isDone())) await delay(lookEveryMs);
+  }
+
+  /** Somebody on the network of a machine that shares it. */
+  stranger(): Promise<Stranger> {
+    return Stranger.join(join(this.#sockets, "lan.sock"));
+  }
+
+  /** Puts in the cable of a machine that was started without. */
+  async plugIn(): Promise<void> {
+    await this.#plugged;
+    await this.#setLink(true);
   }
 
   get isOn(): boolean {
@@ -264,10 +307,10 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<unknown> {
+  async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
     try {
-      return await qmp.execute(command);
+      return await qmp.execute(command, args);
     } finally {
       qmp.close();
     }
@@ -325,6 +368,21 @@ export class Machine {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
   }
+}
+
+/** The network that QEMU makes up; with a socket, a hub on which others may be, too. */
+function networkOf(forward: string, socket: string | undefined): string[] {
+  const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
+  if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
+  return [
+    `user,id=u,${forward}`,
+    `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
+    "hubport,id=h0,hubid=0,netdev=u",
+    "hubport,id=h1,hubid=0,netdev=s",
+    "hubport,id=n,hubid=0",
+  ]
+    .flatMap((part) => ["-netdev", part])
+    .concat(card);
 }
 
 async function freePort(): Promise<number> {

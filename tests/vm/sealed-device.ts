@@ -10,6 +10,8 @@ interface Status {
   readonly phase: string;
   readonly reasons: readonly { readonly code: string; readonly detail: string }[];
   readonly opensWith: readonly string[];
+  readonly clock: { readonly state: string };
+  readonly serverTimeMs: number;
 }
 
 export async function statusOf(machine: Machine): Promise<Status> {

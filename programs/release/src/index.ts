@@ -30,6 +30,7 @@ export {
   placeOf,
   removeFromEsp,
   writeEsp,
+  writeTable,
 } from "./disk/disk-image.ts";
 export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";

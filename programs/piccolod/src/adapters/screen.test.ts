@@ -12,14 +12,12 @@ test("a screen says that there is no network for as long as there is none, and n
   const screen = join(folder, "tty");
   writeFileSync(screen, "");
   let network = false;
-  let looks = 0;
-  let look: () => void = () => undefined;
+  const looks: (() => void)[] = [];
   const world = {
     ...realWorld,
     sleep: (_ms: number, signal?: AbortSignal): Promise<void> =>
       new Promise((resolve, reject) => {
-        looks++;
-        look = resolve;
+        looks.push(resolve);
         signal?.addEventListener("abort", () => reject(new Error("stopped")));
       }),
   };
@@ -30,9 +28,9 @@ test("a screen says that there is no network for as long as there is none, and n
     return text;
   };
   const nextLook = async (): Promise<void> => {
-    const before = looks;
-    look();
-    while (looks === before) await new Promise((resolve) => setImmediate(resolve));
+    const next = looks.length + 1;
+    looks.at(-1)?.();
+    while (looks.length < next) await new Promise((resolve) => setImmediate(resolve));
   };
   screens.show(["Piccolo-OS", "Claim code: 1234"]);
   assert.match(shown(), /Claim code: 1234[\s\S]*has no network: connect it/);

@@ -14,46 +14,60 @@ export const biosMessage = [
   "power-on), choose UEFI there, switch Legacy or CSM off, and start again.",
 ].join("\r\n");
 
+/** The bytes of a listing: on each line the code, then what it is. */
+const assemble = (listing: string): number[] => [
+  ...Buffer.from([...listing.matchAll(/^ *([0-9a-f]+) /gm)].map(([, code]) => code).join(""), "hex"),
+];
+
+const word = (value: number): number[] => [value & 0xff, value >> 8];
+
 /** 16-bit code of an 8086, and the text behind it. */
 export function biosBootCode(text = biosMessage): Uint8Array<ArrayBuffer> {
-  const begin = [
-    ...[0xfa], // cli
-    ...[0x31, 0xc0], // xor ax, ax
-    ...[0x8e, 0xd8], // mov ds, ax
-    ...[0x8e, 0xd0], // mov ss, ax
-    ...[0xbc, loadedAt & 0xff, loadedAt >> 8], // mov sp, loadedAt
-    ...[0xfb, 0xfc], // sti; cld
-  ];
-  const show = [
-    ...[0x50, 0x56], // push ax; push si
-    ...[0xb4, 0x0e], // mov ah, 0x0e
-    ...[0xbb, 0x07, 0x00], // mov bx, 7
-    ...[0xcd, 0x10], // int 0x10: a character on the screen
-    ...[0x31, 0xc9], // xor cx, cx: as many looks as there are, where the line takes nothing
-    ...[0xba, 0xfd, 0x03], // mov dx, 0x3fd: the state of the first serial line
-    ...[0xec], // again: in al, dx
-    ...[0xa8, 0x20], // test al, 0x20
-    ...[0xe1, 0xfb], // loopz again
-    ...[0x5e, 0x58], // pop si; pop ax
-    ...[0xba, 0xf8, 0x03], // mov dx, 0x3f8
-    ...[0xee], // out dx, al
-  ];
-  const take = [0xac, 0x84, 0xc0]; // next: lodsb; test al, al
-  const repeat = 2;
-  const stop = [0xf4, 0xeb, 0xfd]; // stop: hlt; jmp stop
-  const textAt = loadedAt + begin.length + 3 + take.length + 2 + show.length + repeat + stop.length;
-  const code = Uint8Array.from([
-    ...begin,
-    ...[0xbe, textAt & 0xff, textAt >> 8], // mov si, text
-    ...take,
-    ...[0x74, show.length + repeat], // jz stop
-    ...show,
-    ...[0xeb, -(take.length + 2 + show.length + repeat) & 0xff], // jmp next
-    ...stop,
-    ...Buffer.from(`${text}\r\n\0`, "ascii"),
-  ]);
-  if (code.length > bootCodeBytes)
+  const begin = assemble(`
+    fa      cli
+    31c0    xor ax, ax
+    8ed8    mov ds, ax
+    8ed0    mov ss, ax
+    bc007c  mov sp, 0x7c00
+    fb      sti
+    fc      cld
+  `);
+  const take = assemble(`
+    ac      next: lodsb
+    84c0    test al, al
+  `);
+  // A character on the screen; then on the first serial line, which is looked at as often as cx counts, until it takes one.
+  const show = assemble(`
+    50      push ax
+    56      push si
+    b40e    mov ah, 0x0e
+    bb0700  mov bx, 7
+    cd10    int 0x10
+    31c9    xor cx, cx
+    bafd03  mov dx, 0x3fd
+    ec      again: in al, dx
+    a820    test al, 0x20
+    e1fb    loopz again
+    5e      pop si
+    58      pop ax
+    baf803  mov dx, 0x3f8
+    ee      out dx, al
+  `);
+  const stop = assemble(`
+    f4      stop: hlt
+    ebfd    jmp stop
+  `);
+  const jumpBytes = 2;
+  const loopBytes = take.length + jumpBytes + show.length + jumpBytes;
+  const pointBytes = 3;
+  const textAt = loadedAt + begin.length + pointBytes + loopBytes + stop.length;
+  // mov si, text; then the loop, with jz stop and jmp next.
+  const point = [0xbe, ...word(textAt)];
+  const loop = [...take, 0x74, show.length + jumpBytes, ...show, 0xeb, -loopBytes & 0xff];
+  const code = Uint8Array.from([...begin, ...point, ...loop, ...stop, ...Buffer.from(`${text}\r\n\0`, "ascii")]);
+  if (code.length > bootCodeBytes) {
     throw new Error(`a message of ${text.length} characters does not fit before the partition table`);
+  }
   const whole = new Uint8Array(bootCodeBytes);
   whole.set(code);
   return whole;
