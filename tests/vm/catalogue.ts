@@ -7,6 +7,7 @@ import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
+import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   refusals,
   changedDisk,
   rollback,
+  probation,
   installer,
   volumeShut,
   reproducible,

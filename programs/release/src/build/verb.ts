@@ -9,20 +9,29 @@ import { buildImage } from "./image.ts";
 import { buildInstaller } from "./installer.ts";
 import { openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --out FOLDER    where boot image, disk images and papers go
   --number N      the release's number, from 1; only grows
+  --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
 `;
 
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { out: { type: "string" }, keys: { type: "string" }, number: { type: "string", default: "1" } },
+    options: {
+      out: { type: "string" },
+      keys: { type: "string" },
+      number: { type: "string", default: "1" },
+      minimum: { type: "string", default: "1" },
+    },
   });
   if (values.out === undefined || values.keys === undefined) throw new UsageError(`build lacks an option\n${usage}`);
-  const number = Number(values.number);
+  const [number, minimum] = [Number(values.number), Number(values.minimum)];
   if (!Number.isSafeInteger(number) || number < 1) throw new UsageError("--number takes a whole number from 1");
+  if (!Number.isSafeInteger(minimum) || minimum < 1 || minimum > number) {
+    throw new UsageError("--minimum takes a whole number from 1 to the release's own");
+  }
   const [out, keys] = [resolve(values.out), resolve(values.keys)];
   mkdirSync(out, { recursive: true });
   const startedMs = performance.now();
@@ -30,7 +39,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
   const shop = await openWorkshop({ folders: [out, keys], epochS: await readSourceEpoch(), say });
-  const release = { version: readVersion(), number, keys: readKeyFingerprints(keys) };
+  const release = { version: readVersion(), number, minimum, keys: readKeyFingerprints(keys) };
   const image = await buildImage(shop, { release, keys }, out);
   const installer = await buildInstaller(shop, { release, keys }, image, out);
   const compact = join(out, "disk.qcow2");
