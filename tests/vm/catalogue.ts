@@ -11,6 +11,7 @@ import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
+import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   refusals,
   changedDisk,
   rollback,
+  probation,
   installer,
   volumeShut,
   volumeShutElsewhere,

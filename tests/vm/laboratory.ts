@@ -28,7 +28,7 @@ import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.t
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure";
+export type OverlayName = "probe" | "dies" | "measure" | "watch";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 
@@ -63,7 +63,7 @@ export class Laboratory {
 
   /** What a release is built from. */
   options(number: number, overlay: OverlayName | undefined): ImageOptions {
-    const release = { version: readVersion(), number, keys: readKeyFingerprints(this.keys) };
+    const release = { version: readVersion(), number, minimum: 1, keys: readKeyFingerprints(this.keys) };
     const folder = join(import.meta.dirname, "overlays", overlay ?? "");
     return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
   }
@@ -125,13 +125,13 @@ export class Laboratory {
     return disk;
   }
 
-  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image with tries. */
+  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image, with tries or found good. */
   async addRelease(
     disk: string,
     present: ReleaseImage,
     number: number,
     overlay: OverlayName,
-    tries: number,
+    tries: number | undefined,
   ): Promise<void> {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);

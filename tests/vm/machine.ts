@@ -302,6 +302,17 @@ export class Machine {
     }
   }
 
+  /** Waits for a pattern in piccolod's log, which an image with the overlay `watch` tells. */
+  async untilTells(pattern: RegExp, deadlineMs = 360_000): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | undefined;
+    await this.#race(
+      `${pattern} in piccolod's log`,
+      deadlineMs,
+      async (signal) => void (found = await this.probe.match(pattern, signal)),
+    );
+    return found as RegExpExecArray;
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
