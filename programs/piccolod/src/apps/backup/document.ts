@@ -1,8 +1,9 @@
 /** What a backup of an app says of it, as it is stored in the network (docs/spec/app-backup.md, 2). */
 import { type AppManifest, type GrantKind } from "@piccolo/app-manifest";
 import { ByteReader, ByteWriter, fromUtf8, malformed, toUtf8 } from "@piccolo/bytes";
+import { versionIdBytes } from "@piccolo/envelope";
 import type { Generation, KeptSnapshot } from "../plan-types.ts";
-import { chunkCount, chunkHashBytes } from "./chunks.ts";
+import { chunkBytes, chunkCount, chunkHashBytes } from "./chunks.ts";
 
 const label = toUtf8("piccolo app backup v1");
 const factsBytesMax = 4 * 1024 * 1024;
@@ -10,11 +11,15 @@ const volumesMax = 64;
 export const volumeBytesMax = 2 ** 44;
 /** Of all volumes together. */
 export const chunksMax = 2 ** 18;
-export const documentBytesMax = 16 * 1024 * 1024;
+export const documentBytesMax = 20 * 1024 * 1024;
 
 export interface BackedUpChunk {
   readonly index: number;
+  /** Of its content. */
   readonly hash: Uint8Array;
+  /** Where it is stored, and how long what is stored of it is. */
+  readonly versionId: Uint8Array;
+  readonly storedBytes: number;
 }
 
 export interface BackedUpVolume {
@@ -47,7 +52,9 @@ export function encodeDocument({ volumes, ...facts }: BackupDocument): Uint8Arra
     .u8(volumes.length);
   for (const { name, sizeBytes, chunks } of volumes) {
     writer.sized(toUtf8(name)).u64(sizeBytes).u32(chunks.length);
-    for (const { index, hash } of chunks) writer.u32(index).fixed(hash, chunkHashBytes);
+    for (const { index, hash, versionId, storedBytes } of chunks) {
+      writer.u32(index).fixed(hash, chunkHashBytes).fixed(versionId, versionIdBytes).u32(storedBytes);
+    }
   }
   return writer.finish();
 }
@@ -93,7 +100,11 @@ function readVolume(reader: ByteReader, mostChunks: number): BackedUpVolume {
     const index = reader.u32();
     if (index <= (chunks.at(-1)?.index ?? -1)) throw malformed("chunks stand in their order, each once");
     if (index >= chunkCount(sizeBytes)) throw malformed("a chunk lies behind the end of its volume");
-    chunks.push({ index, hash: reader.fixed(chunkHashBytes).slice() });
+    const hash = reader.fixed(chunkHashBytes).slice();
+    const versionId = reader.fixed(versionIdBytes).slice();
+    const storedBytes = reader.u32();
+    if (storedBytes < 1 || storedBytes > chunkBytes + 1) throw malformed("a chunk is longer than it can be");
+    chunks.push({ index, hash, versionId, storedBytes });
   }
   return { name, sizeBytes, chunks };
 }

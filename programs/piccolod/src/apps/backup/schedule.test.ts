@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { nextBackupAtMs, type Timing } from "./schedule.ts";
+import { nextBackupAtMs, nextDrillAtMs, type Timing } from "./schedule.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -61,4 +61,11 @@ test("it is never further away than a day and a quarter, and never again in the 
       },
     ),
   );
+});
+
+test("a drill is due a day after the first backup, then monthly, and the day after one that failed", () => {
+  assert.equal(nextDrillAtMs(undefined, at(0), at(1)), at(24));
+  assert.equal(nextDrillAtMs({ atMs: at(5), trouble: undefined }, at(0), at(6)), at(5 + 30 * 24));
+  assert.equal(nextDrillAtMs({ atMs: at(5), trouble: {} }, at(0), at(6)), at(29));
+  assert.equal(nextDrillAtMs({ atMs: at(24 * 365), trouble: undefined }, at(0), at(0)), at(30 * 24));
 });

@@ -39,3 +39,19 @@ export function nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed }: Timing, n
 export function catchUpPauseMs(jitter: number): number {
   return Math.floor(jitter * catchUpMs);
 }
+
+const drillEachMs = 30 * dayMs;
+const drillAgainMs = dayMs;
+
+/**
+ * When a restore drill is due: a day after the first backup, then monthly, and the day after one that failed. A time ahead
+ * of the clock counts as now.
+ */
+export function nextDrillAtMs(
+  last: { readonly atMs: number; readonly trouble: unknown } | undefined,
+  firstBackupAtMs: number,
+  nowMs: number,
+): number {
+  if (last === undefined) return Math.min(firstBackupAtMs, nowMs) + drillAgainMs;
+  return Math.min(last.atMs, nowMs) + (last.trouble === undefined ? drillEachMs : drillAgainMs);
+}
