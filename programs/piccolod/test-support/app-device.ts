@@ -35,7 +35,7 @@ export function manifestText(id: string, { hasData = true, version = "1" } = {})
   return `services:
   web:
     image: example.org/${id}@sha256:${version.padStart(64, "a")}
-    environment: { KEY: "\${SECRET_KEY}" }
+    environment: { KEY: "\${KEY}" }
     ${hasData ? "volumes: [data:/data, cache:/cache]" : ""}
 ${hasData ? "volumes: { data: {}, cache: {} }" : ""}
 x-piccolo:
@@ -115,7 +115,7 @@ export class AppDevice {
           if (!this.unlocked) throw envelopeFaults.fault("locked", "the device is locked");
           return keys;
         },
-        sealFek: (fek, versionId) => ({
+        sealFek: (fek: Uint8Array, versionId: Uint8Array) => ({
           wrappedFek: sealToFileKey(keys.filePublicKey, fek, { account: keys.account, versionId, epoch: 1 }, realWorld),
           fekEpoch: 1,
         }),

@@ -71,6 +71,7 @@ export type FailureCode =
   | "snapshot-missing"
   | "record-behind"
   | "backup-unreadable"
+  | "backup-damaged"
   | "device-locked"
   | "runtime-unavailable"
   | "step-failed";

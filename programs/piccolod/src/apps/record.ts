@@ -161,6 +161,7 @@ const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "image-unreachable": 5,
   "image-refused": 1,
   "backup-unreadable": 8,
+  "backup-damaged": 1,
   "disk-full": 1,
   "not-healthy": 1,
   "not-started": 2,

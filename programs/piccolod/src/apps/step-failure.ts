@@ -17,6 +17,8 @@ const codes: Readonly<Record<string, FailureCode>> = {
   "runtime-unavailable": "runtime-unavailable",
   locked: "device-locked",
   "not-enough-fragments": "backup-unreadable",
+  "app-backup-damaged": "backup-damaged",
+  "app-backup-not-found": "backup-damaged",
 };
 
 /** What else can go wrong with a step. */

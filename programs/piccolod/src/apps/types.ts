@@ -45,6 +45,7 @@ export const changeFaults = catalogue({
     retry: "later",
     meaning: "Too few of the devices that have the backup answer; it is tried again when more of them are online.",
   },
+  "backup-damaged": { retry: "never", meaning: "The backup is not what was stored; choose an older one." },
   "device-locked": { retry: "later", meaning: "The device is locked; it goes on once the password was entered." },
   "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
   "step-failed": { retry: "later", meaning: "The device could not do it; its log has the reason." },

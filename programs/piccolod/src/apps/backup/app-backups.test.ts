@@ -268,7 +268,7 @@ test("a damaged part is not taken for the app's data, and the next backup stores
   segments.set(Buffer.from(segment.segmentId).toString("hex"), Buffer.alloc(good?.length ?? 0, 1));
   device.write("shelf", "the right words");
   const drill = await device.drills.drill(device.newest("shelf").id, untold).catch((error: unknown) => error);
-  assert.equal((drill as { trouble?: { code: string } }).trouble?.code, "backup-unreadable");
+  assert.equal((drill as { trouble?: { code: string } }).trouble?.code, "backup-damaged");
   assert.equal(device.read("shelf").toString(), "the right words");
   await device.backUp("shelf");
   device.write("shelf", "wrong");

@@ -323,6 +323,7 @@ export class AppBackups {
   async #forget(app: string, copy: string): Promise<boolean> {
     if (!(await this.#options.unattended.witnessed())) return false;
     this.restored.forgetCopy(app, copy);
+    this.#note(app, { failed: undefined });
     const record = this.#options.appStore.get(app)?.record;
     // One that a change starts from stays until that has ended.
     return record?.backups.some(({ id }) => id === copy) !== true;

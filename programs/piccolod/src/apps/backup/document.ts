@@ -92,7 +92,7 @@ export function decodeDocument(bytes: Uint8Array): BackupDocument {
 function readVolume(reader: ByteReader, mostChunks: number): BackedUpVolume {
   const name = fromUtf8(reader.sized(64));
   const sizeBytes = reader.u64();
-  if (sizeBytes < 1 || sizeBytes > volumeBytesMax) throw malformed("a volume has no size, or one over its bound");
+  if (sizeBytes > volumeBytesMax) throw malformed("a volume is over its bound");
   const count = reader.u32();
   if (count > mostChunks) throw malformed("the backup has too many chunks");
   const chunks: BackedUpChunk[] = [];

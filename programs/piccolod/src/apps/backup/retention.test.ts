@@ -42,9 +42,10 @@ test("after a year of days there is a week of days, a month of weeks and half a 
   );
 });
 
-test("many of one day are one of that day, the newest", () => {
+test("of many of one day the last three stay, and the day after the newest of them", () => {
   const sameDay = Array.from({ length: 20 }, (_, at) => ({ id: `h${at}`, takenAtMs: firstMs + at * 60_000 }));
-  assert.deepEqual(keptOf([...daily(1), ...sameDay]), ["h19"]);
+  assert.deepEqual(keptOf([...daily(1), ...sameDay]), ["h17", "h18", "h19"]);
+  assert.deepEqual(keptOf([...sameDay, ...daily(4).slice(1)]), ["h19", "d1", "d2", "d3"]);
 });
 
 test("an app nobody backs up any more keeps what it has, however long ago", () => {
@@ -56,7 +57,7 @@ test("whatever there is, the newest stays, the rest is bounded, and deciding aga
   fc.assert(
     fc.property(fc.uniqueArray(backup, { selector: ({ id }) => id, maxLength: 60 }), (backups) => {
       const kept = keptOf(backups);
-      const most = usualRetention.daily + usualRetention.weekly + usualRetention.monthly;
+      const most = usualRetention.latest + usualRetention.daily + usualRetention.weekly + usualRetention.monthly;
       assert.ok(kept.length <= most);
       const newestMs = Math.max(...backups.map(({ takenAtMs }) => takenAtMs));
       assert.ok(backups.length === 0 || backups.some(({ id, takenAtMs }) => takenAtMs === newestMs && kept.includes(id)));

@@ -1,13 +1,15 @@
 /** Which backups of an app are kept. Pure. */
 
 export interface Retention {
+  /** Whenever they were made: two of one day that somebody asked for are both kept for a while. */
+  readonly latest: number;
   readonly daily: number;
   readonly weekly: number;
   readonly monthly: number;
 }
 
-/** A week of days, a month of weeks, half a year of months. */
-export const usualRetention: Retention = { daily: 7, weekly: 4, monthly: 6 };
+/** The last three, a week of days, a month of weeks, half a year of months. */
+export const usualRetention: Retention = { latest: 3, daily: 7, weekly: 4, monthly: 6 };
 
 export interface DatedBackup {
   readonly id: string;
@@ -31,10 +33,10 @@ function monthOf(atMs: number): number {
  */
 export function decideDropped(
   backups: readonly DatedBackup[],
-  { daily, weekly, monthly }: Retention = usualRetention,
+  { latest, daily, weekly, monthly }: Retention = usualRetention,
 ): readonly string[] {
   const newestFirst = backups.toSorted((a, b) => b.takenAtMs - a.takenAtMs || (a.id < b.id ? -1 : 1));
-  const kept = new Set(newestFirst.slice(0, 1).map(({ id }) => id));
+  const kept = new Set(newestFirst.slice(0, Math.max(latest, 1)).map(({ id }) => id));
   const spans = [
     { of: dayOf, count: daily },
     { of: weekOf, count: weekly },
