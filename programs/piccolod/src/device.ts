@@ -344,7 +344,7 @@ async function build(
 
   const { insecure, deviceName } = config;
   const apps = createAppsFeature({
-    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log, crashPoint }),
     controlDb,
     world,
     log,
@@ -358,6 +358,7 @@ async function build(
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
+    crashPoint,
   });
   const door = new Door({
     address: parts.address,

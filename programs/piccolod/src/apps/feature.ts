@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
 import type { Sessions } from "../auth/sessions.ts";
 import type { DeviceEvents } from "../events/events.ts";
 import type { Api } from "../http/api.ts";
@@ -46,6 +47,7 @@ export interface AppsFeatureOptions extends AppAdapters {
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
   readonly freeMemoryBytes: () => number;
+  readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
 export interface AppsFeature {
