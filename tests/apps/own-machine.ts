@@ -78,8 +78,11 @@ export async function cutAppsOff(): Promise<void> {
     .map((text) => text.split(" ")[4] ?? "")
     .filter((path) => path.startsWith("/run/piccolo/") || path === "/run/netns" || path.startsWith("/run/netns/"));
   for (const path of mounted.toReversed()) run("umount", "--lazy", path);
-  for (const name of readdirSync("/sys/class/net").filter((one) => one.startsWith("pc")))
-    run("ip", "link", "delete", name);
+  // What lies in `/sys` is another network's in here.
+  const links = JSON.parse(spawnSync("ip", ["-json", "link", "show"], { encoding: "utf8" }).stdout) as {
+    readonly ifname: string;
+  }[];
+  for (const { ifname } of links) if (ifname.startsWith("pc")) run("ip", "link", "delete", ifname);
   for (const name of ["piccolo", "netns", "containers", "libpod"])
     rmSync(join("/run", name), { recursive: true, force: true });
   run("nft", "flush", "ruleset");

@@ -1,3 +1,4 @@
+import { appCrashDrill } from "./app-crash.ts";
 import { appLifeDrill } from "./app-life.ts";
 import { centralGoneDrill } from "./central-gone.ts";
 import { centralLiesDrill } from "./central-lies.ts";
@@ -27,4 +28,5 @@ export const drills: readonly Drill[] = [
   oldImageDrill,
   repairLockedThenLostDrill,
   appLifeDrill,
+  appCrashDrill,
 ];

@@ -349,7 +349,7 @@ async function build(
   const { insecure, deviceName } = config;
   const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
-    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log, crashPoint }),
     controlDb,
     ownerDb,
     world,

@@ -5,7 +5,9 @@ import type { World } from "@piccolo/world";
 import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
 import type { VolumeBackend } from "../security/volume.ts";
+import { endApps, tracesOf } from "./app-leftovers.ts";
 import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
@@ -22,22 +24,27 @@ export interface AppAdapterParts {
   readonly backend: VolumeBackend;
   readonly world: World;
   readonly log: Log;
+  readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
-export function openAppAdapters({ config, content, backend, world, log }: AppAdapterParts): AppAdapters {
+export function openAppAdapters({ config, content, backend, world, log, crashPoint }: AppAdapterParts): AppAdapters {
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
+  const traces = tracesOf(tag);
+  const isOwnService = config.podmanSocket === undefined;
   const storage = new SealedAppStorage({
     folder: join(content, "apps"),
-    mountFolder: join("/run/piccolo", tag, "apps"),
+    mountFolder: join(traces.runFolder, "apps"),
     runtimeInImage: backend === "gocryptfs",
+    ...(isOwnService ? { endUsers: () => endApps(traces) } : {}),
+    frozen: () => crashPoint("volume-frozen"),
   });
   const endpoint =
     config.podmanSocket === undefined
       ? new OwnPodmanService({
           storage: storage.runtimeFolder,
-          run: join("/run/piccolo", tag, "podman"),
-          cgroupParent: `/piccolo-${tag}`,
+          run: join(traces.runFolder, "podman"),
+          cgroupParent: traces.cgroupParent,
           insecureRegistries: [],
           ready: () => storage.open(),
           world,
@@ -47,7 +54,7 @@ export function openAppAdapters({ config, content, backend, world, log }: AppAda
     runtime: new Podman(endpoint, log),
     storage,
     files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
-    firewall: new NftFirewall(config.podmanSocket === undefined ? `piccolo_${tag}` : "piccolo", log),
+    firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,
     device: deviceNetworks(tag, hash.readUInt16BE(2)),
