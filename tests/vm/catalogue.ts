@@ -1,6 +1,8 @@
 /** The scenarios, in the order they run. */
 import type { Scenario } from "./scenario.ts";
+import { apps } from "./scenarios/apps.ts";
 import { claimed } from "./scenarios/claimed.ts";
+import { factoryReset } from "./scenarios/factory-reset.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { installer } from "./scenarios/installer.ts";
@@ -18,6 +20,8 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   installer,
   volumeShut,
+  factoryReset,
+  apps,
   reproducible,
   rootCost,
 ];

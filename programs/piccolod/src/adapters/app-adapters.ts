@@ -12,10 +12,11 @@ import { NftFirewall } from "./firewall/nft-firewall.ts";
 import { httpProbe } from "./http-probe.ts";
 import type { Log } from "./log.ts";
 import { Podman } from "./podman/podman.ts";
-import { OwnPodmanService, systemEndpoint } from "./podman/service.ts";
+import { OwnPodmanService } from "./podman/service.ts";
+import { SystemPodmanService } from "./podman/system-service.ts";
 
 export interface AppAdapterParts {
-  readonly config: Pick<Config, "podmanSocket" | "bundledImages">;
+  readonly config: Pick<Config, "podman" | "bundledImages">;
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
@@ -30,22 +31,19 @@ export function openAppAdapters({ config, content, backend, world, log }: AppAda
     folder: join(content, "apps"),
     mountFolder: join("/run/piccolo", tag, "apps"),
     runtimeInImage: backend === "gocryptfs",
+    ofSystem: config.podman !== undefined,
   });
+  const folders = { storage: storage.runtimeFolder, run: join("/run/piccolo", tag, "podman") };
+  const ready = (): Promise<void> => storage.open();
+  const { podman } = config;
   const endpoint =
-    config.podmanSocket === undefined
-      ? new OwnPodmanService({
-          storage: storage.runtimeFolder,
-          run: join("/run/piccolo", tag, "podman"),
-          cgroupParent: `/piccolo-${tag}`,
-          insecureRegistries: [],
-          ready: () => storage.open(),
-          world,
-        })
-      : systemEndpoint(config.podmanSocket);
+    podman === undefined
+      ? new OwnPodmanService({ ...folders, cgroupParent: `/piccolo-${tag}`, insecureRegistries: [], ready, world })
+      : new SystemPodmanService({ ...folders, ...podman, ready, world });
   return {
     runtime: new Podman(endpoint, log),
     storage,
-    firewall: new NftFirewall(config.podmanSocket === undefined ? `piccolo_${tag}` : "piccolo", log),
+    firewall: new NftFirewall(podman === undefined ? `piccolo_${tag}` : "piccolo_apps", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,
     device: deviceNetworks(tag, hash.readUInt16BE(2)),

@@ -28,10 +28,13 @@ const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_i
 export class ImageFile {
   readonly #path: string;
   readonly #mountPoint: string;
+  readonly #run: typeof runProgram;
 
-  constructor(path: string, mountPoint: string) {
+  /** `run` runs mount and umount. */
+  constructor(path: string, mountPoint: string, run: typeof runProgram = runProgram) {
     this.#path = path;
     this.#mountPoint = mountPoint;
+    this.#run = run;
   }
 
   get isMounted(): boolean {
@@ -60,7 +63,7 @@ export class ImageFile {
   async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
     if (this.isMounted) return;
     mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
-    await runProgram("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
+    await this.#run("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
   }
 
   /** A folder in it, made where it is missing; whole volumes have one of the file system's own beside it. */
@@ -78,7 +81,7 @@ export class ImageFile {
   }
 
   async unmount(): Promise<void> {
-    if (this.isMounted) await runProgram("/bin/umount", [this.#mountPoint]);
+    if (this.isMounted) await this.#run("/bin/umount", [this.#mountPoint]);
   }
 
   /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */

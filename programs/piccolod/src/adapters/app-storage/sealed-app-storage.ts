@@ -17,7 +17,7 @@ import type { AppStorage, Owner } from "../../apps/runtime/app-storage.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { contentName, ImageFile } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
-import { runProgram } from "./run-program.ts";
+import { runForSystem, runProgram } from "./run-program.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
@@ -39,6 +39,11 @@ export interface AppStorageOptions {
    * loses a container's right to write into what belongs to another of its accounts.
    */
   readonly runtimeInImage: boolean;
+  /**
+   * Mounts are made for the whole system: whoever runs the apps there has another view of the file systems than this
+   * process. They outlive it then, and the next one finds them.
+   */
+  readonly ofSystem?: boolean;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -46,13 +51,17 @@ export class SealedAppStorage implements AppStorage {
   readonly #folder: string;
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
+  readonly #runMount: typeof runProgram;
   #opening: Promise<void> | undefined;
 
-  constructor({ folder, mountFolder, runtimeInImage }: AppStorageOptions) {
+  constructor({ folder, mountFolder, runtimeInImage, ofSystem = false }: AppStorageOptions) {
+    this.#runMount = ofSystem ? runForSystem : runProgram;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
     const runtime = join(mountFolder, "runtime");
-    this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime) : undefined;
+    this.#runtimeImage = runtimeInImage
+      ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#runMount)
+      : undefined;
     this.runtimeFolder = join(runtime, "content");
   }
 
@@ -81,9 +90,9 @@ export class SealedAppStorage implements AppStorage {
   async #bind(source: string, target: string): Promise<void> {
     for (const path of [source, target]) mkdirSync(path, { recursive: true, mode: 0o700 });
     if (mountsOn(target).length > 0) return;
-    await runProgram("/bin/mount", ["--bind", source, target]);
+    await this.#runMount("/bin/mount", ["--bind", source, target]);
     // So that what is mounted below stays here, as in a file system of its own.
-    await runProgram("/bin/mount", ["--make-private", target]);
+    await this.#runMount("/bin/mount", ["--make-private", target]);
   }
 
   freeBytes(): number {
@@ -100,7 +109,11 @@ export class SealedAppStorage implements AppStorage {
   }
 
   #image(app: string, volume: string): ImageFile {
-    return new ImageFile(join(this.#volumes(app), fileOf(volume)), dirname(this.volumeFolder(app, volume)));
+    return new ImageFile(
+      join(this.#volumes(app), fileOf(volume)),
+      dirname(this.volumeFolder(app, volume)),
+      this.#runMount,
+    );
   }
 
   async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
@@ -229,7 +242,7 @@ export class SealedAppStorage implements AppStorage {
       .map((line) => line.split(" ")[4] ?? "")
       .filter((path) => path.startsWith(below));
     for (const path of mounted.toReversed()) {
-      if (mountsOn(path).length > 0) await patiently(() => runProgram("/bin/umount", [path]));
+      if (mountsOn(path).length > 0) await patiently(() => this.#runMount("/bin/umount", [path]));
     }
   }
 }
