@@ -6,10 +6,12 @@ import { factoryReset } from "./scenarios/factory-reset.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { installer } from "./scenarios/installer.ts";
+import { otherMachine } from "./scenarios/other-machine.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { rollback } from "./scenarios/rollback.ts";
+import { swappedVolume } from "./scenarios/swapped-volume.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -20,6 +22,8 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   installer,
   volumeShut,
+  otherMachine,
+  swappedVolume,
   factoryReset,
   apps,
   reproducible,

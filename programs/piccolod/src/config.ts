@@ -182,7 +182,8 @@ function readPodman(values: Values): Config["podman"] {
   const unit = optional(values, "podman-unit", /^[\w-]+\.socket$/, "the name of a socket unit");
   const path = optional(values, "podman-socket", /^\/./, "an absolute path");
   if (unit === undefined && path === undefined) return undefined;
-  if (unit === undefined || path === undefined) throw new UsageError("--podman-socket and --podman-unit need each other");
+  if (unit === undefined || path === undefined)
+    throw new UsageError("--podman-socket and --podman-unit need each other");
   return { socketPath: path, unit };
 }
 

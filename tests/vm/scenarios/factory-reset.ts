@@ -1,21 +1,10 @@
 /** The owner gives the device away: three times over, through the portal's interface alone. */
-import { DeviceProblem } from "@piccolo/devnet";
 import type { Machine } from "../machine.ts";
+import { refusalOf } from "../refusal.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { claimCodePattern } from "../snapshots.ts";
 
 const times = 3;
-
-/** The code of what the device refuses with. */
-export async function refusalOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "none";
-  } catch (error) {
-    if (error instanceof DeviceProblem) return error.problem.code;
-    throw error;
-  }
-}
 
 async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promise<void> {
   await machine.until("a device without owner", async () => (await machine.client.status()).phase === "unclaimed");
