@@ -4,15 +4,21 @@ import { apps } from "./scenarios/apps.ts";
 import { claimed } from "./scenarios/claimed.ts";
 import { factoryReset } from "./scenarios/factory-reset.ts";
 import { inside } from "./scenarios/inside.ts";
+import { badData } from "./scenarios/bad-data.ts";
+import { badEsp } from "./scenarios/bad-esp.ts";
+import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
+import { sealedVolume } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
+import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { swappedVolume } from "./scenarios/swapped-volume.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
+import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
 
 export const scenarios: readonly Scenario[] = [
   claimed,
@@ -20,12 +26,18 @@ export const scenarios: readonly Scenario[] = [
   refusals,
   changedDisk,
   rollback,
+  probation,
   installer,
   volumeShut,
+  volumeShutElsewhere,
+  badData,
+  badEsp,
+  badMachine,
   otherMachine,
   swappedVolume,
   factoryReset,
   apps,
   reproducible,
   rootCost,
+  sealedVolume,
 ];
