@@ -1,6 +1,8 @@
 /** The scenarios, in the order they run. */
 import type { Scenario } from "./scenario.ts";
+import { apps } from "./scenarios/apps.ts";
 import { claimed } from "./scenarios/claimed.ts";
+import { factoryReset } from "./scenarios/factory-reset.ts";
 import { inside } from "./scenarios/inside.ts";
 import { badData } from "./scenarios/bad-data.ts";
 import { badEsp } from "./scenarios/bad-esp.ts";
@@ -8,11 +10,13 @@ import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { sealedVolume } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
+import { otherMachine } from "./scenarios/other-machine.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
+import { swappedVolume } from "./scenarios/swapped-volume.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
 
@@ -29,6 +33,10 @@ export const scenarios: readonly Scenario[] = [
   badData,
   badEsp,
   badMachine,
+  otherMachine,
+  swappedVolume,
+  factoryReset,
+  apps,
   reproducible,
   rootCost,
   sealedVolume,
