@@ -3,7 +3,7 @@ import type { Scenario } from "./scenario.ts";
 import { firstBoot } from "./scenarios/first-boot.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
-import { sealedVolume } from "./scenarios/guest-suites.ts";
+import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
@@ -22,4 +22,5 @@ export const scenarios: readonly Scenario[] = [
   reproducible,
   rootCost,
   sealedVolume,
+  volumeRoom,
 ];

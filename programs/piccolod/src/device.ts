@@ -6,6 +6,7 @@ import { createOwnerEngine } from "@piccolo/storage/owner";
 import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
 import { FolderDisk } from "./adapters/disk.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
+import { openRoom } from "./adapters/volume/open-room.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
@@ -92,7 +93,9 @@ async function build(
   const databases = openDatabases(state, atClose);
   const { control: controlDb, owner: own } = databases;
   const { db: ownerDb, metadata } = own;
-  const disk = new FolderDisk(state.path);
+  const room = await openRoom({ volume, path: state.path, world, log });
+  atClose(() => room.close());
+  const disk = new FolderDisk(state.path, () => room.freeBytes());
   const blake3 = await createBlake3();
   takeNextDeviceKey(state, world);
   const deviceKey = openDeviceKey(state, world);
@@ -127,6 +130,7 @@ async function build(
     index: databases.holderIndex,
     witnessStore: databases.witnessStore,
     disk,
+    room,
     network,
     hash: blake3.hash,
     deviceKey: deviceKey.key.publicKey,
@@ -337,6 +341,7 @@ async function build(
     events,
     tasks,
     gate: writeGate,
+    room,
     // By a clock that is years ahead everything in the trash would be due.
     mayWork: () => backup.mayCommit && isClockBelieved(network),
     crashPoint,
@@ -344,7 +349,7 @@ async function build(
 
   const { insecure, deviceName } = config;
   const apps = createAppsFeature({
-    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, room, world, log }),
     controlDb,
     world,
     log,

@@ -5,6 +5,7 @@ import type { World } from "@piccolo/world";
 import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
+import type { Room } from "../room/room.ts";
 import type { VolumeBackend } from "../security/volume.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
@@ -19,17 +20,19 @@ export interface AppAdapterParts {
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
+  readonly room: Pick<Room, "freeBytes">;
   readonly world: World;
   readonly log: Log;
 }
 
-export function openAppAdapters({ config, content, backend, world, log }: AppAdapterParts): AppAdapters {
+export function openAppAdapters({ config, content, backend, room, world, log }: AppAdapterParts): AppAdapters {
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
   const storage = new SealedAppStorage({
     folder: join(content, "apps"),
     mountFolder: join("/run/piccolo", tag, "apps"),
     runtimeInImage: backend === "gocryptfs",
+    freeBytes: () => room.freeBytes(),
   });
   const endpoint =
     config.podmanSocket === undefined

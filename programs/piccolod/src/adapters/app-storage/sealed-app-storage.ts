@@ -39,6 +39,8 @@ export interface AppStorageOptions {
    * loses a container's right to write into what belongs to another of its accounts.
    */
   readonly runtimeInImage: boolean;
+  /** What the volume has for content, without the device's reserve. */
+  readonly freeBytes: () => number;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -46,11 +48,13 @@ export class SealedAppStorage implements AppStorage {
   readonly #folder: string;
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
+  readonly #freeBytes: () => number;
   #opening: Promise<void> | undefined;
 
-  constructor({ folder, mountFolder, runtimeInImage }: AppStorageOptions) {
+  constructor({ folder, mountFolder, runtimeInImage, freeBytes }: AppStorageOptions) {
     this.#folder = folder;
     this.#mountFolder = mountFolder;
+    this.#freeBytes = freeBytes;
     const runtime = join(mountFolder, "runtime");
     this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime) : undefined;
     this.runtimeFolder = join(runtime, "content");
@@ -87,8 +91,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   freeBytes(): number {
-    const { bavail, bsize } = statfsSync(dirname(this.#folder));
-    return bavail * bsize;
+    return this.#freeBytes();
   }
 
   volumeFolder(app: string, volume: string): string {
