@@ -1,6 +1,6 @@
 /** The scenarios, in the order they run. */
 import type { Scenario } from "./scenario.ts";
-import { firstBoot } from "./scenarios/first-boot.ts";
+import { claimed } from "./scenarios/claimed.ts";
 import { inside } from "./scenarios/inside.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
@@ -12,7 +12,7 @@ import { rollback } from "./scenarios/rollback.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 
 export const scenarios: readonly Scenario[] = [
-  firstBoot,
+  claimed,
   inside,
   refusals,
   changedDisk,

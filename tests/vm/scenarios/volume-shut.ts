@@ -5,20 +5,10 @@ import { deviceLayout, placeOf, writeEsp } from "@piccolo/release";
 import type { Machine } from "../machine.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 
-interface Status {
-  readonly phase: string;
-  readonly reasons: readonly { readonly code: string; readonly detail: string }[];
-}
-
-async function statusOf(machine: Machine): Promise<Status> {
-  const { body } = await machine.client.get("/api/v1/status");
-  return JSON.parse(body) as Status;
-}
-
 async function staysShut(context: ScenarioContext, what: string, machine: Machine): Promise<void> {
   machine.powerOn();
   await machine.untilAnswers();
-  const status = await statusOf(machine);
+  const status = await machine.client.status();
   context.equal(`${what}: ${JSON.stringify(status)}`, status.phase, "closed");
   context.say(`  ${what}: ${status.reasons.map(({ code }) => code).join(", ")}`);
   await machine.powerCut();
@@ -36,7 +26,7 @@ export const volumeShut: Scenario = {
     const own = await context.machine("own", image.disk);
     own.powerOn();
     await own.untilAnswers();
-    context.check("the volume was made", (await statusOf(own)).phase !== "closed");
+    context.check("the volume was made", (await own.client.status()).phase !== "closed");
     await own.powerButton();
     const rest = join(context.folder, "disk.img");
     await own.copyDisk(rest);
@@ -61,6 +51,6 @@ export const volumeShut: Scenario = {
 
     own.powerOn();
     await own.untilAnswers();
-    context.check("it opens again", (await statusOf(own)).phase !== "closed");
+    context.check("it opens again", (await own.client.status()).phase !== "closed");
   },
 };

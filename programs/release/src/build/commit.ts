@@ -52,10 +52,22 @@ async function commitTree(shop: Workshop, parts: CommitParts, branch: string, tr
     ...["--owner-uid=0", "--owner-gid=0", "--no-xattrs", `--timestamp=@${shop.epochS}`],
     ...[`--subject=Piccolo-OS ${parts.release.version}`],
     ...[`--add-metadata-string=version=${parts.release.version}`, `--add-metadata=piccolo.number=uint64 ${parts.release.number}`],
-    ...[`--gpg-homedir=${join(parts.keys, "ostree")}`, `--gpg-sign=${await signingKeyOf(shop, parts.keys)}`],
     ...trees.map((tree) => `--tree=${tree}`),
   ]);
-  return output.trim();
+  const checksum = output.trim();
+  await signCommit(shop, parts, checksum);
+  return checksum;
+}
+
+/** The same content gives the same commit, which an earlier build may have signed. */
+async function signCommit(shop: Workshop, { keys }: CommitParts, checksum: string): Promise<void> {
+  const key = await signingKeyOf(shop, keys);
+  const home = `--gpg-homedir=${join(keys, "ostree")}`;
+  try {
+    await shop.tools.run("ostree", [`--repo=${repositoryOf(shop)}`, "gpg-sign", home, checksum, key]);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes("already signed with GPG key"))) throw error;
+  }
 }
 
 async function resolve(shop: Workshop, branch: string): Promise<string | undefined> {
