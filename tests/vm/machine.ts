@@ -8,10 +8,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Chroot } from "@piccolo/release";
+import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
+import { decideFirmware, operationsOf } from "./firmware-watch.ts";
+import { Stranger } from "./lan/stranger.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
+
+const lookEveryMs = 500;
 
 /** What ends every wait for something better. */
 const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
@@ -35,6 +39,16 @@ export interface MachineOptions {
   readonly network?: boolean;
   /** Folder of what `save` kept of a machine with the same disk, processors and memory: this one begins there. */
   readonly saved?: string;
+  /** Others may join the machine's network (`stranger`). */
+  readonly shared?: boolean;
+  /** The cable is not in until `plugIn`. */
+  readonly unplugged?: boolean;
+  /** The firmware of before UEFI. */
+  readonly bios?: boolean;
+  /** What the machine's clock says at power-on, such as `1970-01-01T00:00:40`; undefined: the time. */
+  readonly clock?: string;
+  /** Called for each start that is repeated because the firmware hung. */
+  readonly onFirmwareHang?: () => void;
 }
 
 const script = `
@@ -62,6 +76,11 @@ export class Machine {
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #plugged: Promise<void> = Promise.resolve();
+  #changes = 0;
+  #changedDisk: string | undefined;
+  /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
+  #firmwareRepeats: number | undefined;
   serial: SerialLog;
   probe: SerialLog;
   poweredOnMs = 0;
@@ -103,6 +122,9 @@ export class Machine {
       tpm = true,
       network = true,
       saved,
+      bios = false,
+      shared = false,
+      clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
@@ -113,11 +135,18 @@ export class Machine {
       ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
       ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
       ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      bios
+        ? []
+        : [
+            "-drive",
+            `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`,
+            "-drive",
+            `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`,
+          ],
+      clock === undefined ? [] : ["-rtc", `base=${clock}`],
       disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
       secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
-      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      network ? networkOf(forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
       ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       tpm
         ? [
@@ -135,7 +164,12 @@ export class Machine {
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
-    const { folder, tools, tpm = true, saved } = this.options;
+    this.#firmwareRepeats = 0;
+    this.#start();
+  }
+
+  #start(): void {
+    const { folder, tools, tpm = true, unplugged = false, saved } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
@@ -147,6 +181,29 @@ export class Machine {
     this.poweredOnMs = performance.now();
     this.#process = child;
     this.#exited = new Promise((resolve) => child.once("exit", () => resolve()));
+    this.#plugged = unplugged ? this.#setLink(false) : Promise.resolve();
+    this.#plugged.catch(() => undefined);
+  }
+
+  async #setLink(up: boolean): Promise<void> {
+    const isDone = (): Promise<boolean> =>
+      this.#control("set_link", { name: "n", up }).then(
+        () => true,
+        () => false,
+      );
+    // In its first moment QEMU does not listen yet.
+    while (this.isOn && !(await isDone())) await delay(lookEveryMs);
+  }
+
+  /** Somebody on the network of a machine that shares it. */
+  stranger(): Promise<Stranger> {
+    return Stranger.join(join(this.#sockets, "lan.sock"));
+  }
+
+  /** Puts in the cable of a machine that was started without. */
+  async plugIn(): Promise<void> {
+    await this.#plugged;
+    await this.#setLink(true);
   }
 
   get isOn(): boolean {
@@ -207,6 +264,55 @@ export class Machine {
     );
   }
 
+  /** Starts the machine again where its firmware hangs before it has said a word. */
+  async #pastFirmware(): Promise<void> {
+    let operations = -1;
+    let progressMs = performance.now();
+    while (this.#firmwareRepeats !== undefined) {
+      const now = await this.#operations();
+      if (now !== operations) [operations, progressMs] = [now, performance.now()];
+      const verdict = decideFirmware({
+        hasSpoken: this.serial.text !== "",
+        sincePowerOnMs: performance.now() - this.poweredOnMs,
+        sinceProgressMs: performance.now() - progressMs,
+        repeats: this.#firmwareRepeats,
+      });
+      if (verdict === "past") {
+        this.#firmwareRepeats = undefined;
+      } else if (!this.isOn) {
+        throw new Error(`${this.options.name}: went off before it said a word`);
+      } else if (verdict === "give-up") {
+        throw new Error(`${this.options.name}: the firmware hung, and again when it was started anew`);
+      } else if (verdict === "power-on-again") {
+        this.#firmwareRepeats++;
+        this.options.onFirmwareHang?.();
+        await this.powerCut();
+        this.#start();
+        progressMs = performance.now();
+      } else await delay(lookEveryMs);
+    }
+  }
+
+  /** What the drives have done; -1 where the machine does not tell, as in its first moment. */
+  async #operations(): Promise<number> {
+    try {
+      return operationsOf(await this.#control("query-blockstats"));
+    } catch {
+      return -1;
+    }
+  }
+
+  /** Waits for a pattern in piccolod's log, which an image with the overlay `watch` tells. */
+  async untilTells(pattern: RegExp, deadlineMs = 360_000): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | undefined;
+    await this.#race(
+      `${pattern} in piccolod's log`,
+      deadlineMs,
+      async (signal) => void (found = await this.probe.match(pattern, signal)),
+    );
+    return found as RegExpExecArray;
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
@@ -218,6 +324,7 @@ export class Machine {
       throw new Error(`${this.options.name}: no sign of ${what}: ${why}\n${this.serial.tail}`);
     };
     const signal = stop.signal;
+    await this.#pastFirmware();
     const others = [
       delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
@@ -231,8 +338,8 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<void> {
-    await this.#withControl((qmp) => qmp.execute(command));
+  async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#withControl((qmp) => qmp.execute(command, args));
   }
 
   async #withControl<T>(use: (qmp: Qmp) => Promise<T>): Promise<T> {
@@ -301,6 +408,29 @@ export class Machine {
     return path;
   }
 
+  /** Changes the disk of a machine that is off, as whoever took it out can; the machine goes on with it. */
+  async changeDisk(change: (disk: string) => Promise<void>): Promise<void> {
+    const { folder, tools } = this.options;
+    const before = this.#changedDisk;
+    const disk = await this.copyDisk(join(folder, `changed-${++this.#changes}.img`));
+    await change(disk);
+    const layer = join(folder, "disk.qcow2");
+    rmSync(layer);
+    await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", layer]);
+    if (before !== undefined) rmSync(before);
+    this.#changedDisk = disk;
+  }
+
+  /** Whether a machine that is off has written to a part of its disk since it was last changed. */
+  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+    const { folder, tools } = this.options;
+    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
+    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+    return extents.some(
+      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+    );
+  }
+
   /** Takes the power away. */
   async powerCut(): Promise<void> {
     this.#process?.kill("SIGKILL");
@@ -320,6 +450,21 @@ async function untilMigrated(qmp: Qmp): Promise<void> {
     if (status === "failed" || status === "cancelled") throw new Error(`the memory was not transferred: ${status}`);
     await delay(50);
   }
+}
+
+/** The network that QEMU makes up; with a socket, a hub on which others may be, too. */
+function networkOf(forward: string, socket: string | undefined): string[] {
+  const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
+  if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
+  return [
+    `user,id=u,${forward}`,
+    `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
+    "hubport,id=h0,hubid=0,netdev=u",
+    "hubport,id=h1,hubid=0,netdev=s",
+    "hubport,id=n,hubid=0",
+  ]
+    .flatMap((part) => ["-netdev", part])
+    .concat(card);
 }
 
 async function freePort(): Promise<number> {

@@ -25,6 +25,8 @@ export class ScenarioContext {
   readonly say: (line: string) => void;
   readonly figures: Figure[] = [];
   checks = 0;
+  /** Starts that were repeated because the firmware hung. */
+  firmwareHangs = 0;
   readonly #machines: Machine[] = [];
 
   constructor(laboratory: Laboratory, folder: string, say: (line: string) => void) {
@@ -41,7 +43,12 @@ export class ScenarioContext {
   ): Promise<Machine> {
     const variables = typeof firmware === "string" ? await this.laboratory.firmware(firmware) : firmware.variables;
     const { tools } = this.laboratory.shop;
-    const machine = await Machine.create({ name, tools, folder: join(this.folder, name), disk, variables, ...options });
+    const onFirmwareHang = (): void => {
+      this.firmwareHangs++;
+      this.say(`  ${name}: the firmware hung; the machine is powered on again`);
+    };
+    const own = { name, tools, folder: join(this.folder, name), disk, variables, onFirmwareHang };
+    const machine = await Machine.create({ ...own, ...options });
     this.#machines.push(machine);
     return machine;
   }
