@@ -40,9 +40,6 @@ export class QuotaRoom implements Room {
   static async open(options: QuotaRoomOptions): Promise<QuotaRoom> {
     const room = new QuotaRoom({ run: runCommand, ...options });
     await room.#gather();
-    const { blocks, bsize } = statfsSync(options.path);
-    // As long as there is no limit, the kernel does not tell what the project takes.
-    await room.#limit(blocks * bsize);
     await room.keep();
     return room;
   }
@@ -64,8 +61,8 @@ export class QuotaRoom implements Room {
   }
 
   async keep(): Promise<void> {
-    const { whole, content } = this.#facts();
-    const usedBytes = (content.blocks - content.bavail) * content.bsize;
+    const { whole } = this.#facts();
+    const usedBytes = await this.#usedBytes();
     const limitBytes = Math.max(blockBytes, usedBytes + Math.max(0, whole.freeBytes - whole.reserveBytes));
     if (Math.abs(limitBytes - this.#limitBytes) >= stepBytes) await this.#limit(limitBytes);
   }
@@ -78,6 +75,13 @@ export class QuotaRoom implements Room {
     return { whole, content: statfsSync(join(path, contentFolders[0])) };
   }
 
+  /** What all content takes. */
+  async #usedBytes(): Promise<number> {
+    const kibibytes = new RegExp(`^#${project}\\s+(\\d+)\\s`, "m").exec(await this.#quota(["report -p -n -N -b"]))?.[1];
+    // A project that has taken nothing yet may not be told at all.
+    return Number(kibibytes ?? 0) * 1024;
+  }
+
   async #limit(bytes: number): Promise<void> {
     const kibibytes = Math.floor(bytes / blockBytes) * (blockBytes / 1024);
     await this.#quota([`limit -p bhard=${kibibytes}k ${project}`]);
@@ -86,12 +90,13 @@ export class QuotaRoom implements Room {
     this.#limitBytes = kibibytes * 1024;
   }
 
-  async #quota(commands: readonly string[]): Promise<void> {
+  async #quota(commands: readonly string[]): Promise<string> {
     const { mount, run } = this.#options;
     // Projects are not looked up in files of the system, which has none.
     const args = ["-x", "-D", "/dev/null", "-P", "/dev/null", ...commands.flatMap((command) => ["-c", command]), mount];
-    const { code, stderr } = await run("xfs_quota", args, { timeoutMs: setUpMs });
+    const { code, stdout, stderr } = await run("xfs_quota", args, { timeoutMs: setUpMs });
     if (code !== 0 || stderr !== "") throw unavailable(stderr.trim().split("\n").at(-1) ?? "");
+    return stdout;
   }
 }
 
