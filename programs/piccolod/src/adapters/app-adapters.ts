@@ -6,6 +6,7 @@ import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import type { Room } from "../room/room.ts";
 import type { VolumeBackend } from "../security/volume.ts";
 import { endApps, tracesOf } from "./app-leftovers.ts";
 import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
@@ -23,12 +24,21 @@ export interface AppAdapterParts {
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
+  readonly room: Pick<Room, "freeBytes">;
   readonly world: World;
   readonly log: Log;
   readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
-export function openAppAdapters({ config, content, backend, world, log, crashPoint }: AppAdapterParts): AppAdapters {
+export function openAppAdapters({
+  config,
+  content,
+  backend,
+  room,
+  world,
+  log,
+  crashPoint,
+}: AppAdapterParts): AppAdapters {
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
   const traces = tracesOf(tag);
@@ -40,6 +50,7 @@ export function openAppAdapters({ config, content, backend, world, log, crashPoi
     ...(isOwnService ? { endUsers: () => endApps(traces) } : {}),
     frozen: () => crashPoint("volume-frozen"),
     ofSystem: config.podman !== undefined,
+    freeBytes: () => room.freeBytes(),
   });
   const folders = { storage: storage.runtimeFolder, run: join(traces.runFolder, "podman") };
   const ready = (): Promise<void> => storage.open();

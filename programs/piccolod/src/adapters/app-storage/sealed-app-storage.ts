@@ -54,6 +54,8 @@ export interface AppStorageOptions {
    * process. They outlive it then, and the next one finds them.
    */
   readonly ofSystem?: boolean;
+  /** What the volume has for content, without the device's reserve. */
+  readonly freeBytes: () => number;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -64,15 +66,18 @@ export class SealedAppStorage implements AppStorage {
   readonly #endUsers: () => Promise<void>;
   readonly #frozen: () => void;
   readonly #runMount: typeof runProgram;
+  readonly #freeBytes: () => number;
   #opening: Promise<void> | undefined;
   #isSettled = false;
 
-  constructor({ folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false }: AppStorageOptions) {
+  constructor(options: AppStorageOptions) {
+    const { folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false, freeBytes } = options;
     this.#endUsers = endUsers ?? (() => Promise.resolve());
     this.#frozen = frozen ?? (() => undefined);
     this.#runMount = ofSystem ? runForSystem : runProgram;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
+    this.#freeBytes = freeBytes;
     const runtime = join(mountFolder, "runtime");
     this.#runtimeImage = runtimeInImage
       ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#runMount)
@@ -134,8 +139,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   freeBytes(): number {
-    const { bavail, bsize } = statfsSync(dirname(this.#folder));
-    return bavail * bsize;
+    return this.#freeBytes();
   }
 
   volumeFolder(app: string, volume: string): string {
