@@ -15,6 +15,7 @@ export {
   ukiPath,
 } from "./build/image.ts";
 export { buildInstaller } from "./build/installer.ts";
+export { publish } from "./build/publish.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
 export {
@@ -23,6 +24,7 @@ export {
   deviceLayout,
   editExt4,
   formatEsp,
+  installerLayout,
   mebibyte,
   type Place,
   placeOf,
@@ -33,3 +35,5 @@ export {
 export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
+export { kernelOf } from "./tree/assemble.ts";
+export { verifyRelease } from "./verify/verb.ts";

@@ -13,7 +13,7 @@ export const badEsp: Scenario = {
     const { laboratory, folder } = context;
     const { shop } = laboratory;
     const image = await laboratory.image();
-    const device = await SealedDevice.create(context, "device", image);
+    const device = await SealedDevice.create(context, "device");
     const file = (name: string, content: Uint8Array | string): string => {
       writeFileSync(join(folder, name), content);
       return join(folder, name);
