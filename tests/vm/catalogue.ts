@@ -7,6 +7,7 @@ import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { installer } from "./scenarios/installer.ts";
+import { papers } from "./scenarios/papers.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   changedDisk,
   rollback,
   installer,
+  papers,
   volumeShut,
   volumeShutElsewhere,
   badData,
