@@ -24,10 +24,11 @@ import {
   type Workshop,
   writeEsp,
 } from "@piccolo/release";
+import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure";
+export type OverlayName = "probe" | "dies" | "measure" | "watch";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 
@@ -39,6 +40,7 @@ export class Laboratory {
   readonly keys: string;
   readonly #images = new Map<string, Promise<ReleaseImage>>();
   readonly #firmware = new Map<FirmwareName, Promise<string>>();
+  readonly #snapshots = new Map<string, Promise<Snapshot>>();
 
   private constructor(shop: Workshop) {
     this.shop = shop;
@@ -61,7 +63,7 @@ export class Laboratory {
 
   /** What a release is built from. */
   options(number: number, overlay: OverlayName | undefined): ImageOptions {
-    const release = { version: readVersion(), number, keys: readKeyFingerprints(this.keys) };
+    const release = { version: readVersion(), number, minimum: 1, keys: readKeyFingerprints(this.keys) };
     const folder = join(import.meta.dirname, "overlays", overlay ?? "");
     return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
   }
@@ -76,7 +78,9 @@ export class Laboratory {
 
   /** Names all that goes into an image, `product` or that of an overlay. */
   sourceKey(name: string): string {
-    const sources = ["os", "packages", "programs", "package-lock.json", "tools/build.ts", "tests/vm/overlays"];
+    const programs = ["piccolod", "portal", "release"].map((program) => `programs/${program}`);
+    const own = name === "product" ? [] : [`tests/vm/overlays/${name}`];
+    const sources = ["os", "packages", ...programs, "package-lock.json", "tools/build.ts", ...own];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
     return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
   }
@@ -97,6 +101,14 @@ export class Laboratory {
     return image;
   }
 
+  /** A machine of the image that is up already. */
+  snapshot(name: SnapshotName, overlay?: OverlayName): Promise<Snapshot> {
+    const of = `${name} ${overlay ?? ""}`;
+    const made = this.#snapshots.get(of) ?? provideSnapshot(this, name, overlay);
+    this.#snapshots.set(of, made);
+    return made;
+  }
+
   /** The installer's disk image. */
   async installer(): Promise<string> {
     const image = await this.image();
@@ -113,13 +125,13 @@ export class Laboratory {
     return disk;
   }
 
-  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image with tries. */
+  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image, with tries or found good. */
   async addRelease(
     disk: string,
     present: ReleaseImage,
     number: number,
     overlay: OverlayName,
-    tries: number,
+    tries: number | undefined,
   ): Promise<void> {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);

@@ -3,7 +3,7 @@
  * Emulation alone: a kernel that offers KVM without system management mode cannot boot this firmware.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +37,8 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Folder of what `save` kept of a machine with the same disk, processors and memory: this one begins there. */
+  readonly saved?: string;
   /** Others may join the machine's network (`stranger`). */
   readonly shared?: boolean;
   /** The cable is not in until `plugIn`. */
@@ -59,6 +61,10 @@ shift 3
 exec qemu-system-x86_64 "$@"
 `;
 
+/** What belongs to a machine while it is off. */
+const lasting = ["disk.qcow2", "variables.fd", "tpm"] as const;
+const memoryName = "memory";
+
 const firmware = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 
 export class Machine {
@@ -66,6 +72,7 @@ export class Machine {
   readonly client: DeviceClient;
   readonly #sockets: string;
   readonly #ports: { readonly https: number; readonly http: number };
+  #isRestoring: boolean;
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
@@ -81,6 +88,7 @@ export class Machine {
   private constructor(options: MachineOptions, ports: { readonly https: number; readonly http: number }) {
     this.options = options;
     this.#ports = ports;
+    this.#isRestoring = options.saved !== undefined;
     // A socket's path is short, whatever the repository's is.
     this.#sockets = mkdtempSync(join(tmpdir(), "piccolo-vm-"));
     this.client = new DeviceClient(ports.https);
@@ -89,11 +97,14 @@ export class Machine {
   }
 
   static async create(options: MachineOptions): Promise<Machine> {
-    const { folder, tools, disk } = options;
+    const { folder, tools, disk, saved, chipOf } = options;
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, "tpm"), { recursive: true });
+    if (saved !== undefined) {
+      for (const part of lasting) cpSync(join(saved, part), join(folder, part), { recursive: true });
+      return new Machine(options, { https: await freePort(), http: await freePort() });
+    }
     copyFileSync(options.variables, join(folder, "variables.fd"));
-    const { chipOf } = options;
     if (chipOf !== undefined) cpSync(join(chipOf.options.folder, "tpm"), join(folder, "tpm"), { recursive: true });
     if (disk !== undefined) {
       await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", join(folder, "disk.qcow2")]);
@@ -110,6 +121,7 @@ export class Machine {
       processors = 2,
       tpm = true,
       network = true,
+      saved,
       bios = false,
       shared = false,
       clock,
@@ -146,6 +158,7 @@ export class Machine {
             "tpm-crb,tpmdev=tpm0",
           ]
         : [],
+      this.#isRestoring && saved !== undefined ? ["-incoming", `file:${join(saved, memoryName)}`] : [],
     ].flat();
   }
 
@@ -156,11 +169,11 @@ export class Machine {
   }
 
   #start(): void {
-    const { folder, tools, tpm = true, unplugged = false } = this.options;
+    const { folder, tools, tpm = true, unplugged = false, saved } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
-    const inside = tools.within([folder, this.#sockets]);
+    const inside = tools.within([folder, this.#sockets, ...(saved === undefined ? [] : [saved])]);
     const chip = tpm ? "tpm" : "none";
     const own = ["-c", script, "machine", chip, folder, this.#sockets, ...this.#arguments()];
     const [command, args] = inside.commandOf("/bin/sh", own);
@@ -217,6 +230,13 @@ export class Machine {
       while (!(await this.client.answers())) await delay(300, undefined, { signal });
     });
     return performance.now() - this.poweredOnMs;
+  }
+
+  /** After a reset: resolves when the portal of before answers no more. */
+  async untilGone(deadlineMs = 60_000): Promise<void> {
+    await this.#race("the reset", deadlineMs, async (signal) => {
+      while (await this.client.answers()) await delay(50, undefined, { signal });
+    });
   }
 
   /** Waits for a pattern on the serial line; what counts as fatal may be what is waited for. */
@@ -282,6 +302,17 @@ export class Machine {
     }
   }
 
+  /** Waits for a pattern in piccolod's log, which an image with the overlay `watch` tells. */
+  async untilTells(pattern: RegExp, deadlineMs = 360_000): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | undefined;
+    await this.#race(
+      `${pattern} in piccolod's log`,
+      deadlineMs,
+      async (signal) => void (found = await this.probe.match(pattern, signal)),
+    );
+    return found as RegExpExecArray;
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
@@ -308,12 +339,54 @@ export class Machine {
   }
 
   async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#withControl((qmp) => qmp.execute(command, args));
+  }
+
+  async #withControl<T>(use: (qmp: Qmp) => Promise<T>): Promise<T> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
     try {
-      return await qmp.execute(command, args);
+      return await use(qmp);
     } finally {
       qmp.close();
     }
+  }
+
+  /**
+   * Keeps a machine that runs, with its memory, in a folder that is made for it; the machine is off afterwards. What is
+   * restored from there has the clock of this moment: hours later it is hours slow, as a real device's may be.
+   */
+  async save(to: string): Promise<void> {
+    const { folder } = this.options;
+    const unfinished = `${to}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished, { recursive: true });
+    const memory = join(folder, memoryName);
+    await this.#withControl(async (qmp) => {
+      await qmp.execute("stop");
+      await qmp.execute("migrate", { uri: `file:${memory}` });
+      await untilMigrated(qmp);
+    });
+    await this.powerCut();
+    renameSync(memory, join(unfinished, memoryName));
+    for (const part of lasting) cpSync(join(folder, part), join(unfinished, part), { recursive: true });
+    rmSync(to, { recursive: true, force: true });
+    renameSync(unfinished, to);
+  }
+
+  /** Starts a machine that begins with what was saved, and goes on where that one stopped. Later starts are starts from cold. */
+  async restore(): Promise<void> {
+    if (!this.#isRestoring)
+      throw new Error(`${this.options.name}: nothing was saved for it, or it was restored before`);
+    this.powerOn();
+    this.#isRestoring = false;
+    const socket = join(this.#sockets, "qmp.sock");
+    await this.#race("its control socket", 60_000, async (signal) => {
+      while (!existsSync(socket)) await delay(50, undefined, { signal });
+    });
+    await this.#withControl(async (qmp) => {
+      await untilMigrated(qmp);
+      await qmp.execute("cont");
+    });
   }
 
   /** Presses the power button and waits until the machine is off. */
@@ -367,6 +440,15 @@ export class Machine {
   async destroy(): Promise<void> {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
+  }
+}
+
+async function untilMigrated(qmp: Qmp): Promise<void> {
+  for (;;) {
+    const { status = "setup" } = (await qmp.execute("query-migrate")) as { readonly status?: string };
+    if (status === "completed") return;
+    if (status === "failed" || status === "cancelled") throw new Error(`the memory was not transferred: ${status}`);
+    await delay(50);
   }
 }
 

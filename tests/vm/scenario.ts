@@ -1,8 +1,9 @@
 /** What every scenario is made of: machines, checks that are counted, and figures. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { FirmwareName, Laboratory } from "./laboratory.ts";
+import type { FirmwareName, Laboratory, OverlayName } from "./laboratory.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
+import type { OwnerSecrets, SnapshotName } from "./snapshots.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -50,6 +51,19 @@ export class ScenarioContext {
     const machine = await Machine.create({ ...own, ...options });
     this.#machines.push(machine);
     return machine;
+  }
+
+  /** A machine that goes on from a snapshot, and what its owner knows. */
+  async restored(
+    name: string,
+    snapshot: SnapshotName,
+    overlay?: OverlayName,
+  ): Promise<{ readonly machine: Machine; readonly secrets: OwnerSecrets }> {
+    const { folder, image, secrets } = await this.laboratory.snapshot(snapshot, overlay);
+    const machine = await this.machine(name, image.disk, "enforcing", { saved: folder });
+    await machine.restore();
+    await machine.untilAnswers();
+    return { machine, secrets };
   }
 
   check(what: string, condition: boolean): void {

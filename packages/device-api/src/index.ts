@@ -1,4 +1,5 @@
 /** The contract between piccolod and its portal, its command line and other clients. */
+export * from "./app-backups.ts";
 export * from "./apps.ts";
 export * from "./boot.ts";
 export * from "./closed-codes.ts";

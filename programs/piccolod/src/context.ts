@@ -7,9 +7,6 @@ import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, p
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts } from "./adapters/log.ts";
-import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
-import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
-import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
@@ -39,16 +36,18 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
+import { bootImages, keepRelease } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { distrustOf } from "./security/start-trust.ts";
 import { createClosedSite } from "./security/closed-site.ts";
+import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
-import type { BootImages } from "./system/boot-control.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
+import type { VolumeOutcome } from "./system/probation.ts";
 import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
@@ -165,6 +164,9 @@ async function start(
     void names.hold();
   }
   running.show();
+  const { address } = running;
+  const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
+  atClose(keepRelease(config, parts, { state, chip, address, volume: volumeSeen, record: () => running.record }));
   return { origin: running.address.origin, running };
 }
 
@@ -190,13 +192,6 @@ function chipMemory(state: DurableFolder): ChipMemory {
     read: () => Number(fromUtf8(state.read(chipMemoryName, 16) ?? new Uint8Array(0))),
     write: (generation) => state.write(chipMemoryName, toUtf8(String(generation))),
   };
-}
-
-/** The images the boot loader chooses from; undefined where this is no machine of its own. */
-function bootImages({ tpm }: Config, parts: ContextParts): BootImages | undefined {
-  if (parts.bootImages !== undefined || tpm?.kind !== "device") return parts.bootImages;
-  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
-  return new SystemdBoot(partition, new LoaderVariables("/sys/firmware/efi/efivars"));
 }
 
 function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
@@ -265,6 +260,18 @@ class Running {
 
   get site(): Site {
     return this.device?.site ?? this.#closed;
+  }
+
+  /** Undefined while it is neither. */
+  get volumeSeen(): VolumeOutcome | undefined {
+    if (this.device !== undefined) return { state: "open" };
+    const { closed } = this.#parts.boot;
+    return closed === undefined ? undefined : { state: "closed", codes: closed.reasons.map(({ code }) => code) };
+  }
+
+  /** Of the open volume. */
+  get record(): OutsideRecord | undefined {
+    return this.device === undefined ? undefined : this.#opened?.outside.record;
   }
 
   async start(): Promise<void> {

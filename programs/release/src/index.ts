@@ -35,4 +35,5 @@ export {
 export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
+export { kernelOf } from "./tree/assemble.ts";
 export { verifyRelease } from "./verify/verb.ts";

@@ -10,10 +10,11 @@ import { verifyRelease } from "../verify/verb.ts";
 import { publish } from "./publish.ts";
 import { type Base, openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--base BASE --root FOLDER]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
+  --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
   --base BASE     debian, which is the default, or fcos
   --root FOLDER   a root of packages that was made elsewhere (os/fcos/Containerfile); for fcos always
 `;
@@ -25,13 +26,17 @@ export async function run(args: readonly string[]): Promise<number> {
       out: { type: "string" },
       keys: { type: "string" },
       number: { type: "string", default: "1" },
+      minimum: { type: "string", default: "1" },
       base: { type: "string", default: "debian" },
       root: { type: "string" },
     },
   });
   if (values.out === undefined || values.keys === undefined) throw new UsageError(`build lacks an option\n${usage}`);
-  const number = Number(values.number);
+  const [number, minimum] = [Number(values.number), Number(values.minimum)];
   if (!Number.isSafeInteger(number) || number < 1) throw new UsageError("--number takes a whole number from 1");
+  if (!Number.isSafeInteger(minimum) || minimum < 1 || minimum > number) {
+    throw new UsageError("--minimum takes a whole number from 1 to the release's own");
+  }
   const base = values.base as Base;
   if (base !== "debian" && base !== "fcos") throw new UsageError("--base is debian or fcos");
   if (base === "fcos" && values.root === undefined) throw new UsageError("--base fcos takes its root with --root");
@@ -49,7 +54,7 @@ export async function run(args: readonly string[]): Promise<number> {
     epochS: await readSourceEpoch(),
     say,
   });
-  const parts = { release: { version: readVersion(), number, keys: readKeyFingerprints(keys) }, keys };
+  const parts = { release: { version: readVersion(), number, minimum, keys: readKeyFingerprints(keys) }, keys };
   rmSync(work, { recursive: true, force: true });
   const image = await buildImage(shop, parts, work);
   const installer = await buildInstaller(shop, parts, image, work);

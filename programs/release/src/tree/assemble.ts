@@ -40,6 +40,8 @@ export interface ReleaseFacts {
   readonly version: string;
   /** Whole number that only grows. */
   readonly number: number;
+  /** Older releases open nothing any more once this one was found good. */
+  readonly minimum: number;
   /** Role to SHA-256 of the public key. */
   readonly keys: Readonly<Record<string, string>>;
 }
