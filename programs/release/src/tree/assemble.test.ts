@@ -92,7 +92,7 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   for (const name of ["piccolod", "blake-hash.node"]) writeFileSync(join(programs, name), name);
   const tree = join(folder, "tree");
   const tools = new NoTools("/", []);
-  const release = { version: "1.0.0", number: 1, keys: {} };
+  const release = { version: "1.0.0", number: 1, minimum: 1, keys: {} };
   await assembleTree({ packagesRoot, os, base: "fcos", programs, release, tree }, tools);
   assert.deepEqual(tools.asked, [["systemctl", `--root=${tree}`, "preset-all"]]);
   for (const program of ["bash", "sh", "agetty", "sulogin", "su", "login"]) {
