@@ -12,6 +12,7 @@ import { diskFull } from "./scenarios/disk-full.ts";
 import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
+import { papers } from "./scenarios/papers.ts";
 import { powerCuts } from "./scenarios/power-cuts.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   probation,
   installer,
+  papers,
   volumeShut,
   volumeShutElsewhere,
   badData,
