@@ -24,6 +24,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "phrase-not-confirmed": 409,
   "no-phrase-waiting": 409,
   "nothing-to-open": 409,
+  "start-not-trusted": 403,
   "record-was-older": 409,
   "not-replaced": 409,
   "place-refused": 400,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { closedCodes } from "@piccolo/device-api";
 import { closedInWords } from "./closed-words.ts";
 
 test("a reason nobody has heard of is told in the device's words", () => {
@@ -18,7 +19,7 @@ test("a closed device without a reason is starting", () => {
 test("where nothing typed helps, it says what does", () => {
   const reasons = [{ code: "record-missing", detail: "" }];
   assert.match(closedInWords({ reasons, opensWith: [] }).instead, /reset the device/);
-  assert.match(closedInWords({ reasons: [{ code: "tpm-policy", detail: "" }], opensWith: [] }).instead, /off and on/);
+  assert.match(closedInWords({ reasons: [{ code: "tpm-timeout", detail: "" }], opensWith: [] }).instead, /off and on/);
 });
 
 test("where password or phrase help, nothing else is advised", () => {
@@ -27,4 +28,35 @@ test("where password or phrase help, nothing else is advised", () => {
     closedInWords({ reasons: [{ code: "ask-at-boot", detail: "" }], opensWith: ["password", "phrase"] }).title,
     /password/,
   );
+});
+
+test("each code of the contract has words of its own, and says what to do where nothing can be typed", () => {
+  const said = new Map<string, string>();
+  for (const code of closedCodes) {
+    const reasons = [{ code, detail: "The device's own words." }];
+    for (const opensWith of [[], ["phrase" as const], ["password" as const, "phrase" as const]]) {
+      const { title, text, instead } = closedInWords({ reasons, opensWith });
+      assert.ok(title !== "The device's disk is closed" && text.length > 10, code);
+      assert.equal(instead === "", opensWith.length > 0, code);
+      assert.ok(opensWith.length > 0 || !/your recovery phrase|a recovery phrase”\.$/i.test(text), `${code}: ${text}`);
+    }
+    said.set(code, closedInWords({ reasons, opensWith: [] }).title);
+  }
+  assert.ok(new Set(said.values()).size >= closedCodes.length - 3, "few share a title");
+});
+
+test("where nobody should type a secret, that is what is told first", () => {
+  const reasons = [
+    { code: "tpm-other-chip", detail: "" },
+    { code: "secure-boot-off", detail: "" },
+  ];
+  const { title, text, instead } = closedInWords({ reasons, opensWith: [] });
+  assert.equal(title, "Secure Boot is switched off");
+  assert.match(`${text} ${instead}`, /no password and no phrase.*type nothing/s);
+  assert.doesNotMatch(`${text} ${instead}`, /recovery phrase opens/);
+  const unknown = closedInWords({
+    reasons: [reasons[0] ?? { code: "", detail: "" }, { code: "moon", detail: "" }],
+    opensWith: [],
+  });
+  assert.equal(unknown.title, "The security chip is another one");
 });
