@@ -147,7 +147,7 @@ test("a device that did not start as it should has no field for anything", async
       const { device, page } = await start(t, { phase: "closed", reason, distrusted, opensWith: [], resets: false });
       await page.goto(`${device.origin}/#claim=CODE`);
       const reasons = [reason, distrusted].map((code) => ({ code, detail: "" }));
-      await page.getByText(closedInWords({ reasons, opensWith: [] }).title).waitFor();
+      await page.getByText(closedInWords({ reasons, opensWith: [], resets: false }).title).waitFor();
       assert.equal(
         await page.locator("input, textarea, [contenteditable], form").count(),
         0,
@@ -160,7 +160,7 @@ test("a device that did not start as it should has no field for anything", async
 test("each reason of a closed device fits on a telephone and on a desk, and says what to do", async (t) => {
   for (const code of closedCodes) {
     const { device, page } = await start(t, { phase: "closed", reason: code, opensWith: [], resets: false });
-    const { title, instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [] });
+    const { title, instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: false });
     for (const [name, width, height] of [
       ["telephone", 360, 720],
       ["desk", 1280, 800],

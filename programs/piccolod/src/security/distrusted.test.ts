@@ -23,13 +23,14 @@ class ImageDevice {
     const files = { release: join(folder, "release.json"), marker: join(folder, "first-boot") };
     writeFileSync(files.release, JSON.stringify({ version: "1", number: 1, minimum: 1, keys: {} }));
     if (isInstalled) writeFileSync(files.marker, "");
-    let self: ImageDevice | undefined;
+    const made: ImageDevice[] = [];
     const device = await TestDevice.start(context, {
       args: ["--first-boot", files.marker, "--release", files.release, "--signed-boots", join(folder, "signed-boots")],
-      machine: { secureBoot: () => self?.secureBoot ?? before ?? "on" },
+      machine: { secureBoot: () => made[0]?.secureBoot ?? before ?? "on" },
     });
-    self = new ImageDevice(device);
-    return self;
+    const image = new ImageDevice(device);
+    made.push(image);
+    return image;
   }
 
   /** The owner is set up, and then the disk comes into a machine with another chip. */

@@ -17,6 +17,8 @@ interface Known extends ClosedWords {
 const restart = "Switch the device off and on again. If that does not help, wait an hour and do it once more.";
 const startAnew =
   "What was on this disk cannot be opened any more. Your files lie with the other members: reset the device, then choose “I have a recovery phrase”.";
+const installAnew =
+  "What was on this disk cannot be opened any more. Your files lie with the other members: install the system from its USB stick again, then choose “I have a recovery phrase”.";
 
 const unchanged =
   "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, install the system from its USB stick again.";
@@ -170,7 +172,8 @@ const known: Readonly<Record<ClosedCode, Known>> = {
   "volume-unavailable": {
     title: "The encrypted disk cannot be used here",
     text: "This machine lacks what is needed to open an encrypted disk. Nothing is lost.",
-    instead: "Whoever looks after the machine has to install gocryptfs and fuse3, and allow the use of /dev/fuse.",
+    instead:
+      "Restart the device. On a computer of your own, install gocryptfs and fuse3, and allow the use of /dev/fuse.",
   },
   "volume-busy": {
     title: "The disk is still in use",
@@ -195,7 +198,7 @@ const wordsOf = (code: string | undefined): Known | undefined =>
 
 /** A reason this version does not know is told in the device's own words. */
 export function closedInWords(
-  status: Pick<Status, "reasons" | "opensWith">,
+  status: Pick<Status, "reasons" | "opensWith" | "resets">,
 ): ClosedWords & { readonly instead: string } {
   const [reason, distrusted] = status.reasons;
   // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it.
@@ -203,7 +206,9 @@ export function closedInWords(
   const words = graver ??
     wordsOf(reason?.code ?? "closed") ?? { title: "The device's disk is closed", text: reason?.detail ?? "" };
   const { title, text, byPhrase, instead = restart }: Known = words;
-  if (status.opensWith.length === 0) return { title, text, instead };
+  if (status.opensWith.length === 0) {
+    return { title, text, instead: instead === startAnew && !status.resets ? installAnew : instead };
+  }
   const isByPhrase = byPhrase !== undefined && status.opensWith.includes("phrase");
   return { title, text: isByPhrase ? `${text} ${byPhrase}` : text, instead: "" };
 }
