@@ -2,50 +2,13 @@ import { z } from "@hono/zod-openapi";
 
 export const Clock = z
   .object({
-    state: z.enum(["unknown", "good", "wrong"]),
+    /** `forgotten`: the machine's own clock lost the time while it was off, and nobody has told the time since. */
+    state: z.enum(["unknown", "good", "wrong", "forgotten"]),
     /** How far this device's clock is ahead of most members' (negative: behind). */
     offsetMs: z.number(),
   })
   .openapi("Clock");
 export type Clock = z.infer<typeof Clock>;
-
-/** Why a device may be closed: each code that comes first among the reasons of that phase, and those that come second. */
-export const closedCodes = [
-  "closed",
-  "ask-at-boot",
-  "not-installed",
-  "start-not-trusted",
-  "secure-boot-off",
-  "no-uefi",
-  "record-missing",
-  "record-damaged",
-  "state-damaged",
-  "volume-missing",
-  "volume-damaged",
-  "volume-two-partitions",
-  "volume-wrong-key",
-  "volume-backend",
-  "volume-unavailable",
-  "volume-busy",
-  "tpm-missing",
-  "tpm-timeout",
-  "tpm-superseded",
-  "tpm-window-closed",
-  "tpm-lockout",
-  "tpm-policy",
-  "tpm-auth",
-  "tpm-other-chip",
-  "tpm-full",
-  "tpm-busy",
-  "tpm-not-started",
-  "tpm-nv-missing",
-  "tpm-nv-defined",
-  "tpm-refused",
-  "tpm-failed",
-  "tpm-malformed",
-  "tpm-tampered",
-] as const;
-export type ClosedCode = (typeof closedCodes)[number];
 
 export const Status = z
   .object({
@@ -55,7 +18,7 @@ export const Status = z
      * owner's files wait for the password. `ready`: unlocked.
      */
     phase: z.enum(["closed", "unclaimed", "locked", "ready"]),
-    /** Why it is in this phase, where there is something to explain; the codes are stable, those of a closed device `closedCodes`. */
+    /** Why it is in this phase, where there is something to explain; the codes are stable. */
     reasons: z.array(z.object({ code: z.string(), detail: z.string() })),
     /** What the closed device takes: its password, its phrase, or neither until it was started again. */
     opensWith: z.array(z.enum(["password", "phrase"])),

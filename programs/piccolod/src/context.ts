@@ -8,11 +8,12 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts } from "./adapters/log.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
+import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
 import { LocalNames } from "./adapters/mdns/local-names.ts";
 import { addressesSeenFrom } from "./adapters/own-addresses.ts";
-import { showOnScreens } from "./adapters/screen.ts";
+import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
@@ -229,6 +230,7 @@ class Running {
   readonly #closed: Site;
   readonly names: readonly string[];
   readonly address: OwnAddress;
+  readonly #screens: Screens;
   #fingerprint: string | undefined;
   device: Device | undefined;
   #opened: Opened | undefined;
@@ -237,6 +239,7 @@ class Running {
   constructor(config: NamedConfig, parts: RunningParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#screens = new Screens({ paths: config.screens, world: parts.world });
     const { boot, world, log, throttle, claimCode } = parts;
     this.names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
     this.address = new OwnAddress({ isSecure: config.https, names: this.names });
@@ -250,6 +253,7 @@ class Running {
       version: versionOf(config),
       insecure: config.insecure,
       claimCode,
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
@@ -291,7 +295,7 @@ class Running {
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
-    showOnScreens(screens, [
+    this.#screens.show([
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
@@ -370,6 +374,7 @@ class Running {
 
   async close(): Promise<void> {
     await this.#changing.catch(() => undefined);
+    await this.#screens.close();
     await this.#closeDevice();
   }
 }

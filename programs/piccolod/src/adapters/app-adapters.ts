@@ -6,6 +6,7 @@ import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
 import type { VolumeBackend } from "../security/volume.ts";
+import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
 import { NftFirewall } from "./firewall/nft-firewall.ts";
@@ -45,6 +46,7 @@ export function openAppAdapters({ config, content, backend, world, log }: AppAda
   return {
     runtime: new Podman(endpoint, log),
     storage,
+    files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
     firewall: new NftFirewall(config.podmanSocket === undefined ? `piccolo_${tag}` : "piccolo", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,

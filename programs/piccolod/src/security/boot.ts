@@ -165,9 +165,10 @@ export class Boot {
 
   async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
     this.#options.log.warn("volume-closed", { code });
+    // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
     const distrusted = await this.#options.distrust?.();
-    const others = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
-    const reasons = [{ code, detail }, ...others];
+    const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
+    const reasons = [{ code, detail }, ...further];
     this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
   }

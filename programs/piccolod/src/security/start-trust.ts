@@ -32,7 +32,7 @@ export function distrustOf(
       return undefined;
     } catch (error) {
       if (!isFault(error)) throw error;
-      return { code: error.code === "tpm-policy" ? "start-not-trusted" : error.code, detail: error.message };
+      return { code: error.code, detail: error.message };
     }
   };
 }

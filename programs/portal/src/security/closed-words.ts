@@ -1,5 +1,5 @@
 /** Why a device is closed, and what to do about it, in plain words. */
-import type { ClosedCode } from "@piccolo/device-api";
+import type { ClosedReasonCode } from "@piccolo/device-api";
 import type { Status } from "../api/queries.ts";
 
 export interface ClosedWords {
@@ -34,7 +34,7 @@ const chipBusy: Known = {
   instead: restart,
 };
 
-const known: Readonly<Record<ClosedCode, Known>> = {
+const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "ask-at-boot": {
     title: "Enter your password to start",
     text: "You chose that this device asks for your password each time it starts. Until then it does nothing, for you or for others.",
@@ -143,6 +143,17 @@ const known: Readonly<Record<ClosedCode, Known>> = {
     text: "The machine finds two data partitions, and cannot know which of them is yours. Nothing was changed on either.",
     instead: "Switch the device off, take out the disk that does not belong to it, and switch it on again.",
   },
+  "record-was-older": {
+    title: "An older state was put right",
+    text: "The small file beside the encrypted disk was from before, and was brought up to date.",
+    byPhrase: "Enter the newest recovery phrase, or restart.",
+    instead: restart,
+  },
+  "state-in-use": {
+    title: "The device is running already",
+    text: "Another copy of its program works with the same files.",
+    instead: restart,
+  },
   "state-damaged": {
     title: "The device's own files were tampered with",
     text: "Beside the encrypted disk lies something that this device did not put there.",
@@ -194,7 +205,7 @@ const known: Readonly<Record<ClosedCode, Known>> = {
 };
 
 const wordsOf = (code: string | undefined): Known | undefined =>
-  code !== undefined && Object.hasOwn(known, code) ? known[code as ClosedCode] : undefined;
+  code !== undefined && Object.hasOwn(known, code) ? known[code as ClosedReasonCode] : undefined;
 
 /** A reason this version does not know is told in the device's own words. */
 export function closedInWords(
