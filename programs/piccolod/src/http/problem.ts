@@ -26,6 +26,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "no-phrase-waiting": 409,
   "nothing-to-open": 409,
   "volume-swapped": 409,
+  "start-not-trusted": 403,
   "record-was-older": 409,
   "not-replaced": 409,
   "place-refused": 400,
