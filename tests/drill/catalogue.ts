@@ -1,4 +1,5 @@
 import { appLifeDrill } from "./app-life.ts";
+import { appRestoreDrill } from "./app-restore.ts";
 import { centralGoneDrill } from "./central-gone.ts";
 import { centralLiesDrill } from "./central-lies.ts";
 import { deviceLostDrill } from "./device-lost.ts";
@@ -27,4 +28,5 @@ export const drills: readonly Drill[] = [
   oldImageDrill,
   repairLockedThenLostDrill,
   appLifeDrill,
+  appRestoreDrill,
 ];
