@@ -2,6 +2,7 @@
 export * from "./app-backups.ts";
 export * from "./apps.ts";
 export * from "./boot.ts";
+export * from "./closed-codes.ts";
 export type { DeviceEvent, DeviceEventType } from "./events.ts";
 export * from "./files.ts";
 export * from "./network.ts";

@@ -5,6 +5,7 @@ import type { NetworkView, Status } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
 import { acknowledgedFragments, defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
 import { FolderDisk } from "./adapters/disk.ts";
+import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
@@ -122,6 +123,7 @@ async function build(
       createPeerNet: nets.openMemberNet,
       handler: () => holding.members,
       handedInvitation: () => readInvitation(config.invitationFile),
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
     });
   const holding = await openHolding({
     index: databases.holderIndex,
