@@ -377,6 +377,7 @@ async function build(
     hostName: config.hostName,
     deviceName,
     portalOrigin: () => parts.address.origin,
+    isSecure: parts.address.isSecure,
     ownerName: () => auth.owner?.name ?? "",
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",

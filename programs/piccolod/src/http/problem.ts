@@ -91,6 +91,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "app-exists": 409,
   "app-name-reserved": 409,
   "app-not-running": 502,
+  "app-overloaded": 503,
   "app-name-taken": 409,
   "app-busy": 409,
   "app-removed": 409,
