@@ -1,3 +1,4 @@
+import { appCrashDrill } from "./app-crash.ts";
 import { appLifeDrill } from "./app-life.ts";
 import { appRestoreDrill } from "./app-restore.ts";
 import { centralGoneDrill } from "./central-gone.ts";
@@ -28,5 +29,6 @@ export const drills: readonly Drill[] = [
   oldImageDrill,
   repairLockedThenLostDrill,
   appLifeDrill,
+  appCrashDrill,
   appRestoreDrill,
 ];
