@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 
 export const Clock = z
   .object({
-    state: z.enum(["unknown", "good", "wrong"]),
+    /** `forgotten`: the machine's own clock lost the time while it was off, and nobody has told the time since. */
+    state: z.enum(["unknown", "good", "wrong", "forgotten"]),
     /** How far this device's clock is ahead of most members' (negative: behind). */
     offsetMs: z.number(),
   })
@@ -21,6 +22,8 @@ export const Status = z
     reasons: z.array(z.object({ code: z.string(), detail: z.string() })),
     /** What the closed device takes: its password, its phrase, or neither until it was started again. */
     opensWith: z.array(z.enum(["password", "phrase"])),
+    /** Whether the closed device can be reset by its claim code; never where nobody should type a secret into it. */
+    resets: z.boolean(),
     deviceName: z.string(),
     version: z.string(),
     signedIn: z.boolean(),

@@ -13,6 +13,8 @@ export interface ReleaseFacts {
   readonly version: string;
   /** What was sealed by a release opens in this one and in later ones. */
   readonly number: number;
+  /** Releases below this number open nothing any more once this one was found good (docs/spec/release-policy.md, R9). */
+  readonly minimum: number;
   /** Role of a key to the SHA-256 of its public key (DER), lower-case hex. */
   readonly keys: Readonly<Record<string, string>>;
 }
@@ -56,8 +58,8 @@ export interface Config {
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
-  /** Podman's socket, where the init system looks after it; undefined = a service of the device's own. */
-  readonly podmanSocket: string | undefined;
+  /** Podman's socket and its unit, where the service manager looks after it; undefined = a process of the device's own. */
+  readonly podman: SystemPodman | undefined;
   /** Folder of images that came with the device. */
   readonly bundledImages: string | undefined;
   /** Folders of signed catalogs; none takes the one inside the executable. */
@@ -83,6 +85,11 @@ export interface Config {
 export interface Listen {
   readonly listenHost: string;
   readonly listenPort: number;
+}
+
+export interface SystemPodman {
+  readonly socketPath: string;
+  readonly unit: string;
 }
 
 export interface LuksVolume {
@@ -173,11 +180,23 @@ function readVolume(values: Values): Config["volume"] {
   return backend === "luks2" ? { backend, partition } : { backend: "gocryptfs" };
 }
 
-const Release = z.object({
-  version: z.string().regex(/^[\w.+~-]{1,64}$/),
-  number: z.int().min(1),
-  keys: z.record(z.string().regex(/^[\w-]{1,32}$/), z.string().regex(/^[0-9a-f]{64}$/)),
-});
+function readPodman(values: Values): Config["podman"] {
+  const unit = optional(values, "podman-unit", /^[\w-]+\.socket$/, "the name of a socket unit");
+  const path = optional(values, "podman-socket", /^\/./, "an absolute path");
+  if (unit === undefined && path === undefined) return undefined;
+  if (unit === undefined || path === undefined)
+    throw new UsageError("--podman-socket and --podman-unit need each other");
+  return { socketPath: path, unit };
+}
+
+const Release = z
+  .object({
+    version: z.string().regex(/^[\w.+~-]{1,64}$/),
+    number: z.int().min(1),
+    minimum: z.int().min(1),
+    keys: z.record(z.string().regex(/^[\w-]{1,32}$/), z.string().regex(/^[0-9a-f]{64}$/)),
+  })
+  .refine(({ number, minimum }) => minimum <= number, "a release's minimum is not above its own number");
 
 function readRelease(values: Values): ReleaseFacts | undefined {
   const path = optional(values, "release", /./, "a path");
@@ -230,7 +249,7 @@ export function readConfig(
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
-    podmanSocket: optionalPath("podman-socket"),
+    podman: readPodman(values),
     bundledImages: optionalPath("bundled-images"),
     catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),

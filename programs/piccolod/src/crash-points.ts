@@ -2,6 +2,7 @@
  * Moments at which a drill may end the process as a power cut would. Each stands next to a commit or an fsync: whatever
  * was acknowledged before must be there after the next start, and nothing half-done may be visible.
  */
+import { backupCrashPoints as appBackupCrashPoints } from "./apps/backup/storing.ts";
 import { holderCrashPointNames } from "@piccolo/storage/holder";
 import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/storage/metadata-log";
 import { type OwnerEngineCrashPoint, ownerEngineCrashPoints } from "@piccolo/storage/owner";
@@ -53,6 +54,10 @@ export const checkpointCrashPoints: readonly MetadataLogCrashPoint[] = metadataL
   (name) => !backupCrashPoints.some((other) => other === name),
 );
 
+/** Those of apps: around each step of a change, and while a volume is frozen for its copy. */
+export const appCrashPoints = ["before-app-step", "after-app-step", "volume-frozen"] as const;
+export type AppCrashPoint = (typeof appCrashPoints)[number];
+
 /** Those a device reaches as the owner's. */
 export const ownerCrashPoints: readonly string[] = [
   ...ownerEngineCrashPoints.filter((name) => !reencryptCrashPoints.includes(name)),
@@ -79,6 +84,8 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...reencryptCrashPoints,
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
+    ...appBackupCrashPoints,
+    ...appCrashPoints,
   ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }

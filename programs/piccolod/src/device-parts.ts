@@ -4,6 +4,7 @@ import type { Argon2id, PasswordCost } from "@piccolo/envelope";
 import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import type { World } from "@piccolo/world";
 import type { Log } from "./adapters/log.ts";
+import type { SecureBootState } from "./adapters/firmware/secure-boot.ts";
 import type { createPeerNet } from "./adapters/peer-net/index.ts";
 import type { ClaimCode } from "./auth/claim-code.ts";
 import type { Throttle } from "./auth/throttle.ts";
@@ -16,8 +17,9 @@ import type { UnattendedVersions } from "./owner/unattended-versions.ts";
 import type { OwnerSecurity } from "./security/owner-security.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
-import type { BootImages } from "./system/boot-control.ts";
+import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
+import type { Deployments } from "./system/deployments.ts";
 import type { MeasuredBoot } from "./system/measured-boot.ts";
 
 export interface ContextParts {
@@ -32,7 +34,16 @@ export interface ContextParts {
   readonly createPeerNet?: typeof createPeerNet;
   /** Tests bring a machine that was started in a way of their own. */
   readonly bootState?: BootState;
-  readonly bootImages?: BootImages;
+  readonly secureBoot?: () => SecureBootState;
+  readonly releases?: MachineReleases;
+}
+
+/** The releases on the disk, and the machine that starts one of them. */
+export interface MachineReleases {
+  readonly boot: BootControl & BootImages;
+  readonly deployments: Deployments;
+  /** Starts the machine again. */
+  readonly restart: () => Promise<void>;
 }
 
 /** What the volume was opened with, and what the device shares with its closed self. */

@@ -3,9 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { toHex } from "@piccolo/bytes";
 import type { NetworkView, Status } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
-import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
+import { acknowledgedFragments, defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
 import { FolderDisk } from "./adapters/disk.ts";
+import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
+import { openRoom } from "./adapters/volume/open-room.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
@@ -92,7 +94,9 @@ async function build(
   const databases = openDatabases(state, atClose);
   const { control: controlDb, owner: own } = databases;
   const { db: ownerDb, metadata } = own;
-  const disk = new FolderDisk(state.path);
+  const room = await openRoom({ volume, path: state.path, world, log });
+  atClose(() => room.close());
+  const disk = new FolderDisk(state.path, () => room.freeBytes());
   const blake3 = await createBlake3();
   takeNextDeviceKey(state, world);
   const deviceKey = openDeviceKey(state, world);
@@ -122,11 +126,13 @@ async function build(
       createPeerNet: nets.openMemberNet,
       handler: () => holding.members,
       handedInvitation: () => readInvitation(config.invitationFile),
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
     });
   const holding = await openHolding({
     index: databases.holderIndex,
     witnessStore: databases.witnessStore,
     disk,
+    room,
     network,
     hash: blake3.hash,
     deviceKey: deviceKey.key.publicKey,
@@ -207,6 +213,7 @@ async function build(
     maskKey: () => secrets.ensure("mask-key", () => world.randomBytes(32)),
     work: () => {
       files.start();
+      apps.startBackups();
       slotKeeper.start();
       unlockedWork.begin();
     },
@@ -247,6 +254,7 @@ async function build(
     network.onChange(() => {
       events.networkChanged();
       reencryption.wake();
+      apps.wake();
       if (network.clock().state === clockState) return;
       clockState = network.clock().state;
       events.clockChanged(network.clock());
@@ -337,20 +345,35 @@ async function build(
     events,
     tasks,
     gate: writeGate,
+    room,
     // By a clock that is years ahead everything in the trash would be due.
     mayWork: () => backup.mayCommit && isClockBelieved(network),
     crashPoint,
   });
 
   const { insecure, deviceName } = config;
+  const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
-    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, room, world, log, crashPoint }),
     controlDb,
+    ownerDb,
     world,
     log,
     sessions,
     events,
     tasks,
+    unattended,
+    engine: () => runtime.engine,
+    inNetwork: () => network.membershipState() !== undefined,
+    reach: () => {
+      const code = runtime.isOpen ? runtime.engine.currentCode() : undefined;
+      const online = network.members.holders().filter((holder) => holder.online).length;
+      return { online, needed: code === undefined ? undefined : acknowledgedFragments(code) };
+    },
+    mayWork: () => backup.mayCommit && isClockBelieved(network),
+    isUnlocked: () => keyring.unlocked,
+    seed: () => toHex(deviceKey.key.publicKey),
+    crashPoint,
     hostName: config.hostName,
     deviceName,
     portalOrigin: () => parts.address.origin,
@@ -399,6 +422,7 @@ async function build(
     if (!unlocked) lockGate.cut();
     else setImmediate(() => unlockedWork.begin());
     reencryption.wake();
+    apps.wake();
     events.securityChanged();
     events.networkChanged();
   });
@@ -461,7 +485,7 @@ async function build(
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
     keyring,
     security,
-    unattended: new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup }),
+    unattended,
     readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
     signIn: () => {
       const session = auth.signInByPhrase();

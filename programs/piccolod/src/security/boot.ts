@@ -64,6 +64,8 @@ export interface Closed {
   /** The first says what keeps it closed, the others what keeps it from being opened. */
   readonly reasons: readonly Reason[];
   readonly opensWith: readonly ("password" | "phrase")[];
+  /** Why nobody should type a secret into the device in this start; it takes none then. */
+  readonly distrusted: Reason | undefined;
 }
 
 /** The open volume. */
@@ -163,11 +165,11 @@ export class Boot {
 
   async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
     this.#options.log.warn("volume-closed", { code });
-    const distrusted = opensWith.length === 0 ? undefined : await this.#options.distrust?.();
-    this.#closed =
-      distrusted === undefined
-        ? { reasons: [{ code, detail }], opensWith }
-        : { reasons: [{ code, detail }, distrusted], opensWith: [] };
+    // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
+    const distrusted = await this.#options.distrust?.();
+    const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
+    const reasons = [{ code, detail }, ...further];
+    this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
   }
 

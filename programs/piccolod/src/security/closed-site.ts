@@ -1,4 +1,4 @@
-import { type Clock, routes, type Session, type Status } from "@piccolo/device-api";
+import { routes, type Session, type Status } from "@piccolo/device-api";
 import type { OpenedRoot } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
@@ -6,7 +6,7 @@ import { checkClaimCode } from "../auth/auth.ts";
 import type { ClaimCode } from "../auth/claim-code.ts";
 import type { Throttle } from "../auth/throttle.ts";
 import { createApp } from "../http/app.ts";
-import { Door } from "../http/door.ts";
+import { Door, safeMethods } from "../http/door.ts";
 import { noLockGate } from "../http/lock-gate.ts";
 import type { OwnAddress } from "../http/own-address.ts";
 import type { Site } from "../http/server.ts";
@@ -24,6 +24,8 @@ export interface ClosedSiteOptions {
   readonly version: string;
   readonly insecure: readonly string[];
   readonly claimCode: ClaimCode;
+  /** Whether the machine's own clock lost the time. */
+  readonly hasForgottenTime: () => boolean;
   /**
    * Goes on to the whole device, signed in. With `newPassword`, chip and password are made anew first. The root is
    * erased when it returns.
@@ -36,8 +38,6 @@ export interface ClosedSiteOptions {
   readonly reset: (() => void) | undefined;
 }
 
-const unknownClock: Clock = { state: "unknown", offsetMs: 0 };
-
 /** What a device answers whose volume is closed: why, the ways to open it, the reset, and nothing else. */
 export function createClosedSite(options: ClosedSiteOptions): Site {
   const { boot, world, log, throttle, deviceName } = options;
@@ -49,7 +49,13 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
     isOpen: () => true,
   });
   const closed = (): Error => bootFaults.fault("closed", "the device is closed: its status says how it is opened");
-  const api = createApp({ log, lockGate: noLockGate, unknown: closed });
+  // No route of the interface, whatever it is for, gets a secret that somebody may have put this device there for.
+  const refuse = (method: string): Error | undefined => {
+    const distrusted = boot.closed?.distrusted;
+    if (distrusted === undefined || safeMethods.has(method)) return undefined;
+    return bootFaults.fault("start-not-trusted", distrusted.detail);
+  };
+  const api = createApp({ log, lockGate: noLockGate, refuse, unknown: closed });
 
   api.openapi(routes["GET /status"], (c) => {
     const { reasons, opensWith } = boot.closed ?? {
@@ -60,11 +66,12 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
       phase: "closed",
       reasons: [...reasons],
       opensWith: [...opensWith],
+      resets: options.reset !== undefined && boot.closed?.distrusted === undefined,
       deviceName,
       version: options.version,
       signedIn: false,
       insecure: [...options.insecure],
-      clock: unknownClock,
+      clock: { state: options.hasForgottenTime() ? "forgotten" : "unknown", offsetMs: 0 },
       serverTimeMs: world.nowMs(),
     };
     return c.json(status, 200);

@@ -10,11 +10,17 @@ export const volumeFaults = catalogue({
   "volume-missing": {
     retry: "never",
     meaning:
-      "The device had a volume and it is gone; put the disk back, or reset the device and recover by the phrase.",
+      "The device had a volume and it is gone; put the disk back, or reset the device or install it anew, and recover by the phrase.",
   },
   "volume-damaged": {
     retry: "never",
-    meaning: "The volume was damaged or changed from outside; reset the device and recover by the phrase.",
+    meaning:
+      "The volume was damaged or changed from outside; reset the device or install it anew, and recover by the phrase.",
+  },
+  "volume-swapped": {
+    retry: "never",
+    meaning:
+      "The volume that opened by itself is not the owner's: somebody changed the disk. Switch the device off, put its own disk back, or restore by the phrase on a device you trust.",
   },
   "volume-two-partitions": {
     retry: "later",
