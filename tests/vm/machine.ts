@@ -18,7 +18,8 @@ import { SerialLog } from "./serial-log.ts";
 const lookEveryMs = 500;
 
 /** What ends every wait for something better. What a boot image ignores is none of it. */
-const fatal = /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
+const fatal =
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
 
 export interface MachineOptions {
   readonly name: string;

@@ -2,7 +2,12 @@
 import { deflateRawSync } from "node:zlib";
 import { ByteWriter, fromHex, toHex, toUtf8 } from "@piccolo/bytes";
 import { chunkHash, unpackChunk } from "../src/apps/backup/chunks.ts";
-import { type BackedUpVolume, type BackupDocument, decodeDocument, encodeDocument } from "../src/apps/backup/document.ts";
+import {
+  type BackedUpVolume,
+  type BackupDocument,
+  decodeDocument,
+  encodeDocument,
+} from "../src/apps/backup/document.ts";
 
 interface JsonChunk {
   readonly index: number;

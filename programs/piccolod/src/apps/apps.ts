@@ -69,7 +69,8 @@ export interface AppsOptions {
   readonly device: DeviceNetworks;
   readonly world: World;
   readonly log: Log;
-  readonly reservedNames: ReadonlySet<string>;
+  /** Whether an app may have the name: it becomes a host's. */
+  readonly mayHaveName: (app: string) => boolean;
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
@@ -288,10 +289,14 @@ export class Apps {
 
   /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
   install(wish: Wish): void {
-    const { store, world, reservedNames } = this.#options;
+    const { store, world, mayHaveName } = this.#options;
     const { id, services } = wish.manifest;
-    if (reservedNames.has(id))
-      throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
+    if (!mayHaveName(id)) {
+      throw appFaults.fault(
+        "app-name-reserved",
+        `the name ${id} belongs to the device itself, or is too long beside its own`,
+      );
+    }
     if (services.length > servicesMax) {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }

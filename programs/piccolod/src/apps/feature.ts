@@ -17,6 +17,7 @@ import { drillName } from "./backup/restored-apps.ts";
 import { mountAppBackups } from "./backup/routes.ts";
 import { BackupStore } from "./backup/store.ts";
 import { Catalogs, type CatalogSource } from "./catalogs.ts";
+import type { AppPlanRecord } from "./plan-types.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
@@ -61,12 +62,16 @@ export interface AppsFeatureOptions
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
   readonly freeMemoryBytes: () => number;
+  /** Told the host names of all apps, at the start and whenever they are others. */
+  readonly hostsChanged: (names: readonly string[]) => void;
   readonly crashPoint: (name: AppCrashPoint | BackupCrashPoint) => void;
 }
 
 export interface AppsFeature {
   readonly hosts: AppHosts;
   readonly streams: readonly StreamRoute[];
+  /** Whether the name (lower case, without port) is an app's host. */
+  isHost(name: string): boolean;
   mount(api: Api): void;
   start(): void;
   /** Begins to back up apps, once what is backed up may be changed; again is harmless. */
@@ -83,15 +88,24 @@ const keyPurpose = "app-cookies";
 export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const { world, log, events, tasks, deviceName, sessions, portalOrigin } = options;
   const store = new AppStore(options.controlDb);
-  const names = hostNames(options.hostName);
+  const names = hostNames(options);
+  let toldHosts: string | undefined;
+  const tellHosts = (): void => {
+    const hostsNow = apps.look().flatMap(({ app: { record } }) => (hasPage(record) ? [names.hostOf(record.app)] : []));
+    if (hostsNow.join() === toldHosts) return;
+    toldHosts = hostsNow.join();
+    options.hostsChanged(hostsNow);
+  };
   const changed = (app: string): void => {
+    const isTold = (toldHosts ?? "").split(",").includes(names.hostOf(app));
+    if (isTold !== (store.get(app) !== undefined)) tellHosts();
     // What nobody sees does not change either.
     if (!app.startsWith(drillName(""))) events.appChanged(app);
   };
   const apps: Apps = new Apps({
     ...options,
     store,
-    reservedNames: names.reserved,
+    mayHaveName: (app) => names.mayHave(app),
     originOf: (app) => hosts.originOf(app),
     changed,
     fetchBackup: (step, progress) => backups.fetch(step, progress),
@@ -132,7 +146,15 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
       mountAppBackups(api, { apps, backups, drills, bundled, tasks });
     },
-    start: () => apps.start(),
+    isHost: (name) => {
+      const app = names.appOf(name);
+      const record = app === undefined ? undefined : store.get(app)?.record;
+      return record !== undefined && record.isDrill !== true && hasPage(record);
+    },
+    start: () => {
+      apps.start();
+      tellHosts();
+    },
     startBackups: () => {
       backups.start();
       drills.start();
@@ -148,4 +170,8 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       await apps.close();
     },
   };
+}
+
+function hasPage({ current, change }: AppPlanRecord): boolean {
+  return (current ?? change?.to)?.manifest.web !== undefined;
 }
