@@ -138,7 +138,7 @@ test("an app is found by its name, trusted by the device's authority, and keeps 
     }
   };
 
-  const asking = multicastDns({ interface: homeAddress });
+  const asking = multicastDns({ interface: homeAddress, bind: "0.0.0.0" });
   context.after(() => new Promise<void>((resolve) => asking.destroy(() => resolve())));
   /** The address the network knows a name by, or that it is gone. */
   const heard = new Map<string, string>();
