@@ -247,12 +247,14 @@ export class Apps {
   }
 
   async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log } = this.#options;
+    const { store, world, storage, log, changed } = this.#options;
     for (const { trash, ...place } of store.trash()) {
       const inUse = store.get(trash.app);
       for (const step of decideTrash(trash, world.nowMs()).steps) {
-        if (step.do === "record") store.deleteTrash(trash.id, place.slot);
-        else if (step.do === "purge-trash") {
+        if (step.do === "record") {
+          store.deleteTrash(trash.id, place.slot);
+          changed(trash.app);
+        } else if (step.do === "purge-trash") {
           for (const id of step.snapshots) {
             storage.dropSnapshot(id);
             store.deleteSnapshotFacts(id);
@@ -505,13 +507,18 @@ export class Apps {
     }
   }
 
-  logs(id: string, service: string, options: LogOptions): AsyncIterable<LogLine> {
+  /** What a part of the app writes its log as; another one once another version has taken its place. Throws `app-not-found`. */
+  logSource(id: string, service: string): string {
     const { current, change } = this.get(id).record;
     const generation = current ?? change?.to;
     if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
       throw appFaults.fault("app-not-found", "the app has no such part");
     }
-    return this.#options.runtime.logs(containerName(id, generation.number, service), options);
+    return containerName(id, generation.number, service);
+  }
+
+  logsOf(source: string, options: LogOptions): AsyncIterable<LogLine> {
+    return this.#options.runtime.logs(source, options);
   }
 
   /** Of the last hour, oldest first. */

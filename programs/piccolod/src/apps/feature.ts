@@ -21,6 +21,7 @@ import type { AppPlanRecord } from "./plan-types.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
+import { LogStreams } from "./log-streams.ts";
 import { hostNames } from "./proxy/host-names.ts";
 import { enterApp, mountApps } from "./routes.ts";
 import type { ExecutorOptions } from "./executor.ts";
@@ -136,12 +137,16 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     monotonicMs: () => world.monotonicMs(),
     log,
   });
+  const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });
   const { bundled, architecture } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
   const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
   return {
     hosts,
-    streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
+    streams: [
+      { pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true },
+      { pattern: /^\/apps\/([a-z0-9-]{1,32})\/logs\/follow$/, methods: { GET: logs.handle } },
+    ],
     mount: (api) => {
       mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
       mountAppBackups(api, { apps, backups, drills, bundled, tasks });
@@ -164,6 +169,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       apps.wake();
     },
     stop: async () => {
+      logs.stop();
       hosts.close();
       await drills.stop();
       await backups.stop();
