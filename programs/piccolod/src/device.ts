@@ -382,6 +382,7 @@ async function build(
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
+    hostsChanged: parts.appHostsChanged,
   });
   const door = new Door({
     address: parts.address,
@@ -483,6 +484,7 @@ async function build(
       files.interrupt();
     },
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
+    isAppHost: (name) => apps.isHost(name),
     keyring,
     security,
     unattended,

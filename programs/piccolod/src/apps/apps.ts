@@ -71,7 +71,8 @@ export interface AppsOptions {
   readonly device: DeviceNetworks;
   readonly world: World;
   readonly log: Log;
-  readonly reservedNames: ReadonlySet<string>;
+  /** Whether an app may have the name: it becomes a host's. */
+  readonly mayHaveName: (app: string) => boolean;
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
@@ -249,12 +250,14 @@ export class Apps {
   }
 
   async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log } = this.#options;
+    const { store, world, storage, log, changed } = this.#options;
     for (const { trash, ...place } of store.trash()) {
       const inUse = store.get(trash.app);
       for (const step of decideTrash(trash, world.nowMs()).steps) {
-        if (step.do === "record") store.deleteTrash(trash.id, place.slot);
-        else if (step.do === "purge-trash") {
+        if (step.do === "record") {
+          store.deleteTrash(trash.id, place.slot);
+          changed(trash.app);
+        } else if (step.do === "purge-trash") {
           for (const id of step.snapshots) {
             storage.dropSnapshot(id);
             store.deleteSnapshotFacts(id);
@@ -291,10 +294,14 @@ export class Apps {
 
   /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
   install(wish: Wish): void {
-    const { store, world, reservedNames } = this.#options;
+    const { store, world, mayHaveName } = this.#options;
     const { id, services } = wish.manifest;
-    if (reservedNames.has(id))
-      throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
+    if (!mayHaveName(id)) {
+      throw appFaults.fault(
+        "app-name-reserved",
+        `the name ${id} belongs to the device itself, or is too long beside its own`,
+      );
+    }
     if (services.length > servicesMax) {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
@@ -503,13 +510,18 @@ export class Apps {
     }
   }
 
-  logs(id: string, service: string, options: LogOptions): AsyncIterable<LogLine> {
+  /** What a part of the app writes its log as; another one once another version has taken its place. Throws `app-not-found`. */
+  logSource(id: string, service: string): string {
     const { current, change } = this.get(id).record;
     const generation = current ?? change?.to;
     if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
       throw appFaults.fault("app-not-found", "the app has no such part");
     }
-    return this.#options.runtime.logs(containerName(id, generation.number, service), options);
+    return containerName(id, generation.number, service);
+  }
+
+  logsOf(source: string, options: LogOptions): AsyncIterable<LogLine> {
+    return this.#options.runtime.logs(source, options);
   }
 
   /** Of the last hour, oldest first. */

@@ -85,20 +85,6 @@ export const useResources = (id: string, enabled: boolean) =>
     enabled,
   });
 
-export const useLog = (id: string, query: string, enabled: boolean) =>
-  useQuery({
-    queryKey: [...keys.app(id), "log", query],
-    queryFn: ({ signal }) =>
-      device.call(
-        "GET /apps/{id}/logs",
-        { params: { id }, query: { limit: 200, ...(query === "" ? {} : { q: query }) } },
-        { signal },
-      ),
-    refetchInterval: 4000,
-    placeholderData: (before) => before,
-    enabled,
-  });
-
 /** A change of an app: whatever is known of apps is read again once the device has taken it. */
 export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
   const client = useQueryClient();
