@@ -185,7 +185,10 @@ function decideFetching(
         ]
       : [];
   const next = record.current === undefined ? afterSaving(change) : "saving";
-  return plan(...steady.steps, ...pulls, ...fetches, ...untrash, { do: "record", event: { type: "phase", phase: next } });
+  return plan(...steady.steps, ...pulls, ...fetches, ...untrash, {
+    do: "record",
+    event: { type: "phase", phase: next },
+  });
 }
 
 function isComplete({ snapshots }: Observed, id: string): boolean {

@@ -48,10 +48,7 @@ export interface ExecutorOptions {
   /** What belongs to copies of data beside the data. */
   readonly snapshots: Pick<AppStore, "snapshotFacts" | "putSnapshotFacts" | "deleteSnapshotFacts" | "putSecrets">;
   /** Brings a backup into a local copy, with what belongs to it. */
-  readonly fetchBackup: (
-    step: Extract<Step, { readonly do: "fetch-backup" }>,
-    progress: Progress,
-  ) => Promise<void>;
+  readonly fetchBackup: (step: Extract<Step, { readonly do: "fetch-backup" }>, progress: Progress) => Promise<void>;
   /** Sets the rules for the networks of all apps. */
   readonly filter: () => Promise<void>;
   /** The status of an answer at an address; undefined where there is none in time. */
