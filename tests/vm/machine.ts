@@ -18,7 +18,8 @@ import { SerialLog } from "./serial-log.ts";
 const lookEveryMs = 500;
 
 /** What ends every wait for something better. What a boot image ignores is none of it. */
-const fatal = /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
+const fatal =
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
 
 export interface MachineOptions {
   readonly name: string;
@@ -41,6 +42,8 @@ export interface MachineOptions {
   readonly saved?: string;
   /** Others may join the machine's network (`stranger`). */
   readonly shared?: boolean;
+  /** The network has nobody on it who tells the time, or anything else. */
+  readonly isolated?: boolean;
   /** The cable is not in until `plugIn`. */
   readonly unplugged?: boolean;
   /** The firmware of before UEFI. */
@@ -124,11 +127,13 @@ export class Machine {
       saved,
       bios = false,
       shared = false,
+      isolated = false,
       clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
-    const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
+    const alone = isolated ? "restrict=on," : "";
+    const forward = `${alone}hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
     return [
       ["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
       ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
