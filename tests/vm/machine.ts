@@ -238,6 +238,13 @@ export class Machine {
     return performance.now() - this.poweredOnMs;
   }
 
+  /** Asks again and again; an answer that does not come counts as no. */
+  async until(what: string, isSo: () => Promise<boolean>, deadlineMs = 180_000): Promise<void> {
+    await this.#race(what, deadlineMs, async (signal) => {
+      while (!(await isSo().catch(() => false))) await delay(300, undefined, { signal });
+    });
+  }
+
   /** After a reset: resolves when the portal of before answers no more. */
   async untilGone(deadlineMs = 60_000): Promise<void> {
     await this.#race("the reset", deadlineMs, async (signal) => {
