@@ -7,7 +7,7 @@ import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { sealedVolume } from "./scenarios/guest-suites.ts";
-import { installer } from "./scenarios/installer.ts";
+import { installer, installerAgain } from "./scenarios/installer.ts";
 import { papers } from "./scenarios/papers.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
@@ -25,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   probation,
   installer,
+  installerAgain,
   papers,
   volumeShut,
   volumeShutElsewhere,
