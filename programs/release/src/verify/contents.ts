@@ -2,9 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import { openSignedPrediction, predictBoot, readSections } from "@piccolo/attest";
-import { fromUtf8 } from "@piccolo/bytes";
+import { encodePrediction, openSignedPrediction, predictBoot, readSections } from "@piccolo/attest";
+import { equalConstantTime, fromUtf8 } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { branchOfRelease, compactName, packagesOfCommit, refuseOverlayIn, repositoryName } from "../build/publish.ts";
 import type { Workshop } from "../build/workshop.ts";
@@ -144,7 +143,8 @@ async function checkPrediction(
     const signed = openSignedPrediction(readFileSync(at(`piccolo-${number}.prediction.json`)), trusted);
     const [loader, image] = [readFileSync(at(names.loader)), readFileSync(at(names.uki))];
     const { pcr7, signers } = signed;
-    if (!isDeepStrictEqual(signed, predictBoot({ version, number, loader, image, signers, pcr7 }))) {
+    const predicted = encodePrediction(predictBoot({ version, number, loader, image, signers, pcr7 }));
+    if (!equalConstantTime(encodePrediction(signed), predicted)) {
       throw unfit("what a start will measure is not what was signed of it");
     }
     const line = fromUtf8(readSections(image).get(".cmdline")?.content ?? new Uint8Array());
