@@ -1,5 +1,5 @@
 /** A release's files against each other, with the tools of the workshop: signatures, commit, disk images. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePrediction, openSignedPrediction, predictBoot, readSections } from "@piccolo/attest";
@@ -110,6 +110,8 @@ async function checkCommit(
   keys: string,
 ): Promise<void> {
   const ostree = (...args: string[]): Promise<string> => tools.text("ostree", [`--repo=${repository}`, ...args]);
+  // Of what is marked as pulled in part, fsck looks at no content.
+  if (existsSync(join(repository, "state", `${checksum}.commitpartial`))) throw unfit("the repository is not whole");
   await refused(ostree("fsck", "--quiet"), "the repository's objects are not what their names say");
   const branch = branchOfRelease(number);
   const found = await ostree("rev-parse", branch).catch(() => "");
