@@ -349,6 +349,7 @@ async function build(
   const { insecure, deviceName } = config;
   const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
+    osVersion: versionOf(config),
     ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
     controlDb,
     ownerDb,
