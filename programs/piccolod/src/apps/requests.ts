@@ -235,7 +235,11 @@ export function requestRestoreFromBackup(
 }
 
 /** A copy beside the app, cut off from everything, under a name no app can have. */
-export function requestDrill(form: BackedUpForm, { name, copy }: { readonly name: string; readonly copy: string }, nowMs: number): AppPlanRecord {
+export function requestDrill(
+  form: BackedUpForm,
+  { name, copy }: { readonly name: string; readonly copy: string },
+  nowMs: number,
+): AppPlanRecord {
   const { manifest } = form.generation;
   const generation = { ...form.generation, manifest: { ...manifest, id: name }, grants: [] };
   return { ...requestInstallFromBackup(undefined, { ...form, generation }, copy, nowMs), isDrill: true };

@@ -20,7 +20,8 @@ export class FolderSnapshotFiles implements SnapshotFiles {
 
   async open(id: string, volume: string): Promise<SnapshotReader> {
     const path = join(this.#folder, id, fileOf(volume));
-    if (!existsSync(path)) throw appStorageFaults.fault("app-storage-failed", "there is no such copy of the app's data");
+    if (!existsSync(path))
+      throw appStorageFaults.fault("app-storage-failed", "there is no such copy of the app's data");
     const used = await usedParts(path);
     const file = await open(path, "r");
     try {

@@ -284,12 +284,18 @@ test("a restore drill starts the copy beside the app, and nothing of it is left"
   const { trouble } = await device.drills.drill(device.newest("shelf").id, untold);
   assert.equal(trouble, undefined);
   assert.equal(device.backups.notes("shelf").drill?.comparedBytes, 5);
-  assert.deepEqual(device.apps.look().map(({ app }) => app.record.app), ["shelf"]);
+  assert.deepEqual(
+    device.apps.look().map(({ app }) => app.record.app),
+    ["shelf"],
+  );
   assert.deepEqual(device.appStore.all().length, 1);
   assert.deepEqual(device.appStore.trash(), []);
   assert.deepEqual(device.storage.volumesOf("drill_shelf"), []);
   assert.equal(device.storage.snapshots().size, 0);
-  assert.deepEqual((await device.runtime.containers()).map(({ name }) => name), ["shelf.web.1"]);
+  assert.deepEqual(
+    (await device.runtime.containers()).map(({ name }) => name),
+    ["shelf.web.1"],
+  );
 });
 
 test("a restored copy that does not work is told, and leaves nothing either", async (context) => {
@@ -337,7 +343,6 @@ test("a restore that was cut off in the middle goes on at the next start, once t
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   device.unlocked = true;
-  device.world.aheadMs += 3_600_000;
   device.apps.wake();
   await device.apps.settled("shelf", () => undefined);
   assert.ok(device.read("shelf").equals(content));

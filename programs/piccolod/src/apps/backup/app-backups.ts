@@ -269,7 +269,7 @@ export class AppBackups {
       document: {
         app,
         takenAtMs: kept?.takenAtMs ?? world.nowMs(),
-        cause: kept?.cause ?? ("backup" as KeptSnapshot["cause"]),
+        cause: kept?.cause ?? "backup",
         generation: withoutNumber(generation),
         secrets,
         idStart,
@@ -429,10 +429,14 @@ export class AppBackups {
   }
 
   /** Throws `locked`, `app-backup-not-found`, `app-backup-damaged`, and what reading throws. */
-  async read(id: string, signal: AbortSignal): Promise<{ readonly backup: StoredBackup; readonly document: BackupDocument }> {
+  async read(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly backup: StoredBackup; readonly document: BackupDocument }> {
     const { isUnlocked, engine } = this.#options;
     const backup = this.get(id);
-    if (!isUnlocked()) throw envelopeFaults.fault("locked", "the device is locked: enter the password, then do it again");
+    if (!isUnlocked())
+      throw envelopeFaults.fault("locked", "the device is locked: enter the password, then do it again");
     return { backup, document: await readDocument({ engine }, backup, signal) };
   }
 

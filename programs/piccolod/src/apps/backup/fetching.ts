@@ -43,7 +43,10 @@ export async function fetchVolumes(
   parts: FetchingParts,
   { volumes }: Pick<BackupDocument, "volumes">,
   snapshot: string,
-  { signal, report }: { readonly signal: AbortSignal; readonly report: (doneBytes: number, totalBytes: number) => void },
+  {
+    signal,
+    report,
+  }: { readonly signal: AbortSignal; readonly report: (doneBytes: number, totalBytes: number) => void },
 ): Promise<number> {
   const sizes = volumes.flatMap(({ sizeBytes, chunks }) => chunks.map(({ index }) => chunkLength(sizeBytes, index)));
   const totalBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);

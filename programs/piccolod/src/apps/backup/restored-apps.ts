@@ -54,11 +54,7 @@ export class RestoredApps {
   /** A copy that nobody sees, under `drillName`. Throws `no-room`. */
   startDrill(backup: StoredBackup, document: BackupDocument): void {
     const name = drillName(document.app);
-    const record = requestDrill(
-      formOf(backup, document),
-      { name, copy: this.#copyName() },
-      this.#world.nowMs(),
-    );
+    const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
     this.#store.insert(record, this.#apps.freePlace(name, roomFor(backup)), document.secrets);
     this.#apps.go(name);
   }

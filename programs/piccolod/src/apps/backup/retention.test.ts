@@ -60,7 +60,9 @@ test("whatever there is, the newest stays, the rest is bounded, and deciding aga
       const most = usualRetention.latest + usualRetention.daily + usualRetention.weekly + usualRetention.monthly;
       assert.ok(kept.length <= most);
       const newestMs = Math.max(...backups.map(({ takenAtMs }) => takenAtMs));
-      assert.ok(backups.length === 0 || backups.some(({ id, takenAtMs }) => takenAtMs === newestMs && kept.includes(id)));
+      assert.ok(
+        backups.length === 0 || backups.some(({ id, takenAtMs }) => takenAtMs === newestMs && kept.includes(id)),
+      );
       const left = backups.filter(({ id }) => kept.includes(id));
       assert.deepEqual(decideDropped(left), []);
       assert.deepEqual(keptOf(backups.toReversed()).toSorted(), kept.toSorted());

@@ -8,7 +8,8 @@ export const backupFaults = catalogue({
   "app-backup-not-found": { retry: "never", meaning: "There is no such backup any more; choose another one." },
   "no-network": {
     retry: "later",
-    meaning: "The device is in no network yet, so backups stay on it; join a network, and they are spread by themselves.",
+    meaning:
+      "The device is in no network yet, so backups stay on it; join a network, and they are spread by themselves.",
   },
   "app-backup-stalled": {
     retry: "later",

@@ -22,16 +22,14 @@ export function backupsView({ record, stored, notes, next, progress, bundled }: 
   const known = new Set(stored.map(({ id }) => id));
   const here = record.backups
     .filter(({ id }) => !known.has(id))
-    .map(
-      ({ id, takenAtMs, generation, cause }): AppBackup => ({
-        id,
-        takenAtMs,
-        version: generation.manifest.version,
-        cause,
-        place: "device",
-        imageOnlyHere: localImages(generation, bundled).length > 0,
-      }),
-    );
+    .map(({ id, takenAtMs, generation, cause }): AppBackup => ({
+      id,
+      takenAtMs,
+      version: generation.manifest.version,
+      cause,
+      place: "device",
+      imageOnlyHere: localImages(generation, bundled).length > 0,
+    }));
   const state =
     progress !== undefined
       ? "saving"
