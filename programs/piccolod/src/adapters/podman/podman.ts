@@ -24,7 +24,7 @@ import { PodmanInterface, type Refusal } from "./interface.ts";
 import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
-import { type ContainerInspection, read } from "./shapes.ts";
+import { type ContainerInspection, type ListedContainer, read } from "./shapes.ts";
 import { linesOf, unavailable } from "./unix-http.ts";
 
 /** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
@@ -114,8 +114,27 @@ export class Podman implements ContainerRuntime {
 
   async containers(): Promise<readonly ContainerState[]> {
     const all = read.containers(await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }));
-    const states = await Promise.all((all ?? []).map(({ Id }) => this.container(Id)));
+    const states = await Promise.all((all ?? []).map((listed) => this.#stateOfListed(listed)));
     return states.filter((state) => state !== undefined);
+  }
+
+  /** A power cut may leave a container whose files on the disk are unfinished: it is there, and good for nothing. */
+  async #stateOfListed(listed: ListedContainer): Promise<ContainerState | undefined> {
+    const damaged = new Error("the container's files are damaged");
+    try {
+      const answer = await this.#interface.call(
+        { method: "GET", path: at(listed.Id, "/json") },
+        ({ status, message }) => (status === 404 || isDamage(message) ? damaged : undefined),
+      );
+      return stateOf(read.container(answer));
+    } catch (error) {
+      if (error !== damaged) throw error;
+    }
+    // What is not found is either gone meanwhile, or listed still.
+    const again = read.containers(
+      await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }),
+    );
+    return again?.some(({ Id }) => Id === listed.Id) === true ? brokenState(listed) : undefined;
   }
 
   async container(name: string): Promise<ContainerState | undefined> {
@@ -195,8 +214,8 @@ export class Podman implements ContainerRuntime {
   }
 
   async stop(name: string): Promise<void> {
-    const found = await this.#inspect(name);
-    if (found === undefined) return;
+    const found = await this.#inspectUnlessDamaged(name);
+    if (found === undefined || found === "damaged") return;
     if (found.State.Status === "paused") await this.resume(name);
     const graceMs = Number(found.Config.Labels?.[graceLabel] ?? 10_000);
     await this.#interface.find({
@@ -222,10 +241,29 @@ export class Podman implements ContainerRuntime {
   }
 
   async remove(name: string): Promise<void> {
-    const found = await this.#inspect(name);
+    const found = await this.#inspectUnlessDamaged(name);
     if (found === undefined) return;
+    if (found === "damaged") return this.#removeByForce(name);
     if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
     await this.#cleanedUp(name);
+    return this.#removeByForce(name);
+  }
+
+  async #inspectUnlessDamaged(name: string): Promise<ContainerInspection | "damaged" | undefined> {
+    const damaged = new Error("the container's files are damaged");
+    try {
+      const answer = await this.#interface.call({ method: "GET", path: at(name, "/json") }, ({ status, message }) =>
+        isDamage(message) ? damaged : status === 404 ? missing() : undefined,
+      );
+      return read.container(answer);
+    } catch (error) {
+      if (error === damaged) return "damaged";
+      if (runtimeFaults.owns(error) && error.code === "container-missing") return undefined;
+      throw error;
+    }
+  }
+
+  async #removeByForce(name: string): Promise<void> {
     const busy = new Error("something of it is still mounted");
     for (let attempt = 1; ; attempt++) {
       try {
@@ -351,6 +389,26 @@ export class Podman implements ContainerRuntime {
     await Promise.all((await this.containers()).map(({ name }) => this.stop(name)));
     await this.#endpoint.stop();
   }
+}
+
+/** What Podman says where a layer's or a container's own files are not what they were. */
+function isDamage(message: string): boolean {
+  return /getting graph driver info|layer not known|container not known|error reading container|unexpected end of JSON/i.test(
+    message,
+  );
+}
+
+function brokenState({ Id: id, Names: names, Labels: labels }: ListedContainer): ContainerState {
+  return {
+    id,
+    name: names?.[0] ?? id,
+    phase: "lost",
+    exitCode: undefined,
+    startedAtMs: undefined,
+    restarts: 0,
+    labels: labels ?? {},
+    addresses: {},
+  };
 }
 
 function isNameTaken({ message }: Refusal): boolean {

@@ -24,7 +24,14 @@ const ImageList = z.array(
 
 const Loaded = z.object({ Names: z.array(z.string()) });
 const NetworkList = z.array(z.object({ name: z.string() }));
-const ContainerList = z.array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish() }));
+const ContainerList = z.array(
+  z.object({
+    Id: z.string(),
+    Names: z.array(z.string()).nullish(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  }),
+);
+export type ListedContainer = z.infer<typeof ContainerList>[number];
 const Created = z.object({ Id: z.string() });
 const ExecCreated = z.object({ Id: z.string() });
 const ExecInspection = z.object({ ExitCode: z.number(), Running: z.boolean() });
