@@ -15,6 +15,7 @@ import { httpProbe } from "./http-probe.ts";
 import type { Log } from "./log.ts";
 import { Podman } from "./podman/podman.ts";
 import { OwnPodmanService, systemEndpoint } from "./podman/service.ts";
+import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
   readonly config: Pick<Config, "podmanSocket" | "bundledImages">;
@@ -49,8 +50,12 @@ export function openAppAdapters({ config, content, backend, world, log, crashPoi
           world,
         })
       : systemEndpoint(config.podmanSocket);
+  const roots = new WritableRoots({
+    folder: join(content, "apps/roots"),
+    layers: join(storage.runtimeFolder, "graph/overlay"),
+  });
   return {
-    runtime: new Podman(endpoint, log),
+    runtime: new Podman(endpoint, roots, log),
     storage,
     firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo", log),
     bundled: bundledImages(config.bundledImages),

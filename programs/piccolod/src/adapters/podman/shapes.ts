@@ -48,6 +48,7 @@ const ContainerInspection = z.object({
     StartedAt: z.string(),
   }),
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+  GraphDriver: z.object({ Data: z.record(z.string(), z.string()).nullish() }).optional(),
   NetworkSettings: z.object({
     Networks: z.record(z.string(), z.object({ IPAddress: z.string() })).nullish(),
   }),
