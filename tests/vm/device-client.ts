@@ -1,8 +1,7 @@
 /** Talks to a machine's piccolod the way a browser does, through the forwarded port. */
-import { request as httpsRequest } from "node:https";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { DeviceSession, forwardedRequest, type RequestDevice, textOf } from "@piccolo/devnet";
 
-const hostName = "piccolo.local";
+const origin = "https://piccolo.local";
 const answerWithinMs = 10_000;
 
 export interface Reply {
@@ -10,48 +9,34 @@ export interface Reply {
   readonly body: string;
 }
 
+/** What anyone is told of a device. */
+export interface DeviceStatus {
+  readonly phase: "closed" | "unclaimed" | "locked" | "ready";
+  readonly reasons: readonly { readonly code: string; readonly detail: string }[];
+  readonly opensWith: readonly string[];
+  readonly deviceName: string;
+}
+
 export class DeviceClient {
-  readonly #port: number;
-  #secure = true;
+  readonly #request: RequestDevice;
 
   constructor(port: number) {
-    this.#port = port;
+    this.#request = forwardedRequest(port);
   }
 
   /** Rejects where nothing answers. */
   async get(path: string): Promise<Reply> {
-    try {
-      return await this.#send(path);
-    } catch (error) {
-      this.#secure = !this.#secure;
-      throw error;
-    }
+    const reply = await this.#request(`${origin}${path}`, { signal: AbortSignal.timeout(answerWithinMs) });
+    return { status: reply.status, body: await textOf(reply) };
   }
 
-  #send(path: string): Promise<Reply> {
-    const options = {
-      host: "127.0.0.1",
-      port: this.#port,
-      path,
-      headers: { host: this.#secure ? hostName : `${hostName}:443` },
-      timeout: answerWithinMs,
-      servername: hostName,
-      // The device's own authority is not known yet; who answers is compared by fingerprint where it matters.
-      rejectUnauthorized: false,
-    };
-    return new Promise((resolve, reject) => {
-      const send = this.#secure ? httpsRequest : httpRequest;
-      const sent = send(options, (reply: IncomingMessage) => {
-        let body = "";
-        reply.setEncoding("utf8");
-        reply.on("data", (text: string) => (body += text));
-        reply.on("error", reject);
-        reply.on("end", () => resolve({ status: reply.statusCode ?? 0, body }));
-      });
-      sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
-      sent.on("error", reject);
-      sent.end();
-    });
+  async status(): Promise<DeviceStatus> {
+    return JSON.parse((await this.get("/api/v1/status")).body) as DeviceStatus;
+  }
+
+  /** A person's browser; nobody is signed in yet. */
+  session(): DeviceSession {
+    return new DeviceSession(origin, this.#request);
   }
 
   /** Whether the portal's page comes. */

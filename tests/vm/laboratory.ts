@@ -1,6 +1,6 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   addToRoot,
   buildBootFiles,
@@ -24,10 +24,11 @@ import {
   type Workshop,
   writeEsp,
 } from "@piccolo/release";
+import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure";
+export type OverlayName = "probe" | "dies" | "measure" | "watch";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 
@@ -39,6 +40,7 @@ export class Laboratory {
   readonly keys: string;
   readonly #images = new Map<string, Promise<ReleaseImage>>();
   readonly #firmware = new Map<FirmwareName, Promise<string>>();
+  readonly #snapshots = new Map<string, Promise<Snapshot>>();
 
   private constructor(shop: Workshop) {
     this.shop = shop;
@@ -61,7 +63,7 @@ export class Laboratory {
 
   /** What a release is built from. */
   options(number: number, overlay: OverlayName | undefined): ImageOptions {
-    const release = { version: readVersion(), number, keys: readKeyFingerprints(this.keys) };
+    const release = { version: readVersion(), number, minimum: 1, keys: readKeyFingerprints(this.keys) };
     const folder = join(import.meta.dirname, "overlays", overlay ?? "");
     return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
   }
@@ -74,10 +76,17 @@ export class Laboratory {
     return made;
   }
 
-  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
-    const sources = ["os", "packages", "programs", "package-lock.json", "tools/build.ts", "tests/vm/overlays"];
+  /** Names all that goes into an image, `product` or that of an overlay. */
+  sourceKey(name: string): string {
+    const programs = ["piccolod", "portal", "release"].map((program) => `programs/${program}`);
+    const own = name === "product" ? [] : [`tests/vm/overlays/${name}`];
+    const sources = ["os", "packages", ...programs, "package-lock.json", "tools/build.ts", ...own];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    const key = keyOf(repositoryRoot, sources, [this.shop.packagesRoot, this.shop.epochS, keys, name]);
+    return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
+  }
+
+  async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
+    const key = this.sourceKey(name);
     const images = join(this.folder, "images");
     const folder = join(images, `${name}-${key}`);
     const facts = join(folder, "image.json");
@@ -90,6 +99,14 @@ export class Laboratory {
     const image = await buildImage(this.shop, this.options(1, overlay), folder);
     writeFileSync(facts, JSON.stringify(image));
     return image;
+  }
+
+  /** A machine of the image that is up already. */
+  snapshot(name: SnapshotName, overlay?: OverlayName): Promise<Snapshot> {
+    const of = `${name} ${overlay ?? ""}`;
+    const made = this.#snapshots.get(of) ?? provideSnapshot(this, name, overlay);
+    this.#snapshots.set(of, made);
+    return made;
   }
 
   /** The installer's disk image. */
@@ -108,13 +125,13 @@ export class Laboratory {
     return disk;
   }
 
-  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image with tries. */
+  /** Puts another release onto a disk beside the one that is there: its contents, and its boot image, with tries or found good. */
   async addRelease(
     disk: string,
     present: ReleaseImage,
     number: number,
     overlay: OverlayName,
-    tries: number,
+    tries: number | undefined,
   ): Promise<void> {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);

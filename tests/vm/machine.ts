@@ -3,15 +3,19 @@
  * Emulation alone: a kernel that offers KVM without system management mode cannot boot this firmware.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Chroot } from "@piccolo/release";
+import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
+import { decideFirmware, operationsOf } from "./firmware-watch.ts";
+import { Stranger } from "./lan/stranger.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
+
+const lookEveryMs = 500;
 
 /** What ends every wait for something better. */
 const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
@@ -33,6 +37,18 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Folder of what `save` kept of a machine with the same disk, processors and memory: this one begins there. */
+  readonly saved?: string;
+  /** Others may join the machine's network (`stranger`). */
+  readonly shared?: boolean;
+  /** The cable is not in until `plugIn`. */
+  readonly unplugged?: boolean;
+  /** The firmware of before UEFI. */
+  readonly bios?: boolean;
+  /** What the machine's clock says at power-on, such as `1970-01-01T00:00:40`; undefined: the time. */
+  readonly clock?: string;
+  /** Called for each start that is repeated because the firmware hung. */
+  readonly onFirmwareHang?: () => void;
 }
 
 const script = `
@@ -45,6 +61,10 @@ shift 3
 exec qemu-system-x86_64 "$@"
 `;
 
+/** What belongs to a machine while it is off. */
+const lasting = ["disk.qcow2", "variables.fd", "tpm"] as const;
+const memoryName = "memory";
+
 const firmware = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 
 export class Machine {
@@ -52,9 +72,15 @@ export class Machine {
   readonly client: DeviceClient;
   readonly #sockets: string;
   readonly #ports: { readonly https: number; readonly http: number };
+  #isRestoring: boolean;
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #starts = 0;
+  #plugged: Promise<void> = Promise.resolve();
+  #changes = 0;
+  #changedDisk: string | undefined;
+  /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
+  #firmwareRepeats: number | undefined;
   serial: SerialLog;
   probe: SerialLog;
   poweredOnMs = 0;
@@ -62,6 +88,7 @@ export class Machine {
   private constructor(options: MachineOptions, ports: { readonly https: number; readonly http: number }) {
     this.options = options;
     this.#ports = ports;
+    this.#isRestoring = options.saved !== undefined;
     // A socket's path is short, whatever the repository's is.
     this.#sockets = mkdtempSync(join(tmpdir(), "piccolo-vm-"));
     this.client = new DeviceClient(ports.https);
@@ -70,11 +97,14 @@ export class Machine {
   }
 
   static async create(options: MachineOptions): Promise<Machine> {
-    const { folder, tools, disk } = options;
+    const { folder, tools, disk, saved, chipOf } = options;
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, "tpm"), { recursive: true });
+    if (saved !== undefined) {
+      for (const part of lasting) cpSync(join(saved, part), join(folder, part), { recursive: true });
+      return new Machine(options, { https: await freePort(), http: await freePort() });
+    }
     copyFileSync(options.variables, join(folder, "variables.fd"));
-    const { chipOf } = options;
     if (chipOf !== undefined) cpSync(join(chipOf.options.folder, "tpm"), join(folder, "tpm"), { recursive: true });
     if (disk !== undefined) {
       await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", join(folder, "disk.qcow2")]);
@@ -91,6 +121,10 @@ export class Machine {
       processors = 2,
       tpm = true,
       network = true,
+      saved,
+      bios = false,
+      shared = false,
+      clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
@@ -101,11 +135,18 @@ export class Machine {
       ["-m", String(memoryMebibytes), "-smp", String(processors), "-display", "none", "-nodefaults"],
       ["-serial", `file:${this.serial.path}`, "-serial", `file:${this.probe.path}`],
       ["-qmp", `unix:${join(this.#sockets, "qmp.sock")},server=on,wait=off`],
-      ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-      ["-drive", `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`],
+      bios
+        ? []
+        : [
+            "-drive",
+            `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`,
+            "-drive",
+            `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`,
+          ],
+      clock === undefined ? [] : ["-rtc", `base=${clock}`],
       disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
       secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
-      network ? ["-netdev", `user,id=n,${forward}`, "-device", "virtio-net-pci,netdev=n,romfile="] : [],
+      network ? networkOf(forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
       ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       tpm
         ? [
@@ -117,16 +158,22 @@ export class Machine {
             "tpm-crb,tpmdev=tpm0",
           ]
         : [],
+      this.#isRestoring && saved !== undefined ? ["-incoming", `file:${join(saved, memoryName)}`] : [],
     ].flat();
   }
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
-    const { folder, tools, tpm = true } = this.options;
+    this.#firmwareRepeats = 0;
+    this.#start();
+  }
+
+  #start(): void {
+    const { folder, tools, tpm = true, unplugged = false, saved } = this.options;
     this.#starts++;
     this.serial = new SerialLog(join(folder, `serial-${this.#starts}.log`));
     this.probe = new SerialLog(join(folder, `probe-${this.#starts}.log`));
-    const inside = tools.within([folder, this.#sockets]);
+    const inside = tools.within([folder, this.#sockets, ...(saved === undefined ? [] : [saved])]);
     const chip = tpm ? "tpm" : "none";
     const own = ["-c", script, "machine", chip, folder, this.#sockets, ...this.#arguments()];
     const [command, args] = inside.commandOf("/bin/sh", own);
@@ -134,6 +181,29 @@ export class Machine {
     this.poweredOnMs = performance.now();
     this.#process = child;
     this.#exited = new Promise((resolve) => child.once("exit", () => resolve()));
+    this.#plugged = unplugged ? this.#setLink(false) : Promise.resolve();
+    this.#plugged.catch(() => undefined);
+  }
+
+  async #setLink(up: boolean): Promise<void> {
+    const isDone = (): Promise<boolean> =>
+      this.#control("set_link", { name: "n", up }).then(
+        () => true,
+        () => false,
+      );
+    // In its first moment QEMU does not listen yet.
+    while (this.isOn && !(await isDone())) await delay(lookEveryMs);
+  }
+
+  /** Somebody on the network of a machine that shares it. */
+  stranger(): Promise<Stranger> {
+    return Stranger.join(join(this.#sockets, "lan.sock"));
+  }
+
+  /** Puts in the cable of a machine that was started without. */
+  async plugIn(): Promise<void> {
+    await this.#plugged;
+    await this.#setLink(true);
   }
 
   get isOn(): boolean {
@@ -162,6 +232,13 @@ export class Machine {
     return performance.now() - this.poweredOnMs;
   }
 
+  /** After a reset: resolves when the portal of before answers no more. */
+  async untilGone(deadlineMs = 60_000): Promise<void> {
+    await this.#race("the reset", deadlineMs, async (signal) => {
+      while (await this.client.answers()) await delay(50, undefined, { signal });
+    });
+  }
+
   /** Waits for a pattern on the serial line; what counts as fatal may be what is waited for. */
   async untilSays(pattern: RegExp, deadlineMs = 360_000, from = 0): Promise<RegExpExecArray> {
     let found: RegExpExecArray | undefined;
@@ -187,6 +264,55 @@ export class Machine {
     );
   }
 
+  /** Starts the machine again where its firmware hangs before it has said a word. */
+  async #pastFirmware(): Promise<void> {
+    let operations = -1;
+    let progressMs = performance.now();
+    while (this.#firmwareRepeats !== undefined) {
+      const now = await this.#operations();
+      if (now !== operations) [operations, progressMs] = [now, performance.now()];
+      const verdict = decideFirmware({
+        hasSpoken: this.serial.text !== "",
+        sincePowerOnMs: performance.now() - this.poweredOnMs,
+        sinceProgressMs: performance.now() - progressMs,
+        repeats: this.#firmwareRepeats,
+      });
+      if (verdict === "past") {
+        this.#firmwareRepeats = undefined;
+      } else if (!this.isOn) {
+        throw new Error(`${this.options.name}: went off before it said a word`);
+      } else if (verdict === "give-up") {
+        throw new Error(`${this.options.name}: the firmware hung, and again when it was started anew`);
+      } else if (verdict === "power-on-again") {
+        this.#firmwareRepeats++;
+        this.options.onFirmwareHang?.();
+        await this.powerCut();
+        this.#start();
+        progressMs = performance.now();
+      } else await delay(lookEveryMs);
+    }
+  }
+
+  /** What the drives have done; -1 where the machine does not tell, as in its first moment. */
+  async #operations(): Promise<number> {
+    try {
+      return operationsOf(await this.#control("query-blockstats"));
+    } catch {
+      return -1;
+    }
+  }
+
+  /** Waits for a pattern in piccolod's log, which an image with the overlay `watch` tells. */
+  async untilTells(pattern: RegExp, deadlineMs = 360_000): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | undefined;
+    await this.#race(
+      `${pattern} in piccolod's log`,
+      deadlineMs,
+      async (signal) => void (found = await this.probe.match(pattern, signal)),
+    );
+    return found as RegExpExecArray;
+  }
+
   async #race(
     what: string,
     deadlineMs: number,
@@ -198,6 +324,7 @@ export class Machine {
       throw new Error(`${this.options.name}: no sign of ${what}: ${why}\n${this.serial.tail}`);
     };
     const signal = stop.signal;
+    await this.#pastFirmware();
     const others = [
       delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
@@ -211,10 +338,55 @@ export class Machine {
     }
   }
 
-  async #control(command: string): Promise<void> {
+  async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#withControl((qmp) => qmp.execute(command, args));
+  }
+
+  async #withControl<T>(use: (qmp: Qmp) => Promise<T>): Promise<T> {
     const qmp = await Qmp.open(join(this.#sockets, "qmp.sock"));
-    await qmp.execute(command);
-    qmp.close();
+    try {
+      return await use(qmp);
+    } finally {
+      qmp.close();
+    }
+  }
+
+  /**
+   * Keeps a machine that runs, with its memory, in a folder that is made for it; the machine is off afterwards. What is
+   * restored from there has the clock of this moment: hours later it is hours slow, as a real device's may be.
+   */
+  async save(to: string): Promise<void> {
+    const { folder } = this.options;
+    const unfinished = `${to}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished, { recursive: true });
+    const memory = join(folder, memoryName);
+    await this.#withControl(async (qmp) => {
+      await qmp.execute("stop");
+      await qmp.execute("migrate", { uri: `file:${memory}` });
+      await untilMigrated(qmp);
+    });
+    await this.powerCut();
+    renameSync(memory, join(unfinished, memoryName));
+    for (const part of lasting) cpSync(join(folder, part), join(unfinished, part), { recursive: true });
+    rmSync(to, { recursive: true, force: true });
+    renameSync(unfinished, to);
+  }
+
+  /** Starts a machine that begins with what was saved, and goes on where that one stopped. Later starts are starts from cold. */
+  async restore(): Promise<void> {
+    if (!this.#isRestoring)
+      throw new Error(`${this.options.name}: nothing was saved for it, or it was restored before`);
+    this.powerOn();
+    this.#isRestoring = false;
+    const socket = join(this.#sockets, "qmp.sock");
+    await this.#race("its control socket", 60_000, async (signal) => {
+      while (!existsSync(socket)) await delay(50, undefined, { signal });
+    });
+    await this.#withControl(async (qmp) => {
+      await untilMigrated(qmp);
+      await qmp.execute("cont");
+    });
   }
 
   /** Presses the power button and waits until the machine is off. */
@@ -236,6 +408,29 @@ export class Machine {
     return path;
   }
 
+  /** Changes the disk of a machine that is off, as whoever took it out can; the machine goes on with it. */
+  async changeDisk(change: (disk: string) => Promise<void>): Promise<void> {
+    const { folder, tools } = this.options;
+    const before = this.#changedDisk;
+    const disk = await this.copyDisk(join(folder, `changed-${++this.#changes}.img`));
+    await change(disk);
+    const layer = join(folder, "disk.qcow2");
+    rmSync(layer);
+    await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", layer]);
+    if (before !== undefined) rmSync(before);
+    this.#changedDisk = disk;
+  }
+
+  /** Whether a machine that is off has written to a part of its disk since it was last changed. */
+  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+    const { folder, tools } = this.options;
+    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
+    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+    return extents.some(
+      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+    );
+  }
+
   /** Takes the power away. */
   async powerCut(): Promise<void> {
     this.#process?.kill("SIGKILL");
@@ -246,6 +441,30 @@ export class Machine {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
   }
+}
+
+async function untilMigrated(qmp: Qmp): Promise<void> {
+  for (;;) {
+    const { status = "setup" } = (await qmp.execute("query-migrate")) as { readonly status?: string };
+    if (status === "completed") return;
+    if (status === "failed" || status === "cancelled") throw new Error(`the memory was not transferred: ${status}`);
+    await delay(50);
+  }
+}
+
+/** The network that QEMU makes up; with a socket, a hub on which others may be, too. */
+function networkOf(forward: string, socket: string | undefined): string[] {
+  const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
+  if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
+  return [
+    `user,id=u,${forward}`,
+    `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
+    "hubport,id=h0,hubid=0,netdev=u",
+    "hubport,id=h1,hubid=0,netdev=s",
+    "hubport,id=n,hubid=0",
+  ]
+    .flatMap((part) => ["-netdev", part])
+    .concat(card);
 }
 
 async function freePort(): Promise<number> {

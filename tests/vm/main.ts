@@ -1,27 +1,35 @@
-/** `npm run test:vm [-- --set core|full] [--only NAME] [--list] [--json FILE]`: boots the built image in emulated machines. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+/** `npm run test:vm [-- OPTIONS]`: boots the built image in emulated machines. `--help` names the options. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { keyOf } from "@piccolo/release";
+import { repositoryRoot } from "../../tools/run-tests.ts";
 import { scenarios } from "./catalogue.ts";
 import { Laboratory } from "./laboratory.ts";
-import { type Figure, type Scenario, ScenarioContext } from "./scenario.ts";
+import { havePassed, noProgress, parseProgress } from "./progress.ts";
+import { type Performance, runSet } from "./run-set.ts";
+import { type Scenario, ScenarioContext } from "./scenario.ts";
 
-interface Result {
-  readonly name: string;
-  readonly passed: boolean;
-  readonly seconds: number;
-  readonly checks: number;
-  readonly figures: readonly Figure[];
-  readonly error: string | undefined;
-}
+const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--minutes N] [--json FILE] [--list]
+  --set      core (the default) or full
+  --only     scenarios by name, instead of a set
+  --resume   what passed on the same image is not run again
+  --minutes  the time for all of it; what has not run by then is reported as not run (core 30, full 80)
+  --json     where result and figures are written (.piccolo/vm/result.json), after each scenario and at the end
+  --list     names the scenarios
+`;
+const minutesOf: Readonly<Record<string, number>> = { core: 30, full: 80 };
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     set: { type: "string", default: "core" },
     only: { type: "string", multiple: true },
+    resume: { type: "boolean", default: false },
+    minutes: { type: "string" },
     list: { type: "boolean", default: false },
     json: { type: "string" },
+    help: { type: "boolean", default: false },
   },
 });
 
@@ -31,66 +39,89 @@ const say = (line: string): void => {
   process.stdout.write(`${seconds} s  ${line}\n`);
 };
 
-async function runScenario(scenario: Scenario, laboratory: Laboratory): Promise<Result> {
+function perform(scenario: Scenario, laboratory: Laboratory): Performance {
   const folder = join(laboratory.folder, "machines", scenario.name);
   mkdirSync(folder, { recursive: true });
   const context = new ScenarioContext(laboratory, folder, say);
-  const beganMs = performance.now();
-  let error: string | undefined;
   say(`${scenario.name}: ${scenario.summary}`);
-  try {
-    await scenario.run(context);
-    if (context.checks === 0) error = "it checked nothing";
-  } catch (thrown) {
-    error = thrown instanceof Error ? thrown.message : String(thrown);
-  }
-  await context.close();
-  const seconds = Math.round((performance.now() - beganMs) / 1000);
-  if (error === undefined) {
-    rmSync(folder, { recursive: true });
-    say(`passed  ${scenario.name}  checks=${context.checks} ${seconds} s`);
-  } else {
-    say(`FAILED  ${scenario.name}: ${error}`);
-    say(`  what it left: ${folder}`);
-  }
   return {
-    name: scenario.name,
-    passed: error === undefined,
-    seconds,
-    checks: context.checks,
-    figures: context.figures,
-    error,
+    done: scenario.run(context),
+    shown: () => context,
+    end: async (passed) => {
+      await context.close();
+      if (passed) rmSync(folder, { recursive: true });
+      else say(`  what it left: ${folder}`);
+    },
   };
 }
 
+function writeWhole(path: string, value: unknown): void {
+  writeFileSync(`${path}.next`, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(`${path}.next`, path);
+}
+
+/** Aborts when somebody interrupts or the time is over. */
+function stopSignal(minutes: number): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => stop.abort(new Error(`interrupted (${signal})`)));
+  }
+  const over = setTimeout(() => stop.abort(new Error(`the ${minutes} minutes were over`)), minutes * 60_000);
+  over.unref();
+  return stop.signal;
+}
+
+/** Names the image, and the scenario's own source: a scenario that was changed is run again. */
+function scenarioKey(imageKey: string, { name }: Scenario): string {
+  const own = `tests/vm/scenarios/${name}.ts`;
+  const source = existsSync(join(repositoryRoot, own)) ? own : "tests/vm/scenarios";
+  return `${name} ${keyOf(repositoryRoot, [source], imageKey)}`;
+}
+
 async function run(): Promise<number> {
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
   if (values.list) {
     for (const { name, set, summary } of scenarios)
       process.stdout.write(`${name.padEnd(24)} ${set.padEnd(5)} ${summary}\n`);
     return 0;
   }
-  const only = values.only;
-  const chosen = scenarios.filter(({ name, set }) =>
-    only === undefined ? set === "core" || values.set === "full" : only.includes(name),
+  const { only, set } = values;
+  const chosen = scenarios.filter((scenario) =>
+    only === undefined ? scenario.set === "core" || set === "full" : only.includes(scenario.name),
   );
-  if (
-    chosen.length === 0 ||
-    !["core", "full"].includes(values.set) ||
-    (only?.length ?? chosen.length) !== chosen.length
-  ) {
-    process.stdout.write("failed: name a set, core or full, or a scenario of --list\n");
+  const minutes = Number(values.minutes ?? minutesOf[set]);
+  const areNamed = only === undefined || new Set(only).size === chosen.length;
+  if (chosen.length === 0 || !areNamed || !(minutes > 0)) {
+    process.stdout.write(`failed: name a set, core or full, or scenarios of --list\n${usage}`);
     return 1;
   }
+  const stop = stopSignal(minutes);
   const laboratory = await Laboratory.open(say);
-  const results: Result[] = [];
-  for (const scenario of chosen) results.push(await runScenario(scenario, laboratory));
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify({ set: values.set, results }, null, 2)}\n`);
-  const failed = results.filter(({ passed }) => !passed);
-  say(
-    failed.length === 0 ? `passed ${results.length} scenarios` : `failed: ${failed.map(({ name }) => name).join(", ")}`,
-  );
-  return failed.length === 0 ? 0 : 1;
+  const progressFile = join(laboratory.folder, "progress.json");
+  const resultFile = values.json ?? join(laboratory.folder, "result.json");
+  const imageKey = laboratory.sourceKey("product");
+  const results = await runSet({
+    scenarios: chosen,
+    keyOf: (scenario) => scenarioKey(imageKey, scenario),
+    perform: (scenario) => perform(scenario, laboratory),
+    progress: existsSync(progressFile) ? parseProgress(readFileSync(progressFile, "utf8")) : noProgress,
+    resume: values.resume,
+    stop,
+    nowMs: () => performance.now(),
+    say,
+    keep: (progress, shown, isWhole) => {
+      writeWhole(progressFile, progress);
+      const firmwareHangs = shown.reduce((sum, result) => sum + result.firmwareHangs, 0);
+      const seconds = Math.round((performance.now() - startedMs) / 1000);
+      const scope = only === undefined ? set : "named";
+      writeWhole(resultFile, { set: scope, image: imageKey, isWhole, seconds, firmwareHangs, results: shown });
+    },
+  });
+  return havePassed(results) ? 0 : 1;
 }
 
-process.exitCode = await run();
+// Whatever a scenario left waiting does not keep a run alive that was stopped.
+process.exit(await run());

@@ -1,8 +1,9 @@
 /** What every scenario is made of: machines, checks that are counted, and figures. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { FirmwareName, Laboratory } from "./laboratory.ts";
+import type { FirmwareName, Laboratory, OverlayName } from "./laboratory.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
+import type { OwnerSecrets, SnapshotName } from "./snapshots.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -24,6 +25,8 @@ export class ScenarioContext {
   readonly say: (line: string) => void;
   readonly figures: Figure[] = [];
   checks = 0;
+  /** Starts that were repeated because the firmware hung. */
+  firmwareHangs = 0;
   readonly #machines: Machine[] = [];
 
   constructor(laboratory: Laboratory, folder: string, say: (line: string) => void) {
@@ -40,9 +43,27 @@ export class ScenarioContext {
   ): Promise<Machine> {
     const variables = typeof firmware === "string" ? await this.laboratory.firmware(firmware) : firmware.variables;
     const { tools } = this.laboratory.shop;
-    const machine = await Machine.create({ name, tools, folder: join(this.folder, name), disk, variables, ...options });
+    const onFirmwareHang = (): void => {
+      this.firmwareHangs++;
+      this.say(`  ${name}: the firmware hung; the machine is powered on again`);
+    };
+    const own = { name, tools, folder: join(this.folder, name), disk, variables, onFirmwareHang };
+    const machine = await Machine.create({ ...own, ...options });
     this.#machines.push(machine);
     return machine;
+  }
+
+  /** A machine that goes on from a snapshot, and what its owner knows. */
+  async restored(
+    name: string,
+    snapshot: SnapshotName,
+    overlay?: OverlayName,
+  ): Promise<{ readonly machine: Machine; readonly secrets: OwnerSecrets }> {
+    const { folder, image, secrets } = await this.laboratory.snapshot(snapshot, overlay);
+    const machine = await this.machine(name, image.disk, "enforcing", { saved: folder });
+    await machine.restore();
+    await machine.untilAnswers();
+    return { machine, secrets };
   }
 
   check(what: string, condition: boolean): void {

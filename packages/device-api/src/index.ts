@@ -1,6 +1,8 @@
 /** The contract between piccolod and its portal, its command line and other clients. */
+export * from "./app-backups.ts";
 export * from "./apps.ts";
 export * from "./boot.ts";
+export * from "./closed-codes.ts";
 export type { DeviceEvent, DeviceEventType } from "./events.ts";
 export * from "./files.ts";
 export * from "./network.ts";

@@ -5,6 +5,7 @@
  * and are described in `uploads.ts` and `events.ts`.
  */
 import { z } from "@hono/zod-openapi";
+import { appBackupRoutes } from "./app-backups.ts";
 import { appRoutes } from "./app-routes.ts";
 import { BootView } from "./boot.ts";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
@@ -275,6 +276,7 @@ export const routes = {
   "GET /app-trash": appRoutes["GET /app-trash"],
   "POST /app-trash/{id}/restore": appRoutes["POST /app-trash/{id}/restore"],
   "DELETE /app-trash/{id}": appRoutes["DELETE /app-trash/{id}"],
+  ...appBackupRoutes,
 
   "GET /uploads": route({ method: "get", path: "/uploads", responses: ok("Unfinished uploads", UploadList) }),
   "POST /uploads/{id}/check": route({

@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 
 export const Clock = z
   .object({
-    state: z.enum(["unknown", "good", "wrong"]),
+    /** `forgotten`: the machine's own clock lost the time while it was off, and nobody has told the time since. */
+    state: z.enum(["unknown", "good", "wrong", "forgotten"]),
     /** How far this device's clock is ahead of most members' (negative: behind). */
     offsetMs: z.number(),
   })

@@ -20,6 +20,7 @@ export const Task = z
       "configure-app",
       "back-up-app",
       "restore-app",
+      "drill-app",
       "purge-app",
     ]),
     /** What it is done to, such as an app's id; two of a kind run at once only where it differs. */

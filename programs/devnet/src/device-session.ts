@@ -1,6 +1,6 @@
 /** A signed-in owner of one device, for what the development network and the drills do in the nine others' name. */
 import type { Readable } from "node:stream";
-import { loopbackRequest, textOf, type LoopbackReply } from "./loopback-fetch.ts";
+import { loopbackRequest, type LoopbackReply, type RequestDevice, textOf } from "./loopback-fetch.ts";
 
 export interface Problem {
   readonly status: number;
@@ -40,12 +40,14 @@ interface Recovering {
 
 export class DeviceSession {
   readonly origin: string;
+  readonly #request: RequestDevice;
   #cookie = "";
   #csrf = "";
 
-  /** `origin` is the portal's, e.g. `http://device1.localhost:8701`. */
-  constructor(origin: string) {
+  /** `origin` is the portal's, e.g. `http://device1.localhost:8701`; `request` reaches it where that is no name of this machine. */
+  constructor(origin: string, request: RequestDevice = loopbackRequest) {
     this.origin = origin;
+    this.#request = request;
   }
 
   /** Returns the recovery phrase, of which two words have been given back. */
@@ -98,7 +100,7 @@ export class DeviceSession {
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<LoopbackReply> {
-    const reply = await loopbackRequest(`${this.origin}/api/v1${path}`, {
+    const reply = await this.#request(`${this.origin}/api/v1${path}`, {
       method,
       headers: {
         ...(this.#cookie === "" ? {} : { cookie: this.#cookie }),
@@ -128,7 +130,7 @@ export class DeviceSession {
 
   /** Where a GET below /api/v1 sends a browser. */
   async redirection(path: string): Promise<string> {
-    const reply = await loopbackRequest(`${this.origin}/api/v1${path}`, { headers: { cookie: this.#cookie } });
+    const reply = await this.#request(`${this.origin}/api/v1${path}`, { headers: { cookie: this.#cookie } });
     await textOf(reply);
     const { location } = reply.headers;
     if (location === undefined) throw new Error(`GET ${path} answered ${reply.status} and sends nowhere`);

@@ -1,7 +1,7 @@
 /** The development network as a library, for drills, benchmarks and tests that run real processes. */
 export { AppVisit, installApp } from "./app-visit.ts";
 export { DeviceProblem, DeviceSession, type TaskView } from "./device-session.ts";
-export { loopbackRequest, textOf, type LoopbackReply } from "./loopback-fetch.ts";
+export { forwardedRequest, loopbackRequest, textOf, type LoopbackReply, type RequestDevice } from "./loopback-fetch.ts";
 export { demoAppManifest, prepareApps } from "./demo-apps.ts";
 export { Device, Network, ownerName, until, type NetworkOptions } from "./network.ts";
 export { possibleProtection, type Protection, unmountBelow, unprotected } from "./protection.ts";

@@ -1,4 +1,5 @@
-import { request, type IncomingMessage } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import { request as secureRequest, type RequestOptions } from "node:https";
 import { Readable } from "node:stream";
 
 /**
@@ -19,13 +20,30 @@ export interface LoopbackReply {
   readonly body: IncomingMessage;
 }
 
+/** Reaches a device's portal. */
+export type RequestDevice = (url: string, init?: LoopbackInit) => Promise<LoopbackReply>;
+
 export function loopbackRequest(url: string, init: LoopbackInit = {}): Promise<LoopbackReply> {
+  const { port } = new URL(url);
+  return send(url, init, { host: "127.0.0.1", port });
+}
+
+/**
+ * The same for a device that serves HTTPS on port 443 and is reached by a forwarded port of this machine. Who answers is not
+ * looked into: the device's own authority is not known before it was met.
+ */
+export function forwardedRequest(port: number): RequestDevice {
+  return (url, init = {}) =>
+    send(url, init, { host: "127.0.0.1", port, servername: new URL(url).hostname, rejectUnauthorized: false });
+}
+
+function send(url: string, init: LoopbackInit, place: RequestOptions): Promise<LoopbackReply> {
   const target = new URL(url);
+  const open = target.protocol === "https:" ? secureRequest : request;
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const outgoing = open(
       {
-        host: "127.0.0.1",
-        port: target.port,
+        ...place,
         method: init.method ?? "GET",
         path: `${target.pathname}${target.search}`,
         headers: { ...init.headers, host: target.host },

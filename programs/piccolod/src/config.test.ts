@@ -155,7 +155,7 @@ test("a file says the same by the same names, and an argument wins over it", (co
 
 test("the image's own configuration is one", (context) => {
   const config = join(import.meta.dirname, "../../../os/piccolod/piccolod.json");
-  const release = file(context, { version: "1", number: 1, keys: {} });
+  const release = file(context, { version: "1", number: 1, minimum: 1, keys: {} });
   const read = readConfig(["--config", config, "--release", release]);
   assert.deepEqual(read.insecure, []);
   assert.equal(read.https, true);
@@ -163,14 +163,17 @@ test("the image's own configuration is one", (context) => {
 });
 
 test("what the image says of its release is read strictly", (context) => {
-  const facts = { version: "42.20261126.0", number: 7, keys: { db: "ab".repeat(32) } };
+  const facts = { version: "42.20261126.0", number: 7, minimum: 6, keys: { db: "ab".repeat(32) } };
   assert.deepEqual(readConfig(args({ release: file(context, facts) })).release, facts);
   for (const wrong of [
     { ...facts, number: 0 },
     { ...facts, number: "7" },
     { ...facts, version: "a b" },
     { ...facts, keys: { db: "AB" } },
-    { version: facts.version, number: 7 },
+    { version: facts.version, number: 7, minimum: 6 },
+    { ...facts, minimum: 8 },
+    { ...facts, minimum: 0 },
+    { version: facts.version, number: 7, keys: facts.keys },
   ]) {
     assert.throws(() => readConfig(args({ release: file(context, wrong) })), UsageError, JSON.stringify(wrong));
   }

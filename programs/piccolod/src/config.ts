@@ -13,6 +13,8 @@ export interface ReleaseFacts {
   readonly version: string;
   /** What was sealed by a release opens in this one and in later ones. */
   readonly number: number;
+  /** Releases below this number open nothing any more once this one was found good (docs/spec/release-policy.md, R9). */
+  readonly minimum: number;
   /** Role of a key to the SHA-256 of its public key (DER), lower-case hex. */
   readonly keys: Readonly<Record<string, string>>;
 }
@@ -173,11 +175,14 @@ function readVolume(values: Values): Config["volume"] {
   return backend === "luks2" ? { backend, partition } : { backend: "gocryptfs" };
 }
 
-const Release = z.object({
-  version: z.string().regex(/^[\w.+~-]{1,64}$/),
-  number: z.int().min(1),
-  keys: z.record(z.string().regex(/^[\w-]{1,32}$/), z.string().regex(/^[0-9a-f]{64}$/)),
-});
+const Release = z
+  .object({
+    version: z.string().regex(/^[\w.+~-]{1,64}$/),
+    number: z.int().min(1),
+    minimum: z.int().min(1),
+    keys: z.record(z.string().regex(/^[\w-]{1,32}$/), z.string().regex(/^[0-9a-f]{64}$/)),
+  })
+  .refine(({ number, minimum }) => minimum <= number, "a release's minimum is not above its own number");
 
 function readRelease(values: Values): ReleaseFacts | undefined {
   const path = optional(values, "release", /./, "a path");

@@ -7,15 +7,13 @@ import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, p
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts } from "./adapters/log.ts";
-import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
-import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
-import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
+import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
 import { LocalNames } from "./adapters/mdns/local-names.ts";
 import { addressesSeenFrom } from "./adapters/own-addresses.ts";
-import { showOnScreens } from "./adapters/screen.ts";
+import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
@@ -38,16 +36,18 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
+import { bootImages, keepRelease } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { distrustOf } from "./security/start-trust.ts";
 import { createClosedSite } from "./security/closed-site.ts";
+import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
-import type { BootImages } from "./system/boot-control.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
+import type { VolumeOutcome } from "./system/probation.ts";
 import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
@@ -164,6 +164,9 @@ async function start(
     void names.hold();
   }
   running.show();
+  const { address } = running;
+  const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
+  atClose(keepRelease(config, parts, { state, chip, address, volume: volumeSeen, record: () => running.record }));
   return { origin: running.address.origin, running };
 }
 
@@ -189,13 +192,6 @@ function chipMemory(state: DurableFolder): ChipMemory {
     read: () => Number(fromUtf8(state.read(chipMemoryName, 16) ?? new Uint8Array(0))),
     write: (generation) => state.write(chipMemoryName, toUtf8(String(generation))),
   };
-}
-
-/** The images the boot loader chooses from; undefined where this is no machine of its own. */
-function bootImages({ tpm }: Config, parts: ContextParts): BootImages | undefined {
-  if (parts.bootImages !== undefined || tpm?.kind !== "device") return parts.bootImages;
-  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
-  return new SystemdBoot(partition, new LoaderVariables("/sys/firmware/efi/efivars"));
 }
 
 function openVolume({ volume, mountUnit }: Config, state: DurableFolder, world: World): Volume {
@@ -233,6 +229,7 @@ class Running {
   readonly #closed: Site;
   readonly names: readonly string[];
   readonly address: OwnAddress;
+  readonly #screens: Screens;
   #fingerprint: string | undefined;
   device: Device | undefined;
   #opened: Opened | undefined;
@@ -241,6 +238,7 @@ class Running {
   constructor(config: NamedConfig, parts: RunningParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#screens = new Screens({ paths: config.screens, world: parts.world });
     const { boot, world, log, throttle, claimCode } = parts;
     this.names = config.https ? [config.hostName, `${config.deviceName}.local`] : [config.hostName];
     this.address = new OwnAddress({ isSecure: config.https, names: this.names });
@@ -254,6 +252,7 @@ class Running {
       version: versionOf(config),
       insecure: config.insecure,
       claimCode,
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
       goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
@@ -261,6 +260,18 @@ class Running {
 
   get site(): Site {
     return this.device?.site ?? this.#closed;
+  }
+
+  /** Undefined while it is neither. */
+  get volumeSeen(): VolumeOutcome | undefined {
+    if (this.device !== undefined) return { state: "open" };
+    const { closed } = this.#parts.boot;
+    return closed === undefined ? undefined : { state: "closed", codes: closed.reasons.map(({ code }) => code) };
+  }
+
+  /** Of the open volume. */
+  get record(): OutsideRecord | undefined {
+    return this.device === undefined ? undefined : this.#opened?.outside.record;
   }
 
   async start(): Promise<void> {
@@ -283,7 +294,7 @@ class Running {
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
-    showOnScreens(screens, [
+    this.#screens.show([
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
@@ -362,6 +373,7 @@ class Running {
 
   async close(): Promise<void> {
     await this.#changing.catch(() => undefined);
+    await this.#screens.close();
     await this.#closeDevice();
   }
 }

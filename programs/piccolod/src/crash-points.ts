@@ -2,6 +2,7 @@
  * Moments at which a drill may end the process as a power cut would. Each stands next to a commit or an fsync: whatever
  * was acknowledged before must be there after the next start, and nothing half-done may be visible.
  */
+import { backupCrashPoints as appBackupCrashPoints } from "./apps/backup/storing.ts";
 import { holderCrashPointNames } from "@piccolo/storage/holder";
 import { type MetadataLogCrashPoint, metadataLogCrashPoints } from "@piccolo/storage/metadata-log";
 import { type OwnerEngineCrashPoint, ownerEngineCrashPoints } from "@piccolo/storage/owner";
@@ -84,6 +85,7 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
     ...appCrashPoints,
+    ...appBackupCrashPoints,
   ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }

@@ -16,8 +16,9 @@ import type { UnattendedVersions } from "./owner/unattended-versions.ts";
 import type { OwnerSecurity } from "./security/owner-security.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
-import type { BootImages } from "./system/boot-control.ts";
+import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
+import type { Deployments } from "./system/deployments.ts";
 import type { MeasuredBoot } from "./system/measured-boot.ts";
 
 export interface ContextParts {
@@ -32,7 +33,15 @@ export interface ContextParts {
   readonly createPeerNet?: typeof createPeerNet;
   /** Tests bring a machine that was started in a way of their own. */
   readonly bootState?: BootState;
-  readonly bootImages?: BootImages;
+  readonly releases?: MachineReleases;
+}
+
+/** The releases on the disk, and the machine that starts one of them. */
+export interface MachineReleases {
+  readonly boot: BootControl & BootImages;
+  readonly deployments: Deployments;
+  /** Starts the machine again. */
+  readonly restart: () => Promise<void>;
 }
 
 /** What the volume was opened with, and what the device shares with its closed self. */

@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { toHex } from "@piccolo/bytes";
 import type { NetworkView, Status } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
-import { defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
+import { acknowledgedFragments, defaultPolicy, fixedPolicy } from "@piccolo/storage/policy";
 import { FolderDisk } from "./adapters/disk.ts";
+import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
@@ -122,6 +123,7 @@ async function build(
       createPeerNet: nets.openMemberNet,
       handler: () => holding.members,
       handedInvitation: () => readInvitation(config.invitationFile),
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
     });
   const holding = await openHolding({
     index: databases.holderIndex,
@@ -207,6 +209,7 @@ async function build(
     maskKey: () => secrets.ensure("mask-key", () => world.randomBytes(32)),
     work: () => {
       files.start();
+      apps.startBackups();
       slotKeeper.start();
       unlockedWork.begin();
     },
@@ -247,6 +250,7 @@ async function build(
     network.onChange(() => {
       events.networkChanged();
       reencryption.wake();
+      apps.wake();
       if (network.clock().state === clockState) return;
       clockState = network.clock().state;
       events.clockChanged(network.clock());
@@ -343,14 +347,28 @@ async function build(
   });
 
   const { insecure, deviceName } = config;
+  const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
     ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log, crashPoint }),
     controlDb,
+    ownerDb,
     world,
     log,
     sessions,
     events,
     tasks,
+    unattended,
+    engine: () => runtime.engine,
+    inNetwork: () => network.membershipState() !== undefined,
+    reach: () => {
+      const code = runtime.isOpen ? runtime.engine.currentCode() : undefined;
+      const online = network.members.holders().filter((holder) => holder.online).length;
+      return { online, needed: code === undefined ? undefined : acknowledgedFragments(code) };
+    },
+    mayWork: () => backup.mayCommit && isClockBelieved(network),
+    isUnlocked: () => keyring.unlocked,
+    seed: () => toHex(deviceKey.key.publicKey),
+    crashPoint,
     hostName: config.hostName,
     deviceName,
     portalOrigin: () => parts.address.origin,
@@ -358,7 +376,6 @@ async function build(
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
-    crashPoint,
   });
   const door = new Door({
     address: parts.address,
@@ -399,6 +416,7 @@ async function build(
     if (!unlocked) lockGate.cut();
     else setImmediate(() => unlockedWork.begin());
     reencryption.wake();
+    apps.wake();
     events.securityChanged();
     events.networkChanged();
   });
@@ -461,7 +479,7 @@ async function build(
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
     keyring,
     security,
-    unattended: new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup }),
+    unattended,
     readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
     signIn: () => {
       const session = auth.signInByPhrase();

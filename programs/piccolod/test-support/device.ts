@@ -173,7 +173,7 @@ export interface DeviceParts {
   readonly protection?: readonly string[];
   readonly createNetwork?: () => NetworkFeature;
   /** How the machine was started, and what lies beside its boot images. */
-  readonly machine?: Pick<ContextParts, "bootState" | "bootImages">;
+  readonly machine?: Pick<ContextParts, "bootState" | "releases">;
 }
 
 export class TestDevice {

@@ -7,6 +7,7 @@ import {
   extentPlainBytes,
   type OwnerEngine,
   type Resealed,
+  type UnattendedOptions,
   type UnattendedVersion,
   type VersionPlacement,
   type VersionWriter,
@@ -49,7 +50,10 @@ export class MemoryEngine implements OwnerEngine {
     return { versionId };
   }
 
-  beginUnattended(signal: AbortSignal): UnattendedVersion {
+  beginUnattended(signal: AbortSignal, { mayWait = true }: UnattendedOptions = {}): UnattendedVersion {
+    if (!mayWait && this.#control.state === "pending") {
+      throw engineFaults.fault("too-few-holders", "too few members are online to take it");
+    }
     const { world, metadata, sealFek } = this.#options;
     const versionId = world.randomBytes(16);
     metadata.beginVersion({ versionId, ...sealFek(new Uint8Array(32), versionId) });

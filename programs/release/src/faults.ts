@@ -17,6 +17,15 @@ export const releaseFaults = catalogue({
     retry: "never",
     meaning: "The output is there already and is not written over; name another place, or remove it.",
   },
+  "overlay-in-release": {
+    retry: "never",
+    meaning: "The tree has a test's overlay in it and is never given to anybody; build it without.",
+  },
+  "release-unfit": {
+    retry: "never",
+    meaning:
+      "A release does not hold what its papers and its signatures say; build it again, and give this one to nobody.",
+  },
   "key-missing": { retry: "never", meaning: "A given set of keys is not whole; add the file the message names." },
   "key-unfit": {
     retry: "never",

@@ -1,5 +1,5 @@
 /** The build of an image as a library, for the tests that boot it. */
-export { signForFirmware } from "./boot/uki.ts";
+export { commandLineOf, signForFirmware } from "./boot/uki.ts";
 export { keyOf } from "./build/inputs.ts";
 export { type Overlay } from "./build/commit.ts";
 export { readKeyFingerprints, readSourceEpoch, readVersion } from "./build/facts.ts";
@@ -7,6 +7,7 @@ export {
   type BootFiles,
   buildBootFiles,
   buildImage,
+  buildUkiOf,
   exportCommit,
   type ImageOptions,
   predictionPath,
@@ -14,6 +15,7 @@ export {
   ukiPath,
 } from "./build/image.ts";
 export { buildInstaller } from "./build/installer.ts";
+export { publish } from "./build/publish.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
 export {
@@ -22,12 +24,16 @@ export {
   deviceLayout,
   editExt4,
   formatEsp,
+  installerLayout,
   mebibyte,
   type Place,
   placeOf,
   removeFromEsp,
   writeEsp,
+  writeTable,
 } from "./disk/disk-image.ts";
 export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts";
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
+export { kernelOf } from "./tree/assemble.ts";
+export { verifyRelease } from "./verify/verb.ts";

@@ -25,6 +25,10 @@ const verbs: Readonly<Record<string, { readonly summary: string; readonly load: 
     summary: "predicts and signs what a boot of the release will measure",
     load: () => import("./predict/predict.ts"),
   },
+  verify: {
+    summary: "holds a built release against its papers, its signatures and itself",
+    load: () => import("./verify/verb.ts"),
+  },
 };
 
 async function run(): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * Runs inside a machine that has device mapper and a partition `piccolo-data`: the suite of volumes on the real thing,
- * and what only the real thing can show.
+ * Runs inside a machine that has device mapper and a partition `piccolo-data` (scenario `sealed-volume`): the suite of volumes
+ * on the real thing, and what only the real thing can show.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,35 +1,9 @@
 /** A thief has the disk in his own machine for an hour, and puts it back. */
-import { closeSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { askExt4, deviceLayout, editExt4, placeOf, type ReleaseImage, writeVerityContent } from "@piccolo/release";
-import type { Laboratory } from "../laboratory.ts";
+import { deviceLayout, editExt4, placeOf, writeVerityContent } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
-
-/** Where the content of a path of the root lies in the disk's repository. */
-async function objectOf({ shop }: Laboratory, image: ReleaseImage, path: string): Promise<string> {
-  const { repository, checksum } = image.commit;
-  const line = await shop.tools.text("ostree", [`--repo=${repository}`, "ls", "-C", checksum, path]);
-  const object = /\b([0-9a-f]{64})\b/.exec(line)?.[1] ?? "";
-  return `/ostree/repo/objects/${object.slice(0, 2)}/${object.slice(2)}.file`;
-}
-
-/** Turns one bit of a file's content around, on the disk itself. */
-async function changeOneByte(laboratory: Laboratory, disk: string, file: string): Promise<void> {
-  const { shop } = laboratory;
-  const place = placeOf(disk, deviceLayout, "piccolo-root");
-  const block = Number(await askExt4(place, `bmap ${file} 300`, shop.tools));
-  if (!Number.isSafeInteger(block) || block <= 0) throw new Error(`${file} has no block 300`);
-  const byte = Buffer.alloc(1);
-  const opened = openSync(disk, "r+");
-  try {
-    const at = place.offset + block * 4096 + 77;
-    readSync(opened, byte, 0, 1, at);
-    byte[0] = (byte[0] ?? 0) ^ 1;
-    writeSync(opened, byte, 0, 1, at);
-  } finally {
-    closeSync(opened);
-  }
-}
+import { changeOneByte, objectOf } from "../sealed-device.ts";
 
 const prompt = /[#$] $|login:|Press Enter for maintenance|emergency mode/m;
 

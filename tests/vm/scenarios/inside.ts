@@ -1,10 +1,13 @@
 /** What the running system looks like from inside, told by the probe of a test image. */
-import type { Scenario } from "../scenario.ts";
+import type { Machine } from "../machine.ts";
+import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { predictedPcr11 } from "../prediction.ts";
 
 /** Anything that would be a way in. */
 const waysIn = /getty|login|sshd?|telnet|rescue|debug-shell|zincati|afterburn|sulogin/;
 const ownPorts = new Set([80, 443, 4711, 4712]);
+/** Of the network's own set-up, and of names on it. */
+const datagramPorts = new Set([68, 546, 5353]);
 
 /** Ports of sockets that anyone on the network reaches, of `/proc/net/{tcp,tcp6,udp,udp6}`. */
 function openPorts(lines: readonly string[]): { readonly listening: number[]; readonly datagrams: number[] } {
@@ -21,13 +24,42 @@ function openPorts(lines: readonly string[]): { readonly listening: number[]; re
   return { listening, datagrams };
 }
 
+/** What somebody on the same network finds, who tries every port: the firewall lets nothing through that is not listed. */
+async function seenFromOutside(context: ScenarioContext, machine: Machine): Promise<void> {
+  const stranger = await machine.stranger();
+  const byOld = await stranger.findByAddress("10.0.2.15");
+  const byNew = await stranger.findByHardware(byOld);
+  for (const station of [byOld, byNew]) {
+    const { address } = station;
+    const beganMs = performance.now();
+    const { open, refused } = await stranger.scan(station, "tcp");
+    context.say(`  ${address}: ${open.join(", ")} take connections, ${refused.join(", ") || "none"} refuse`);
+    for (const port of [80, 443]) context.check(`${address}: ${port} answers`, open.includes(port));
+    const seen = [...open, ...refused];
+    context.equal(
+      `${address}: ports that answer`,
+      seen.filter((port) => !ownPorts.has(port)),
+      [],
+    );
+    const datagrams = await stranger.scan(station, "udp");
+    const answered = [...datagrams.open, ...datagrams.refused];
+    context.equal(
+      `${address}: ports that answer datagrams`,
+      answered.filter((port) => !datagramPorts.has(port)),
+      [],
+    );
+    context.say(`  ${address}: all ports tried in ${Math.round((performance.now() - beganMs) / 1000)} s`);
+  }
+  stranger.leave();
+}
+
 export const inside: Scenario = {
   name: "inside",
   summary: "/usr is read-only and checked, PCR 11 is as predicted, nobody but piccolod listens, and nobody logs in",
   set: "core",
   async run(context) {
     const image = await context.laboratory.image("probe");
-    const machine = await context.machine("device", image.disk);
+    const machine = await context.machine("device", image.disk, "enforcing", { shared: true });
     machine.powerOn();
     await machine.untilAnswers();
     const told = await machine.untilProbed();
@@ -63,10 +95,11 @@ export const inside: Scenario = {
     );
     context.equal(
       "ports that take datagrams",
-      datagrams.filter((port) => ![68, 546, 5353].includes(port)),
+      datagrams.filter((port) => !datagramPorts.has(port)),
       [],
     );
     context.check("the firewall drops", text("firewall").includes("policy drop"));
+    await seenFromOutside(context, machine);
 
     context.equal(
       "units that would be a way in",

@@ -1,36 +1,57 @@
 /** From a stick and an empty machine to a device. */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { installerLayout, placeOf, writeEsp } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
 
 export const installer: Scenario = {
   name: "installer",
   summary:
-    "a stick enrols the keys in a machine in setup mode and writes its disk; without the stick it starts as a device",
+    "a stick enrols the keys in a machine in setup mode and writes its disk, which starts as a device without it",
   set: "full",
   async run(context) {
-    const { tools } = context.laboratory.shop;
+    const { tools, epochS } = context.laboratory.shop;
     const stick = await context.laboratory.installer();
     const secondDisk = join(context.folder, "internal.qcow2");
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", secondDisk, "12G"]);
     const machine = await context.machine("installing", stick, "setup-mode", { secondDisk });
     machine.powerOn();
+    const seconds = (): number => Math.round((performance.now() - machine.poweredOnMs) / 100) / 10;
+    await machine.untilSays(/keys successfully enrolled/, 120_000);
     await machine.untilSays(/UEFI Secure Boot is enabled/, 300_000);
-    context.check("the keys were enrolled before anything was started", true);
-    await machine.untilSays(/Piccolo-OS is installed|Nothing was written/, 900_000);
-    context.check("it was installed", machine.serial.text.includes("Piccolo-OS is installed"));
+    context.check("the keys were enrolled before anything of ours was started", true);
+    const ended = await machine.untilSays(/Piccolo-OS is installed|Nothing was written/, 900_000);
+    context.equal("it was installed", ended[0], "Piccolo-OS is installed");
+    context.figure("stick, power-on to installed", seconds(), "s");
     await machine.untilOff(120_000);
 
     const variables = join(context.folder, "installing", "variables.fd");
-    const device = await context.machine("device", secondDisk, { variables });
+    const disk = join(context.folder, "internal.img");
+    await tools.run("qemu-img", ["convert", "-O", "raw", secondDisk, disk]);
+    const device = await context.machine("device", disk, { variables });
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
     context.check("Secure Boot is on", device.serial.text.includes("UEFI Secure Boot is enabled"));
+    await device.untilSays(/Claim code: [0-9A-Z-]{8,}/, 120_000);
+    context.check("the screen shows a claim code", true);
     await device.powerCut();
 
     // The same stick in a machine whose disk has something on it.
     const again = await context.machine("again", stick, { variables }, { secondDisk });
     again.powerOn();
-    await again.untilSays(/is not empty.*erase-the-disk/, 600_000);
-    context.check("nothing is erased unasked", again.serial.text.includes("Nothing was written"));
+    await again.untilSays(/is not empty[^\n]*erase-the-disk/, 600_000);
+    await again.untilSays(/Nothing was written/, 60_000);
+    context.check("nothing is erased unasked", !again.serial.text.includes("writing to"));
+    await again.powerCut();
+
+    const asked = join(context.folder, "erase-the-disk");
+    writeFileSync(asked, "");
+    const place = placeOf(stick, installerLayout, "piccolo-installer");
+    await writeEsp(place, [{ source: asked, path: "erase-the-disk" }], epochS, tools);
+    const erasing = await context.machine("erasing", stick, { variables }, { secondDisk });
+    erasing.powerOn();
+    await erasing.untilSays(/writing to \/dev\/vdb/, 600_000);
+    context.check("what the owner has allowed is erased", true);
+    await erasing.powerCut();
   },
 };

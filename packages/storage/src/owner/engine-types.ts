@@ -20,7 +20,7 @@ export interface OwnerEngine {
    * Makes a version and writes it in one go, also while the owner's keys are not in memory: its FEK is sealed to the
    * owner's file key, and only who has the keys reads it. It cannot be gone on with: one that was cut off is removed.
    */
-  beginUnattended(signal: AbortSignal): UnattendedVersion;
+  beginUnattended(signal: AbortSignal, options?: UnattendedOptions): UnattendedVersion;
   /** A version that is written unattended and neither whole nor removed yet: nobody else may take it for left over. */
   isUnattended(versionId: Uint8Array): boolean;
   /**
@@ -78,6 +78,13 @@ export interface VersionWriter {
   abort(): Promise<void>;
   /** Moves as segments are committed. */
   readonly committedBytes: number;
+}
+
+export interface UnattendedOptions {
+  /** Whether segments may wait in the spool; where not, `too-few-holders` says that one would. They may by default. */
+  readonly mayWait?: boolean;
+  /** How many bytes come, where it is known: no memory for more is taken. */
+  readonly expectedBytes?: number;
 }
 
 export interface UnattendedVersion {

@@ -5,7 +5,7 @@ import { isFault } from "@piccolo/fault";
 import type { ExtentRecord, VersionRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import type { EngineContext, EngineOptions } from "./engine-context.ts";
-import type { OwnerEngine, Resealed, UnattendedVersion, VersionPlacement, VersionWriter } from "./engine-types.ts";
+import type { OwnerEngine, Resealed, UnattendedOptions, UnattendedVersion, VersionPlacement, VersionWriter } from "./engine-types.ts";
 import { engineFaults } from "./faults.ts";
 import { HolderHealth } from "./holder-health.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -104,7 +104,7 @@ class StorageOwnerEngine implements OwnerEngine {
     return new StreamingVersionWriter(this.#context, version, signal, () => void this.#writing.delete(name));
   }
 
-  beginUnattended(signal: AbortSignal): UnattendedVersion {
+  beginUnattended(signal: AbortSignal, options: UnattendedOptions = {}): UnattendedVersion {
     const { world, metadata, sealFek } = this.#context;
     const versionId = world.randomBytes(versionIdBytes);
     const fek = newFek(world);
@@ -115,7 +115,7 @@ class StorageOwnerEngine implements OwnerEngine {
       throw error;
     }
     this.#unattended.add(toHex(versionId));
-    return { versionId, writer: this.#write({ versionId, fek, nextOrdinal: 0, committedBytes: 0 }, signal) };
+    return { versionId, writer: this.#write({ versionId, fek, nextOrdinal: 0, committedBytes: 0, ...options }, signal) };
   }
 
   isUnattended(versionId: Uint8Array): boolean {

@@ -6,6 +6,7 @@ export type {
   OwnerEngine,
   Resealed,
   SegmentPlacement,
+  UnattendedOptions,
   UnattendedVersion,
   VersionPlacement,
   VersionWriter,

@@ -69,6 +69,21 @@ test("what is broken off while locked is removed with all that was committed of 
   await engine.stop();
 });
 
+test("what may not wait is refused where it would have to, and leaves nothing in the spool", async () => {
+  const { network } = await lockedNetwork();
+  const { engine, metadata, holders, membersChanged } = network;
+  for (const holder of holders.slice(0, 4)) holder.online = false;
+  membersChanged();
+  const { versionId, writer } = engine.beginUnattended(never, { mayWait: false, expectedBytes: 100 });
+  await writer.write(pattern(100));
+  await assert.rejects(writer.finish(), { code: "too-few-holders" });
+  await writer.abort();
+  engine.removeVersion(versionId);
+  assert.equal(engine.spool().usedBytes, 0);
+  assert.deepEqual(metadata.segmentsIn("pending", 10), []);
+  await engine.stop();
+});
+
 test("where no key can be sealed nothing is begun", async () => {
   const network = await makeSmallNetwork({
     policy,

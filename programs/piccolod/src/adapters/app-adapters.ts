@@ -8,6 +8,7 @@ import type { Config } from "../config.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import type { VolumeBackend } from "../security/volume.ts";
 import { endApps, tracesOf } from "./app-leftovers.ts";
+import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
 import { NftFirewall } from "./firewall/nft-firewall.ts";
@@ -57,6 +58,7 @@ export function openAppAdapters({ config, content, backend, world, log, crashPoi
   return {
     runtime: new Podman(endpoint, roots, log),
     storage,
+    files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
     firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,

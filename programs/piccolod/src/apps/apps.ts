@@ -33,13 +33,13 @@ import type { Firewall } from "./runtime/firewall.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import type { AppStore } from "./store.ts";
 import { removeStrangers } from "./strangers.ts";
-import { appFaults, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
+import { appFaults, type AppPlace, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
 import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
 const lookAgainMs = 20_000;
 const retryMs = 2_000;
 const measureMs = 5_000;
-const leastFreeBytes = 256 * 1024 * 1024;
+export const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
 const heldMs = 60_000;
 const heldPauseMs = 50;
@@ -73,6 +73,7 @@ export interface AppsOptions {
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
+  readonly fetchBackup: ExecutorOptions["fetchBackup"];
   /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
   readonly drained: (app: string) => Promise<void>;
   readonly crashPoint: (name: AppCrashPoint) => void;
@@ -95,6 +96,7 @@ export class Apps {
       ...options,
       around: (form) => this.#around(form),
       secretsOf: (place) => store.secretsOf(place),
+      snapshots: store,
       filter: () => this.#filter(),
     });
   }
@@ -103,6 +105,11 @@ export class Apps {
   start(): void {
     const { store } = this.#options;
     if (store.all().length > 0 || store.trash().length > 0) this.#watch();
+  }
+
+  /** Something has changed that lanes may be waiting for. */
+  wake(): void {
+    for (const lane of this.#lanes.values()) lane.kick();
   }
 
   #watch(): void {
@@ -241,7 +248,10 @@ export class Apps {
       for (const step of decideTrash(trash, world.nowMs()).steps) {
         if (step.do === "record") store.deleteTrash(trash.id, place.slot);
         else if (step.do === "purge-trash") {
-          for (const id of step.snapshots) storage.dropSnapshot(id);
+          for (const id of step.snapshots) {
+            storage.dropSnapshot(id);
+            store.deleteSnapshotFacts(id);
+          }
           storage.purgeTrash(step.trash);
           log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
         }
@@ -252,18 +262,20 @@ export class Apps {
   /** Throws `app-not-found`; one that is being uninstalled is not found. */
   get(id: string): InstalledApp {
     const app = this.#options.store.get(id);
-    if (app === undefined || app.record.wanted === "removed") {
+    if (app === undefined || app.record.wanted === "removed" || app.record.isDrill === true) {
       throw appFaults.fault("app-not-found", "there is no app of that name on this device");
     }
     return app;
   }
 
   look(): readonly AppLook[] {
-    return this.#options.store.all().map((app) => ({ app, lane: this.#lane(app.record.app) }));
+    const seen = this.#options.store.all().filter(({ record }) => record.isDrill !== true);
+    return seen.map((app) => ({ app, lane: this.#lane(app.record.app) }));
   }
 
   trash(): readonly TrashedPlace[] {
-    return this.#options.store.trash();
+    // What is to go at once, as what a restore drill leaves, is nobody's to bring back.
+    return this.#options.store.trash().filter(({ trash }) => !trash.purge);
   }
 
   freeBytes(): number {
@@ -272,7 +284,7 @@ export class Apps {
 
   /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
   install(wish: Wish): void {
-    const { store, world, reservedNames, storage } = this.#options;
+    const { store, world, reservedNames } = this.#options;
     const { id, services } = wish.manifest;
     if (reservedNames.has(id))
       throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
@@ -280,12 +292,18 @@ export class Apps {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
     const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
-    if (storage.freeBytes() < leastFreeBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
-    const slot = this.#freeSlot(id);
-    const place = { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+    const place = this.freePlace(id, leastFreeBytes);
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
-    this.#go(id);
+    this.go(id);
+  }
+
+  /** Throws `no-room` where not as much is free, `too-many-apps`. */
+  freePlace(id: string, neededBytes: number): AppPlace {
+    const { storage, world } = this.#options;
+    if (storage.freeBytes() < neededBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
+    const slot = this.#freeSlot(id);
+    return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
@@ -300,7 +318,8 @@ export class Apps {
     throw appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
   }
 
-  #go(id: string): void {
+  /** The app's record says something else. */
+  go(id: string): void {
     this.#watch();
     this.#lane(id).interrupt();
     this.#options.changed(id);
@@ -309,7 +328,7 @@ export class Apps {
   #change(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
     const { record } = this.get(id);
     this.#options.store.put(request(record));
-    this.#go(id);
+    this.go(id);
   }
 
   /** A name for a copy of data, unlike any other. */
@@ -334,7 +353,7 @@ export class Apps {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
     });
-    this.#go(id);
+    this.go(id);
   }
 
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
@@ -348,7 +367,7 @@ export class Apps {
       store.putSecrets(app, passwordsOf(before.manifest, given.settings ?? {}));
       store.put(record);
     });
-    this.#go(id);
+    this.go(id);
   }
 
   rollBack(id: string): void {
@@ -378,7 +397,7 @@ export class Apps {
     const { trash, ...place } = this.#trashed(trashId);
     const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
     store.insert(record, place, {});
-    this.#go(trash.app);
+    this.go(trash.app);
     return trash.app;
   }
 
@@ -388,10 +407,10 @@ export class Apps {
     this.#watch();
   }
 
-  /** Resolves when nothing of it is left. */
-  async purged(id: string): Promise<void> {
+  /** Resolves when nothing of it is left, or of whatever is due where none is named. */
+  async purged(id?: string): Promise<void> {
     await this.#tidyTrash();
-    if (this.#options.store.trash().some(({ trash }) => trash.id === id)) {
+    if (id !== undefined && this.#options.store.trash().some(({ trash }) => trash.id === id)) {
       throw changeFaults.fault("step-failed", "It could not be deleted yet.");
     }
   }

@@ -168,6 +168,14 @@ function decideFetching(
   const present = observed.images.value;
   const wanted = new Set(change.to.manifest.services.map(({ image }) => imageName(image)));
   const pulls = [...wanted].filter((image) => !present.has(image)).map((image) => ({ do: "pull", image }) as const);
+  const { placed, fetched } = change;
+  if (fetched !== undefined && !observed.snapshots.known) {
+    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+  }
+  const isFetched = fetched === undefined || placed === undefined || isComplete(observed, placed);
+  const fetches: readonly Step[] = isFetched
+    ? []
+    : [{ do: "fetch-backup", backup: fetched.backup, snapshot: placed, volumes: fetched.volumes }];
   const { trash, volumes } = record;
   const untrash: readonly Step[] =
     record.untrashing && trash !== undefined
@@ -177,7 +185,14 @@ function decideFetching(
         ]
       : [];
   const next = record.current === undefined ? afterSaving(change) : "saving";
-  return plan(...steady.steps, ...pulls, ...untrash, { do: "record", event: { type: "phase", phase: next } });
+  return plan(...steady.steps, ...pulls, ...fetches, ...untrash, {
+    do: "record",
+    event: { type: "phase", phase: next },
+  });
+}
+
+function isComplete({ snapshots }: Observed, id: string): boolean {
+  return snapshots.known && snapshots.value.get(id) === "complete";
 }
 
 const afterSaving = (change: Change): "placing" | "starting" => (change.placed === undefined ? "starting" : "placing");
@@ -256,7 +271,7 @@ function decidePlacing(
 ): Plan {
   const { placed } = change;
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
-  const volumes = volumesOfSnapshot(record, placed, change.to);
+  const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
   return plan(
     ...pausedRoute(record, observed),
     ...stopAll(record, containers, true),

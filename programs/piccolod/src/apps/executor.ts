@@ -19,6 +19,7 @@ import {
   type SpecSurroundings,
   specOf,
 } from "./specs.ts";
+import type { AppStore } from "./store.ts";
 import type { AppPlace, InstalledApp } from "./types.ts";
 import { changeFaults } from "./types.ts";
 
@@ -45,6 +46,10 @@ export interface ExecutorOptions {
   readonly world: World;
   readonly around: (form: AppForm) => SpecSurroundings;
   readonly secretsOf: (place: AppPlace) => Readonly<Record<string, string>>;
+  /** What belongs to copies of data beside the data. */
+  readonly snapshots: Pick<AppStore, "snapshotFacts" | "putSnapshotFacts" | "deleteSnapshotFacts" | "putSecrets">;
+  /** Brings a backup into a local copy, with what belongs to it. */
+  readonly fetchBackup: (step: Extract<Step, { readonly do: "fetch-backup" }>, progress: Progress) => Promise<void>;
   /** Sets the rules for the networks of all apps. */
   readonly filter: () => Promise<void>;
   /** The status of an answer at an address; undefined where there is none in time. */
@@ -59,13 +64,15 @@ export class Executor {
   }
 
   async take(app: InstalledApp, step: MachineStep, progress: Progress): Promise<void> {
-    const { runtime, storage } = this.#options;
+    const { runtime, storage, snapshots } = this.#options;
     const { record } = app;
     const nameOf = (at: { readonly generation: number; readonly service: string }): string =>
       containerName(record.app, at.generation, at.service);
     switch (step.do) {
       case "pull":
         return this.#pull(record, step.image, progress);
+      case "fetch-backup":
+        return this.#options.fetchBackup(step, progress);
       case "make-network":
         return this.#makeNetworks(this.#form(app, step.generation));
       case "remove-network":
@@ -91,23 +98,45 @@ export class Executor {
         return this.#untilHealthy(this.#form(app, step.generation), progress);
       case "snapshot":
         progress.report("Copying its data");
-        return storage.snapshot(step.snapshot, record.app, step.volumes);
+        return this.#snapshot(app, step.snapshot, step.volumes);
       case "restore":
         progress.report("Putting its data back");
-        return storage.restore(step.snapshot, record.app, step.volumes);
+        return this.#restore(app, step.snapshot, step.volumes);
       case "drop-snapshot":
-        return storage.dropSnapshot(step.snapshot);
+        storage.dropSnapshot(step.snapshot);
+        return snapshots.deleteSnapshotFacts(step.snapshot);
       case "trash-volumes":
         storage.removeSecrets(record.app);
         return storage.intoTrash(step.trash, record.app, step.volumes);
       case "untrash-volumes":
         return storage.outOfTrash(step.trash, record.app, step.volumes);
       case "purge-trash":
-        for (const id of step.snapshots) storage.dropSnapshot(id);
+        for (const id of step.snapshots) {
+          storage.dropSnapshot(id);
+          snapshots.deleteSnapshotFacts(id);
+        }
         return storage.purgeTrash(step.trash);
       default:
         return undefined;
     }
+  }
+
+  /** Data is no use without the secrets it was written under, and a copy has to say whose ids its files have. */
+  async #snapshot({ record, ...place }: InstalledApp, id: string, volumes: readonly string[]): Promise<void> {
+    const { storage, snapshots, secretsOf } = this.#options;
+    await storage.snapshot(id, record.app, volumes);
+    snapshots.putSnapshotFacts(id, { idStart: place.idStart, secrets: secretsOf(place) });
+  }
+
+  async #restore({ record, ...place }: InstalledApp, id: string, volumes: readonly string[]): Promise<void> {
+    const { storage, snapshots } = this.#options;
+    await storage.restore(id, record.app, volumes);
+    const facts = snapshots.snapshotFacts(id);
+    if (facts === undefined) return;
+    if (facts.idStart !== place.idStart) {
+      await storage.moveOwners(record.app, volumes, { from: facts.idStart, to: place.idStart });
+    }
+    snapshots.putSecrets(place, facts.secrets);
   }
 
   #form({ record, ...place }: InstalledApp, number: number): AppForm {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import type { BackupCrashPoint } from "./backup/storing.ts";
 import type { Sessions } from "../auth/sessions.ts";
 import type { DeviceEvents } from "../events/events.ts";
 import type { Api } from "../http/api.ts";
@@ -10,6 +11,11 @@ import type { StreamRoute } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { DeviceNetworks } from "./addresses.ts";
 import { Apps } from "./apps.ts";
+import { AppBackups, type AppBackupsOptions } from "./backup/app-backups.ts";
+import { RestoreDrills } from "./backup/restore-drills.ts";
+import { drillName } from "./backup/restored-apps.ts";
+import { mountAppBackups } from "./backup/routes.ts";
+import { BackupStore } from "./backup/store.ts";
 import { Catalogs, type CatalogSource } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
@@ -20,20 +26,26 @@ import type { ExecutorOptions } from "./executor.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
+import type { SnapshotFiles } from "./runtime/snapshot-files.ts";
 import { AppStore } from "./store.ts";
 
 /** What the machine gives apps to run on. */
 export interface AppAdapters {
   readonly runtime: ContainerRuntime;
   readonly storage: AppStorage;
+  readonly files: SnapshotFiles;
   readonly firewall: Firewall;
   readonly bundled: BundledImages;
   readonly probe: ExecutorOptions["probe"];
   readonly device: DeviceNetworks;
 }
 
-export interface AppsFeatureOptions extends AppAdapters {
+export interface AppsFeatureOptions
+  extends
+    AppAdapters,
+    Pick<AppBackupsOptions, "unattended" | "engine" | "inNetwork" | "reach" | "mayWork" | "isUnlocked" | "seed"> {
   readonly controlDb: DatabaseSync;
+  readonly ownerDb: DatabaseSync;
   readonly world: World;
   readonly log: Log;
   readonly sessions: Sessions;
@@ -47,7 +59,7 @@ export interface AppsFeatureOptions extends AppAdapters {
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
   readonly freeMemoryBytes: () => number;
-  readonly crashPoint: (name: AppCrashPoint) => void;
+  readonly crashPoint: (name: AppCrashPoint | BackupCrashPoint) => void;
 }
 
 export interface AppsFeature {
@@ -55,6 +67,10 @@ export interface AppsFeature {
   readonly streams: readonly StreamRoute[];
   mount(api: Api): void;
   start(): void;
+  /** Begins to back up apps, once what is backed up may be changed; again is harmless. */
+  startBackups(): void;
+  /** Something has changed that a backup, or an app that comes from one, may be waiting for. */
+  wake(): void;
   stop(): Promise<void>;
 }
 
@@ -66,14 +82,28 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const { world, log, events, tasks, deviceName, sessions, portalOrigin } = options;
   const store = new AppStore(options.controlDb);
   const names = hostNames(options.hostName);
+  const changed = (app: string): void => {
+    // What nobody sees does not change either.
+    if (!app.startsWith(drillName(""))) events.appChanged(app);
+  };
   const apps: Apps = new Apps({
     ...options,
     store,
     reservedNames: names.reserved,
     originOf: (app) => hosts.originOf(app),
-    changed: (app) => events.appChanged(app),
+    changed,
+    fetchBackup: (step, progress) => backups.fetch(step, progress),
     drained: (app) => hosts.drained(app),
   });
+  const backups: AppBackups = new AppBackups({
+    ...options,
+    apps,
+    appStore: store,
+    db: options.ownerDb,
+    store: new BackupStore(options.ownerDb),
+    changed,
+  });
+  const drills = new RestoreDrills({ ...options, backups, apps, appStore: store });
   const hosts: AppHosts = new AppHosts({
     apps,
     entrance: new Entrance({
@@ -94,10 +124,23 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   return {
     hosts,
     streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
-    mount: (api) => mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes }),
+    mount: (api) => {
+      mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
+      mountAppBackups(api, { apps, backups, drills, bundled, tasks });
+    },
     start: () => apps.start(),
+    startBackups: () => {
+      backups.start();
+      drills.start();
+    },
+    wake: () => {
+      backups.wake();
+      apps.wake();
+    },
     stop: async () => {
       hosts.close();
+      await drills.stop();
+      await backups.stop();
       await apps.close();
     },
   };

@@ -35,6 +35,8 @@ export interface Change {
   readonly safety: string | undefined;
   /** The copy whose data the new generation starts from. */
   readonly placed: string | undefined;
+  /** Where that copy is of a backup in the storage network: which, and the volumes in it. It goes when the change has ended. */
+  readonly fetched?: { readonly backup: string; readonly volumes: readonly string[] };
   readonly phase: ChangePhase;
   readonly startedAtMs: number;
   /** Of the last try of this phase. */
@@ -68,6 +70,9 @@ export type FailureCode =
   | "data-missing"
   | "snapshot-missing"
   | "record-behind"
+  | "backup-unreadable"
+  | "backup-damaged"
+  | "device-locked"
   | "runtime-unavailable"
   | "step-failed";
 
@@ -82,6 +87,8 @@ export interface KeptSnapshot {
 
 export interface AppPlanRecord {
   readonly app: string;
+  /** A copy that shows that a backup works: nobody sees it, it keeps nothing, and it goes without trace. */
+  readonly isDrill?: true;
   /** `removed`: into the trash. */
   readonly wanted: "running" | "stopped" | "removed";
   /** What serves, or would; undefined until an install succeeded. */
@@ -117,6 +124,8 @@ export interface TrashRecord {
   readonly volumes: readonly string[];
   /** Where the volumes cannot be trusted, because a change was cut off, the copy to start from. */
   readonly placed: string | undefined;
+  /** Where that copy is one of a backup in the network, and may have come only in part. */
+  readonly fetched?: NonNullable<Change["fetched"]>;
   readonly rollback: AppPlanRecord["rollback"];
   readonly backups: readonly KeptSnapshot[];
   /** Snapshots that go with it besides. */
@@ -164,6 +173,13 @@ export interface Observed {
 
 export type Step =
   | { readonly do: "pull"; readonly image: string }
+  /** Brings a backup from the storage network into a copy; what an earlier try brought is there. */
+  | {
+      readonly do: "fetch-backup";
+      readonly backup: string;
+      readonly snapshot: string;
+      readonly volumes: readonly string[];
+    }
   | { readonly do: "make-network"; readonly generation: number }
   | { readonly do: "remove-network" }
   /** Makes it only if it is missing. */

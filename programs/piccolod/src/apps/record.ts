@@ -71,18 +71,29 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
       discarded: [...record.discarded, ...gone],
     };
   }
-  const next = { ...rest, current: change.to, untrashing: false };
+  const fetched = fetchedCopy(change);
+  const next = {
+    ...rest,
+    current: change.to,
+    untrashing: false,
+    discarded: [...record.discarded, ...fetched],
+  };
   if (current === undefined) return next;
   if (change.kind === "configure") {
     // Its copy only guarded the change: a rollback leads to the version before, not to the settings before.
-    return { ...next, discarded: [...record.discarded, ...(change.safety === undefined ? [] : [change.safety])] };
+    return { ...next, discarded: [...next.discarded, ...(change.safety === undefined ? [] : [change.safety])] };
   }
   const before = record.rollback?.snapshot?.id;
   return {
     ...next,
     rollback: { generation: current, snapshot: copy },
-    discarded: [...record.discarded, ...(before === undefined ? [] : [before])],
+    discarded: [...next.discarded, ...(before === undefined ? [] : [before])],
   };
+}
+
+/** The local copy of a backup in the network: only the change needed it. */
+export function fetchedCopy({ fetched, placed }: Change): readonly string[] {
+  return fetched === undefined || placed === undefined ? [] : [placed];
 }
 
 function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
@@ -97,7 +108,7 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     ...record,
     change: undefined,
     failure: undefined,
-    discarded: [...record.discarded, ...(change.safety === undefined ? [] : [change.safety])],
+    discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],
     notice: { kind: change.kind, version: change.to.manifest.version, failure: { ...failure, retryAtMs: undefined } },
   };
 }
@@ -123,16 +134,18 @@ export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs
     generation,
     volumes,
     placed,
+    ...(current === undefined && change?.fetched !== undefined ? { fetched: change.fetched } : {}),
     rollback: record.rollback,
     backups: record.backups,
     discarded: [
       ...record.discarded,
+      ...(change === undefined ? [] : fetchedCopy(change).filter((id) => id !== placed)),
       ...(change?.safety === undefined || change.safety === placed ? [] : [change.safety]),
     ],
     lastGeneration: record.lastGeneration,
     trashedAtMs: nowMs,
     purgeAtMs: nowMs + trashKeptMs,
-    purge: false,
+    purge: record.isDrill === true,
   };
 }
 
@@ -147,6 +160,8 @@ export interface StepFailure {
 const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "image-unreachable": 5,
   "image-refused": 1,
+  "backup-unreadable": 8,
+  "backup-damaged": 1,
   "disk-full": 1,
   "not-healthy": 1,
   "not-started": 2,
@@ -154,6 +169,8 @@ const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
 };
 const triesElse = 3;
 const unavailableRetryMs = 2_000;
+/** It is looked at again at once when the device is unlocked. */
+const lockedRetryMs = 60_000;
 const firstRetryMs = 2_000;
 const longestRetryMs = 15 * 60_000;
 
@@ -174,6 +191,7 @@ const givenUpPhase: Readonly<Record<ChangePhase, "abandon" | "undoing" | "again"
 function isOfChange({ change, current }: AppPlanRecord, step: Step): boolean {
   if (change === undefined) return false;
   if (change.phase !== "fetching" || current === undefined) return true;
+  if (step.do === "fetch-backup") return true;
   return step.do === "pull" && !current.manifest.services.some(({ image }) => imageName(image) === step.image);
 }
 
@@ -184,13 +202,14 @@ export function recordAfterFailure(
   nowMs: number,
 ): AppPlanRecord {
   const { change } = record;
-  const isUnavailable = failed.code === "runtime-unavailable";
+  const isUnavailable = failed.code === "runtime-unavailable" || failed.code === "device-locked";
+  const soonMs = failed.code === "device-locked" ? lockedRetryMs : unavailableRetryMs;
   const count = (before: Failure | undefined): number =>
     isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
   const again = (before: Failure | undefined): Failure => ({
     ...failed,
     count: count(before),
-    retryAtMs: nowMs + (isUnavailable ? unavailableRetryMs : retryAfterMs(count(before))),
+    retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before))),
   });
   if (change === undefined || !isOfChange(record, step)) return { ...record, failure: again(record.failure) };
   const failure = again(change.failure);

@@ -3,6 +3,7 @@ import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
+import { fetchedCopy } from "./record.ts";
 
 export const planFaults = catalogue({
   "app-busy": { retry: "later", meaning: "Another change of this app is under way; wait until it has ended." },
@@ -128,6 +129,11 @@ function readyForChange(record: AppPlanRecord): Generation {
   return record.current;
 }
 
+/** What a change that gives way had fetched is of no use to the next one. */
+function leftOver({ discarded, change: before }: AppPlanRecord): readonly string[] {
+  return before === undefined ? discarded : [...discarded, ...fetchedCopy(before)];
+}
+
 /** The copy has an id only where there is data to copy. */
 function safetyFor(record: AppPlanRecord, id: string): string | undefined {
   return savedVolumes(record).length > 0 ? id : undefined;
@@ -138,7 +144,7 @@ export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: strin
   const number = record.lastGeneration + 1;
   const safety = safetyFor(record, snapshot);
   const next = change("update", generationOf(number, wish), nowMs, { safety });
-  return { ...record, lastGeneration: number, change: next, notice: undefined };
+  return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
 export function requestConfigure(
@@ -152,7 +158,7 @@ export function requestConfigure(
   const next = change("configure", generationOf(number, { ...wish, manifest }), nowMs, {
     safety: safetyFor(record, snapshot),
   });
-  return { ...record, lastGeneration: number, change: next, notice: undefined };
+  return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
@@ -165,7 +171,7 @@ export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: 
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
   });
-  return { ...record, lastGeneration: number, change: next, notice: undefined };
+  return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
 export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
@@ -177,7 +183,76 @@ export function requestRestore(record: AppPlanRecord, backup: string, snapshot: 
     safety: safetyFor(record, snapshot),
     placed: backup,
   });
-  return { ...record, lastGeneration: number, change: next, notice: undefined };
+  return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
+}
+
+/** A generation as a backup has it, under the number it gets here. */
+export interface BackedUpForm {
+  readonly generation: Omit<Generation, "number">;
+  readonly backup: string;
+  readonly volumes: readonly string[];
+}
+
+/** `copy`: the name of the local copy the backup is brought into; one without data needs none. */
+function fetchInto({ backup, volumes }: BackedUpForm, copy: string): Partial<Change> {
+  return volumes.length === 0 ? {} : { placed: copy, fetched: { backup, volumes } };
+}
+
+/** An app that is not there comes back from the storage network, on this device or on one that replaces another. */
+export function requestInstallFromBackup(
+  before: AppPlanRecord | undefined,
+  form: BackedUpForm,
+  copy: string,
+  nowMs: number,
+): AppPlanRecord {
+  const { id } = form.generation.manifest;
+  if (before !== undefined) throw planFaults.fault("app-name-taken", `an app ${id} is there already`);
+  return {
+    ...atRest,
+    app: id,
+    wanted: "running",
+    current: undefined,
+    lastGeneration: 1,
+    volumes: [],
+    change: change("restore", { ...form.generation, number: 1 }, nowMs, fetchInto(form, copy)),
+  };
+}
+
+/** The present data is copied first and stays as what a rollback brings back. */
+export function requestRestoreFromBackup(
+  record: AppPlanRecord,
+  form: BackedUpForm,
+  { copy, safety }: { readonly copy: string; readonly safety: string },
+  nowMs: number,
+): AppPlanRecord {
+  readyForChange(record);
+  const number = record.lastGeneration + 1;
+  const next = change("restore", { ...form.generation, number }, nowMs, {
+    safety: safetyFor(record, safety),
+    ...fetchInto(form, copy),
+  });
+  return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
+}
+
+/** A copy beside the app, cut off from everything, under a name no app can have. */
+export function requestDrill(
+  form: BackedUpForm,
+  { name, copy }: { readonly name: string; readonly copy: string },
+  nowMs: number,
+): AppPlanRecord {
+  const { manifest } = form.generation;
+  const generation = { ...form.generation, manifest: { ...manifest, id: name }, grants: [] };
+  return { ...requestInstallFromBackup(undefined, { ...form, generation }, copy, nowMs), isDrill: true };
+}
+
+/** A local copy that is in the storage network now is needed no more. One that a change is starting from stays. */
+export function requestForgetCopy(record: AppPlanRecord, copy: string): AppPlanRecord {
+  if (record.change?.placed === copy || !record.backups.some(({ id }) => id === copy)) return record;
+  return {
+    ...record,
+    backups: record.backups.filter(({ id }) => id !== copy),
+    discarded: [...record.discarded, copy],
+  };
 }
 
 /** Of an app without data, a backup is its record alone, and there is nothing to do. */
@@ -234,6 +309,9 @@ export function requestTrashRestore(
     discarded: trash.discarded,
     trash: trash.id,
     untrashing: true,
-    change: change("restore", { ...trash.generation, number }, nowMs, { placed: trash.placed }),
+    change: change("restore", { ...trash.generation, number }, nowMs, {
+      placed: trash.placed,
+      ...(trash.fetched === undefined ? {} : { fetched: trash.fetched }),
+    }),
   };
 }

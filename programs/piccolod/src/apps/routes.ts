@@ -97,11 +97,6 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     });
     return c.json(follow("configure-app", id, "Preparing"), 202);
   });
-  api.openapi(routes["POST /apps/{id}/backup"], (c) => {
-    const { id } = c.req.valid("param");
-    apps.backUp(id);
-    return c.json(follow("back-up-app", id, "Copying its data"), 202);
-  });
   api.openapi(routes["POST /apps/{id}/snapshots/{snapshotId}/restore"], (c) => {
     const { id, snapshotId } = c.req.valid("param");
     apps.restore(id, snapshotId);

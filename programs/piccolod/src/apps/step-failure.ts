@@ -1,4 +1,5 @@
 import { type FaultEntry, isFault } from "@piccolo/fault";
+import { backupFaults } from "./backup/types.ts";
 import type { FailureCode, Step } from "./plan-types.ts";
 import type { StepFailure } from "./record.ts";
 import { appStorageFaults } from "./runtime/app-storage.ts";
@@ -14,6 +15,10 @@ const codes: Readonly<Record<string, FailureCode>> = {
   "image-architecture": "image-refused",
   "disk-full": "disk-full",
   "runtime-unavailable": "runtime-unavailable",
+  locked: "device-locked",
+  "not-enough-fragments": "backup-unreadable",
+  "app-backup-damaged": "backup-damaged",
+  "app-backup-not-found": "backup-damaged",
 };
 
 /** What else can go wrong with a step. */
@@ -23,6 +28,7 @@ const codesByStep: Readonly<Partial<Record<Step["do"], FailureCode>>> = {
   await: "not-started",
   stop: "not-stopped",
   remove: "not-stopped",
+  "fetch-backup": "backup-unreadable",
   snapshot: "snapshot-failed",
   restore: "restore-failed",
   "untrash-volumes": "restore-failed",
@@ -32,6 +38,7 @@ const entries: Readonly<Record<string, FaultEntry>> = {
   ...runtimeFaults.entries,
   ...appStorageFaults.entries,
   ...firewallFaults.entries,
+  ...backupFaults.entries,
   ...changeFaults.entries,
 };
 

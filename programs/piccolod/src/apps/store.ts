@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transact } from "../db/database.ts";
 import type { AppPlanRecord, TrashRecord } from "./plan-types.ts";
-import type { AppPlace, InstalledApp, TrashedPlace } from "./types.ts";
+import type { AppPlace, InstalledApp, SnapshotFacts, TrashedPlace } from "./types.ts";
 
 interface PlaceRow {
   readonly slot: number;
@@ -29,6 +29,11 @@ export class AppStore {
   readonly #putSecret: StatementSync;
   readonly #key: StatementSync;
   readonly #putKey: StatementSync;
+  readonly #notes: StatementSync;
+  readonly #putNotes: StatementSync;
+  readonly #snapshot: StatementSync;
+  readonly #putSnapshot: StatementSync;
+  readonly #deleteSnapshot: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -49,6 +54,11 @@ export class AppStore {
     this.#putSecret = db.prepare("INSERT OR REPLACE INTO app_secret VALUES (?, ?, ?)");
     this.#key = db.prepare("SELECT key FROM app_key WHERE purpose = ?");
     this.#putKey = db.prepare("INSERT OR IGNORE INTO app_key VALUES (?, ?)");
+    this.#notes = db.prepare("SELECT notes FROM app_backup_notes WHERE app_id = ?");
+    this.#putNotes = db.prepare("INSERT OR REPLACE INTO app_backup_notes VALUES (?, ?)");
+    this.#snapshot = db.prepare("SELECT id_start, secrets FROM app_snapshot WHERE snapshot_id = ?");
+    this.#putSnapshot = db.prepare("INSERT OR REPLACE INTO app_snapshot VALUES (?, ?, ?)");
+    this.#deleteSnapshot = db.prepare("DELETE FROM app_snapshot WHERE snapshot_id = ?");
   }
 
   all(): readonly InstalledApp[] {
@@ -120,6 +130,30 @@ export class AppStore {
   secretsOf({ slot }: AppPlace): Readonly<Record<string, string>> {
     const rows = this.#secrets.all(slot) as unknown as { readonly name: string; readonly value: string }[];
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  }
+
+  notes(app: string): string | undefined {
+    return (this.#notes.get(app) as { readonly notes: string } | undefined)?.notes;
+  }
+
+  putNotes(app: string, notes: string): void {
+    this.#putNotes.run(app, notes);
+  }
+
+  /** What belongs to a copy of data beside the data; undefined of one made before that was kept. */
+  snapshotFacts(id: string): SnapshotFacts | undefined {
+    const row = this.#snapshot.get(id) as { readonly id_start: number; readonly secrets: string } | undefined;
+    return row === undefined
+      ? undefined
+      : { idStart: row.id_start, secrets: JSON.parse(row.secrets) as SnapshotFacts["secrets"] };
+  }
+
+  putSnapshotFacts(id: string, { idStart, secrets }: SnapshotFacts): void {
+    this.#putSnapshot.run(id, idStart, JSON.stringify(secrets));
+  }
+
+  deleteSnapshotFacts(id: string): void {
+    this.#deleteSnapshot.run(id);
   }
 
   /** The key of that purpose, made by `make` where there is none. */

@@ -41,6 +41,12 @@ export const changeFaults = catalogue({
   "data-missing": { retry: "never", meaning: "Data of the app is missing; restore the app from a backup." },
   "snapshot-missing": { retry: "never", meaning: "A copy of the app's data is gone; restore the app from a backup." },
   "record-behind": { retry: "never", meaning: "The device's database is older than what runs; restore the app." },
+  "backup-unreadable": {
+    retry: "later",
+    meaning: "Too few of the devices that have the backup answer; it is tried again when more of them are online.",
+  },
+  "backup-damaged": { retry: "never", meaning: "The backup is not what was stored; choose an older one." },
+  "device-locked": { retry: "later", meaning: "The device is locked; it goes on once the password was entered." },
   "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
   "step-failed": { retry: "later", meaning: "The device could not do it; its log has the reason." },
 } satisfies Record<FailureCode, { retry: "later" | "never"; meaning: string }>);
@@ -50,6 +56,13 @@ export interface AppPlace {
   readonly slot: number;
   readonly idStart: number;
   readonly installedAtMs: number;
+}
+
+/** What a copy of an app's data is no use without. */
+export interface SnapshotFacts {
+  /** First of the ids that own its files. */
+  readonly idStart: number;
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 export interface InstalledApp extends AppPlace {

@@ -85,4 +85,20 @@ CREATE TABLE app_key (
   key BLOB NOT NULL CHECK (length(key) = 32)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+-- What belongs to a copy of an app's data beside the data.
+CREATE TABLE app_snapshot (
+  snapshot_id TEXT NOT NULL PRIMARY KEY,
+  -- First of the ids that own its files.
+  id_start INTEGER NOT NULL,
+  -- By name, as JSON.
+  secrets TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How backing up an app goes (BackupNotes), as JSON. The backups themselves are in the owner database.
+CREATE TABLE app_backup_notes (
+  app_id TEXT NOT NULL PRIMARY KEY,
+  notes TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
 ];

@@ -1,3 +1,4 @@
+import { appBackupSchema } from "./app-backup-schema.ts";
 import { engineSchema } from "./engine-schema.ts";
 import { filesSchema } from "./files-schema.ts";
 import { logSchema } from "./log-schema.ts";
@@ -10,6 +11,7 @@ export const firstContent = "INSERT INTO node VALUES (0, NULL, '', NULL, 0, 0, N
 export const ownerMigrations: readonly string[] = [
   `${engineSchema}${filesSchema}${logSchema}${firstContent}`,
   reencryptionSchema,
+  appBackupSchema,
 ];
 
 /**
@@ -25,6 +27,8 @@ export const contentTables = [
   "version",
   "extent",
   "account_secret",
+  "app_chunk",
+  "app_backup",
 ] as const;
 
 export type ContentTable = (typeof contentTables)[number];

@@ -11,10 +11,13 @@ export class SqliteWrappedKeys implements WrappedKeys {
     this.#db = db;
   }
 
-  sealedWhileLocked(limit: number): readonly WrappedKeyRow[] {
+  sealedWhileLocked(after: Uint8Array, limit: number): readonly WrappedKeyRow[] {
     const rows = this.#db
-      .prepare("SELECT version_id, wrapped_fek FROM version WHERE substr(wrapped_fek, 1, 1) = ? LIMIT ?")
-      .all(new Uint8Array([lockedFekFormat]), limit) as { version_id: Uint8Array; wrapped_fek: Uint8Array }[];
+      .prepare(
+        "SELECT version_id, wrapped_fek FROM version WHERE version_id > ? AND substr(wrapped_fek, 1, 1) = ? " +
+          "ORDER BY version_id LIMIT ?",
+      )
+      .all(after, new Uint8Array([lockedFekFormat]), limit) as { version_id: Uint8Array; wrapped_fek: Uint8Array }[];
     return rows.map((row) => ({ versionId: row.version_id, wrapped: row.wrapped_fek }));
   }
 

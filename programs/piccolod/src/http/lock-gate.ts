@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { envelopeFaults } from "@piccolo/envelope";
 
 /** What shows, reads or changes files, or speaks in the owner's name: none of it while the owner's keys are away. */
-const behind = /^\/(?:(?:files|trash|uploads)(?:\/|$)|network\/)/;
+const behind = /^\/(?:(?:files|trash|uploads)(?:\/|$)|network\/|app-backups\/)/;
 
 /** Keeps files and membership behind the owner's keys, whichever route leads to them. */
 export class LockGate {

@@ -94,6 +94,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   "app-not-installed": 409,
   "no-rollback": 409,
   "snapshot-not-found": 404,
+  "app-backup-not-found": 404,
+  "app-changing": 409,
   "catalog-app-not-found": 404,
   "digest-unverified": 409,
   "wrong-architecture": 409,

@@ -5,27 +5,37 @@ import { isClockBelieved, isPeerClockWrong, judgeClock } from "./clock.ts";
 const hour = 3_600_000;
 
 test("without anybody to compare with, nothing is known of the clock", () => {
-  assert.deepEqual(judgeClock([]), { state: "unknown", offsetMs: 0 });
+  assert.deepEqual(judgeClock([], false), { state: "unknown", offsetMs: 0 });
+});
+
+test("a clock that lost the time while the machine was off is named until others tell the time, and not believed", () => {
+  assert.deepEqual(judgeClock([], true), { state: "forgotten", offsetMs: 0 });
+  assert.equal(judgeClock([0, 20], true).state, "good");
+  const network = { clock: () => judgeClock([], true), members: { holders: () => [] } };
+  assert.equal(isClockBelieved(network), false);
 });
 
 test("a clock is wrong when most others are over an hour away from it, whatever single ones say", () => {
-  assert.equal(judgeClock([0, 20, -15]).state, "good");
-  assert.equal(judgeClock([0, 20, 50 * hour]).state, "good");
-  assert.deepEqual(judgeClock([2 * hour, 2 * hour + 10, 0]), { state: "wrong", offsetMs: -2 * hour });
-  assert.equal(judgeClock([hour, hour]).state, "good");
+  assert.equal(judgeClock([0, 20, -15], false).state, "good");
+  assert.equal(judgeClock([0, 20, 50 * hour], false).state, "good");
+  assert.deepEqual(judgeClock([2 * hour, 2 * hour + 10, 0], false), { state: "wrong", offsetMs: -2 * hour });
+  assert.equal(judgeClock([hour, hour], false).state, "good");
 });
 
 test("a peer's clock is named as the wrong one only when ours agrees with most", () => {
-  const good = judgeClock([0, 0, 0, 5 * hour]);
+  const good = judgeClock([0, 0, 0, 5 * hour], false);
   assert.ok(isPeerClockWrong(5 * hour, good));
   assert.ok(!isPeerClockWrong(0, good));
-  const oursIsWrong = judgeClock([-3 * hour, -3 * hour]);
+  const oursIsWrong = judgeClock([-3 * hour, -3 * hour], false);
   assert.ok(!isPeerClockWrong(-3 * hour, oursIsWrong));
 });
 
 test("what is done for good by the clock waits for others who agree with it, where there are any", () => {
   const believed = (aheadMs: readonly number[], others: number): boolean =>
-    isClockBelieved({ clock: () => judgeClock(aheadMs), members: { holders: () => Array(others).fill(undefined) } });
+    isClockBelieved({
+      clock: () => judgeClock(aheadMs, false),
+      members: { holders: () => Array(others).fill(undefined) },
+    });
   assert.ok(believed([], 0));
   assert.ok(!believed([], 3), "nobody has answered since the start");
   assert.ok(believed([0, 10], 3));

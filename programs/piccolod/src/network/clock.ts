@@ -12,10 +12,10 @@ function median(values: readonly number[]): number {
 
 /**
  * Whether this device's clock is wrong, from how far others' clocks are ahead of it. The middle one counts, so that a
- * few wrong clocks among the others change nothing.
+ * few wrong clocks among the others change nothing. Where there are none, `isForgotten` says what the machine knows.
  */
-export function judgeClock(aheadOfUsMs: readonly number[]): Clock {
-  if (aheadOfUsMs.length === 0) return { state: "unknown", offsetMs: 0 };
+export function judgeClock(aheadOfUsMs: readonly number[], isForgotten: boolean): Clock {
+  if (aheadOfUsMs.length === 0) return { state: isForgotten ? "forgotten" : "unknown", offsetMs: 0 };
   const offsetMs = -Math.round(median(aheadOfUsMs));
   return { state: Math.abs(offsetMs) > wrongClockMs ? "wrong" : "good", offsetMs };
 }

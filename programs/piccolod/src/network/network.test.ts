@@ -45,6 +45,7 @@ test("a device that starts registers at central at once", async (context) => {
       throw new Error("nobody asks");
     },
     handedInvitation: () => undefined,
+    hasForgottenTime: () => false,
   });
   const keys = deriveOwnerKeys(new Uint8Array(32).fill(2), 1);
   const { account, ownerPublicKey } = keys;

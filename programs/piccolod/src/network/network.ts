@@ -51,6 +51,8 @@ export interface DeviceNetworkOptions {
   readonly handler: () => PeerHandler;
   /** The invitation handed to this device, if one waits. */
   readonly handedInvitation: () => string | undefined;
+  /** Whether the machine's own clock lost the time. */
+  readonly hasForgottenTime: () => boolean;
 }
 
 interface Running {
@@ -102,6 +104,7 @@ export class DeviceNetwork implements NetworkFeature {
       log,
       others: () => (this.#running === undefined ? [] : this.#log.others(this.#running.owner.account)),
       ownHello: () => this.#ownHello(),
+      hasForgottenTime: () => this.#options.hasForgottenTime(),
       onForeignHead: (account, hello) => {
         this.#hint();
         void this.#memberLogs.noticed(account, hello);

@@ -35,6 +35,8 @@ export interface PresenceOptions {
   /** The other members. */
   readonly others: () => readonly Member[];
   readonly ownHello: () => Hello;
+  /** Whether the machine's own clock lost the time. */
+  readonly hasForgottenTime: () => boolean;
   /** A member (account as hex) showed a log that is not ours. */
   readonly onForeignHead: (account: string, hello: Hello) => void;
   /** A member cannot be reached under its known addresses. */
@@ -92,12 +94,13 @@ export class Presence {
     const { clockAheadMs, clockRefused } = this.#status(account);
     const ours = this.clock();
     if (clockAheadMs !== undefined) return isPeerClockWrong(clockAheadMs, ours);
-    return clockRefused && ours.state !== "wrong";
+    return clockRefused && ours.state !== "wrong" && ours.state !== "forgotten";
   }
 
   clock(): Clock {
     const ahead = this.#options.others().flatMap(({ account }) => this.#status(toHex(account)).clockAheadMs ?? []);
-    return judgeClock(this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs]);
+    const all = this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs];
+    return judgeClock(all, this.#options.hasForgottenTime());
   }
 
   centralClock(aheadMs: number): void {

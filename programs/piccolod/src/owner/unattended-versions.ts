@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { OwnerEngine } from "@piccolo/storage/owner";
+import type { OwnerEngine, UnattendedOptions } from "@piccolo/storage/owner";
 import type { Backup } from "../backup/backup.ts";
 import { transact } from "../db/database.ts";
 
@@ -12,8 +12,8 @@ export interface UnattendedVersionsOptions {
   readonly backup: Pick<Backup, "untilReady" | "flush">;
 }
 
-export interface UnattendedWrite {
-  readonly content: AsyncIterable<Uint8Array>;
+export interface UnattendedWrite extends UnattendedOptions {
+  readonly content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   readonly signal: AbortSignal;
   /** Notes whose version it is, in the commit that makes it whole: a version that nobody notes is found by nobody. */
   readonly note?: (versionId: Uint8Array, plainBytes: number) => void;
@@ -41,11 +41,18 @@ export class UnattendedVersions {
    * All of it or nothing. Throws what the engine's writer throws, `not-claimed`, and `backup-checking`, `backup-forked`
    * or `device-replaced` where the device may change nothing.
    */
-  async write({ content, signal, note }: UnattendedWrite): Promise<UnattendedResult> {
+  async write(wanted: UnattendedWrite): Promise<UnattendedResult> {
+    const { versionId } = await this.put(wanted);
+    const witnessed = await this.witnessed();
+    return { versionId, placement: this.#options.engine().placementState(versionId), witnessed };
+  }
+
+  /** The same without asking whether enough witnesses have it: for one of many, after the last of which that is asked. */
+  async put({ content, signal, note, ...options }: UnattendedWrite): Promise<{ readonly versionId: Uint8Array }> {
     const { db, engine: current, backup } = this.#options;
     await backup.untilReady(readyWaitMs, signal);
     const engine = current();
-    const { versionId, writer } = engine.beginUnattended(signal);
+    const { versionId, writer } = engine.beginUnattended(signal, options);
     try {
       for await (const bytes of content) await writer.write(bytes);
       await writer.finish();
@@ -59,7 +66,11 @@ export class UnattendedVersions {
       engine.removeVersion(versionId);
       throw error;
     }
-    const { witnessed } = await backup.flush();
-    return { versionId, placement: engine.placementState(versionId), witnessed };
+    return { versionId };
+  }
+
+  /** Whether enough witnesses have what was committed until now, after a bounded wait. */
+  async witnessed(): Promise<boolean> {
+    return (await this.#options.backup.flush()).witnessed;
   }
 }

@@ -163,11 +163,10 @@ export class Boot {
 
   async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
     this.#options.log.warn("volume-closed", { code });
-    const distrusted = opensWith.length === 0 ? undefined : await this.#options.distrust?.();
-    this.#closed =
-      distrusted === undefined
-        ? { reasons: [{ code, detail }], opensWith }
-        : { reasons: [{ code, detail }, distrusted], opensWith: [] };
+    // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
+    const distrusted = await this.#options.distrust?.();
+    const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
+    this.#closed = { reasons: [{ code, detail }, ...further], opensWith: distrusted === undefined ? opensWith : [] };
     return undefined;
   }
 

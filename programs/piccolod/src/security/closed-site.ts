@@ -1,4 +1,4 @@
-import { type Clock, routes, type Session, type Status } from "@piccolo/device-api";
+import { routes, type Session, type Status } from "@piccolo/device-api";
 import type { OpenedRoot } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
@@ -24,6 +24,8 @@ export interface ClosedSiteOptions {
   readonly version: string;
   readonly insecure: readonly string[];
   readonly claimCode: ClaimCode;
+  /** Whether the machine's own clock lost the time. */
+  readonly hasForgottenTime: () => boolean;
   /**
    * Goes on to the whole device, signed in. With `newPassword`, chip and password are made anew first. The root is
    * erased when it returns.
@@ -35,8 +37,6 @@ export interface ClosedSiteOptions {
   /** Undefined where a closed device is not reset but installed anew. */
   readonly reset: (() => void) | undefined;
 }
-
-const unknownClock: Clock = { state: "unknown", offsetMs: 0 };
 
 /** What a device answers whose volume is closed: why, the ways to open it, the reset, and nothing else. */
 export function createClosedSite(options: ClosedSiteOptions): Site {
@@ -64,7 +64,7 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
       version: options.version,
       signedIn: false,
       insecure: [...options.insecure],
-      clock: unknownClock,
+      clock: { state: options.hasForgottenTime() ? "forgotten" : "unknown", offsetMs: 0 },
       serverTimeMs: world.nowMs(),
     };
     return c.json(status, 200);

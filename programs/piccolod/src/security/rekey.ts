@@ -1,5 +1,5 @@
 import type { KeyRing } from "@piccolo/envelope";
-import { catalogue } from "@piccolo/fault";
+import { catalogue, isFault } from "@piccolo/fault";
 import type { TaskProgress } from "../tasks/types.ts";
 
 export const rekeyFaults = catalogue({
@@ -20,8 +20,8 @@ export interface WrappedKeyRow {
 
 /** Where the wrapped file keys lie. */
 export interface WrappedKeys {
-  /** Those of files made while the device was locked, which only the owner's file key opens; up to `limit`. */
-  sealedWhileLocked(limit: number): readonly WrappedKeyRow[];
+  /** Like `page`, but only those of files made while the device was locked, which only the owner's file key opens. */
+  sealedWhileLocked(after: Uint8Array, limit: number): readonly WrappedKeyRow[];
   /** Up to `limit` rows behind the version id, in their order; an empty id begins. */
   page(after: Uint8Array, limit: number): readonly WrappedKeyRow[];
   /** All in one commit. A row that is gone, or has another wrapped key than `before`, is left as it is. */
@@ -80,19 +80,30 @@ export async function rewrapAll(
   }
 }
 
-/** Wraps anew what was sealed while the device was locked, so that only the owner's key for keys opens it. */
+/**
+ * Wraps anew what was sealed while the device was locked, so that only the owner's key for keys opens it. One that does not
+ * open is left as it is and keeps nothing else back; who reads its file is told. Throws what `keys` throws.
+ */
 export async function rewrapLocked(keys: () => KeyRing, rows: WrappedKeys, signal: AbortSignal): Promise<void> {
+  let after = new Uint8Array(0);
   for (;;) {
     signal.throwIfAborted();
-    const page = rows.sealedWhileLocked(pageRows);
-    if (page.length === 0) return;
+    const page = rows.sealedWhileLocked(after, pageRows);
+    const last = page.at(-1);
+    if (last === undefined) return;
     const ring = keys();
-    rows.replace(
-      page.flatMap(({ versionId, wrapped: before }) => {
-        const wrapped = ring.rewrapFek(before, versionId);
-        return wrapped === undefined ? [] : [{ versionId, wrapped, before }];
-      }),
-    );
+    rows.replace(page.flatMap((row) => rewrapOne(ring, row)));
+    after = new Uint8Array(last.versionId);
     await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function rewrapOne(ring: KeyRing, { versionId, wrapped: before }: WrappedKeyRow) {
+  try {
+    const wrapped = ring.rewrapFek(before, versionId);
+    return wrapped === undefined ? [] : [{ versionId, wrapped, before }];
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return [];
   }
 }

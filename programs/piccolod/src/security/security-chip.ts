@@ -66,6 +66,11 @@ export interface SecurityChip {
   checkStart(): Promise<void>;
   /** Whether this release would seal it to another key, as it does after a change of the release's keys. Throws `tpm-other-chip`. */
   isOutdated(blob: Uint8Array): boolean;
+  /**
+   * From now on no release below this number opens anything, for good; a number below the minimum changes nothing. `stillToOpen` is
+   * what has to open nevertheless. Throws `tpm-policy` where it would not.
+   */
+  raiseMinimumRelease(to: number, stillToOpen: readonly Uint8Array[]): Promise<void>;
   /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
   closeWindow(): Promise<void>;
   /** PCR 0 to 15 of the SHA-256 bank, by number: what was measured in this boot so far. */

@@ -10,11 +10,12 @@ export const volumeFaults = catalogue({
   "volume-missing": {
     retry: "never",
     meaning:
-      "The device had a volume and it is gone; put the disk back, or reset the device and recover by the phrase.",
+      "The device had a volume and it is gone; put the disk back, or reset the device or install it anew, and recover by the phrase.",
   },
   "volume-damaged": {
     retry: "never",
-    meaning: "The volume was damaged or changed from outside; reset the device and recover by the phrase.",
+    meaning:
+      "The volume was damaged or changed from outside; reset the device or install it anew, and recover by the phrase.",
   },
   "volume-two-partitions": {
     retry: "later",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { BootView } from "@piccolo/device-api";
 import { MemoryBoot } from "../../test-support/memory-boot.ts";
+import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { MemoryBootState } from "../../test-support/memory-boot-state.ts";
 import { refusedWith, TestDevice } from "../../test-support/device.ts";
 import { measureAgain, metadataKey, recordedBoot } from "../../test-support/recorded-boot.ts";
@@ -101,7 +102,9 @@ async function device(context: TestContext, boot: MemoryBoot, ...args: readonly 
   const tpm = ["--tpm", `swtpm:${machine.swtpm.socketPath}`];
   const protection = [...tpm, "--insecure-no-volume", "--insecure-cheap-slots"];
   const bootState = new MemoryBootState(found);
-  return TestDevice.start(context, { protection, args, machine: { bootState, bootImages: boot } });
+  const deployments = new MemoryDeployments(() => undefined);
+  const releases = { boot, deployments, restart: () => Promise.reject(new Error("the machine was started again")) };
+  return TestDevice.start(context, { protection, args, machine: { bootState, releases } });
 }
 
 test("a stranger is not told how the device was started", async (context) => {
@@ -124,7 +127,7 @@ test("a device on a real chip tells its boot as measured, and as released once i
 
   const folder = mkdtempSync(join(tmpdir(), "release-"));
   context.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "release.json"), JSON.stringify(question.release));
+  writeFileSync(join(folder, "release.json"), JSON.stringify({ ...question.release, minimum: 1 }));
   const later = await (await device(context, boot, "--release", join(folder, "release.json"))).owner();
   const released = await later.call<BootView>("GET", "/security/boot");
   assert.deepEqual([released.state, released.release], ["as-released", { version, number }]);

@@ -48,6 +48,7 @@ test("the way to a member is said only while there is one", () => {
 
 test("only a wrong clock is worth a word", () => {
   assert.equal(clockInWords({ state: "good", offsetMs: 900_000 }), undefined);
+  assert.match(clockInWords({ state: "forgotten", offsetMs: 0 }) ?? "", /lost the time.*Connect/);
   assert.match(clockInWords({ state: "wrong", offsetMs: -600_000 }) ?? "", /10 minutes slow/);
 });
 

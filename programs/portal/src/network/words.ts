@@ -30,6 +30,9 @@ export function pathInWords(member: Member): string {
 }
 
 export function clockInWords(clock: NetworkView["clock"]): string | undefined {
+  if (clock.state === "forgotten") {
+    return "This device's clock lost the time while it was off, and nobody has told it the time yet. Connect the device to the internet, or set the clock in the firmware set-up; a battery in it may be empty.";
+  }
   if (clock.state !== "wrong") return undefined;
   const direction = clock.offsetMs > 0 ? "fast" : "slow";
   return `This device's clock is ${durationInWords(clock.offsetMs)} ${direction}. Others may refuse it until the clock is right.`;

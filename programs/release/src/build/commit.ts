@@ -1,11 +1,18 @@
 /** The release's tree as a signed OSTree commit. */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { repositoryRoot } from "../config.ts";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
 
 export const releaseBranch = "piccolo/x86_64/development";
+
+/** In the metadata of a commit that has a test's overlay in it: it is never given to anybody. */
+export const overlayMark = "piccolo.overlay";
+
+/** Each overlay has this folder, so that its tree is known also where the metadata are not. */
+export const overlayFolder = "/usr/lib/piccolo/test-overlay";
 
 /** A folder whose content is laid over the tree, for tests alone. */
 export interface Overlay {
@@ -32,7 +39,11 @@ async function openRepository(shop: Workshop): Promise<string> {
 
 export async function signingKeyOf(shop: Workshop, keys: string): Promise<string> {
   const listing = await shop.tools.text("gpg", [
-    ...["--homedir", join(keys, "ostree"), "--batch", "--with-colons", "--list-secret-keys"],
+    "--homedir",
+    join(keys, "ostree"),
+    "--batch",
+    "--with-colons",
+    "--list-secret-keys",
   ]);
   const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listing)?.[1];
   if (fingerprint === undefined) throw new Error(`${join(keys, "ostree")} holds no key to sign commits with`);
@@ -45,17 +56,36 @@ export interface Commit {
   readonly repository: string;
 }
 
-async function commitTree(shop: Workshop, parts: CommitParts, branch: string, trees: readonly string[]): Promise<string> {
+async function commitTree(
+  shop: Workshop,
+  parts: CommitParts,
+  branch: string,
+  trees: readonly string[],
+  overlay?: Overlay,
+): Promise<string> {
   const repository = await openRepository(shop);
-  const output = await shop.tools.text("ostree", [
-    ...[`--repo=${repository}`, "commit", `--branch=${branch}`, "--no-bindings"],
-    ...["--owner-uid=0", "--owner-gid=0", "--no-xattrs", `--timestamp=@${shop.epochS}`],
-    ...[`--subject=Piccolo-OS ${parts.release.version}`],
-    ...[`--add-metadata-string=version=${parts.release.version}`, `--add-metadata=piccolo.number=uint64 ${parts.release.number}`],
-    ...[`--gpg-homedir=${join(parts.keys, "ostree")}`, `--gpg-sign=${await signingKeyOf(shop, parts.keys)}`],
-    ...trees.map((tree) => `--tree=${tree}`),
-  ]);
-  return output.trim();
+  const { version, number } = parts.release;
+  const branchOf = [`--repo=${repository}`, "commit", `--branch=${branch}`, "--no-bindings"];
+  const owner = ["--owner-uid=0", "--owner-gid=0", "--no-xattrs", `--timestamp=@${shop.epochS}`];
+  const says = [`--subject=Piccolo-OS ${version}`, `--add-metadata-string=version=${version}`];
+  const metadata = [`--add-metadata=piccolo.number=uint64 ${number}`];
+  if (overlay !== undefined) metadata.push(`--add-metadata-string=${overlayMark}=${overlay.name}`);
+  const content = trees.map((tree) => `--tree=${tree}`);
+  const args = [...branchOf, ...owner, ...says, ...metadata, ...content];
+  const checksum = (await shop.tools.text("ostree", args)).trim();
+  await signCommit(shop, parts, checksum);
+  return checksum;
+}
+
+/** The same content gives the same commit, which an earlier build may have signed. */
+async function signCommit(shop: Workshop, { keys }: CommitParts, checksum: string): Promise<void> {
+  const key = await signingKeyOf(shop, keys);
+  const home = `--gpg-homedir=${join(keys, "ostree")}`;
+  try {
+    await shop.tools.run("ostree", [`--repo=${repositoryOf(shop)}`, "gpg-sign", home, checksum, key]);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes("already signed with GPG key"))) throw error;
+  }
 }
 
 async function resolve(shop: Workshop, branch: string): Promise<string | undefined> {
@@ -67,8 +97,9 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const facts = [shop.packagesRoot, shop.epochS, programs, parts.release];
-  const key = keyOf(shop.os, ["root", "units", "piccolod", "debian", "masks.txt", "removed-paths.txt"], facts);
+  const facts = [shop.packagesKey, shop.epochS, basename(programs), parts.release];
+  const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
+  const key = keyOf(repositoryRoot, [...sources, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);
   const branch = `build/${key}`;
   let base = await resolve(shop, branch);
@@ -76,15 +107,16 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     shop.say("tree: packages, os/ and programs");
     const tree = join(shop.folder, "tree");
     rmSync(tree, { recursive: true, force: true });
-    const { packagesRoot, os } = shop;
-    await assembleTree({ packagesRoot, os, base: "debian", programs, release: parts.release, tree }, shop.tools);
+    const { packagesRoot, os, base: kind } = shop;
+    await assembleTree({ packagesRoot, os, base: kind, programs, release: parts.release, tree }, shop.tools);
     shop.say("commit: ostree");
     base = await commitTree(shop, parts, branch, [`dir=${tree}`]);
     rmSync(tree, { recursive: true });
   }
   if (parts.overlay === undefined) return { checksum: base, repository };
   const { name, folder } = parts.overlay;
-  const own = `overlay/${name}-${keyOf(folder, ["."], [key])}`;
-  const checksum = (await resolve(shop, own)) ?? (await commitTree(shop, parts, own, [`ref=${base}`, `dir=${folder}`]));
+  const own = `overlay/${name}-${keyOf(folder, ["."], [key, overlayMark])}`;
+  const checksum =
+    (await resolve(shop, own)) ?? (await commitTree(shop, parts, own, [`ref=${base}`, `dir=${folder}`], parts.overlay));
   return { checksum, repository };
 }

@@ -14,7 +14,8 @@ export async function readSourceEpoch(): Promise<number> {
   const paths = ["os", "packages", "programs/piccolod", "programs/portal", "package-lock.json"];
   const text = await executeText("git", ["log", "-1", "--format=%ct", "--", ...paths], { cwd: repositoryRoot });
   const epochS = Number(text);
-  if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error("the time of the sources is not in the version control");
+  if (!Number.isSafeInteger(epochS) || epochS <= 0)
+    throw new Error("the time of the sources is not in the version control");
   return epochS;
 }
 

@@ -2,8 +2,16 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readPackageList } from "../chroot/root-cache.ts";
-import { createDisk, deviceLayout, type EspFile, formatEsp, formatExt4, type Place, placeOf, writeEsp } from "../disk/disk-image.ts";
+import {
+  createDisk,
+  deviceLayout,
+  type EspFile,
+  formatEsp,
+  formatExt4,
+  type Place,
+  placeOf,
+  writeEsp,
+} from "../disk/disk-image.ts";
 import { formatRoot } from "../disk/root-partition.ts";
 import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
@@ -12,7 +20,7 @@ import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
 import { buildTree, objectPath, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
 import { type Commit, type CommitParts, provideCommit } from "./commit.ts";
-import { provideInitrd, type Workshop } from "./workshop.ts";
+import { ownCommandLine, provideInitrd, type Workshop } from "./workshop.ts";
 
 export interface BootFiles extends RootArchive {
   readonly commit: Commit;
@@ -38,7 +46,7 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   const { version, number } = parts.release;
   const root = await writeRootArchive(shop, commit, folder);
   const uki = join(folder, `piccolo-${number}.efi`);
-  const commandLine = commandLineOf(commit.checksum, readPackageList(join(shop.os, "cmdline.txt")));
+  const commandLine = commandLineOf(commit.checksum, ownCommandLine(shop));
   await buildUkiOf(shop, parts, root, commandLine, uki);
   const loader = join(folder, "BOOTX64.EFI");
   const unsignedLoader = join(folder, "systemd-boot.unsigned");

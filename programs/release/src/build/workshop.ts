@@ -1,14 +1,18 @@
 /** Where images are made, and the parts that outlast one build: roots of packages, initrd, programs, the repository. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Chroot } from "../chroot/chroot.ts";
 import { provideRoot, readPackageList } from "../chroot/root-cache.ts";
 import { repositoryRoot } from "../config.ts";
 import { buildInitrd } from "../initrd/initrd.ts";
 import { execute } from "../process.ts";
+import { rpmRecords } from "../tree/packages.ts";
 import { keyOf } from "./inputs.ts";
 
 export const debianSuite = "trixie";
+
+/** What the operating system is made from; each has a folder in `os/`. */
+export type Base = "debian" | "fcos";
 
 export type Say = (line: string) => void;
 
@@ -19,6 +23,9 @@ export interface Workshop {
   /** The chroot with every tool; sees the workshop's folder, the repository and the keys. */
   readonly tools: Chroot;
   readonly packagesRoot: string;
+  /** Names what is in it, wherever it lies. */
+  readonly packagesKey: string;
+  readonly base: Base;
   readonly epochS: number;
   readonly say: Say;
 }
@@ -27,6 +34,8 @@ export interface WorkshopOptions {
   readonly folder?: string;
   /** Folders that programs in the chroot need beyond the repository. */
   readonly folders?: readonly string[];
+  /** A root of packages that was made elsewhere, of this base. Without it that of Debian is made here. */
+  readonly root?: { readonly base: Base; readonly path: string };
   readonly epochS: number;
   /** A root with the tools that is there already. */
   readonly toolsRoot?: string;
@@ -40,23 +49,21 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   const os = join(repositoryRoot, "os");
   const list = (name: string): string[] => readPackageList(join(os, "debian", name));
   const roots = join(folder, "roots");
-  const toolsRoot = options.toolsRoot ?? await provideRoot(
-    roots,
-    { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") },
-    say,
-  );
+  const toolsRoot =
+    options.toolsRoot ??
+    (await provideRoot(roots, { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") }, say));
   const packages = [...list("packages.txt"), ...list("build-packages.txt")];
-  const packagesRoot = await provideRoot(roots, { name: "guest", suite: debianSuite, packages }, say);
+  const packagesRoot =
+    options.root?.path ?? (await provideRoot(roots, { name: "guest", suite: debianSuite, packages }, say));
+  const base = options.root?.base ?? "debian";
+  const packagesKey =
+    options.root === undefined ? basename(packagesRoot) : keyOf(packagesRoot, Object.values(rpmRecords), base);
   const folders = [folder, repositoryRoot, ...(options.folders ?? [])];
-  return { folder, os, tools: new Chroot(toolsRoot, folders), packagesRoot, epochS, say };
+  return { folder, os, tools: new Chroot(toolsRoot, folders), packagesRoot, packagesKey, base, epochS, say };
 }
 
 /** Path of `name` in the workshop, made by `make` unless it is there. What is half made has another name. */
-async function provide(
-  shop: Workshop,
-  name: string,
-  make: (unfinished: string) => Promise<void>,
-): Promise<string> {
+async function provide(shop: Workshop, name: string, make: (unfinished: string) => Promise<void>): Promise<string> {
   const path = join(shop.folder, name);
   if (existsSync(path)) return path;
   const unfinished = join(shop.folder, `unfinished-${name}`);
@@ -71,8 +78,14 @@ async function provide(
   return path;
 }
 
+/** The kernel's own part of the command line: what all bases have, then what this one has. */
+export function ownCommandLine({ os, base }: Workshop): string[] {
+  const lists = [join(os, "cmdline.txt"), join(os, base, "cmdline.txt")];
+  return lists.filter((path) => existsSync(path)).flatMap((path) => readPackageList(path));
+}
+
 export function provideInitrd(shop: Workshop): Promise<string> {
-  const key = keyOf(shop.os, ["initrd"], [shop.packagesRoot, shop.epochS]);
+  const key = keyOf(shop.os, ["initrd"], [shop.packagesKey, shop.epochS]);
   return provide(shop, `initrd-${key}.img`, async (unfinished) => {
     shop.say("initrd: dracut");
     const name = unfinished.slice(shop.folder.length + 1);

@@ -2,9 +2,10 @@
  * The whole disk, put together in one file: nothing is mounted and no device is made. Each tool writes its file system
  * at the place of its partition, so that nothing has to be copied.
  */
-import { rmSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Chroot } from "../chroot/chroot.ts";
+import { biosBootCode } from "./bios-message.ts";
 
 export const mebibyte = 1024 * 1024;
 
@@ -58,15 +59,29 @@ export function placeOf(disk: string, layout: DiskLayout, label: string): Place 
 export async function createDisk(disk: string, layout: DiskLayout, tools: Chroot): Promise<void> {
   rmSync(disk, { force: true });
   writeFileSync(disk, "");
+  const bytes = layout.reduce((sum, { mebibytes }) => sum + mebibytes * mebibyte, 0);
+  truncateSync(disk, mebibyte + bytes + mebibyte);
+  await writeTable(disk, layout, tools);
+}
+
+/** Writes the partition table, and before it what a BIOS runs; whatever lies in the partitions stays. */
+export async function writeTable(disk: string, layout: DiskLayout, tools: Chroot): Promise<void> {
   const lines = ["label: gpt", "unit: sectors"];
-  let end = 0;
-  for (const { label, type } of layout) {
-    const { offset, sizeBytes } = placeOf(disk, layout, label);
+  let offset = mebibyte;
+  for (const { label, type, mebibytes } of layout) {
+    const sizeBytes = mebibytes * mebibyte;
     lines.push(`start=${offset / 512}, size=${sizeBytes / 512}, type=${type}, name=${label}`);
-    end = offset + sizeBytes;
+    offset += sizeBytes;
   }
-  truncateSync(disk, end + mebibyte);
-  await tools.run("sfdisk", ["-q", disk], { input: `${lines.join("\n")}\n` });
+  await tools.run("sfdisk", ["-q", "--wipe=never", "--wipe-partitions=never", disk], {
+    input: `${lines.join("\n")}\n`,
+  });
+  const file = openSync(disk, "r+");
+  try {
+    writeSync(file, biosBootCode(), 0, null, 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 export interface EspFile {

@@ -5,6 +5,9 @@ import { join } from "node:path";
 export const secureBootRoles = ["PK", "KEK", "db"] as const;
 export type SecureBootRole = (typeof secureBootRoles)[number];
 
+/** Who signs which list: the platform key itself and the list of key exchange keys, these the list of what may boot. */
+export const listSigners: Readonly<Record<SecureBootRole, SecureBootRole>> = { PK: "PK", KEK: "PK", db: "KEK" };
+
 /** Beside these: who signs PCR policies, OSTree commits, and release metadata. */
 export const roles = [...secureBootRoles, "pcr", "ostree", "metadata"] as const;
 export type Role = (typeof roles)[number];

@@ -53,7 +53,7 @@ export async function signBytes(key: SigningKey, message: Uint8Array): Promise<U
   return signWithKey(privateKey.asymmetricKeyType === "ed25519" ? null : "sha256", message, privateKey);
 }
 
-/** How `sbsign` and `sbvarsign` are told the key. */
+/** How `sbsign` is told the key. */
 export function sbsignArguments(key: SigningKey): string[] {
   return key.kind === "file" ? ["--key", key.path] : ["--engine", "pkcs11", "--key", key.uri];
 }

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import type { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { execute } from "../process.ts";
-import { withoutPackages } from "./packages.ts";
+import { encodePackages, packagesOfTree, remainingPackages, withoutPackages } from "./packages.ts";
 
 export interface TreeParts {
   /** The root of packages; it is left as it is. */
@@ -40,6 +40,8 @@ export interface ReleaseFacts {
   readonly version: string;
   /** Whole number that only grows. */
   readonly number: number;
+  /** Older releases open nothing any more once this one was found good. */
+  readonly minimum: number;
   /** Role to SHA-256 of the public key. */
   readonly keys: Readonly<Record<string, string>>;
 }
@@ -59,14 +61,20 @@ const links: Readonly<Record<string, string>> = {
 export async function assembleTree(parts: TreeParts, tools: Chroot): Promise<void> {
   const { tree, os, base } = parts;
   await execute("cp", ["-a", "--reflink=auto", parts.packagesRoot, tree]);
-  withoutPackages(tree, readPackageList(join(os, base, "removed-packages.txt")));
+  const removed = readPackageList(join(os, base, "removed-packages.txt"));
+  withoutPackages(tree, removed);
   hideShell(tree);
   removePaths(tree, join(os, "removed-paths.txt"));
+  const own = join(os, base, "removed-paths.txt");
+  if (existsSync(own)) removePaths(tree, own);
   for (const folder of [join(os, "root"), join(os, base, "root")]) {
     cpSync(folder, tree, { recursive: true, verbatimSymlinks: true });
   }
   cpSync(join(os, "units"), join(tree, "usr/lib/systemd/system"), { recursive: true });
   installProduct(parts);
+  const packages = join(tree, packagesOfTree);
+  mkdirSync(dirname(packages), { recursive: true });
+  writeFileSync(packages, encodePackages(remainingPackages(parts.packagesRoot, removed)));
   identify(parts);
   // Presets first: what is masked stays masked whatever a preset says.
   clearFolder(join(tree, "etc/systemd/system"));
@@ -129,6 +137,8 @@ function identify({ tree, release, base }: TreeParts): void {
   writeFileSync(join(tree, "etc/fstab"), "");
   rmSync(join(tree, "etc/resolv.conf"), { force: true });
   for (const name of ["passwd", "shadow"]) lockAccounts(join(tree, "etc", name), name);
+  // Where the base keeps the accounts it brings itself, besides those in /etc.
+  if (existsSync(join(tree, "usr/lib/passwd"))) lockAccounts(join(tree, "usr/lib/passwd"), "passwd");
 }
 
 /** No account has a password or a shell. */

@@ -13,10 +13,11 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppStorage, Owner } from "../../apps/runtime/app-storage.ts";
+import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
+import { moveOwners } from "./move-owners.ts";
 import { runProgram } from "./run-program.ts";
 
 /** The smallest file system worth its journal. */
@@ -205,6 +206,13 @@ export class SealedAppStorage implements AppStorage {
       renameSync(`${path}.new`, path);
     }
     fsyncPath(this.#volumes(app));
+  }
+
+  async moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void> {
+    for (const volume of volumes) {
+      await this.#image(app, volume).mount();
+      await moveOwners(this.volumeFolder(app, volume), range);
+    }
   }
 
   dropSnapshot(id: string): void {

@@ -17,6 +17,11 @@ export function parseEntryFile(file: string): EntryFile | undefined {
   return { file, id, state: tries.left === 0 ? "bad" : "trying", tries };
 }
 
+/** An entry's id, whether the boot loader named it with what it counts or without. */
+export function entryIdOf(named: string | undefined): string | undefined {
+  return named === undefined ? undefined : (parseEntryFile(named)?.id ?? named);
+}
+
 export function entryFileOf(id: string, tries: BootEntry["tries"]): string {
   if (tries === undefined) return id;
   const count = tries.done === 0 ? `+${tries.left}` : `+${tries.left}-${tries.done}`;

@@ -25,7 +25,7 @@ import {
   unknownEntry,
 } from "../../system/boot-control.ts";
 import type { BootPartition } from "./boot-partition.ts";
-import { byRelease, type EntryFile, entryFileOf, parseEntryFile } from "./entry-file.ts";
+import { byRelease, type EntryFile, entryFileOf, entryIdOf, parseEntryFile } from "./entry-file.ts";
 import type { LoaderVariables } from "./loader-variables.ts";
 
 const imagesFolder = "EFI/Linux";
@@ -46,13 +46,17 @@ export class SystemdBoot implements BootControl, BootImages {
     this.#variables = variables;
   }
 
+  get #booted(): string | undefined {
+    return entryIdOf(this.#variables.read("LoaderEntrySelected"));
+  }
+
   async choice(): Promise<BootChoice> {
     const entries = await this.#read((folder) => entriesOf(folder));
     const known = (id: string | undefined): string | undefined =>
       entries.some((entry) => entry.id === id) ? id : undefined;
     return {
       entries: entries.map(({ id, state, tries }) => ({ id, state, tries })),
-      booted: this.#variables.read("LoaderEntrySelected"),
+      booted: this.#booted,
       preferred: known(this.#variables.read("LoaderEntryDefault")),
       next: known(this.#variables.read("LoaderEntryOneShot")),
     };
@@ -83,7 +87,7 @@ export class SystemdBoot implements BootControl, BootImages {
 
   async install({ id, content, tries, prediction }: NewBootImage): Promise<void> {
     if (!bootEntryPattern.test(id)) throw unknownEntry(id);
-    if (this.#variables.read("LoaderEntrySelected") === id) throw entryInUse(id, "it started the running system");
+    if (this.#booted === id) throw entryInUse(id, "it started the running system");
     await this.#write((folder) => {
       const images = join(folder, imagesFolder);
       mkdirSync(images, { recursive: true });
@@ -109,7 +113,7 @@ export class SystemdBoot implements BootControl, BootImages {
   }
 
   async remove(id: string): Promise<void> {
-    if (this.#variables.read("LoaderEntrySelected") === id) throw entryInUse(id, "it started the running system");
+    if (this.#booted === id) throw entryInUse(id, "it started the running system");
     const preferred = this.#variables.read("LoaderEntryDefault") === id;
     await this.#write((folder) => {
       const entries = entriesOf(folder);

@@ -8,6 +8,7 @@ import { deploymentsSuite, type ReleaseMachine } from "../../../test-support/dep
 import { MemoryDeployments } from "../../../test-support/memory-deployments.ts";
 import type { DeploymentSource } from "../../system/deployments.ts";
 import { OstreeDeployments } from "./ostree.ts";
+import { mountedRepository, openRepository } from "./root-repository.ts";
 
 const branch = "piccolo/x86_64/beta";
 let folder: string;
@@ -73,9 +74,8 @@ async function machine(context: TestContext): Promise<Disk> {
   run("cp", "-r", join(folder, "published"), remote);
   const open = (booted: string | undefined): OstreeDeployments =>
     new OstreeDeployments({
-      repository,
-      remote: { name: "piccolo", url: `file://${remote}` },
-      trustedKeys,
+      root: openRepository(repository),
+      source: { remote: { name: "piccolo", url: `file://${remote}` }, trustedKeys },
       booted,
       verity: "possible",
     });
@@ -142,8 +142,63 @@ test("collecting frees what no release has", async (context) => {
   assert.ok(!existsSync(join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`)));
 });
 
+test("a collecting that was cut off is done by the next one, and one for which there is nothing to do is none", async (context) => {
+  const { repository, deployments } = await machine(context);
+  await deployments.stage(source(2));
+  await deployments.undeploy("2");
+  const { commit } = source(2);
+  const object = join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
+  const options = { source: undefined, booted: "1", verity: "possible" } as const;
+  const uses: string[] = [];
+  const root = {
+    use: <Result>(access: "read" | "write", work: (path: string) => Promise<Result>): Promise<Result> => {
+      uses.push(access);
+      return work(repository);
+    },
+  };
+  assert.ok(existsSync(object));
+  await new OstreeDeployments({ ...options, root }).collect();
+  assert.ok(!existsSync(object));
+  await new OstreeDeployments({ ...options, root }).collect();
+  assert.deepEqual(uses, ["read", "write", "read"]);
+});
+
+test("the root partition is writable only while something is written, and read-only again whatever happens", async (context) => {
+  const place = mkdtempSync(join(tmpdir(), "root-"));
+  context.after(() => rmSync(place, { recursive: true, force: true }));
+  const said: string[] = [];
+  let failing = "";
+  const root = mountedRepository({
+    root: "/sysroot",
+    repository: "ostree/repo",
+    writableAt: join(place, "at"),
+    run: async (program, args) => {
+      const line = [program, ...args].join(" ").replace(place, "");
+      said.push(line);
+      return { code: failing !== "" && line.includes(failing) ? 32 : 0, stdout: "", stderr: "" };
+    },
+  });
+  assert.equal(await root.use("read", async (path) => path), "/sysroot/ostree/repo");
+  assert.deepEqual(said, []);
+  assert.equal(await root.use("write", async (path) => path), join(place, "at/ostree/repo"));
+  const after = ["sync -f /at", "mount -o remount,ro,nosuid,nodev,noexec /at", "umount /at"];
+  const before = ["mount --bind /sysroot /at", "mount -o remount,rw,nosuid,nodev,noexec /at"];
+  assert.deepEqual(said.splice(0), [...before, ...after]);
+  await assert.rejects(
+    root.use("write", () => Promise.reject(new Error("cut"))),
+    /cut/,
+  );
+  assert.deepEqual(said.splice(0).slice(2), after);
+  failing = "remount,rw";
+  await assert.rejects(
+    root.use("write", async () => undefined),
+    { code: "deployment-failed" },
+  );
+  assert.deepEqual(said.slice(2), after);
+});
+
 test("a repository that is not there is a failure, not an empty disk", async () => {
-  const options = { remote: { name: "piccolo", url: "file:///nowhere" }, trustedKeys, booted: undefined } as const;
-  const deployments = new OstreeDeployments({ ...options, repository: join(folder, "nowhere"), verity: "possible" });
+  const root = openRepository(join(folder, "nowhere"));
+  const deployments = new OstreeDeployments({ root, source: undefined, booted: undefined, verity: "possible" });
   await assert.rejects(deployments.collect(), { code: "deployment-failed" });
 });

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -12,22 +12,31 @@ import {
   type DeploymentSource,
   newestFirst,
 } from "../../system/deployments.ts";
+import type { RootRepository } from "./root-repository.ts";
 
 const execute = promisify(execFile);
 const refsBelow = "piccolo/release";
 const outputBytesMax = 1 << 20;
 
-export interface OstreeOptions {
-  /** The repository on the root partition, of mode `bare`: its files are those the boot image names by their digests. */
-  readonly repository: string;
+export interface ReleaseSource {
   readonly remote: { readonly name: string; readonly url: string };
   /** The exported OpenPGP keys of this system, from its authenticated part. What lies in the repository is not believed. */
   readonly trustedKeys: string;
+}
+
+export interface OstreeOptions {
+  /** The repository on the root partition, of mode `bare`: its files are those the boot image names by their digests. */
+  readonly root: RootRepository;
+  /** Undefined = nothing is fetched. */
+  readonly source: ReleaseSource | undefined;
   /** The release that is running. */
   readonly booted: string | undefined;
   /** `required` on devices, whose root takes only files with fs-verity; `possible` where the file system may lack it. */
   readonly verity: "required" | "possible";
 }
+
+/** Lies in the repository from the first removal of a release on until what only it had is removed as well. */
+const uncollectedName = "state/piccolo-uncollected";
 
 /** Each release is a ref `piccolo/release/N` of one OSTree repository, which shares what is equal between them. */
 export class OstreeDeployments implements Deployments {
@@ -39,29 +48,24 @@ export class OstreeDeployments implements Deployments {
   }
 
   list(): Promise<readonly Deployment[]> {
-    return this.#alone(async () => {
-      const found = await Promise.all(this.#refs().map(([id, commit]) => this.#described(id, commit)));
-      return found.sort(newestFirst);
-    });
+    return this.#alone("read", (repository) => repository.list());
   }
 
   async stage(source: DeploymentSource): Promise<Deployment> {
     checkSource(source);
-    return this.#alone(async () => {
+    return this.#alone("write", async (repository) => {
       const { id, branch, commit } = source;
-      const present = this.#refs().find(([known]) => known === id);
-      if (present?.[1] === commit) {
-        const deployment = await this.#described(id, commit);
+      if (repository.refs().some(([known, at]) => known === id && at === commit)) {
+        const deployment = await repository.described(id, commit);
         if (deployment.state !== "partial") return deployment;
       }
       if (this.#options.booted === id) throw inUse(id);
-      await this.#trust();
-      const { name } = this.#options.remote;
-      await this.#ostree("pull", name, `${branch}@${commit}`);
-      await this.#ostree("refs", "--force", `--create=${refsBelow}/${id}`, commit);
+      const name = await this.#trust(repository);
+      await repository.ostree("pull", name, `${branch}@${commit}`);
+      await repository.ostree("refs", "--force", `--create=${refsBelow}/${id}`, commit);
       // The remote's name for it would keep it from being collected.
-      await this.#ostree("refs", "--delete", `${name}:${branch}`);
-      const deployment = await this.#described(id, commit);
+      await repository.ostree("refs", "--delete", `${name}:${branch}`);
+      const deployment = await repository.described(id, commit);
       if (deployment.state === "partial")
         throw deploymentFaults.fault("deployment-failed", `release ${id} is not whole`);
       return deployment;
@@ -69,56 +73,96 @@ export class OstreeDeployments implements Deployments {
   }
 
   undeploy(id: string): Promise<void> {
-    return this.#alone(async () => {
+    return this.#alone("write", async (repository) => {
       if (this.#options.booted === id) throw inUse(id);
-      if (this.#refs().some(([known]) => known === id)) await this.#ostree("refs", "--delete", `${refsBelow}/${id}`);
+      if (!repository.refs().some(([known]) => known === id)) return;
+      repository.noteUncollected();
+      await repository.ostree("refs", "--delete", `${refsBelow}/${id}`);
     });
   }
 
-  collect(): Promise<void> {
-    return this.#alone(async () => void (await this.#ostree("prune", "--refs-only")));
+  async collect(): Promise<void> {
+    // It reads every object there is, so it is done where something was removed, and nowhere else.
+    if (!(await this.#alone("read", async (repository) => repository.isUncollected))) return;
+    await this.#alone("write", async (repository) => {
+      await repository.ostree("prune", "--refs-only");
+      repository.forgetUncollected();
+    });
   }
 
   /** One at a time: a pull and a pruning beside it take each other's objects away. */
-  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(work);
+  #alone<Result>(access: "read" | "write", work: (repository: Repository) => Promise<Result>): Promise<Result> {
+    const { root, booted } = this.#options;
+    const result = this.#last.then(() => root.use(access, (path) => work(new Repository(path, booted))));
     this.#last = result.catch(() => undefined);
     return result;
-  }
-
-  #refs(): (readonly [id: string, commit: string])[] {
-    const folder = join(this.#options.repository, "refs/heads", refsBelow);
-    if (!existsSync(folder)) return [];
-    return readdirSync(folder)
-      .filter((name) => deploymentIdPattern.test(name))
-      .map((name) => [name, readFileSync(join(folder, name), "utf8").trim()] as const);
-  }
-
-  async #described(id: string, commit: string): Promise<Deployment> {
-    const { repository, booted } = this.#options;
-    const partial: Deployment = { id, commit, version: undefined, state: "partial" };
-    if (!commitPattern.test(commit)) return partial;
-    const object = join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
-    if (!existsSync(object) || existsSync(join(repository, "state", `${commit}.commitpartial`))) return partial;
-    const said = await this.#ostree("show", "--print-metadata-key=version", commit).catch(() => "");
-    const version = /^'([\w.+~-]{1,64})'$/.exec(said.trim())?.[1];
-    return { id, commit, version, state: id === booted ? "booted" : "kept" };
   }
 
   /**
    * Says anew where releases come from and whose signatures count: the repository's own settings and keyring lie on a part of the disk
    * that whoever had the disk may have changed.
    */
-  async #trust(): Promise<void> {
-    const { remote, trustedKeys, verity } = this.#options;
-    await this.#ostree("config", "set", "ex-integrity.fsverity", verity === "required" ? "yes" : "maybe");
-    await this.#ostree("remote", "delete", "--if-exists", remote.name);
+  async #trust(repository: Repository): Promise<string> {
+    const { source, verity } = this.#options;
+    if (source === undefined)
+      throw deploymentFaults.fault("deployment-unreachable", "this system knows no place that releases come from");
+    const { remote, trustedKeys } = source;
+    await repository.ostree("config", "set", "ex-integrity.fsverity", verity === "required" ? "yes" : "maybe");
+    await repository.ostree("remote", "delete", "--if-exists", remote.name);
     const verify = ["--set=gpg-verify=true", "--set=gpg-verify-summary=true"];
-    await this.#ostree("remote", "add", ...verify, `--gpg-import=${trustedKeys}`, remote.name, remote.url);
+    await repository.ostree("remote", "add", ...verify, `--gpg-import=${trustedKeys}`, remote.name, remote.url);
+    return remote.name;
+  }
+}
+
+/** The repository while it may be used. */
+class Repository {
+  readonly #path: string;
+  readonly #booted: string | undefined;
+
+  constructor(path: string, booted: string | undefined) {
+    this.#path = path;
+    this.#booted = booted;
   }
 
-  async #ostree(command: string, ...args: readonly string[]): Promise<string> {
-    const repository = `--repo=${this.#options.repository}`;
+  async list(): Promise<readonly Deployment[]> {
+    const found = await Promise.all(this.refs().map(([id, commit]) => this.described(id, commit)));
+    return found.sort(newestFirst);
+  }
+
+  refs(): (readonly [id: string, commit: string])[] {
+    const folder = join(this.#path, "refs/heads", refsBelow);
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((name) => deploymentIdPattern.test(name))
+      .map((name) => [name, readFileSync(join(folder, name), "utf8").trim()] as const);
+  }
+
+  async described(id: string, commit: string): Promise<Deployment> {
+    const partial: Deployment = { id, commit, version: undefined, state: "partial" };
+    if (!commitPattern.test(commit)) return partial;
+    const object = join(this.#path, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
+    if (!existsSync(object) || existsSync(join(this.#path, "state", `${commit}.commitpartial`))) return partial;
+    const said = await this.ostree("show", "--print-metadata-key=version", commit).catch(() => "");
+    const version = /^'([\w.+~-]{1,64})'$/.exec(said.trim())?.[1];
+    return { id, commit, version, state: id === this.#booted ? "booted" : "kept" };
+  }
+
+  get isUncollected(): boolean {
+    // A repository that is not there is for ostree to complain of.
+    return !existsSync(this.#path) || existsSync(join(this.#path, uncollectedName));
+  }
+
+  noteUncollected(): void {
+    writeFileSync(join(this.#path, uncollectedName), "", { flush: true });
+  }
+
+  forgetUncollected(): void {
+    rmSync(join(this.#path, uncollectedName), { force: true });
+  }
+
+  async ostree(command: string, ...args: readonly string[]): Promise<string> {
+    const repository = `--repo=${this.#path}`;
     // `remote` and `config` have verbs of their own, before which no option may stand.
     const verb =
       command === "remote" || command === "config" ? [command, args[0] ?? "", repository] : [command, repository];

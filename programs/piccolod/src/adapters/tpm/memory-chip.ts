@@ -130,6 +130,11 @@ export class MemoryChip implements SecurityChip {
     return false;
   }
 
+  /** It knows of no releases. */
+  async raiseMinimumRelease(): Promise<void> {
+    this.#refuseClosed();
+  }
+
   async closeWindow(): Promise<void> {
     this.#refuseClosed();
     this.#windowOpen = false;

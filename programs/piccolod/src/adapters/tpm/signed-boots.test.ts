@@ -22,7 +22,7 @@ suite("what a release signs of its boots", () => {
         await startRelease(machine, release(number));
         assert.deepEqual(await machine.chip().unseal(blob), secret);
       }
-      await machine.chip().raiseMinimumRelease(2);
+      await machine.chip().raiseMinimumRelease(2, [blob]);
       await startRelease(machine, release(1));
       await assert.rejects(machine.chip().unseal(blob), { code: "tpm-policy", message: /older than the minimum/ });
       await startRelease(machine, release(2));

@@ -208,12 +208,16 @@ export class Tpm2Chip implements SecurityChip {
     });
   }
 
-  /**
-   * For the updater, once a release has shown that it works: what is older is shut out for good. What older releases
-   * sealed does not open any more once the minimum is above them, so it seals anew first, while the volume key is there.
-   */
-  raiseMinimumRelease(to: number): Promise<void> {
+  /** What was sealed to a boot as it was, and not for signed ones, opens while the minimum is not above the release that sealed it. */
+  async raiseMinimumRelease(to: number, stillToOpen: readonly Uint8Array[]): Promise<void> {
     assert.ok(to <= this.#options.releaseNumber, "a release does not shut itself out");
+    const wouldClose = stillToOpen
+      .map((bytes) => decodeSealedBlob(bytes))
+      .find((blob) => blob.signer === undefined && blob.release < to);
+    if (wouldClose !== undefined) {
+      const message = `what release ${wouldClose.release} sealed would open no more; it is sealed anew first`;
+      throw tpmFaults.fault("tpm-policy", message);
+    }
     return this.#withRoot((tpm, _root, session) => raiseMinimumRelease(tpm, session, to));
   }
 

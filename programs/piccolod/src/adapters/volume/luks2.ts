@@ -26,6 +26,9 @@ const programs = { crypt: "cryptsetup", mapper: "dmsetup", make: "mkfs.xfs" } as
 const labels = { unfinished: "piccolo-unfinished", whole: "piccolo" } as const;
 const tokenId = "0";
 const makeMs = 240_000;
+/** What to do, in messages that reach the status and the screen. */
+const anew = "install the system anew from a USB stick, and recover by the phrase";
+const putBack = `put the disk back, or ${anew}`;
 const partitionMs = 15_000;
 const lookAgainMs = 250;
 
@@ -111,7 +114,8 @@ export class Luks2Volume implements Volume {
     const device = await this.#findDevice();
     const state = await this.state();
     if (device === undefined || state === "absent") {
-      throw volumeFaults.fault("volume-missing", `the volume in the partition ${this.#options.partition} is gone`);
+      const message = `the volume in the partition ${this.#options.partition} is gone: ${putBack}`;
+      throw volumeFaults.fault("volume-missing", message);
     }
     const dataKey = dataKeyOf(key);
     try {
@@ -180,7 +184,7 @@ export class Luks2Volume implements Volume {
     for (;;) {
       const found = system.partitionsNamed(partition);
       if (found.length > 1) {
-        const message = `there are ${found.length} partitions named ${partition}: ${found.join(", ")}`;
+        const message = `there are ${found.length} partitions named ${partition} (${found.join(", ")}): switch the device off, take out the disk that is not its own, and start again`;
         throw volumeFaults.fault("volume-two-partitions", message);
       }
       if (found[0] !== undefined || world.monotonicMs() >= endMs) return found[0];
@@ -200,7 +204,7 @@ export class Luks2Volume implements Volume {
     // Both headers were lost; what was kept outside says the same as they did.
     const copy = this.#headerCopy();
     if (copy === undefined) {
-      throw volumeFaults.fault("volume-damaged", `the header of the volume in ${device} is damaged`);
+      throw volumeFaults.fault("volume-damaged", `the header of the volume in ${device} is damaged: ${anew}`);
     }
     const restore = ["luksHeaderRestore", "-q", device, "--header-backup-file", this.#options.headerCopy];
     await this.#run(programs.crypt, restore);
@@ -220,7 +224,7 @@ export class Luks2Volume implements Volume {
     const { system, path } = this.#options;
     if (await system.mount(this.#mapped, path)) return;
     await this.#unmap();
-    throw volumeFaults.fault("volume-damaged", "the file system of the volume cannot be mounted");
+    throw volumeFaults.fault("volume-damaged", `the file system of the volume cannot be mounted: ${anew}`);
   }
 
   /** Takes away what a process before this one, or somebody else, left on the mount point and the mapping. */
@@ -308,5 +312,5 @@ function readHeader(device: string): FoundHeader {
 }
 
 function partitionMissing(partition: string): Error {
-  return volumeFaults.fault("volume-missing", `there is no partition named ${partition}`);
+  return volumeFaults.fault("volume-missing", `there is no partition named ${partition}: ${putBack}`);
 }

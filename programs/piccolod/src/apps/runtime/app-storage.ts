@@ -18,6 +18,12 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** Two ranges of 65,536 ids of the host, by their first. */
+export interface IdMove {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface AppStorage {
   /** Where the container runtime keeps images and containers; there once `open` has returned. */
   readonly runtimeFolder: string;
@@ -43,6 +49,11 @@ export interface AppStorage {
   snapshot(id: string, app: string, volumes: readonly string[]): Promise<void>;
   /** The volumes, which nothing uses, become what they were. */
   restore(id: string, app: string, volumes: readonly string[]): Promise<void>;
+  /**
+   * Files that belong to one range of ids belong to another one's same id afterwards; volumes nothing uses. What was cut
+   * off is done again.
+   */
+  moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void>;
   dropSnapshot(id: string): void;
   intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
   outOfTrash(trash: string, app: string, volumes: readonly string[]): void;

@@ -1,0 +1,495 @@
+/**
+ * Backups of apps in the storage network: each app's are looked after by a course of its own, so that one that hangs holds
+ * up no other. What is to be done says `decideBackup`; nothing but records, backups and notes is remembered.
+ */
+import { createHash } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { isFault } from "@piccolo/fault";
+import { envelopeFaults } from "@piccolo/envelope";
+import type { OwnerEngine } from "@piccolo/storage/owner";
+import type { World } from "@piccolo/world";
+import { errorFacts, type Log } from "../../adapters/log.ts";
+import { transact } from "../../db/database.ts";
+import type { UnattendedVersions } from "../../owner/unattended-versions.ts";
+import type { Apps } from "../apps.ts";
+import type { BundledImages } from "../image-source.ts";
+import type { Progress } from "../executor.ts";
+import type { AppPlanRecord, Generation, KeptSnapshot, Step } from "../plan-types.ts";
+import type { AppStorage } from "../runtime/app-storage.ts";
+import type { SnapshotFiles } from "../runtime/snapshot-files.ts";
+import type { AppStore } from "../store.ts";
+import type { InstalledApp } from "../types.ts";
+import { decideBackup, type NextBackup, type Situation, tooFew } from "./decide-backup.ts";
+import type { BackupDocument } from "./document.ts";
+import { fetchVolumes, readDocument } from "./fetching.ts";
+import { RestoredApps } from "./restored-apps.ts";
+import { decideDropped } from "./retention.ts";
+import { endingWhenStalled } from "./stall.ts";
+import { type BackupCrashPoint, storeBackup } from "./storing.ts";
+import type { BackupStore } from "./store.ts";
+import { troubleOf } from "./trouble.ts";
+import { backupFaults, type BackupNotes, type StoredBackup, type Trouble } from "./types.ts";
+
+const lookAgainMs = 60_000;
+/** Backups of so many apps are under way to the network at once. */
+const storingAtOnce = 2;
+const stalledMs = 15 * 60_000;
+/** Parts of a backup that was cut off are kept so long for the next try. */
+const unusedKeptMs = 2 * 24 * 3_600_000;
+const removedAtOnce = 100;
+const removedMost = 5_000;
+
+export interface AppBackupsOptions {
+  readonly apps: Pick<Apps, "go" | "freePlace" | "backUp" | "settled" | "get">;
+  readonly appStore: AppStore;
+  readonly storage: Pick<AppStorage, "snapshots">;
+  readonly files: SnapshotFiles;
+  readonly bundled: BundledImages;
+  readonly db: DatabaseSync;
+  readonly store: BackupStore;
+  readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
+  readonly engine: () => Pick<OwnerEngine, "read" | "removeVersion" | "placementState">;
+  readonly inNetwork: () => boolean;
+  readonly reach: () => Situation["reach"];
+  /** What is done by itself rests while this is false. */
+  readonly mayWork: () => boolean;
+  readonly isUnlocked: () => boolean;
+  /** Another one for each device. */
+  readonly seed: () => string;
+  readonly world: World;
+  readonly log: Log;
+  readonly changed: (app: string) => void;
+  readonly crashPoint: (name: BackupCrashPoint) => void;
+}
+
+/** Where a backup that somebody asked for is now. */
+export interface BackupOutcome {
+  readonly place: "network" | "device";
+  /** Why it is on the device alone. */
+  readonly trouble: Trouble | undefined;
+}
+
+/** What is under way for an app. */
+export interface BackupProgress {
+  readonly step: string;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+type Report = (step: string, doneBytes: number, totalBytes: number) => void;
+
+interface Course {
+  readonly ended: Promise<unknown>;
+  readonly held: Set<number>;
+  progress: BackupProgress;
+}
+
+export class AppBackups {
+  readonly #options: AppBackupsOptions;
+  readonly restored: RestoredApps;
+  readonly #courses = new Map<string, Course>();
+  readonly #stopping = new AbortController();
+  readonly #startedAtMs: number;
+  #storing = 0;
+  readonly #waiting: (() => void)[] = [];
+  #wake = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: AppBackupsOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.world.nowMs();
+    this.restored = new RestoredApps(options.apps, options.appStore, options.world);
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Something has changed that it may be waiting for. */
+  wake(): void {
+    this.#wake.abort(new Error("it is looked at now"));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the device stops"));
+    await this.#running;
+    await Promise.allSettled([...this.#courses.values()].map(({ ended }) => ended));
+  }
+
+  async #run(): Promise<void> {
+    const { world, mayWork } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
+      await world.sleep(lookAgainMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
+    }
+  }
+
+  #appsToSave(): readonly InstalledApp[] {
+    return this.#options.appStore.all().filter(({ record }) => isSaved(record));
+  }
+
+  #consider({ record, installedAtMs }: InstalledApp): void {
+    const { app } = record;
+    if (this.#courses.has(app)) return;
+    if (this.#options.appStore.notes(app) === undefined) this.#note(app, { ...fresh, sinceMs: installedAtMs });
+    if (this.next(record).do === "wait") return;
+    void this.#begin(app, (report) => this.#goOn(app, report));
+  }
+
+  /** What is to be done next for an app, as it is now. */
+  next(record: AppPlanRecord): NextBackup {
+    return decideBackup(this.#situation(record), this.#options.world.nowMs());
+  }
+
+  #situation({ app, backups, change }: AppPlanRecord): Situation {
+    const { store, inNetwork, reach, seed } = this.#options;
+    const hash = createHash("sha256").update(`${seed()} ${app}`).digest();
+    return {
+      jitter: hash.readUInt32BE() / 2 ** 32,
+      startedAtMs: this.#startedAtMs,
+      inNetwork: inNetwork(),
+      reach: reach(),
+      isChanging: change !== undefined,
+      copies: backups,
+      stored: store.ofApp(app),
+      notes: this.notes(app),
+    };
+  }
+
+  notes(app: string): BackupNotes {
+    const text = this.#options.appStore.notes(app);
+    return text === undefined
+      ? { ...fresh, sinceMs: this.#options.world.nowMs() }
+      : { ...fresh, ...(JSON.parse(text) as BackupNotes) };
+  }
+
+  #note(app: string, change: Partial<BackupNotes>): void {
+    this.#options.appStore.putNotes(app, JSON.stringify({ ...this.notes(app), ...change }));
+    this.#options.changed(app);
+  }
+
+  /** Of the last restore drill. */
+  noteDrill(app: string, drill: NonNullable<BackupNotes["drill"]>): void {
+    this.#note(app, { drill });
+  }
+
+  progress(app: string): BackupProgress | undefined {
+    return this.#courses.get(app)?.progress;
+  }
+
+  /** At most one course an app: its end is waited for by nobody but `stop`, and by who asked for it. */
+  #begin<T>(app: string, work: (report: Report) => Promise<T>): Promise<T> {
+    const { changed } = this.#options;
+    const held = new Set<number>();
+    const starting = Promise.withResolvers<undefined>();
+    const report: Report = (step, doneBytes, totalBytes) => {
+      course.progress = { step, doneBytes, totalBytes };
+      changed(app);
+    };
+    const result = starting.promise
+      .then(() => work(report))
+      .finally(() => {
+        this.#courses.delete(app);
+        changed(app);
+      });
+    const course: Course = { ended: result, held, progress: { step: "Preparing", doneBytes: 0, totalBytes: 0 } };
+    this.#courses.set(app, course);
+    starting.resolve(undefined);
+    return result;
+  }
+
+  /** Until there is nothing to do for the moment; what fails is noted. */
+  async #goOn(app: string, report: Report): Promise<Trouble | undefined> {
+    const { signal } = this.#stopping;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const record = this.#options.appStore.get(app)?.record;
+        if (record === undefined || !isSaved(record)) return undefined;
+        const next = this.next(record);
+        if (next.do === "wait") return next.trouble;
+        if (next.do === "forget") {
+          if (!(await this.#forget(app, next.copy))) return undefined;
+        } else if (next.do === "store") {
+          await this.#store(app, next.copy, report, signal);
+        } else {
+          await this.#save(app, report);
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      return this.#failed(app, error);
+    }
+  }
+
+  #failed(app: string, error: unknown): Trouble {
+    const { world, log, reach } = this.#options;
+    const trouble = isFault(error, "too-few-holders") ? tooFew(reach()) : troubleOf(error);
+    if (trouble === undefined) throw error;
+    log.warn("app-backup-failed", { app, code: trouble.code, ...errorFacts(error) });
+    const count = (this.notes(app).failed?.count ?? 0) + 1;
+    this.#note(app, { failed: { ...trouble, atMs: world.nowMs(), count } });
+    return trouble;
+  }
+
+  /** The app's lane makes a copy; an app without data has none to make, and is stored as it is. */
+  async #save(app: string, report: Report): Promise<void> {
+    const { apps, world } = this.#options;
+    const before = newestCopy(apps.get(app).record);
+    apps.backUp(app);
+    await apps.settled(app, report);
+    const { record } = apps.get(app);
+    if (newestCopy(record)?.id !== before?.id) return;
+    if (record.volumes.length > 0 && record.current?.manifest.volumes.some(({ backup }) => backup) === true) {
+      throw backupFaults.fault("app-changing", "no copy was made, since something else was done with the app");
+    }
+    const copy = Buffer.from(world.randomBytes(16)).toString("hex");
+    await this.#store(app, copy, report, this.#stopping.signal);
+  }
+
+  /** Throws what storing throws. */
+  async #store(app: string, copy: string, report: Report, outer: AbortSignal): Promise<void> {
+    const { appStore, storage, files, store, unattended, world, bundled, crashPoint } = this.#options;
+    const { record, ...place } = this.#options.apps.get(app);
+    const kept = record.backups.find(({ id }) => id === copy);
+    const generation = kept?.generation ?? record.current;
+    if (generation === undefined) return;
+    if (kept !== undefined && storage.snapshots().get(copy) !== "complete") {
+      this.restored.forgetCopy(app, copy);
+      throw backupFaults.fault("app-backup-gone", "the copy that was to be stored is not on the device any more");
+    }
+    const { idStart, secrets } = appStore.snapshotFacts(copy) ?? {
+      idStart: place.idStart,
+      secrets: appStore.secretsOf(place),
+    };
+    const request = {
+      id: copy,
+      document: {
+        app,
+        takenAtMs: kept?.takenAtMs ?? world.nowMs(),
+        cause: kept?.cause ?? ("backup" as KeptSnapshot["cause"]),
+        generation: withoutNumber(generation),
+        secrets,
+        idStart,
+      },
+      volumes: kept?.volumes ?? [],
+      localImages: localImages(generation, bundled),
+    };
+    await this.#turn(outer);
+    try {
+      const step = "Storing it in the network";
+      report(step, 0, 0);
+      const error = (): Error =>
+        backupFaults.fault("app-backup-stalled", "nothing of the backup came through for a quarter of an hour");
+      await endingWhenStalled(world, { afterMs: stalledMs, error }, outer, (signal, alive) =>
+        storeBackup({ store, files, unattended, world, crashPoint }, request, {
+          signal,
+          held: this.#courses.get(app)?.held ?? new Set(),
+          report: (doneBytes, totalBytes) => {
+            alive();
+            report(step, doneBytes, totalBytes);
+          },
+        }),
+      );
+      this.#note(app, { failed: undefined });
+      await this.#tidy(app);
+    } finally {
+      this.#storing--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#storing >= storingAtOnce) {
+      const turn = Promise.withResolvers<undefined>();
+      const take = (): void => turn.resolve(undefined);
+      this.#waiting.push(take);
+      signal.addEventListener("abort", take, { once: true });
+      await turn.promise;
+      signal.removeEventListener("abort", take);
+      if (!signal.aborted) continue;
+      // Whose turn it would have been may go instead.
+      const at = this.#waiting.indexOf(take);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      else this.#waiting.shift()?.();
+      signal.throwIfAborted();
+    }
+    this.#storing++;
+  }
+
+  /** Whether the network has it for sure, so that the copy on the device could go. */
+  async #forget(app: string, copy: string): Promise<boolean> {
+    if (!(await this.#options.unattended.witnessed())) return false;
+    this.restored.forgetCopy(app, copy);
+    this.#note(app, { failed: undefined });
+    const record = this.#options.appStore.get(app)?.record;
+    // One that a change starts from stays until that has ended.
+    return record?.backups.some(({ id }) => id === copy) !== true;
+  }
+
+  /** Drops what is not kept any more, and the parts that no backup has. */
+  async #tidy(app: string): Promise<void> {
+    const { store } = this.#options;
+    for (const id of decideDropped(store.ofApp(app))) this.#drop(id);
+    await this.#removeUnused();
+  }
+
+  #drop(id: string): void {
+    const { db, store, engine } = this.#options;
+    const backup = store.get(id);
+    if (backup === undefined) return;
+    transact(db, () => {
+      engine().removeVersion(backup.versionId);
+      store.delete(id);
+    });
+  }
+
+  async #removeUnused(): Promise<void> {
+    const { db, store, engine, world } = this.#options;
+    const held = new Set([...this.#courses.values()].flatMap((course) => [...course.held]));
+    const unused = [...store.unused(world.nowMs() - unusedKeptMs, held, removedMost)];
+    while (unused.length > 0) {
+      transact(db, () => {
+        for (const { number, versionId } of unused.splice(0, removedAtOnce)) {
+          // Somebody may have come by it since it was looked for.
+          if ([...this.#courses.values()].some((course) => course.held.has(number))) continue;
+          engine().removeVersion(versionId);
+          store.deleteChunk(number);
+        }
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Throws what making a copy throws; where it cannot be stored at the moment it stays on the device, and says why. */
+  async backUpNow(app: string, { signal, report }: Progress): Promise<BackupOutcome> {
+    this.#options.apps.get(app);
+    for (let course = this.#courses.get(app); course !== undefined; course = this.#courses.get(app)) {
+      report("Waiting for the backup under way");
+      await Promise.race([course.ended, aborted(signal)]).catch(() => undefined);
+      signal.throwIfAborted();
+    }
+    const both = AbortSignal.any([signal, this.#stopping.signal]);
+    return this.#begin(app, async (told) => {
+      const tell: Report = (step, done, total) => {
+        told(step, done, total);
+        report(step, done, total);
+      };
+      return this.#saveAndStore(app, tell, both);
+    });
+  }
+
+  async #saveAndStore(app: string, report: Report, signal: AbortSignal): Promise<BackupOutcome> {
+    const { apps, inNetwork } = this.#options;
+    const isEmpty = (record: AppPlanRecord): boolean =>
+      !record.volumes.some((name) => record.current?.manifest.volumes.some((one) => one.name === name && one.backup));
+    if (!isEmpty(apps.get(app).record)) {
+      apps.backUp(app);
+      await Promise.race([apps.settled(app, report), aborted(signal)]);
+    }
+    const copy = newestCopy(apps.get(app).record)?.id;
+    const waiting = this.next(apps.get(app).record);
+    if (!inNetwork()) {
+      return { place: "device", trouble: waiting.do === "wait" ? waiting.trouble : undefined };
+    }
+    try {
+      const id = copy ?? Buffer.from(this.#options.world.randomBytes(16)).toString("hex");
+      await this.#store(app, id, report, signal);
+      await this.#forget(app, id);
+      return { place: "network", trouble: undefined };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return { place: "device", trouble: this.#failed(app, error) };
+    }
+  }
+
+  /** Throws `app-backup-not-found`. */
+  get(id: string): StoredBackup {
+    const backup = this.#options.store.get(id);
+    if (backup === undefined) throw backupFaults.fault("app-backup-not-found", "there is no such backup any more");
+    return backup;
+  }
+
+  all(): readonly StoredBackup[] {
+    return this.#options.store.all();
+  }
+
+  ofApp(app: string): readonly StoredBackup[] {
+    return this.#options.store.ofApp(app);
+  }
+
+  /** The owner wants it gone. Throws `app-backup-not-found`. */
+  async delete(id: string): Promise<void> {
+    const { app } = this.get(id);
+    this.#drop(id);
+    await this.#removeUnused();
+    this.#options.changed(app);
+  }
+
+  /** Throws `locked`, `app-backup-not-found`, `app-backup-damaged`, and what reading throws. */
+  async read(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly backup: StoredBackup; readonly document: BackupDocument }> {
+    const { isUnlocked, engine } = this.#options;
+    const backup = this.get(id);
+    if (!isUnlocked())
+      throw envelopeFaults.fault("locked", "the device is locked: enter the password, then do it again");
+    return { backup, document: await readDocument({ engine }, backup, signal) };
+  }
+
+  /** A step of an app's lane. */
+  async fetch(
+    { backup: id, snapshot }: Extract<Step, { readonly do: "fetch-backup" }>,
+    { signal, report }: Progress,
+  ): Promise<void> {
+    const { store, files, engine, appStore, world } = this.#options;
+    const step = "Bringing its data back from the network";
+    report(step);
+    const { document } = await this.read(id, signal);
+    const error = (): Error =>
+      backupFaults.fault("app-backup-stalled", "nothing of the backup came through for a quarter of an hour");
+    await endingWhenStalled(world, { afterMs: stalledMs, error }, signal, (watched, alive) =>
+      fetchVolumes({ store, files, engine }, document, snapshot, {
+        signal: watched,
+        report: (doneBytes, totalBytes) => {
+          alive();
+          report(step, doneBytes, totalBytes);
+        },
+      }),
+    );
+    appStore.putSnapshotFacts(snapshot, { idStart: document.idStart, secrets: document.secrets });
+  }
+}
+
+const fresh: BackupNotes = { sinceMs: 0, failed: undefined, drill: undefined };
+
+/** Installed for good, and no copy that is only looked at. */
+function isSaved({ current, wanted, isDrill }: AppPlanRecord): boolean {
+  return current !== undefined && wanted !== "removed" && isDrill !== true;
+}
+
+function newestCopy({ backups }: AppPlanRecord): KeptSnapshot | undefined {
+  return backups.at(-1);
+}
+
+function withoutNumber({ manifest, grants, settings }: Generation): Omit<Generation, "number"> {
+  return { manifest, grants, settings };
+}
+
+/** Images that no registry has, and that did not come with the device: another device cannot have them. */
+export function localImages({ manifest }: Pick<Generation, "manifest">, bundled: BundledImages): readonly string[] {
+  return manifest.services
+    .map(({ image }) => image)
+    .filter(({ registry, digest }) => /^(?:localhost|127\.|\[::1\])/.test(registry) && !bundled.has(digest))
+    .map(({ repository }) => repository);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    else signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}

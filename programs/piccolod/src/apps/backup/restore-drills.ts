@@ -1,0 +1,170 @@
+/**
+ * Restore drills: the newest backup of an app is brought back beside it, cut off from everything, started, asked for its
+ * health, and thrown away. One at a time; the owner is shown how it went.
+ */
+import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import { errorFacts, type Log } from "../../adapters/log.ts";
+import type { Apps } from "../apps.ts";
+import type { AppStore } from "../store.ts";
+import type { Progress } from "../executor.ts";
+import type { AppBackups } from "./app-backups.ts";
+import { drillName } from "./restored-apps.ts";
+import { nextDrillAtMs } from "./schedule.ts";
+import { troubleOf } from "./trouble.ts";
+import { backupFaults, type DrillNotes, type StoredBackup } from "./types.ts";
+
+const lookAgainMs = 10 * 60_000;
+const longestMs = 4 * 3_600_000;
+const lockLookMs = 2_000;
+
+export interface RestoreDrillsOptions {
+  readonly backups: AppBackups;
+  readonly apps: Pick<Apps, "settled" | "purged">;
+  readonly appStore: AppStore;
+  readonly isUnlocked: () => boolean;
+  readonly mayWork: () => boolean;
+  readonly freeMemoryBytes: () => number;
+  readonly world: World;
+  readonly log: Log;
+}
+
+export class RestoreDrills {
+  readonly #options: RestoreDrillsOptions;
+  readonly #stopping = new AbortController();
+  #turn: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> | undefined;
+
+  constructor(options: RestoreDrillsOptions) {
+    this.#options = options;
+  }
+
+  /** What a drill that was cut off left goes first. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the device stops"));
+    await this.#running;
+    await this.#turn.catch(() => undefined);
+  }
+
+  async #run(): Promise<void> {
+    const { appStore, backups, world, mayWork, isUnlocked, log } = this.#options;
+    const { signal } = this.#stopping;
+    for (const { record } of appStore.all()) {
+      if (record.isDrill === true) backups.restored.endDrill(record.app.slice(drillName("").length));
+    }
+    while (!signal.aborted) {
+      await world.sleep(lookAgainMs, signal).catch(() => undefined);
+      const due = mayWork() && isUnlocked() && !signal.aborted ? this.#due() : undefined;
+      if (due === undefined) continue;
+      try {
+        await this.drill(due.id, { signal, report: () => undefined });
+      } catch (error) {
+        if (!signal.aborted && !isFault(error)) throw error;
+        if (!signal.aborted) log.warn("restore-drill-failed", { app: due.app, ...errorFacts(error) });
+      }
+    }
+  }
+
+  /** The app whose backups were looked at the longest time ago. */
+  #due(): StoredBackup | undefined {
+    const { appStore, backups, world } = this.#options;
+    const nowMs = world.nowMs();
+    const due = appStore
+      .all()
+      .filter(({ record }) => record.isDrill !== true && record.wanted === "running" && record.change === undefined)
+      .flatMap(({ record }) => {
+        const stored = backups.ofApp(record.app);
+        const [newest] = stored;
+        const oldest = stored.at(-1);
+        if (newest === undefined || oldest === undefined) return [];
+        return [{ newest, atMs: nextDrillAtMs(backups.notes(record.app).drill, oldest.takenAtMs, nowMs) }];
+      })
+      .filter(({ atMs }) => atMs <= nowMs)
+      .toSorted((a, b) => a.atMs - b.atMs);
+    return due[0]?.newest;
+  }
+
+  /** Resolves to how it went, which is noted too. Throws where none could be held, and what the signal says. */
+  async drill(id: string, progress: Progress): Promise<DrillNotes> {
+    const before = this.#turn;
+    const turn = Promise.withResolvers<undefined>();
+    this.#turn = turn.promise;
+    try {
+      await before;
+      progress.signal.throwIfAborted();
+      return await this.#drill(id, progress);
+    } finally {
+      turn.resolve(undefined);
+    }
+  }
+
+  async #drill(id: string, { signal, report }: Progress): Promise<DrillNotes> {
+    const { backups, world, freeMemoryBytes } = this.#options;
+    const limit = AbortSignal.any([signal, this.#stopping.signal]);
+    const startMs = world.monotonicMs();
+    report("Reading the backup");
+    const { backup, document } = await backups.read(id, limit);
+    const memoryBytes = document.generation.manifest.services.reduce((sum, service) => sum + service.memoryBytes, 0);
+    if (freeMemoryBytes() < memoryBytes) {
+      throw backupFaults.fault("drill-no-memory", "there is not enough memory for a second copy of the app now");
+    }
+    backups.restored.startDrill(backup, document);
+    let trouble: DrillNotes["trouble"];
+    try {
+      await this.#untilUp(backup.app, limit, report);
+    } catch (error) {
+      limit.throwIfAborted();
+      trouble = troubleOf(error);
+      if (trouble === undefined) throw error;
+    } finally {
+      await this.#end(backup.app);
+    }
+    const drill: DrillNotes = {
+      atMs: world.nowMs(),
+      backup: id,
+      backupAtMs: backup.takenAtMs,
+      trouble,
+      comparedBytes: trouble === undefined ? backup.facts.plainBytes : 0,
+      tookMs: world.monotonicMs() - startMs,
+    };
+    backups.noteDrill(backup.app, drill);
+    return drill;
+  }
+
+  /** The copy's lane fetches, compares, starts and probes it. */
+  async #untilUp(app: string, signal: AbortSignal, report: Progress["report"]): Promise<void> {
+    const { apps, isUnlocked, world } = this.#options;
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const watch = async (): Promise<never> => {
+      const endMs = world.monotonicMs() + longestMs;
+      while (isUnlocked() && world.monotonicMs() < endMs) await world.sleep(lockLookMs, either);
+      throw backupFaults.fault(
+        "drill-failed",
+        isUnlocked() ? "the copy was not up after hours" : "the device was locked meanwhile",
+      );
+    };
+    const watching = watch();
+    watching.catch(() => undefined);
+    try {
+      await Promise.race([
+        apps.settled(drillName(app), (step, doneUnits, totalUnits) => report(`Copy: ${step}`, doneUnits, totalUnits)),
+        watching,
+      ]);
+    } finally {
+      over.abort(new Error("it has ended"));
+    }
+  }
+
+  async #end(app: string): Promise<void> {
+    const { backups, apps } = this.#options;
+    if (!backups.restored.endDrill(app)) return;
+    // A device that stops goes on with it at its next start.
+    await apps.settled(drillName(app), () => undefined).catch(() => undefined);
+    if (!this.#stopping.signal.aborted) await apps.purged();
+  }
+}

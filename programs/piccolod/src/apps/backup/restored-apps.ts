@@ -1,0 +1,88 @@
+/** Records of apps that come from a backup; their lanes do the rest. */
+import type { World } from "@piccolo/world";
+import { toHex } from "@piccolo/bytes";
+import { type Apps, leastFreeBytes } from "../apps.ts";
+import {
+  type BackedUpForm,
+  requestDrill,
+  requestForgetCopy,
+  requestInstallFromBackup,
+  requestRemoval,
+  requestRestoreFromBackup,
+} from "../requests.ts";
+import type { AppStore } from "../store.ts";
+import type { BackupDocument } from "./document.ts";
+import type { StoredBackup } from "./types.ts";
+
+/** No manifest can have an id like that. */
+export const drillName = (app: string): string => `drill_${app}`;
+
+export class RestoredApps {
+  readonly #apps: Pick<Apps, "go" | "freePlace">;
+  readonly #store: AppStore;
+  readonly #world: World;
+
+  constructor(apps: Pick<Apps, "go" | "freePlace">, store: AppStore, world: World) {
+    this.#apps = apps;
+    this.#store = store;
+    this.#world = world;
+  }
+
+  #copyName(): string {
+    return toHex(this.#world.randomBytes(16));
+  }
+
+  /** In the place of the app that is there, or as one that was not. Throws what the requests do, `no-room`. */
+  restore(backup: StoredBackup, document: BackupDocument): void {
+    const form = formOf(backup, document);
+    const installed = this.#store.get(document.app);
+    if (installed === undefined) {
+      const record = requestInstallFromBackup(undefined, form, this.#copyName(), this.#world.nowMs());
+      this.#store.insert(record, this.#apps.freePlace(document.app, roomFor(backup)), document.secrets);
+    } else {
+      const names = { copy: this.#copyName(), safety: this.#copyName() };
+      const record = requestRestoreFromBackup(installed.record, form, names, this.#world.nowMs());
+      this.#store.transact(() => {
+        this.#store.put(record);
+        // Others come with the data, when that is put in place.
+        if (form.volumes.length === 0) this.#store.putSecrets(installed, document.secrets);
+      });
+    }
+    this.#apps.go(document.app);
+  }
+
+  /** A copy that nobody sees, under `drillName`. Throws `no-room`. */
+  startDrill(backup: StoredBackup, document: BackupDocument): void {
+    const name = drillName(document.app);
+    const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
+    this.#store.insert(record, this.#apps.freePlace(name, roomFor(backup)), document.secrets);
+    this.#apps.go(name);
+  }
+
+  /** Whether there was one. */
+  endDrill(app: string): boolean {
+    const name = drillName(app);
+    const drill = this.#store.get(name);
+    if (drill === undefined) return false;
+    this.#store.put(requestRemoval(drill.record, this.#copyName()));
+    this.#apps.go(name);
+    return true;
+  }
+
+  /** The local copy is in the network now. */
+  forgetCopy(app: string, copy: string): void {
+    const installed = this.#store.get(app);
+    if (installed === undefined) return;
+    const record = requestForgetCopy(installed.record, copy);
+    if (record === installed.record) return;
+    this.#store.put(record);
+    this.#apps.go(app);
+  }
+}
+
+/** The copy that is fetched, and the volumes made from it. */
+const roomFor = ({ facts }: StoredBackup): number => leastFreeBytes + 2 * facts.plainBytes;
+
+function formOf({ id }: StoredBackup, { generation, volumes }: BackupDocument): BackedUpForm {
+  return { generation, backup: id, volumes: volumes.map(({ name }) => name) };
+}

@@ -1,0 +1,92 @@
+import { routes, type Task } from "@piccolo/device-api";
+import type { Api } from "../../http/api.ts";
+import type { Tasks } from "../../tasks/tasks.ts";
+import type { Apps } from "../apps.ts";
+import type { BundledImages } from "../image-source.ts";
+import type { AppBackups } from "./app-backups.ts";
+import type { RestoreDrills } from "./restore-drills.ts";
+import { backupFaults } from "./types.ts";
+import { backedUpApps, backupsView, shown } from "./views.ts";
+
+export interface AppBackupRouteOptions {
+  readonly apps: Apps;
+  readonly backups: AppBackups;
+  readonly drills: RestoreDrills;
+  readonly bundled: BundledImages;
+  readonly tasks: Tasks;
+}
+
+export function mountAppBackups(api: Api, { apps, backups, drills, bundled, tasks }: AppBackupRouteOptions): void {
+  api.openapi(routes["GET /apps/{id}/backups"], (c) => {
+    const { id } = c.req.valid("param");
+    const { record } = apps.get(id);
+    const next = backups.next(record);
+    const progress = backups.progress(id);
+    const [stored, notes] = [backups.ofApp(id), backups.notes(id)];
+    return c.json(backupsView({ record, stored, notes, next, progress, bundled }), 200);
+  });
+
+  api.openapi(routes["GET /app-backups"], (c) => {
+    const installed = new Set(apps.look().map(({ app }) => app.record.app));
+    return c.json({ apps: backedUpApps(backups.all(), installed) }, 200);
+  });
+
+  api.openapi(routes["POST /apps/{id}/backup"], (c) => {
+    const { id } = c.req.valid("param");
+    const { record } = apps.get(id);
+    if (record.change !== undefined || record.current === undefined) {
+      throw backupFaults.fault("app-changing", "the app is being changed: wait until that has ended");
+    }
+    const task = tasks.start({
+      kind: "back-up-app",
+      subject: id,
+      step: "Copying its data",
+      cancellable: true,
+      work: async (progress) => {
+        const { place, trouble } = await backups.backUpNow(id, progress);
+        return { app: id, place, ...(trouble === undefined ? {} : { trouble: shown(trouble) }) };
+      },
+    });
+    return c.json(task, 202);
+  });
+
+  api.openapi(routes["POST /app-backups/{id}/restore"], (c) => {
+    const { id } = c.req.valid("param");
+    const { app } = backups.get(id);
+    const task = tasks.start({
+      kind: "restore-app",
+      subject: app,
+      step: "Reading the backup",
+      cancellable: false,
+      work: async ({ signal, report }): ReturnType<Parameters<Tasks["start"]>[0]["work"]> => {
+        const { backup, document } = await backups.read(id, signal);
+        backups.restored.restore(backup, document);
+        await apps.settled(app, report);
+        return { app };
+      },
+    });
+    return c.json(task satisfies Task, 202);
+  });
+
+  api.openapi(routes["POST /app-backups/{id}/drill"], (c) => {
+    const { id } = c.req.valid("param");
+    const { app } = backups.get(id);
+    const task = tasks.start({
+      kind: "drill-app",
+      subject: app,
+      step: "Reading the backup",
+      cancellable: true,
+      work: async (progress) => {
+        const { trouble, comparedBytes } = await drills.drill(id, progress);
+        if (trouble !== undefined) throw backupFaults.fault("drill-failed", trouble.detail);
+        return { app, comparedBytes };
+      },
+    });
+    return c.json(task, 202);
+  });
+
+  api.openapi(routes["DELETE /app-backups/{id}"], async (c) => {
+    await backups.delete(c.req.valid("param").id);
+    return c.body(null, 204);
+  });
+}

@@ -1,0 +1,39 @@
+/** What a failure means for the owner. */
+import { type FaultEntry, isFault } from "@piccolo/fault";
+import { engineFaults } from "@piccolo/storage/owner";
+import { diskFaults } from "@piccolo/storage/ports";
+import { backupFaults as logFaults } from "../../backup/faults.ts";
+import { planFaults } from "../requests.ts";
+import { appStorageFaults } from "../runtime/app-storage.ts";
+import { appFaults, changeFaults } from "../types.ts";
+import { backupFaults, type Trouble } from "./types.ts";
+
+const entries: Readonly<Record<string, FaultEntry>> = {
+  ...engineFaults.entries,
+  ...diskFaults.entries,
+  ...logFaults.entries,
+  ...planFaults.entries,
+  ...appFaults.entries,
+  ...changeFaults.entries,
+  ...appStorageFaults.entries,
+  ...backupFaults.entries,
+};
+
+/** Undefined for what is a bug. */
+export function troubleOf(error: unknown): Trouble | undefined {
+  if (isFault(error)) {
+    const nextStep = entries[error.code]?.meaning ?? "It is tried again by itself.";
+    return { code: error.code, detail: sentence(error.message), nextStep };
+  }
+  if (error instanceof Error && "errno" in error && "code" in error) {
+    const code = error.code === "ENOSPC" ? "disk-full" : "disk-error";
+    const detail = code === "disk-full" ? "The disk is full." : "The disk refused what was to be done.";
+    return { code, detail, nextStep: "Free some room on the device; it is tried again by itself." };
+  }
+  return undefined;
+}
+
+function sentence(text: string): string {
+  const first = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

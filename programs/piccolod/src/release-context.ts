@@ -1,0 +1,75 @@
+/** Constructs what looks after the releases on the disk, where this is a machine of its own that runs one. */
+import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
+import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
+import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
+import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
+import { mountedRepository } from "./adapters/deployments/root-repository.ts";
+import { ownPortalAnswers } from "./adapters/own-portal.ts";
+import type { DurableFolder } from "./adapters/state-folder.ts";
+import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
+import type { Config } from "./config.ts";
+import type { ContextParts, MachineReleases } from "./device-parts.ts";
+import type { OwnAddress } from "./http/own-address.ts";
+import type { OutsideRecord } from "./security/outside-record.ts";
+import type { SecurityChip } from "./security/security-chip.ts";
+import type { BootControl, BootImages } from "./system/boot-control.ts";
+import { LastGoodStart } from "./system/last-good-start.ts";
+import type { VolumeOutcome } from "./system/probation.ts";
+import { ReleaseKeeper } from "./system/release-keeper.ts";
+
+/** The images the boot loader chooses from; undefined where this is no machine of its own. */
+export function bootImages({ tpm }: Config, parts: ContextParts): (BootControl & BootImages) | undefined {
+  const given = parts.releases?.boot;
+  if (given !== undefined || tpm?.kind !== "device") return given;
+  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
+  return new SystemdBoot(partition, new LoaderVariables("/sys/firmware/efi/efivars"));
+}
+
+function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {
+  if (parts.releases !== undefined || config.release === undefined) return parts.releases;
+  const boot = bootImages(config, parts);
+  if (boot === undefined) return undefined;
+  const root = mountedRepository({ root: "/sysroot", repository: "ostree/repo", writableAt: "/run/piccolo/root" });
+  const booted = String(config.release.number);
+  const deployments = new OstreeDeployments({ root, source: undefined, booted, verity: "required" });
+  return { boot, deployments, restart: restartMachine };
+}
+
+export interface RunningSystem {
+  readonly state: DurableFolder;
+  readonly chip: SecurityChip;
+  readonly address: OwnAddress;
+  readonly volume: () => VolumeOutcome | undefined;
+  /** Of the open volume. */
+  readonly record: () => OutsideRecord | undefined;
+}
+
+/** Looks after the running release in the background; gives what ends it. Nothing is done where no release runs. */
+export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): () => Promise<void> {
+  const { world, log } = parts;
+  const releases = machineReleases(config, parts);
+  const minimum = config.release?.minimum;
+  if (releases === undefined || minimum === undefined) return async () => undefined;
+  const { state, chip, address, volume, record } = running;
+  const keeper = new ReleaseKeeper({
+    ...releases,
+    world,
+    lastGoodStart: new LastGoodStart(state),
+    answers: () => ownPortalAnswers(address, config.listenHost),
+    volume,
+    async raiseMinimum() {
+      const { sealedVolumeKey, sealedPepper } = record() ?? {};
+      await chip.raiseMinimumRelease(
+        minimum,
+        [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined),
+      );
+    },
+    report: (level, event, facts) => log[level](event, facts),
+  });
+  const stop = new AbortController();
+  const done = keeper.run(stop.signal);
+  return async () => {
+    stop.abort();
+    await done;
+  };
+}

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { closedCodes } from "@piccolo/device-api";
+import { tpmFaults } from "@piccolo/tpm2";
+import { stateFaults } from "../adapters/state-folder.ts";
+import { bootFaults } from "./boot.ts";
+import { outsideFaults } from "./outside-record.ts";
+import { securityChipFaults } from "./security-chip.ts";
+import { volumeFaults } from "./volume.ts";
+
+test("whatever keeps a volume closed has a code of the contract", () => {
+  const catalogues = [bootFaults, outsideFaults, volumeFaults, securityChipFaults, tpmFaults, stateFaults];
+  const possible = catalogues.flatMap(({ entries }) => Object.keys(entries));
+  const known = new Set<string>(closedCodes);
+  // This one is the answer to a request, and no reason to be closed.
+  assert.deepEqual(
+    possible.filter((code) => !known.has(code) && code !== "nothing-to-open"),
+    [],
+  );
+  assert.equal(known.size, closedCodes.length);
+});
+
+test("each says what to do, in words for a person", () => {
+  const catalogues = [bootFaults, outsideFaults, volumeFaults, securityChipFaults, stateFaults, tpmFaults];
+  const meanings = catalogues.flatMap(({ entries }) => Object.values<{ readonly meaning: string }>(entries));
+  for (const { meaning } of meanings) assert.match(meaning, /[;,:].+\.$/, meaning);
+});

@@ -1,0 +1,78 @@
+/**
+ * Decides whether the running release keeps its place (docs/spec/probation.md). A release on probation is counted by the boot loader:
+ * found good it is counted no more; given up, the machine starts again until the boot loader goes back to the release before.
+ */
+import type { BootChoice } from "./boot-control.ts";
+
+/** How a start ended for the volume. `codes` are those of the status; the first says what keeps it closed. */
+export type VolumeOutcome =
+  | { readonly state: "open" }
+  | { readonly state: "closed"; readonly codes: readonly string[] };
+
+export interface ProbationQuestion {
+  readonly choice: BootChoice;
+  /** Whether the portal answers a request made like a browser's. */
+  readonly answers: boolean;
+  readonly volume: VolumeOutcome;
+  /** How the last start of a release that had been found good ended; undefined = not known. */
+  readonly before: VolumeOutcome | undefined;
+  /** Since when all that is looked at has been as a working release's, without a break; undefined = it is not. */
+  readonly provenMs: number | undefined;
+  readonly sinceStartMs: number;
+}
+
+export type ProbationPlan =
+  /** Nothing is counted: the release has its place. */
+  | { readonly do: "rest" }
+  | { readonly do: "wait"; readonly why: WaitReason }
+  | { readonly do: "bless"; readonly entry: string }
+  | { readonly do: "give-up"; readonly why: "portal-silent" | "volume-closed" };
+
+export type WaitReason = "proving" | "not-yet" | "start-not-trusted" | "nothing-to-go-back-to";
+
+/** A daemon that dies soon after its first answer is not found good. */
+export const provingMs = 30_000;
+/** So long a person may help, by the phrase, before the release before gets its turn. */
+export const patienceMs = 180_000;
+
+/** Who starts a machine like this is not known, so nothing it shows speaks for or against the release. */
+const distrustCodes: ReadonlySet<string> = new Set(["secure-boot-off", "no-uefi"]);
+/** The owner chose so: the device is as it should be. */
+const byChoice: ReadonlySet<string> = new Set(["ask-at-boot"]);
+
+export function isDistrusted(volume: VolumeOutcome): boolean {
+  return volume.state === "closed" && volume.codes.some((code) => distrustCodes.has(code));
+}
+
+/**
+ * Whether the release has done what it can with the volume: it is open, or closed as the owner wants it, or for the same reason as
+ * under a release that worked before. Every other closed volume may be this release's own doing.
+ */
+export function isNoFaultOfRelease(volume: VolumeOutcome, before: VolumeOutcome | undefined): boolean {
+  if (volume.state === "open") return true;
+  const [code = ""] = volume.codes;
+  return byChoice.has(code) || (before?.state === "closed" && before.codes[0] === code);
+}
+
+/** Whether the release works as far as can be seen at this moment. */
+export function looksGood({
+  answers,
+  volume,
+  before,
+}: Pick<ProbationQuestion, "answers" | "volume" | "before">): boolean {
+  return answers && !isDistrusted(volume) && isNoFaultOfRelease(volume, before);
+}
+
+export function decideProbation(question: ProbationQuestion): ProbationPlan {
+  const { choice, answers, volume, provenMs, sinceStartMs } = question;
+  const running = choice.entries.find(({ id }) => id === choice.booted);
+  if (running === undefined || running.state === "good") return { do: "rest" };
+  if (looksGood(question)) {
+    return (provenMs ?? 0) >= provingMs ? { do: "bless", entry: running.id } : { do: "wait", why: "proving" };
+  }
+  if (answers && isDistrusted(volume)) return { do: "wait", why: "start-not-trusted" };
+  const canGoBack = choice.entries.some(({ id, state }) => id !== running.id && state === "good");
+  if (!canGoBack) return { do: "wait", why: "nothing-to-go-back-to" };
+  if (sinceStartMs < patienceMs) return { do: "wait", why: "not-yet" };
+  return { do: "give-up", why: answers ? "volume-closed" : "portal-silent" };
+}

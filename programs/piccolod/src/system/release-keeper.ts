@@ -1,0 +1,108 @@
+/**
+ * Gives the running release its place, or its place to the release before, and then tidies up: the one who asks `decideProbation` and
+ * does what it says. Each step may be cut off; the next start begins again at what is left.
+ */
+import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
+import type { BootControl, BootImages } from "./boot-control.ts";
+import { collectReleases } from "./collect.ts";
+import type { Deployments } from "./deployments.ts";
+import type { LastGoodStart } from "./last-good-start.ts";
+import { decideProbation, looksGood, provingMs, type VolumeOutcome } from "./probation.ts";
+
+export interface ReleaseKeeperOptions {
+  readonly world: Pick<World, "monotonicMs" | "sleep">;
+  readonly boot: BootControl & BootImages;
+  readonly deployments: Deployments;
+  readonly lastGoodStart: LastGoodStart;
+  readonly answers: () => Promise<boolean>;
+  /** Undefined while the device is between two volumes, as in a reset. */
+  readonly volume: () => VolumeOutcome | undefined;
+  /** Starts the machine again. */
+  readonly restart: () => Promise<void>;
+  /** What no older release may open any more; called with the volume open, in a release that was found good. */
+  readonly raiseMinimum: () => Promise<void>;
+  readonly report: (level: "info" | "warn", event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** How many releases known to work stay beside the running one. */
+const spare = 1;
+const lookMs = 5_000;
+
+export class ReleaseKeeper {
+  readonly #options: ReleaseKeeperOptions;
+
+  constructor(options: ReleaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Ends when all is done, or by the signal. What goes wrong is reported: the device runs whatever becomes of this. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { report } = this.#options;
+    try {
+      if (await this.#settle(signal)) await this.#tidy(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isFault(error)) throw error;
+      report("warn", "release-not-kept", { code: error.code, detail: error.message });
+    }
+  }
+
+  /** Whether the running release has its place, once that is known. */
+  async #settle(signal: AbortSignal): Promise<boolean> {
+    const { world, boot, lastGoodStart, restart, report } = this.#options;
+    const startedMs = world.monotonicMs();
+    // The boot partition is mounted to be read, and nobody else writes to it.
+    const choice = await boot.choice();
+    let provingSinceMs: number | undefined;
+    let said: string | undefined;
+    for (; ; await world.sleep(lookMs, signal)) {
+      const { answers, volume } = await this.#seen();
+      if (volume === undefined) continue;
+      const nowMs = world.monotonicMs();
+      const before = lastGoodStart.read();
+      provingSinceMs = looksGood({ answers, volume, before }) ? (provingSinceMs ?? nowMs) : undefined;
+      const provenMs = provingSinceMs === undefined ? undefined : nowMs - provingSinceMs;
+      const sinceStartMs = nowMs - startedMs;
+      const plan = decideProbation({ choice, answers, volume, before, provenMs, sinceStartMs });
+      const why = "why" in plan ? plan.why : plan.do;
+      if (why !== said) report("info", "release-probation", { plan: plan.do, why });
+      said = why;
+      if (plan.do === "give-up") {
+        report("warn", "release-given-up", { why, entry: choice.booted });
+        await restart();
+        return false;
+      }
+      if (plan.do === "bless") {
+        await boot.bless(plan.entry);
+        report("info", "release-blessed", { entry: plan.entry });
+      }
+      if (plan.do !== "bless" && (plan.do !== "rest" || sinceStartMs < provingMs)) continue;
+      this.#remember(volume);
+      return true;
+    }
+  }
+
+  /** What the next release on probation is held against. Without it that one has less to go by, and no more happens. */
+  #remember(volume: VolumeOutcome): void {
+    try {
+      this.#options.lastGoodStart.write(volume);
+    } catch (error) {
+      this.#options.report("warn", "start-not-remembered", { error: String(error) });
+    }
+  }
+
+  async #seen(): Promise<{ readonly answers: boolean; readonly volume: VolumeOutcome | undefined }> {
+    return { answers: await this.#options.answers(), volume: this.#options.volume() };
+  }
+
+  /** Only with the volume open: what a closed device might still need is not removed. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { boot, deployments, world, volume, raiseMinimum, report } = this.#options;
+    while (volume()?.state !== "open") await world.sleep(lookMs, signal);
+    this.#remember({ state: "open" });
+    const { images, deployments: removed } = await collectReleases({ boot, deployments }, { staging: [], spare });
+    if (images.length + removed.length > 0) report("info", "releases-removed", { images, deployments: removed });
+    await raiseMinimum();
+  }
+}

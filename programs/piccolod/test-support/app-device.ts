@@ -1,0 +1,246 @@
+/** Apps and their backups on a device of which everything else is in memory; another one can take its place. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { checkManifest } from "@piccolo/app-manifest";
+import { deriveOwnerKeys, envelopeFaults, sealToFileKey } from "@piccolo/envelope";
+import { fixedPolicy } from "@piccolo/storage/policy";
+import { realWorld } from "@piccolo/world/real";
+import { FolderSnapshotFiles } from "../src/adapters/app-storage/folder-snapshot-files.ts";
+import { createLog } from "../src/adapters/log.ts";
+import { Apps } from "../src/apps/apps.ts";
+import { AppBackups, type BackupOutcome } from "../src/apps/backup/app-backups.ts";
+import { RestoreDrills } from "../src/apps/backup/restore-drills.ts";
+import { BackupStore } from "../src/apps/backup/store.ts";
+import type { BackupCrashPoint } from "../src/apps/backup/storing.ts";
+import type { StoredBackup } from "../src/apps/backup/types.ts";
+import { AppStore } from "../src/apps/store.ts";
+import { controlMigrations } from "../src/db/control-schema.ts";
+import { openDatabase } from "../src/db/database.ts";
+import { openOwnerDatabase } from "../src/db/owner-database.ts";
+import { UnattendedVersions } from "../src/owner/unattended-versions.ts";
+import { MovedWorld } from "./device.ts";
+import { FolderAppStorage } from "./folder-app-storage.ts";
+import { EngineControl, MemoryEngine } from "./memory-engine.ts";
+import { MemoryRuntime } from "./memory-runtime.ts";
+
+const keys = deriveOwnerKeys(new Uint8Array(32).fill(5), 1);
+export const never = new AbortController().signal;
+export const untold = { signal: never, report: (): void => undefined };
+
+/** An app with a volume of data and a secret, or without any data. */
+export function manifestText(id: string, { hasData = true, version = "1" } = {}): string {
+  return `services:
+  web:
+    image: example.org/${id}@sha256:${version.padStart(64, "a")}
+    environment: { KEY: "\${KEY}" }
+    ${hasData ? "volumes: [data:/data, cache:/cache]" : ""}
+${hasData ? "volumes: { data: {}, cache: {} }" : ""}
+x-piccolo:
+  id: ${id}
+  version: "${version}"
+  name: Shelf
+  summary: Books
+  web: { service: web, port: 80 }
+  secrets: { KEY: {} }
+  ${hasData ? "volumes: { data: { snapshot: live }, cache: { snapshot: live, backup: false } }" : ""}
+`;
+}
+
+/** What lies in the network, and the owner's database as it would come back. */
+export interface KeptElsewhere {
+  readonly control: EngineControl;
+  readonly ownerPath: string;
+}
+
+export class AppDevice {
+  readonly folder: string;
+  readonly world = new MovedWorld();
+  readonly runtime = new MemoryRuntime(() => this.world.nowMs());
+  readonly storage: FolderAppStorage;
+  readonly elsewhere: KeptElsewhere;
+  readonly events: string[] = [];
+  inNetwork = true;
+  reach = { online: 9, needed: 5 as number | undefined };
+  unlocked = true;
+  witnessed = true;
+  health = 200;
+  crashPoint: (name: BackupCrashPoint) => void = () => undefined;
+  apps!: Apps;
+  backups!: AppBackups;
+  drills!: RestoreDrills;
+  store!: BackupStore;
+  appStore!: AppStore;
+  engine!: MemoryEngine;
+  #close: () => Promise<void> = () => Promise.resolve();
+
+  private constructor(folder: string, elsewhere: KeptElsewhere) {
+    this.folder = folder;
+    this.elsewhere = elsewhere;
+    this.storage = new FolderAppStorage(join(folder, "apps"));
+  }
+
+  static start(context: TestContext, kept?: KeptElsewhere): AppDevice {
+    const folder = mkdtempSync(join(tmpdir(), "piccolo-app-device-"));
+    mkdirSync(folder, { recursive: true });
+    const elsewhere = kept ?? { control: new EngineControl(), ownerPath: join(folder, "owner.db") };
+    const device = new AppDevice(folder, elsewhere);
+    context.after(async () => {
+      await device.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    device.start();
+    return device;
+  }
+
+  start(): void {
+    const { world, runtime, storage } = this;
+    const controlDb = openDatabase(join(this.folder, "control.db"), {
+      name: "control",
+      synchronous: "NORMAL",
+      migrations: controlMigrations,
+    });
+    const owner = openOwnerDatabase(this.elsewhere.ownerPath);
+    const log = createLog(
+      () => undefined,
+      () => world.nowMs(),
+    );
+    const engine = new MemoryEngine(
+      {
+        world,
+        metadata: owner.metadata,
+        keys: () => {
+          if (!this.unlocked) throw envelopeFaults.fault("locked", "the device is locked");
+          return keys;
+        },
+        sealFek: (fek: Uint8Array, versionId: Uint8Array) => ({
+          wrappedFek: sealToFileKey(keys.filePublicKey, fek, { account: keys.account, versionId, epoch: 1 }, realWorld),
+          fekEpoch: 1,
+        }),
+        policy: fixedPolicy({ k: 3, n: 9 }),
+        events: { committed: () => undefined, placementChanged: () => undefined },
+      } as unknown as ConstructorParameters<typeof MemoryEngine>[0],
+      this.elsewhere.control,
+    );
+    const appStore = new AppStore(controlDb);
+    const apps: Apps = new Apps({
+      store: appStore,
+      runtime,
+      storage,
+      firewall: { apply: () => Promise.resolve(), remove: () => Promise.resolve() },
+      bundled: { has: () => false, open: () => undefined },
+      device: { tag: "test", base: 0x0a80_0000 },
+      world,
+      log,
+      reservedNames: new Set(),
+      originOf: (app) => `http://${app}.localhost`,
+      probe: () => Promise.resolve(this.health),
+      changed: (app) => this.events.push(app),
+      fetchBackup: (step, progress) => backups.fetch(step, progress),
+      drained: () => Promise.resolve(),
+      crashPoint: () => undefined,
+    });
+    const store = new BackupStore(owner.db);
+    const flush = () => Promise.resolve({ witnessed: this.witnessed } as const);
+    const backups: AppBackups = new AppBackups({
+      apps,
+      appStore,
+      storage,
+      files: new FolderSnapshotFiles(storage.snapshotFolder),
+      bundled: { has: () => false, open: () => undefined },
+      db: owner.db,
+      store,
+      unattended: new UnattendedVersions({
+        db: owner.db,
+        engine: () => engine,
+        backup: { untilReady: () => Promise.resolve(), flush } as never,
+      }),
+      engine: () => engine,
+      inNetwork: () => this.inNetwork,
+      reach: () => this.reach,
+      mayWork: () => true,
+      isUnlocked: () => this.unlocked,
+      seed: () => "a device",
+      world,
+      log,
+      changed: (app) => this.events.push(app),
+      crashPoint: (name) => this.crashPoint(name),
+    });
+    const drills = new RestoreDrills({
+      backups,
+      apps,
+      appStore,
+      isUnlocked: () => this.unlocked,
+      mayWork: () => true,
+      freeMemoryBytes: () => 1e12,
+      world,
+      log,
+    });
+    Object.assign(this, { apps, backups, drills, store, appStore, engine });
+    this.#close = async () => {
+      await drills.stop();
+      await backups.stop();
+      await apps.close();
+      controlDb.close();
+      owner.db.close();
+    };
+    apps.start();
+  }
+
+  async stop(): Promise<void> {
+    const close = this.#close;
+    this.#close = () => Promise.resolve();
+    await close();
+  }
+
+  /** As after the process ended in whatever it was doing. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.start();
+  }
+
+  async install(id: string, options: Parameters<typeof manifestText>[1] = {}): Promise<void> {
+    const { manifest, problems } = checkManifest(manifestText(id, options));
+    assert.ok(manifest, JSON.stringify(problems));
+    for (const { image } of manifest.services) {
+      this.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
+    }
+    this.apps.install({ manifest, grants: [], settings: {} });
+    await this.apps.settled(id, () => undefined);
+  }
+
+  write(app: string, content: Uint8Array | string): void {
+    writeFileSync(this.storage.volumeFolder(app, "data"), content);
+  }
+
+  read(app: string): Buffer {
+    return readFileSync(this.storage.volumeFolder(app, "data"));
+  }
+
+  async backUp(app: string): Promise<BackupOutcome> {
+    return this.backups.backUpNow(app, untold);
+  }
+
+  newest(app: string): StoredBackup {
+    const [newest] = this.backups.ofApp(app);
+    assert.ok(newest, `there is a backup of ${app}`);
+    return newest;
+  }
+
+  newestAtMs(app: string): number | undefined {
+    return this.backups.ofApp(app)[0]?.takenAtMs;
+  }
+
+  async restore(id: string): Promise<void> {
+    const { backup, document } = await this.backups.read(id, never);
+    this.backups.restored.restore(backup, document);
+    await this.apps.settled(backup.app, () => undefined);
+  }
+
+  /** A device that has nothing but what lies in the network. */
+  replacement(context: TestContext): AppDevice {
+    return AppDevice.start(context, this.elsewhere);
+  }
+}

@@ -1,0 +1,140 @@
+/** Apps' volumes as plain files in a folder: what the port promises, without file systems, mounts and accounts. */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { AppStorage, IdMove } from "../src/apps/runtime/app-storage.ts";
+
+const fileOf = (volume: string): string => `${volume}.ext4`;
+
+export class FolderAppStorage implements AppStorage {
+  readonly runtimeFolder: string;
+  readonly #folder: string;
+  /** What `freeBytes` says. */
+  free = 1e12;
+  /** Thrown by the next copy. */
+  snapshotFault: Error | undefined;
+  /** Copies wait for it: a disk that hangs. */
+  snapshotGate: (app: string) => Promise<void> = () => Promise.resolve();
+  readonly moved: (IdMove & { readonly app: string })[] = [];
+  readonly secrets = new Map<string, string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.runtimeFolder = join(folder, "runtime");
+  }
+
+  async open(): Promise<void> {
+    mkdirSync(this.runtimeFolder, { recursive: true });
+  }
+
+  freeBytes(): number {
+    return this.free;
+  }
+
+  flushRuntime(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Where a test writes and reads what an app would. */
+  volumeFolder(app: string, volume: string): string {
+    return join(this.#folder, "volumes", app, fileOf(volume));
+  }
+
+  async makeVolume(app: string, volume: string): Promise<void> {
+    const path = this.volumeFolder(app, volume);
+    mkdirSync(dirname(path), { recursive: true });
+    if (!existsSync(path)) writeFileSync(path, "");
+  }
+
+  async mountVolume(): Promise<void> {}
+
+  volumesOf(app: string): readonly string[] {
+    const folder = join(this.#folder, "volumes", app);
+    return existsSync(folder) ? readdirSync(folder).map((name) => name.slice(0, -5)) : [];
+  }
+
+  usedBytes(app: string): Readonly<Record<string, number>> {
+    const bytes = (volume: string): number => readFileSync(this.volumeFolder(app, volume)).length;
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bytes(volume)]));
+  }
+
+  get snapshotFolder(): string {
+    return join(this.#folder, "snapshots");
+  }
+
+  snapshots(): ReadonlyMap<string, "complete" | "partial"> {
+    const names = existsSync(this.snapshotFolder) ? readdirSync(this.snapshotFolder) : [];
+    return new Map(
+      names.map((name) => (name.endsWith(".partial") ? [name.slice(0, -8), "partial"] : [name, "complete"])),
+    );
+  }
+
+  async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    await this.snapshotGate(app);
+    const fault = this.snapshotFault;
+    this.snapshotFault = undefined;
+    if (fault !== undefined) throw fault;
+    mkdirSync(join(this.snapshotFolder, id), { recursive: true });
+    for (const volume of volumes) {
+      copyFileSync(this.volumeFolder(app, volume), join(this.snapshotFolder, id, fileOf(volume)));
+    }
+  }
+
+  async restore(id: string, app: string, volumes: readonly string[]): Promise<void> {
+    for (const volume of volumes) {
+      mkdirSync(dirname(this.volumeFolder(app, volume)), { recursive: true });
+      copyFileSync(join(this.snapshotFolder, id, fileOf(volume)), this.volumeFolder(app, volume));
+    }
+  }
+
+  async moveOwners(app: string, _volumes: readonly string[], range: IdMove): Promise<void> {
+    this.moved.push({ app, ...range });
+  }
+
+  dropSnapshot(id: string): void {
+    for (const end of ["", ".partial"]) {
+      rmSync(join(this.snapshotFolder, `${id}${end}`), { recursive: true, force: true });
+    }
+  }
+
+  #trash(id: string): string {
+    return join(this.#folder, "trash", id);
+  }
+
+  async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
+    mkdirSync(this.#trash(trash), { recursive: true });
+    for (const volume of volumes) renameSync(this.volumeFolder(app, volume), join(this.#trash(trash), fileOf(volume)));
+  }
+
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
+    for (const volume of volumes) {
+      mkdirSync(dirname(this.volumeFolder(app, volume)), { recursive: true });
+      renameSync(join(this.#trash(trash), fileOf(volume)), this.volumeFolder(app, volume));
+    }
+    rmSync(this.#trash(trash), { recursive: true, force: true });
+  }
+
+  purgeTrash(trash: string): void {
+    rmSync(this.#trash(trash), { recursive: true, force: true });
+  }
+
+  secretFile(app: string, name: string): string {
+    return join(this.#folder, "secrets", app, name);
+  }
+
+  writeSecret(app: string, name: string, value: string): void {
+    this.secrets.set(`${app}/${name}`, value);
+  }
+
+  removeSecrets(): void {}
+
+  async close(): Promise<void> {}
+}

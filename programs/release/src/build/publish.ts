@@ -1,0 +1,146 @@
+/** What is given away of a release: its files, the commit in a repository any web server can serve, and the papers. */
+import { createHash } from "node:crypto";
+import { createReadStream, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { repositoryRoot } from "../config.ts";
+import { releaseFaults } from "../faults.ts";
+import { publicKeyOf } from "../keys/read-key.ts";
+import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
+import { billOfMaterials, type LockedPackage } from "../papers/bill-of-materials.ts";
+import { commitSubject, sealProvenance, statementOf } from "../papers/provenance.ts";
+import { urlOf } from "../papers/spdx.ts";
+import { execute, executeText } from "../process.ts";
+import { decodePackages, type InstalledPackage, installedPackages, packagesOfTree } from "../tree/packages.ts";
+import { type Commit, type CommitParts, overlayFolder, overlayMark, signingKeyOf as commitKeyOf } from "./commit.ts";
+import type { ReleaseImage } from "./image.ts";
+import type { Workshop } from "./workshop.ts";
+
+export const billName = "sbom.spdx.json";
+export const provenanceName = "provenance.intoto.json";
+export const repositoryName = "repository";
+export const compactName = "disk.qcow2";
+export const branchOfRelease = (number: number): string => `piccolo/release/${number}`;
+
+/** Packages of the tools whose files become part of boot loader and boot image. */
+const toolsInside = ["systemd-boot-efi"];
+
+/**
+ * Throws `overlay-in-release` for a commit with a test's overlay: by its metadata, and by its tree, since one
+ * could be missing the other. `shown` is `ostree show --raw`, `listed` is `ostree ls -R`.
+ */
+export function refuseOverlay(shown: string, listed: string): void {
+  const refuse = (why: string): never => {
+    throw releaseFaults.fault(
+      "overlay-in-release",
+      `the commit ${why}: it was made for a test and is not given to anybody`,
+    );
+  };
+  const named = new RegExp(`'${overlayMark.replace(".", "\\.")}': <'([^']*)'>`).exec(shown)?.[1];
+  if (named !== undefined) refuse(`names the overlay ${named}`);
+  if (shown.includes(overlayMark)) refuse("names an overlay");
+  const paths = listed.split("\n").map((line) => line.slice(line.indexOf("/")));
+  if (paths.some((path) => path === overlayFolder || path.startsWith(`${overlayFolder}/`))) {
+    refuse(`has ${overlayFolder}`);
+  }
+}
+
+/** The same, for a commit in a repository. */
+export async function refuseOverlayIn(shop: Workshop, { repository, checksum }: Commit): Promise<void> {
+  const ostree = (...args: string[]): Promise<string> => shop.tools.text("ostree", [`--repo=${repository}`, ...args]);
+  refuseOverlay(await ostree("show", "--raw", checksum), await ostree("ls", "-R", checksum, "/usr/lib/piccolo"));
+}
+
+/** SHA-256 of a file of any size. */
+export async function digestOfFile(path: string): Promise<string> {
+  const sum = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 })) sum.update(chunk as Buffer);
+  return sum.digest("hex");
+}
+
+/** What the commit's tree says it was made of. */
+export async function packagesOfCommit(shop: Workshop, { repository, checksum }: Commit): Promise<InstalledPackage[]> {
+  return decodePackages(
+    await shop.tools.text("ostree", [`--repo=${repository}`, "cat", checksum, `/${packagesOfTree}`]),
+  );
+}
+
+/** Writes a release into a folder that is empty or not there yet. */
+export async function publish(
+  shop: Workshop,
+  parts: CommitParts,
+  image: ReleaseImage,
+  installer: string,
+  out: string,
+): Promise<void> {
+  if (existsSync(out) && readdirSync(out).length > 0) {
+    throw releaseFaults.fault("output-exists", `${out} is not empty; a release has a folder of its own`);
+  }
+  await refuseOverlayIn(shop, image.commit);
+  mkdirSync(out, { recursive: true });
+  const { tools } = shop;
+  const inside = tools.within([out]);
+  for (const path of [image.uki, image.loader, image.prediction]) cpSync(path, join(out, basename(path)));
+  for (const path of [image.disk, installer]) {
+    await execute("cp", ["--sparse=always", "--reflink=auto", path, join(out, basename(path))]);
+  }
+  shop.say("compact disk image");
+  await inside.run("qemu-img", ["convert", "-c", "-O", "qcow2", image.disk, join(out, compactName)]);
+  shop.say("repository");
+  await writeRepository(shop, parts, image.commit, join(out, repositoryName));
+  shop.say("papers");
+  await writePapers(shop, parts, image, out);
+}
+
+async function writeRepository(
+  shop: Workshop,
+  { release, keys }: CommitParts,
+  commit: Commit,
+  target: string,
+): Promise<void> {
+  mkdirSync(target);
+  const inside = shop.tools.within([target]);
+  const signer = [`--gpg-homedir=${join(keys, "ostree")}`, `--gpg-sign=${await commitKeyOf(shop, keys)}`];
+  const ostree = (...args: string[]): Promise<Buffer> => inside.run("ostree", [`--repo=${target}`, ...args]);
+  await ostree("init", "--mode=archive");
+  await ostree("pull-local", commit.repository, commit.checksum);
+  await ostree("refs", `--create=${branchOfRelease(release.number)}`, commit.checksum);
+  await ostree("summary", "--update", ...signer);
+}
+
+async function writePapers(
+  shop: Workshop,
+  { release, keys }: CommitParts,
+  image: ReleaseImage,
+  out: string,
+): Promise<void> {
+  const { epochS } = shop;
+  const { version, number } = release;
+  const inside = installedPackages(shop.tools.root).filter(({ name }) => toolsInside.includes(name));
+  const system = [...(await packagesOfCommit(shop, image.commit)), ...inside];
+  const commit = image.commit.checksum;
+  writeFileSync(join(out, billName), billOfMaterials({ version, commit, epochS, system, locked: readLock() }));
+  const subjects = new Map([[commitSubject, commit]]);
+  for (const entry of readdirSync(out, { withFileTypes: true })) {
+    if (entry.isFile()) subjects.set(entry.name, await digestOfFile(join(out, entry.name)));
+  }
+  const built = [...installedPackages(shop.packagesRoot), ...installedPackages(shop.tools.root)];
+  const dependencies = [
+    { uri: "git+https://piccolo.invalid/piccolo-os", digest: { gitCommit: await sourceCommit() } },
+    { name: "package-lock.json", digest: { sha256: await digestOfFile(lockPath) } },
+    ...[...new Set(built.map(urlOf))].sort().map((uri) => ({ uri })),
+  ];
+  const statement = statementOf({ version, number, epochS, subjects, dependencies });
+  const key = signingKeyOf(keys, "metadata");
+  const sealed = await sealProvenance(statement, publicKeyOf(keys, "metadata"), (message) => signBytes(key, message));
+  writeFileSync(join(out, provenanceName), sealed);
+}
+
+const lockPath = join(repositoryRoot, "package-lock.json");
+
+function readLock(): Record<string, LockedPackage> {
+  return (JSON.parse(readFileSync(lockPath, "utf8")) as { packages: Record<string, LockedPackage> }).packages;
+}
+
+async function sourceCommit(): Promise<string> {
+  return (await executeText("git", ["rev-parse", "HEAD"], { cwd: repositoryRoot })).trim();
+}

@@ -1,0 +1,40 @@
+/**
+ * When a machine hangs in its firmware. The emulated firmware has done so: a start without one word on the serial line, and
+ * nothing read or written. It says nothing of the product, which has not begun, so such a start is repeated; it is
+ * counted and reported, and what has said one word is judged as it is.
+ */
+
+/** How long the firmware is silent after power-on on a machine that has nothing else to do. */
+const quietMs = 6_000;
+/** Emulation among other work is slow; nothing but a hang is this slow. */
+const silentMs = 15 * quietMs;
+const stuckMs = 5 * quietMs;
+/** How often one start of a machine is repeated. */
+export const firmwareRepeatsMax = 2;
+
+export interface FirmwareSeen {
+  /** Whether anything at all was written on the serial line: firmware, boot loader, or kernel. */
+  readonly hasSpoken: boolean;
+  readonly sincePowerOnMs: number;
+  /** Since a disk or the firmware's own memory was last seen to be used. */
+  readonly sinceProgressMs: number;
+  /** How often this start was repeated already. */
+  readonly repeats: number;
+}
+
+export type FirmwareVerdict = "past" | "wait" | "power-on-again" | "give-up";
+
+export function decideFirmware(seen: FirmwareSeen): FirmwareVerdict {
+  if (seen.hasSpoken) return "past";
+  if (seen.sincePowerOnMs < silentMs || seen.sinceProgressMs < stuckMs) return "wait";
+  return seen.repeats < firmwareRepeatsMax ? "power-on-again" : "give-up";
+}
+
+/** Operations of all drives, of QEMU's `query-blockstats`: what changes while a firmware is at work. */
+export function operationsOf(blockStatistics: unknown): number {
+  if (!Array.isArray(blockStatistics)) return 0;
+  const counts = (blockStatistics as readonly { readonly stats?: Readonly<Record<string, unknown>> }[]).flatMap(
+    ({ stats }) => ["rd_operations", "wr_operations", "flush_operations"].map((name) => Number(stats?.[name] ?? 0)),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}

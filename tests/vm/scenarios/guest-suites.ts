@@ -1,0 +1,23 @@
+/** What runs inside a kernel that has what this machine's may lack. */
+import { runGuestSuite } from "../guest-suite.ts";
+import type { Scenario, ScenarioContext } from "../scenario.ts";
+
+async function run(
+  context: ScenarioContext,
+  entry: string,
+  partitions: Readonly<Record<string, number>>,
+): Promise<void> {
+  const { shop } = context.laboratory;
+  const { passed, failed, output } = await runGuestSuite({ shop, folder: context.folder, entry, partitions });
+  for (const [, name] of output.matchAll(/^\s*not ok \d+ - (.*)$/gm)) context.say(`  failed: ${name}`);
+  context.equal("tests that failed", failed, 0);
+  context.check("tests ran", passed > 0);
+  context.figure("tests that passed", passed, "");
+}
+
+export const sealedVolume: Scenario = {
+  name: "sealed-volume",
+  summary: "the suite of volumes on a real device mapper, and what only that can show",
+  set: "full",
+  run: (context) => run(context, "tests/vm/guest/volume.ts", { "piccolo-data": 512 }),
+};
