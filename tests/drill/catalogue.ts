@@ -1,5 +1,6 @@
 import { appCrashDrill } from "./app-crash.ts";
 import { appLifeDrill } from "./app-life.ts";
+import { appRestoreDrill } from "./app-restore.ts";
 import { centralGoneDrill } from "./central-gone.ts";
 import { centralLiesDrill } from "./central-lies.ts";
 import { deviceLostDrill } from "./device-lost.ts";
@@ -29,4 +30,5 @@ export const drills: readonly Drill[] = [
   repairLockedThenLostDrill,
   appLifeDrill,
   appCrashDrill,
+  appRestoreDrill,
 ];

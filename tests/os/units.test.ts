@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 const folder = join(repositoryRoot, "os/units");
-const units = readdirSync(folder).filter((name) => /\.(?:service|mount)$/.test(name));
+const units = readdirSync(folder).filter((name) => /\.(?:service|mount|socket)$/.test(name));
 const textOf = (name: string): string => readFileSync(join(folder, name), "utf8");
 
 /** Known to the systemd of the images, and not to the one of every machine that builds them. */
-const laterKeys = /Unknown key (?:name )?'RestartMode'/;
+const laterKeys = /Unknown key (?:name )?'(?:RestartMode|DelegateSubgroup)'/;
 
 test("systemd understands every line of every unit", (context) => {
   const scratch = mkdtempSync(join(tmpdir(), "piccolo-units-"));

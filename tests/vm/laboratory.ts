@@ -1,6 +1,6 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import {
   addToRoot,
   buildBootFiles,
@@ -24,13 +24,17 @@ import {
   type Workshop,
   writeEsp,
 } from "@piccolo/release";
+import { bundleDemo } from "../apps/demo.ts";
 import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure" | "watch";
+export type OverlayName = "probe" | "dies" | "measure" | "fills" | "watch" | "apps";
 
 const owner = "11111111-2222-3333-4444-555555555555";
+
+/** Machines reach it on this machine's loopback, where a scenario that needs it starts a central. */
+export const centralPort = 18_700;
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 
@@ -63,9 +67,26 @@ export class Laboratory {
 
   /** What a release is built from. */
   options(number: number, overlay: OverlayName | undefined): ImageOptions {
-    const release = { version: readVersion(), number, minimum: 1, keys: readKeyFingerprints(this.keys) };
-    const folder = join(import.meta.dirname, "overlays", overlay ?? "");
-    return { release, keys: this.keys, ...(overlay === undefined ? {} : { overlay: { name: overlay, folder } }) };
+    const central = `http://10.0.2.2:${centralPort}`;
+    const release = { version: readVersion(), number, minimum: 1, central, keys: readKeyFingerprints(this.keys) };
+    if (overlay === undefined) return { release, keys: this.keys };
+    return { release, keys: this.keys, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
+  }
+
+  /** Digest of the app's image in images with the overlay `apps`. */
+  get demoImage(): string {
+    return bundleDemo(join(this.#overlayFolder("apps"), "usr/lib/piccolo/images"), "counter", "1");
+  }
+
+  /** The one with apps is made here: an image of an app is larger than what belongs into a repository. */
+  #overlayFolder(overlay: OverlayName): string {
+    if (overlay !== "apps") return join(import.meta.dirname, "overlays", overlay);
+    const folder = join(this.folder, "overlays", overlay);
+    const programs = join(folder, "usr/lib/piccolo");
+    bundleDemo(join(programs, "images"), "counter", "1");
+    mkdirSync(join(programs, "test-overlay"), { recursive: true });
+    writeFileSync(join(programs, "test-overlay/README"), "The image of an app, for tests alone.\n");
+    return folder;
   }
 
   /** The product's image, or one with an overlay. */
@@ -79,7 +100,7 @@ export class Laboratory {
   /** Names all that goes into an image, `product` or that of an overlay. */
   sourceKey(name: string): string {
     const programs = ["piccolod", "portal", "release"].map((program) => `programs/${program}`);
-    const own = name === "product" ? [] : [`tests/vm/overlays/${name}`];
+    const own = name === "product" ? [] : [relative(repositoryRoot, this.#overlayFolder(name as OverlayName))];
     const sources = ["os", "packages", ...programs, "package-lock.json", "tools/build.ts", ...own];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
     return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
@@ -183,7 +204,9 @@ export class Laboratory {
       "/usr/share/OVMF/OVMF_VARS_4M.fd",
       "-o",
       path,
-      ...(name === "enforcing" ? [...enrol, "--sb"] : []),
+      ...enrol,
+      // As its owner, or somebody else, switches it off in the set-up: the keys stay.
+      ...(name === "enforcing" ? ["--sb"] : ["--set-false", "SecureBootEnable"]),
     ];
     await this.shop.tools.run("virt-fw-vars", args);
     return path;

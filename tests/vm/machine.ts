@@ -17,8 +17,9 @@ import { SerialLog } from "./serial-log.ts";
 
 const lookEveryMs = 500;
 
-/** What ends every wait for something better. */
-const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
+/** What ends every wait for something better. What a boot image ignores is none of it. */
+const fatal =
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
 
 export interface MachineOptions {
   readonly name: string;
@@ -164,7 +165,8 @@ export class Machine {
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
-    this.#firmwareRepeats = 0;
+    // What goes on from a snapshot is past its firmware, and may be silent for ever.
+    this.#firmwareRepeats = this.#isRestoring ? undefined : 0;
     this.#start();
   }
 
@@ -230,6 +232,13 @@ export class Machine {
       while (!(await this.client.answers())) await delay(300, undefined, { signal });
     });
     return performance.now() - this.poweredOnMs;
+  }
+
+  /** Asks again and again; an answer that does not come counts as no. */
+  async until(what: string, isSo: () => Promise<boolean>, deadlineMs = 180_000): Promise<void> {
+    await this.#race(what, deadlineMs, async (signal) => {
+      while (!(await isSo().catch(() => false))) await delay(300, undefined, { signal });
+    });
   }
 
   /** After a reset: resolves when the portal of before answers no more. */

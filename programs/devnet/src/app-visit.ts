@@ -1,12 +1,14 @@
 import type { DeviceSession, TaskView } from "./device-session.ts";
-import { type LoopbackInit, type LoopbackReply, loopbackRequest, textOf } from "./loopback-fetch.ts";
+import { type LoopbackInit, type LoopbackReply, type RequestDevice, textOf } from "./loopback-fetch.ts";
 
 /** A browser at one app's host: it came in by way of the portal and keeps the cookie it got. */
 export class AppVisit {
   readonly origin: string;
   readonly cookie: string;
+  readonly #request: RequestDevice;
 
-  private constructor(origin: string, cookie: string) {
+  private constructor(origin: string, cookie: string, request: RequestDevice) {
+    this.#request = request;
     this.origin = origin;
     this.cookie = cookie;
   }
@@ -14,15 +16,15 @@ export class AppVisit {
   /** Goes in as a signed-in person does: from the portal, by a ticket. */
   static async enter(session: DeviceSession, app: string): Promise<AppVisit> {
     const entry = await session.redirection(`/apps/${app}/enter?path=/`);
-    const reply = await loopbackRequest(entry);
+    const reply = await session.request(entry);
     const text = await textOf(reply);
     const cookie = reply.headers["set-cookie"]?.[0]?.split(";")[0];
     if (cookie === undefined) throw new Error(`the ticket was answered with ${reply.status} ${text}`);
-    return new AppVisit(new URL(entry).origin, cookie);
+    return new AppVisit(new URL(entry).origin, cookie, session.request);
   }
 
   send(path: string, init: LoopbackInit = {}): Promise<LoopbackReply> {
-    return loopbackRequest(`${this.origin}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
+    return this.#request(`${this.origin}${path}`, { ...init, headers: { cookie: this.cookie, ...init.headers } });
   }
 
   /** Status and text of an answer. */

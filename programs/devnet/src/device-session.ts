@@ -40,14 +40,15 @@ interface Recovering {
 
 export class DeviceSession {
   readonly origin: string;
-  readonly #request: RequestDevice;
+  /** Reaches the device, under whichever of its names. */
+  readonly request: RequestDevice;
   #cookie = "";
   #csrf = "";
 
   /** `origin` is the portal's, e.g. `http://device1.localhost:8701`; `request` reaches it where that is no name of this machine. */
   constructor(origin: string, request: RequestDevice = loopbackRequest) {
     this.origin = origin;
-    this.#request = request;
+    this.request = request;
   }
 
   /** Returns the recovery phrase, of which two words have been given back. */
@@ -100,7 +101,7 @@ export class DeviceSession {
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<LoopbackReply> {
-    const reply = await this.#request(`${this.origin}/api/v1${path}`, {
+    const reply = await this.request(`${this.origin}/api/v1${path}`, {
       method,
       headers: {
         ...(this.#cookie === "" ? {} : { cookie: this.#cookie }),
@@ -130,7 +131,7 @@ export class DeviceSession {
 
   /** Where a GET below /api/v1 sends a browser. */
   async redirection(path: string): Promise<string> {
-    const reply = await this.#request(`${this.origin}/api/v1${path}`, { headers: { cookie: this.#cookie } });
+    const reply = await this.request(`${this.origin}/api/v1${path}`, { headers: { cookie: this.#cookie } });
     await textOf(reply);
     const { location } = reply.headers;
     if (location === undefined) throw new Error(`GET ${path} answered ${reply.status} and sends nowhere`);

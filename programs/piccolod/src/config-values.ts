@@ -30,6 +30,7 @@ export const options = {
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },
   "podman-socket": { type: "string" },
+  "podman-unit": { type: "string" },
   "bundled-images": { type: "string" },
   catalog: { type: "string", multiple: true },
   tpm: { type: "string" },

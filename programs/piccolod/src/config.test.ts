@@ -43,7 +43,7 @@ test("what is typed is what the device gets", () => {
     code: undefined,
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
-    podmanSocket: undefined,
+    podman: undefined,
     bundledImages: undefined,
     catalogs: [],
     armedCrash: undefined,

@@ -58,8 +58,8 @@ export interface Config {
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
-  /** Podman's socket, where the init system looks after it; undefined = a service of the device's own. */
-  readonly podmanSocket: string | undefined;
+  /** Podman's socket and its unit, where the service manager looks after it; undefined = a process of the device's own. */
+  readonly podman: SystemPodman | undefined;
   /** Folder of images that came with the device. */
   readonly bundledImages: string | undefined;
   /** Folders of signed catalogs; none takes the one inside the executable. */
@@ -85,6 +85,11 @@ export interface Config {
 export interface Listen {
   readonly listenHost: string;
   readonly listenPort: number;
+}
+
+export interface SystemPodman {
+  readonly socketPath: string;
+  readonly unit: string;
 }
 
 export interface LuksVolume {
@@ -175,6 +180,15 @@ function readVolume(values: Values): Config["volume"] {
   return backend === "luks2" ? { backend, partition } : { backend: "gocryptfs" };
 }
 
+function readPodman(values: Values): Config["podman"] {
+  const unit = optional(values, "podman-unit", /^[\w-]+\.socket$/, "the name of a socket unit");
+  const path = optional(values, "podman-socket", /^\/./, "an absolute path");
+  if (unit === undefined && path === undefined) return undefined;
+  if (unit === undefined || path === undefined)
+    throw new UsageError("--podman-socket and --podman-unit need each other");
+  return { socketPath: path, unit };
+}
+
 const Release = z
   .object({
     version: z.string().regex(/^[\w.+~-]{1,64}$/),
@@ -235,7 +249,7 @@ export function readConfig(
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
-    podmanSocket: optionalPath("podman-socket"),
+    podman: readPodman(values),
     bundledImages: optionalPath("bundled-images"),
     catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),

@@ -84,8 +84,8 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...reencryptCrashPoints,
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
-    ...appCrashPoints,
     ...appBackupCrashPoints,
+    ...appCrashPoints,
   ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }

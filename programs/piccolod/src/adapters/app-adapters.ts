@@ -6,6 +6,7 @@ import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import type { Room } from "../room/room.ts";
 import type { VolumeBackend } from "../security/volume.ts";
 import { endApps, tracesOf } from "./app-leftovers.ts";
 import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
@@ -15,51 +16,60 @@ import { NftFirewall } from "./firewall/nft-firewall.ts";
 import { httpProbe } from "./http-probe.ts";
 import type { Log } from "./log.ts";
 import { Podman } from "./podman/podman.ts";
-import { OwnPodmanService, systemEndpoint } from "./podman/service.ts";
+import { OwnPodmanService } from "./podman/service.ts";
+import { SystemPodmanService } from "./podman/system-service.ts";
 import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
-  readonly config: Pick<Config, "podmanSocket" | "bundledImages">;
+  readonly config: Pick<Config, "podman" | "bundledImages">;
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
+  readonly room: Pick<Room, "freeBytes">;
   readonly world: World;
   readonly log: Log;
   readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
-export function openAppAdapters({ config, content, backend, world, log, crashPoint }: AppAdapterParts): AppAdapters {
+export function openAppAdapters({
+  config,
+  content,
+  backend,
+  room,
+  world,
+  log,
+  crashPoint,
+}: AppAdapterParts): AppAdapters {
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
   const traces = tracesOf(tag);
-  const isOwnService = config.podmanSocket === undefined;
+  const isOwnService = config.podman === undefined;
   const storage = new SealedAppStorage({
     folder: join(content, "apps"),
     mountFolder: join(traces.runFolder, "apps"),
     runtimeInImage: backend === "gocryptfs",
     ...(isOwnService ? { endUsers: () => endApps(traces) } : {}),
     frozen: () => crashPoint("volume-frozen"),
+    ofSystem: config.podman !== undefined,
+    freeBytes: () => room.freeBytes(),
   });
+  const folders = { storage: storage.runtimeFolder, run: join(traces.runFolder, "podman") };
+  const ready = (): Promise<void> => storage.open();
+  const { podman } = config;
   const endpoint =
-    config.podmanSocket === undefined
-      ? new OwnPodmanService({
-          storage: storage.runtimeFolder,
-          run: join(traces.runFolder, "podman"),
-          cgroupParent: traces.cgroupParent,
-          insecureRegistries: [],
-          ready: () => storage.open(),
-          world,
-        })
-      : systemEndpoint(config.podmanSocket);
+    podman === undefined
+      ? new OwnPodmanService({ ...folders, cgroupParent: traces.cgroupParent, insecureRegistries: [], ready, world })
+      : new SystemPodmanService({ ...folders, ...podman, ready, world });
   const roots = new WritableRoots({
     folder: join(content, "apps/roots"),
     layers: join(storage.runtimeFolder, "graph/overlay"),
+    ofSystem: !isOwnService,
   });
   return {
     runtime: new Podman(endpoint, roots, log),
     storage,
     files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
-    firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo", log),
+    firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo_apps", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,
     device: deviceNetworks(tag, hash.readUInt16BE(2)),

@@ -107,8 +107,12 @@ export class Apps {
     if (store.all().length > 0 || store.trash().length > 0) this.#watch();
   }
 
-  /** Something has changed that lanes may be waiting for. */
+  /** Something has changed that lanes may be waiting for, as the owner's keys are. */
   wake(): void {
+    const { store, world } = this.#options;
+    for (const { record } of store.all()) {
+      if (record.change?.failure?.code === "device-locked") store.put(requestRetry(record, world.nowMs()));
+    }
     for (const lane of this.#lanes.values()) lane.kick();
   }
 

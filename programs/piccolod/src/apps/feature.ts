@@ -55,6 +55,8 @@ export interface AppsFeatureOptions
   readonly deviceName: string;
   /** Such as `https://piccolo.local`. */
   readonly portalOrigin: () => string;
+  /** Whether that is HTTPS; apps are reached the same way. */
+  readonly isSecure: boolean;
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
@@ -110,7 +112,9 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       world,
       deviceName,
       key: () => store.key(keyPurpose, () => world.randomBytes(32)),
+      isSecure: options.isSecure,
       session: (tokenHash) => sessions.findByHash(tokenHash),
+      onSessionEnd: (listener) => sessions.onEnd(listener),
     }),
     names,
     portalOrigin,

@@ -10,10 +10,12 @@ import {
   type OwnerKeys,
   type PasswordCost,
   type SlotList,
+  unwrapVolumeKey,
 } from "@piccolo/envelope";
 import { authFaults } from "../auth/types.ts";
 import type { OutsideStore } from "./outside-store.ts";
 import type { SecurityChip } from "./security-chip.ts";
+import { volumeFaults } from "./volume.ts";
 
 export interface KeyringOptions {
   readonly outside: OutsideStore;
@@ -55,14 +57,20 @@ export class Keyring {
     return decodeSlotList(slots);
   }
 
-  /** The root secret, the caller's to erase. Throws `wrong-password`, `not-claimed`, and what the chip says. */
-  openRoot(password: string): Promise<OpenedRoot> {
+  /** The root secret, the caller's to erase. Throws `wrong-password`, `not-claimed`, `volume-swapped`, and what the chip says. */
+  async openRoot(password: string): Promise<OpenedRoot> {
     const { chip, argon2, floor, outside } = this.#options;
-    return openRootByPassword(
+    const slots = this.slots();
+    const root = await openRootByPassword(
       { chip, argon2, floor, sealedPepper: outside.record.sealedPepper },
-      this.slots(),
+      slots,
       password,
     );
+    if (isOwnVolume(outside, slots, root)) return root;
+    root.erase();
+    const message =
+      "the password is right, but this is another volume than its owner's: switch the device off and do not use it";
+    throw volumeFaults.fault("volume-swapped", message);
   }
 
   /** Unlocks with a root secret, which stays the caller's. Keys held already stay: requests may be using them. */
@@ -94,6 +102,23 @@ export class Keyring {
 
   #tell(unlocked: boolean): void {
     for (const listener of this.#listeners) listener(unlocked);
+  }
+}
+
+/**
+ * Whether the open volume is the one whose key the owner's slots hold. The chip seals for everybody who asks, so a volume
+ * that opens by itself may be a stranger's, who has put the owner's slots beside it to be there when the keys are.
+ */
+function isOwnVolume(outside: OutsideStore, { volumeSlot }: SlotList, root: OpenedRoot): boolean {
+  if (volumeSlot === undefined) return false;
+  const keys = root.deriveKeys();
+  let volumeKey: Uint8Array | undefined;
+  try {
+    volumeKey = unwrapVolumeKey(keys, volumeSlot);
+    return outside.isOf(volumeKey);
+  } finally {
+    volumeKey?.fill(0);
+    keys.erase();
   }
 }
 

@@ -1,3 +1,4 @@
+import { equalConstantTime } from "@piccolo/bytes";
 import { type DurableFolder, stateFaults } from "../adapters/state-folder.ts";
 import {
   chooseRecord,
@@ -7,6 +8,7 @@ import {
   type OutsideRecord,
   outsideFaults,
   recordBytesMax,
+  recordKey,
 } from "./outside-record.ts";
 
 const fileName = "outside";
@@ -67,6 +69,14 @@ export class OutsideStore {
     this.restored = isRestored;
     if (isRestored) state.write(fileName, encodeRecord(record, key));
     if (!isCopyCurrent) content.write(copyName, encodeRecord(record, key));
+  }
+
+  /** Whether it lies beside the volume with this key. */
+  isOf(volumeKey: Uint8Array): boolean {
+    const key = recordKey(volumeKey);
+    const isSame = equalConstantTime(key, this.#key);
+    key.fill(0);
+    return isSame;
   }
 
   get record(): OutsideRecord {

@@ -17,6 +17,11 @@ export const volumeFaults = catalogue({
     meaning:
       "The volume was damaged or changed from outside; reset the device or install it anew, and recover by the phrase.",
   },
+  "volume-swapped": {
+    retry: "never",
+    meaning:
+      "The volume that opened by itself is not the owner's: somebody changed the disk. Switch the device off, put its own disk back, or restore by the phrase on a device you trust.",
+  },
   "volume-two-partitions": {
     retry: "later",
     meaning:

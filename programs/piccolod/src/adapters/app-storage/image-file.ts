@@ -40,10 +40,13 @@ export async function thaw(mountPoint: string): Promise<void> {
 export class ImageFile {
   readonly #path: string;
   readonly #mountPoint: string;
+  readonly #run: typeof runProgram;
 
-  constructor(path: string, mountPoint: string) {
+  /** `run` runs mount and umount. */
+  constructor(path: string, mountPoint: string, run: typeof runProgram = runProgram) {
     this.#path = path;
     this.#mountPoint = mountPoint;
+    this.#run = run;
   }
 
   get isMounted(): boolean {
@@ -78,7 +81,7 @@ export class ImageFile {
       await this.letGo();
     }
     mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
-    await runProgram("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
+    await this.#run("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
   }
 
   /**
@@ -118,7 +121,7 @@ export class ImageFile {
   }
 
   async unmount(): Promise<void> {
-    if (this.isMounted) await runProgram("/bin/umount", [this.#mountPoint]);
+    if (this.isMounted) await this.#run("/bin/umount", [this.#mountPoint]);
   }
 
   /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */

@@ -31,3 +31,7 @@ export function runProgram(path: string, args: readonly string[], patienceMs = u
     );
   });
 }
+
+/** The same in the view of file systems that the first process has: what it mounts is there for all, and stays when this process ends. */
+export const runForSystem: typeof runProgram = (path, args) =>
+  runProgram("/usr/bin/nsenter", ["--target", "1", "--mount", "--", path, ...args]);

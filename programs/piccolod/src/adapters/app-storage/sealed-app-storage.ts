@@ -18,7 +18,7 @@ import { mountsOn } from "../volume/mounts.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { moveOwners } from "./move-owners.ts";
-import { runProgram } from "./run-program.ts";
+import { runForSystem, runProgram } from "./run-program.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
@@ -49,6 +49,13 @@ export interface AppStorageOptions {
   readonly endUsers?: () => Promise<void>;
   /** Told while a volume is frozen. */
   readonly frozen?: () => void;
+  /**
+   * Mounts are made for the whole system: whoever runs the apps there has another view of the file systems than this
+   * process. They outlive it then, and the next one finds them.
+   */
+  readonly ofSystem?: boolean;
+  /** What the volume has for content, without the device's reserve. */
+  readonly freeBytes: () => number;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -58,16 +65,23 @@ export class SealedAppStorage implements AppStorage {
   readonly #runtimeImage: ImageFile | undefined;
   readonly #endUsers: () => Promise<void>;
   readonly #frozen: () => void;
+  readonly #runMount: typeof runProgram;
+  readonly #freeBytes: () => number;
   #opening: Promise<void> | undefined;
   #isSettled = false;
 
-  constructor({ folder, mountFolder, runtimeInImage, endUsers, frozen }: AppStorageOptions) {
+  constructor(options: AppStorageOptions) {
+    const { folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false, freeBytes } = options;
     this.#endUsers = endUsers ?? (() => Promise.resolve());
     this.#frozen = frozen ?? (() => undefined);
+    this.#runMount = ofSystem ? runForSystem : runProgram;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
+    this.#freeBytes = freeBytes;
     const runtime = join(mountFolder, "runtime");
-    this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime) : undefined;
+    this.#runtimeImage = runtimeInImage
+      ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#runMount)
+      : undefined;
     this.runtimeFolder = join(runtime, "content");
   }
 
@@ -98,7 +112,7 @@ export class SealedAppStorage implements AppStorage {
   async #settle(): Promise<void> {
     if (this.#runtimeImage?.isStale === true) {
       await this.#endUsers();
-      for (const path of this.#mounted()) await runProgram("/bin/umount", ["--lazy", path]);
+      for (const path of this.#mounted()) await this.#runMount("/bin/umount", ["--lazy", path]);
     }
     // Later than now it would thaw what this run has frozen for a copy.
     if (this.#isSettled) return;
@@ -119,14 +133,13 @@ export class SealedAppStorage implements AppStorage {
   async #bind(source: string, target: string): Promise<void> {
     for (const path of [source, target]) mkdirSync(path, { recursive: true, mode: 0o700 });
     if (mountsOn(target).length > 0) return;
-    await runProgram("/bin/mount", ["--bind", source, target]);
+    await this.#runMount("/bin/mount", ["--bind", source, target]);
     // So that what is mounted below stays here, as in a file system of its own.
-    await runProgram("/bin/mount", ["--make-private", target]);
+    await this.#runMount("/bin/mount", ["--make-private", target]);
   }
 
   freeBytes(): number {
-    const { bavail, bsize } = statfsSync(dirname(this.#folder));
-    return bavail * bsize;
+    return this.#freeBytes();
   }
 
   flushRuntime(): Promise<void> {
@@ -142,7 +155,11 @@ export class SealedAppStorage implements AppStorage {
   }
 
   #image(app: string, volume: string): ImageFile {
-    return new ImageFile(join(this.#volumes(app), fileOf(volume)), dirname(this.volumeFolder(app, volume)));
+    return new ImageFile(
+      join(this.#volumes(app), fileOf(volume)),
+      dirname(this.volumeFolder(app, volume)),
+      this.#runMount,
+    );
   }
 
   async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
@@ -290,7 +307,7 @@ export class SealedAppStorage implements AppStorage {
 
   async close(): Promise<void> {
     for (const path of this.#mounted()) {
-      if (mountsOn(path).length > 0) await patiently(() => runProgram("/bin/umount", [path]));
+      if (mountsOn(path).length > 0) await patiently(() => this.#runMount("/bin/umount", [path]));
     }
   }
 }

@@ -18,14 +18,24 @@ export interface PodmanEndpoint {
   stop(): Promise<void>;
 }
 
-/** Podman's own socket unit: the init system starts and stops what is behind it. */
-export function systemEndpoint(socketPath: string): PodmanEndpoint {
-  return {
-    socketPath,
-    cgroupParent: undefined,
-    ensure: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
-  };
+/** Whether a Podman answers there. Throws `runtime-unavailable` where something else is wrong than that it is not there. */
+export async function serviceAnswers(socketPath: string): Promise<boolean> {
+  try {
+    const { status, body } = await exchange(socketPath, { method: "GET", path: "/_ping", timeoutMs: answerMs });
+    body.destroy();
+    return status === 200;
+  } catch (error) {
+    if (isGone(error) || (error instanceof Error && "code" in error && error.code === "ETIMEDOUT")) return false;
+    throw unavailable(error);
+  }
+}
+
+export function endProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 const namespaceFolder = "/run/netns";
@@ -130,15 +140,8 @@ export class OwnPodmanService implements PodmanEndpoint {
     }
   }
 
-  async #answers(): Promise<boolean> {
-    try {
-      const { status, body } = await exchange(this.socketPath, { method: "GET", path: "/_ping", timeoutMs: answerMs });
-      body.destroy();
-      return status === 200;
-    } catch (error) {
-      if (isGone(error) || (error instanceof Error && "code" in error && error.code === "ETIMEDOUT")) return false;
-      throw unavailable(error);
-    }
+  #answers(): Promise<boolean> {
+    return serviceAnswers(this.socketPath);
   }
 
   /** Podman takes what is in these files for the state of this very boot. */
@@ -154,13 +157,7 @@ export class OwnPodmanService implements PodmanEndpoint {
 
   #end(signal: "SIGTERM" | "SIGKILL"): number {
     const pids = serversOf("podman", this.#url);
-    for (const pid of pids) {
-      try {
-        process.kill(pid, signal);
-      } catch {
-        // It has ended by itself.
-      }
-    }
+    for (const pid of pids) endProcess(pid, signal);
     return pids.length;
   }
 
@@ -172,12 +169,6 @@ export class OwnPodmanService implements PodmanEndpoint {
     rmSync(this.socketPath, { force: true });
     // What has watched a command inside a container stays for minutes, and keeps the storage busy.
     const below = `${this.#options.storage}/`;
-    for (const pid of processesWith("conmon", (word) => word.startsWith(below))) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
+    for (const pid of processesWith("conmon", (word) => word.startsWith(below))) endProcess(pid, "SIGKILL");
   }
 }

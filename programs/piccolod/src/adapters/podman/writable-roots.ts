@@ -5,12 +5,15 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ImageFile, isThere } from "../app-storage/image-file.ts";
+import { runForSystem, runProgram } from "../app-storage/run-program.ts";
 
 export interface WritableRootsOptions {
   /** On the sealed volume, and this alone. */
   readonly folder: string;
   /** Where the runtime keeps the folders of containers and images. */
   readonly layers: string;
+  /** Mounts are made for the whole system, whose view of the file systems the runtime has. */
+  readonly ofSystem?: boolean;
 }
 
 const ending = ".ext4";
@@ -29,7 +32,7 @@ export class WritableRoots {
 
   /** Before each start of the container; `layer` is its folder, in which nothing is mounted. */
   async bound(layer: string, bytesMax: number): Promise<void> {
-    const file = new ImageFile(this.#path(layer), layer);
+    const file = new ImageFile(this.#path(layer), layer, this.#options.ofSystem === true ? runForSystem : runProgram);
     await file.create(Math.ceil(bytesMax / blockBytes) * blockBytes, layer);
     await file.mount(["nodev"]);
   }

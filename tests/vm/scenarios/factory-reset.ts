@@ -1,0 +1,54 @@
+/** The owner gives the device away: three times over, through the portal's interface alone. */
+import type { Machine } from "../machine.ts";
+import { refusalOf } from "../refusal.ts";
+import type { Scenario, ScenarioContext } from "../scenario.ts";
+import { claimCodePattern } from "../snapshots.ts";
+
+const times = 3;
+
+async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promise<void> {
+  await machine.until("a device without owner", async () => (await machine.client.status()).phase === "unclaimed");
+  context.check("it is as new", true);
+}
+
+export const factoryReset: Scenario = {
+  name: "factory-reset",
+  summary:
+    "three times reset with login and password and claimed anew; what was before opens no more, also after a restart",
+  set: "full",
+  async run(context) {
+    const { machine, secrets } = await context.restored("device", "claimed");
+    let { password } = secrets;
+    for (let time = 1; time <= times; time++) {
+      const owner = machine.client.session();
+      await owner.signIn(password);
+      const { deviceName } = await machine.client.status();
+      const reset = (given: object): Promise<unknown> => owner.call("POST", "/factory-reset", given);
+      const wrong = { confirmation: deviceName, password: "not the owner's password" };
+      context.equal("without the password", await refusalOf(reset(wrong)), "wrong-password");
+      const nameless = { confirmation: "piccolo", password };
+      context.equal("without the device's name", await refusalOf(reset(nameless)), "not-the-device-name");
+      const stranger = machine.client.session();
+      const unsigned = stranger.call("POST", "/factory-reset", { confirmation: deviceName, password });
+      context.equal("without login", await refusalOf(unsigned), "sign-in-required");
+      await owner.call("POST", "/files/folders", { parent: "root", name: `of owner ${time}` });
+
+      const from = machine.serial.text.length;
+      await reset({ confirmation: deviceName, password });
+      await untilUnclaimed(context, machine);
+      const [, code = ""] = await machine.untilSays(claimCodePattern, 120_000, from);
+      context.equal("the old password", await refusalOf(stranger.signIn(password)), "not-claimed");
+      const next = machine.client.session();
+      password = `the password of owner ${time + 1}`;
+      await next.claim(code, `Owner ${time + 1}`, password);
+      const { nodes } = await next.call<{ readonly nodes: readonly unknown[] }>("GET", "/files");
+      context.equal("files of the one before", nodes, []);
+    }
+    await machine.powerButton();
+    machine.powerOn();
+    await machine.untilAnswers();
+    const { phase, reasons } = await machine.client.status();
+    context.equal(`after a restart: ${JSON.stringify(reasons)}`, phase, "locked");
+    await machine.client.session().signIn(password);
+  },
+};

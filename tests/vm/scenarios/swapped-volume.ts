@@ -1,0 +1,104 @@
+/**
+ * Somebody has the device for an hour and makes a volume of his own on it, sealed in the device's own chip: the policy is
+ * public, and the chip seals for everybody.
+ */
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { deviceLayout, execute, placeOf } from "@piccolo/release";
+import { refusalOf } from "../refusal.ts";
+import type { Scenario } from "../scenario.ts";
+import { claimCodePattern } from "../snapshots.ts";
+
+const kept = "made before the device was out of sight";
+const fingerprint = /Fingerprint of its authority \(SHA-256\):\s+([0-9A-Fa-f:]{64,95})/;
+
+/** Puts a partition of one disk into the place it has on another. */
+function copyPartition(label: string, from: string, to: string): void {
+  const { offset, sizeBytes } = placeOf(from, deviceLayout, label);
+  const [source, target] = [openSync(from, "r"), openSync(to, "r+")];
+  try {
+    const part = Buffer.alloc(1024 * 1024);
+    for (let at = 0; at < sizeBytes; at += part.length) {
+      readSync(source, part, 0, part.length, offset + at);
+      writeSync(target, part, 0, part.length, offset + at);
+    }
+  } finally {
+    closeSync(source);
+    closeSync(target);
+  }
+}
+
+export const swappedVolume: Scenario = {
+  name: "swapped-volume",
+  summary:
+    "a stranger's volume, sealed in the same chip, in the owner's place: no password, phrase or name of the owner's counts for it",
+  set: "full",
+  async run(context) {
+    const { folder } = context;
+    const { machine: own, secrets } = await context.restored("own", "claimed");
+    const before = own.client.session();
+    await before.signIn(secrets.password);
+    await before.call("POST", "/files/folders", { parent: "root", name: kept });
+    const ours = await own.client.status();
+    await own.powerButton();
+    const ownDisk = await own.copyDisk(join(folder, "own.img"));
+
+    const image = await context.laboratory.image();
+    const stranger = await context.machine("stranger", image.disk, "enforcing", { chipOf: own });
+    stranger.powerOn();
+    const [, code = ""] = await stranger.untilSays(claimCodePattern);
+    await stranger.untilAnswers();
+    await stranger.client.session().claim(code, "Mallory", "the password of the stranger");
+    const [, theirs = ""] = await stranger.untilSays(fingerprint);
+    await stranger.powerButton();
+    const strangersDisk = await stranger.copyDisk(join(folder, "stranger.img"));
+
+    // His data partition beside the owner's record.
+    const mixed = join(folder, "mixed.img");
+    await execute("cp", ["--sparse=always", "--reflink=auto", strangersDisk, mixed]);
+    copyPartition("piccolo-outside", ownDisk, mixed);
+    const half = await context.machine("half", mixed, "enforcing", { chipOf: own });
+    half.powerOn();
+    await half.untilAnswers();
+    const status = await half.client.status();
+    context.equal("beside the owner's record", [status.phase, status.reasons[0]?.code], ["closed", "volume-wrong-key"]);
+    context.equal("what it takes", status.opensWith, []);
+    const session = half.client.session();
+    context.equal("phrase", await refusalOf(session.openVolume(secrets.phrase, "another password")), "nothing-to-open");
+    context.equal("password", await refusalOf(session.signIn(secrets.password)), "closed");
+    await half.powerCut();
+
+    // All of his, in the owner's machine with the owner's chip.
+    const whole = await context.machine("whole", strangersDisk, "enforcing", { chipOf: stranger });
+    whole.powerOn();
+    await whole.untilAnswers();
+    const found = await whole.client.status();
+    context.equal("it opens, and is his", found.phase, "locked");
+    context.check("it has another name than the owner's", found.deviceName !== ours.deviceName);
+    const [, shown = ""] = await whole.untilSays(fingerprint);
+    context.equal("the authority is his", shown, theirs);
+    const fooled = whole.client.session();
+    context.equal("the owner's password", await refusalOf(fooled.signIn(secrets.password)), "wrong-password");
+    context.equal(
+      "the owner's phrase",
+      await refusalOf(fooled.openVolume(secrets.phrase, "another password")),
+      "sign-in-required",
+    );
+    await whole.powerCut();
+
+    // The owner's disk again: what the chip sealed for it before is shut out, the phrase is not.
+    const back = await context.machine("back", ownDisk, "enforcing", { chipOf: stranger });
+    back.powerOn();
+    await back.untilAnswers();
+    const again = await back.client.status();
+    context.equal("the owner's disk", [again.phase, again.reasons[0]?.code], ["closed", "tpm-superseded"]);
+    const owner = back.client.session();
+    await owner.openVolume(secrets.phrase, "the owner's next password");
+    const { nodes } = await owner.call<{ readonly nodes: readonly { readonly name: string }[] }>("GET", "/files");
+    context.equal(
+      "what was there",
+      nodes.map(({ name }) => name),
+      [kept],
+    );
+  },
+};
