@@ -10,6 +10,7 @@ import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
+import { logSuite } from "./log-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
 const storage = new SealedAppStorage({
@@ -33,6 +34,7 @@ const log = createLog(
 const runtime = new Podman(service, log);
 
 containerRuntimeSuite("podman", () => runtime);
+logSuite({ runtime, storageFolder: storage.runtimeFolder });
 isolationSuite({ runtime, storage, log });
 
 after(async () => {
