@@ -29,7 +29,7 @@ const network = await Network.open({
 function servers(): number {
   return readdirSync("/proc").filter((name) => {
     try {
-      return /^\d+$/.test(name) && /^\/bin\/busybox\0httpd/.test(readFileSync(`/proc/${name}/cmdline`, "utf8"));
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8").startsWith("/bin/busybox\0httpd");
     } catch {
       return false;
     }
@@ -47,12 +47,12 @@ try {
 
   /** Asks without a pause while the work goes on; gives each answer. */
   const during = async (work: Promise<unknown>): Promise<{ readonly versions: string[]; readonly most: number }> => {
-    let isOver = false;
-    const watched = work.finally(() => (isOver = true));
+    const over = new AbortController();
+    const watched = work.finally(() => over.abort());
     watched.catch(() => undefined);
     const versions: string[] = [];
     let most = 0;
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const { status, text } = await visit.text("/version");
       assert.equal(status, 200, `after ${versions.length} visits`);
       versions.push(text.trim());
