@@ -25,15 +25,18 @@ const network = await Network.open({
   deviceArgs: () => ["--bundled-images", images],
 });
 
-/** How many of the app's servers run at this moment. */
+/** How many of the app's containers run at this moment: a server has a process more for each visit. */
 function servers(): number {
-  return readdirSync("/proc").filter((name) => {
+  const groups = readdirSync("/proc").flatMap((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8").startsWith("/bin/busybox\0httpd");
+      if (!/^\d+$/.test(name)) return [];
+      if (!readFileSync(`/proc/${name}/cmdline`, "utf8").startsWith("/bin/busybox\0httpd")) return [];
+      return [readFileSync(`/proc/${name}/cgroup`, "utf8")];
     } catch {
-      return false;
+      return [];
     }
-  }).length;
+  });
+  return new Set(groups).size;
 }
 
 try {

@@ -243,6 +243,7 @@ class Running {
   #appHosts: readonly string[] = [];
   #appHostsHeard: ((names: readonly string[]) => void) | undefined;
   #fingerprint: string | undefined;
+  #showsOwnerless = false;
   device: Device | undefined;
   #opened: Opened | undefined;
   #changing: Promise<void> = Promise.resolve();
@@ -324,6 +325,8 @@ class Running {
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
+    if (hasOwner) this.#parts.claimCode.forget();
+    this.#showsOwnerless = this.device !== undefined && !hasOwner;
     this.#screens.show([
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
@@ -338,6 +341,9 @@ class Running {
   async #open(opened: Opened): Promise<Device> {
     const { boot: _boot, authority, ...parts } = this.#parts;
     this.#opened = opened;
+    opened.outside.onChange(() => {
+      if (this.#showsOwnerless && opened.outside.record.slots !== undefined) this.show();
+    });
     if (this.#config.https) {
       await authority.keep(opened.content);
       // What the chip sealed before a change of the password is shut out with it.

@@ -354,6 +354,7 @@ async function build(
   const { insecure, deviceName } = config;
   const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
+    osVersion: versionOf(config),
     ...openAppAdapters({ config, content: state.path, backend: volume.backend, room, world, log, crashPoint }),
     controlDb,
     ownerDb,

@@ -58,7 +58,7 @@ export interface KeptElsewhere {
 export class AppDevice {
   readonly folder: string;
   readonly world = new MovedWorld();
-  readonly runtime = new MemoryRuntime();
+  readonly runtime = new MemoryRuntime(() => this.world.nowMs());
   readonly storage: FolderAppStorage;
   readonly elsewhere: KeptElsewhere;
   readonly events: string[] = [];

@@ -43,6 +43,10 @@ export class FolderAppStorage implements AppStorage {
     return this.free;
   }
 
+  flushRuntime(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Where a test writes and reads what an app would. */
   volumeFolder(app: string, volume: string): string {
     return join(this.#folder, "volumes", app, fileOf(volume));

@@ -38,6 +38,8 @@ import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
 const lookAgainMs = 20_000;
 const retryMs = 2_000;
+/** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
+const restMs = 200;
 const measureMs = 5_000;
 export const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
@@ -135,6 +137,7 @@ export class Apps {
         await this.#tidyTrash();
         await removeStrangers(this.#options);
         await this.#untilSomethingHappens(signal, sinceMs);
+        await world.sleep(restMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!isFault(error)) throw error;

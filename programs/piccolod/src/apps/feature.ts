@@ -62,6 +62,8 @@ export interface AppsFeatureOptions
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
+  /** Of the running release; a manifest may ask for a later one. */
+  readonly osVersion: string;
   readonly freeMemoryBytes: () => number;
   /** Told the host names of all apps, at the start and whenever they are others. */
   readonly hostsChanged: (names: readonly string[]) => void;
@@ -82,8 +84,6 @@ export interface AppsFeature {
   stop(): Promise<void>;
 }
 
-/** The release this source is of; a manifest may ask for a later one. */
-const osVersion = "0.1.0";
 const keyPurpose = "app-cookies";
 
 export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
@@ -138,7 +138,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     log,
   });
   const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });
-  const { bundled, architecture } = options;
+  const { bundled, architecture, osVersion } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
   const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
   return {

@@ -31,6 +31,8 @@ export interface AppStorage {
   /** Makes the place ready; again is harmless. Throws `app-storage-failed`, `disk-full`. */
   open(): Promise<void>;
   freeBytes(): number;
+  /** What the container runtime has written is on the disk when it returns: it does not see to that itself. */
+  flushRuntime(): Promise<void>;
 
   /** Where it is, or will be, when it is mounted. */
   volumeFolder(app: string, volume: string): string;
