@@ -78,11 +78,16 @@ export async function cutAppsOff(): Promise<void> {
     .map((text) => text.split(" ")[4] ?? "")
     .filter((path) => path.startsWith("/run/piccolo/") || path === "/run/netns" || path.startsWith("/run/netns/"));
   for (const path of mounted.toReversed()) run("umount", "--lazy", path);
-  for (const name of readdirSync("/sys/class/net").filter((one) => one.startsWith("pc")))
-    run("ip", "link", "delete", name);
+  for (const name of ownBridges()) run("ip", "link", "delete", name);
   for (const name of ["piccolo", "netns", "containers", "libpod"])
     rmSync(join("/run", name), { recursive: true, force: true });
   run("nft", "flush", "ruleset");
+}
+
+/** Of the network this process is in: the folder of network devices shows that of the machine it was mounted on. */
+function ownBridges(): readonly string[] {
+  const { stdout } = spawnSync("ip", ["-o", "link", "show", "type", "bridge"], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => /^\d+: (pc[^:@]+)/.exec(line)?.[1] ?? []);
 }
 
 /** Podman, what watches its containers, and what runs in them. */

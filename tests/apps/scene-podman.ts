@@ -16,6 +16,7 @@ const storage = new SealedAppStorage({
   folder: join(folder, "apps"),
   mountFolder: "/run/piccolo/suite/apps",
   runtimeInImage: false,
+  freeBytes: () => Number.MAX_SAFE_INTEGER,
 });
 const service = new OwnPodmanService({
   storage: storage.runtimeFolder,

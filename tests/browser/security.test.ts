@@ -4,10 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
+import { closedCodes } from "@piccolo/device-api";
 import { buildPortal } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { tamperedBoot } from "../../programs/portal/test-support/fake-boot.ts";
 import { type FakeDevice, startFakeDevice } from "../../programs/portal/test-support/fake-device.ts";
+import { closedInWords } from "../../programs/portal/src/security/closed-words.ts";
 import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
 
 const password = "correct horse";
@@ -137,6 +139,39 @@ test("a closed device opens by the phrase, and helps with misspelt words", async
   await page.getByRole("button", { name: "orbit", exact: true }).waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Open the device" }).click();
   await page.getByRole("link", { name: "Photos" }).waitFor();
+});
+
+test("a device that did not start as it should has no field for anything", async (t) => {
+  for (const reason of ["tpm-other-chip", "ask-at-boot", "not-installed"]) {
+    for (const distrusted of ["secure-boot-off", "no-uefi", "start-not-trusted"]) {
+      const { device, page } = await start(t, { phase: "closed", reason, distrusted, opensWith: [], resets: false });
+      await page.goto(`${device.origin}/#claim=CODE`);
+      const reasons = [reason, distrusted].map((code) => ({ code, detail: "" }));
+      await page.getByText(closedInWords({ reasons, opensWith: [], resets: false }).title).waitFor();
+      assert.equal(
+        await page.locator("input, textarea, [contenteditable], form").count(),
+        0,
+        `${reason}, ${distrusted}`,
+      );
+    }
+  }
+});
+
+test("each reason of a closed device fits on a telephone and on a desk, and says what to do", async (t) => {
+  for (const code of closedCodes) {
+    const { device, page } = await start(t, { phase: "closed", reason: code, opensWith: [], resets: false });
+    const { title, instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: false });
+    for (const [name, width, height] of [
+      ["telephone", 360, 720],
+      ["desk", 1280, 800],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      await page.goto(`${device.origin}/`);
+      await page.getByRole("heading", { name: title }).waitFor();
+      await page.getByText(instead).waitFor();
+      assert.ok(Number(await page.evaluate("document.documentElement.scrollWidth")) <= width, `${code} on a ${name}`);
+    }
+  }
 });
 
 test("a device that nothing opens is reset by its name and its claim code", async (t) => {

@@ -1,4 +1,6 @@
+import { appCrashDrill } from "./app-crash.ts";
 import { appLifeDrill } from "./app-life.ts";
+import { appRestoreDrill } from "./app-restore.ts";
 import { centralGoneDrill } from "./central-gone.ts";
 import { centralLiesDrill } from "./central-lies.ts";
 import { deviceLostDrill } from "./device-lost.ts";
@@ -27,4 +29,6 @@ export const drills: readonly Drill[] = [
   oldImageDrill,
   repairLockedThenLostDrill,
   appLifeDrill,
+  appCrashDrill,
+  appRestoreDrill,
 ];

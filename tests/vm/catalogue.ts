@@ -8,15 +8,19 @@ import { badData } from "./scenarios/bad-data.ts";
 import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
-import { sealedVolume } from "./scenarios/guest-suites.ts";
+import { diskFull } from "./scenarios/disk-full.ts";
+import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
 import { installer } from "./scenarios/installer.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
+import { papers } from "./scenarios/papers.ts";
+import { powerCuts } from "./scenarios/power-cuts.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { swappedVolume } from "./scenarios/swapped-volume.ts";
+import { uploadsPowerOffs } from "./scenarios/uploads-power-offs.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
 import { volumeShutElsewhere } from "./scenarios/volume-shut-elsewhere.ts";
 
@@ -28,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   rollback,
   probation,
   installer,
+  papers,
   volumeShut,
   volumeShutElsewhere,
   badData,
@@ -40,4 +45,8 @@ export const scenarios: readonly Scenario[] = [
   reproducible,
   rootCost,
   sealedVolume,
+  volumeRoom,
+  diskFull,
+  powerCuts,
+  uploadsPowerOffs,
 ];

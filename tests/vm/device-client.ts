@@ -15,6 +15,8 @@ export interface DeviceStatus {
   readonly reasons: readonly { readonly code: string; readonly detail: string }[];
   readonly opensWith: readonly string[];
   readonly deviceName: string;
+  readonly clock: { readonly state: string };
+  readonly serverTimeMs: number;
 }
 
 export class DeviceClient {

@@ -34,6 +34,7 @@ find . -xdev "$@" -print0 | cpio --quiet --null -o -H newc >"$out"
 `;
 
 const init = `#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev

@@ -29,9 +29,12 @@ import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.t
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure" | "watch" | "apps";
+export type OverlayName = "probe" | "dies" | "measure" | "fills" | "watch" | "apps";
 
 const owner = "11111111-2222-3333-4444-555555555555";
+
+/** Machines reach it on this machine's loopback, where a scenario that needs it starts a central. */
+export const centralPort = 18_700;
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 
@@ -64,7 +67,8 @@ export class Laboratory {
 
   /** What a release is built from. */
   options(number: number, overlay: OverlayName | undefined): ImageOptions {
-    const release = { version: readVersion(), number, minimum: 1, keys: readKeyFingerprints(this.keys) };
+    const central = `http://10.0.2.2:${centralPort}`;
+    const release = { version: readVersion(), number, minimum: 1, central, keys: readKeyFingerprints(this.keys) };
     if (overlay === undefined) return { release, keys: this.keys };
     return { release, keys: this.keys, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
   }
@@ -200,7 +204,9 @@ export class Laboratory {
       "/usr/share/OVMF/OVMF_VARS_4M.fd",
       "-o",
       path,
-      ...(name === "enforcing" ? [...enrol, "--sb"] : []),
+      ...enrol,
+      // As its owner, or somebody else, switches it off in the set-up: the keys stay.
+      ...(name === "enforcing" ? ["--sb"] : ["--set-false", "SecureBootEnable"]),
     ];
     await this.shop.tools.run("virt-fw-vars", args);
     return path;

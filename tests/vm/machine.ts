@@ -17,8 +17,9 @@ import { SerialLog } from "./serial-log.ts";
 
 const lookEveryMs = 500;
 
-/** What ends every wait for something better. */
-const fatal = /Kernel panic|double fault|BUG: unable to handle|Access [Dd]enied|Security Violation|starts again/;
+/** What ends every wait for something better. What a boot image ignores is none of it. */
+const fatal =
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
 
 export interface MachineOptions {
   readonly name: string;
@@ -164,7 +165,8 @@ export class Machine {
 
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
-    this.#firmwareRepeats = 0;
+    // What goes on from a snapshot is past its firmware, and may be silent for ever.
+    this.#firmwareRepeats = this.#isRestoring ? undefined : 0;
     this.#start();
   }
 

@@ -10,12 +10,13 @@ import { havePassed, noProgress, parseProgress } from "./progress.ts";
 import { type Performance, runSet } from "./run-set.ts";
 import { type Scenario, ScenarioContext } from "./scenario.ts";
 
-const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--minutes N] [--json FILE] [--list]
+const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--minutes N] [--json FILE] [--cuts N] [--list]
   --set      core (the default) or full
   --only     scenarios by name, instead of a set
   --resume   what passed on the same image is not run again
   --minutes  the time for all of it; what has not run by then is reported as not run (core 30, full 80)
   --json     where result and figures are written (.piccolo/vm/result.json), after each scenario and at the end
+  --cuts     power cuts in uploads-power-offs (20)
   --list     names the scenarios
 `;
 const minutesOf: Readonly<Record<string, number>> = { core: 30, full: 80 };
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     minutes: { type: "string" },
     list: { type: "boolean", default: false },
     json: { type: "string" },
+    cuts: { type: "string", default: "20" },
     help: { type: "boolean", default: false },
   },
 });
@@ -42,7 +44,7 @@ const say = (line: string): void => {
 function perform(scenario: Scenario, laboratory: Laboratory): Performance {
   const folder = join(laboratory.folder, "machines", scenario.name);
   mkdirSync(folder, { recursive: true });
-  const context = new ScenarioContext(laboratory, folder, say);
+  const context = new ScenarioContext(laboratory, folder, say, Number(values.cuts));
   say(`${scenario.name}: ${scenario.summary}`);
   return {
     done: scenario.run(context),
@@ -94,7 +96,7 @@ async function run(): Promise<number> {
   );
   const minutes = Number(values.minutes ?? minutesOf[set]);
   const areNamed = only === undefined || new Set(only).size === chosen.length;
-  if (chosen.length === 0 || !areNamed || !(minutes > 0)) {
+  if (chosen.length === 0 || !areNamed || !(minutes > 0) || !(Number(values.cuts) >= 1)) {
     process.stdout.write(`failed: name a set, core or full, or scenarios of --list\n${usage}`);
     return 1;
   }

@@ -19,20 +19,25 @@ export interface Figure {
   readonly unit: string;
 }
 
+const usualCuts = 20;
+
 export class ScenarioContext {
   readonly laboratory: Laboratory;
   readonly folder: string;
   readonly say: (line: string) => void;
+  /** How often a scenario that takes the power away again and again does so. */
+  readonly cuts: number;
   readonly figures: Figure[] = [];
   checks = 0;
   /** Starts that were repeated because the firmware hung. */
   firmwareHangs = 0;
   readonly #machines: Machine[] = [];
 
-  constructor(laboratory: Laboratory, folder: string, say: (line: string) => void) {
+  constructor(laboratory: Laboratory, folder: string, say: (line: string) => void, cuts = usualCuts) {
     this.laboratory = laboratory;
     this.folder = folder;
     this.say = say;
+    this.cuts = cuts;
   }
 
   async machine(

@@ -1,39 +1,28 @@
-/** A device whose volume was made, in the hands of somebody who can change its disk and its firmware while it is off. */
+/** An owner's device, in the hands of somebody who can change its disk and its firmware while it is off. */
 import { closeSync, copyFileSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { askExt4, deviceLayout, type Place, placeOf, type ReleaseImage } from "@piccolo/release";
+import { DeviceProblem } from "@piccolo/devnet";
+import type { DeviceStatus } from "./device-client.ts";
 import type { FirmwareName, Laboratory } from "./laboratory.ts";
 import type { Machine } from "./machine.ts";
 import type { ScenarioContext } from "./scenario.ts";
 
-interface Status {
-  readonly phase: string;
-  readonly reasons: readonly { readonly code: string; readonly detail: string }[];
-  readonly opensWith: readonly string[];
-  readonly clock: { readonly state: string };
-  readonly serverTimeMs: number;
-}
-
-export async function statusOf(machine: Machine): Promise<Status> {
-  return JSON.parse((await machine.client.get("/api/v1/status")).body) as Status;
-}
-
 export class SealedDevice {
   readonly machine: Machine;
   readonly #context: ScenarioContext;
+  readonly #phrase: string;
 
-  private constructor(context: ScenarioContext, machine: Machine) {
+  private constructor(context: ScenarioContext, machine: Machine, phrase: string) {
     this.#context = context;
     this.machine = machine;
+    this.#phrase = phrase;
   }
 
-  static async create(context: ScenarioContext, name: string, image: ReleaseImage): Promise<SealedDevice> {
-    const machine = await context.machine(name, image.disk);
-    machine.powerOn();
-    await machine.untilAnswers();
-    context.equal("the volume was made", (await statusOf(machine)).phase, "unclaimed");
+  static async create(context: ScenarioContext, name: string): Promise<SealedDevice> {
+    const { machine, secrets } = await context.restored(name, "claimed");
     await machine.powerButton();
-    const device = new SealedDevice(context, machine);
+    const device = new SealedDevice(context, machine, secrets.phrase);
     // From here on its layer shows what a single start writes.
     await device.change(async () => undefined);
     return device;
@@ -55,23 +44,37 @@ export class SealedDevice {
     }
   }
 
-  /** Starts it: it stays shut, says why by these codes, takes no phrase, and nothing of the volume was written. */
-  async staysShut(what: string, codes: readonly string[]): Promise<Status> {
+  /**
+   * Starts it: it stays shut, says why by these codes, and nothing of the volume was written. `phrase`: whether the owner's
+   * phrase would be taken; where it would not, it is refused without having been tried.
+   */
+  async staysShut(what: string, codes: readonly string[], phrase: "refused" | "taken" = "refused"): Promise<void> {
     const { machine } = this;
     machine.powerOn();
     await machine.untilAnswers();
-    const status = await statusOf(machine);
-    await machine.powerCut();
+    const status = await machine.client.status();
     this.#context.say(`  ${what}: ${status.reasons.map(({ code, detail }) => `${code} (${detail})`).join("; ")}`);
     this.#context.equal(`${what}: phase`, status.phase, "closed");
-    this.#context.equal(
-      `${what}: reasons`,
-      status.reasons.map(({ code }) => code),
-      codes,
-    );
+    const seen = status.reasons.map(({ code }) => code);
+    this.#context.equal(`${what}: reasons`, seen, codes);
     for (const { detail } of status.reasons) this.#context.check(`${what}: ${detail}`, detail.length > 20);
+    this.#context.equal(`${what}: what opens it`, status.opensWith, phrase === "taken" ? ["phrase"] : []);
+    if (phrase === "refused") {
+      const answer = await this.#tryPhrase();
+      this.#context.check(`${what}: the phrase: ${answer}`, ["nothing-to-open", "start-not-trusted"].includes(answer));
+    }
+    await machine.powerCut();
     await this.#wroteNothing(what);
-    return status;
+  }
+
+  async #tryPhrase(): Promise<string> {
+    try {
+      await this.machine.client.session().openVolume(this.#phrase, "a password nobody would guess either");
+      return "opened";
+    } catch (error) {
+      if (error instanceof DeviceProblem) return error.problem.code;
+      throw error;
+    }
   }
 
   async #wroteNothing(what: string): Promise<void> {
@@ -89,16 +92,17 @@ export class SealedDevice {
     await this.#wroteNothing(what);
   }
 
-  /** Starts it: the volume opens, and is written to. */
-  async opens(what: string): Promise<void> {
+  /** Starts it: the volume opens by itself, and is written to. */
+  async opens(what: string): Promise<DeviceStatus> {
     const { machine } = this;
     machine.powerOn();
     await machine.untilAnswers();
-    const status = await statusOf(machine);
-    this.#context.equal(`${what}: ${JSON.stringify(status.reasons)}`, status.phase, "unclaimed");
+    const status = await machine.client.status();
+    this.#context.equal(`${what}: ${JSON.stringify(status.reasons)}`, status.phase, "locked");
     await machine.powerButton();
     const data = placeOf("", deviceLayout, "piccolo-data");
     this.#context.check(`${what}: the volume was used`, await machine.wroteTo(data));
+    return status;
   }
 }
 

@@ -22,6 +22,8 @@ export const Status = z
     reasons: z.array(z.object({ code: z.string(), detail: z.string() })),
     /** What the closed device takes: its password, its phrase, or neither until it was started again. */
     opensWith: z.array(z.enum(["password", "phrase"])),
+    /** Whether the closed device can be reset by its claim code; never where nobody should type a secret into it. */
+    resets: z.boolean(),
     deviceName: z.string(),
     version: z.string(),
     signedIn: z.boolean(),

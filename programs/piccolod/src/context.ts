@@ -125,7 +125,8 @@ async function start(
     report: (event, facts) => log.warn(event, facts),
   });
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
-  const distrust = config.signedBootsFile === undefined ? undefined : distrustOf(() => readSecureBoot(), chip);
+  const distrust =
+    config.signedBootsFile === undefined ? undefined : distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip);
   const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, staysUp });
   const named = nameDevice(config, state, world);
   const running = new Running(named, {

@@ -54,6 +54,10 @@ export const checkpointCrashPoints: readonly MetadataLogCrashPoint[] = metadataL
   (name) => !backupCrashPoints.some((other) => other === name),
 );
 
+/** Those of apps: around each step of a change, and while a volume is frozen for its copy. */
+export const appCrashPoints = ["before-app-step", "after-app-step", "volume-frozen"] as const;
+export type AppCrashPoint = (typeof appCrashPoints)[number];
+
 /** Those a device reaches as the owner's. */
 export const ownerCrashPoints: readonly string[] = [
   ...ownerEngineCrashPoints.filter((name) => !reencryptCrashPoints.includes(name)),
@@ -81,6 +85,7 @@ export function parseArmedCrash(text: string): ArmedCrash | undefined {
     ...checkpointCrashPoints,
     ...recoveryCrashPoints,
     ...appBackupCrashPoints,
+    ...appCrashPoints,
   ].includes(name);
   return known ? { name, count: Number(digits) } : undefined;
 }

@@ -4,6 +4,7 @@ import type { Argon2id, PasswordCost } from "@piccolo/envelope";
 import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import type { World } from "@piccolo/world";
 import type { Log } from "./adapters/log.ts";
+import type { SecureBootState } from "./adapters/firmware/secure-boot.ts";
 import type { createPeerNet } from "./adapters/peer-net/index.ts";
 import type { ClaimCode } from "./auth/claim-code.ts";
 import type { Throttle } from "./auth/throttle.ts";
@@ -33,6 +34,7 @@ export interface ContextParts {
   readonly createPeerNet?: typeof createPeerNet;
   /** Tests bring a machine that was started in a way of their own. */
   readonly bootState?: BootState;
+  readonly secureBoot?: () => SecureBootState;
   readonly releases?: MachineReleases;
 }
 

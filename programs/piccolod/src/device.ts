@@ -7,6 +7,7 @@ import { acknowledgedFragments, defaultPolicy, fixedPolicy } from "@piccolo/stor
 import { FolderDisk } from "./adapters/disk.ts";
 import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { openAppAdapters } from "./adapters/app-adapters.ts";
+import { openRoom } from "./adapters/volume/open-room.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
@@ -93,7 +94,9 @@ async function build(
   const databases = openDatabases(state, atClose);
   const { control: controlDb, owner: own } = databases;
   const { db: ownerDb, metadata } = own;
-  const disk = new FolderDisk(state.path);
+  const room = await openRoom({ volume, path: state.path, world, log });
+  atClose(() => room.close());
+  const disk = new FolderDisk(state.path, () => room.freeBytes());
   const blake3 = await createBlake3();
   takeNextDeviceKey(state, world);
   const deviceKey = openDeviceKey(state, world);
@@ -129,6 +132,7 @@ async function build(
     index: databases.holderIndex,
     witnessStore: databases.witnessStore,
     disk,
+    room,
     network,
     hash: blake3.hash,
     deviceKey: deviceKey.key.publicKey,
@@ -341,6 +345,7 @@ async function build(
     events,
     tasks,
     gate: writeGate,
+    room,
     // By a clock that is years ahead everything in the trash would be due.
     mayWork: () => backup.mayCommit && isClockBelieved(network),
     crashPoint,
@@ -349,7 +354,7 @@ async function build(
   const { insecure, deviceName } = config;
   const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
-    ...openAppAdapters({ config, content: state.path, backend: volume.backend, world, log }),
+    ...openAppAdapters({ config, content: state.path, backend: volume.backend, room, world, log, crashPoint }),
     controlDb,
     ownerDb,
     world,
@@ -372,6 +377,7 @@ async function build(
     hostName: config.hostName,
     deviceName,
     portalOrigin: () => parts.address.origin,
+    isSecure: parts.address.isSecure,
     ownerName: () => auth.owner?.name ?? "",
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",

@@ -140,6 +140,7 @@ export class AppDevice {
       changed: (app) => this.events.push(app),
       fetchBackup: (step, progress) => backups.fetch(step, progress),
       drained: () => Promise.resolve(),
+      crashPoint: () => undefined,
     });
     const store = new BackupStore(owner.db);
     const flush = () => Promise.resolve({ witnessed: this.witnessed } as const);

@@ -211,26 +211,36 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     await runtime.remove("inside");
   });
 
-  test(`${name}: what happens is told as it happens`, async () => {
+  test(`${name}: what has happened since a moment is told, and what happens then, and nothing of before`, async () => {
     const runtime = await withImage();
+    await runtime.create(specOf("early", forEver));
+    await runtime.start("early");
+    await runtime.remove("early");
     await runtime.create(specOf("told", forEver));
+    const { startedAtMs = 0 } = await runtime.start("told");
+    await runtime.stop("told");
     const stop = new AbortController();
     const heard: ContainerEvent["what"][] = [];
-    const listening = (async () => {
-      for await (const event of runtime.events(stop.signal)) {
-        if (event.name !== "told") continue;
-        heard.push(event.what);
-        if (event.what === "remove") return;
-      }
-    })();
-    // A stream of events has no way to say that it has begun.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    await runtime.start("told");
-    await runtime.stop("told");
-    await runtime.remove("told");
-    await listening;
+    for await (const event of runtime.events(stop.signal, startedAtMs)) {
+      assert.equal(event.name, "told");
+      heard.push(event.what);
+      if (event.what === "died") await runtime.remove("told");
+      if (event.what === "remove") break;
+    }
     stop.abort();
-    assert.deepEqual(heard, ["start", "died", "remove"]);
+    assert.deepEqual(heard.slice(-2), ["died", "remove"]);
+  });
+
+  test(`${name}: images nobody needs go, and one that a container uses stays`, async () => {
+    const runtime = await withImage();
+    await runtime.keepImages(new Set([image.digest]));
+    assert.ok(await runtime.image(image.digest));
+    await runtime.create(specOf("uses", forEver));
+    await runtime.keepImages(new Set());
+    assert.ok(await runtime.image(image.digest));
+    await runtime.remove("uses");
+    await runtime.keepImages(new Set());
+    assert.equal(await runtime.image(image.digest), undefined);
   });
 
   test(`${name}: networks are made once, give their addresses, and two cannot have the same`, async () => {

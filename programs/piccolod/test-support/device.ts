@@ -172,8 +172,12 @@ export interface DeviceParts {
   /** Instead of running without protection. */
   readonly protection?: readonly string[];
   readonly createNetwork?: () => NetworkFeature;
+  /** Where all of it lies, instead of a folder of its own. */
+  readonly folder?: string;
+  /** Instead of the engine in memory. */
+  readonly createEngine?: NonNullable<ContextParts["createEngine"]>;
   /** How the machine was started, and what lies beside its boot images. */
-  readonly machine?: Pick<ContextParts, "bootState" | "releases">;
+  readonly machine?: Pick<ContextParts, "bootState" | "secureBoot" | "releases">;
 }
 
 export class TestDevice {
@@ -193,11 +197,11 @@ export class TestDevice {
   }
 
   static async start(context: TestContext, parts: DeviceParts = {}): Promise<TestDevice> {
-    const folder = mkdtempSync(join(tmpdir(), "piccolod-"));
+    const folder = parts.folder ?? mkdtempSync(join(tmpdir(), "piccolod-"));
     const device = new TestDevice(folder, parts);
     context.after(async () => {
       await device.stop();
-      rmSync(folder, { recursive: true });
+      if (parts.folder === undefined) rmSync(folder, { recursive: true });
     });
     writeFileSync(join(folder, "claim-code"), `${claimCode}\n`);
     await device.start();
@@ -220,7 +224,7 @@ export class TestDevice {
         this.crashPoints.push(name);
         this.atCrashPoint(name);
       },
-      createEngine: async (options) => new MemoryEngine(options, this.control),
+      createEngine: this.#parts.createEngine ?? (async (options) => new MemoryEngine(options, this.control)),
       createNetwork: this.#parts.createNetwork ?? createNoNetwork,
       ...this.#parts.machine,
     });

@@ -1,5 +1,14 @@
 /** Apps' volumes as plain files in a folder: what the port promises, without file systems, mounts and accounts. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { AppStorage, IdMove } from "../src/apps/runtime/app-storage.ts";
 

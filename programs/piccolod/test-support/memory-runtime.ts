@@ -31,6 +31,7 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly #networks = new Map<string, NetworkSpec>();
   readonly #containers = new Map<string, MemoryContainer>();
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
+  readonly #told: ContainerEvent[] = [];
   #made = 0;
   #nowMs = 1_800_000_000_000;
   /** What a registry would give, by digest. */
@@ -90,6 +91,10 @@ export class MemoryRuntime implements ContainerRuntime {
     this.#check();
     const isUsed = [...this.#containers.values()].some(({ spec }) => spec.image === digest);
     if (!isUsed) this.#images.delete(digest);
+  }
+
+  async keepImages(digests: ReadonlySet<string>): Promise<void> {
+    for (const digest of this.#images.keys()) if (!digests.has(digest)) await this.removeImage(digest);
   }
 
   async networks(): Promise<readonly string[]> {
@@ -178,6 +183,7 @@ export class MemoryRuntime implements ContainerRuntime {
 
   #tell({ spec }: MemoryContainer, what: ContainerEvent["what"]): void {
     const event = { name: spec.name, what, atMs: this.#nowMs++ };
+    this.#told.push(event);
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -252,9 +258,9 @@ export class MemoryRuntime implements ContainerRuntime {
       }));
   }
 
-  async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+  async *events(signal: AbortSignal, sinceMs: number): AsyncGenerator<ContainerEvent> {
     this.#check();
-    const waiting: ContainerEvent[] = [];
+    const waiting = this.#told.filter(({ atMs }) => atMs >= sinceMs);
     let wake = (): void => undefined;
     const listener = (event: ContainerEvent): void => {
       waiting.push(event);

@@ -328,9 +328,12 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       json({
         phase: state.closed ? "closed" : state.claimed ? (state.locked ? "locked" : "ready") : "unclaimed",
         reasons: state.closed
-          ? [{ code: options.reason ?? "tpm-other-chip", detail: "The device's own words on why it is closed." }]
+          ? [options.reason ?? "tpm-other-chip", ...(options.distrusted === undefined ? [] : [options.distrusted])].map(
+              (code) => ({ code, detail: "The device's own words on why it is closed." }),
+            )
           : [],
         opensWith: state.closed ? [...(options.opensWith ?? ["phrase"])] : [],
+        resets: state.closed && (options.resets ?? true),
         deviceName,
         version: "0.1.0",
         signedIn: signedIn(req),

@@ -39,6 +39,9 @@ export interface FakeOptions {
   readonly phase?: "closed" | "locked";
   /** Why the device is closed. */
   readonly reason?: string;
+  /** Why nobody should type a secret into it. */
+  readonly distrusted?: string;
+  readonly resets?: boolean;
   readonly opensWith?: readonly ("password" | "phrase")[];
   readonly phraseConfirmed?: boolean;
   /** Laid over the boot as it was released. */

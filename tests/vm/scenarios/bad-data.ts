@@ -23,7 +23,7 @@ export const badData: Scenario = {
   async run(context) {
     const { shop } = context.laboratory;
     const { tools } = shop;
-    const device = await SealedDevice.create(context, "device", await context.laboratory.image());
+    const device = await SealedDevice.create(context, "device");
 
     const [data] = deviceLayout.slice(-1);
     if (data === undefined) throw new Error("the layout has no partition");

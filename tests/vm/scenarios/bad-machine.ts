@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { createDisk, deviceLayout } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
-import { statusOf } from "../sealed-device.ts";
 
 export const badMachine: Scenario = {
   name: "bad-machine",
@@ -33,7 +32,7 @@ export const badMachine: Scenario = {
     const shown = chipless.serial.text.length;
     await chipless.plugIn();
     await chipless.untilAnswers();
-    const status = await statusOf(chipless);
+    const status = await chipless.client.status();
     context.equal("without a chip", [status.phase, status.reasons[0]?.code], ["closed", "tpm-missing"]);
     context.equal("what opens it", status.opensWith, []);
     await chipless.untilSays(/Open https:\/\/piccolo\.local/, 60_000, shown);
@@ -46,7 +45,7 @@ export const badMachine: Scenario = {
     const lost = await context.machine("lost-time", image.disk, "enforcing", { clock: "1970-01-01T00:00:40" });
     lost.powerOn();
     await lost.untilAnswers();
-    const late = await statusOf(lost);
+    const late = await lost.client.status();
     context.equal("a clock at 1970", [late.phase, late.clock.state], ["unclaimed", "forgotten"]);
     context.check("it takes a time that can be", late.serverTimeMs > Date.UTC(2025, 0, 1));
     await lost.powerCut();

@@ -21,3 +21,10 @@ export const sealedVolume: Scenario = {
   set: "full",
   run: (context) => run(context, "tests/vm/guest/volume.ts", { "piccolo-data": 512 }),
 };
+
+export const volumeRoom: Scenario = {
+  name: "volume-room",
+  summary: "project quotas keep the device's reserve from whoever fills the volume",
+  set: "full",
+  run: (context) => run(context, "tests/vm/guest/room.ts", { "piccolo-data": 512 }),
+};

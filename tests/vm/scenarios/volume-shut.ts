@@ -32,7 +32,7 @@ export const volumeShut: Scenario = {
   set: "full",
   async run(context) {
     const { shop } = context.laboratory;
-    const device = await SealedDevice.create(context, "device", await context.laboratory.image());
+    const device = await SealedDevice.create(context, "device");
     const planted = join(context.folder, "planted");
     writeFileSync(planted, "what a stranger wrote\n".repeat(400));
     const addon = await makeAddon(context);
@@ -53,8 +53,7 @@ export const volumeShut: Scenario = {
       });
     for (const { what, source, path } of additions) {
       await replaceBy(path, source);
-      const { opensWith } = await device.staysShut(what, ["tpm-policy"]);
-      context.equal(`${what}: what opens it`, opensWith, []);
+      await device.staysShut(what, ["tpm-policy"]);
     }
     await replaceBy(undefined);
     await device.opens("all taken away");

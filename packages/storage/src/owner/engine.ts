@@ -5,7 +5,14 @@ import { isFault } from "@piccolo/fault";
 import type { ExtentRecord, VersionRecord } from "../ports/index.ts";
 import { linkAbort } from "./abort-link.ts";
 import type { EngineContext, EngineOptions } from "./engine-context.ts";
-import type { OwnerEngine, Resealed, UnattendedOptions, UnattendedVersion, VersionPlacement, VersionWriter } from "./engine-types.ts";
+import type {
+  OwnerEngine,
+  Resealed,
+  UnattendedOptions,
+  UnattendedVersion,
+  VersionPlacement,
+  VersionWriter,
+} from "./engine-types.ts";
 import { engineFaults } from "./faults.ts";
 import { HolderHealth } from "./holder-health.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -115,7 +122,10 @@ class StorageOwnerEngine implements OwnerEngine {
       throw error;
     }
     this.#unattended.add(toHex(versionId));
-    return { versionId, writer: this.#write({ versionId, fek, nextOrdinal: 0, committedBytes: 0, ...options }, signal) };
+    return {
+      versionId,
+      writer: this.#write({ versionId, fek, nextOrdinal: 0, committedBytes: 0, ...options }, signal),
+    };
   }
 
   isUnattended(versionId: Uint8Array): boolean {

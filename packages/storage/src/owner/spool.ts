@@ -4,8 +4,6 @@ import type { Disk } from "../ports/index.ts";
 import { engineFaults } from "./faults.ts";
 
 const folder = "spool";
-/** The own disk keeps at least this much free for databases and logs. */
-const reserveBytes = 64 * 1024 * 1024;
 
 /** Ciphertext of pending segments, until enough holders take it. Bounded; a file per segment, written once. */
 export class Spool {
@@ -52,7 +50,7 @@ export class Spool {
     try {
       this.#writingBytes += sealed.length;
       // What is being written at the same time counts as if nothing of it were on the disk yet.
-      if ((await this.#disk.freeBytes()) < this.#writingBytes + reserveBytes) throw this.#full();
+      if ((await this.#disk.freeBytes()) < this.#writingBytes) throw this.#full();
       await this.#disk.createFile(`${folder}/${name}`, [sealed]);
       await this.#disk.syncFolder(folder);
     } catch (error) {

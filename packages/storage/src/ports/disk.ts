@@ -19,6 +19,6 @@ export interface Disk {
   /** Names in the folder, in no order; an absent folder is empty. */
   list(path: string): Promise<readonly string[]>;
   syncFolder(path: string): Promise<void>;
-  /** Room left for this program on the file system. */
+  /** Room left for content, without what is kept for databases and logs. */
   freeBytes(): Promise<number>;
 }

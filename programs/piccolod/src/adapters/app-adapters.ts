@@ -5,7 +5,10 @@ import type { World } from "@piccolo/world";
 import { deviceNetworks } from "../apps/addresses.ts";
 import type { AppAdapters } from "../apps/feature.ts";
 import type { Config } from "../config.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
+import type { Room } from "../room/room.ts";
 import type { VolumeBackend } from "../security/volume.ts";
+import { endApps, tracesOf } from "./app-leftovers.ts";
 import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
@@ -21,31 +24,46 @@ export interface AppAdapterParts {
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
+  readonly room: Pick<Room, "freeBytes">;
   readonly world: World;
   readonly log: Log;
+  readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
-export function openAppAdapters({ config, content, backend, world, log }: AppAdapterParts): AppAdapters {
+export function openAppAdapters({
+  config,
+  content,
+  backend,
+  room,
+  world,
+  log,
+  crashPoint,
+}: AppAdapterParts): AppAdapters {
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
+  const traces = tracesOf(tag);
+  const isOwnService = config.podman === undefined;
   const storage = new SealedAppStorage({
     folder: join(content, "apps"),
-    mountFolder: join("/run/piccolo", tag, "apps"),
+    mountFolder: join(traces.runFolder, "apps"),
     runtimeInImage: backend === "gocryptfs",
+    ...(isOwnService ? { endUsers: () => endApps(traces) } : {}),
+    frozen: () => crashPoint("volume-frozen"),
     ofSystem: config.podman !== undefined,
+    freeBytes: () => room.freeBytes(),
   });
-  const folders = { storage: storage.runtimeFolder, run: join("/run/piccolo", tag, "podman") };
+  const folders = { storage: storage.runtimeFolder, run: join(traces.runFolder, "podman") };
   const ready = (): Promise<void> => storage.open();
   const { podman } = config;
   const endpoint =
     podman === undefined
-      ? new OwnPodmanService({ ...folders, cgroupParent: `/piccolo-${tag}`, insecureRegistries: [], ready, world })
+      ? new OwnPodmanService({ ...folders, cgroupParent: traces.cgroupParent, insecureRegistries: [], ready, world })
       : new SystemPodmanService({ ...folders, ...podman, ready, world });
   return {
     runtime: new Podman(endpoint, log),
     storage,
     files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
-    firewall: new NftFirewall(podman === undefined ? `piccolo_${tag}` : "piccolo_apps", log),
+    firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo_apps", log),
     bundled: bundledImages(config.bundledImages),
     probe: httpProbe,
     device: deviceNetworks(tag, hash.readUInt16BE(2)),

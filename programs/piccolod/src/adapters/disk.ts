@@ -61,10 +61,12 @@ async function syncDirectory(path: string): Promise<void> {
 /** A folder of the machine's file system. Files are readable by the device's own account alone. */
 export class FolderDisk implements Disk {
   readonly #root: string;
+  readonly #room: (() => number) | undefined;
 
-  /** `root` must exist. */
-  constructor(root: string) {
+  /** `root` must exist; `room` tells what may be written there where that is less than what is free. */
+  constructor(root: string, room?: () => number) {
     this.#root = root;
+    this.#room = room;
   }
 
   createFile(path: string, content: readonly Uint8Array[]): Promise<void> {
@@ -146,6 +148,7 @@ export class FolderDisk implements Disk {
 
   freeBytes(): Promise<number> {
     return attempt("", async () => {
+      if (this.#room !== undefined) return this.#room();
       const { bavail, bsize } = await statfs(this.#root);
       return bavail * bsize;
     });

@@ -5,6 +5,7 @@ import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
 import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -31,6 +32,7 @@ import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-
 import type { Firewall } from "./runtime/firewall.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import type { AppStore } from "./store.ts";
+import { removeStrangers } from "./strangers.ts";
 import { appFaults, type AppPlace, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
 import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
@@ -74,6 +76,7 @@ export interface AppsOptions {
   readonly fetchBackup: ExecutorOptions["fetchBackup"];
   /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
   readonly drained: (app: string) => Promise<void>;
+  readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
 export class Apps {
@@ -104,8 +107,12 @@ export class Apps {
     if (store.all().length > 0 || store.trash().length > 0) this.#watch();
   }
 
-  /** Something has changed that lanes may be waiting for. */
+  /** Something has changed that lanes may be waiting for, as the owner's keys are. */
   wake(): void {
+    const { store, world } = this.#options;
+    for (const { record } of store.all()) {
+      if (record.change?.failure?.code === "device-locked") store.put(requestRetry(record, world.nowMs()));
+    }
     for (const lane of this.#lanes.values()) lane.kick();
   }
 
@@ -121,9 +128,12 @@ export class Apps {
     while (!signal.aborted) {
       try {
         await this.#open();
+        // From before the first look on, so that nothing happens in between unheard.
+        const sinceMs = world.nowMs();
         for (const { record } of store.all()) this.#lane(record.app).kick();
         await this.#tidyTrash();
-        await this.#untilSomethingHappens(signal);
+        await removeStrangers(this.#options);
+        await this.#untilSomethingHappens(signal, sinceMs);
       } catch (error) {
         if (signal.aborted) return;
         if (!isFault(error)) throw error;
@@ -135,12 +145,12 @@ export class Apps {
   }
 
   /** A container's end, or a while. */
-  async #untilSomethingHappens(signal: AbortSignal): Promise<void> {
+  async #untilSomethingHappens(signal: AbortSignal, sinceMs: number): Promise<void> {
     const { world, runtime } = this.#options;
     const round = new AbortController();
     const either = AbortSignal.any([round.signal, signal]);
     const heard = (async () => {
-      for await (const { what } of runtime.events(either)) if (what === "died") return;
+      for await (const { what } of runtime.events(either, sinceMs)) if (what === "died") return;
     })();
     try {
       await Promise.race([heard, world.sleep(lookAgainMs, either)]);
@@ -206,7 +216,7 @@ export class Apps {
   #lane(app: string): Lane {
     let lane = this.#lanes.get(app);
     if (lane === undefined) {
-      const { runtime, storage, store, device, world, log, changed, drained } = this.#options;
+      const { runtime, storage, store, device, world, log, changed, drained, crashPoint } = this.#options;
       lane = new Lane({
         app,
         store,
@@ -216,6 +226,7 @@ export class Apps {
         stopping: this.#stopping.signal,
         changed: () => changed(app),
         drained: () => drained(app),
+        crashPoint,
         observe: ({ record, ...place }, route) =>
           observe(record, {
             runtime,

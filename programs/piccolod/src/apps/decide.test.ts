@@ -90,6 +90,36 @@ test("no part that is not known is read as absent", () => {
   }
 });
 
+test("a stopped app's new version has to answer once before it is the one to start, and is stopped then", () => {
+  for (const isSick of [false, true]) {
+    const world = installed();
+    world.want(requestRun(must(world.record), "stopped"));
+    assert.equal(settle(world), undefined);
+    if (isSick) world.sick.add(2);
+    world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+    assert.equal(settle(world), undefined);
+    const { current, notice, wanted } = must(world.record);
+    assert.equal(current?.manifest.version, isSick ? "1" : "2");
+    assert.equal(notice?.failure.code, isSick ? "not-healthy" : undefined);
+    assert.equal(wanted, "stopped");
+    assert.ok([...world.containers.values()].every(({ state }) => state !== "running"));
+    assert.deepEqual(world.route, { kind: "closed" });
+  }
+});
+
+test("what is left of a network that is only there in part goes with the app", () => {
+  const world = installed();
+  world.network = false;
+  const { steps } = decide(requestRemoval(must(world.record), "t1"), world.observe(), world.nowMs);
+  assert.ok(stepNames(steps).includes("remove-network"));
+});
+
+test("secrets of an app without data go with it, too", () => {
+  const world = installed({ version: 1 });
+  const { steps } = decide(requestRemoval(must(world.record), "t1"), world.observe(), world.nowMs);
+  assert.ok(stepNames(steps).includes("trash-volumes"));
+});
+
 test("data that is missing is not made anew: the app waits for its owner", () => {
   const world = installed();
   world.volumes.delete("data");
@@ -467,9 +497,8 @@ test("from any crash, failure and lack of knowledge, at any step of any change, 
         world.check();
       }
       world.crash(true);
-      // A version that never answers and was never tried, since its app was stopped, is tried on and on.
       const isSick = (): boolean => world.sick.has(Number(world.record?.current?.manifest.version));
-      if (isSick() && world.record?.wanted === "running") return;
+      assert.ok(!isSick(), "a version that never answered is none that serves");
       const waiting = settle(world);
       if (world.record === undefined) return;
       if (waiting?.for === "owner") {
@@ -477,7 +506,7 @@ test("from any crash, failure and lack of knowledge, at any step of any change, 
         settle(world);
       }
       const record = must(world.record);
-      if (record.wanted !== "running" || record.current === undefined || isSick()) return;
+      if (record.wanted !== "running" || record.current === undefined) return;
       assert.deepEqual(world.route, { kind: "open", generation: record.current.number });
       assert.ok(world.acknowledged.isSubsetOf(world.live()), "what was answered is in the volumes");
     }),

@@ -61,7 +61,6 @@ export function decide(record: AppPlanRecord, observed: Observed, nowMs: number)
 }
 
 function decideRemoval(record: AppPlanRecord, observed: Observed, containers: readonly ObservedContainer[]): Plan {
-  if (!observed.network.known) return notKnown(observed.network.reason);
   if (!observed.volumes.known) return notKnown(observed.volumes.reason);
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
@@ -69,9 +68,10 @@ function decideRemoval(record: AppPlanRecord, observed: Observed, containers: re
   return plan(
     ...routeTo(observed, { kind: "closed" }),
     ...stopAll(record, containers, true),
-    ...(observed.network.value ? [{ do: "remove-network" } as const] : []),
+    // Also where not all of it is there: what is left of it goes, too.
+    { do: "remove-network" },
     { do: "record", event: { type: "into-trash", volumes } },
-    ...(volumes.length > 0 ? [{ do: "trash-volumes", trash, volumes } as const] : []),
+    { do: "trash-volumes", trash, volumes },
     { do: "record", event: { type: "trashed" } },
   );
 }
@@ -297,15 +297,15 @@ function decideStarting(
   const isBeside = runsBeside(record);
   const others = containers.filter(({ generation }) => generation !== to.number);
   const isolated = isBeside ? [] : stopAll(record, others, true);
-  if (record.wanted === "stopped") return plan(...isolated, committed);
   const own = containers.filter(({ generation }) => generation === to.number);
   const start = startSteps(record, to, observed, own);
   const waiting = isBeside ? keptServing(record, observed, containers) : pausedRoute(record, observed);
   if ("waiting" in start) return { steps: [...waiting, ...isolated], waiting: start.waiting };
-  return plan(...waiting, ...isolated, ...start.steps, { do: "probe", generation: to.number }, committed, {
-    do: "route",
-    to: { kind: "open", generation: to.number },
-  });
+  // One that shall be stopped is started, too, and stopped once it has answered: what never ran is not known to work.
+  const opened: readonly Step[] =
+    record.wanted === "stopped" ? [] : [{ do: "route", to: { kind: "open", generation: to.number } }];
+  const probe: Step = { do: "probe", generation: to.number };
+  return plan(...waiting, ...isolated, ...start.steps, probe, committed, ...opened);
 }
 
 function decideUndoing(

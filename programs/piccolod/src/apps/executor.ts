@@ -1,12 +1,13 @@
 /** Takes the planner's steps on runtime, storage and packet filter. Each can be taken again after it was cut off. */
 import { imageName, type Service } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
-import type { DeviceNetworks } from "./addresses.ts";
+import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
 import { generationsOf } from "./observe.ts";
 import type { AppPlanRecord, Generation, Step } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
+import { runtimeFaults } from "./runtime/faults.ts";
 import {
   accountOf,
   type AppForm,
@@ -163,14 +164,11 @@ export class Executor {
     for (const network of networksOf(form, this.#options.device)) await this.#options.runtime.createNetwork(network);
   }
 
-  async #removeNetworks({ record, ...place }: InstalledApp): Promise<void> {
+  async #removeNetworks(place: AppPlace): Promise<void> {
     const { runtime, device } = this.#options;
-    const names = new Set(
-      generationsOf(record).flatMap((generation) =>
-        networksOf({ app: record.app, place, generation }, device).map(({ name }) => name),
-      ),
-    );
-    for (const name of names) await runtime.removeNetwork(name);
+    // Both, since an earlier generation may have had a way out.
+    for (const kind of ["inner", "outer"] as const)
+      await runtime.removeNetwork(networkOf(device, place.slot, kind).name);
   }
 
   async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {
@@ -184,7 +182,12 @@ export class Executor {
     const service = serviceOf(form.generation, name);
     progress.report("Preparing");
     await this.#lay(form, service);
-    await runtime.create(specOf(form, service, around(form)));
+    try {
+      await runtime.create(specOf(form, service, around(form)));
+    } catch (error) {
+      // A call that was cut off has been answered after all: what is there is looked at like any other.
+      if (!runtimeFaults.owns(error) || error.code !== "container-exists") throw error;
+    }
   }
 
   async #start(form: AppForm, name: string, progress: Progress): Promise<void> {

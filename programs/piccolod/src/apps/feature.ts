@@ -2,6 +2,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
+import type { BackupCrashPoint } from "./backup/storing.ts";
 import type { Sessions } from "../auth/sessions.ts";
 import type { DeviceEvents } from "../events/events.ts";
 import type { Api } from "../http/api.ts";
@@ -41,10 +43,7 @@ export interface AppAdapters {
 export interface AppsFeatureOptions
   extends
     AppAdapters,
-    Pick<
-      AppBackupsOptions,
-      "unattended" | "engine" | "inNetwork" | "reach" | "mayWork" | "isUnlocked" | "seed" | "crashPoint"
-    > {
+    Pick<AppBackupsOptions, "unattended" | "engine" | "inNetwork" | "reach" | "mayWork" | "isUnlocked" | "seed"> {
   readonly controlDb: DatabaseSync;
   readonly ownerDb: DatabaseSync;
   readonly world: World;
@@ -56,10 +55,13 @@ export interface AppsFeatureOptions
   readonly deviceName: string;
   /** Such as `https://piccolo.local`. */
   readonly portalOrigin: () => string;
+  /** Whether that is HTTPS; apps are reached the same way. */
+  readonly isSecure: boolean;
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
   readonly architecture: "amd64" | "arm64";
   readonly freeMemoryBytes: () => number;
+  readonly crashPoint: (name: AppCrashPoint | BackupCrashPoint) => void;
 }
 
 export interface AppsFeature {
@@ -110,7 +112,9 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       world,
       deviceName,
       key: () => store.key(keyPurpose, () => world.randomBytes(32)),
+      isSecure: options.isSecure,
       session: (tokenHash) => sessions.findByHash(tokenHash),
+      onSessionEnd: (listener) => sessions.onEnd(listener),
     }),
     names,
     portalOrigin,

@@ -1,6 +1,7 @@
 /** One app's own course: plans, takes the steps, plans again. No lane waits for another one's. */
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import type { AppCrashPoint } from "../crash-points.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
 import type { Observed, Route, Step, Waiting } from "./plan-types.ts";
@@ -32,6 +33,7 @@ export interface LaneOptions {
   readonly changed: () => void;
   /** Resolves when no request of a former route is under way, or none is waited for any longer. */
   readonly drained: () => Promise<void>;
+  readonly crashPoint: (name: AppCrashPoint) => void;
 }
 
 export class Lane {
@@ -107,7 +109,7 @@ export class Lane {
 
   /** Whether there may be more to do. */
   async #round(): Promise<boolean> {
-    const { store, observe, world, app } = this.#options;
+    const { store, observe, world, app, crashPoint } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
     const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
@@ -118,7 +120,11 @@ export class Lane {
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
       return this.#isDue;
     }
-    for (const step of plan.steps) if (!(await this.#take(step))) return store.get(app) !== undefined;
+    for (const step of plan.steps) {
+      crashPoint("before-app-step");
+      if (!(await this.#take(step))) break;
+      crashPoint("after-app-step");
+    }
     return store.get(app) !== undefined;
   }
 

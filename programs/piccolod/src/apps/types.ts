@@ -21,6 +21,7 @@ export const appFaults = catalogue({
     retry: "later",
     meaning: "The app does not run at the moment; start it, or wait until it has started.",
   },
+  "app-overloaded": { retry: "later", meaning: "Too many visits of the app are under way; try again in a moment." },
   "no-room": {
     retry: "later",
     meaning: "There is not enough room on the device for this app; remove something first.",

@@ -48,6 +48,7 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
       phase: phase(),
       reasons: [...options.reasons()],
       opensWith: [],
+      resets: false,
       deviceName,
       version: options.version,
       signedIn: c.env.caller.session !== undefined,

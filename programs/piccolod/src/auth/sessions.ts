@@ -26,7 +26,7 @@ export class Sessions {
     const token = toBase64Url(this.#world.randomBytes(32));
     const nowMs = this.#world.nowMs();
     const session = { token, tokenHash: hashOf(token), csrf: csrfOf(token), expiresAtMs: nowMs + sessionLifetimeMs };
-    this.#store.insert(session.tokenHash, nowMs, session.expiresAtMs);
+    for (const ended of this.#store.insert(session.tokenHash, nowMs, session.expiresAtMs)) this.#tell(ended);
     return session;
   }
 

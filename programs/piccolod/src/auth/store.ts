@@ -27,18 +27,19 @@ export class SessionStore {
     this.#extend = db.prepare("UPDATE session SET expires_at_ms = ? WHERE token_hash = ?");
     this.#delete = db.prepare("DELETE FROM session WHERE token_hash = ?");
     this.#deleteOthers = db.prepare("DELETE FROM session WHERE token_hash <> ? RETURNING token_hash");
-    this.#deleteExpired = db.prepare("DELETE FROM session WHERE expires_at_ms <= ?");
+    this.#deleteExpired = db.prepare("DELETE FROM session WHERE expires_at_ms <= ? RETURNING token_hash");
     this.#deleteOldest = db.prepare(
       `DELETE FROM session WHERE token_hash IN
-       (SELECT token_hash FROM session ORDER BY expires_at_ms DESC LIMIT -1 OFFSET ?)`,
+       (SELECT token_hash FROM session ORDER BY expires_at_ms DESC LIMIT -1 OFFSET ?) RETURNING token_hash`,
     );
   }
 
-  insert(tokenHash: Uint8Array, nowMs: number, expiresAtMs: number): void {
-    transact(this.#db, () => {
-      this.#deleteExpired.run(nowMs);
+  /** The hashes of the sessions that ended by it: those too old, and the oldest where there are too many. */
+  insert(tokenHash: Uint8Array, nowMs: number, expiresAtMs: number): readonly Uint8Array[] {
+    return transact(this.#db, () => {
+      const expired = this.#deleteExpired.all(nowMs);
       this.#insert.run(tokenHash, nowMs, expiresAtMs);
-      this.#deleteOldest.run(mostSessions);
+      return hashesOf([...expired, ...this.#deleteOldest.all(mostSessions)]);
     });
   }
 
@@ -56,7 +57,10 @@ export class SessionStore {
 
   /** The hashes of the sessions that ended. */
   deleteOthers(tokenHash: Uint8Array): readonly Uint8Array[] {
-    const rows = this.#deleteOthers.all(tokenHash) as unknown as Pick<SessionRow, "token_hash">[];
-    return rows.map(({ token_hash: hash }) => hash);
+    return hashesOf(this.#deleteOthers.all(tokenHash));
   }
+}
+
+function hashesOf(rows: readonly unknown[]): readonly Uint8Array[] {
+  return (rows as Pick<SessionRow, "token_hash">[]).map(({ token_hash: hash }) => hash);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { diskFaults } from "@piccolo/storage/ports";
+import { diskFullOf, sqliteFull } from "../room/disk-full.ts";
 import { databaseFaults } from "./faults.ts";
 
 export interface DatabaseOptions {
@@ -92,7 +92,7 @@ export function transact<T>(db: DatabaseSync, change: () => T): T {
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");
-    throw asDiskFull(error);
+    throw diskFullOf(error) ?? error;
   } finally {
     if (watch !== undefined) {
       watch.hasFailedPart = false;
@@ -119,22 +119,11 @@ export function withoutWaiting(db: DatabaseSync, change: () => void): void {
   }
 }
 
-/** SQLITE_FULL: no room for the database or its journal. */
-const fullErrorCode = 13;
-
 /** SQLITE_IOERR, whatever the kind. */
 const ioErrorCode = 10;
 
 /** Whether a statement failed at the disk, which says nothing of what it was to write. */
 export function isOfDisk(error: unknown): boolean {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return false;
-  return [ioErrorCode, fullErrorCode].includes(error.errcode & 0xff);
-}
-
-/** A full disk is an operating failure, and the transaction is undone; everything else stays what it is. */
-function asDiskFull(error: unknown): unknown {
-  const isFull = error instanceof Error && "errcode" in error && error.errcode === fullErrorCode;
-  return isFull
-    ? diskFaults.fault("disk-full", "the disk is full; free some room, then do it again", { cause: error })
-    : error;
+  return [ioErrorCode, sqliteFull].includes(error.errcode & 0xff);
 }

@@ -13,6 +13,7 @@ import type { SqliteMetadata } from "../db/metadata.ts";
 import type { DeviceEvents } from "../events/events.ts";
 import type { Api } from "../http/api.ts";
 import type { StreamRoute } from "../http/server.ts";
+import type { Room } from "../room/room.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { contentRoutes } from "./content.ts";
 import { Files } from "./files.ts";
@@ -37,6 +38,7 @@ export interface FilesFeatureOptions {
   readonly events: DeviceEvents;
   readonly tasks: Tasks;
   readonly gate: TusGate;
+  readonly room: Pick<Room, "freeBytes">;
   /** What the feature does by itself rests while this is false. */
   readonly mayWork: () => boolean;
   readonly crashPoint: (name: FileCrashPoint) => void;
@@ -56,7 +58,7 @@ export interface FilesFeature {
 }
 
 export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
-  const { db, metadata, engine, blake3, members, world, log, events, tasks, gate, mayWork, crashPoint } = options;
+  const { db, metadata, engine, blake3, members, world, log, events, tasks, gate, mayWork, crashPoint, room } = options;
   const store = new FileStore(db);
   const tree = new Tree(store);
   const changed = (folders: readonly string[]): void => events.filesChanged(folders);
@@ -70,10 +72,11 @@ export function createFilesFeature(options: FilesFeatureOptions): FilesFeature {
     blake3,
     world,
     events,
+    room,
     crashPoint,
   });
   const pendingVersionIds = (): ReadonlySet<string> => metadata.pendingVersionIds();
-  const files = new Files({ db, store, tree, engine, pendingVersionIds, world, changed, crashPoint });
+  const files = new Files({ db, store, tree, engine, pendingVersionIds, world, changed, room, crashPoint });
   const purge = new Purge({ db, store, tree, engine, uploads, tasks, world, log, changed, mayWork });
 
   const placement = (id: string): Placement => {

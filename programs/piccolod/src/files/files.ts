@@ -5,6 +5,7 @@ import type { OwnerEngine } from "@piccolo/storage/owner";
 import type { World } from "@piccolo/world";
 import type { FileCrashPoint } from "../crash-points.ts";
 import { transact } from "../db/database.ts";
+import { assertRoom, type Room } from "../room/room.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { nameKey, parseNodeName } from "./names.ts";
 import type { EntryRow, FileStore, Order, Sort } from "./store.ts";
@@ -25,6 +26,7 @@ export interface FilesOptions {
   readonly world: World;
   /** Folders (as the interface names them, or `trash`) whose content changed. */
   readonly changed: (folders: readonly string[]) => void;
+  readonly room: Pick<Room, "freeBytes">;
   readonly crashPoint: (name: FileCrashPoint) => void;
 }
 
@@ -99,8 +101,9 @@ export class Files {
   }
 
   createFolder(creation: { readonly parent: string; readonly name: string }): Node {
-    const { db, tree, world } = this.#options;
+    const { db, tree, world, room } = this.#options;
     const name = parseNodeName(creation.name);
+    assertRoom(room);
     let created = rootId;
     this.#commit("node-change", () =>
       transact(db, () => {

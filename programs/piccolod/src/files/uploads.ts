@@ -7,6 +7,7 @@ import type { Blake3 } from "../adapters/fragment-hash.ts";
 import type { FileCrashPoint } from "../crash-points.ts";
 import { transact } from "../db/database.ts";
 import type { DeviceEvents } from "../events/events.ts";
+import { assertRoom, type Room } from "../room/room.ts";
 import { cleanMediaType, decideLanding, type OnConflict } from "./decide.ts";
 import { nameKey, parseNodeName } from "./names.ts";
 import { receiveBody } from "./receive-body.ts";
@@ -32,6 +33,7 @@ export interface UploadsOptions {
   readonly blake3: Blake3;
   readonly world: World;
   readonly events: DeviceEvents;
+  readonly room: Pick<Room, "freeBytes">;
   readonly crashPoint: (name: FileCrashPoint) => void;
 }
 
@@ -82,9 +84,10 @@ export class Uploads {
     this.#options = options;
   }
 
-  /** Announces an upload. One without bytes is complete at once, as clients of tus expect. */
+  /** Announces an upload. One without bytes is complete at once, as clients of tus expect. Throws `disk-full`. */
   create(creation: UploadCreation): UploadState {
-    const { db, store, engine, world, crashPoint, tree } = this.#options;
+    const { db, store, engine, world, crashPoint, tree, room } = this.#options;
+    assertRoom(room);
     const filename = parseNodeName(creation.filename);
     if (creation.sizeBytes > mostFileBytes) {
       throw filesFaults.fault("upload-too-large", `a file has at most ${mostFileBytes} bytes`);
@@ -158,7 +161,7 @@ export class Uploads {
   }
 
   /**
-   * Takes bytes in. Throws `upload-busy`, `upload-offset-differs`, `upload-bytes-differ`, `upload-too-long`, what the
+   * Takes bytes in. Throws `disk-full` before the device's reserve is touched, `upload-busy`, `upload-offset-differs`, `upload-bytes-differ`, `upload-too-long`, what the
    * engine throws, and what completing throws.
    */
   async receive(id: string, part: UploadPart): Promise<UploadState> {
@@ -227,7 +230,7 @@ export class Uploads {
   }
 
   async #write(row: UploadRow, part: UploadPart, signal: AbortSignal): Promise<void> {
-    const { engine, store, blake3, world } = this.#options;
+    const { engine, store, blake3, world, room } = this.#options;
     const version = toHex(row.version_id);
     store.extend(row.upload_id, world.nowMs() + uploadLifetimeMs);
     store.dropSegmentsAfter(row.upload_id, part.offsetBytes);
@@ -239,7 +242,10 @@ export class Uploads {
           sizeBytes: row.size_bytes,
           blake3,
           tooLong: () => tooLong(row),
-          segmentEnds: (endBytes, hash) => store.putSegment(row.upload_id, endBytes, hash),
+          segmentEnds: (endBytes, hash) => {
+            assertRoom(room);
+            store.putSegment(row.upload_id, endBytes, hash);
+          },
           signal,
         });
       } finally {

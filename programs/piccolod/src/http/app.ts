@@ -26,6 +26,8 @@ export function createApp(parts: {
   readonly sessions?: Pick<Sessions, "findByHash">;
   /** A closed device changes nothing. */
   readonly writeGate?: WriteGate;
+  /** Why this method is refused, whatever the address; asked before anything of a body is read. */
+  readonly refuse?: (method: string) => Error | undefined;
   /** What is said where no route is. */
   readonly unknown?: () => Error;
 }): Api {
@@ -39,6 +41,11 @@ export function createApp(parts: {
     return problemReply(error, log);
   });
   api.notFound(() => problemReply(unknown(), log));
+  api.use("*", async (c, next) => {
+    const refusal = parts.refuse?.(c.req.method);
+    if (refusal !== undefined) throw refusal;
+    await next();
+  });
   // Judged by the header, which node:http enforces, so that nothing over the bound is ever read.
   api.use("*", async (c, next) => {
     if (c.req.header("transfer-encoding") !== undefined) {

@@ -20,7 +20,8 @@ const appEntry = /^GET \/apps\/[a-z0-9-]{1,32}\/enter$/;
 /** What strangers reach of a device whose volume is open. Nobody can be signed in before there is an owner. */
 export const isOpenToStrangers = (call: string, isClaimed: boolean): boolean =>
   open.has(call) || appEntry.test(call) || (!isClaimed && call === "POST /factory-reset");
-const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
+/** What changes nothing. */
+export const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const isMutation = (method: string): boolean => !safeMethods.has(method);
 
 const secureForSeconds = 365 * 86_400;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Problem } from "@piccolo/device-api";
 import { type Fault, isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { diskFullOf } from "../room/disk-full.ts";
 import { httpFaults } from "./faults.ts";
 
 /** The one place that gives codes their HTTP status; what is not listed is a refusal of a well-formed request. */
@@ -25,6 +26,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "no-phrase-waiting": 409,
   "nothing-to-open": 409,
   "volume-swapped": 409,
+  "start-not-trusted": 403,
   "record-was-older": 409,
   "not-replaced": 409,
   "place-refused": 400,
@@ -89,6 +91,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "app-exists": 409,
   "app-name-reserved": 409,
   "app-not-running": 502,
+  "app-overloaded": 503,
   "app-name-taken": 409,
   "app-busy": 409,
   "app-removed": 409,
@@ -170,6 +173,8 @@ export function problemOf(fault: Fault): ProblemReply {
 /** Any error as a fault: what is none is a bug, which the log explains and the caller only hears of. */
 export function faultOf(error: unknown, log: Log): Fault {
   if (isFault(error)) return error;
+  const full = diskFullOf(error);
+  if (full !== undefined) return full;
   log.error("request-failed", errorFacts(error));
   return httpFaults.fault("internal", "the device met a bug; try again, and look at its log if it happens again");
 }

@@ -70,13 +70,14 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
     { overrideGlobalObjects: false },
   );
 
-  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+  const answer = async (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> => {
     const { door, streams, api, lockGate, appHosts } = options.site();
     const app = appHosts?.appOf(req);
     if (appHosts !== undefined && app !== undefined) {
-      await appHosts.answer(app, req, res);
+      await appHosts.answer(app, req, res, expectsContinue);
       return;
     }
+    if (expectsContinue) res.writeContinue();
     door.enter(req, res);
     const [path = "/", search = ""] = (req.url ?? "/").split("?", 2);
     if (path !== "/api" && !path.startsWith("/api/")) {
@@ -113,17 +114,23 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     maxHeaderSize: headerBytesMax,
+    // Whoever asks for another switch gets an answer without one.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
   };
-  const listener = (req: IncomingMessage, res: ServerResponse): void => {
+  const listen = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
     // Writing to a connection that has just gone is an event of its own; `close` says what has to be known.
     res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
-    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, log));
+    answer(req, res, expectsContinue).catch((error: unknown) => sendProblem(req, res, error, log));
   };
   const { certificate } = options;
   const server =
     certificate === undefined
-      ? createServer(bounds, listener)
-      : createSecureServer({ ...bounds, ...certificate, minVersion: "TLSv1.3", handshakeTimeout: headersMs }, listener);
+      ? createServer(bounds, listen(false))
+      : createSecureServer(
+          { ...bounds, ...certificate, minVersion: "TLSv1.3", handshakeTimeout: headersMs },
+          listen(false),
+        );
+  server.on("checkContinue", listen(true));
   server.on("upgrade", (req, socket, head) => {
     const { appHosts } = options.site();
     const app = appHosts?.appOf(req);

@@ -4,18 +4,22 @@ import type { FragmentHash } from "@piccolo/storage/fragment";
 import type { Disk, PeerHandler, WitnessStore } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import type { SqliteHolderIndex } from "../db/holder-index.ts";
+import type { Room } from "../room/room.ts";
 import { createPeerServices } from "./peer-services.ts";
 import type { NetworkFeature } from "./types.ts";
 
 const gibibyte = 1024 ** 3;
-/** The disk keeps this much for the device's own databases and logs, whatever the quotas say. */
-const diskReserveBytes = 256 * 1024 * 1024;
+/** Others' fragments leave so much room for what the device's own owner still uploads. */
+const ownersShareBytes = 64 * 1024 * 1024;
 const defaultQuotaBytes = 100 * gibibyte;
 /** Metadata each member may keep here: deltas since its last checkpoint, many times over. */
 const witnessQuotaBytes = 256 * 1024 * 1024;
+/** The same once there is no room for content: a checkpoint, which makes room, still finds a place. */
+const fullWitnessQuotaBytes = 1024 * 1024;
 
 export interface HoldingOptions {
   readonly disk: Disk;
+  readonly room: Pick<Room, "freeBytes">;
   readonly index: SqliteHolderIndex;
   readonly witnessStore: WitnessStore;
   readonly network: NetworkFeature;
@@ -38,7 +42,7 @@ export interface Holding {
 
 /** Brings the index in line with the fragments there are, then answers. */
 export async function openHolding(options: HoldingOptions): Promise<Holding> {
-  const { disk, index, witnessStore, network, hash, deviceKey, world, crashPoint, report } = options;
+  const { disk, room, index, witnessStore, network, hash, deviceKey, world, crashPoint, report } = options;
   const quotaBytes = options.quotaBytes ?? defaultQuotaBytes;
   const store = new HolderStore({
     disk,
@@ -47,7 +51,7 @@ export async function openHolding(options: HoldingOptions): Promise<Holding> {
     world,
     // Everybody may use an equal share of what this device keeps for the others.
     quotaBytes: () => Math.floor(quotaBytes / Math.max(1, network.members.holders().length)),
-    reserveBytes: diskReserveBytes,
+    reserveBytes: ownersShareBytes,
     crashPoint,
     report,
   });
@@ -64,7 +68,8 @@ export async function openHolding(options: HoldingOptions): Promise<Holding> {
       fragments,
       witnessStore,
       deviceKey,
-      witnessQuotaBytes: () => witnessQuotaBytes,
+      // Logs lie in a database, which no quota of the kernel bounds.
+      witnessQuotaBytes: () => (room.freeBytes() > 0 ? witnessQuotaBytes : fullWitnessQuotaBytes),
       world,
       report,
     }),

@@ -64,6 +64,8 @@ export interface Closed {
   /** The first says what keeps it closed, the others what keeps it from being opened. */
   readonly reasons: readonly Reason[];
   readonly opensWith: readonly ("password" | "phrase")[];
+  /** Why nobody should type a secret into the device in this start; it takes none then. */
+  readonly distrusted: Reason | undefined;
 }
 
 /** The open volume. */
@@ -166,7 +168,8 @@ export class Boot {
     // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
     const distrusted = await this.#options.distrust?.();
     const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
-    this.#closed = { reasons: [{ code, detail }, ...further], opensWith: distrusted === undefined ? opensWith : [] };
+    const reasons = [{ code, detail }, ...further];
+    this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
   }
 

@@ -6,7 +6,7 @@ import { checkClaimCode } from "../auth/auth.ts";
 import type { ClaimCode } from "../auth/claim-code.ts";
 import type { Throttle } from "../auth/throttle.ts";
 import { createApp } from "../http/app.ts";
-import { Door } from "../http/door.ts";
+import { Door, safeMethods } from "../http/door.ts";
 import { noLockGate } from "../http/lock-gate.ts";
 import type { OwnAddress } from "../http/own-address.ts";
 import type { Site } from "../http/server.ts";
@@ -49,7 +49,13 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
     isOpen: () => true,
   });
   const closed = (): Error => bootFaults.fault("closed", "the device is closed: its status says how it is opened");
-  const api = createApp({ log, lockGate: noLockGate, unknown: closed });
+  // No route of the interface, whatever it is for, gets a secret that somebody may have put this device there for.
+  const refuse = (method: string): Error | undefined => {
+    const distrusted = boot.closed?.distrusted;
+    if (distrusted === undefined || safeMethods.has(method)) return undefined;
+    return bootFaults.fault("start-not-trusted", distrusted.detail);
+  };
+  const api = createApp({ log, lockGate: noLockGate, refuse, unknown: closed });
 
   api.openapi(routes["GET /status"], (c) => {
     const { reasons, opensWith } = boot.closed ?? {
@@ -60,6 +66,7 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
       phase: "closed",
       reasons: [...reasons],
       opensWith: [...opensWith],
+      resets: options.reset !== undefined && boot.closed?.distrusted === undefined,
       deviceName,
       version: options.version,
       signedIn: false,

@@ -206,6 +206,9 @@ test("a boot partition that cannot be read is reported, and the device runs on",
   device.boot.choice = () => Promise.reject(bootControlFaults.fault("boot-partition-unreadable", "it is not there"));
   await device.run();
   assert.deepEqual([device.done, device.events], [[], ["release-not-kept"]]);
+  device.boot.choice = () => Promise.reject(Object.assign(new Error("a disk that fails"), { errno: -5, code: "EIO" }));
+  await device.run();
+  assert.deepEqual([device.done, device.events], [[], ["release-not-kept", "release-not-kept"]]);
 });
 
 test("what lies in the place of the last start, and is none, is not known", (context) => {

@@ -43,8 +43,9 @@ export class ReleaseKeeper {
       if (await this.#settle(signal)) await this.#tidy(signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!isFault(error)) throw error;
-      report("warn", "release-not-kept", { code: error.code, detail: error.message });
+      // A disk that fails here is no reason to end a device that works.
+      if (!isFault(error) && !(error instanceof Error && "errno" in error)) throw error;
+      report("warn", "release-not-kept", { error: error.message, ...(isFault(error) ? { code: error.code } : {}) });
     }
   }
 

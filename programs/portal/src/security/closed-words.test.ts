@@ -1,30 +1,75 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { closedCodes } from "@piccolo/device-api";
 import { closedInWords } from "./closed-words.ts";
 
 test("a reason nobody has heard of is told in the device's words", () => {
   const words = closedInWords({
     reasons: [{ code: "moon-phase", detail: "Wait for the moon." }],
     opensWith: ["phrase"],
+    resets: true,
   });
   assert.equal(words.text, "Wait for the moon.");
   assert.equal(words.instead, "");
 });
 
 test("a closed device without a reason is starting", () => {
-  assert.equal(closedInWords({ reasons: [], opensWith: [] }).title, "The device is starting");
+  assert.equal(closedInWords({ reasons: [], opensWith: [], resets: true }).title, "The device is starting");
 });
 
 test("where nothing typed helps, it says what does", () => {
   const reasons = [{ code: "record-missing", detail: "" }];
-  assert.match(closedInWords({ reasons, opensWith: [] }).instead, /reset the device/);
-  assert.match(closedInWords({ reasons: [{ code: "tpm-policy", detail: "" }], opensWith: [] }).instead, /off and on/);
+  assert.match(closedInWords({ reasons, opensWith: [], resets: true }).instead, /reset the device/);
+  assert.match(
+    closedInWords({ reasons, opensWith: [], resets: false }).instead,
+    /install the system from its USB stick/,
+  );
+  assert.match(
+    closedInWords({ reasons: [{ code: "tpm-timeout", detail: "" }], opensWith: [], resets: true }).instead,
+    /off and on/,
+  );
 });
 
 test("where password or phrase help, nothing else is advised", () => {
-  assert.equal(closedInWords({ reasons: [{ code: "tpm-lockout", detail: "" }], opensWith: ["phrase"] }).instead, "");
+  assert.equal(
+    closedInWords({ reasons: [{ code: "tpm-lockout", detail: "" }], opensWith: ["phrase"], resets: true }).instead,
+    "",
+  );
   assert.match(
-    closedInWords({ reasons: [{ code: "ask-at-boot", detail: "" }], opensWith: ["password", "phrase"] }).title,
+    closedInWords({ reasons: [{ code: "ask-at-boot", detail: "" }], opensWith: ["password", "phrase"], resets: true })
+      .title,
     /password/,
   );
+});
+
+test("each code of the contract has words of its own, and says what to do where nothing can be typed", () => {
+  const said = new Map<string, string>();
+  for (const code of closedCodes) {
+    const reasons = [{ code, detail: "The device's own words." }];
+    for (const opensWith of [[], ["phrase" as const], ["password" as const, "phrase" as const]]) {
+      const { title, text, instead } = closedInWords({ reasons, opensWith, resets: true });
+      assert.ok(title !== "The device's disk is closed" && text.length > 10, code);
+      assert.equal(instead === "", opensWith.length > 0, code);
+      assert.ok(opensWith.length > 0 || !/your recovery phrase|a recovery phrase”\.$/i.test(text), `${code}: ${text}`);
+    }
+    said.set(code, closedInWords({ reasons, opensWith: [], resets: true }).title);
+  }
+  assert.ok(new Set(said.values()).size >= closedCodes.length - 3, "few share a title");
+});
+
+test("where nobody should type a secret, that is what is told first", () => {
+  const reasons = [
+    { code: "tpm-other-chip", detail: "" },
+    { code: "secure-boot-off", detail: "" },
+  ];
+  const { title, text, instead } = closedInWords({ reasons, opensWith: [], resets: true });
+  assert.equal(title, "Secure Boot is switched off");
+  assert.match(`${text} ${instead}`, /no password and no phrase.*type nothing/s);
+  assert.doesNotMatch(`${text} ${instead}`, /recovery phrase opens/);
+  const unknown = closedInWords({
+    reasons: [reasons[0] ?? { code: "", detail: "" }, { code: "moon", detail: "" }],
+    opensWith: [],
+    resets: true,
+  });
+  assert.equal(unknown.title, "The security chip is another one");
 });

@@ -1,4 +1,5 @@
 /** Why a device is closed, and what to do about it, in plain words. */
+import type { ClosedReasonCode } from "@piccolo/device-api";
 import type { Status } from "../api/queries.ts";
 
 export interface ClosedWords {
@@ -7,6 +8,8 @@ export interface ClosedWords {
 }
 
 interface Known extends ClosedWords {
+  /** Follows the text where the phrase opens the device. */
+  readonly byPhrase?: string;
   /** Where nothing that can be typed helps: what does. */
   readonly instead?: string;
 }
@@ -14,40 +17,67 @@ interface Known extends ClosedWords {
 const restart = "Switch the device off and on again. If that does not help, wait an hour and do it once more.";
 const startAnew =
   "What was on this disk cannot be opened any more. Your files lie with the other members: reset the device, then choose “I have a recovery phrase”.";
+const installAnew =
+  "What was on this disk cannot be opened any more. Your files lie with the other members: install the system from its USB stick again, then choose “I have a recovery phrase”.";
 
-const known: Readonly<Record<string, Known>> = {
+const unchanged =
+  "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, install the system from its USB stick again.";
+const chipFailure: Known = {
+  title: "The security chip reports a failure",
+  text: "A restart may help.",
+  byPhrase: "If the chip is broken, your recovery phrase opens the device with a new one.",
+  instead: restart,
+};
+const chipBusy: Known = {
+  title: "The security chip is busy",
+  text: "It has no room, or no time, for this device at the moment.",
+  instead: restart,
+};
+
+const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "ask-at-boot": {
     title: "Enter your password to start",
     text: "You chose that this device asks for your password each time it starts. Until then it does nothing, for you or for others.",
   },
   "tpm-other-chip": {
     title: "The security chip is another one",
-    text: "The key of this device's disk was kept by a security chip that is gone, was cleared, or belongs to another machine. Your recovery phrase opens the disk all the same, and nothing has to be fetched again.",
+    text: "The key of this device's disk was kept by a security chip that is gone, was cleared, or belongs to another machine.",
+    byPhrase: "Your recovery phrase opens the disk all the same, and nothing has to be fetched again.",
   },
   "tpm-policy": {
     title: "The device did not start as expected",
-    text: "Its firmware or software differs from what the security chip was told to trust, so the chip keeps the key. If you changed something yourself, your recovery phrase opens the device. If you did not, ask yourself who had it in hands.",
+    text: "Its firmware or software differs from what the security chip was told to trust, so the chip keeps the key.",
+    byPhrase:
+      "If you changed something yourself, your recovery phrase opens the device. If you did not, ask yourself who had it in hands.",
+    instead: unchanged,
   },
   "tpm-superseded": {
     title: "This is an older state of the disk",
-    text: "Since then the password, the keys or a setting was changed, or the device was reset, and the security chip opens nothing from before. Put the newest disk back and restart, or open this one with the recovery phrase of then. If you changed no disk yourself, ask yourself who had the device in hands.",
+    text: "Since then the password, the keys or a setting was changed, or the device was reset, and the security chip opens nothing from before. If you changed no disk yourself, ask yourself who had the device in hands.",
+    byPhrase: "Put the newest disk back and restart, or open this one with the recovery phrase of then.",
+    instead: "Put the newest disk back, then restart.",
   },
   "tpm-nv-missing": {
     title: "The security chip lost its memory",
-    text: "What it remembered for this device was removed, so it keeps the key. Your recovery phrase opens the disk, and the chip learns the key anew. If you did not clear the chip yourself, ask yourself who had the device in hands.",
+    text: "What it remembered for this device was removed, so it keeps the key. If you did not clear the chip yourself, ask yourself who had the device in hands.",
+    byPhrase: "Your recovery phrase opens the disk, and the chip learns the key anew.",
   },
   "tpm-nv-defined": {
     title: "Another program uses the security chip's memory",
-    text: "Where this device keeps what it remembers, something else lies now. Clear the security chip in the firmware set-up and restart; your recovery phrase then opens the disk.",
+    text: "Where this device keeps what it remembers, something else lies now.",
+    byPhrase: "Clear the security chip in the firmware set-up and restart; your recovery phrase then opens the disk.",
     instead: "Clear the security chip in the firmware set-up, then restart.",
   },
   "tpm-missing": {
     title: "The security chip does not answer",
-    text: "It may be switched off in the firmware set-up. Switch it on again and restart, or open the device with your recovery phrase.",
+    text: "It may be switched off in the firmware set-up.",
+    byPhrase: "Switch it on again and restart, or open the device with your recovery phrase.",
+    instead: "Switch the security chip (TPM) on in the firmware set-up, then restart.",
   },
   "tpm-lockout": {
     title: "The security chip refuses for a while",
-    text: "It has counted too many wrong attempts. It opens again by itself after some time; your recovery phrase opens the device now.",
+    text: "It has counted too many wrong attempts. It opens again by itself after some time.",
+    byPhrase: "Your recovery phrase opens the device now.",
     instead: restart,
   },
   "tpm-window-closed": {
@@ -64,10 +94,71 @@ const known: Readonly<Record<string, Known>> = {
     title: "Somebody listens to the security chip",
     text: "What came from the chip was changed on its way. Do not enter anything here before you have looked at the device: nobody should have opened it.",
   },
-  "tpm-failed": {
-    title: "The security chip reports a failure",
-    text: "A restart may help. If the chip is broken, your recovery phrase opens the device with a new one.",
+  "tpm-failed": chipFailure,
+  "tpm-malformed": chipFailure,
+  "tpm-refused": {
+    title: "The security chip does not know a command",
+    text: "It is of a kind that this system does not know well enough.",
+    byPhrase: "Your recovery phrase opens the device; please report which machine it is.",
+    instead:
+      "Please report which machine this is: its security chip is of a kind the system does not know well enough.",
+  },
+  "tpm-auth": {
+    title: "The security chip has another owner",
+    text: "A password was set in it by another system or program.",
+    byPhrase: "Clear the security chip in the firmware set-up and restart; your recovery phrase then opens the disk.",
+    instead: "Clear the security chip in the firmware set-up, then restart.",
+  },
+  "tpm-busy": chipBusy,
+  "tpm-full": chipBusy,
+  "tpm-not-started": {
+    title: "The firmware did not start the security chip",
+    text: "Without it nothing tells which system was started. Look for the security chip (TPM) in the firmware set-up and switch it on.",
+    instead: "Switch the security chip (TPM) on in the firmware set-up, then restart.",
+  },
+  "not-installed": {
+    title: "No disk was set up for this device",
+    text: "It has no encrypted disk, and no installer asked for one. If this device was in use before, somebody took its disk out or emptied it: put it back and restart. The device does not take this for a fresh start.",
+    instead: "For a new device, start the machine from the USB stick with the installer.",
+  },
+  "secure-boot-off": {
+    title: "Secure Boot is switched off",
+    text: "Without it anybody's system could be running here and look just like this one, so this device takes no password and no phrase.",
+    instead:
+      "Switch Secure Boot on in the firmware set-up and restart. If the set-up says that it has no keys, start the installer from its USB stick once more. Until then type nothing into this device.",
+  },
+  "no-uefi": {
+    title: "The machine was started in the old way",
+    text: "It was started by BIOS, where nothing checks which system runs, so this device takes no password and no phrase.",
+    instead:
+      "Choose UEFI, without “legacy” or “CSM”, in the firmware set-up and restart. Until then type nothing into this device.",
+  },
+  "start-not-trusted": {
+    title: "The device did not start as it should",
+    text: "What was started is not what its release says, so this device takes no password and no phrase: it could be there to catch them.",
+    instead: unchanged,
+  },
+  "volume-two-partitions": {
+    title: "Two disks say they are this device's",
+    text: "The machine finds two data partitions, and cannot know which of them is yours. Nothing was changed on either.",
+    instead: "Switch the device off, take out the disk that does not belong to it, and switch it on again.",
+  },
+  "record-was-older": {
+    title: "An older state was put right",
+    text: "The small file beside the encrypted disk was from before, and was brought up to date.",
+    byPhrase: "Enter the newest recovery phrase, or restart.",
     instead: restart,
+  },
+  "state-in-use": {
+    title: "The device is running already",
+    text: "Another copy of its program works with the same files.",
+    instead: restart,
+  },
+  "state-damaged": {
+    title: "The device's own files were tampered with",
+    text: "Beside the encrypted disk lies something that this device did not put there.",
+    instead:
+      "Put the disk back as it was and restart. If you changed nothing, ask yourself who had the device in hands.",
   },
   "volume-missing": {
     title: "The device's disk is gone",
@@ -92,7 +183,8 @@ const known: Readonly<Record<string, Known>> = {
   "volume-unavailable": {
     title: "The encrypted disk cannot be used here",
     text: "This machine lacks what is needed to open an encrypted disk. Nothing is lost.",
-    instead: "Whoever looks after the machine has to install gocryptfs and fuse3, and allow the use of /dev/fuse.",
+    instead:
+      "Restart the device. On a computer of your own, install gocryptfs and fuse3, and allow the use of /dev/fuse.",
   },
   "volume-busy": {
     title: "The disk is still in use",
@@ -112,15 +204,22 @@ const known: Readonly<Record<string, Known>> = {
   closed: { title: "The device is starting", text: "It opens in a moment.", instead: "Wait a moment." },
 };
 
+const wordsOf = (code: string | undefined): Known | undefined =>
+  code !== undefined && Object.hasOwn(known, code) ? known[code as ClosedReasonCode] : undefined;
+
 /** A reason this version does not know is told in the device's own words. */
 export function closedInWords(
-  status: Pick<Status, "reasons" | "opensWith">,
+  status: Pick<Status, "reasons" | "opensWith" | "resets">,
 ): ClosedWords & { readonly instead: string } {
-  const [reason] = status.reasons;
-  const words = known[reason?.code ?? "closed"] ?? {
-    title: "The device's disk is closed",
-    text: reason?.detail ?? "",
-  };
-  const nothingOpens = status.opensWith.length === 0;
-  return { title: words.title, text: words.text, instead: nothingOpens ? (words.instead ?? restart) : "" };
+  const [reason, distrusted] = status.reasons;
+  // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it.
+  const graver = status.opensWith.length === 0 ? wordsOf(distrusted?.code) : undefined;
+  const words = graver ??
+    wordsOf(reason?.code ?? "closed") ?? { title: "The device's disk is closed", text: reason?.detail ?? "" };
+  const { title, text, byPhrase, instead = restart }: Known = words;
+  if (status.opensWith.length === 0) {
+    return { title, text, instead: instead === startAnew && !status.resets ? installAnew : instead };
+  }
+  const isByPhrase = byPhrase !== undefined && status.opensWith.includes("phrase");
+  return { title, text: isByPhrase ? `${text} ${byPhrase}` : text, instead: "" };
 }

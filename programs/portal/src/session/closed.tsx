@@ -50,13 +50,15 @@ export function Closed({
           <ByPhrase />
         )
       ) : null}
-      <Fold title="Reset this device">
-        <ResetForm
-          deviceName={status.deviceName}
-          proof={{ by: "code", code: link?.claimCode ?? "" }}
-          onReset={onReset}
-        />
-      </Fold>
+      {status.resets ? (
+        <Fold title="Reset this device">
+          <ResetForm
+            deviceName={status.deviceName}
+            proof={{ by: "code", code: link?.claimCode ?? "" }}
+            onReset={onReset}
+          />
+        </Fold>
+      ) : null}
     </QuietPage>
   );
 }

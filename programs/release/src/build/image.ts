@@ -17,8 +17,9 @@ import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
 import { signedPrediction } from "../predict/predict.ts";
 import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
-import { buildTree, objectPath, parseListing } from "../usr/commit-tree.ts";
+import { buildTree, type ListedObject, objectPath, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
+import { type LabelPolicy, labelTree, parseLabelPolicy } from "../usr/labels.ts";
 import { type Commit, type CommitParts, provideCommit } from "./commit.ts";
 import { ownCommandLine, provideInitrd, type Workshop } from "./workshop.ts";
 
@@ -70,7 +71,9 @@ async function writeRootArchive(shop: Workshop, commit: Commit, folder: string):
   const text = await shop.tools.text("ostree", [`--repo=${repository}`, "ls", "-R", "-C", checksum, "/"]);
   const listing = parseListing(text);
   const objects = join(repository, "objects");
-  const tree = encodeErofs(buildTree(listing, objects), shop.epochS);
+  const policy = labelPolicyOf(listing, objects);
+  const plain = buildTree(listing, objects);
+  const tree = encodeErofs(policy === undefined ? plain : labelTree(plain, policy), shop.epochS);
   const archive = join(folder, "root.cpio");
   writeFileSync(archive, encodeCpio([{ path: "usr/lib/piccolo/root.erofs", content: tree }]));
   const osRelease = join(folder, "os-release");
@@ -78,6 +81,18 @@ async function writeRootArchive(shop: Workshop, commit: Commit, folder: string):
   if (found === undefined) throw new Error("the commit has no /usr/lib/os-release");
   copyFileSync(join(objects, objectPath(found.checksum)), osRelease);
   return { archive, osRelease, treeBytes: tree.length };
+}
+
+/** The policy by which the root's files are labelled, where it has one. */
+function labelPolicyOf(listing: readonly ListedObject[], objects: string): LabelPolicy | undefined {
+  const read = (pattern: RegExp): string | undefined => {
+    const found = listing.filter(({ path }) => pattern.test(path));
+    if (found.length > 1) throw new Error(`the commit has ${found.length} policies of labels`);
+    return found.map(({ checksum }) => readFileSync(join(objects, objectPath(checksum)), "utf8"))[0];
+  };
+  const contexts = read(/^\/usr\/etc\/selinux\/[^/]+\/contexts\/files\/file_contexts$/);
+  if (contexts === undefined) return undefined;
+  return parseLabelPolicy(contexts, read(/^\/usr\/etc\/selinux\/[^/]+\/contexts\/files\/file_contexts\.subs_dist$/));
 }
 
 /** Kernel, initrd and root with a command line, signed. */

@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "../config.ts";
+import { parseCentral } from "./central.ts";
 import { readKeyFingerprints, readSourceEpoch, readVersion } from "./facts.ts";
 import { buildImage } from "./image.ts";
 import { buildInstaller } from "./installer.ts";
@@ -10,11 +11,13 @@ import { verifyRelease } from "../verify/verb.ts";
 import { publish } from "./publish.ts";
 import { type Base, openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--base BASE --root FOLDER]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--central URL]
+                           [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
   --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
+  --central URL   the origin of the central its devices speak to; without it they have none
   --base BASE     debian, which is the default, or fcos
   --root FOLDER   a root of packages that was made elsewhere (os/fcos/Containerfile); for fcos always
 `;
@@ -27,6 +30,7 @@ export async function run(args: readonly string[]): Promise<number> {
       keys: { type: "string" },
       number: { type: "string", default: "1" },
       minimum: { type: "string", default: "1" },
+      central: { type: "string" },
       base: { type: "string", default: "debian" },
       root: { type: "string" },
     },
@@ -37,6 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (!Number.isSafeInteger(minimum) || minimum < 1 || minimum > number) {
     throw new UsageError("--minimum takes a whole number from 1 to the release's own");
   }
+  const central = values.central === undefined ? {} : { central: parseCentral(values.central) };
   const base = values.base as Base;
   if (base !== "debian" && base !== "fcos") throw new UsageError("--base is debian or fcos");
   if (base === "fcos" && values.root === undefined) throw new UsageError("--base fcos takes its root with --root");
@@ -54,7 +59,11 @@ export async function run(args: readonly string[]): Promise<number> {
     epochS: await readSourceEpoch(),
     say,
   });
-  const parts = { release: { version: readVersion(), number, minimum, keys: readKeyFingerprints(keys) }, keys };
+  if (central.central === undefined) {
+    say("no --central: a device of this release founds and joins no network, and its files lie on it alone");
+  }
+  const release = { version: readVersion(), number, minimum, ...central, keys: readKeyFingerprints(keys) };
+  const parts = { release, keys };
   rmSync(work, { recursive: true, force: true });
   const image = await buildImage(shop, parts, work);
   const installer = await buildInstaller(shop, parts, image, work);

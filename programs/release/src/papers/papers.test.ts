@@ -7,7 +7,7 @@ import { answer, cases, type Vector } from "../../test-support/papers-cases.ts";
 import { repositoryRoot } from "../config.ts";
 import { decodePackages, encodePackages } from "../tree/packages.ts";
 import { billOfMaterials, type LockedPackage } from "./bill-of-materials.ts";
-import { parseBill } from "./spdx.ts";
+import { parseBill, urlOf } from "./spdx.ts";
 
 const built = await cases();
 testVectors(readVectors<Vector>("release-papers"), answer, () => built);
@@ -26,4 +26,12 @@ test("the tree's list of packages is read as it was written, and nothing else is
   const packages = [{ kind: "deb/debian" as const, name: "a", version: "1:2~3+4", architecture: "all", source: "b" }];
   assert.deepEqual(decodePackages(encodePackages(packages)), packages);
   for (const text of ["", "[]", "{}", '[{"name":"a"}]']) assert.throws(() => decodePackages(text));
+});
+
+test("a package URL has the version as its kind writes it", () => {
+  const url = (kind: "deb/debian" | "rpm/fedora", version: string): string =>
+    urlOf({ kind, name: "a", version, architecture: "x", source: "a" });
+  assert.equal(url("deb/debian", "1:2+b1"), "pkg:deb/debian/a@1%3A2%2Bb1?arch=x");
+  assert.equal(url("rpm/fedora", "0:2-1.fc41"), "pkg:rpm/fedora/a@2-1.fc41?arch=x");
+  assert.equal(url("rpm/fedora", "2:2-1.fc41"), "pkg:rpm/fedora/a@2-1.fc41?arch=x&epoch=2");
 });

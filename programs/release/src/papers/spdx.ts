@@ -115,9 +115,12 @@ export function describedBy(bill: SpdxDocument): SpdxPackage {
   return found;
 }
 
-/** The package URL. */
-export const urlOf = ({ kind, name, version, architecture }: InstalledPackage): string =>
-  `pkg:${kind}/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
+/** The package URL. What counts before a version (epoch) stands in it for Debian, and behind it for Fedora. */
+export function urlOf({ kind, name, version, architecture }: InstalledPackage): string {
+  const [, epoch = "0", plain = version] = kind === "rpm/fedora" ? (/^(\d+):(.*)$/.exec(version) ?? []) : [];
+  const more = epoch === "0" ? "" : `&epoch=${epoch}`;
+  return `pkg:${kind}/${encodeURIComponent(name)}@${encodeURIComponent(plain)}?arch=${architecture}${more}`;
+}
 
 /** What is installed and not in the bill, in the same version. */
 export function missingFrom(bill: SpdxDocument, installed: readonly InstalledPackage[]): readonly string[] {

@@ -92,7 +92,8 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   for (const name of ["piccolod", "blake-hash.node"]) writeFileSync(join(programs, name), name);
   const tree = join(folder, "tree");
   const tools = new NoTools("/", []);
-  const release = { version: "1.0.0", number: 1, minimum: 1, keys: {} };
+  const central = "https://central.example.org";
+  const release = { version: "1.0.0", number: 1, minimum: 1, central, keys: {} };
   await assembleTree({ packagesRoot, os, base: "fcos", programs, release, tree }, tools);
   assert.deepEqual(tools.asked, [["systemctl", `--root=${tree}`, "preset-all"]]);
   for (const program of ["bash", "sh", "agetty", "sulogin", "su", "login"]) {
@@ -112,6 +113,8 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   assert.match(readFileSync(join(tree, "usr/lib/os-release"), "utf8"), /^ID_LIKE=fedora$/m);
   assert.ok(existsSync(join(tree, "usr/lib/NetworkManager/conf.d/90-piccolo.conf")));
   assert.ok(!existsSync(join(tree, "usr/lib/systemd/network/50-piccolo.network")), "the other base's network");
+  const settings = JSON.parse(readFileSync(join(tree, "usr/lib/piccolo/piccolod.json"), "utf8")) as { central: string };
+  assert.equal(settings.central, central);
   assert.equal(readFileSync(kernelOf(packagesRoot), "utf8"), "kernel");
   assert.deepEqual(decodePackages(readFileSync(join(tree, packagesOfTree), "utf8")), [
     { kind: "rpm/fedora", name: "bash", version: "0:5.2.32-1.fc41", architecture: "x86_64", source: "bash" },

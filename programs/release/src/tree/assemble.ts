@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { noCentral } from "../build/central.ts";
 import type { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { execute } from "../process.ts";
@@ -42,6 +43,8 @@ export interface ReleaseFacts {
   readonly number: number;
   /** Older releases open nothing any more once this one was found good. */
   readonly minimum: number;
+  /** Origin of the central its devices speak to; undefined = none. */
+  readonly central?: string;
   /** Role to SHA-256 of the public key. */
   readonly keys: Readonly<Record<string, string>>;
 }
@@ -114,6 +117,9 @@ function installProduct({ tree, os, programs, release }: TreeParts): void {
   for (const name of ["piccolod", "blake-hash.node"]) cpSync(join(programs, name), join(folder, name));
   chmodSync(join(folder, "piccolod"), 0o755);
   cpSync(join(os, "piccolod"), folder, { recursive: true });
+  const config = join(folder, "piccolod.json");
+  const settings = JSON.parse(readFileSync(config, "utf8")) as Readonly<Record<string, unknown>>;
+  writeFileSync(config, `${JSON.stringify({ ...settings, central: release.central ?? noCentral }, null, 2)}\n`);
   writeFileSync(join(folder, "release.json"), `${JSON.stringify(release)}\n`);
 }
 

@@ -1,15 +1,16 @@
 import {
   chownSync,
   closeSync,
-  existsSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { runProgram } from "./run-program.ts";
@@ -19,6 +20,17 @@ export const contentName = "content";
 
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
+
+/** Whether it is there. Throws where that cannot be found out, such as on a volume nobody serves any more. */
+export function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** After a crash in the middle of a copy the file system is still frozen, and whoever writes to it waits for ever. */
+export async function thaw(mountPoint: string): Promise<void> {
+  // It is refused where nothing is frozen.
+  await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]).catch(() => undefined);
+}
 
 /**
  * A file that holds a file system of a fixed size, and takes only the room that is used of it. So an app's volume is
@@ -41,16 +53,19 @@ export class ImageFile {
     return mountsOn(this.#mountPoint).length > 0;
   }
 
-  /** Makes the file where it is missing: after a crash there is a whole one or none. */
-  async create(sizeBytes: number): Promise<void> {
-    if (existsSync(this.#path)) return;
+  /**
+   * Makes the file where it is missing: after a crash there is a whole one or none. `from`: a folder whose content it
+   * begins with.
+   */
+  async create(sizeBytes: number, from?: string): Promise<void> {
+    if (isThere(this.#path)) return;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const next = `${this.#path}.new`;
     rmSync(next, { force: true });
     const file = openSync(next, "wx", 0o600);
     try {
       ftruncateSync(file, sizeBytes);
-      await runProgram("/sbin/mkfs.ext4", [...quietly, next]);
+      await runProgram("/sbin/mkfs.ext4", [...quietly, ...(from === undefined ? [] : ["-d", from]), next]);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -61,15 +76,40 @@ export class ImageFile {
 
   /** No device files and no programs that take another's rights, whatever an app puts there. */
   async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
-    if (this.isMounted) return;
+    if (this.isMounted) {
+      if (this.#isThisFileMounted()) return;
+      await this.letGo();
+    }
     mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
     await this.#run("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
+  }
+
+  /**
+   * Whether what is mounted is another file: of a volume that went away and came back, all files are others, and those
+   * of before answer with nothing but errors.
+   */
+  get isStale(): boolean {
+    return this.isMounted && !this.#isThisFileMounted();
+  }
+
+  #isThisFileMounted(): boolean {
+    return mountsOn(this.#mountPoint).every(({ source }) => {
+      const backing = `/sys/block/${basename(source)}/loop/backing_file`;
+      return isThere(backing) && readFileSync(backing, "utf8").trimEnd() === this.#path;
+    });
+  }
+
+  /** Takes away whatever is mounted; who uses it keeps it until it ends. */
+  async letGo(): Promise<void> {
+    for (let left = mountsOn(this.#mountPoint).length; left > 0; left--) {
+      await this.#run("/bin/umount", ["--lazy", this.#mountPoint]);
+    }
   }
 
   /** A folder in it, made where it is missing; whole volumes have one of the file system's own beside it. */
   contentFolder(owner: { readonly uid: number; readonly gid: number }, mode: number): string {
     const path = `${this.#mountPoint}/${contentName}`;
-    if (existsSync(path)) return path;
+    if (isThere(path)) return path;
     const next = `${path}.new`;
     rmSync(next, { recursive: true, force: true });
     mkdirSync(next, { mode });

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
+import { diskFaults } from "@piccolo/storage/ports";
 import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
 
-const patienceMs = 60_000;
+const usualMs = 60_000;
 
-/** Runs one of the system's programs. Throws `app-storage-failed` with its last words as the cause. */
-export function runProgram(path: string, args: readonly string[]): Promise<void> {
+/** Runs one of the system's programs. Throws `disk-full`, `app-storage-failed` with its last words as the cause. */
+export function runProgram(path: string, args: readonly string[], patienceMs = usualMs): Promise<void> {
   return new Promise((resolve, reject) => {
     execFile(
       path,
@@ -14,6 +15,10 @@ export function runProgram(path: string, args: readonly string[]): Promise<void>
       (error, _out, said) => {
         if (error === null) {
           resolve();
+          return;
+        }
+        if (/no space left on device/i.test(said)) {
+          reject(diskFaults.fault("disk-full", "there is no room left for the app's data"));
           return;
         }
         const cause = new Error(`${basename(path)}: ${said.trim().slice(-500) || error.message}`);

@@ -1,11 +1,11 @@
 import {
   chmodSync,
   chownSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statfsSync,
   statSync,
@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
 import { mountsOn } from "../volume/mounts.ts";
-import { contentName, ImageFile } from "./image-file.ts";
+import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { moveOwners } from "./move-owners.ts";
 import { runForSystem, runProgram } from "./run-program.ts";
@@ -24,6 +24,8 @@ import { runForSystem, runProgram } from "./run-program.ts";
 const leastVolumeBytes = 8 * 1024 * 1024;
 const blockBytes = 4_096;
 const partialMark = ".partial";
+/** Of the largest volume on the slowest disk. */
+const copyMs = 12 * 3_600_000;
 const unmountTries = 50;
 const unmountPauseMs = 100;
 
@@ -41,10 +43,19 @@ export interface AppStorageOptions {
    */
   readonly runtimeInImage: boolean;
   /**
+   * Ends all that uses what is mounted here. Called where the volume went away below it and came back: nothing that was
+   * started before can go on.
+   */
+  readonly endUsers?: () => Promise<void>;
+  /** Told while a volume is frozen. */
+  readonly frozen?: () => void;
+  /**
    * Mounts are made for the whole system: whoever runs the apps there has another view of the file systems than this
    * process. They outlive it then, and the next one finds them.
    */
   readonly ofSystem?: boolean;
+  /** What the volume has for content, without the device's reserve. */
+  readonly freeBytes: () => number;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -52,13 +63,21 @@ export class SealedAppStorage implements AppStorage {
   readonly #folder: string;
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
+  readonly #endUsers: () => Promise<void>;
+  readonly #frozen: () => void;
   readonly #runMount: typeof runProgram;
+  readonly #freeBytes: () => number;
   #opening: Promise<void> | undefined;
+  #isSettled = false;
 
-  constructor({ folder, mountFolder, runtimeInImage, ofSystem = false }: AppStorageOptions) {
+  constructor(options: AppStorageOptions) {
+    const { folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false, freeBytes } = options;
+    this.#endUsers = endUsers ?? (() => Promise.resolve());
+    this.#frozen = frozen ?? (() => undefined);
     this.#runMount = ofSystem ? runForSystem : runProgram;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
+    this.#freeBytes = freeBytes;
     const runtime = join(mountFolder, "runtime");
     this.#runtimeImage = runtimeInImage
       ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#runMount)
@@ -76,6 +95,7 @@ export class SealedAppStorage implements AppStorage {
 
   async #open(): Promise<void> {
     for (const path of [this.#folder, this.#mountFolder]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    await this.#settle();
     if (this.#runtimeImage === undefined) {
       await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));
       mkdirSync(this.runtimeFolder, { recursive: true, mode: 0o700 });
@@ -88,6 +108,28 @@ export class SealedAppStorage implements AppStorage {
     this.#runtimeImage.contentFolder({ uid: 0, gid: 0 }, 0o700);
   }
 
+  /** What an earlier run of this process left when it was cut off. */
+  async #settle(): Promise<void> {
+    if (this.#runtimeImage?.isStale === true) {
+      await this.#endUsers();
+      for (const path of this.#mounted()) await this.#runMount("/bin/umount", ["--lazy", path]);
+    }
+    // Later than now it would thaw what this run has frozen for a copy.
+    if (this.#isSettled) return;
+    for (const path of this.#mounted()) await thaw(path);
+    this.#isSettled = true;
+  }
+
+  /** All that is mounted here, innermost first. */
+  #mounted(): readonly string[] {
+    const below = `${this.#mountFolder}/`;
+    return readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(" ")[4] ?? "")
+      .filter((path) => path.startsWith(below))
+      .toReversed();
+  }
+
   async #bind(source: string, target: string): Promise<void> {
     for (const path of [source, target]) mkdirSync(path, { recursive: true, mode: 0o700 });
     if (mountsOn(target).length > 0) return;
@@ -97,8 +139,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   freeBytes(): number {
-    const { bavail, bsize } = statfsSync(dirname(this.#folder));
-    return bavail * bsize;
+    return this.#freeBytes();
   }
 
   volumeFolder(app: string, volume: string): string {
@@ -146,7 +187,7 @@ export class SealedAppStorage implements AppStorage {
 
   snapshots(): ReadonlyMap<string, "complete" | "partial"> {
     const folder = this.#snapshotFolder("");
-    if (!existsSync(folder)) return new Map();
+    if (!isThere(folder)) return new Map();
     return new Map(
       readdirSync(folder).map((name) =>
         name.endsWith(partialMark) ? [name.slice(0, -partialMark.length), "partial"] : [name, "complete"],
@@ -159,9 +200,10 @@ export class SealedAppStorage implements AppStorage {
     for (const path of [whole, partial]) rmSync(path, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true, mode: 0o700 });
     for (const volume of volumes) {
-      await this.#image(app, volume).whileStill(() =>
-        copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume))),
-      );
+      await this.#image(app, volume).whileStill(() => {
+        this.#frozen();
+        return copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume)));
+      });
     }
     fsyncPath(partial);
     renameSync(partial, whole);
@@ -198,7 +240,23 @@ export class SealedAppStorage implements AppStorage {
 
   async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
     for (const volume of this.volumesOf(app)) await patiently(() => this.#image(app, volume).unmount());
+    this.#removeMountPoints(app);
     this.#move(this.#volumes(app), this.#trash(trash), volumes);
+    this.#forgetUnfinished(this.#volumes(app));
+  }
+
+  #removeMountPoints(app: string): void {
+    const folder = join(this.#mountFolder, "volumes", app);
+    if (!isThere(folder)) return;
+    // Never more than empty folders: what is mounted in one is data.
+    for (const path of [...readdirSync(folder).map((name) => join(folder, name)), folder]) removeEmpty(path);
+  }
+
+  /** What was cut off while it was made; the folder, if nothing else is in it. */
+  #forgetUnfinished(folder: string): void {
+    if (!isThere(folder)) return;
+    for (const name of readdirSync(folder)) if (name.endsWith(".new")) rmSync(join(folder, name), { force: true });
+    removeEmpty(folder);
   }
 
   outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
@@ -211,9 +269,9 @@ export class SealedAppStorage implements AppStorage {
     mkdirSync(to, { recursive: true, mode: 0o700 });
     for (const volume of volumes) {
       const [source, target] = [join(from, fileOf(volume)), join(to, fileOf(volume))];
-      if (existsSync(source) && !existsSync(target)) renameSync(source, target);
+      if (isThere(source) && !isThere(target)) renameSync(source, target);
     }
-    for (const path of [from, to]) if (existsSync(path)) fsyncPath(path);
+    for (const path of [from, to]) if (isThere(path)) fsyncPath(path);
   }
 
   purgeTrash(trash: string): void {
@@ -244,28 +302,32 @@ export class SealedAppStorage implements AppStorage {
   }
 
   async close(): Promise<void> {
-    const below = `${this.#mountFolder}/`;
-    const mounted = readFileSync("/proc/self/mountinfo", "utf8")
-      .split("\n")
-      .map((line) => line.split(" ")[4] ?? "")
-      .filter((path) => path.startsWith(below));
-    for (const path of mounted.toReversed()) {
+    for (const path of this.#mounted()) {
       if (mountsOn(path).length > 0) await patiently(() => this.#runMount("/bin/umount", [path]));
     }
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EBUSY") throw error;
   }
 }
 
 const fileOf = (volume: string): string => `${volume}.ext4`;
 
 function volumesIn(folder: string): readonly string[] {
-  if (!existsSync(folder)) return [];
+  if (!isThere(folder)) return [];
   return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
 }
 
 /** Only what is used of it is copied; it is on the disk when it returns. */
 async function copyFile(from: string, to: string): Promise<void> {
   rmSync(to, { force: true });
-  await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to]);
+  await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to], copyMs);
   fsyncPath(to);
 }
 

@@ -161,6 +161,11 @@ test("a collecting that was cut off is done by the next one, and one for which t
   assert.ok(!existsSync(object));
   await new OstreeDeployments({ ...options, root }).collect();
   assert.deepEqual(uses, ["read", "write", "read"]);
+  mkdirSync(join(repository, "piccolo-uncollected"));
+  await assert.rejects(new OstreeDeployments({ ...options, root }).undeploy("1"), { code: "deployment-in-use" });
+  await assert.rejects(new OstreeDeployments({ ...options, booted: "2", root }).undeploy("1"), {
+    code: "deployment-failed",
+  });
 });
 
 test("the root partition is writable only while something is written, and read-only again whatever happens", async (context) => {

@@ -36,7 +36,7 @@ export interface OstreeOptions {
 }
 
 /** Lies in the repository from the first removal of a release on until what only it had is removed as well. */
-const uncollectedName = "state/piccolo-uncollected";
+const uncollectedName = "piccolo-uncollected";
 
 /** Each release is a ref `piccolo/release/N` of one OSTree repository, which shares what is equal between them. */
 export class OstreeDeployments implements Deployments {
@@ -93,7 +93,8 @@ export class OstreeDeployments implements Deployments {
   /** One at a time: a pull and a pruning beside it take each other's objects away. */
   #alone<Result>(access: "read" | "write", work: (repository: Repository) => Promise<Result>): Promise<Result> {
     const { root, booted } = this.#options;
-    const result = this.#last.then(() => root.use(access, (path) => work(new Repository(path, booted))));
+    const used = (path: string): Promise<Result> => work(new Repository(path, booted)).catch(asFault);
+    const result = this.#last.then(() => root.use(access, used));
     this.#last = result.catch(() => undefined);
     return result;
   }
@@ -178,6 +179,14 @@ class Repository {
       throw faultOf(command, error);
     }
   }
+}
+
+/** Failures of the disk are those of the port. */
+function asFault(error: unknown): never {
+  if (!(error instanceof Error) || !("errno" in error)) throw error;
+  throw deploymentFaults.fault("deployment-failed", "the repository of releases cannot be read or written", {
+    cause: error,
+  });
 }
 
 function inUse(id: string): Error {

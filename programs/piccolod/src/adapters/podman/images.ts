@@ -139,6 +139,14 @@ export class PodmanImages {
     if (id !== undefined) await this.#removeByName(id);
   }
 
+  async keep(digests: ReadonlySet<string>): Promise<void> {
+    const all = read.images(await this.#interface.call({ method: "GET", path: `${this.#api}/images/json` }));
+    for (const { Id, Digest, RepoDigests } of all) {
+      const names = [Digest ?? "", ...(RepoDigests ?? []).map((name) => name.slice(name.indexOf("@") + 1))];
+      if (!names.some((name) => digests.has(name))) await this.#removeByName(Id);
+    }
+  }
+
   async #removeByName(name: string): Promise<void> {
     const inUse = new Error("in use");
     try {

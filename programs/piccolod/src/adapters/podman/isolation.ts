@@ -1,5 +1,6 @@
 /** What the kernel says of a container's main process: whether it is there, and how it is kept apart. */
 import { readFileSync } from "node:fs";
+import { unavailable } from "./unix-http.ts";
 import type { ContainerSpec } from "../../apps/runtime/container-spec.ts";
 
 /** `<linux/capability.h>` */
@@ -13,17 +14,25 @@ const capabilityBits: Readonly<Record<string, number>> = {
   NET_BIND_SERVICE: 10,
 };
 
+/** Undefined where the process is gone; throws `runtime-unavailable` where that cannot be found out. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw unavailable(error);
   }
 }
 
 /** Whether the process is the container's: ids of processes are given again to others. */
 export function isProcessOf(pid: number, containerId: string): boolean {
   return pid > 0 && (read(`/proc/${pid}/cgroup`)?.includes(containerId) ?? false);
+}
+
+/** Whether what watches a container is there: without it nobody hears what the container says, nor how it ends. */
+export function isWatched(conmonPid: number | undefined): boolean {
+  return conmonPid === undefined || (conmonPid > 0 && (read(`/proc/${conmonPid}/comm`)?.startsWith("conmon") ?? false));
 }
 
 /** What the isolation lacks, in words; undefined when all is there, or when the process has ended meanwhile. */

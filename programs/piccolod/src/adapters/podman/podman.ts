@@ -21,7 +21,7 @@ import type { Log } from "../log.ts";
 import { createBody, networkBody } from "./create-body.ts";
 import { framesOf } from "./frames.ts";
 import { PodmanInterface, type Refusal } from "./interface.ts";
-import { isProcessOf, whatIsolationLacks } from "./isolation.ts";
+import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
 import { type ContainerInspection, read } from "./shapes.ts";
@@ -86,6 +86,10 @@ export class Podman implements ContainerRuntime {
 
   removeImage(digest: string): Promise<void> {
     return this.#images.remove(digest);
+  }
+
+  keepImages(digests: ReadonlySet<string>): Promise<void> {
+    return this.#images.keep(digests);
   }
 
   async networks(): Promise<readonly string[]> {
@@ -211,6 +215,8 @@ export class Podman implements ContainerRuntime {
     for (let attempt = 0; attempt < cleanUpTries; attempt++) {
       const found = await this.#inspect(name);
       if (found?.State.Status !== "stopped" && found?.State.Status !== "stopping") return;
+      // That process is told by the watcher; without one, Podman tidies up when the container is started or removed.
+      if (!isWatched(found.State.ConmonPid)) return;
       await delay(cleanUpPauseMs);
     }
   }
@@ -320,9 +326,10 @@ export class Podman implements ContainerRuntime {
     }));
   }
 
-  async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+  async *events(signal: AbortSignal, sinceMs: number): AsyncGenerator<ContainerEvent> {
     const filters = JSON.stringify({ type: ["container"], event: ["start", "died", "remove"] });
-    const path = `${api}/events?stream=true&filters=${encodeURIComponent(filters)}`;
+    const since = (sinceMs / 1_000).toFixed(3);
+    const path = `${api}/events?stream=true&since=${since}&filters=${encodeURIComponent(filters)}`;
     setMaxListeners(0, signal);
     const body = await this.#interface.open({ method: "GET", path, signal });
     try {
@@ -375,7 +382,7 @@ const never = 0;
 
 function stateOf({ Id, Name, State, Config, RestartCount, NetworkSettings }: ContainerInspection): ContainerState {
   const startedAtMs = Date.parse(State.StartedAt);
-  const phase = phaseOf(State.Status, State.Pid, Id);
+  const phase = phaseOf(State, Id);
   return {
     id: Id,
     name: Name,
@@ -390,11 +397,14 @@ function stateOf({ Id, Name, State, Config, RestartCount, NetworkSettings }: Con
   };
 }
 
-function phaseOf(status: string, pid: number, id: string): ContainerState["phase"] {
+function phaseOf(
+  { Status: status, Pid: pid, ConmonPid: conmonPid }: ContainerInspection["State"],
+  id: string,
+): ContainerState["phase"] {
   switch (status) {
     case "running":
     case "paused":
-      return isProcessOf(pid, id) ? status : "lost";
+      return isProcessOf(pid, id) && isWatched(conmonPid) ? status : "lost";
     case "created":
     case "configured":
     case "initialized":

@@ -55,6 +55,8 @@ export function writeServiceConfig(config: ServiceConfig): Readonly<Record<strin
     'base_hosts_file = "none"',
     "[engine]",
     'cgroup_manager = "cgroupfs"',
+    // Those in shared memory are one set for all stores of the machine.
+    'lock_type = "file"',
     'events_logger = "file"',
     ...(hasHybridCgroups() ? ['runtime = "runc"'] : []),
     `tmp_dir = ${quoted(join(run, "libpod"))}`,

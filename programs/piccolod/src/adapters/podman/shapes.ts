@@ -36,6 +36,7 @@ const ContainerInspection = z.object({
   State: z.object({
     Status: z.string(),
     Pid: z.number(),
+    ConmonPid: z.number().optional(),
     ExitCode: z.number(),
     StartedAt: z.string(),
   }),

@@ -343,7 +343,6 @@ test("a restore that was cut off in the middle goes on at the next start, once t
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   device.unlocked = true;
-  device.world.aheadMs += 3_600_000;
   device.apps.wake();
   await device.apps.settled("shelf", () => undefined);
   assert.ok(device.read("shelf").equals(content));

@@ -269,7 +269,7 @@ export class AppBackups {
       document: {
         app,
         takenAtMs: kept?.takenAtMs ?? world.nowMs(),
-        cause: kept?.cause ?? ("backup" as KeptSnapshot["cause"]),
+        cause: kept?.cause ?? "backup",
         generation: withoutNumber(generation),
         secrets,
         idStart,

@@ -135,7 +135,7 @@ function readFacts(bytes: Uint8Array): Facts {
     cause: cause as Facts["cause"],
     generation: {
       // Made by this program from a manifest that was checked, and authenticated since, like the device's own records.
-      manifest: manifest as unknown as AppManifest,
+      manifest: manifest as AppManifest,
       grants: grants as GrantKind[],
       settings: texts(settings),
     },

@@ -1,22 +1,32 @@
 /** The reverse proxy: what arrives at an app's host name goes to the app's web service, if the visitor may. */
-import { Agent, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
-import { authFaults, sessionLifetimeMs } from "../../auth/types.ts";
+import { authFaults } from "../../auth/types.ts";
 import { httpFaults } from "../../http/faults.ts";
 import { type Apps, describedOf, type OpenRoute } from "../apps.ts";
 import { appFaults } from "../types.ts";
-import type { Entrance } from "./entrance.ts";
-import { isPublicPath, pairs, replyHeaders, requestHeaders, type Visit } from "./headers.ts";
+import { AppConnections } from "./app-connections.ts";
+import type { AppSession, Entrance } from "./entrance.ts";
+import { Forwarding, type ForwardingOptions } from "./forwarding.ts";
+import { isPublicPath, type Visit } from "./headers.ts";
 import type { HostNames } from "./host-names.ts";
+import { hasAccepted, isWebSocket, joinSockets, switchingHead } from "./tunnel.ts";
 
-const socketsMax = 256;
+/** Of one app: visits that are answered or wait for it to change over, and tunnels. */
+const visitsMax = 512;
+/** Who has not signed in leaves room for those who have. */
+const strangersMax = 256;
+const tunnelsMax = 256;
 /** So long a container that was looked at is taken for the one that has the address. */
 const routeMs = 1_000;
-const connectMs = 10_000;
 const drainMs = 10_000;
+const sweepMs = 60_000;
+const keepAliveMs = 30_000;
 const enterPath = "/.piccolo/enter";
+const isOwnPath = (path: string): boolean => path.startsWith("/.") && /^\/\.piccolo(?:[/?#]|$)/i.test(path);
 
 export interface AppHostsOptions {
   readonly apps: Pick<Apps, "openRoute" | "routeOf" | "get">;
@@ -33,39 +43,86 @@ interface KnownRoute extends OpenRoute {
   readonly untilMs: number;
 }
 
+/** What is known and under way of one app. */
+class AppPlace {
+  readonly app: string;
+  route: KnownRoute | undefined;
+  connections: AppConnections | undefined;
+  opening: Promise<OpenRoute> | undefined;
+  /** Those that wait for a route are among the visits, and not yet under way. */
+  visits = 0;
+  strangers = 0;
+  underWay = 0;
+  tunnels = 0;
+  readonly drained: (() => void)[] = [];
+
+  constructor(app: string) {
+    this.app = app;
+  }
+
+  end(): void {
+    if (--this.underWay === 0) for (const tell of this.drained.splice(0)) tell();
+  }
+
+  forget(): void {
+    this.route = undefined;
+    this.connections?.close();
+    this.connections = undefined;
+  }
+}
+
+interface Admitted {
+  readonly session: AppSession | undefined;
+  readonly visit: Visit;
+}
+
 export class AppHosts {
   readonly #options: AppHostsOptions;
-  readonly #routes = new Map<string, KnownRoute>();
-  readonly #agents = new Map<string, Agent>();
-  readonly #underWay = new Map<string, number>();
-  readonly #drained = new Map<string, (() => void)[]>();
+  readonly #places = new Map<string, AppPlace>();
   readonly #upgraded = new Set<Duplex>();
+  readonly #sweep: NodeJS.Timeout;
+  #origin = "";
+  #scheme: "http" | "https" = "http";
+  #port = "";
 
   constructor(options: AppHostsOptions) {
     this.#options = options;
+    this.#sweep = setInterval(() => options.entrance.endExpired(), sweepMs);
+    this.#sweep.unref();
   }
 
-  /** The app whose host a request names; undefined where it is not for an app. */
-  appOf(req: IncomingMessage): string | undefined {
-    const hosts = req.headersDistinct["host"];
-    const [name = "", port] = (hosts?.length === 1 ? (hosts[0] ?? "") : "").toLowerCase().split(":");
-    if (port !== this.#port) return undefined;
-    return this.#options.names.appOf(name);
+  /** The portal's port is known once the server listens. */
+  #readOrigin(): void {
+    const origin = this.#options.portalOrigin();
+    if (origin === this.#origin) return;
+    const { protocol, port } = new URL(origin);
+    this.#origin = origin;
+    this.#scheme = protocol === "https:" ? "https" : "http";
+    this.#port = port === "" ? "" : `:${port}`;
   }
 
-  /** As in a Host header: none where it is the protocol's own. */
-  get #port(): string | undefined {
-    const { port } = new URL(this.#options.portalOrigin());
-    return port === "" ? undefined : port;
+  /** The app whose host a request names; undefined where it is not for an app, or names two hosts. */
+  appOf({ headers, rawHeaders }: IncomingMessage): string | undefined {
+    const host = headers.host?.toLowerCase() ?? "";
+    this.#readOrigin();
+    if (!host.endsWith(this.#port)) return undefined;
+    const app = this.#options.names.appOf(host.slice(0, host.length - this.#port.length));
+    if (app === undefined) return undefined;
+    let hosts = 0;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === "host") hosts++;
+    }
+    return hosts === 1 ? app : undefined;
   }
 
   hostOf(app: string): string {
-    const port = this.#port;
-    return `${this.#options.names.hostOf(app)}${port === undefined ? "" : `:${port}`}`;
+    this.#readOrigin();
+    return `${this.#options.names.hostOf(app)}${this.#port}`;
   }
 
   originOf(app: string): string {
-    return `${new URL(this.#options.portalOrigin()).protocol}//${this.hostOf(app)}`;
+    const host = this.hostOf(app);
+    return `${this.#scheme}://${host}`;
   }
 
   /** Where a signed-in person is sent to enter the app. */
@@ -74,43 +131,119 @@ export class AppHosts {
     return `${this.originOf(app)}${enterPath}?${query.toString()}`;
   }
 
-  async answer(app: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (req.url?.startsWith("/") !== true) throw httpFaults.fault("invalid-request", "the address is not a path");
-    if (/^\/\.piccolo(?:[/?#]|$)/i.test(req.url)) {
+  #place(app: string): AppPlace {
+    let place = this.#places.get(app);
+    if (place === undefined) this.#places.set(app, (place = new AppPlace(app)));
+    return place;
+  }
+
+  /** `expectsContinue`: the visitor sends its body once it is told to. Throws why it is not let in. */
+  async answer(app: string, req: IncomingMessage, res: ServerResponse, expectsContinue = false): Promise<void> {
+    const target = req.url ?? "";
+    if (!target.startsWith("/")) throw httpFaults.fault("invalid-request", "the address is not a path");
+    if (isOwnPath(target)) {
       this.#enter(app, req, res);
       return;
     }
-    const visit = this.#visit(app, req);
-    if (visit === undefined) {
+    const coding = req.headers["transfer-encoding"];
+    if (coding !== undefined && coding.toLowerCase() !== "chunked") {
+      throw httpFaults.fault("invalid-request", "a body comes as it is, or in chunks");
+    }
+    const admitted = this.#admit(app, req);
+    if (admitted === undefined) {
       this.#sendAway(app, req, res);
       return;
     }
-    let route = await this.#route(app);
-    // It may have changed while this was waited for; from this look on the visit is under way.
-    while (this.#options.apps.routeOf(app) !== route.route) route = await this.#route(app);
-    const end = this.#begin(app);
-    res.once("close", end);
-    await this.#forward(route, visit, req, res);
+    await this.#visit(app, admitted, { req, res, expectsContinue });
   }
 
-  #begin(app: string): () => void {
-    this.#underWay.set(app, (this.#underWay.get(app) ?? 0) + 1);
-    return () => {
-      const left = (this.#underWay.get(app) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(app, left);
-      else this.#underWay.delete(app);
-      if (left === 0) for (const tell of this.#drained.get(app)?.splice(0) ?? []) tell();
-    };
+  /** Resolves when the visit is on its way or could not begin; throws where the app gives no answer. */
+  async #visit(
+    app: string,
+    { session, visit }: Admitted,
+    call: Pick<ForwardingOptions, "req" | "res" | "expectsContinue" | "upgrade">,
+  ): Promise<void> {
+    const place = this.#place(app);
+    const isStranger = session === undefined;
+    if (place.visits >= visitsMax || (isStranger && place.strangers >= strangersMax)) {
+      throw appFaults.fault("app-overloaded", "too many visits of the app are under way; try again in a moment", {
+        details: { retryAfterMs: 1_000 },
+      });
+    }
+    place.visits++;
+    if (isStranger) place.strangers++;
+    const under: { way?: Forwarding } = {};
+    call.res.once("close", () => {
+      place.visits--;
+      if (isStranger) place.strangers--;
+      if (under.way === undefined) return;
+      session?.open.delete(under.way);
+      place.end();
+    });
+    let connections = this.#connections(place);
+    // It may have changed while this was waited for; from the last look on the visit is under way.
+    while (connections === undefined) {
+      await this.#open(place);
+      connections = this.#connections(place);
+    }
+    if (call.res.destroyed || call.res.closed) return;
+    if (session?.isEnded === true) throw signInRequired();
+    place.underWay++;
+    const { promise, reject, resolve } = Promise.withResolvers<void>();
+    under.way = new Forwarding({
+      ...call,
+      connections,
+      visit,
+      failed: (error) => {
+        this.#options.log.debug("app-did-not-answer", { app, ...errorFacts(error) });
+        place.forget();
+        reject(appFaults.fault("app-not-running", "the app does not answer at the moment"));
+      },
+      ended: resolve,
+    });
+    session?.open.add(under.way);
+    await promise;
+  }
+
+  /** Where the app is, if that was looked up a moment ago and has not changed. */
+  #connections(place: AppPlace): AppConnections | undefined {
+    const { route } = place;
+    if (route === undefined || this.#options.monotonicMs() >= route.untilMs) return undefined;
+    return this.#options.apps.routeOf(place.app) === route.route ? place.connections : undefined;
+  }
+
+  /** However many visits wait, the app is looked for once. */
+  #open(place: AppPlace): Promise<OpenRoute> {
+    place.opening ??= this.#lookUp(place).finally(() => {
+      place.opening = undefined;
+    });
+    return place.opening;
+  }
+
+  async #lookUp(place: AppPlace): Promise<OpenRoute> {
+    const { apps, monotonicMs } = this.#options;
+    try {
+      const route = await apps.openRoute(place.app);
+      const before = place.route;
+      const isSame =
+        before?.containerId === route.containerId && before.address === route.address && before.port === route.port;
+      if (!isSame) place.forget();
+      place.connections ??= new AppConnections(route.address, route.port, monotonicMs);
+      place.route = { ...route, untilMs: monotonicMs() + routeMs };
+      return route;
+    } catch (error) {
+      place.forget();
+      throw error;
+    }
   }
 
   /** Resolves when nothing is under way to the app, or after a while: what streams for ever is cut off with its container. */
   drained(app: string): Promise<void> {
-    if (!this.#underWay.has(app)) return Promise.resolve();
+    const place = this.#places.get(app);
+    if (place === undefined || place.underWay === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, drainMs);
-      const waiting = this.#drained.get(app) ?? [];
-      this.#drained.set(app, waiting);
-      waiting.push(() => {
+      place.drained.push(() => {
         clearTimeout(timer);
         resolve();
       });
@@ -118,16 +251,18 @@ export class AppHosts {
   }
 
   /** Undefined where the visitor has to sign in first. */
-  #visit(app: string, req: IncomingMessage): Visit | undefined {
-    const session = this.#options.entrance.visitor(req.headers.cookie, app);
+  #admit(app: string, req: IncomingMessage): Admitted | undefined {
+    const { entrance, ownerName } = this.#options;
+    const session = entrance.visitor(req.headers.cookie, app, req.socket);
     if (session === undefined && !this.#isPublic(app, req.url ?? "/")) return undefined;
-    return {
+    const visit = {
       app,
       host: this.hostOf(app),
-      scheme: "http",
-      remote: req.socket.remoteAddress ?? "",
-      owner: session === undefined ? undefined : this.#options.ownerName(),
+      scheme: this.#scheme,
+      remote: (req.socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+      owner: session === undefined ? undefined : ownerName(),
     };
+    return { session, visit };
   }
 
   #isPublic(app: string, target: string): boolean {
@@ -147,7 +282,7 @@ export class AppHosts {
   /** A page is opened by way of the portal; anything else is told to sign in. */
   #sendAway(app: string, req: IncomingMessage, res: ServerResponse): void {
     const isPage = req.method === "GET" && (req.headers.accept ?? "").includes("text/html");
-    if (!isPage) throw authFaults.fault("sign-in-required", "sign in at the device's portal, then do it again");
+    if (!isPage) throw signInRequired();
     const query = new URLSearchParams({ path: req.url ?? "/" });
     const place = `${this.#options.portalOrigin()}/api/v1/apps/${app}/enter?${query.toString()}`;
     res.writeHead(303, { location: place, "cache-control": "no-store", "referrer-policy": "no-referrer" });
@@ -159,174 +294,88 @@ export class AppHosts {
     if (req.method !== "GET" || url?.pathname !== enterPath) {
       throw httpFaults.fault("unknown-route", "there is nothing at this address");
     }
-    const value = this.#options.entrance.redeem(url.searchParams.get("ticket") ?? "", app);
-    if (value === undefined) {
+    const cookie = this.#options.entrance.redeem(url.searchParams.get("ticket") ?? "", app);
+    if (cookie === undefined) {
       throw authFaults.fault(
         "sign-in-required",
         "this link was used already or is too old; open the app from the portal",
       );
     }
-    const { cookieName } = this.#options.entrance;
     res.writeHead(303, {
       location: localPath(url.searchParams.get("path")),
-      "set-cookie": `${cookieName}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${sessionLifetimeMs / 1_000}`,
+      "set-cookie": cookie,
       "cache-control": "no-store",
       "referrer-policy": "no-referrer",
     });
     res.end();
   }
 
-  async #route(app: string): Promise<OpenRoute> {
-    const nowMs = this.#options.monotonicMs();
-    const known = this.#routes.get(app);
-    const isSame = known !== undefined && this.#options.apps.routeOf(app) === known.route;
-    if (isSame && nowMs < known.untilMs) return known;
-    try {
-      const route = await this.#options.apps.openRoute(app);
-      if (route.containerId !== known?.containerId) this.#forget(app);
-      this.#routes.set(app, { ...route, untilMs: this.#options.monotonicMs() + routeMs });
-      return route;
-    } catch (error) {
-      this.#forget(app);
-      throw error;
-    }
-  }
-
-  /** Of a container that is gone, no connection is used again; those in use end by themselves. */
-  #forget(app: string): void {
-    this.#routes.delete(app);
-    const agent = this.#agents.get(app);
-    this.#agents.delete(app);
-    for (const sockets of Object.values(agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
-  }
-
-  #agent(app: string): Agent {
-    let agent = this.#agents.get(app);
-    if (agent === undefined) {
-      agent = new Agent({ keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 32, scheduling: "lifo" });
-      this.#agents.set(app, agent);
-    }
-    return agent;
-  }
-
-  #forward(route: OpenRoute, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const outgoing = request({
-      host: route.address,
-      port: route.port,
-      method: req.method ?? "GET",
-      path: req.url ?? "/",
-      agent: this.#agent(visit.app),
-      setHost: false,
-      headers: [...requestHeaders(pairs(req.rawHeaders), visit, undefined), ...framing(req)],
-    });
-    const timer = setTimeout(() => outgoing.destroy(new Error("no connection in time")), connectMs);
-    outgoing.once("socket", (socket) => {
-      if (!socket.connecting) clearTimeout(timer);
-      else socket.once("connect", () => clearTimeout(timer));
-    });
-    outgoing.once("response", (incoming) => {
-      res.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, replyHeaders(pairs(incoming.rawHeaders)));
-      res.flushHeaders();
-      incoming.pipe(res);
-      incoming.once("error", () => res.destroy());
-      // What the app cut off ends as cut off, never as a whole answer.
-      incoming.once("close", () => {
-        if (!incoming.complete) res.destroy();
-        resolve();
-      });
-    });
-    outgoing.once("error", (error) => {
-      clearTimeout(timer);
-      this.#options.log.debug("app-did-not-answer", { app: visit.app, ...errorFacts(error) });
-      this.#forget(visit.app);
-      reject(appFaults.fault("app-not-running", "the app does not answer at the moment"));
-    });
-    res.once("close", () => {
-      if (!res.writableFinished) outgoing.destroy();
-    });
-    req.pipe(outgoing);
-    req.once("aborted", () => outgoing.destroy());
-    return promise;
-  }
-
-  /** WebSocket and its like: after the switch, bytes go to and fro. */
+  /** A WebSocket and nothing else: after the switch, bytes go to and fro. */
   upgrade(app: string, req: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
     this.#upgrade(app, req, socket, head).catch((error: unknown) => {
-      const fault = isFault(error) ? error : appFaults.fault("app-not-running", "the app does not answer");
-      const status = fault.code === "sign-in-required" ? "401 Unauthorized" : "502 Bad Gateway";
-      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      const code = isFault(error) ? error.code : "app-not-running";
+      if (!isFault(error)) this.#options.log.error("upgrade-failed", errorFacts(error));
+      const status = upgradeRefusals[code] ?? "502 Bad Gateway";
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
     });
   }
 
   async #upgrade(app: string, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const visit = this.#visit(app, req);
+    const admitted = this.#admit(app, req);
     const isOwnPage = req.headers.origin === undefined || req.headers.origin === this.originOf(app);
-    if (visit === undefined || !isOwnPage || /^\/\.piccolo(?:[/?#]|$)/i.test(req.url ?? "/")) {
-      throw authFaults.fault("sign-in-required", "sign in at the device's portal, then do it again");
-    }
-    const route = await this.#route(app);
-    const outgoing = request({
-      host: route.address,
-      port: route.port,
-      method: req.method ?? "GET",
-      path: req.url ?? "/",
-      agent: false,
-      setHost: false,
-      headers: requestHeaders(pairs(req.rawHeaders), visit, req.headers.upgrade ?? "websocket"),
-    });
-    outgoing.setTimeout(connectMs, () => outgoing.destroy(new Error("no answer in time")));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    outgoing.once("upgrade", (incoming, appSocket, appHead) => {
-      appSocket.setTimeout(0);
-      const lines = pairs(replyHeaders(pairs(incoming.rawHeaders), incoming.headers.upgrade ?? "websocket"));
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
-      );
-      if (appHead.length > 0) socket.write(appHead);
+    if (admitted === undefined || !isOwnPage || isOwnPath(req.url ?? "/")) throw signInRequired();
+    if (!isWebSocket(req)) throw httpFaults.fault("invalid-request", "this is no WebSocket");
+    const place = this.#place(app);
+    if (place.tunnels >= tunnelsMax) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
+    // Where the app does not switch, its answer is passed on like any other, as the last one of the connection.
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(req.socket);
+    res.on("error", () => undefined);
+    res.once("finish", () => socket.end());
+    const take: NonNullable<ForwardingOptions["upgrade"]>["take"] = (reply, appSocket, rest) => {
+      if (!hasAccepted(req, reply) || !socket.writable || admitted.session?.isEnded === true) return false;
+      res.detachSocket(req.socket);
+      res.emit("close");
+      socket.write(switchingHead(reply));
+      if (rest.length > 0) socket.write(rest);
       if (head.length > 0) appSocket.write(head);
-      join(socket, appSocket);
-      this.#upgraded.add(socket);
-      socket.once("close", () => this.#upgraded.delete(socket));
-      resolve();
+      joinSockets(socket, appSocket);
+      this.#keepTunnel(place, admitted.session, socket);
+      return true;
+    };
+    await this.#visit(app, admitted, { req, res, expectsContinue: false, upgrade: { to: "websocket", take } });
+  }
+
+  #keepTunnel(place: AppPlace, session: AppSession | undefined, socket: Duplex): void {
+    const tunnel = { cut: () => socket.destroy() };
+    if (socket instanceof Socket) socket.setTimeout(0).setKeepAlive(true, keepAliveMs);
+    place.tunnels++;
+    this.#upgraded.add(socket);
+    session?.open.add(tunnel);
+    socket.once("close", () => {
+      place.tunnels--;
+      this.#upgraded.delete(socket);
+      session?.open.delete(tunnel);
     });
-    // It answered without switching: that answer is passed on, and the connection is over.
-    outgoing.once("response", (incoming) => {
-      incoming.resume();
-      socket.end(
-        `HTTP/1.1 ${incoming.statusCode ?? 502} ${incoming.statusMessage ?? ""}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
-      );
-      resolve();
-    });
-    outgoing.once("error", reject);
-    socket.once("close", () => outgoing.destroy());
-    outgoing.end();
-    return promise;
   }
 
   close(): void {
+    clearInterval(this.#sweep);
     for (const socket of this.#upgraded) socket.destroy();
-    for (const app of this.#agents.keys()) this.#forget(app);
+    for (const place of this.#places.values()) place.forget();
   }
 }
 
-/** How long the body is, where its own headers do not say so any more. */
-function framing(req: IncomingMessage): string[] {
-  if (req.headers["transfer-encoding"] !== undefined) return ["Transfer-Encoding", "chunked"];
-  const hasNone = req.headers["content-length"] === undefined && req.method !== "GET" && req.method !== "HEAD";
-  return hasNone ? ["Content-Length", "0"] : [];
-}
+const upgradeRefusals: Readonly<Record<string, string>> = {
+  "sign-in-required": "401 Unauthorized",
+  "invalid-request": "400 Bad Request",
+  "app-overloaded": "503 Service Unavailable",
+};
 
-function join(one: Duplex, other: Duplex): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.pipe(to);
-    from.once("error", () => to.destroy());
-    from.once("close", () => to.destroy());
-  }
+function signInRequired(): Error {
+  return authFaults.fault("sign-in-required", "sign in at the device's portal, then do it again");
 }
 
 /** A path of the app's own host; anything else is its start. */

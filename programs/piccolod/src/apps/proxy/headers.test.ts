@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isIdentityHeader, isPublicPath, pairs, replyHeaders, requestHeaders, type Visit } from "./headers.ts";
+import { isIdentityHeader, isPublicPath, keptTrailers, replyHeaders, requestLines, type Visit } from "./headers.ts";
 
 const visit: Visit = {
   app: "notes",
@@ -10,8 +10,16 @@ const visit: Visit = {
   owner: "Ada",
 };
 
-const sent = (raw: readonly string[], upgrade?: string): ReadonlyMap<string, string> =>
-  new Map(pairs(requestHeaders(pairs(raw), visit, upgrade)).map(([name, value]) => [name.toLowerCase(), value]));
+const sent = (raw: readonly string[], upgrade?: string, by = visit): ReadonlyMap<string, string> =>
+  new Map(
+    requestLines(raw, by, upgrade)
+      .split("\r\n")
+      .filter((line) => line !== "")
+      .map((line): [string, string] => {
+        const colon = line.indexOf(": ");
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
+      }),
+  );
 
 test("headers that say who is asking are dropped in every spelling", () => {
   for (const name of [
@@ -85,7 +93,36 @@ test("an answer sets no cookie for other hosts or in the device's name, and says
     ["X-Hop", "1"],
     ["Content-Type", "text/html"],
   ].flat();
-  assert.deepEqual(replyHeaders(pairs(raw)), ["Set-Cookie", "a=1; Path=/", "Content-Type", "text/html"]);
+  assert.deepEqual(replyHeaders(raw), ["Set-Cookie", "a=1; Path=/", "Content-Type", "text/html"]);
+});
+
+test("no name an owner has makes a header line of its own", () => {
+  for (const owner of ["Ada\r\nX-Admin: 1", "Jörg", "用户", " Ada", "", "a\u0000b"]) {
+    const value = sent([], undefined, { ...visit, owner }).get("x-piccolo-user") ?? "";
+    assert.match(value, /^[\x21-\x7e]*$/, owner);
+    assert.equal(decodeURIComponent(value), owner);
+  }
+});
+
+test("names made up by the thousand are treated as they should be, also when nothing more is remembered of them", () => {
+  const names = Array.from({ length: 3_000 }, (_, at) => `X-Made-Up-${at}`);
+  const headers = sent([...names.flatMap((name) => [name, "1"]), "X_Forwarded_Group", "root", "X-Last", "1"]);
+  assert.equal(headers.get("x-made-up-2999"), "1");
+  assert.equal(headers.get("x_forwarded_group"), undefined);
+  assert.equal(headers.get("x-last"), "1");
+});
+
+test("after a body nothing comes that a server could take for who asks or how long it is", () => {
+  const raw = [
+    "X-Forwarded-User",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Cookie",
+    "Set-Cookie",
+    "Host",
+    "Authorization",
+  ];
+  assert.deepEqual(keptTrailers([...raw.flatMap((name) => [name, "x"]), "Grpc-Status", "0"]), ["Grpc-Status", "0"]);
 });
 
 test("only a path that can be read in one way is public", () => {

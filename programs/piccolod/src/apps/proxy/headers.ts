@@ -1,10 +1,12 @@
-/** What of a request's head an app gets to see, and what of its answer a browser. Pure. */
+/**
+ * What of a request's head an app gets to see, and what of its answer a browser. Pure. Heads are flat lists of names and
+ * values, as Node gives them: every visit passes here, and lists of pairs cost more than the rest of a visit.
+ */
 
-export type RawHeaders = readonly (readonly [name: string, value: string])[];
-
-/** Of one connection, not of the message (RFC 9110, section 7.6.1). */
+/** Of one connection, not of the message (RFC 9110, section 7.6.1). `expect` is answered, and asked, hop by hop. */
 const ofConnection = new Set([
   "connection",
+  "expect",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",
@@ -42,25 +44,60 @@ export function isIdentityHeader(name: string): boolean {
   return identity.test(plain(name));
 }
 
+/** What happens to a header by its name; `framing` is only looked at in trailers. */
+type Part = "kept" | "connection" | "hop" | "identity" | "host" | "cookie" | "set-cookie" | "own" | "framing";
+
+const framing = new Set(["content-length", "content-encoding", "content-type", "content-range", "authorization"]);
+
+function partOf(name: string): Part {
+  const lower = name.toLowerCase();
+  if (lower === "connection" || lower === "host" || lower === "cookie" || lower === "set-cookie") return lower;
+  if (ofConnection.has(lower)) return "hop";
+  if (isIdentityHeader(name)) return "identity";
+  // Whether a name is only spoken over TLS, and where else it is spoken, is the device's to say, not an app's.
+  if (lower === "strict-transport-security" || lower === "alt-svc") return "own";
+  return framing.has(lower) ? "framing" : "kept";
+}
+
+const partsMax = 1_024;
+const knownNameLengthMax = 64;
+const known = new Map<string, Part>();
+
+/** The same few names come with every visit. A visitor who makes up names pays for each of them, and nobody else does. */
+function partFor(name: string): Part {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const part = partOf(name);
+  if (known.size < partsMax && name.length <= knownNameLengthMax) known.set(name, part);
+  return part;
+}
+
 /** Cookies that are the device's own: an app neither gets nor sets them. */
 function isOwnCookie(name: string): boolean {
   return /^(?:__host-|__secure-)?piccolo[_-]/i.test(name.trim());
 }
 
-export function pairs(raw: readonly string[]): RawHeaders {
-  return Array.from({ length: raw.length / 2 }, (_, at): readonly [string, string] => [
-    raw[at * 2] ?? "",
-    raw[at * 2 + 1] ?? "",
-  ]);
+/** A Cookie header without the device's own; empty where nothing is left. */
+export function appCookies(value: string): string {
+  return value
+    .split(";")
+    .filter((cookie) => !isOwnCookie(cookie.split("=", 1)[0] ?? ""))
+    .join(";")
+    .trim();
 }
 
-function namedByConnection(headers: RawHeaders): ReadonlySet<string> {
-  return new Set(
-    headers
-      .filter(([name]) => name.toLowerCase() === "connection")
-      .flatMap(([, value]) => value.split(","))
-      .map((name) => name.trim().toLowerCase()),
-  );
+const nobody: ReadonlySet<string> = new Set();
+
+/** Names that a Connection header takes along (RFC 9110, section 7.6.1). */
+function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
+  let named: Set<string> | undefined;
+  for (let at = 0; at < raw.length; at += 2) {
+    const value = raw[at + 1] ?? "";
+    if (partFor(raw[at] ?? "") !== "connection" || value === "keep-alive" || value === "close") continue;
+    named ??= new Set();
+    for (const name of value.split(",")) named.add(name.trim().toLowerCase());
+  }
+  return named ?? nobody;
 }
 
 export interface Visit {
@@ -73,44 +110,59 @@ export interface Visit {
   readonly owner: string | undefined;
 }
 
-/** The head of a visit as the app gets it; a flat list of names and values. */
-export function requestHeaders(headers: RawHeaders, visit: Visit, upgrade: string | undefined): string[] {
-  const dropped = namedByConnection(headers);
-  const kept = headers.flatMap(([name, value]): [string, string][] => {
-    const lower = name.toLowerCase();
-    if (ofConnection.has(lower) || dropped.has(lower) || lower === "host" || isIdentityHeader(name)) return [];
-    if (lower !== "cookie") return [[name, value]];
-    const cookies = value.split(";").filter((cookie) => !isOwnCookie(cookie.split("=")[0] ?? ""));
-    return cookies.length === 0 ? [] : [[name, cookies.join(";").trim()]];
-  });
-  const own: [string, string][] = [
-    ["Host", visit.host],
-    ["X-Forwarded-For", visit.remote],
-    ["X-Forwarded-Proto", visit.scheme],
-    ["X-Forwarded-Host", visit.host],
-    ...(visit.owner === undefined ? [] : [["X-Piccolo-User", visit.owner] as [string, string]]),
-    ...(upgrade === undefined
-      ? []
-      : ([
-          ["Connection", "Upgrade"],
-          ["Upgrade", upgrade],
-        ] as [string, string][])),
-  ];
-  return [...own, ...kept].flat();
+/** A name the owner chose has to fit into a header; other letters go as UTF-8 in per cent signs. */
+const headerText = (text: string): string =>
+  /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) ? text : encodeURIComponent(text);
+
+/** The header lines of a visit as the app gets them, each with its end, without the empty one. */
+export function requestLines(raw: readonly string[], visit: Visit, upgrade: string | undefined): string {
+  const named = namedByConnection(raw);
+  let lines = `Host: ${visit.host}\r\nX-Forwarded-For: ${visit.remote}\r\nX-Forwarded-Proto: ${visit.scheme}\r\nX-Forwarded-Host: ${visit.host}\r\n`;
+  if (visit.owner !== undefined) lines += `X-Piccolo-User: ${headerText(visit.owner)}\r\n`;
+  if (upgrade !== undefined) lines += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? "";
+    const value = raw[at + 1] ?? "";
+    const part = partFor(name);
+    if (part === "cookie") {
+      const cookies = appCookies(value);
+      if (cookies !== "") lines += `${name}: ${cookies}\r\n`;
+      continue;
+    }
+    if (part === "connection" || part === "hop" || part === "identity" || part === "host") continue;
+    if (named.size > 0 && named.has(name.toLowerCase())) continue;
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
 }
 
 /** Of the answer; hides what would reach beyond the app's own host. */
-export function replyHeaders(headers: RawHeaders, upgrade?: string): string[] {
-  const dropped = namedByConnection(headers);
-  const kept = headers.filter(([name, value]) => {
-    const lower = name.toLowerCase();
-    if (ofConnection.has(lower) || dropped.has(lower)) return false;
-    // Whether a name is only spoken over TLS is the device's to say, not an app's.
-    if (lower === "strict-transport-security" || lower === "alt-svc" || isOwnHeader(name)) return false;
-    return lower !== "set-cookie" || isHarmlessCookie(value);
-  });
-  const own = upgrade === undefined ? [] : ["Connection", "Upgrade", "Upgrade", upgrade];
-  return [...own, ...kept.flat()];
+export function replyHeaders(raw: readonly string[], upgrade?: string): string[] {
+  const named = namedByConnection(raw);
+  const kept: string[] = upgrade === undefined ? [] : ["Connection", "Upgrade", "Upgrade", upgrade];
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? "";
+    const value = raw[at + 1] ?? "";
+    const part = partFor(name);
+    if (part === "connection" || part === "hop" || part === "own") continue;
+    if (part === "set-cookie" ? !isHarmlessCookie(value) : part === "identity" && isOwnHeader(name)) continue;
+    if (named.size > 0 && named.has(name.toLowerCase())) continue;
+    kept.push(name, value);
+  }
+  return kept;
+}
+
+/**
+ * Fields after a body, in either direction. Servers may put them among the headers, so that nothing passes that says who
+ * asks, how long something is, or what a cookie is.
+ */
+export function keptTrailers(raw: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? "";
+    if (partFor(name) === "kept") kept.push(name, raw[at + 1] ?? "");
+  }
+  return kept;
 }
 
 const isOwnHeader = (name: string): boolean => plain(name).startsWith("xpiccolo");

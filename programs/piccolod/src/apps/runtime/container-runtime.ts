@@ -104,6 +104,8 @@ export interface ContainerRuntime {
   pullImage(image: RegistryImage, options?: TransferOptions): Promise<StoredImage>;
   /** Images a container uses stay. */
   removeImage(digest: string): Promise<void>;
+  /** Removes all images but these, and those a container uses. */
+  keepImages(digests: ReadonlySet<string>): Promise<void>;
 
   networks(): Promise<readonly string[]>;
   /** Where there is one of that name, it is left as it is. Throws `address-taken`. */
@@ -130,8 +132,11 @@ export interface ContainerRuntime {
   /** Oldest first. Throws `container-missing`. */
   logs(name: string, options?: LogOptions): AsyncIterable<LogLine>;
   usage(): Promise<readonly ContainerUsage[]>;
-  /** From now on, until the signal; ends with `runtime-unavailable` where the runtime goes away. */
-  events(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  /**
+   * From a moment on (of the machine's clock), which may have passed, until the signal; ends with `runtime-unavailable`
+   * where the runtime goes away.
+   */
+  events(signal: AbortSignal, sinceMs: number): AsyncIterable<ContainerEvent>;
 
   /** Ends every container and the runtime itself, where it is this device's own. */
   shutDown(): Promise<void>;

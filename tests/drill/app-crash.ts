@@ -1,0 +1,339 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { setTimeout as delay } from "node:timers/promises";
+import type { AppVisit, Device, Network, TaskView } from "@piccolo/devnet";
+import { bundleDemo, demoManifest } from "../apps/demo.ts";
+import { CounterApp } from "./app-model.ts";
+import { tracesAfterStop, tracesOf } from "./app-traces.ts";
+import { type Drill, type DrillContext, protectedCheaply } from "./drill.ts";
+
+const id = "counter";
+/** Longer than a change takes, so that some faults hit what comes right after it. */
+const latestMs = 2_500;
+/** So long all may take to be as it shall be again; where nobody heals it, longer shows no more. */
+const restMs = ({ options }: DrillContext): number => (options.sabotage ? 5_000 : 60_000);
+const victims = ["app", "conmon", "podman", "piccolod"] as const;
+type Victim = (typeof victims)[number];
+
+const processNames: Readonly<Record<Exclude<Victim, "piccolod">, string>> = {
+  app: "busybox",
+  conmon: "conmon",
+  podman: "podman",
+};
+
+function processesCalled(name: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === name;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+interface View {
+  readonly state: string;
+  readonly app: { readonly version: string };
+}
+
+/** One device, its counter, and the owner who sees to it. */
+class Scene {
+  readonly drill: DrillContext;
+  readonly network: Network;
+  readonly device: Device;
+  readonly app: CounterApp;
+  readonly manifest: (version: 1 | 2) => string;
+
+  constructor(drill: DrillContext, network: Network, manifest: (version: 1 | 2) => string) {
+    this.drill = drill;
+    this.network = network;
+    this.device = network.device(1);
+    this.app = new CounterApp(this.device.session, id);
+    this.manifest = manifest;
+  }
+
+  /** Ends one of the parts at once; whether there was one. */
+  async kill(victim: Victim): Promise<boolean> {
+    if (victim === "piccolod") {
+      if (!this.device.process.running) return false;
+      await this.device.process.kill();
+      return true;
+    }
+    const pids = processesCalled(processNames[victim]);
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    return pids.length > 0;
+  }
+
+  /** What the init system does; left out by sabotage. */
+  async heal(): Promise<void> {
+    if (this.device.process.running || this.drill.options.sabotage) return;
+    await this.network.startDevice(1);
+    await this.network.claim(this.device);
+  }
+
+  /** Undefined where the app is not there, or nobody answers. */
+  async view(): Promise<View | undefined> {
+    try {
+      const { apps } = await this.device.session.call<{ apps: (View & { app: { id: string } })[] }>("GET", "/apps");
+      return apps.find(({ app }) => app.id === id);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async trash(): Promise<readonly string[]> {
+    const { apps } = await this.device.session.call<{ apps: { id: string }[] }>("GET", "/app-trash");
+    return apps.map((one) => one.id);
+  }
+
+  async #isAtRest(): Promise<boolean> {
+    if (!this.device.process.running) return false;
+    try {
+      await this.device.session.call("GET", "/apps");
+    } catch {
+      return false;
+    }
+    const view = await this.view();
+    return view === undefined || ["running", "failed"].includes(view.state);
+  }
+
+  /** A change with a fault in its midst, and whatever follows; then all is as the owner wanted it, or as it was before. */
+  async withFault(what: string, change: () => Promise<unknown>, isSo: () => Promise<boolean>): Promise<void> {
+    const { drill } = this;
+    const victim = drill.pick(victims);
+    const afterMs = drill.below(latestMs);
+    const attempt = change().catch(() => undefined);
+    await delay(afterMs);
+    const wasThere = await this.kill(victim);
+    drill.fault(`${victim} is killed ${afterMs} ms into ${what}${wasThere ? "" : " (there was none)"}`);
+    await this.settle(what, attempt, change, isSo);
+  }
+
+  /** The device ends itself at a point of a change. */
+  async withCrashAt(
+    point: string,
+    what: string,
+    change: () => Promise<unknown>,
+    isSo: () => Promise<boolean>,
+  ): Promise<void> {
+    const { drill } = this;
+    await this.network.startDeviceWith(1, ["--insecure-drills", "--crash-at", point]);
+    await this.network.claim(this.device);
+    const attempt = change().catch(() => undefined);
+    await Promise.race([this.device.process.ended(), delay(20_000)]);
+    drill.equal(`piccolod is gone at ${point}`, this.device.process.running, false);
+    drill.fault(`piccolod ends at ${point} of ${what}`);
+    await this.settle(what, attempt, change, isSo);
+  }
+
+  async settle(
+    what: string,
+    attempt: Promise<unknown>,
+    change: () => Promise<unknown>,
+    isSo: () => Promise<boolean>,
+  ): Promise<void> {
+    const { drill } = this;
+    await this.heal();
+    await drill.eventually(`${what} comes to rest`, () => this.#isAtRest(), restMs(drill));
+    await attempt;
+    await drill.eventually(`${what} stays at rest`, () => this.#isAtRest());
+    // Undone by the fault, or never asked for: the owner asks once more.
+    if (!(await isSo())) await change();
+    drill.check(`${what} is done`, await isSo());
+  }
+}
+
+export const appCrashDrill: Drill = {
+  name: "app-crash",
+  summary: "app, its watcher, the container service and piccolod killed in the midst of changes: nothing lost or left",
+  onOwnMachine: true,
+  async run(drill) {
+    const { small } = drill.options;
+    const images = `${drill.folder}/images`;
+    const digests = ["1", "2"].map((version) => bundleDemo(images, id, version));
+    const manifest = (version: 1 | 2): string => demoManifest(id, digests[version - 1] ?? "", String(version));
+    const network = await drill.network({
+      devices: 1,
+      protection: protectedCheaply,
+      deviceArgs: () => ["--bundled-images", images],
+    });
+    const scene = new Scene(drill, network, manifest);
+    const lives = small ? 1 : 6;
+    for (let life = 1; life <= lives; life++) {
+      await live(scene);
+      drill.step(`life ${life} of ${lives} is over, and nothing is left of it`);
+    }
+    await scene.device.process.stop();
+    drill.equal("nothing is left on the machine once the device has stopped", tracesAfterStop(scene.device), []);
+  },
+};
+
+/** From install to purge, with a fault in each change. */
+async function live(scene: Scene): Promise<void> {
+  const { drill, app, device, manifest } = scene;
+  const { session } = device;
+  const isVersion = (version: string) => async (): Promise<boolean> => {
+    const view = await scene.view();
+    return view?.state === "running" && view.app.version === version;
+  };
+  const enter = async (): Promise<AppVisit> => {
+    let visit: AppVisit | undefined;
+    await drill.eventually("its page is reached", async () => {
+      visit = await app.visit().catch(() => undefined);
+      return visit !== undefined && (await visit.text("/health")).status === 200;
+    });
+    if (visit === undefined) throw new Error("there is no visit");
+    return visit;
+  };
+  const counts = async (least: number, most = Number.POSITIVE_INFINITY): Promise<number> => {
+    const visit = await enter();
+    const number = await app.number(visit);
+    drill.check(`the number is from ${least} to ${most}: ${number}`, number >= least && number <= most);
+    for (let at = 0; at < 3; at++) await app.add(visit);
+    return number;
+  };
+  const inOrder = async (): Promise<void> => {
+    await becomes(drill, "all is in order", async () => {
+      const { containers, networks, bridges, namespaces, filtered, mounts, loops, files } = await tracesOf(device);
+      const unfinished = files.filter((path) => /\.new|\.partial/.test(path));
+      const [container = ""] = containers;
+      const [network = ""] = networks;
+      return {
+        found: { containers, networks, bridges, namespaces: namespaces.length, filtered, mounts, loops, unfinished },
+        wanted: {
+          containers: [container],
+          networks: [network],
+          bridges: [network],
+          namespaces: 1,
+          filtered: [network],
+          mounts: ["runtime", `volumes/${id}/data`],
+          loops: ["runtime.ext4", `volumes/${id}/data.ext4`],
+          unfinished: [],
+        },
+      };
+    });
+  };
+  /** With visitors all the while; what they were told stays true. */
+  const visited = async (work: () => Promise<void>): Promise<void> => {
+    const visit = await enter();
+    const over = new AbortController();
+    const visitor = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        await app.add(visit).catch(() => undefined);
+        await delay(20);
+      }
+    };
+    const visitors = [visitor(), visitor()];
+    await work();
+    over.abort();
+    await Promise.all(visitors);
+  };
+
+  app.told = 0;
+  await scene.withFault("an install", () => app.install(manifest(1)), isVersion("1"));
+  await counts(0);
+  await inOrder();
+
+  for (const victim of victims) {
+    await visited(async () => {
+      drill.check(`there was a ${victim} to kill`, await scene.kill(victim));
+      drill.fault(`${victim} is killed`);
+      await scene.heal();
+      await drill.eventually(
+        "the app answers again",
+        async () => {
+          const visit = await app.visit().catch(() => undefined);
+          return visit !== undefined && (await visit.text("/health")).status === 200;
+        },
+        restMs(drill),
+      );
+    });
+    await counts(app.told);
+    await inOrder();
+  }
+
+  await visited(async () => {
+    // Containers and their mounts go on, on a volume that is nobody's any more.
+    await scene.network.cutPower(1);
+    drill.fault("piccolod, the chip and the volume go away below the apps");
+    await scene.heal();
+  });
+  await counts(app.told);
+  await inOrder();
+
+  await visited(() => scene.withFault("an update", () => app.update(manifest(2)), isVersion("2")));
+  await counts(app.told);
+  await inOrder();
+  const toldAtUpdate = app.told;
+
+  await scene.withCrashAt("volume-frozen:1", "a backup", () => app.do("POST", "/backup"), isVersion("2"));
+  await counts(app.told);
+  const toldBefore = app.told;
+
+  await scene.withFault("a rollback", () => app.do("POST", "/rollback"), isVersion("1"));
+  await counts(0, toldAtUpdate);
+  await inOrder();
+  await scene.withFault("the way back", () => app.do("POST", "/rollback"), isVersion("2"));
+  app.told = toldBefore;
+  await counts(app.told);
+  await inOrder();
+
+  const point = `${drill.pick(["before-app-step", "after-app-step"])}:${1 + drill.below(8)}`;
+  await scene.withCrashAt(point, "an update", () => app.update(manifest(1)), isVersion("1"));
+  await counts(app.told);
+  await inOrder();
+
+  const isGone = async (): Promise<boolean> => (await scene.view()) === undefined;
+  await scene.withFault("an uninstall", () => app.do("DELETE", ""), isGone);
+  const [trash = ""] = await scene.trash();
+  const restore = async (): Promise<unknown> =>
+    session.finish(await session.call<TaskView>("POST", `/app-trash/${trash}/restore`));
+  await scene.withFault("a restore", restore, isVersion("1"));
+  await counts(app.told);
+  await inOrder();
+
+  await app.do("DELETE", "");
+  for (const one of await scene.trash()) {
+    await session.finish(await session.call<TaskView>("DELETE", `/app-trash/${one}`));
+  }
+  await becomes(drill, "nothing is left of the app", async () => ({
+    found: await tracesOf(device),
+    wanted: {
+      containers: [],
+      networks: [],
+      images: 0,
+      mounts: ["runtime"],
+      loops: ["runtime.ext4"],
+      bridges: [],
+      namespaces: [],
+      filtered: [],
+      files: [],
+      secrets: [],
+    },
+  }));
+}
+
+/** Looks until what is found is what is wanted; the last look is the check. */
+async function becomes(
+  drill: DrillContext,
+  what: string,
+  look: () => Promise<{ readonly found: unknown; readonly wanted: unknown }>,
+): Promise<void> {
+  let last: { readonly found: unknown; readonly wanted: unknown } = { found: "no answer", wanted: "" };
+  const endMs = Date.now() + restMs(drill);
+  while (Date.now() < endMs && !isDeepStrictEqual(last.found, last.wanted)) {
+    // The container service may just be away.
+    last = await look().catch((error: unknown) => ({ found: String(error), wanted: "" }));
+    await delay(100);
+  }
+  drill.equal(what, last.found, last.wanted);
+}

@@ -1,0 +1,139 @@
+/**
+ * What a device's apps have of the machine and of the device's disk: containers, networks, mounts, loop devices, rules,
+ * files. On a machine of the drill's own, where there is one device.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { Device } from "@piccolo/devnet";
+
+const runFolder = "/run/piccolo";
+
+/** Undefined as long as no app was ever installed since the machine started. */
+export function tagOfDevice(): string | undefined {
+  return existsSync(runFolder) ? readdirSync(runFolder)[0] : undefined;
+}
+
+function lines(path: string): readonly string[] {
+  return readFileSync(path, "utf8").split("\n");
+}
+
+/** Of Podman, over the socket of its service. */
+async function ask<T>(path: string): Promise<T> {
+  const socketPath = join(runFolder, tagOfDevice() ?? "", "podman/podman.sock");
+  const text = await new Promise<string>((resolve, reject) => {
+    const call = request({ socketPath, path: `/v4.3.1/libpod${path}` }, (reply) => {
+      let body = "";
+      reply.setEncoding("utf8");
+      reply.on("data", (part: string) => (body += part));
+      reply.on("end", () => resolve(body));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+  return JSON.parse(text) as T;
+}
+
+export interface Traces {
+  readonly containers: readonly string[];
+  readonly networks: readonly string[];
+  readonly images: number;
+  /** Below the device's folder in `/run`, without it. */
+  readonly mounts: readonly string[];
+  /** Files, below the folder of apps on the volume, that a loop device has. */
+  readonly loops: readonly string[];
+  readonly bridges: readonly string[];
+  /** Names of network namespaces. */
+  readonly namespaces: readonly string[];
+  /** Bridges that rules name. */
+  readonly filtered: readonly string[];
+  /** Below the folder of apps on the volume; the runtime's own file is not among them. */
+  readonly files: readonly string[];
+  readonly secrets: readonly string[];
+}
+
+export async function tracesOf(device: Device): Promise<Traces> {
+  const tag = tagOfDevice() ?? "";
+  const apps = join(device.folder, "volume/mount/apps");
+  const containers = await ask<{ Names: string[] }[] | null>("/containers/json?all=true");
+  const networks = await ask<{ name: string }[]>("/networks/json");
+  return {
+    containers: (containers ?? []).flatMap(({ Names }) => Names).toSorted(),
+    networks: networks
+      .map(({ name }) => name)
+      .filter((name) => name !== "podman")
+      .toSorted(),
+    images: (await ask<unknown[]>("/images/json")).length,
+    mounts: mountsBelow(join(runFolder, tag, "apps")).filter((path) => !path.startsWith("runtime/")),
+    loops: loopFiles(device.folder).map((path) => path.slice(apps.length + 1)),
+    bridges: linksOf(`pc${tag}-`),
+    namespaces: existsSync("/run/netns") ? readdirSync("/run/netns") : [],
+    filtered: filteredBridges(tag),
+    files: filesBelow(apps).filter((path) => path !== "runtime.ext4"),
+    secrets: filesBelow(join(runFolder, tag, "apps/runtime/secrets")),
+  };
+}
+
+/** What is on the machine although the device has stopped. */
+export function tracesAfterStop(device: Device): readonly string[] {
+  const programs = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+        return /^(?:podman|conmon|aardvark-dns|catatonit)$/.test(name) ? [`process ${name}`] : [];
+      } catch {
+        return [];
+      }
+    });
+  const { stdout } = spawnSync("nft", ["list", "tables"], { encoding: "utf8" });
+  return [
+    ...programs,
+    ...mountsBelow(runFolder).map((path) => `mount ${path}`),
+    ...loopFiles(device.folder).map((path) => `loop device of ${path}`),
+    ...stdout.split("\n").filter((line) => line.includes("piccolo")),
+  ];
+}
+
+function mountsBelow(folder: string): readonly string[] {
+  return lines("/proc/self/mountinfo")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((path) => path.startsWith(`${folder}/`))
+    .map((path) => path.slice(folder.length + 1))
+    .toSorted();
+}
+
+/** What lies in `/sys` is another network's in here. */
+function linksOf(prefix: string): readonly string[] {
+  const { stdout } = spawnSync("ip", ["-json", "link", "show"], { encoding: "utf8" });
+  return (JSON.parse(stdout) as { ifname: string }[])
+    .map(({ ifname }) => ifname)
+    .filter((name) => name.startsWith(prefix))
+    .toSorted();
+}
+
+/** Loop devices are the whole machine's. */
+function loopFiles(folder: string): readonly string[] {
+  return readdirSync("/sys/block")
+    .filter((name) => name.startsWith("loop"))
+    .flatMap((name) => {
+      const path = `/sys/block/${name}/loop/backing_file`;
+      return existsSync(path) ? [readFileSync(path, "utf8").trim()] : [];
+    })
+    .filter((path) => path.includes(`${folder}/`))
+    .toSorted();
+}
+
+function filteredBridges(tag: string): readonly string[] {
+  const { stdout } = spawnSync("nft", ["list", "table", "inet", `piccolo_${tag}`], { encoding: "utf8" });
+  return [...new Set(stdout.match(new RegExp(`pc${tag}-[0-9a-z]+`, "g")))].toSorted();
+}
+
+function filesBelow(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .toSorted();
+}
