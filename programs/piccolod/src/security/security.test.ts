@@ -86,6 +86,9 @@ test("a restarted device is locked: no route shows, reads or changes files until
     ["POST", "/network/invitations"],
     ["POST", "/network/join", {}],
     ["POST", "/network/found", { name: "Street" }],
+    ["POST", "/app-backups/x/restore"],
+    ["POST", "/app-backups/x/drill"],
+    ["DELETE", "/app-backups/x"],
   ];
   for (const [method, path, body] of locked) {
     const reply = await client.send(method, path, body, { "tus-resumable": "1.0.0" });
@@ -97,7 +100,8 @@ test("a restarted device is locked: no route shows, reads or changes files until
     423,
     "locked",
   );
-  for (const path of ["/status", "/session", "/network", "/tasks", "/security", "/security/recovery-sheet"]) {
+  const open = ["/status", "/session", "/network", "/tasks", "/security", "/security/recovery-sheet", "/app-backups"];
+  for (const path of open) {
     assert.equal((await client.raw("GET", path)).status, 200, path);
   }
   refusedWith(await client.send("POST", "/unlock", { password: "a wrong guess" }), 401, "wrong-password");
