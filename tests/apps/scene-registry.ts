@@ -13,6 +13,7 @@ import { realWorld } from "@piccolo/world/real";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
 import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
+import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { obtainImage } from "../../programs/piccolod/src/apps/image-source.ts";
 import { TestRegistry } from "./registry.ts";
@@ -44,7 +45,11 @@ function podman(name: string, place: string): Podman {
     ready: () => storage.open(),
     world: realWorld,
   });
-  return new Podman(service, log);
+  const roots = new WritableRoots({
+    folder: join(place, "roots"),
+    layers: join(storage.runtimeFolder, "graph/overlay"),
+  });
+  return new Podman(service, roots, log);
 }
 
 /** Bytes that no compression makes less of, and no two images have alike. */
