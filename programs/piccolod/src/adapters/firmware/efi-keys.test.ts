@@ -25,11 +25,11 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-const u32 = (value: number): Uint8Array => {
+function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
-};
+}
 
 /** An EFI_SIGNATURE_LIST of one certificate of the recorded machine's owner. */
 function listOf(certificate: Uint8Array): Uint8Array {
