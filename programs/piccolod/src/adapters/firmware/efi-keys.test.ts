@@ -63,6 +63,11 @@ function programSignedBy(...certificates: readonly Uint8Array[]): Uint8Array {
   return concat(head, end);
 }
 
+/** A plain file, which keeps what firmware would take apart. */
+function keeps(path: string, content: Uint8Array): void {
+  writeFileSync(path, content);
+}
+
 interface Machine {
   readonly keys: EfiKeys;
   readonly events: string[];
@@ -75,7 +80,7 @@ function machine(
     boot = found,
     programs = [programSignedBy(authority.subarray(16))] as readonly Uint8Array[],
     pcr7 = recorded.pcrs.get(7) ?? new Uint8Array(32),
-    write = writeFileSync as (path: string, content: Uint8Array) => void,
+    write = keeps,
   } = {},
 ): Machine {
   const place = mkdtempSync(join(folder, "machine-"));
