@@ -17,6 +17,8 @@ import type { ContainerSpec, NetworkSpec } from "../../programs/piccolod/src/app
 import { forEver, image, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 
 export interface IsolationParts {
+  /** The files that bound what containers write to their roots. */
+  readonly rootFiles: () => readonly string[];
   readonly runtime: Podman;
   readonly storage: SealedAppStorage;
   readonly log: Log;
@@ -76,7 +78,7 @@ function neighbour(): void {
   must("sh", "-c", "ip netns exec outside /bin/busybox httpd -p 80 -h /");
 }
 
-export function isolationSuite({ runtime, storage, log }: IsolationParts): void {
+export function isolationSuite({ runtime, storage, log, rootFiles }: IsolationParts): void {
   const firewall = new NftFirewall(`piccolo_${tag}`, log);
   const servers: Server[] = [];
   let isReady = false;
@@ -205,6 +207,25 @@ export function isolationSuite({ runtime, storage, log }: IsolationParts): void 
     assert.equal(await attempt("large", 64 * mebibyte), 0);
     await storage.intoTrash("t", "suite", ["small", "large"]);
     storage.purgeTrash("t");
+  });
+
+  test("isolation: a root that may be written to ends at its bound, also after a restart, and leaves nothing behind", async () => {
+    await prepared();
+    const fill = "dd if=/dev/zero of=/www/x bs=1M count=30 2>/dev/null";
+    const root = { readOnlyRoot: false, user: { uid: 0, gid: 0 } } as const;
+    assert.notEqual(await codeOf(fill, { ...root, rootBytesMax: 16 * mebibyte }), 0);
+    assert.equal(await codeOf(fill, { ...root, rootBytesMax: 64 * mebibyte }), 0);
+    await runtime.create(
+      specOf("written", `[ -e /www/x ] || ${fill}; ${forEver}`, { ...root, rootBytesMax: 64 * mebibyte }),
+    );
+    await runtime.start("written");
+    await runtime.stop("written");
+    await runtime.start("written");
+    const { exitCode } = await runtime.exec("written", ["/bin/sh", "-c", "[ -e /www/x ]"], 5_000);
+    assert.equal(exitCode, 0, "what was written is there after a restart");
+    assert.equal(rootFiles().length, 1);
+    await runtime.remove("written");
+    assert.deepEqual(rootFiles(), []);
   });
 
   test("isolation: no service of the host is reached, over IPv4", () =>

@@ -1,5 +1,5 @@
 /** The adapter to Podman, on a machine of its own: the suite of the port, and what only a real runtime can be asked. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -8,6 +8,7 @@ import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-stora
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
 import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
+import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
 
@@ -30,10 +31,14 @@ const log = createLog(
   (line) => process.stderr.write(line),
   () => realWorld.nowMs(),
 );
-const runtime = new Podman(service, log);
+const roots = new WritableRoots({
+  folder: join(folder, "apps/roots"),
+  layers: join(storage.runtimeFolder, "graph/overlay"),
+});
+const runtime = new Podman(service, roots, log);
 
 containerRuntimeSuite("podman", () => runtime);
-isolationSuite({ runtime, storage, log });
+isolationSuite({ runtime, storage, log, rootFiles: () => readdirSync(join(folder, "apps/roots")) });
 
 after(async () => {
   await runtime.shutDown();

@@ -17,6 +17,7 @@ import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
+import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
@@ -148,7 +149,7 @@ async function start(
   atClose(() => boot.settle());
   atClose(() => running.close());
   await running.start();
-  const leaf = config.https ? await running.openLeaf() : undefined;
+  const leaves = config.https ? await running.openLeaves() : undefined;
   const { listenHost, listenPort, redirect } = config;
   atClose(
     await listen({
@@ -158,14 +159,22 @@ async function start(
       listen: { listenHost, listenPort },
       redirect,
       address: running.address,
-      leaf,
+      leaf: leaves?.leaf,
+      appLeaves: leaves?.appLeaves,
+      isAppHost: (name) => running.isAppHost(name),
       interrupt: () => running.device?.interrupt(),
     }),
   );
   if (config.https && config.mdns) {
     const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
     atClose(() => names.close());
-    void names.hold();
+    void names.hold().then(() => {
+      const told = running.names.find((name) => names.held.includes(name));
+      if (told === undefined || told === running.names[0]) return;
+      running.address.tell(told);
+      running.show();
+    });
+    running.onAppHosts((hosts) => void names.want(hosts));
   }
   running.show();
   const { address } = running;
@@ -234,6 +243,8 @@ class Running {
   readonly names: readonly string[];
   readonly address: OwnAddress;
   readonly #screens: Screens;
+  #appHosts: readonly string[] = [];
+  #appHostsHeard: ((names: readonly string[]) => void) | undefined;
   #fingerprint: string | undefined;
   #showsOwnerless = false;
   device: Device | undefined;
@@ -267,6 +278,21 @@ class Running {
     return this.device?.site ?? this.#closed;
   }
 
+  isAppHost(name: string): boolean {
+    return this.device?.isAppHost(name) ?? false;
+  }
+
+  /** The listener is told at once, and whenever they change. */
+  onAppHosts(listener: (names: readonly string[]) => void): void {
+    this.#appHostsHeard = listener;
+    listener(this.#appHosts);
+  }
+
+  #tellAppHosts(names: readonly string[]): void {
+    this.#appHosts = names;
+    this.#appHostsHeard?.(names);
+  }
+
   /** Undefined while it is neither. */
   get volumeSeen(): VolumeOutcome | undefined {
     if (this.device !== undefined) return { state: "open" };
@@ -285,12 +311,15 @@ class Running {
   }
 
   /** With the authority of the volume, or of the chip, whichever is there. */
-  async openLeaf(): Promise<Leaf> {
+  async openLeaves(): Promise<{ readonly leaf: Leaf; readonly appLeaves: AppLeaves }> {
     const { world, authority } = this.#parts;
     const { deviceName } = this.#config;
     const opened = await authority.open(this.#opened?.content);
     this.#fingerprint = fingerprintOf(opened.certificate);
-    return new Leaf({ authority: opened, deviceName, names: this.names, world });
+    return {
+      leaf: new Leaf({ authority: opened, deviceName, names: this.names, world }),
+      appLeaves: new AppLeaves({ authority: opened, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    };
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
@@ -327,6 +356,7 @@ class Running {
       ...parts,
       opened,
       address: this.address,
+      appHostsChanged: (names) => this.#tellAppHosts(names),
       reset: () => this.#reset(),
       reopen: () => this.#reopen(opened),
     });

@@ -383,6 +383,7 @@ async function build(
     catalogs: catalogFolders(config.catalogs),
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
+    hostsChanged: parts.appHostsChanged,
   });
   const door = new Door({
     address: parts.address,
@@ -484,6 +485,7 @@ async function build(
       files.interrupt();
     },
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
+    isAppHost: (name) => apps.isHost(name),
     keyring,
     security,
     unattended,

@@ -58,7 +58,7 @@ export interface KeptElsewhere {
 export class AppDevice {
   readonly folder: string;
   readonly world = new MovedWorld();
-  readonly runtime = new MemoryRuntime();
+  readonly runtime = new MemoryRuntime(() => this.world.nowMs());
   readonly storage: FolderAppStorage;
   readonly elsewhere: KeptElsewhere;
   readonly events: string[] = [];
@@ -134,7 +134,7 @@ export class AppDevice {
       device: { tag: "test", base: 0x0a80_0000 },
       world,
       log,
-      reservedNames: new Set(),
+      mayHaveName: () => true,
       originOf: (app) => `http://${app}.localhost`,
       probe: () => Promise.resolve(this.health),
       changed: (app) => this.events.push(app),

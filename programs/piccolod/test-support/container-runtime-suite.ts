@@ -32,6 +32,7 @@ export function specOf(name: string, script: string, more: Partial<ContainerSpec
     labels: { "piccolo.app": "suite", "piccolo.service": name },
     mounts: [],
     readOnlyRoot: true,
+    rootBytesMax: 64 * 1024 * 1024,
     init: true,
     capabilities: [],
     ids: { start: 0x4000_0000, size: idRangeSize },

@@ -33,11 +33,23 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
   readonly #told: ContainerEvent[] = [];
   #made = 0;
-  #nowMs = 1_800_000_000_000;
+  /** The machine's clock, where it has one; no two things happen at the same moment. */
+  readonly #clock: () => number;
+  #lastMs = 1_800_000_000_000;
   /** What a registry would give, by digest. */
   readonly registry = new Map<string, StoredImage>();
   /** What is asked for while it is set is not answered. */
   isAway = false;
+
+  constructor(clock?: () => number) {
+    this.#clock = clock ?? (() => 0);
+    if (clock !== undefined) this.#lastMs = clock();
+  }
+
+  #nextMs(): number {
+    this.#lastMs = Math.max(this.#lastMs + 1, this.#clock());
+    return this.#lastMs;
+  }
 
   #check(): void {
     if (this.isAway) throw runtimeFaults.fault("runtime-unavailable", "what runs the apps does not answer");
@@ -162,7 +174,7 @@ export class MemoryRuntime implements ContainerRuntime {
     if (found.phase === "running" || found.phase === "paused") return stateOf(found);
     found.phase = "running";
     found.exitCode = undefined;
-    found.startedAtMs = this.#nowMs++;
+    found.startedAtMs = this.#nextMs();
     this.#tell(found, "start");
     this.#runs(found);
     return stateOf(found);
@@ -174,7 +186,7 @@ export class MemoryRuntime implements ContainerRuntime {
     for (const part of script.split(";").map((one) => one.trim())) {
       const [, text, isError] = /^echo ([\w ]+?)( >&2)?$/.exec(part) ?? [];
       if (text !== undefined) {
-        found.log.push({ stream: isError === undefined ? "stdout" : "stderr", atMs: this.#nowMs++, text });
+        found.log.push({ stream: isError === undefined ? "stdout" : "stderr", atMs: this.#nextMs(), text });
       }
       const code = /^exit (\d+)$/.exec(part)?.[1];
       if (code !== undefined) this.end(found.spec.name, Number(code));
@@ -182,7 +194,7 @@ export class MemoryRuntime implements ContainerRuntime {
   }
 
   #tell({ spec }: MemoryContainer, what: ContainerEvent["what"]): void {
-    const event = { name: spec.name, what, atMs: this.#nowMs++ };
+    const event = { name: spec.name, what, atMs: this.#nextMs() };
     this.#told.push(event);
     for (const listener of this.#listeners) listener(event);
   }
@@ -260,7 +272,7 @@ export class MemoryRuntime implements ContainerRuntime {
 
   async *events(signal: AbortSignal, sinceMs: number): AsyncGenerator<ContainerEvent> {
     this.#check();
-    const waiting = this.#told.filter(({ atMs }) => atMs >= sinceMs);
+    const waiting = this.#told.filter(({ atMs }) => atMs > sinceMs);
     let wake = (): void => undefined;
     const listener = (event: ContainerEvent): void => {
       waiting.push(event);

@@ -18,6 +18,7 @@ import type { Log } from "./log.ts";
 import { Podman } from "./podman/podman.ts";
 import { OwnPodmanService } from "./podman/service.ts";
 import { SystemPodmanService } from "./podman/system-service.ts";
+import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
   readonly config: Pick<Config, "podman" | "bundledImages">;
@@ -59,8 +60,13 @@ export function openAppAdapters({
     podman === undefined
       ? new OwnPodmanService({ ...folders, cgroupParent: traces.cgroupParent, insecureRegistries: [], ready, world })
       : new SystemPodmanService({ ...folders, ...podman, ready, world });
+  const roots = new WritableRoots({
+    folder: join(content, "apps/roots"),
+    layers: join(storage.runtimeFolder, "graph/overlay"),
+    ofSystem: !isOwnService,
+  });
   return {
-    runtime: new Podman(endpoint, log),
+    runtime: new Podman(endpoint, roots, log),
     storage,
     files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
     firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo_apps", log),

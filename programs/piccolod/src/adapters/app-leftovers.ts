@@ -3,7 +3,7 @@
  * What lies on the disk stays. For what its own runtime cannot end any more, since the volume below it is gone.
  */
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -22,6 +22,7 @@ export interface AppTraces {
 
 const killTries = 250;
 const killPauseMs = 20;
+const namesFolder = "/run/netns";
 const cgroups = "/sys/fs/cgroup";
 const environment = { PATH: "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" };
 const run = promisify(execFile);
@@ -37,9 +38,11 @@ export function tracesOf(tag: string): AppTraces {
 }
 
 export async function endApps(traces: AppTraces): Promise<void> {
-  await endProcesses(traces);
   // A network has a name in the file system, which outlives all that was in it.
-  const networks = await networksBehind(traces.bridgePrefix);
+  const networks = new Set(await networksBehind(traces.bridgePrefix));
+  await endProcesses(traces, (pid) => {
+    for (const name of networksOf(pid)) networks.add(name);
+  });
   for (const path of mountedBelow(traces.runFolder)) await runProgram("/bin/umount", ["--lazy", path]);
   for (const name of networks) await run("ip", ["netns", "delete", name], { env: environment });
   for (const { ifname } of await links([])) {
@@ -60,11 +63,12 @@ function mountedBelow(folder: string): readonly string[] {
     .toReversed();
 }
 
-async function endProcesses({ runFolder, cgroupParent }: AppTraces): Promise<void> {
+async function endProcesses({ runFolder, cgroupParent }: AppTraces, before: (pid: string) => void): Promise<void> {
   for (let attempt = 0; attempt < killTries; attempt++) {
     const left = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isTheirs(name));
     if (left.length === 0) return;
     for (const pid of left) {
+      before(pid);
       try {
         process.kill(Number(pid), "SIGKILL");
       } catch {
@@ -101,6 +105,17 @@ const Links = z.array(
 async function links(kind: readonly string[]): Promise<z.infer<typeof Links>> {
   const { stdout } = await run("ip", ["-json", "link", "show", ...kind], { env: environment });
   return Links.parse(JSON.parse(stdout.trim() === "" ? "[]" : stdout));
+}
+
+/** Names of the network a process is in; none for the machine's own. */
+function networksOf(pid: string): readonly string[] {
+  try {
+    const { ino } = statSync(`/proc/${pid}/ns/net`);
+    return readdirSync(namesFolder).filter((name) => statSync(join(namesFolder, name)).ino === ino);
+  } catch {
+    // It has ended meanwhile, or no network has a name.
+    return [];
+  }
 }
 
 /** Names of the networks that are linked to a bridge of the device. */

@@ -152,10 +152,13 @@ export class Executor {
       .find((service) => imageName(service.image) === name)?.image;
     if (image === undefined) throw new Error(`the record of ${record.app} has no image ${name}`);
     report("Fetching");
+    if ((await runtime.image(image.digest)) !== undefined) return;
     await obtainImage(runtime, bundled, image, {
       signal,
       progress: (doneBytes, totalBytes) => report("Fetching", doneBytes, totalBytes),
     });
+    // An image is not looked at again: one that a power cut left in parts would be taken for a whole one.
+    await this.#options.storage.flushRuntime();
   }
 
   /** The rules come first: no bridge is ever there without them. */

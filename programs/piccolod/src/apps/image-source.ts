@@ -8,15 +8,13 @@ export interface BundledImages {
   open(digest: string): { readonly sizeBytes: number; readonly content: AsyncIterable<Uint8Array> } | undefined;
 }
 
-/** Has the image there, from the device itself or from its registry. */
+/** Brings an image, from the device itself or from its registry. */
 export async function obtainImage(
   runtime: ContainerRuntime,
   bundled: BundledImages,
   image: ImageReference,
   { signal, progress }: TransferOptions,
 ): Promise<StoredImage> {
-  const stored = await runtime.image(image.digest);
-  if (stored !== undefined) return stored;
   const archive = bundled.open(image.digest);
   const options: TransferOptions = {
     ...(signal === undefined ? {} : { signal }),

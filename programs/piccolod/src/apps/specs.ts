@@ -21,6 +21,7 @@ export const specLabel = "piccolo.spec";
 
 const mebibyte = 1024 ** 2;
 const logBytesMax = 10 * mebibyte;
+const rootBytesMax = 1024 * mebibyte;
 /** Folders that programs expect to write to, and that are no part of an app's data. */
 const scratchFolders: readonly (readonly [target: string, sizeBytes: number])[] = [
   ["/tmp", 64 * mebibyte],
@@ -113,6 +114,7 @@ export function specOf(form: AppForm, service: Service, around: SpecSurroundings
     labels: {},
     mounts: [...scratch, ...mounts],
     readOnlyRoot: service.readOnlyRoot,
+    rootBytesMax,
     init: service.init,
     capabilities: service.capabilities,
     ids: idsAt(form.place.idStart),

@@ -142,6 +142,10 @@ export class SealedAppStorage implements AppStorage {
     return this.#freeBytes();
   }
 
+  flushRuntime(): Promise<void> {
+    return runProgram("/bin/sync", ["--file-system", this.runtimeFolder], copyMs);
+  }
+
   volumeFolder(app: string, volume: string): string {
     return join(this.#mountFolder, "volumes", app, volume, contentName);
   }

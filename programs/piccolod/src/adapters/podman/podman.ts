@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerSpec, IdRange, NetworkSpec } from "../../apps/runtime/container-spec.ts";
 import {
@@ -18,14 +19,16 @@ import {
 } from "../../apps/runtime/container-runtime.ts";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import type { Log } from "../log.ts";
+import { processesWith } from "../volume/mounts.ts";
 import { createBody, networkBody } from "./create-body.ts";
 import { framesOf } from "./frames.ts";
 import { PodmanInterface, type Refusal } from "./interface.ts";
 import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
-import { type ContainerInspection, read } from "./shapes.ts";
+import { type ContainerInspection, type ListedContainer, read } from "./shapes.ts";
 import { linesOf, unavailable } from "./unix-http.ts";
+import type { WritableRoots } from "./writable-roots.ts";
 
 /** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
 const api = "/v4.3.1/libpod";
@@ -43,6 +46,7 @@ const stopMarginMs = 30_000;
 const idLabel = "piccolo.ids";
 const capabilityLabel = "piccolo.capabilities";
 const graceLabel = "piccolo.grace-ms";
+const rootLabel = "piccolo.root-bytes";
 
 const at = (name: string, rest: string): string => `${api}/containers/${encodeURIComponent(name)}${rest}`;
 
@@ -51,10 +55,12 @@ export class Podman implements ContainerRuntime {
   readonly #endpoint: PodmanEndpoint;
   readonly #interface: PodmanInterface;
   readonly #images: PodmanImages;
+  readonly #roots: WritableRoots;
   readonly #log: Log;
 
-  constructor(endpoint: PodmanEndpoint, log: Log) {
+  constructor(endpoint: PodmanEndpoint, roots: WritableRoots, log: Log) {
     this.#endpoint = endpoint;
+    this.#roots = roots;
     this.#log = log;
     this.#interface = new PodmanInterface(endpoint, log);
     this.#images = new PodmanImages(this.#interface, api);
@@ -88,8 +94,9 @@ export class Podman implements ContainerRuntime {
     return this.#images.remove(digest);
   }
 
-  keepImages(digests: ReadonlySet<string>): Promise<void> {
-    return this.#images.keep(digests);
+  async keepImages(digests: ReadonlySet<string>): Promise<void> {
+    this.#roots.forgetGone();
+    await this.#images.keep(digests);
   }
 
   async networks(): Promise<readonly string[]> {
@@ -114,8 +121,27 @@ export class Podman implements ContainerRuntime {
 
   async containers(): Promise<readonly ContainerState[]> {
     const all = read.containers(await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }));
-    const states = await Promise.all((all ?? []).map(({ Id }) => this.container(Id)));
+    const states = await Promise.all((all ?? []).map((listed) => this.#stateOfListed(listed)));
     return states.filter((state) => state !== undefined);
+  }
+
+  /** A power cut may leave a container whose files on the disk are unfinished: it is there, and good for nothing. */
+  async #stateOfListed(listed: ListedContainer): Promise<ContainerState | undefined> {
+    const damaged = new Error("the container's files are damaged");
+    try {
+      const answer = await this.#interface.call(
+        { method: "GET", path: at(listed.Id, "/json") },
+        ({ status, message }) => (status === 404 || isDamage(message) ? damaged : undefined),
+      );
+      return stateOf(read.container(answer));
+    } catch (error) {
+      if (error !== damaged) throw error;
+    }
+    // What is not found is either gone meanwhile, or listed still.
+    const again = read.containers(
+      await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }),
+    );
+    return again?.some(({ Id }) => Id === listed.Id) === true ? brokenState(listed) : undefined;
   }
 
   async container(name: string): Promise<ContainerState | undefined> {
@@ -136,6 +162,7 @@ export class Podman implements ContainerRuntime {
       [idLabel]: `${spec.ids.start}:${spec.ids.size}`,
       [capabilityLabel]: spec.capabilities.join(","),
       [graceLabel]: String(spec.stopGraceMs),
+      ...(spec.readOnlyRoot ? {} : { [rootLabel]: String(spec.rootBytesMax) }),
     };
     const body = createBody({ ...spec, labels }, image, this.#endpoint.cgroupParent);
     const { Id } = read.created(
@@ -160,6 +187,7 @@ export class Podman implements ContainerRuntime {
     // What Podman still takes for running would not be started.
     if (stateOf(before).phase === "lost") await this.#kill(before);
     await this.#cleanedUp(name);
+    await this.#boundRoot(before);
     await this.#startWithAddress(name);
     const now = await this.#inspect(name);
     if (now === undefined) throw missing();
@@ -170,6 +198,14 @@ export class Podman implements ContainerRuntime {
       throw runtimeFaults.fault("isolation-failed", `the app was stopped, because its isolation failed: ${lacks}`);
     }
     return stateOf(now);
+  }
+
+  async #boundRoot({ State, Config, GraphDriver }: ContainerInspection): Promise<void> {
+    const bytesMax = Number(Config.Labels?.[rootLabel] ?? 0);
+    if (bytesMax === 0 || State.Status === "running" || State.Status === "paused") return;
+    const upper = GraphDriver?.Data?.["UpperDir"];
+    if (upper === undefined) throw this.#interface.failed("inspect", { status: 200, message: "no folder of changes" });
+    await this.#roots.bound(dirname(upper), bytesMax);
   }
 
   /** Podman gives the address of a container that has just gone back a moment after it is gone. */
@@ -195,8 +231,8 @@ export class Podman implements ContainerRuntime {
   }
 
   async stop(name: string): Promise<void> {
-    const found = await this.#inspect(name);
-    if (found === undefined) return;
+    const found = await this.#inspectUnlessDamaged(name);
+    if (found === undefined || found === "damaged") return;
     if (found.State.Status === "paused") await this.resume(name);
     const graceMs = Number(found.Config.Labels?.[graceLabel] ?? 10_000);
     await this.#interface.find({
@@ -215,17 +251,36 @@ export class Podman implements ContainerRuntime {
     for (let attempt = 0; attempt < cleanUpTries; attempt++) {
       const found = await this.#inspect(name);
       if (found?.State.Status !== "stopped" && found?.State.Status !== "stopping") return;
-      // That process is told by the watcher; without one, Podman tidies up when the container is started or removed.
-      if (!isWatched(found.State.ConmonPid)) return;
+      // Where there is none, Podman tidies up when the container is started or removed.
+      if (!isTidiedUp(found)) return;
       await delay(cleanUpPauseMs);
     }
   }
 
   async remove(name: string): Promise<void> {
-    const found = await this.#inspect(name);
+    const found = await this.#inspectUnlessDamaged(name);
     if (found === undefined) return;
+    if (found === "damaged") return this.#removeByForce(name);
     if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
     await this.#cleanedUp(name);
+    return this.#removeByForce(name);
+  }
+
+  async #inspectUnlessDamaged(name: string): Promise<ContainerInspection | "damaged" | undefined> {
+    const damaged = new Error("the container's files are damaged");
+    try {
+      const answer = await this.#interface.call({ method: "GET", path: at(name, "/json") }, ({ status, message }) =>
+        isDamage(message) ? damaged : status === 404 ? missing() : undefined,
+      );
+      return read.container(answer);
+    } catch (error) {
+      if (error === damaged) return "damaged";
+      if (runtimeFaults.owns(error) && error.code === "container-missing") return undefined;
+      throw error;
+    }
+  }
+
+  async #removeByForce(name: string): Promise<void> {
     const busy = new Error("something of it is still mounted");
     for (let attempt = 1; ; attempt++) {
       try {
@@ -233,6 +288,7 @@ export class Podman implements ContainerRuntime {
           { method: "DELETE", path: at(name, "?force=true&timeout=0&v=true&ignore=true") },
           ({ message }) => (attempt < busyTries && /device or resource busy/.test(message) ? busy : undefined),
         );
+        this.#roots.forgetGone();
         return;
       } catch (error) {
         if (error !== busy) throw error;
@@ -353,6 +409,31 @@ export class Podman implements ContainerRuntime {
   }
 }
 
+/** What Podman says where a layer's or a container's own files are not what they were. */
+function isDamage(message: string): boolean {
+  return /getting graph driver info|layer not known|container not known|error reading container|unexpected end of JSON/i.test(
+    message,
+  );
+}
+
+function brokenState({ Id: id, Names: names, Labels: labels }: ListedContainer): ContainerState {
+  return {
+    id,
+    name: names?.[0] ?? id,
+    phase: "lost",
+    exitCode: undefined,
+    startedAtMs: undefined,
+    restarts: 0,
+    labels: labels ?? {},
+    addresses: {},
+  };
+}
+
+/** Whether a process is there that sees to the container's end: its watcher, or whom the watcher has told. */
+function isTidiedUp({ Id, State }: ContainerInspection): boolean {
+  return isWatched(State.ConmonPid) || processesWith("podman", (word) => word === Id).length > 0;
+}
+
 function isNameTaken({ message }: Refusal): boolean {
   return /name .*is already in use|already exists/i.test(message);
 }
@@ -380,9 +461,12 @@ function madeWith({ Config }: ContainerInspection): {
 
 const never = 0;
 
-function stateOf({ Id, Name, State, Config, RestartCount, NetworkSettings }: ContainerInspection): ContainerState {
+function stateOf(found: ContainerInspection): ContainerState {
+  const { Id, Name, State, Config, RestartCount, NetworkSettings } = found;
   const startedAtMs = Date.parse(State.StartedAt);
-  const phase = phaseOf(State, Id);
+  // Whom nobody brings to an end any more can neither be started nor be stopped.
+  const isStuck = /^(?:stopping|removing)$/.test(State.Status) && !isTidiedUp(found);
+  const phase = isStuck ? "lost" : phaseOf(State, Id);
   return {
     id: Id,
     name: Name,

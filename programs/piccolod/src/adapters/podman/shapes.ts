@@ -24,7 +24,14 @@ const ImageList = z.array(
 
 const Loaded = z.object({ Names: z.array(z.string()) });
 const NetworkList = z.array(z.object({ name: z.string() }));
-const ContainerList = z.array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish() }));
+const ContainerList = z.array(
+  z.object({
+    Id: z.string(),
+    Names: z.array(z.string()).nullish(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  }),
+);
+export type ListedContainer = z.infer<typeof ContainerList>[number];
 const Created = z.object({ Id: z.string() });
 const ExecCreated = z.object({ Id: z.string() });
 const ExecInspection = z.object({ ExitCode: z.number(), Running: z.boolean() });
@@ -41,6 +48,7 @@ const ContainerInspection = z.object({
     StartedAt: z.string(),
   }),
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
+  GraphDriver: z.object({ Data: z.record(z.string(), z.string()).nullish() }).optional(),
   NetworkSettings: z.object({
     Networks: z.record(z.string(), z.object({ IPAddress: z.string() })).nullish(),
   }),

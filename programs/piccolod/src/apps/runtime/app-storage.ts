@@ -1,7 +1,8 @@
 /**
  * The port to where apps keep what lasts: images, volumes of bounded size, copies of volumes, and secrets as files. All
  * of it lies on the sealed volume. Each operation can be repeated, and one that is cut off leaves what was there or what
- * shall be there. The adapter is `adapters/app-storage`.
+ * shall be there. The adapter is `adapters/app-storage`, the fake `test-support/folder-app-storage.ts`; both run the suite
+ * `test-support/app-storage-suite.ts`.
  */
 import { catalogue } from "@piccolo/fault";
 
@@ -30,6 +31,8 @@ export interface AppStorage {
   /** Makes the place ready; again is harmless. Throws `app-storage-failed`, `disk-full`. */
   open(): Promise<void>;
   freeBytes(): number;
+  /** What the container runtime has written is on the disk when it returns: it does not see to that itself. */
+  flushRuntime(): Promise<void>;
 
   /** Where it is, or will be, when it is mounted. */
   volumeFolder(app: string, volume: string): string;

@@ -35,6 +35,8 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly mounts: readonly ContainerMount[];
   readonly readOnlyRoot: boolean;
+  /** What it may write to a root that is not read-only; of that, nothing outlives the container. */
+  readonly rootBytesMax: number;
   readonly init: boolean;
   readonly capabilities: readonly string[];
   readonly ids: IdRange;
