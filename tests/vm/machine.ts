@@ -403,7 +403,7 @@ export class Machine {
   }
 
   /** Presses the power button and waits until the machine is off. */
-  async powerButton(deadlineMs = 120_000): Promise<void> {
+  async powerButton(deadlineMs = 240_000): Promise<void> {
     await this.#control("system_powerdown");
     await this.untilOff(deadlineMs);
   }
