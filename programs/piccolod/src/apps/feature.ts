@@ -16,7 +16,8 @@ import { RestoreDrills } from "./backup/restore-drills.ts";
 import { drillName } from "./backup/restored-apps.ts";
 import { mountAppBackups } from "./backup/routes.ts";
 import { BackupStore } from "./backup/store.ts";
-import { Catalogs, type CatalogSource } from "./catalogs.ts";
+import { CatalogStore } from "./catalog-store.ts";
+import { Catalogs, type CatalogSource, type CatalogsOptions } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
@@ -59,6 +60,7 @@ export interface AppsFeatureOptions
   readonly isSecure: boolean;
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
+  readonly fetchCatalog: CatalogsOptions["fetch"];
   readonly architecture: "amd64" | "arm64";
   readonly freeMemoryBytes: () => number;
   readonly crashPoint: (name: AppCrashPoint | BackupCrashPoint) => void;
@@ -124,7 +126,16 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   });
   const { bundled, architecture } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
-  const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
+  const catalogs = new Catalogs({
+    sources: options.catalogs,
+    store: new CatalogStore(options.controlDb),
+    facts,
+    fetch: options.fetchCatalog,
+    log,
+    world,
+  });
+  const stopping = new AbortController();
+  let renewing: Promise<void> = Promise.resolve();
   return {
     hosts,
     streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
@@ -132,7 +143,10 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
       mountAppBackups(api, { apps, backups, drills, bundled, tasks });
     },
-    start: () => apps.start(),
+    start: () => {
+      apps.start();
+      renewing = catalogs.run(stopping.signal);
+    },
     startBackups: () => {
       backups.start();
       drills.start();
@@ -143,6 +157,8 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     },
     stop: async () => {
       hosts.close();
+      stopping.abort(new Error("the device stops"));
+      await renewing;
       await drills.stop();
       await backups.stop();
       await apps.close();
