@@ -23,7 +23,11 @@ export function hostileManifest(digest: string): string {
     cpus: 1
     pids_limit: 64
     init: true
-    volumes: ["data:/data"]
+    volumes:
+      - data:/data
+      - type: tmpfs
+        target: /scratch
+        tmpfs: { size: 48m }
 volumes:
   data: {}
 x-piccolo:

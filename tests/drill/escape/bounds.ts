@@ -13,7 +13,7 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
   // Beyond a bound it ends; just below, it does not, so that it is the bound that ends it.
   for (const [what, path, within, beyond] of [
     ["its data volume", "/data/x", 20, 60],
-    ["its scratch folder", "/tmp/x", 20, 100],
+    ["its scratch folder", "/scratch/x", 20, 60],
     ["shared memory", "/dev/shm/x", 20, 100],
     ["its root", "/x", 40, 1_200],
   ] as const) {
