@@ -15,7 +15,7 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
     ["its data volume", "/data/x", 20, 60],
     ["its scratch folder", "/scratch/x", 20, 60],
     ["shared memory", "/dev/shm/x", 20, 100],
-    ["its root", "/x", 40, 1_200],
+    ["its root", "/etc/x", 40, 1_200],
   ] as const) {
     if (drill.options.small && beyond > 1_000) continue;
     drill.fault(`it fills ${what}`);
