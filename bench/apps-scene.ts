@@ -1,11 +1,15 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppVisit, installApp, Network, type TaskView } from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../tests/apps/demo.ts";
+import type { Load } from "./apps-load.ts";
+import { bundleServer, largeBlock, largeBytes, pageSha256 } from "./apps-server.ts";
 import { median, type Report } from "./harness.ts";
 
 const installs = 7;
@@ -13,12 +17,21 @@ const visitsDuringUpdates = 5_000;
 const visitsBetweenUpdates = 500;
 const visitors = 8;
 const rounds = 3;
-const visitsARound = 1_500;
+const demoVisits = 2_000;
+const serverVisits = 20_000;
+const downloads = 3;
+
+interface Target {
+  readonly address: string;
+  readonly port: number;
+  readonly host: string;
+}
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-bench-apps-"));
 const images = join(folder, "images");
 const hello = bundleDemo(images, "hello");
 const counters = ["1", "2"].map((version) => bundleDemo(images, "counter", version));
+const server = bundleServer(images);
 const counterManifest = (version: 1 | 2): string =>
   demoManifest("counter", counters[version - 1] ?? "", String(version));
 const network = await Network.open({
@@ -31,37 +44,79 @@ const network = await Network.open({
   deviceArgs: () => ["--bundled-images", images],
 });
 
-/** One visit that checks the body; false where it is not what it should be. */
-function visitOnce(
-  agent: Agent,
-  host: string,
-  port: number,
-  headers: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const outgoing = request({ host, port, path: "/health", agent, headers }, (reply) => {
-      let text = "";
-      reply.setEncoding("utf8");
-      reply.on("data", (part: string) => (text += part));
-      reply.on("end", () => resolve(reply.statusCode === 200 && text === "ok\n"));
-      reply.on("error", () => resolve(false));
-    });
-    outgoing.on("error", () => resolve(false));
-    outgoing.end();
+/** Visits by the load generator. Throws where one of them is not answered as it should be. */
+async function load(target: Target, cookie: string, path: string, visits: number, sha256: string): Promise<Load> {
+  const args = [target.address, target.port, target.host, cookie, path, visitors, visits, sha256].map(String);
+  const child = spawn(process.execPath, [join(import.meta.dirname, "apps-load.ts"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
   });
+  let said = "";
+  child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new Error(`the load generator ended with ${code}`);
+  return JSON.parse(said) as Load;
 }
 
-/** Visits a second. Throws where one of them is not answered as it should be. */
-async function rate(host: string, port: number, headers: Readonly<Record<string, string>>): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: visitors });
-  let left = visitsARound;
-  const visitor = async (): Promise<void> => {
-    while (left-- > 0) if (!(await visitOnce(agent, host, port, headers))) throw new Error("a visit went wrong");
+interface Compared {
+  readonly ratio: number;
+  readonly words: string;
+  /** Of the load generator while it asked the app itself. */
+  readonly ownCpu: number;
+  /** Of the device, for each visit. */
+  readonly deviceCpuUs: number;
+}
+
+/** The app itself and the way through the device, in turns. */
+async function compare(visit: AppVisit, path: string, visits: number, sha256: string): Promise<Compared> {
+  const { host, port } = new URL(visit.origin);
+  const itself: Target = { address: await addressOf(visit), port: 8_080, host };
+  const device: Target = { address: "127.0.0.1", port: Number(port), host };
+  const [direct, through, cpus]: [Load[], Load[], number[]] = [[], [], []];
+  await load(itself, "", path, visits / 4, sha256);
+  await load(device, visit.cookie, path, visits, sha256);
+  for (let at = 0; at < rounds; at++) {
+    direct.push(await load(itself, "", path, visits, sha256));
+    const beforeUs = deviceCpuUs();
+    through.push(await load(device, visit.cookie, path, visits, sha256));
+    cpus.push((deviceCpuUs() - beforeUs) / visits);
+  }
+  const [directRate, throughRate] = [direct, through].map((all) => median(all.map((one) => one.visitsPerSecond)));
+  return {
+    ratio: (throughRate ?? 0) / (directRate ?? 1),
+    words: `${Math.round(throughRate ?? 0)} against ${Math.round(directRate ?? 0)} visits a second`,
+    ownCpu: median(direct.map((one) => one.ownCpu)),
+    deviceCpuUs: median(cpus),
   };
+}
+
+/** Seconds for the large body, each byte of which is what it should be. */
+async function download({ address, port, host }: Target, cookie: string): Promise<number> {
+  const block = largeBlock();
   const startMs = performance.now();
-  await Promise.all(Array.from({ length: visitors }, visitor));
-  agent.destroy();
-  return visitsARound / ((performance.now() - startMs) / 1_000);
+  await new Promise<void>((resolve, reject) => {
+    const outgoing = request(
+      { host: address, port, path: "/large", headers: { host, cookie }, agent: false },
+      (reply) => {
+        let taken = 0;
+        reply.on("data", (part: Buffer) => {
+          // Compared piece by piece: hashing would take longer than all the rest.
+          for (let at = 0; at < part.length;) {
+            const from = (taken + at) % block.length;
+            const length = Math.min(part.length - at, block.length - from);
+            if (block.compare(part, at, at + length, from, from + length) !== 0)
+              reject(new Error("a byte is another one"));
+            at += length;
+          }
+          taken += part.length;
+        });
+        reply.on("end", () => (taken === largeBytes ? resolve() : reject(new Error(`${taken} bytes came`))));
+        reply.on("error", reject);
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+  return (performance.now() - startMs) / 1_000;
 }
 
 try {
@@ -104,15 +159,21 @@ try {
   await adding;
   const counted = Number((await visit.text("/cgi-bin/number")).text);
 
-  const { host, port } = new URL(visit.origin);
-  const through: number[] = [];
-  const direct: number[] = [];
-  const address = addressOfCounter();
-  for (let at = 0; at < rounds; at++) {
-    direct.push(await rate(address, 8_080, {}));
-    through.push(await rate("127.0.0.1", Number(port), { host, cookie: visit.cookie }));
+  const health = createHash("sha256").update("ok\n").digest("hex");
+  const demo = await compare(visit, "/health", demoVisits, health);
+  await session.finish(await session.call<TaskView>("DELETE", "/apps/counter"));
+  await installApp(session, server);
+  const serverVisit = await AppVisit.enter(session, "server");
+  const kept = await compare(serverVisit, "/", serverVisits, pageSha256);
+  const { host, port } = new URL(serverVisit.origin);
+  const itself: Target = { address: await addressOf(serverVisit), port: 8_080, host };
+  const device1: Target = { address: "127.0.0.1", port: Number(port), host };
+  const [directSeconds, throughSeconds]: [number[], number[]] = [[], []];
+  for (let at = 0; at < downloads; at++) {
+    directSeconds.push(await download(itself, ""));
+    throughSeconds.push(await download(device1, serverVisit.cookie));
   }
-  const [directRate, proxyRate] = [median(direct), median(through)];
+  const [directMBps, throughMBps] = [directSeconds, throughSeconds].map((all) => largeBytes / 1e6 / median(all));
   const report: Report = {
     about: `demo apps on Podman, storage on the sealed volume; ${installs} installs, ${updates} updates, ${visitors} visitors`,
     figures: [
@@ -133,13 +194,40 @@ try {
       { key: "lostDuringUpdate", value: Math.max(0, visits.answered - counted), unit: "writes", goal: { atMost: 0 } },
       {
         key: "proxyVsDirect",
-        value: proxyRate / directRate,
+        value: demo.ratio,
         unit: "",
         goal: { atLeast: 0.7 },
-        reference: `${Math.round(proxyRate)} against ${Math.round(directRate)} visits a second`,
+        reference: `${demo.words}; the demo's server, which closes each connection`,
+      },
+      {
+        key: "proxyVsDirectKept",
+        value: kept.ratio,
+        unit: "",
+        reference: `${kept.words}; a Node server that does nothing but answer from memory`,
+      },
+      {
+        key: "proxyCpuUs",
+        value: kept.deviceCpuUs,
+        unit: "us a visit",
+        reference: `${demo.deviceCpuUs.toFixed(0)} us where the app closes each connection`,
+      },
+      {
+        key: "generatorCpu",
+        value: Math.max(demo.ownCpu, kept.ownCpu),
+        unit: "of 1",
+        goal: { atMost: 0.9 },
+        reference: `the load generator's own processor while it asks the app itself (${demo.ownCpu.toFixed(2)} and ${kept.ownCpu.toFixed(2)})`,
+      },
+      {
+        key: "downloadMBps",
+        value: throughMBps ?? 0,
+        unit: "MB/s",
+        reference: `1 GiB, every byte compared; ${Math.round(directMBps ?? 0)} MB/s from the app itself`,
       },
     ],
-    notes: ["The demo's server closes each connection, so both ways make a new one for every visit."],
+    notes: [
+      "Load generator, device and app share this machine's processors: what the device takes, the app and the generator have not.",
+    ],
   };
   process.stdout.write(`report ${JSON.stringify(report)}\n`);
 } finally {
@@ -147,9 +235,12 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Of the one container that runs, as its own network says. */
-function addressOfCounter(): string {
-  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && commandOf(name).includes("httpd"));
+/** Where the app's own network has it: of its container, whose first process is the one that listens. */
+async function addressOf(visit: AppVisit): Promise<string> {
+  const isServer = visit.origin.includes("//server.");
+  const pid = readdirSync("/proc").find(
+    (name) => /^\d+$/.test(name) && (isServer ? /^\/node\0/ : /httpd/).test(commandOf(name)),
+  );
   const { stdout } = spawnSync("nsenter", ["-t", pid ?? "", "-n", "ip", "-4", "-o", "address", "show", "dev", "eth0"]);
   const address = /inet ([\d.]+)/.exec(stdout.toString())?.[1];
   if (address === undefined) throw new Error("the app has no address");
@@ -162,4 +253,14 @@ function commandOf(pid: string): string {
   } catch {
     return "";
   }
+}
+
+/** Processor time of the device's daemon, all its threads. */
+function deviceCpuUs(): number {
+  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && /piccolod.*--state/s.test(commandOf(name)));
+  const fields = readFileSync(`/proc/${pid ?? ""}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return (ticks / 100) * 1e6;
 }

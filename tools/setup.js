@@ -42,6 +42,8 @@ const containers = [
   { name: "e2fsprogs", proof: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"] },
   { name: "busybox-static", proof: ["/bin/busybox", "/usr/bin/busybox"] },
 ];
+/** What tests pull images from. */
+const registry = { name: "docker-registry", proof: ["/usr/bin/docker-registry"] };
 const dispensable = [...protection, ...containers].map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
@@ -78,7 +80,7 @@ const commands = {
   check: { entry: "tools/check.ts", debian: [libatomic, ...parts, ...containers] },
   test: {
     entry: "tools/test.ts",
-    debian: [libatomic, chromium, faketime, binutils, iproute, ...parts, ...containers],
+    debian: [libatomic, chromium, faketime, binutils, iproute, registry, ...parts, ...containers],
   },
   bench: {
     entry: "bench/main.ts",

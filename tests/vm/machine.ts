@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly saved?: string;
   /** Others may join the machine's network (`stranger`). */
   readonly shared?: boolean;
+  /** The network has nobody on it who tells the time, or anything else. */
+  readonly isolated?: boolean;
   /** The cable is not in until `plugIn`. */
   readonly unplugged?: boolean;
   /** The firmware of before UEFI. */
@@ -125,11 +127,13 @@ export class Machine {
       saved,
       bios = false,
       shared = false,
+      isolated = false,
       clock,
     } = this.options;
     const file = (name: string): string => join(folder, name);
     const socket = join(this.#sockets, "tpm.sock");
-    const forward = `hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
+    const alone = isolated ? "restrict=on," : "";
+    const forward = `${alone}hostfwd=tcp:127.0.0.1:${this.#ports.https}-:443,hostfwd=tcp:127.0.0.1:${this.#ports.http}-:80`;
     return [
       ["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"],
       ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"],
@@ -388,6 +392,8 @@ export class Machine {
       throw new Error(`${this.options.name}: nothing was saved for it, or it was restored before`);
     this.powerOn();
     this.#isRestoring = false;
+    // Its firmware was through before it was saved.
+    this.#firmwareRepeats = undefined;
     const socket = join(this.#sockets, "qmp.sock");
     await this.#race("its control socket", 60_000, async (signal) => {
       while (!existsSync(socket)) await delay(50, undefined, { signal });

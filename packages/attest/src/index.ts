@@ -20,7 +20,7 @@ export {
 } from "./explain.ts";
 export { attestFaults } from "./faults.ts";
 export { fingerprintOf } from "./fingerprint.ts";
-export { authenticodeDigest, type PeSection, readSections } from "./pe.ts";
+export { authenticodeDigest, signaturesOf, type PeSection, readSections } from "./pe.ts";
 export {
   type BootPrediction,
   decodePrediction,
@@ -39,6 +39,8 @@ export {
   decodeVariable,
   encodeVariable,
   predictPcr7,
+  secureBootStateOf,
+  withKeys,
   readSecureBoot,
   type SecureBoot,
   type SecureBootState,

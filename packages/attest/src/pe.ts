@@ -130,3 +130,25 @@ export function authenticodeDigest(
   if (rest > hashed) digest.update(file.subarray(hashed, rest));
   return digest.digest();
 }
+
+/** A WIN_CERTIFICATE (PE Format, "Attribute Certificate Table") of PKCS #7; each begins at a multiple of eight. */
+const certificateHeadBytes = 8;
+const pkcsCertificate = 0x0002;
+const signaturesMax = 8;
+
+/** The signatures of a program (PKCS #7 SignedData, DER), in the order in which firmware tries them; empty for an unsigned one. */
+export function signaturesOf(file: Uint8Array): readonly Uint8Array[] {
+  const { certificatesAt, certificatesBytes } = layoutOf(file);
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const found: Uint8Array[] = [];
+  const end = certificatesAt + certificatesBytes;
+  for (let at = certificatesAt; at + certificateHeadBytes <= end;) {
+    const bytes = view.getUint32(at, true);
+    if (bytes < certificateHeadBytes || at + bytes > end) throw malformed("a signature of the program is cut off");
+    if (view.getUint16(at + 6, true) === pkcsCertificate)
+      found.push(file.subarray(at + certificateHeadBytes, at + bytes));
+    if (found.length > signaturesMax) throw malformed(`the program has more than ${signaturesMax} signatures`);
+    at += Math.ceil(bytes / 8) * 8;
+  }
+  return found;
+}

@@ -192,3 +192,45 @@ export function predictPcr7({ variables, authorities }: SecureBootState): Uint8A
     ...[...used.values()].map((content) => sha256(encodeVariable({ owner: imageSecurity, name: "db", content }))),
   ].reduce((value: Uint8Array, digest) => extend("sha256", value, digest), new Uint8Array(32));
 }
+
+/**
+ * What firmware measured into PCR 7 in this boot, in the form of a prediction: `predictPcr7` of it is what the chip holds, unless the firmware
+ * measured something that nobody can predict. Throws as `readSecureBoot` does.
+ */
+export function secureBootStateOf(log: EventLog): SecureBootState {
+  readSecureBoot(log);
+  const events = log.events.filter(({ pcr }) => pcr === secureBootPcr);
+  const authorities = events.filter(({ type }) => type !== "variableDriverConfig" && type !== "separator");
+  return {
+    variables: events.filter(({ type }) => type === "variableDriverConfig").map(({ data }) => decodeVariable(data)),
+    authorities: authorities.filter(({ type }) => type !== "efiAction").map(({ data }) => decodeVariable(data).content),
+  };
+}
+
+/** The same machine with another `db`, whose entries vouch for the programs in their order; undefined where one has no entry. */
+export function withKeys(
+  { variables }: SecureBootState,
+  db: Uint8Array,
+  programs: readonly (readonly Uint8Array[])[],
+): SecureBootState | undefined {
+  const entries = decodeSignatureLists(db);
+  const authorities = programs.map((signatures) => authorityFor(signatures, entries));
+  if (authorities.some((entry) => entry === undefined)) return undefined;
+  return {
+    variables: variables.map((variable) =>
+      variable.name === "db" && variable.owner === imageSecurity ? { ...variable, content: db } : variable,
+    ),
+    authorities: authorities.filter((entry) => entry !== undefined),
+  };
+}
+
+/** Firmware tries the signatures in their order, and for each the entries in theirs; a signature carries its signer's certificate. */
+function authorityFor(signatures: readonly Uint8Array[], entries: readonly SignatureEntry[]): Uint8Array | undefined {
+  for (const signature of signatures) {
+    for (const entry of entries) {
+      if (entry.kind === "certificate" && Buffer.from(signature).includes(entry.certificate))
+        return concat(guidBytes(entry.owner), entry.certificate);
+    }
+  }
+  return undefined;
+}

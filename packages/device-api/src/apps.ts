@@ -310,8 +310,11 @@ export const AppResources = z
         /** Of one processor, in thousandths. */
         milliCpus: z.number(),
         memoryBytes: z.number(),
+        /** Since the containers started, of the network and of the disk. */
         receivedBytes: z.number(),
         sentBytes: z.number(),
+        readBytes: z.number(),
+        writtenBytes: z.number(),
       }),
     ),
     memoryLimitBytes: z.number(),

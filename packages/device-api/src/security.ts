@@ -69,12 +69,16 @@ export type Recover = z.infer<typeof Recover>;
 export const Recovering = z.object({ task: Task, session: Session }).openapi("Recovering");
 export type Recovering = z.infer<typeof Recovering>;
 
-/** `confirmation` is the device's name. In closed mode the claim code proves the right to it, otherwise the password. */
+/**
+ * `confirmation` is the device's name. While nobody owns the device the claim code proves the right to it, otherwise the
+ * password, or the phrase of who has forgotten that, of somebody who is signed in.
+ */
 export const FactoryReset = z
   .object({
     confirmation: z.string().max(200),
     claimCode: claimCode.optional(),
     password: currentPassword.optional(),
+    phrase: phraseText.optional(),
   })
   .openapi("FactoryReset");
 export type FactoryReset = z.infer<typeof FactoryReset>;

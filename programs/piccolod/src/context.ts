@@ -17,6 +17,7 @@ import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
 import { fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
+import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
@@ -145,7 +146,7 @@ async function start(
   atClose(() => boot.settle());
   atClose(() => running.close());
   await running.start();
-  const leaf = config.https ? await running.openLeaf() : undefined;
+  const leaves = config.https ? await running.openLeaves() : undefined;
   const { listenHost, listenPort, redirect } = config;
   atClose(
     await listen({
@@ -155,14 +156,22 @@ async function start(
       listen: { listenHost, listenPort },
       redirect,
       address: running.address,
-      leaf,
+      leaf: leaves?.leaf,
+      appLeaves: leaves?.appLeaves,
+      isAppHost: (name) => running.isAppHost(name),
       interrupt: () => running.device?.interrupt(),
     }),
   );
   if (config.https && config.mdns) {
     const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
     atClose(() => names.close());
-    void names.hold();
+    void names.hold().then(() => {
+      const told = running.names.find((name) => names.held.includes(name));
+      if (told === undefined || told === running.names[0]) return;
+      running.address.tell(told);
+      running.show();
+    });
+    running.onAppHosts((hosts) => void names.want(hosts));
   }
   running.show();
   const { address } = running;
@@ -231,7 +240,10 @@ class Running {
   readonly names: readonly string[];
   readonly address: OwnAddress;
   readonly #screens: Screens;
+  #appHosts: readonly string[] = [];
+  #appHostsHeard: ((names: readonly string[]) => void) | undefined;
   #fingerprint: string | undefined;
+  #showsOwnerless = false;
   device: Device | undefined;
   #opened: Opened | undefined;
   #changing: Promise<void> = Promise.resolve();
@@ -263,6 +275,21 @@ class Running {
     return this.device?.site ?? this.#closed;
   }
 
+  isAppHost(name: string): boolean {
+    return this.device?.isAppHost(name) ?? false;
+  }
+
+  /** The listener is told at once, and whenever they change. */
+  onAppHosts(listener: (names: readonly string[]) => void): void {
+    this.#appHostsHeard = listener;
+    listener(this.#appHosts);
+  }
+
+  #tellAppHosts(names: readonly string[]): void {
+    this.#appHosts = names;
+    this.#appHostsHeard?.(names);
+  }
+
   /** Undefined while it is neither. */
   get volumeSeen(): VolumeOutcome | undefined {
     if (this.device !== undefined) return { state: "open" };
@@ -281,12 +308,15 @@ class Running {
   }
 
   /** With the authority of the volume, or of the chip, whichever is there. */
-  async openLeaf(): Promise<Leaf> {
+  async openLeaves(): Promise<{ readonly leaf: Leaf; readonly appLeaves: AppLeaves }> {
     const { world, authority } = this.#parts;
     const { deviceName } = this.#config;
     const opened = await authority.open(this.#opened?.content);
     this.#fingerprint = fingerprintOf(opened.certificate);
-    return new Leaf({ authority: opened, deviceName, names: this.names, world });
+    return {
+      leaf: new Leaf({ authority: opened, deviceName, names: this.names, world }),
+      appLeaves: new AppLeaves({ authority: opened, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    };
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
@@ -295,6 +325,8 @@ class Running {
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
+    if (hasOwner) this.#parts.claimCode.forget();
+    this.#showsOwnerless = this.device !== undefined && !hasOwner;
     this.#screens.show([
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
@@ -309,6 +341,9 @@ class Running {
   async #open(opened: Opened): Promise<Device> {
     const { boot: _boot, authority, ...parts } = this.#parts;
     this.#opened = opened;
+    opened.outside.onChange(() => {
+      if (this.#showsOwnerless && opened.outside.record.slots !== undefined) this.show();
+    });
     if (this.#config.https) {
       await authority.keep(opened.content);
       // What the chip sealed before a change of the password is shut out with it.
@@ -318,6 +353,7 @@ class Running {
       ...parts,
       opened,
       address: this.address,
+      appHostsChanged: (names) => this.#tellAppHosts(names),
       reset: () => this.#reset(),
       reopen: () => this.#reopen(opened),
     });

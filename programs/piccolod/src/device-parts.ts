@@ -57,6 +57,8 @@ export interface DeviceParts extends ContextParts {
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
   readonly address: OwnAddress;
+  /** Told under which host names apps are reached. */
+  readonly appHostsChanged: (names: readonly string[]) => void;
   readonly claimCode: ClaimCode;
   readonly reset: () => void;
   /** Closes the device and opens it again on the same volume: its own key is another one now. */
@@ -65,6 +67,8 @@ export interface DeviceParts extends ContextParts {
 
 export interface Device {
   readonly site: Site;
+  /** Whether the name (lower case, without port) is an app's host. */
+  readonly isAppHost: (name: string) => boolean;
   readonly keyring: Keyring;
   readonly security: OwnerSecurity;
   readonly unattended: UnattendedVersions;

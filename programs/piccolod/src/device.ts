@@ -355,6 +355,7 @@ async function build(
   const { insecure, deviceName } = config;
   const unattended = new UnattendedVersions({ db: ownerDb, engine: () => runtime.engine, backup });
   const apps = createAppsFeature({
+    osVersion: versionOf(config),
     ...openAppAdapters({ config, content: state.path, backend: volume.backend, room, world, log, crashPoint }),
     controlDb,
     ownerDb,
@@ -384,6 +385,7 @@ async function build(
     fetchCatalog,
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
+    hostsChanged: parts.appHostsChanged,
   });
   const door = new Door({
     address: parts.address,
@@ -485,6 +487,7 @@ async function build(
       files.interrupt();
     },
     site: { api, streams, door, lockGate, appHosts: apps.hosts },
+    isAppHost: (name) => apps.isHost(name),
     keyring,
     security,
     unattended,

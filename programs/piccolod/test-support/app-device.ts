@@ -134,7 +134,7 @@ export class AppDevice {
       device: { tag: "test", base: 0x0a80_0000 },
       world,
       log,
-      reservedNames: new Set(),
+      mayHaveName: () => true,
       originOf: (app) => `http://${app}.localhost`,
       probe: () => Promise.resolve(this.health),
       changed: (app) => this.events.push(app),

@@ -19,6 +19,7 @@ import type {
   TrashRecord,
 } from "../src/apps/plan-types.ts";
 import { recordAfter, recordAfterFailure, type StepFailure, trashOf } from "../src/apps/record.ts";
+import { type BackedUpForm, requestForgetCopy } from "../src/apps/requests.ts";
 
 export interface ManifestWish {
   readonly version: number;
@@ -83,6 +84,11 @@ export class AppWorld {
   readonly volumes = new Map<string, Content>();
   readonly snapshots = new Map<string, Snapshot>();
   readonly trashed = new Map<string, Content>();
+  /** Backups in the storage network. */
+  readonly stored = new Map<
+    string,
+    { readonly generation: Generation; readonly contents: ReadonlyMap<string, Content> }
+  >();
   network = false;
   route: Route = { kind: "closed" };
   /** Versions that never answer. */
@@ -185,6 +191,8 @@ export class AppWorld {
       case "pull":
         if (!half) this.images.add(step.image);
         return undefined;
+      case "fetch-backup":
+        return this.#fetch(step, half);
       case "make-network":
         this.network = true;
         return undefined;
@@ -299,6 +307,36 @@ export class AppWorld {
     const contents = new Map(names.flatMap((name) => [[name, this.volumes.get(name) ?? emptyContent] as const]));
     this.snapshots.set(id, { state: half ? "partial" : "complete", contents });
     return undefined;
+  }
+
+  #fetch(
+    { backup, snapshot, volumes }: Extract<Step, { readonly do: "fetch-backup" }>,
+    half: boolean,
+  ): StepFailure | undefined {
+    const stored = this.stored.get(backup);
+    assert.ok(stored, "a backup that was asked for is there");
+    assert.deepEqual([...stored.contents.keys()].toSorted(), [...volumes].toSorted());
+    this.snapshots.set(snapshot, { state: half ? "partial" : "complete", contents: stored.contents });
+    return undefined;
+  }
+
+  /** The newest local copy goes into the network; its record then says that it is needed here no more. */
+  store(): string | undefined {
+    const kept = this.record?.backups.at(-1);
+    const copy = kept === undefined ? undefined : this.snapshots.get(kept.id);
+    if (kept === undefined || this.record === undefined) return undefined;
+    assert.equal(copy?.state, "complete", "what is recorded as a backup is whole");
+    this.stored.set(kept.id, { generation: kept.generation, contents: copy.contents });
+    this.want(requestForgetCopy(this.record, kept.id));
+    return kept.id;
+  }
+
+  /** The form in which a backup comes back. */
+  form(backup: string): BackedUpForm {
+    const stored = this.stored.get(backup);
+    assert.ok(stored);
+    const { manifest, grants, settings } = stored.generation;
+    return { generation: { manifest, grants, settings }, backup, volumes: [...stored.contents.keys()] };
   }
 
   #restore(id: string, names: readonly string[], half: boolean): StepFailure | undefined {

@@ -14,6 +14,10 @@ import type { AppStorage, IdMove } from "../src/apps/runtime/app-storage.ts";
 
 const fileOf = (volume: string): string => `${volume}.ext4`;
 
+function move(from: string, to: string): void {
+  if (existsSync(from) && !existsSync(to)) renameSync(from, to);
+}
+
 export class FolderAppStorage implements AppStorage {
   readonly runtimeFolder: string;
   readonly #folder: string;
@@ -111,13 +115,13 @@ export class FolderAppStorage implements AppStorage {
 
   async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
     mkdirSync(this.#trash(trash), { recursive: true });
-    for (const volume of volumes) renameSync(this.volumeFolder(app, volume), join(this.#trash(trash), fileOf(volume)));
+    for (const volume of volumes) move(this.volumeFolder(app, volume), join(this.#trash(trash), fileOf(volume)));
   }
 
   outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
     for (const volume of volumes) {
       mkdirSync(dirname(this.volumeFolder(app, volume)), { recursive: true });
-      renameSync(join(this.#trash(trash), fileOf(volume)), this.volumeFolder(app, volume));
+      move(join(this.#trash(trash), fileOf(volume)), this.volumeFolder(app, volume));
     }
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }

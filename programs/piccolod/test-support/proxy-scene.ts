@@ -62,7 +62,7 @@ export class ProxyScene {
         },
       },
       entrance: this.entrance,
-      names: hostNames("device1.localhost"),
+      names: hostNames({ hostName: "device1.localhost", deviceName: "device1", isSecure: false }),
       portalOrigin: () => `http://device1.localhost:${this.#port}`,
       ownerName: () => "Ada",
       monotonicMs: () => world.monotonicMs(),

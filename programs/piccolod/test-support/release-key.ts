@@ -71,17 +71,24 @@ export interface Start {
   readonly signed: SignedBoots;
   /** What else is measured, by PCR. */
   readonly measured?: readonly number[];
+  /** What the firmware believes; another one, another PCR 7. */
+  readonly firmware?: string;
   /** Which system runs, if not the one of the release. */
   readonly image?: number;
 }
 
+const usualFirmware = "our Secure Boot keys";
+
+/** PCR 7 in a start with this firmware. */
+export const pcr7Of = (firmware = usualFirmware): Uint8Array => extended(new Uint8Array(32), sha256(toUtf8(firmware)));
+
 /** The firmware enforces our Secure Boot keys; another state of them is `measured: [7]`. */
 export async function startRelease(machine: TpmMachine, start: Start): Promise<void> {
-  const { release, phase = "sysinit", signed, measured = [], image = release } = start;
+  const { release, phase = "sysinit", signed, measured = [], firmware = usualFirmware, image = release } = start;
   machine.signedBoots = signed;
   await machine.reboot(release);
   await machine.raw(async (tpm) => {
-    await tpm.execute(pcrExtend(7, sha256(toUtf8("our Secure Boot keys"))));
+    await tpm.execute(pcrExtend(7, sha256(toUtf8(firmware))));
     for (const pcr of measured) await tpm.execute(pcrExtend(pcr, sha256(Uint8Array.of(pcr))));
     for (const digest of measurements(image, phase)) await tpm.execute(pcrExtend(11, digest));
   });

@@ -15,9 +15,11 @@ export {
   ukiPath,
 } from "./build/image.ts";
 export { buildInstaller } from "./build/installer.ts";
+export { filesOfNobodyIn } from "./build/coverage.ts";
 export { publish } from "./build/publish.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
+export { readPackageList } from "./chroot/root-cache.ts";
 export {
   askExt4,
   createDisk,

@@ -19,8 +19,8 @@ const hardware = Uint8Array.from([0x52, 0x54, 0, 0, 0, 0x77]);
 const own = { ipv4: { hardware, address: "10.0.2.77" }, ipv6: { hardware, address: "fe80::77" } } as const;
 const ownPort = 40_000;
 const portsMax = 65_535;
-/** As many as a network card of the machine takes at once; then it has to answer an echo. */
-const atOnce = 128;
+/** QEMU keeps many more for a machine that is slow; after these it has to answer an echo. */
+const atOnce = 1024;
 const waitMs = 1_000;
 const triesMax = 60;
 

@@ -42,7 +42,10 @@ export const badMachine: Scenario = {
     );
     await chipless.powerCut();
 
-    const lost = await context.machine("lost-time", image.disk, "enforcing", { clock: "1970-01-01T00:00:40" });
+    const lost = await context.machine("lost-time", image.disk, "enforcing", {
+      clock: "1970-01-01T00:00:40",
+      isolated: true,
+    });
     lost.powerOn();
     await lost.untilAnswers();
     const late = await lost.client.status();

@@ -14,11 +14,11 @@ async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promi
 export const factoryReset: Scenario = {
   name: "factory-reset",
   summary:
-    "three times reset with login and password and claimed anew; what was before opens no more, also after a restart",
+    "three times reset with login and password or phrase and claimed anew; what was before opens no more, also after a restart",
   set: "full",
   async run(context) {
     const { machine, secrets } = await context.restored("device", "claimed");
-    let { password } = secrets;
+    let { password, phrase } = secrets;
     for (let time = 1; time <= times; time++) {
       const owner = machine.client.session();
       await owner.signIn(password);
@@ -34,13 +34,13 @@ export const factoryReset: Scenario = {
       await owner.call("POST", "/files/folders", { parent: "root", name: `of owner ${time}` });
 
       const from = machine.serial.text.length;
-      await reset({ confirmation: deviceName, password });
+      await reset({ confirmation: deviceName, ...(time === times ? { phrase } : { password }) });
       await untilUnclaimed(context, machine);
       const [, code = ""] = await machine.untilSays(claimCodePattern, 120_000, from);
       context.equal("the old password", await refusalOf(stranger.signIn(password)), "not-claimed");
       const next = machine.client.session();
       password = `the password of owner ${time + 1}`;
-      await next.claim(code, `Owner ${time + 1}`, password);
+      phrase = await next.claim(code, `Owner ${time + 1}`, password);
       const { nodes } = await next.call<{ readonly nodes: readonly unknown[] }>("GET", "/files");
       context.equal("files of the one before", nodes, []);
     }

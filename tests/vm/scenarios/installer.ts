@@ -10,7 +10,7 @@ export const installer: Scenario = {
     "a stick enrols the keys in a machine in setup mode and writes its disk, which starts as a device without it",
   set: "full",
   async run(context) {
-    const { tools, epochS } = context.laboratory.shop;
+    const { tools } = context.laboratory.shop;
     const stick = await context.laboratory.installer();
     const secondDisk = join(context.folder, "internal.qcow2");
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", secondDisk, "12G"]);
@@ -35,9 +35,21 @@ export const installer: Scenario = {
     await device.untilSays(/Claim code: [0-9A-Z-]{8,}/, 120_000);
     context.check("the screen shows a claim code", true);
     await device.powerCut();
+  },
+};
 
-    // The same stick in a machine whose disk has something on it.
-    const again = await context.machine("again", stick, { variables }, { secondDisk });
+export const installerAgain: Scenario = {
+  name: "installer-again",
+  summary: "the stick in a machine whose disk has something on it: nothing is erased unless the stick says so",
+  set: "full",
+  async run(context) {
+    const { tools, epochS } = context.laboratory.shop;
+    const stick = await context.laboratory.installer();
+    const secondDisk = join(context.folder, "internal.qcow2");
+    const { disk } = await context.laboratory.image();
+    await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", secondDisk]);
+    // A firmware that has the keys, and whose owner chose the stick in its menu: its own list would name the disk first.
+    const again = await context.machine("again", stick, "enforcing", { secondDisk });
     again.powerOn();
     await again.untilSays(/is not empty[^\n]*erase-the-disk/, 600_000);
     await again.untilSays(/Nothing was written/, 60_000);
@@ -48,7 +60,7 @@ export const installer: Scenario = {
     writeFileSync(asked, "");
     const place = placeOf(stick, installerLayout, "piccolo-installer");
     await writeEsp(place, [{ source: asked, path: "erase-the-disk" }], epochS, tools);
-    const erasing = await context.machine("erasing", stick, { variables }, { secondDisk });
+    const erasing = await context.machine("erasing", stick, "enforcing", { secondDisk });
     erasing.powerOn();
     await erasing.untilSays(/writing to \/dev\/vdb/, 600_000);
     context.check("what the owner has allowed is erased", true);

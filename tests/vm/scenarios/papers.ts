@@ -1,8 +1,8 @@
 /** A release as it is given away, and held against its papers. */
-import { openSync, closeSync, readSync, statSync, writeSync, mkdirSync, rmSync } from "node:fs";
+import { openSync, closeSync, readFileSync, readSync, statSync, writeSync, mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isFault } from "@piccolo/fault";
-import { publish, verifyRelease } from "@piccolo/release";
+import { filesOfNobodyIn, publish, readPackageList, verifyRelease } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
 
 /** Turns one bit in the middle of a file; the same again turns it back. */
@@ -42,6 +42,24 @@ export const papers: Scenario = {
       const { blocks } = statSync(join(folder, name));
       context.figure(name, Math.round((blocks * 512) / 1e5) / 10, "MB");
     }
+
+    context.equal("files of no package", await filesOfNobodyIn(shop, (await laboratory.image()).commit), []);
+    // What dpkg itself says is installed, but for what is taken out.
+    const admin = join(shop.packagesRoot, "var/lib/dpkg");
+    const format = ["-W", "-f", "${Package} ${Version}\n"];
+    const listed = await shop.tools.within([admin]).text("dpkg-query", [`--admindir=${admin}`, ...format]);
+    const removed = new Set(readPackageList(join(shop.os, "debian/removed-packages.txt")));
+    const installed = listed
+      .trim()
+      .split("\n")
+      .filter((line) => !removed.has(line.split(" ")[0] ?? ""));
+    const bill = JSON.parse(readFileSync(join(folder, "sbom.spdx.json"), "utf8")) as {
+      packages: { name: string; versionInfo: string }[];
+    };
+    const named = new Set(bill.packages.map(({ name, versionInfo }) => `${name} ${versionInfo}`));
+    const missing = installed.filter((line) => !named.has(line));
+    context.equal("packages that are not in the bill", missing, []);
+    context.figure("packages of the root in the bill", installed.length, "");
 
     const refusal = async (path: string): Promise<string> => {
       turnBit(path);

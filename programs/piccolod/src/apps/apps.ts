@@ -38,6 +38,8 @@ import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
 const lookAgainMs = 20_000;
 const retryMs = 2_000;
+/** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
+const restMs = 200;
 const measureMs = 5_000;
 export const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
@@ -69,7 +71,8 @@ export interface AppsOptions {
   readonly device: DeviceNetworks;
   readonly world: World;
   readonly log: Log;
-  readonly reservedNames: ReadonlySet<string>;
+  /** Whether an app may have the name: it becomes a host's. */
+  readonly mayHaveName: (app: string) => boolean;
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
@@ -134,6 +137,7 @@ export class Apps {
         await this.#tidyTrash();
         await removeStrangers(this.#options);
         await this.#untilSomethingHappens(signal, sinceMs);
+        await world.sleep(restMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!isFault(error)) throw error;
@@ -246,12 +250,14 @@ export class Apps {
   }
 
   async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log } = this.#options;
+    const { store, world, storage, log, changed } = this.#options;
     for (const { trash, ...place } of store.trash()) {
       const inUse = store.get(trash.app);
       for (const step of decideTrash(trash, world.nowMs()).steps) {
-        if (step.do === "record") store.deleteTrash(trash.id, place.slot);
-        else if (step.do === "purge-trash") {
+        if (step.do === "record") {
+          store.deleteTrash(trash.id, place.slot);
+          changed(trash.app);
+        } else if (step.do === "purge-trash") {
           for (const id of step.snapshots) {
             storage.dropSnapshot(id);
             store.deleteSnapshotFacts(id);
@@ -288,10 +294,14 @@ export class Apps {
 
   /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
   install(wish: Wish): void {
-    const { store, world, reservedNames } = this.#options;
+    const { store, world, mayHaveName } = this.#options;
     const { id, services } = wish.manifest;
-    if (reservedNames.has(id))
-      throw appFaults.fault("app-name-reserved", `the name ${id} belongs to the device itself`);
+    if (!mayHaveName(id)) {
+      throw appFaults.fault(
+        "app-name-reserved",
+        `the name ${id} belongs to the device itself, or is too long beside its own`,
+      );
+    }
     if (services.length > servicesMax) {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
@@ -500,13 +510,18 @@ export class Apps {
     }
   }
 
-  logs(id: string, service: string, options: LogOptions): AsyncIterable<LogLine> {
+  /** What a part of the app writes its log as; another one once another version has taken its place. Throws `app-not-found`. */
+  logSource(id: string, service: string): string {
     const { current, change } = this.get(id).record;
     const generation = current ?? change?.to;
     if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
       throw appFaults.fault("app-not-found", "the app has no such part");
     }
-    return this.#options.runtime.logs(containerName(id, generation.number, service), options);
+    return containerName(id, generation.number, service);
+  }
+
+  logsOf(source: string, options: LogOptions): AsyncIterable<LogLine> {
+    return this.#options.runtime.logs(source, options);
   }
 
   /** Of the last hour, oldest first. */

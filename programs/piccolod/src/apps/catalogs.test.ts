@@ -118,6 +118,29 @@ test("a catalog whose signature does not fit is left out and logged, and the oth
   assert.ok(logged.some((line) => line.includes("catalog-refused")));
 });
 
+test("a version of the system is compared number by number, whatever follows the digits", () => {
+  const wanting = (minimum: string): CatalogSource => source([app("wants", { text: `, minimum-os: ${minimum}` })]);
+  const blocked = (osVersion: string, minimum: string): string | undefined =>
+    open({ sources: [wanting(minimum)], facts: { architecture: "amd64", osVersion, hasImage: () => true } }).view(
+      everything,
+      new Set(),
+    ).entries[0]?.blocked?.reason;
+  for (const [version, minimum] of [
+    ["0.9.9", "0.10.0"],
+    ["1.2.0-rc1", "1.3.0"],
+    ["dev", "0.1.0"],
+  ] as const) {
+    assert.equal(blocked(version, minimum), "needs-newer-os", `${version} for ${minimum}`);
+  }
+  for (const [version, minimum] of [
+    ["0.10.0", "0.9.9"],
+    ["1.3.0-rc1", "1.3.0"],
+    ["42.20261126.0", "1.0.0"],
+  ] as const) {
+    assert.equal(blocked(version, minimum), undefined, `${version} for ${minimum}`);
+  }
+});
+
 test("what cannot be installed is shown with its reason, and refused", () => {
   const all = catalogs([
     source([

@@ -307,7 +307,9 @@ export interface Blocked {
 const unverifiedDetail = "Nobody has verified its images yet, so it is shown but not offered.";
 
 function isBefore(version: string, wanted: string): boolean {
-  const [a, b] = [version, wanted].map((text) => text.split(".").map(Number));
+  // What follows the digits of a part (`1.2-rc1`) tells of no order.
+  const numbersOf = (text: string): number[] => text.split(".").map((part) => Number(/^\d{1,9}/.exec(part)?.[0] ?? 0));
+  const [a, b] = [version, wanted].map(numbersOf);
   for (let at = 0; at < 3; at += 1) {
     const difference = (a?.[at] ?? 0) - (b?.[at] ?? 0);
     if (difference !== 0) return difference < 0;

@@ -4,15 +4,18 @@ import { imageName } from "@piccolo/app-manifest";
 import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
-import type { AppPlanRecord, Observed, Step } from "./plan-types.ts";
+import type { Observed, Step } from "./plan-types.ts";
 import {
   requestBackup,
   requestConfigure,
+  requestDrill,
   requestInstall,
+  requestInstallFromBackup,
   requestRemoval,
   requestRetry,
   requestRollback,
   requestRestore,
+  requestRestoreFromBackup,
   requestRun,
   requestTrashRestore,
   requestUpdate,
@@ -22,9 +25,13 @@ const stateful: ManifestWish = { version: 1, volumes: { data: "stop", cache: "pa
 const wish = (manifest: ManifestWish) => ({ manifest: manifestOf(manifest), grants: [], settings: {} });
 const done = (): Outcome => "done";
 
-function must(record: AppPlanRecord | undefined): AppPlanRecord {
-  assert.ok(record);
-  return record;
+function must<T>(value: T | undefined): T {
+  assert.ok(value !== undefined);
+  return value;
+}
+
+function storedWrites(world: AppWorld, backup: string): ReadonlySet<number> {
+  return new Set([...(world.stored.get(backup)?.contents.values() ?? [])].flatMap(({ writes }) => [...writes]));
 }
 
 /** Plans and takes steps without faults until nothing is left to do; gives what it waits for. */
@@ -311,6 +318,94 @@ test("a backup of an app that can be frozen is never without the frozen part, an
   assert.equal(world.snapshots.get("b1")?.state, "complete");
 });
 
+test("a backup in the network comes back before anything is touched, and what was there can be brought back", () => {
+  const world = installed();
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  settle(world);
+  assert.equal(world.store(), "b1");
+  const saved = storedWrites(world, "b1");
+  settle(world);
+  assert.deepEqual([...world.snapshots.keys()], [], "the copy that is in the network is gone here");
+  world.write();
+  const before = new Set(world.acknowledged);
+  const request = requestRestoreFromBackup(must(world.record), world.form("b1"), { copy: "c1", safety: "s1" }, 0);
+  assert.deepEqual(stepNames(decide(request, world.observe(), 0).steps), ["fetch-backup", "record phase saving"]);
+  world.want(request);
+  assert.equal(settle(world), undefined);
+  assert.ok(saved.isSubsetOf(world.live()) && !before.isSubsetOf(world.live()));
+  assert.deepEqual([...world.snapshots.keys()], ["s1"], "the fetched copy went, the one made before stays");
+  world.want(requestRollback(must(world.record), "s2", world.nowMs));
+  settle(world);
+  assert.ok(before.isSubsetOf(world.live()));
+});
+
+test("an app that is not there is made from its backup, also after it was uninstalled half-way", () => {
+  const world = installed();
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  settle(world);
+  world.store();
+  const saved = storedWrites(world, "b1");
+  const fresh = new AppWorld();
+  fresh.stored.set("b1", must(world.stored.get("b1")));
+  fresh.want(requestInstallFromBackup(undefined, fresh.form("b1"), "c1", 0));
+  fresh.run(decide(must(fresh.record), fresh.observe(), 0), (step) => (step.do === "fetch-backup" ? "half" : "done"));
+  assert.equal(fresh.snapshots.get("c1")?.state, "partial");
+  fresh.want(requestRemoval(must(fresh.record), "t1"));
+  settle(fresh);
+  assert.equal(fresh.record, undefined);
+  fresh.want(requestTrashRestore(fresh.trash ?? assert.fail(), undefined, 0));
+  assert.equal(settle(fresh), undefined);
+  assert.ok(saved.isSubsetOf(fresh.live()));
+  assert.deepEqual([...fresh.snapshots.keys()], []);
+});
+
+test("a backup that cannot be read leaves the app as it was, and a locked device is waited for without end", () => {
+  const world = installed();
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  settle(world);
+  world.store();
+  const failing = (code: "backup-damaged" | "device-locked") => ({ code, detail: "", nextStep: "" });
+  const names = { copy: "c1", safety: "s1" };
+  for (let round = 0; round < 50; round += 1) {
+    if (round === 0) world.want(requestRestoreFromBackup(must(world.record), world.form("b1"), names, world.nowMs));
+    const plan = decide(must(world.record), world.observe(), world.nowMs);
+    world.run(plan, (step) => (step.do === "fetch-backup" ? failing("device-locked") : "done"));
+    world.nowMs += 3_600_000;
+  }
+  assert.equal(world.record?.change?.phase, "fetching");
+  assert.equal(world.route.kind, "open");
+  world.run(decide(must(world.record), world.observe(), world.nowMs), (step) =>
+    step.do === "fetch-backup" ? failing("backup-damaged") : "done",
+  );
+  settle(world);
+  assert.equal(world.record?.change, undefined);
+  assert.equal(world.record?.notice?.failure.code, "backup-damaged");
+  assert.ok(world.acknowledged.isSubsetOf(world.live()));
+});
+
+test("a drill's copy asks for nothing of the outside and goes without trace", () => {
+  const world = installed();
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  settle(world);
+  world.store();
+  const form = world.form("b1");
+  const record = requestDrill(
+    { ...form, generation: { ...form.generation, grants: ["internet"] } },
+    { name: "drill_shelf", copy: "c1" },
+    0,
+  );
+  assert.deepEqual(record.change?.to.grants, []);
+  assert.equal(record.app, "drill_shelf");
+  const drill = new AppWorld();
+  drill.stored.set("b1", must(world.stored.get("b1")));
+  drill.want(record);
+  assert.equal(settle(drill), undefined);
+  drill.want(requestRemoval(must(drill.record), "t1"));
+  settle(drill);
+  assert.equal(drill.trash?.purge, true);
+  assert.ok(decideTrash(drill.trash ?? assert.fail(), 0).steps.length > 0);
+});
+
 test("an uninstalled app lies in the trash for thirty days with its data, and comes back with it", () => {
   const world = installed();
   world.want(requestRemoval(must(world.record), "t1"));
@@ -442,6 +537,9 @@ const actions = fc.constantFrom(
   "retry",
   "remove",
   "restore-trash",
+  "store",
+  "restore-stored",
+  "install-stored",
   "none",
 );
 
@@ -451,7 +549,18 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
     if (action === "restore-trash" && trash !== undefined && record === undefined) {
       world.want(requestTrashRestore(trash, record, world.nowMs));
     }
+    const [stored] = [...world.stored.keys()].slice(-1);
+    if (action === "install-stored" && stored !== undefined && record === undefined && trash === undefined) {
+      world.want(requestInstallFromBackup(record, world.form(stored), `c${at}`, world.nowMs));
+      // What was written since it was stored went with the app.
+      world.acknowledged = new Set();
+    }
     if (record === undefined) return;
+    if (action === "store") world.store();
+    if (action === "restore-stored" && stored !== undefined) {
+      const names = { copy: `c${at}`, safety: `s${at}` };
+      world.want(requestRestoreFromBackup(record, world.form(stored), names, world.nowMs));
+    }
     if (action === "update") {
       const version = Number(record.current?.manifest.version ?? 0) + 1;
       world.want(requestUpdate(record, wish({ ...made, version }), `s${at}`, world.nowMs));

@@ -18,9 +18,11 @@ import { mountAppBackups } from "./backup/routes.ts";
 import { BackupStore } from "./backup/store.ts";
 import { CatalogStore } from "./catalog-store.ts";
 import { Catalogs, type CatalogSource, type CatalogsOptions } from "./catalogs.ts";
+import type { AppPlanRecord } from "./plan-types.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
+import { LogStreams } from "./log-streams.ts";
 import { hostNames } from "./proxy/host-names.ts";
 import { enterApp, mountApps } from "./routes.ts";
 import type { ExecutorOptions } from "./executor.ts";
@@ -62,13 +64,19 @@ export interface AppsFeatureOptions
   readonly catalogs: readonly CatalogSource[];
   readonly fetchCatalog: CatalogsOptions["fetch"];
   readonly architecture: "amd64" | "arm64";
+  /** Of the running release; a manifest may ask for a later one. */
+  readonly osVersion: string;
   readonly freeMemoryBytes: () => number;
+  /** Told the host names of all apps, at the start and whenever they are others. */
+  readonly hostsChanged: (names: readonly string[]) => void;
   readonly crashPoint: (name: AppCrashPoint | BackupCrashPoint) => void;
 }
 
 export interface AppsFeature {
   readonly hosts: AppHosts;
   readonly streams: readonly StreamRoute[];
+  /** Whether the name (lower case, without port) is an app's host. */
+  isHost(name: string): boolean;
   mount(api: Api): void;
   start(): void;
   /** Begins to back up apps, once what is backed up may be changed; again is harmless. */
@@ -78,22 +86,29 @@ export interface AppsFeature {
   stop(): Promise<void>;
 }
 
-/** The release this source is of; a manifest may ask for a later one. */
-const osVersion = "0.1.0";
 const keyPurpose = "app-cookies";
 
 export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const { world, log, events, tasks, deviceName, sessions, portalOrigin } = options;
   const store = new AppStore(options.controlDb);
-  const names = hostNames(options.hostName);
+  const names = hostNames(options);
+  let toldHosts: string | undefined;
+  const tellHosts = (): void => {
+    const hostsNow = apps.look().flatMap(({ app: { record } }) => (hasPage(record) ? [names.hostOf(record.app)] : []));
+    if (hostsNow.join() === toldHosts) return;
+    toldHosts = hostsNow.join();
+    options.hostsChanged(hostsNow);
+  };
   const changed = (app: string): void => {
+    const isTold = (toldHosts ?? "").split(",").includes(names.hostOf(app));
+    if (isTold !== (store.get(app) !== undefined)) tellHosts();
     // What nobody sees does not change either.
     if (!app.startsWith(drillName(""))) events.appChanged(app);
   };
   const apps: Apps = new Apps({
     ...options,
     store,
-    reservedNames: names.reserved,
+    mayHaveName: (app) => names.mayHave(app),
     originOf: (app) => hosts.originOf(app),
     changed,
     fetchBackup: (step, progress) => backups.fetch(step, progress),
@@ -124,7 +139,8 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     monotonicMs: () => world.monotonicMs(),
     log,
   });
-  const { bundled, architecture } = options;
+  const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });
+  const { bundled, architecture, osVersion } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
   const catalogs = new Catalogs({
     sources: options.catalogs,
@@ -138,13 +154,22 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   let renewing: Promise<void> = Promise.resolve();
   return {
     hosts,
-    streams: [{ pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true }],
+    streams: [
+      { pattern: /^\/apps\/([a-z0-9-]{1,32})\/enter$/, methods: { GET: enterApp(apps, hosts) }, shared: true },
+      { pattern: /^\/apps\/([a-z0-9-]{1,32})\/logs\/follow$/, methods: { GET: logs.handle } },
+    ],
     mount: (api) => {
       mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
       mountAppBackups(api, { apps, backups, drills, bundled, tasks });
     },
+    isHost: (name) => {
+      const app = names.appOf(name);
+      const record = app === undefined ? undefined : store.get(app)?.record;
+      return record !== undefined && record.isDrill !== true && hasPage(record);
+    },
     start: () => {
       apps.start();
+      tellHosts();
       renewing = catalogs.run(stopping.signal);
     },
     startBackups: () => {
@@ -156,6 +181,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       apps.wake();
     },
     stop: async () => {
+      logs.stop();
       hosts.close();
       stopping.abort(new Error("the device stops"));
       await renewing;
@@ -164,4 +190,8 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
       await apps.close();
     },
   };
+}
+
+function hasPage({ current, change }: AppPlanRecord): boolean {
+  return (current ?? change?.to)?.manifest.web !== undefined;
 }

@@ -44,6 +44,8 @@ export class Lane {
   waiting: Waiting | undefined;
   /** Whether it has come to rest since the device started. */
   hasRested = false;
+  /** What it was wanted to be when all was last as wanted. */
+  restedAs: "running" | "stopped" | "removed" | undefined;
   #driving: Promise<void> | undefined;
   /** Something new is wanted: what is under way is given up where it can be, and planned anew. */
   #interrupt = new AbortController();
@@ -115,6 +117,7 @@ export class Lane {
     const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
     this.waiting = plan.waiting;
     if (plan.steps.length === 0) {
+      if (plan.waiting === undefined) this.restedAs = installed.record.wanted;
       this.progress = undefined;
       if (plan.waiting?.for === "retry") this.#later(plan.waiting.atMs - world.nowMs());
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);

@@ -143,10 +143,10 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const lines: AppLogLine[] = [];
     for (const name of names.filter((one) => service === undefined || one === service)) {
       // One more than shown, to know whether there are more.
-      for await (const { stream, atMs, text } of apps.logs(id, name, {
+      for await (const { stream, atMs, text } of apps.logsOf(apps.logSource(id, name), {
         tail: q === undefined ? limit + 1 : searchedLines,
       })) {
-        if (q !== undefined && !text.includes(q)) continue;
+        if (q !== undefined && !text.toLowerCase().includes(q.toLowerCase())) continue;
         lines.push({ service: name, atMs, stream: stream === "stdout" ? "out" : "err", text });
       }
     }

@@ -7,6 +7,8 @@ export interface UsagePoint {
   readonly memoryBytes: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
 }
 
 const keptMs = 3_600_000;
@@ -32,6 +34,8 @@ export class UsageSeries {
       memoryBytes: sum((one) => one.memoryBytes),
       receivedBytes: sum((one) => one.receivedBytes),
       sentBytes: sum((one) => one.sentBytes),
+      readBytes: sum((one) => one.readBytes),
+      writtenBytes: sum((one) => one.writtenBytes),
     });
     this.#last = { atMs, cpuMs: new Map(usages.map(({ name, cpuMs }) => [name, cpuMs])) };
     while ((this.#points[0]?.atMs ?? atMs) < atMs - keptMs) this.#points.shift();

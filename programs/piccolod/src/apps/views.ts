@@ -159,7 +159,8 @@ function stateOf(record: AppPlanRecord, lane: AppLook["lane"]): AppView["state"]
     return isGivenUp || lane.waiting?.for === "owner" ? "failed" : changing[change.kind];
   }
   if (lane.waiting?.for === "owner" || (failure !== undefined && failure.retryAtMs === undefined)) return "failed";
-  if (record.wanted === "stopped") return lane.isActive && lane.progress !== undefined ? "stopping" : "stopped";
+  // Not before nothing of it runs any more; a device that has just started has not begun to stop anything.
+  if (record.wanted === "stopped") return lane.restedAs === "stopped" || !lane.hasRested ? "stopped" : "stopping";
   return lane.route.kind === "open" ? "running" : "starting";
 }
 

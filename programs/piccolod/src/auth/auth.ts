@@ -93,6 +93,14 @@ export class Auth {
     sessions.endOthers(session.tokenHash);
   }
 
+  /** Whoever knows the phrase is the owner. Throws `phrase-unknown`, what `parsePhrase` says, `too-many-attempts`. */
+  checkPhrase(attempter: Attempter, text: string): void {
+    const { security, throttle } = this.#options;
+    throttle.attempt(attempter);
+    security.checkPhrase(text);
+    throttle.succeeded(attempter);
+  }
+
   /**
    * Lends the root secret to `use`, for as long as it runs, to whoever knows the password; one caller at a time. Throws as
    * `signIn` does.

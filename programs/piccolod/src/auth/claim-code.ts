@@ -27,6 +27,11 @@ export class ClaimCode {
     return expected !== undefined && sameText(plainClaimCode(given), plainClaimCode(expected));
   }
 
+  /** There is an owner: whoever reads it off a picture of the screen has nothing. */
+  forget(): void {
+    this.#own = undefined;
+  }
+
   /** A code for the screen, another one each time; undefined where the installer's is the one that counts. */
   renew(): string | undefined {
     const { file, world } = this.#options;

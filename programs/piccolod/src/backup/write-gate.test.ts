@@ -33,6 +33,7 @@ test("what shows or checks content is no change; what makes, moves or removes it
     ["DELETE", "/trash"],
     ["POST", "/uploads"],
     ["PATCH", "/uploads/1"],
+    ["DELETE", "/app-backups/1"],
   ] as const;
   for (const [method, path] of changes) assert.ok(made.isChange(method, path), `${method} ${path}`);
   const others = [
@@ -42,6 +43,8 @@ test("what shows or checks content is no change; what makes, moves or removes it
     ["POST", "/session"],
     ["POST", "/network/join"],
     ["POST", "/filesystem"],
+    ["GET", "/app-backups"],
+    ["POST", "/app-backups/1/drill"],
   ] as const;
   for (const [method, path] of others) assert.ok(!made.isChange(method, path), `${method} ${path}`);
 });

@@ -87,6 +87,21 @@ const streamed: readonly RouteConfig[] = [
       default: refused,
     },
   },
+  {
+    method: "get",
+    path: "/apps/{id}/logs/follow",
+    request: {
+      params: z.object({ id: z.string() }),
+      query: z.object({ q: z.string().max(200).optional(), service: z.string().max(64).optional() }),
+    },
+    responses: {
+      200: {
+        description: "The newest lines that match, then those that come: events `line`, each an AppLogLine",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+      default: refused,
+    },
+  },
 ];
 
 /** The OpenAPI 3.1 document of a device, as docs/api/piccolod.json has it. */

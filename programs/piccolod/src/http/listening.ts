@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { AppLeaves } from "../adapters/tls/app-leaves.ts";
 import type { Leaf } from "../adapters/tls/leaf.ts";
 import type { Listen } from "../config.ts";
 import type { OwnAddress } from "./own-address.ts";
@@ -17,14 +18,22 @@ export interface ListeningOptions extends Omit<ServerOptions, "certificate"> {
   readonly address: OwnAddress;
   /** Undefined = plain HTTP. */
   readonly leaf: Leaf | undefined;
+  /** What is shown at the host names of apps. */
+  readonly appLeaves: AppLeaves | undefined;
+  /** Whether the name (lower case, without port) is an app's host. */
+  readonly isAppHost: (name: string) => boolean;
   /** Ends the requests that would go on for long. */
   readonly interrupt: () => void;
 }
 
 /** Resolves to what closes it again. */
 export async function listen(options: ListeningOptions): Promise<() => Promise<void>> {
-  const { leaf, redirect, address } = options;
-  const server = createHttpServer({ ...options, certificate: leaf?.make() });
+  const { leaf, appLeaves, redirect, address, isAppHost } = options;
+  const server = createHttpServer({
+    ...options,
+    certificate: leaf?.make(),
+    contextOf: (name) => appLeaves?.contextOf(name),
+  });
   await opened(server, options.listen);
   address.port = (server.address() as AddressInfo).port;
   const closers = [() => closed(server, options.interrupt)];
@@ -36,7 +45,7 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
     closers.push(async () => clearInterval(timer));
   }
   if (redirect !== undefined) {
-    const plain = createRedirect(address);
+    const plain = createRedirect(address, isAppHost);
     try {
       await opened(plain, redirect);
     } catch (error) {
@@ -51,13 +60,15 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
 }
 
 /** Nothing that somebody types goes over plain HTTP, so it says no more than where to go. */
-function createRedirect(address: OwnAddress): Server {
+function createRedirect(address: OwnAddress, isAppHost: ListeningOptions["isAppHost"]): Server {
   return createServer(
     { requestTimeout: redirectMs, headersTimeout: redirectMs, maxHeaderSize: 8 * 1024 },
     (req, res) => {
       res.on("error", () => undefined);
       res.setHeader("connection", "close");
-      const target = address.secureTwin(req.headers.host, req.socket.localAddress);
+      const { host } = req.headers;
+      const name = (host?.toLowerCase() ?? "").replace(/:\d{1,5}$/, "");
+      const target = isAppHost(name) ? address.originAt(name) : address.secureTwin(host, req.socket.localAddress);
       if (
         target === undefined ||
         (req.method !== "GET" && req.method !== "HEAD") ||

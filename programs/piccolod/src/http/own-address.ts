@@ -15,6 +15,7 @@ const usualPorts = { true: 443, false: 80 } as const;
 export class OwnAddress {
   readonly isSecure: boolean;
   readonly #names: readonly string[];
+  #told: string | undefined;
   /** Known once the server listens. */
   port = 0;
 
@@ -24,7 +25,16 @@ export class OwnAddress {
   }
 
   get origin(): string {
-    return this.#originOf(`${this.#names[0] ?? ""}${this.#suffix}`);
+    return this.originAt(this.#told ?? this.#names[0] ?? "");
+  }
+
+  /** The name people are told from now on: another one may be another device's on this network. */
+  tell(name: string): void {
+    if (this.#names.includes(name)) this.#told = name;
+  }
+
+  originAt(name: string): string {
+    return this.#originOf(`${name}${this.#suffix}`);
   }
 
   get #suffix(): string {

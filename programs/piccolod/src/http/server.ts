@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import type { SecureContext } from "node:tls";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { toHex } from "@piccolo/bytes";
 import type { Log } from "../adapters/log.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** HTTPS, with these at first; undefined = plain HTTP. */
   readonly certificate?: { readonly key: string; readonly cert: string } | undefined;
+  /** What is shown to who asks for another name; undefined = the certificate. */
+  readonly contextOf?: (name: string) => SecureContext | undefined;
 }
 
 const jsonBodyMs = 30_000;
@@ -122,12 +125,17 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
     res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
     answer(req, res, expectsContinue).catch((error: unknown) => sendProblem(req, res, error, log));
   };
-  const { certificate } = options;
+  const { certificate, contextOf } = options;
+  const choose = (name: string, tell: (error: Error | null, context?: SecureContext) => void): void => {
+    const context = contextOf?.(name.toLowerCase());
+    if (context === undefined) tell(null);
+    else tell(null, context);
+  };
   const server =
     certificate === undefined
       ? createServer(bounds, listen(false))
       : createSecureServer(
-          { ...bounds, ...certificate, minVersion: "TLSv1.3", handshakeTimeout: headersMs },
+          { ...bounds, ...certificate, minVersion: "TLSv1.3", handshakeTimeout: headersMs, SNICallback: choose },
           listen(false),
         );
   server.on("checkContinue", listen(true));

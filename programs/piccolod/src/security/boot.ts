@@ -20,6 +20,7 @@ import type { FirstBoot } from "./first-boot.ts";
 import { findOutside, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
 import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
+import type { FirmwareKeys } from "../system/firmware-keys.ts";
 import { type Volume, volumeFaults, volumeKeyBytes, type VolumeState } from "./volume.ts";
 
 export const bootFaults = catalogue({
@@ -74,6 +75,12 @@ export interface Opened {
   readonly content: DurableFolder;
 }
 
+export interface Renewal {
+  /** Whether the running release is not on probation. */
+  readonly hasItsPlace: () => boolean;
+  readonly firmwareKeys: FirmwareKeys;
+}
+
 export interface BootOptions {
   readonly state: DurableFolder;
   readonly volume: Volume;
@@ -86,6 +93,8 @@ export interface BootOptions {
   readonly firstBoot?: FirstBoot | undefined;
   /** Why nobody should type a secret into this device now; resolves to undefined where nothing speaks against it. */
   readonly distrust?: (() => Promise<Reason | undefined>) | undefined;
+  /** Undefined = what was sealed is renewed whenever it is outdated, and the firmware's keys are nobody's business. */
+  readonly renewal?: Renewal | undefined;
   /** Nobody is there to read a log: whatever is wrong, the device goes on and says it. */
   readonly staysUp?: boolean;
 }
@@ -173,24 +182,41 @@ export class Boot {
     return undefined;
   }
 
-  /** After a change of the release's keys the chip seals anew what the keys of before still open. */
-  async #renewSeals({ outside }: Opened, volumeKey: Uint8Array): Promise<void> {
-    const { chip, log } = this.#options;
-    const { sealedVolumeKey, sealedPepper } = outside.record;
-    if (sealedVolumeKey === undefined || !chip.isOutdated(sealedVolumeKey)) return;
+  /**
+   * Seals anew what a later start would not open, or what more starts open than should: after a change of the release's keys, and before
+   * and after one of the firmware's, which is made only once it is sealed for. `volumeKey` is undefined where the chip does not keep it.
+   * A release on probation changes nothing: the release before opens by what that one sealed.
+   */
+  async #renewSeals({ outside }: Opened, volumeKey: Uint8Array | undefined): Promise<void> {
+    const { chip, log, renewal } = this.#options;
+    if (renewal?.hasItsPlace() === false) return;
     try {
-      const renewed = { sealedVolumeKey: await chip.seal(volumeKey, "volume"), sealedPepper };
-      if (sealedPepper !== undefined) {
-        const pepper = await chip.unseal(sealedPepper);
-        renewed.sealedPepper = await chip.seal(pepper, "pepper");
-        pepper.fill(0);
+      const change = await renewal?.firmwareKeys.pending();
+      const expected = change?.expected ?? [];
+      const { sealedVolumeKey, sealedPepper } = outside.record;
+      const sealed = [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined);
+      const outdated = await Promise.all(sealed.map((blob) => chip.isOutdated(blob, expected)));
+      if (outdated.includes(true)) {
+        const renewed = { sealedVolumeKey, sealedPepper };
+        if (sealedVolumeKey !== undefined && volumeKey !== undefined) {
+          renewed.sealedVolumeKey = await chip.seal(volumeKey, "volume", "next", expected);
+        }
+        if (sealedPepper !== undefined) {
+          const pepper = await chip.unseal(sealedPepper);
+          renewed.sealedPepper = await chip.seal(pepper, "pepper", "next", expected);
+          pepper.fill(0);
+        }
+        outside.change(renewed);
+        await supersedeOlder(chip, renewed, (event, facts) => log.warn(event, facts));
+        log.info("seals-renewed", { expected: expected.length });
       }
-      outside.change(renewed);
-      log.info("seals-renewed", {});
+      if (change === undefined) return;
+      await change.apply();
+      log.info("firmware-keys-changed", {});
     } catch (error) {
       // What was sealed before opened this time, and does so the next.
       if (!isFault(error)) throw error;
-      log.warn("seals-not-renewed", { code: error.code });
+      log.warn("seals-not-renewed", { code: error.code, detail: error.message });
     }
   }
 
@@ -285,7 +311,9 @@ export class Boot {
     await this.#refuseDistrusted();
     const { chip, argon2, floor } = this.#options;
     const root = await openRootByPassword({ chip, argon2, floor, sealedPepper: record.sealedPepper }, slots, password);
-    return this.#openByRoot(slots, root);
+    const opened = await this.#openByRoot(slots, root);
+    await this.#renewSeals(opened, undefined);
+    return opened;
   }
 
   /** Throws `nothing-to-open`, and what speaks against the phrase. */

@@ -10,7 +10,9 @@ import {
   newRootSecret,
   type OpenedRoot,
   pepperBytes,
+  openPhraseSlot,
   openSlotDetails,
+  parsePhrase,
   resealDetails,
   sealPasswordSlot,
   type SlotDetails,
@@ -196,6 +198,18 @@ export class OwnerSecurity {
   /** Of the slot in use; 0 = none. */
   get phraseNumber(): number {
     return this.#record.phraseNumber;
+  }
+
+  /** Throws `phrase-unknown` where it is not the phrase in use, and what `parsePhrase` says. */
+  checkPhrase(text: string): void {
+    const { phraseSlot, account } = this.#options.keyring.slots();
+    const phrase = parsePhrase(text);
+    try {
+      if (phraseSlot === undefined) throw envelopeFaults.fault("phrase-unknown", "this device has no phrase");
+      openPhraseSlot(phraseSlot, phrase, account).opened.erase();
+    } finally {
+      phrase.erase();
+    }
   }
 
   /** Rewrap, second half; needs the unlocked keys. Throws what `PhraseMaking.confirm` does, and `locked`. */

@@ -122,13 +122,16 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
     return c.json({ ...options.sheet(), ownerName: security.identity?.name ?? "" }, 200);
   });
 
-  api.openapi(routes["POST /factory-reset"], async (c) => {
-    const { confirmation, password = "", claimCode = "" } = c.req.valid("json");
-    checkDeviceName(confirmation, options.deviceName);
-    // Before there is an owner, whoever may claim the device may also have it begin anew.
-    if (keyring.hasOwner) await auth.withRoot(c.env.caller, password, () => undefined);
-    else auth.checkClaimCode(c.env.caller, claimCode);
-    c.env.outgoing.once("close", options.reset);
-    return c.body(null, 204);
+  api.openapi(routes["POST /factory-reset"], (c) => {
+    const { confirmation, password = "", claimCode = "", phrase } = c.req.valid("json");
+    return answerPhraseFaults(phrase ?? "", async () => {
+      checkDeviceName(confirmation, options.deviceName);
+      // Before there is an owner, whoever may claim the device may also have it begin anew.
+      if (!keyring.hasOwner) auth.checkClaimCode(c.env.caller, claimCode);
+      else if (phrase !== undefined) auth.checkPhrase(c.env.caller, phrase);
+      else await auth.withRoot(c.env.caller, password, () => undefined);
+      c.env.outgoing.once("close", options.reset);
+      return c.body(null, 204);
+    });
   });
 }

@@ -45,8 +45,11 @@ export interface ChipDescription {
 }
 
 export interface SecurityChip {
-  /** Seals 1 to 128 bytes in this chip; the blob is public and useless elsewhere. */
-  seal(secret: Uint8Array, use: SealedUse, when?: SealedWhen): Promise<Uint8Array>;
+  /**
+   * Seals 1 to 128 bytes in this chip; the blob is public and useless elsewhere. `expected` are values that PCR 7 will have in coming starts
+   * (at most three): it opens in those as well as in one like this.
+   */
+  seal(secret: Uint8Array, use: SealedUse, when?: SealedWhen, expected?: readonly Uint8Array[]): Promise<Uint8Array>;
   /**
    * The caller erases the result after use. Throws `tpm-missing`, `tpm-lockout`, `tpm-other-chip` (blob of another TPM,
    * a cleared one, or damaged), `tpm-policy` (boot state or minimum release differs), `tpm-superseded`, `tpm-window-closed` (PCR 15 was
@@ -64,8 +67,11 @@ export interface SecurityChip {
    * Without signed boots only own command lines and extensions are refused.
    */
   checkStart(): Promise<void>;
-  /** Whether this release would seal it to another key, as it does after a change of the release's keys. Throws `tpm-other-chip`. */
-  isOutdated(blob: Uint8Array): boolean;
+  /**
+   * Whether it would be sealed otherwise now: to another key of the release, or for other values of PCR 7 than the present one and the
+   * `expected`. Throws `tpm-other-chip`.
+   */
+  isOutdated(blob: Uint8Array, expected?: readonly Uint8Array[]): Promise<boolean>;
   /**
    * From now on no release below this number opens anything, for good; a number below the minimum changes nothing. `stillToOpen` is
    * what has to open nevertheless. Throws `tpm-policy` where it would not.

@@ -86,6 +86,9 @@ test("a restarted device is locked: no route shows, reads or changes files until
     ["POST", "/network/invitations"],
     ["POST", "/network/join", {}],
     ["POST", "/network/found", { name: "Street" }],
+    ["POST", "/app-backups/x/restore"],
+    ["POST", "/app-backups/x/drill"],
+    ["DELETE", "/app-backups/x"],
   ];
   for (const [method, path, body] of locked) {
     const reply = await client.send(method, path, body, { "tus-resumable": "1.0.0" });
@@ -97,7 +100,8 @@ test("a restarted device is locked: no route shows, reads or changes files until
     423,
     "locked",
   );
-  for (const path of ["/status", "/session", "/network", "/tasks", "/security", "/security/recovery-sheet"]) {
+  const open = ["/status", "/session", "/network", "/tasks", "/security", "/security/recovery-sheet", "/app-backups"];
+  for (const path of open) {
     assert.equal((await client.raw("GET", path)).status, 200, path);
   }
   refusedWith(await client.send("POST", "/unlock", { password: "a wrong guess" }), 401, "wrong-password");
@@ -249,6 +253,9 @@ test("a reset needs the name, and the password or the claim code; then the devic
   refusedWith(await reset(owner, { confirmation: "device2", password }), 400, "not-the-device-name");
   refusedWith(await reset(owner, { password: "a wrong guess" }), 401, "wrong-password");
   refusedWith(await reset(owner, { claimCode }), 401, "wrong-password");
+  refusedWith(await reset(owner, { phrase: `${"abandon ".repeat(23)}art` }), 403, "phrase-unknown");
+  refusedWith(await reset(owner, { phrase: "abandon ability" }), 400, "phrase-length");
+  refusedWith(await reset(device.client(), { phrase: `${"abandon ".repeat(23)}art` }), 401, "sign-in-required");
   assert.equal((await reset(owner, { password })).status, 204);
   while ((await phase(device.client())) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
   await device.owner();
@@ -259,6 +266,17 @@ test("a reset needs the name, and the password or the claim code; then the devic
   refusedWith(await reset(client, { password }), 403, "wrong-claim-code");
   assert.equal((await reset(client, { claimCode })).status, 204);
   while ((await phase(client)) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test("who is signed in and has forgotten the password resets by the phrase", async (context) => {
+  const device = await TestDevice.start(context);
+  const { owner, phrase } = await claimed(device);
+  const given = { confirmation: "device1", phrase: phrase.words.join(" ") };
+  refusedWith(await owner.send("POST", "/factory-reset", given), 403, "phrase-unknown");
+  await owner.call("POST", "/security/phrase/confirm", confirmation(phrase));
+  refusedWith(await device.client().send("POST", "/factory-reset", given), 401, "sign-in-required");
+  assert.equal((await owner.send("POST", "/factory-reset", given)).status, 204);
+  while ((await phase(device.client())) !== "unclaimed") await new Promise((resolve) => setImmediate(resolve));
 });
 
 test("a claim that was cut short before its slots were written never happened", async (context) => {

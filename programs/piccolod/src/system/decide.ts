@@ -12,6 +12,7 @@ import {
 import type { BootView } from "@piccolo/device-api";
 import { isFault } from "@piccolo/fault";
 import type { FoundBoot } from "./boot-state.ts";
+import type { TrustedKeys } from "./trusted-keys.ts";
 
 export interface BootQuestion {
   readonly found: FoundBoot;
@@ -23,7 +24,7 @@ export interface BootQuestion {
     | undefined;
   /** Signed predictions as they were found, of any release. */
   readonly predictions: readonly Uint8Array[];
-  readonly trustedKeys: ReadonlySet<string>;
+  readonly trustedKeys: TrustedKeys;
 }
 
 type Keys = BootView["keys"];
@@ -65,7 +66,7 @@ function keysOf(question: BootQuestion, report: BootReport, sections: readonly M
   const { pcrKey: pem } = question.found;
   const pcrKey = isConfirmed(11) && pem !== undefined ? measuredPolicyKey(sections, pem) : undefined;
   if (pcrKey !== undefined) measured.push({ role: "pcr", fingerprint: pcrKey });
-  const areKnown = measured.every(({ fingerprint }) => question.trustedKeys.has(fingerprint));
+  const areKnown = measured.every(({ role, fingerprint }) => question.trustedKeys[role].has(fingerprint));
   // Trust takes a key of each role; a single foreign one is enough to lose it.
   const isWhole = measured.some(({ role }) => role === "db") && pcrKey !== undefined && report.secureBoot.enabled;
   if (!areKnown || unnamed) return { trust: "development", measured };

@@ -28,7 +28,7 @@ const question: BootQuestion = {
   pcrs: recorded.pcrs,
   release: { version, number, keys: { metadata: ours.fingerprint } },
   predictions: [ours.sign(recorded.prediction)],
-  trustedKeys: new Set(signers),
+  trustedKeys: { db: new Set(signers), pcr: new Set() },
 };
 
 test("a boot is not measured without firmware that measures, a log, a chip, or a system image in the log", () => {
@@ -78,7 +78,10 @@ test("keys are trusted by their measured fingerprints alone", () => {
   const trustOf = (changes: Partial<BootQuestion>): BootView["keys"] =>
     decideBootView({ ...question, ...changes }).keys;
   const measured = signers.map((fingerprint) => ({ role: "db" as const, fingerprint }));
-  assert.deepEqual(trustOf({ trustedKeys: new Set() }), { trust: "development", measured });
+  assert.deepEqual(trustOf({ trustedKeys: { db: new Set(), pcr: new Set(signers) } }), {
+    trust: "development",
+    measured,
+  });
   // The key for PCR policies is a part of trust, and one nobody measured is none.
   assert.deepEqual(trustOf({}), { trust: "unknown", measured });
   assert.deepEqual(trustOf({ found: { ...found, pcrKey: new Uint8Array(40) } }), { trust: "unknown", measured });

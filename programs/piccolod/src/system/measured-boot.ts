@@ -5,6 +5,7 @@ import type { ReleaseFacts } from "../config.ts";
 import type { SecurityChip } from "../security/security-chip.ts";
 import type { BootState } from "./boot-state.ts";
 import { decideBootView } from "./decide.ts";
+import type { TrustedKeys } from "./trusted-keys.ts";
 
 export interface MeasuredBootOptions {
   readonly bootState: BootState;
@@ -12,7 +13,7 @@ export interface MeasuredBootOptions {
   readonly release: ReleaseFacts | undefined;
   /** The signed predictions that lie beside the boot images. */
   readonly predictions: () => Promise<readonly Uint8Array[]>;
-  readonly trustedKeys: ReadonlySet<string>;
+  readonly trustedKeys: TrustedKeys;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Listens to the device. Every break is followed by a new stream after a growing wait and by a `resync`, so that what
- * happened in between is read and never guessed.
+ * Listens to the device. Every break is followed by a new stream after a growing wait, and every stream begins with a
+ * `resync`, so that what happened before it is read and never guessed.
  */
 import type { DeviceEvent } from "@piccolo/device-api";
 import { backoffMs } from "./backoff.ts";
@@ -23,10 +23,10 @@ export function openEventStream(options: EventStreamOptions): { readonly close: 
     const current = new EventSource(options.url);
     source = current;
     current.addEventListener("open", () => {
-      const again = failures > 0;
       failures = 0;
       options.onState("up");
-      if (again) options.onEvent({ type: "resync" });
+      // Also the first time: what the page read before the stream was open may have changed since.
+      options.onEvent({ type: "resync" });
     });
     current.addEventListener("error", () => {
       current.close();

@@ -56,6 +56,7 @@ export const everything: readonly CacheKey[] = [
   ["app"],
   keys.catalog,
   keys.appTrash,
+  keys.appBackups,
 ];
 
 export function effectsOf(event: DeviceEvent): EventEffects {
@@ -96,7 +97,7 @@ export function effectsOf(event: DeviceEvent): EventEffects {
     case "security":
       return { set: [], stale: [keys.status, keys.session, keys.security] };
     case "app":
-      return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash] };
+      return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash, keys.appBackups] };
     case "task":
       return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
     default:

@@ -23,6 +23,7 @@ export const keys = {
   app: (id: string) => ["app", id],
   catalog: ["catalog"],
   appTrash: ["app-trash"],
+  appBackups: ["app-backups"],
 } as const;
 
 export type CacheKey = readonly string[];

@@ -1,52 +1,24 @@
-import { useDeferredValue, useState } from "react";
+import { useDeferredValue, useEffect, useRef, useState } from "react";
 import { Button } from "../design/button.tsx";
 import { Group } from "../design/group.tsx";
-import { ProblemNote } from "../design/notes.tsx";
-import { useLog } from "./queries.ts";
+import { useFollowedLog } from "./use-followed-log.ts";
 
 const clock = (atMs: number): string => new Date(atMs).toLocaleTimeString();
+/** Who has scrolled up by more than this reads what is above. */
+const nearEnd = 24;
+
+const states = {
+  reading: "Reading…",
+  following: "New lines appear by themselves.",
+  broken: "The connection broke; it is tried again.",
+} as const;
 
 export function LogGroup({ id }: { id: string }) {
   const [open, setOpen] = useState(false);
-  const [typed, setTyped] = useState("");
-  const log = useLog(id, useDeferredValue(typed), open);
-  const lines = log.data?.lines ?? [];
   return (
     <Group title="Log">
       {open ? (
-        <div className="flex flex-col gap-3 py-4">
-          <input
-            type="search"
-            aria-label="Search the log"
-            placeholder="Search"
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            className="min-h-11 w-full rounded-lg border border-line-strong bg-surface px-3 text-base shadow-soft placeholder:text-ink-faint"
-          />
-          {log.isError ? <ProblemNote error={log.error} onRetry={() => void log.refetch()} /> : null}
-          <div
-            role="log"
-            aria-label="Lines"
-            tabIndex={0}
-            className="max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-xs leading-relaxed"
-          >
-            {lines.length === 0 ? (
-              <p className="text-ink-soft">{log.isPending ? "Reading…" : "Nothing was said."}</p>
-            ) : (
-              lines.map(({ service, atMs, stream, text }, at) => (
-                <p
-                  key={`${atMs} ${service} ${at}`}
-                  className={`[overflow-wrap:anywhere] whitespace-pre-wrap ${stream === "err" ? "text-warn" : ""}`}
-                >
-                  <span className="text-ink-faint">
-                    {clock(atMs)} {service}{" "}
-                  </span>
-                  {text}
-                </p>
-              ))
-            )}
-          </div>
-        </div>
+        <Followed id={id} />
       ) : (
         <div className="flex min-h-14 items-center justify-between gap-4 py-2">
           <span className="text-ink-soft">What the app says about its work.</span>
@@ -54,5 +26,74 @@ export function LogGroup({ id }: { id: string }) {
         </div>
       )}
     </Group>
+  );
+}
+
+function Followed({ id }: { id: string }) {
+  const [typed, setTyped] = useState("");
+  const query = useDeferredValue(typed);
+  const { lines, state } = useFollowedLog(id, query);
+  const box = useRef<HTMLDivElement>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  useEffect(() => {
+    const { current } = box;
+    if (current !== null && atEnd) current.scrollTop = current.scrollHeight;
+  }, [lines, atEnd]);
+  return (
+    <div className="flex flex-col gap-3 py-4">
+      <input
+        type="search"
+        aria-label="Search the log"
+        placeholder="Search"
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        className="min-h-11 w-full rounded-lg border border-line-strong bg-surface px-3 text-base shadow-soft placeholder:text-ink-faint"
+      />
+      <div
+        ref={box}
+        role="log"
+        aria-label="Lines"
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) =>
+          setAtEnd(scrollHeight - scrollTop - clientHeight < nearEnd)
+        }
+        className="max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-xs leading-relaxed"
+      >
+        {lines.length === 0 ? (
+          <p className="text-ink-soft">
+            {state === "reading"
+              ? "Reading…"
+              : query === ""
+                ? "Nothing was said yet."
+                : "Nothing was said that matches."}
+          </p>
+        ) : (
+          lines.map(({ key, service, atMs, stream, text }) => (
+            <p
+              key={key}
+              className={`[overflow-wrap:anywhere] whitespace-pre-wrap ${stream === "err" ? "text-warn" : ""}`}
+            >
+              <span className="text-ink-faint">
+                {clock(atMs)} {service}{" "}
+              </span>
+              {text}
+            </p>
+          ))
+        )}
+      </div>
+      <div className="flex min-h-8 items-center justify-between gap-4 text-sm text-ink-soft">
+        <span>{atEnd || state !== "following" ? states[state] : "Scrolled up: new lines wait below."}</span>
+        {atEnd ? null : (
+          <Button
+            look="quiet"
+            onClick={() => {
+              setAtEnd(true);
+            }}
+          >
+            To the newest
+          </Button>
+        )}
+      </div>
+    </div>
   );
 }

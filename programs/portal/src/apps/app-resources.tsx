@@ -28,8 +28,10 @@ export function ResourcesGroup({ id, running }: { id: string; running: boolean }
   if (!running || resources.data === undefined || last === undefined) return null;
   const before = points.at(-2);
   const seconds = before === undefined ? 0 : Math.max(last.atMs - before.atMs, 1) / 1000;
-  const moved =
-    before === undefined ? 0 : last.receivedBytes + last.sentBytes - before.receivedBytes - before.sentBytes;
+  // A container that was started again counts from zero.
+  const rate = (of: (point: NonNullable<typeof last>) => number): string =>
+    before === undefined ? "not known yet" : rateInWords(Math.max(of(last) - of(before), 0) / seconds);
+  const { diskBytes } = resources.data;
   const cpus = points.map(({ milliCpus }) => milliCpus);
   return (
     <Group title="Use">
@@ -46,8 +48,12 @@ export function ResourcesGroup({ id, running }: { id: string; running: boolean }
         </span>
       </Row>
       <Row name="Network">
+        <span className="tabular-nums">{rate(({ receivedBytes, sentBytes }) => receivedBytes + sentBytes)}</span>
+      </Row>
+      <Row name="Disk">
         <span className="tabular-nums">
-          {seconds === 0 ? "not known yet" : rateInWords(Math.max(moved, 0) / seconds)}
+          {rate(({ readBytes, writtenBytes }) => readBytes + writtenBytes)}
+          {diskBytes === undefined ? "" : ` · ${bytesInWords(diskBytes)} kept`}
         </span>
       </Row>
     </Group>

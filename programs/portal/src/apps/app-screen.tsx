@@ -7,7 +7,8 @@ import { Group, Row } from "../design/group.tsx";
 import { Banner, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
 import { useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
-import { momentInWords, whenInWords } from "../wording/time.ts";
+import { whenInWords } from "../wording/time.ts";
+import { BackupsGroup } from "./app-backups.tsx";
 import { AppIcon } from "./app-icon.tsx";
 import { LogGroup } from "./app-log.tsx";
 import { ResourcesGroup } from "./app-resources.tsx";
@@ -18,7 +19,7 @@ import { type AppView, type Grant, useApp, useAppCall } from "./queries.ts";
 import { ShownSecrets } from "./shown-secrets.tsx";
 import { inLanguage, isChanging, stateInWords } from "./words.ts";
 
-type Asking = "update" | "rollback" | "uninstall" | { readonly restore: string };
+type Asking = "update" | "rollback" | "uninstall";
 
 export function AppScreen({ id }: { id: string }) {
   const app = useApp(id);
@@ -77,6 +78,7 @@ function Details({ view }: { view: AppView }) {
       <Permissions view={view} />
       {app.settings.length === 0 ? null : <AppSettings key={JSON.stringify(app.settings)} view={view} />}
       <Data view={view} onAsk={setAsking} />
+      <BackupsGroup view={view} name={name} />
       <ResourcesGroup id={app.id} running={state === "running"} />
       <LogGroup id={app.id} />
       <Group title="Uninstall">
@@ -95,9 +97,6 @@ function Details({ view }: { view: AppView }) {
       ) : null}
       {asking === "rollback" ? <RollbackDialog view={view} name={name} onClose={close} /> : null}
       {asking === "uninstall" ? <UninstallDialog id={app.id} name={name} onClose={close} /> : null}
-      {typeof asking === "object" ? (
-        <RestoreDialog id={app.id} name={name} snapshot={asking.restore} onClose={close} />
-      ) : null}
     </div>
   );
 }
@@ -227,9 +226,8 @@ function Permissions({ view }: { view: AppView }) {
 }
 
 function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void }) {
-  const backup = useAppCall("POST /apps/{id}/backup");
   const now = Date.now();
-  const { volumes, id } = view.app;
+  const { volumes } = view.app;
   return (
     <Group title="Data">
       {volumes.length === 0 ? <p className="py-4 text-ink-soft">It keeps no data.</p> : null}
@@ -247,21 +245,6 @@ function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void 
             onClick={() => onAsk("rollback")}
           >
             Go back
-          </Button>
-        </Row>
-      )}
-      {view.snapshots.map(({ id: snapshot, takenAtMs, version }) => (
-        <Row key={snapshot} name={`Backup of ${momentInWords(takenAtMs)}, version ${version}`}>
-          <Button disabled={isChanging(view)} onClick={() => onAsk({ restore: snapshot })}>
-            Restore
-          </Button>
-        </Row>
-      ))}
-      {volumes.length === 0 ? null : (
-        <Row name={view.snapshots.length === 0 ? "No backup yet" : "Another backup"}>
-          {backup.isError ? <ProblemNote error={backup.error} /> : null}
-          <Button busy={backup.isPending} disabled={isChanging(view)} onClick={() => backup.mutate({ params: { id } })}>
-            Back up now
           </Button>
         </Row>
       )}
@@ -330,40 +313,6 @@ function RollbackDialog({ view, name, onClose }: { view: AppView; name: string; 
         <Button onClick={onClose}>Cancel</Button>
         <Button look="primary" busy={call.isPending} onClick={() => call.mutate({ params: { id: view.app.id } })}>
           Go back
-        </Button>
-      </DialogButtons>
-    </Dialog>
-  );
-}
-
-function RestoreDialog({
-  id,
-  name,
-  snapshot,
-  onClose,
-}: {
-  id: string;
-  name: string;
-  snapshot: string;
-  onClose: () => void;
-}) {
-  const call = useAppCall("POST /apps/{id}/snapshots/{snapshotId}/restore", onClose);
-  return (
-    <Dialog
-      role="alertdialog"
-      onClose={onClose}
-      title="Restore this backup"
-      text={`${name} gets the data of the backup. Its present data is copied first, so that you can come back.`}
-    >
-      {call.isError ? <ProblemNote error={call.error} /> : null}
-      <DialogButtons>
-        <Button onClick={onClose}>Cancel</Button>
-        <Button
-          look="primary"
-          busy={call.isPending}
-          onClick={() => call.mutate({ params: { id, snapshotId: snapshot } })}
-        >
-          Restore
         </Button>
       </DialogButtons>
     </Dialog>

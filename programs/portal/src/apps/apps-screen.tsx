@@ -4,6 +4,7 @@ import { buttonClass } from "../design/button.tsx";
 import { Empty, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { AppIcon } from "./app-icon.tsx";
+import { FormerApps } from "./former-apps.tsx";
 import { type AppView, useApps } from "./queries.ts";
 import { inLanguage, isChanging, stateInWords } from "./words.ts";
 
@@ -46,6 +47,7 @@ export function AppsScreen() {
           ))}
         </ul>
       )}
+      <FormerApps />
     </>
   );
 }

@@ -10,6 +10,9 @@ export type RouteNames =
   | "POST /apps/{id}/configure"
   | "POST /apps/{id}/backup"
   | "POST /apps/{id}/snapshots/{snapshotId}/restore"
+  | "POST /app-backups/{id}/restore"
+  | "POST /app-backups/{id}/drill"
+  | "DELETE /app-backups/{id}"
   | "DELETE /apps/{id}"
   | "POST /app-trash/{id}/restore"
   | "DELETE /app-trash/{id}";

@@ -13,6 +13,10 @@ export type Grant = AppDescription["grants"][number];
 export type Setting = AppDescription["settings"][number];
 export type Preflight = CallOutput<"POST /apps/preflight">;
 export type TrashedApp = CallOutput<"GET /app-trash">["apps"][number];
+export type AppBackupsView = CallOutput<"GET /apps/{id}/backups">;
+export type AppBackup = AppBackupsView["backups"][number];
+export type RestoreDrill = NonNullable<AppBackupsView["drill"]>;
+export type BackedUpApp = CallOutput<"GET /app-backups">["apps"][number];
 export type AppSource = CallInput<"POST /apps/preflight">["body"];
 
 /** Events bring progress; asking now and then is for when they do not get through. */
@@ -53,25 +57,31 @@ export const useCatalog = (query: string, category: string | undefined) =>
 export const useAppTrash = () =>
   useQuery({ queryKey: keys.appTrash, queryFn: ({ signal }) => device.call("GET /app-trash", {}, { signal }) });
 
+export const useBackups = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: [...keys.app(id), "backups"],
+    queryFn: ({ signal }) => device.call("GET /apps/{id}/backups", { params: { id } }, { signal }),
+    refetchInterval: ({ state }) => (state.data?.state === "saving" ? watchMs : false),
+    enabled,
+  });
+
+export const useBackedUpApps = () =>
+  useQuery({ queryKey: keys.appBackups, queryFn: ({ signal }) => device.call("GET /app-backups", {}, { signal }) });
+
+/** Whether a task of that kind is under way for an app. */
+export function useRunningTask(kind: CallOutput<"GET /tasks/{id}">["kind"], app: string): boolean {
+  const { data } = useQuery({
+    queryKey: keys.tasks,
+    queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
+  });
+  return data?.tasks.some((task) => task.kind === kind && task.subject === app && task.state === "running") === true;
+}
+
 export const useResources = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: [...keys.app(id), "resources"],
     queryFn: ({ signal }) => device.call("GET /apps/{id}/resources", { params: { id } }, { signal }),
     refetchInterval: 5000,
-    enabled,
-  });
-
-export const useLog = (id: string, query: string, enabled: boolean) =>
-  useQuery({
-    queryKey: [...keys.app(id), "log", query],
-    queryFn: ({ signal }) =>
-      device.call(
-        "GET /apps/{id}/logs",
-        { params: { id }, query: { limit: 200, ...(query === "" ? {} : { q: query }) } },
-        { signal },
-      ),
-    refetchInterval: 4000,
-    placeholderData: (before) => before,
     enabled,
   });
 
@@ -81,7 +91,7 @@ export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
   return useMutation({
     mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: crypto.randomUUID() }),
     onSuccess: () => {
-      for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash])
+      for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash, keys.appBackups, keys.tasks])
         void client.invalidateQueries({ queryKey });
       done?.();
     },

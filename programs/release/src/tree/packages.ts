@@ -88,6 +88,12 @@ export function installedPackages(root: string): InstalledPackage[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Paths of all that these packages brought, as they name them. */
+export function* filesOfPackages(root: string, names: readonly string[]): Iterable<string> {
+  const database = databaseOf(root);
+  for (const name of names) yield* database.filesOf(name) ?? [];
+}
+
 /** A line of a list of packages that are taken out: `? NAME` for one that not every version of the base has. */
 const nameOf = (line: string): string => line.replace(/^\? /, "");
 

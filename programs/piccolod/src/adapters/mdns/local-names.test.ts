@@ -111,3 +111,41 @@ test("a device that stops while it still asks stops at once", async (context) =>
   await holding;
   assert.deepEqual(local.held, []);
 });
+
+test("names of apps come and go, and who asks hears of both", async (context) => {
+  const port = await freePort();
+  const local = device(context, port, "192.168.1.20", "piccolo-aaaa.local");
+  await local.hold();
+  const heard: string[] = [];
+  const waiting: (() => void)[] = [];
+  const asking = multicastDns({ port, interface: "127.0.0.1", bind: "0.0.0.0", loopback: true });
+  context.after(() => new Promise<void>((resolve) => asking.destroy(() => resolve())));
+  asking.on("response", (response: ResponsePacket) => {
+    for (const { name, ttl } of response.answers as { readonly name: string; readonly ttl: number }[]) {
+      heard.push(`${name} ${ttl === 0 ? "gone" : "here"}`);
+    }
+    for (const go of waiting.splice(0)) go();
+  });
+  const until = async (what: string): Promise<void> => {
+    while (!heard.includes(what)) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  await local.want(["notes-piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
+  assert.deepEqual(local.held, ["piccolo-aaaa.local", "notes-piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
+  await until("photos-piccolo-aaaa.local here");
+  await local.want(["photos-piccolo-aaaa.local"]);
+  await until("notes-piccolo-aaaa.local gone");
+  assert.deepEqual(local.held, ["piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
+  // The device's own name is no app's to give up.
+  await local.want([]);
+  assert.deepEqual(local.held, ["piccolo-aaaa.local"]);
+});
+
+test("an app's name that another machine has is left to it", async (context) => {
+  const port = await freePort();
+  const other = device(context, port, "192.168.1.99", "notes-piccolo-aaaa.local");
+  await other.hold();
+  const local = device(context, port, "192.168.1.20", "piccolo-aaaa.local");
+  await local.hold();
+  await local.want(["notes-piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
+  assert.deepEqual(local.held, ["piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
+});

@@ -9,6 +9,9 @@ const probes = 3;
 const probeMs = 250;
 const port = 5353;
 const questionsMax = 32;
+/** A packet stays below what networks carry in one piece. */
+const namesAPacket = 8;
+const moreNamesMax = 256;
 
 export interface LocalRecord {
   readonly name: string;
@@ -50,6 +53,7 @@ export function contestedBy(
 }
 
 export interface LocalNamesOptions {
+  /** Those of the device itself, which stay. */
   readonly names: readonly string[];
   /** Where a machine at this address reaches the device. */
   readonly addresses: (from: string) => readonly string[];
@@ -63,13 +67,15 @@ export interface LocalNamesOptions {
 export class LocalNames {
   readonly #options: LocalNamesOptions;
   readonly #dns: MulticastDNS;
-  readonly #names: Set<string>;
+  /** Asked about, and not yet answered for. */
+  readonly #probed = new Set<string>();
+  readonly #held = new Set<string>();
+  /** Those that come and go, as they are wanted. */
+  #more: ReadonlySet<string> = new Set();
   readonly #stop = new AbortController();
-  #isHeld = false;
 
   constructor(options: LocalNamesOptions) {
     this.#options = options;
-    this.#names = new Set(options.names);
     this.#dns = multicastDns(options.socket);
     // No network yet, or one without multicast: it is tried again whenever an interface appears.
     this.#dns.on("warning", (error: Error) => options.log.debug("mdns", { error: error.message }));
@@ -78,27 +84,61 @@ export class LocalNames {
     this.#dns.on("response", (response) => this.#yield(response));
   }
 
-  /** The names that are this device's alone, once `hold` has resolved. */
+  /** The names that are this device's alone. */
   get held(): readonly string[] {
-    return this.#isHeld ? [...this.#names] : [];
+    return [...this.#held];
   }
 
   /** Resolves once the names are answered for, or the device stops. */
-  async hold(): Promise<void> {
-    const { world, addresses } = this.#options;
-    for (let probe = 0; probe < probes && !this.#stop.signal.aborted; probe++) {
-      this.#dns.query({ questions: [...this.#names].map((name) => ({ name, type: "A" as const })) });
+  hold(): Promise<void> {
+    return this.#claim(this.#options.names);
+  }
+
+  /**
+   * Answers for these names as well, and no longer for those it was told of before. Resolves like `hold`. Who still has a
+   * name that is gone is told that it is.
+   */
+  want(names: readonly string[]): Promise<void> {
+    const wanted = new Set(names.slice(0, moreNamesMax));
+    const gone = [...this.#more].filter((name) => !wanted.has(name) && !this.#options.names.includes(name));
+    this.#more = wanted;
+    this.#announce(
+      gone.filter((name) => this.#held.delete(name)),
+      0,
+    );
+    for (const name of gone) this.#probed.delete(name);
+    return this.#claim([...wanted].filter((name) => !this.#held.has(name) && !this.#probed.has(name)));
+  }
+
+  async #claim(names: readonly string[]): Promise<void> {
+    const { world } = this.#options;
+    for (const name of names) this.#probed.add(name);
+    const left = (): readonly string[] => names.filter((name) => this.#probed.has(name));
+    for (let probe = 0; probe < probes && left().length > 0 && !this.#stop.signal.aborted; probe++) {
+      for (const some of inPackets(left())) {
+        this.#dns.query({ questions: some.map((name) => ({ name, type: "A" as const })) });
+      }
       await world.sleep(probeMs, this.#stop.signal).catch(() => undefined);
     }
     if (this.#stop.signal.aborted) return;
-    this.#isHeld = true;
-    const questions = [...this.#names].map((name) => ({ name, type: "ANY" }));
-    this.#dns.respond([...answersTo(questions, this.#names, addresses(""))]);
+    const won = left();
+    for (const name of won) {
+      this.#probed.delete(name);
+      this.#held.add(name);
+    }
+    this.#announce(won, lifetimeSeconds);
+  }
+
+  #announce(names: readonly string[], ttl: number): void {
+    const addresses = this.#options.addresses("");
+    for (const some of inPackets(names)) {
+      const questions = some.map((name) => ({ name, type: "ANY" }));
+      this.#dns.respond(answersTo(questions, new Set(some), addresses).map((record) => ({ ...record, ttl })));
+    }
   }
 
   #answer(query: QueryPacket, from: { readonly address: string; readonly port: number }): void {
-    if (!this.#isHeld) return;
-    const answers = [...answersTo(query.questions ?? [], this.#names, this.#options.addresses(from.address))];
+    const answers = [...answersTo(query.questions ?? [], this.#held, this.#options.addresses(from.address))];
     if (answers.length === 0) return;
     if (from.port === (this.#options.socket?.port ?? port)) {
       this.#dns.respond(answers);
@@ -110,9 +150,8 @@ export class LocalNames {
   }
 
   #yield(response: ResponsePacket): void {
-    if (this.#isHeld) return;
-    for (const name of contestedBy(response.answers ?? [], this.#names, this.#options.addresses(""))) {
-      if (this.#names.delete(name)) this.#options.log.warn("name-taken", { name });
+    for (const name of contestedBy(response.answers ?? [], this.#probed, this.#options.addresses(""))) {
+      if (this.#probed.delete(name)) this.#options.log.warn("name-taken", { name });
     }
   }
 
@@ -120,4 +159,10 @@ export class LocalNames {
     this.#stop.abort();
     return new Promise((resolve) => this.#dns.destroy(() => resolve()));
   }
+}
+
+function inPackets(names: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(names.length / namesAPacket) }, (_, at) =>
+    names.slice(at * namesAPacket, (at + 1) * namesAPacket),
+  );
 }

@@ -50,7 +50,7 @@ export class SystemPodmanService implements PodmanEndpoint {
     const { unit, world } = this.#options;
     await this.#options.ready();
     this.#writeEnvironment(writeServiceConfig({ ...this.#options, insecureRegistries: [] }));
-    await this.#control("start", unit);
+    await this.#control("start", [unit]);
     const untilMs = world.monotonicMs() + startMs;
     while (!(await serviceAnswers(this.socketPath))) {
       if (world.monotonicMs() > untilMs) throw unavailable(new Error(`${unit} was started and does not answer`));
@@ -67,15 +67,17 @@ export class SystemPodmanService implements PodmanEndpoint {
     renameSync(`${path}.new`, path);
   }
 
-  async #control(verb: "start" | "stop", ...units: readonly string[]): Promise<void> {
-    const { code, stderr } = await runCommand("systemctl", [verb, ...units], { timeoutMs: startMs });
+  async #control(verb: "start" | "stop", units: readonly string[]): Promise<void> {
+    // When the machine stops, the service manager would have them wait for this daemon, which waits for them.
+    const mode = verb === "stop" ? ["--job-mode=ignore-dependencies"] : [];
+    const { code, stderr } = await runCommand("systemctl", [verb, ...mode, ...units], { timeoutMs: startMs });
     if (code !== 0) throw unavailable(new Error(`systemctl ${verb} ${units.join(" ")}: ${stderr.trim().slice(-500)}`));
   }
 
   async stop(): Promise<void> {
     const { unit, world, storage } = this.#options;
     await this.#starting?.catch(() => undefined);
-    await this.#control("stop", unit, this.#service);
+    await this.#control("stop", [unit, this.#service]);
     const untilMs = world.monotonicMs() + stopMs;
     while ((await serviceAnswers(this.socketPath)) && world.monotonicMs() < untilMs) await world.sleep(lookAgainMs);
     // What has watched a command inside a container stays for minutes, and keeps the storage busy.

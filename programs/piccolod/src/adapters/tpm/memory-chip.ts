@@ -126,7 +126,7 @@ export class MemoryChip implements SecurityChip {
     throw tpmFaults.fault("tpm-policy", "the device did not start as it should; start the unchanged system");
   }
 
-  isOutdated(): boolean {
+  async isOutdated(): Promise<boolean> {
     return false;
   }
 

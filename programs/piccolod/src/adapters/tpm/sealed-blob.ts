@@ -1,8 +1,9 @@
 /** The form of what `Tpm2Chip` seals (docs/spec/sealed-blob.md). Nothing in it is secret, and it proves nothing itself. */
-import { ByteWriter, malformed } from "@piccolo/bytes";
+import { ByteWriter, malformed, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import {
   decodePublic,
+  digestBytes,
   encodePublic,
   nameBytesMax,
   privateBytesMax,
@@ -13,9 +14,9 @@ import {
   TpmReader,
 } from "@piccolo/tpm2";
 import type { SealedUse } from "../../security/security-chip.ts";
-import type { Sealing } from "./sealing-policy.ts";
+import { firmwareStatesMax, type Sealing } from "./sealing-policy.ts";
 
-const format = 3;
+const format = 4;
 const uses: readonly SealedUse[] = ["volume", "pepper"];
 
 /** `release` sealed it: it opens while the minimum release is not above, and the seals' generation not above its own. */
@@ -32,14 +33,11 @@ export function encodeSealedBlob(blob: SealedBlob): Uint8Array {
     .u8(uses.indexOf(blob.use) + 1)
     .u64(blob.release)
     .u64(blob.generation);
-  for (const field of [
-    blob.signer ?? new Uint8Array(0),
-    blob.parentName,
-    encodePublic(blob.publicArea),
-    blob.wrapped,
-  ]) {
-    writer.u16(field.length).raw(field);
-  }
+  const add = (field: Uint8Array): void => void writer.u16(field.length).raw(field);
+  add(blob.signer ?? new Uint8Array(0));
+  writer.u8(blob.firmware.length);
+  for (const state of blob.firmware) writer.raw(state);
+  for (const field of [blob.parentName, encodePublic(blob.publicArea), blob.wrapped]) add(field);
   return writer.finish();
 }
 
@@ -62,6 +60,12 @@ function decode(bytes: Uint8Array): SealedBlob {
   const release = reader.u64();
   const generation = reader.u64();
   const signer = reader.tpm2b(nameBytesMax);
+  const states = reader.u8();
+  if (signer.length === 0 ? states !== 0 : states < 1 || states > firmwareStatesMax) {
+    throw malformed("the number of the firmware's states is wrong");
+  }
+  const firmware = Array.from({ length: states }, () => reader.fixed(digestBytes));
+  if (new Set(firmware.map(toHex)).size !== states) throw malformed("a state of the firmware comes twice");
   const parentName = reader.tpm2b(nameBytesMax);
   const publicArea = decodePublic(reader.tpm2b(publicBytesMax));
   const wrapped = reader.tpm2b(privateBytesMax);
@@ -70,5 +74,5 @@ function decode(bytes: Uint8Array): SealedBlob {
   if (publicArea.type !== "sealed") throw malformed("the object is not sealed data");
   reader.expect(publicArea.attributes, attributes, "what may be done with the sealed data");
   const signed = { signer: signer.length === 0 ? undefined : signer };
-  return { use, release, generation, ...signed, parentName, publicArea, wrapped };
+  return { use, release, generation, ...signed, firmware, parentName, publicArea, wrapped };
 }

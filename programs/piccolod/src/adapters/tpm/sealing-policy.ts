@@ -12,6 +12,8 @@ import {
   policyKeyArea,
   policyNv,
   policyNvCommand,
+  policyOr,
+  policyOrCommand,
   policyPcr,
   policyPcrCommand,
   policySignature,
@@ -30,7 +32,7 @@ import { sealGeneration } from "./seal-generation.ts";
 
 /** Who may start (7) and what was started (11): sealed to as they are. */
 export const systemPcr = 11;
-const bootPcr = 7;
+export const bootPcr = 7;
 const measuredPcrs: readonly number[] = [bootPcr, systemPcr];
 /** Command line and credentials (12) and system extensions (13): a clean start measures nothing there. */
 export const unusedPcrs: readonly number[] = [12, 13];
@@ -65,16 +67,39 @@ export interface Sealing {
    * of this release and later ones.
    */
   readonly signer: Uint8Array | undefined;
+  /**
+   * With a signer: the values of PCR 7 it opens with, one to `firmwareStatesMax`, none twice: how this machine starts now, and how it will
+   * after a change of the firmware's keys that is under way.
+   */
+  readonly firmware: readonly Uint8Array[];
 }
 
-/** The policy digest for PCRs 7 and 11 with these values; the other PCRs are zero when it opens. */
+export const firmwareStatesMax = 4;
+
+/** One policy for each state of the firmware, after that of the signer. */
+function branchesOf(
+  use: SealedUse,
+  signer: Uint8Array,
+  firmware: readonly Uint8Array[],
+): readonly Uint8Array<ArrayBuffer>[] {
+  return firmware.map((state) => {
+    const own = new Map(ownPcrsOf[use].map((pcr) => [pcr, pcr === bootPcr ? state : zeros]));
+    return policyPcr(policyAuthorize(signer, useReference(use)), ownPcrsOf[use], pcrDigest(own));
+  });
+}
+
+/**
+ * The policy digest; without a signer for PCRs 7 and 11 with the values that are measured now. The other PCRs are zero when
+ * it opens.
+ */
 export function sealingPolicy(
-  { use, release, generation, signer }: Sealing,
+  { use, release, generation, signer, firmware }: Sealing,
   measured: ReadonlyMap<number, Uint8Array>,
 ): Uint8Array<ArrayBuffer> {
   if (signer !== undefined) {
-    const own = new Map(ownPcrsOf[use].map((pcr) => [pcr, pcr === bootPcr ? (measured.get(pcr) ?? zeros) : zeros]));
-    const here = policyPcr(policyAuthorize(signer, useReference(use)), ownPcrsOf[use], pcrDigest(own));
+    const branches = branchesOf(use, signer, firmware);
+    const [only = emptyPolicy] = branches;
+    const here = branches.length === 1 ? only : policyOr(branches);
     return policyNv(here, generationIndex.name, notAbove(generation));
   }
   const wanted = new Map(
@@ -92,7 +117,7 @@ export async function satisfySealingPolicy(
   sealing: Sealing,
   approval: SignedPolicy | undefined,
 ): Promise<void> {
-  const { use, release, generation, signer } = sealing;
+  const { use, release, generation, signer, firmware } = sealing;
   if (signer === undefined) {
     await tpm.execute(policyPcrCommand(session, pcrsOf[use]));
     await tpm.execute(policyNvCommand(session, releaseIndex, releaseIndex, notAbove(release)));
@@ -106,6 +131,7 @@ export async function satisfySealingPolicy(
     );
     await tpm.execute(policyAuthorizeCommand(session, { policy, policyRef, keyName: signer }, ticket));
     await tpm.execute(policyPcrCommand(session, ownPcrsOf[use]));
+    if (firmware.length > 1) await tpm.execute(policyOrCommand(session, branchesOf(use, signer, firmware)));
   }
   await tpm.execute(policyNvCommand(session, generationIndex, generationIndex, notAbove(generation)));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
+import { equalConstantTime, toHex, toUtf8 } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import {
   create,
@@ -45,7 +45,16 @@ import type { TpmChannel } from "./channel.ts";
 import { ensureMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
 import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
-import { satisfySealingPolicy, sealedPcrs, sealingPolicy, systemPcr, unusedPcrs, windowPcr } from "./sealing-policy.ts";
+import {
+  bootPcr,
+  firmwareStatesMax,
+  satisfySealingPolicy,
+  sealedPcrs,
+  sealingPolicy,
+  systemPcr,
+  unusedPcrs,
+  windowPcr,
+} from "./sealing-policy.ts";
 
 const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
@@ -88,7 +97,12 @@ export class Tpm2Chip implements SecurityChip {
     this.#options = options;
   }
 
-  seal(secret: Uint8Array, use: SealedUse, when: SealedWhen = "now"): Promise<Uint8Array> {
+  seal(
+    secret: Uint8Array,
+    use: SealedUse,
+    when: SealedWhen = "now",
+    expected: readonly Uint8Array[] = [],
+  ): Promise<Uint8Array> {
     assert.ok(secret.length >= 1 && secret.length <= sealedSecretBytesMax, "1 to 128 bytes are sealed");
     return this.#withRoot(async (tpm, root, session) => {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
@@ -97,7 +111,9 @@ export class Tpm2Chip implements SecurityChip {
       const signer = this.#signerOf(values);
       this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
       const present = await ensureSealGeneration(tpm, session);
-      const sealing = { use, release: releaseNumber, generation: when === "now" ? present : present + 1, signer };
+      const generation = when === "now" ? present : present + 1;
+      const firmware = signer === undefined ? [] : firmwareStates(values, expected);
+      const sealing = { use, release: releaseNumber, generation, signer, firmware };
       const policy = sealingPolicy(sealing, values);
       const sealed = await tpm.execute(create(root, { template: sealedTemplate(policy), data: secret }), {
         authorize: [{ session, encryptsCommand: true }],
@@ -124,8 +140,7 @@ export class Tpm2Chip implements SecurityChip {
   }
 
   async #open(tpm: Tpm, session: Session, root: LoadedObject, blob: SealedBlob): Promise<Uint8Array> {
-    const approval =
-      blob.signer === undefined ? undefined : await this.#approvalOf(tpm, session, blob.use, blob.signer);
+    const approval = blob.signer === undefined ? undefined : await this.#approvalOf(tpm, session, blob, blob.signer);
     return tpm.withObject(load(root, blob), (sealed) =>
       tpm.withSession({ type: "policy", saltKey: root }, async (policy) => {
         const sealing = approval === undefined ? blob : { ...blob, release: this.#options.releaseNumber };
@@ -136,9 +151,17 @@ export class Tpm2Chip implements SecurityChip {
   }
 
   /** What the release signed for this use of this boot, by the key the blob was sealed to. */
-  async #approvalOf(tpm: Tpm, session: Session, use: SealedUse, signer: Uint8Array): Promise<SignedPolicy> {
+  async #approvalOf(
+    tpm: Tpm,
+    session: Session,
+    { use, firmware }: SealedBlob,
+    signer: Uint8Array,
+  ): Promise<SignedPolicy> {
     const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
     refuseOwnMeasurements(values);
+    const [present = zeros] = firmwareStates(values, []);
+    if (!firmware.some((state) => equalConstantTime(state, present)))
+      throw tpmFaults.fault("tpm-policy", otherFirmware);
     const approvals = this.#policiesNow(values).filter((policy) => policy.use === use);
     const found = approvals.find(({ key }) => equalConstantTime(publicName(policyKeyArea(key)), signer));
     if (found !== undefined) return found;
@@ -168,14 +191,20 @@ export class Tpm2Chip implements SecurityChip {
     });
   }
 
-  isOutdated(bytes: Uint8Array): boolean {
-    const { signer } = decodeSealedBlob(bytes);
+  async isOutdated(bytes: Uint8Array, expected: readonly Uint8Array[] = []): Promise<boolean> {
+    const { signer, firmware } = decodeSealedBlob(bytes);
     const { signedBoots } = this.#options;
     if (signedBoots === undefined || signer === undefined)
       return (signedBoots === undefined) !== (signer === undefined);
     const keys = (signedBoots.policies?.policies ?? []).map(({ key }) => key);
     const trusted = keys.find((key) => keyFingerprint(key) === signedBoots.trustedKey);
-    return trusted !== undefined && !equalConstantTime(publicName(policyKeyArea(trusted)), signer);
+    if (trusted === undefined) return false;
+    if (!equalConstantTime(publicName(policyKeyArea(trusted)), signer)) return true;
+    return this.#withRoot(async (tpm, _root, session) => {
+      const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
+      const wanted = firmwareStates(values, expected).map(toHex).toSorted();
+      return wanted.join() !== firmware.map(toHex).toSorted().join();
+    });
   }
 
   async #refuseClosedWindow(tpm: Tpm, session: Session): Promise<void> {
@@ -299,6 +328,16 @@ export class Tpm2Chip implements SecurityChip {
 
 const signedByOthers =
   "this release is not signed by the key the volume was sealed to; start the release before, or enter the recovery phrase";
+
+const otherFirmware =
+  "the firmware starts with other keys or settings than when this was sealed; set it up as before, or enter the recovery phrase";
+
+/** The value of PCR 7 now, and those it is expected to have. */
+function firmwareStates(values: PcrValues["values"], expected: readonly Uint8Array[]): readonly Uint8Array[] {
+  const states = new Map([values.get(bootPcr) ?? zeros, ...expected].map((state) => [toHex(state), state]));
+  assert.ok(states.size <= firmwareStatesMax, "PCR 7 has few values to come");
+  return [...states.values()];
+}
 
 function notAsSigned(): Error {
   return tpmFaults.fault(

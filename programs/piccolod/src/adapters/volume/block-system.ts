@@ -69,7 +69,8 @@ export function linuxBlockSystem(options: LinuxBlockOptions): BlockSystem {
     },
     async unmount(path) {
       if (mountUnit === undefined) await isDone("umount", path);
-      else await isDone("systemctl", "stop", mountUnit);
+      // When the machine stops, the service manager would have it wait for this daemon, which waits for it.
+      else await isDone("systemctl", "stop", "--job-mode=ignore-dependencies", mountUnit);
       if (mountsOn(path).length > 0) {
         throw volumeFaults.fault("volume-busy", `files in ${path} are still in use`);
       }

@@ -1,7 +1,8 @@
 /**
  * The port to where apps keep what lasts: images, volumes of bounded size, copies of volumes, and secrets as files. All
  * of it lies on the sealed volume. Each operation can be repeated, and one that is cut off leaves what was there or what
- * shall be there. The adapter is `adapters/app-storage`.
+ * shall be there. The adapter is `adapters/app-storage`, the fake `test-support/folder-app-storage.ts`; both run the suite
+ * `test-support/app-storage-suite.ts`.
  */
 import { catalogue } from "@piccolo/fault";
 

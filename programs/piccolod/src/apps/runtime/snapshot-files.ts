@@ -1,7 +1,7 @@
 /**
  * The port to the bytes of local copies: they are read to be stored in the network, and written when they come back. A copy
  * that is being written is a partial one (`AppStorage.snapshots`) until `complete`. The adapter is
- * `adapters/app-storage/folder-snapshot-files.ts`; it and the fake run the suite `test-support/snapshot-files-suite.ts`.
+ * `adapters/app-storage/folder-snapshot-files.ts`; it serves the fake storage, too, in one suite with it.
  */
 
 export interface SnapshotReader {

@@ -1,0 +1,146 @@
+/** An app's backups: the last, the next, why not, and what can be done with them. */
+import { useState } from "react";
+import { Button } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { Group, Row } from "../design/group.tsx";
+import { Banner, ProblemNote, Progress } from "../design/notes.tsx";
+import { momentInWords } from "../wording/time.ts";
+import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
+import { type AppBackup, type AppView, useAppCall, useBackups, useRunningTask } from "./queries.ts";
+import { isChanging } from "./words.ts";
+
+export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
+  const { id } = view.app;
+  const [asking, setAsking] = useState<{ readonly what: "restore" | "delete"; readonly backup: AppBackup }>();
+  const backups = useBackups(id, true);
+  const make = useAppCall("POST /apps/{id}/backup");
+  const drill = useAppCall("POST /app-backups/{id}/drill");
+  const drilling = useRunningTask("drill-app", id);
+  const now = Date.now();
+  const { data } = backups;
+  if (data === undefined)
+    return backups.isError ? <ProblemNote error={backups.error} onRetry={() => void backups.refetch()} /> : null;
+  const { progress, trouble } = data;
+  const [newest] = data.backups.filter(({ place }) => place === "network");
+  const isBusy = isChanging(view) || progress !== undefined;
+  return (
+    <Group title="Backups">
+      <Row name={backupsInWords(data, now)}>
+        {make.isError ? <ProblemNote error={make.error} /> : null}
+        <Button busy={make.isPending} disabled={isBusy} onClick={() => make.mutate({ params: { id } })}>
+          Back up now
+        </Button>
+      </Row>
+      {progress === undefined ? null : (
+        <div aria-live="polite" className="flex flex-col gap-2 border-b border-line py-3">
+          <span className="text-sm">{progress.step}</span>
+          <Progress name={progress.step} done={progress.doneBytes} total={progress.totalBytes} />
+        </div>
+      )}
+      {trouble === undefined ? null : (
+        <div className="py-3">
+          <Banner tone={data.state === "failing" ? "warn" : "calm"}>
+            <strong className="font-semibold">{trouble.detail}</strong> {trouble.nextStep}
+          </Banner>
+        </div>
+      )}
+      {data.backups.map((backup) => (
+        <Row key={backup.id} name={`Backup of ${momentInWords(backup.takenAtMs)}, version ${backup.version}`}>
+          <span className="flex flex-wrap items-center gap-2 sm:justify-end">
+            <span className="text-sm text-ink-soft">{placeInWords(backup)}</span>
+            <Button disabled={isBusy} onClick={() => setAsking({ what: "restore", backup })}>
+              Restore
+            </Button>
+            {backup.place === "network" ? (
+              <Button look="quiet-danger" onClick={() => setAsking({ what: "delete", backup })}>
+                Delete
+              </Button>
+            ) : null}
+          </span>
+        </Row>
+      ))}
+      {data.backups.some(({ imageOnlyHere }) => imageOnlyHere) ? (
+        <p className="py-3 text-sm text-ink-soft">
+          The image of {name} exists on this device alone: another device gets its data back, and cannot start it.
+        </p>
+      ) : null}
+      {newest === undefined ? null : (
+        <Row
+          name={data.drill === undefined ? "Whether a backup works was not tried yet." : drillInWords(data.drill, now)}
+        >
+          {drill.isError ? <ProblemNote error={drill.error} /> : null}
+          <Button
+            busy={drill.isPending || drilling}
+            disabled={isBusy}
+            onClick={() => drill.mutate({ params: { id: newest.id } })}
+          >
+            Try it now
+          </Button>
+        </Row>
+      )}
+      {asking?.what === "restore" ? (
+        <RestoreDialog id={id} name={name} backup={asking.backup} onClose={() => setAsking(undefined)} />
+      ) : null}
+      {asking?.what === "delete" ? <DeleteDialog backup={asking.backup} onClose={() => setAsking(undefined)} /> : null}
+    </Group>
+  );
+}
+
+function RestoreDialog({
+  id,
+  name,
+  backup,
+  onClose,
+}: {
+  id: string;
+  name: string;
+  backup: AppBackup;
+  onClose: () => void;
+}) {
+  const here = useAppCall("POST /apps/{id}/snapshots/{snapshotId}/restore", onClose);
+  const fetched = useAppCall("POST /app-backups/{id}/restore", onClose);
+  const error = here.error ?? fetched.error;
+  return (
+    <Dialog
+      role="alertdialog"
+      onClose={onClose}
+      title="Restore this backup"
+      text={`${name} gets the data of ${momentInWords(backup.takenAtMs)}. Its present data is copied first, so that you can come back.`}
+    >
+      {error === null ? null : <ProblemNote error={error} />}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button
+          look="primary"
+          busy={here.isPending || fetched.isPending}
+          onClick={() => {
+            if (backup.place === "network") fetched.mutate({ params: { id: backup.id } });
+            else here.mutate({ params: { id, snapshotId: backup.id } });
+          }}
+        >
+          Restore
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+function DeleteDialog({ backup, onClose }: { backup: AppBackup; onClose: () => void }) {
+  const call = useAppCall("DELETE /app-backups/{id}", onClose);
+  return (
+    <Dialog
+      role="alertdialog"
+      onClose={onClose}
+      title="Delete this backup"
+      text={`What was saved on ${momentInWords(backup.takenAtMs)} is gone then, for good. Other backups stay.`}
+    >
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button look="danger" busy={call.isPending} onClick={() => call.mutate({ params: { id: backup.id } })}>
+          Delete
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}

@@ -1,0 +1,6 @@
+/** Images from a registry, on a machine of its own. */
+import { test } from "node:test";
+import { playScene } from "./own-machine.ts";
+
+test("images come from a registry, and whatever goes wrong on the way is told as what it is", () =>
+  playScene("scene-registry.ts"));

@@ -1,0 +1,108 @@
+/** The room for apps' data on real file systems, on a machine of its own: the suite of the port, and whose files are whose. */
+import assert from "node:assert/strict";
+import {
+  closeSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
+import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
+import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "piccolo-app-storage-"));
+const storage = new SealedAppStorage({
+  folder: join(folder, "apps"),
+  mountFolder: "/run/piccolo/suite/apps",
+  runtimeInImage: false,
+  freeBytes: () => Number.MAX_SAFE_INTEGER,
+});
+const files = new FolderSnapshotFiles(join(folder, "apps/snapshots"));
+const pathOf = (app: string, volume: string): string => join(storage.volumeFolder(app, volume), "text");
+
+after(async () => {
+  await storage.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+appStorageSuite("sealed", async () => {
+  await storage.open();
+  return {
+    storage,
+    files,
+    write: (app, volume, text) => writeFileSync(pathOf(app, volume), text),
+    read: (app, volume) => readFileSync(pathOf(app, volume), "utf8"),
+  };
+});
+
+const [from, to] = [0x4000_0000, 0x4123_0000];
+
+test("owners of a range move, with modes kept and links not followed; all others stay", async () => {
+  await storage.open();
+  await storage.makeVolume("owners", "data", 16 * 1024 * 1024);
+  await storage.mountVolume("owners", "data", { uid: from + 33, gid: from + 33 });
+  const top = storage.volumeFolder("owners", "data");
+  const outside = join(folder, "outside");
+  writeFileSync(outside, "");
+  lchownSync(outside, from + 7, from + 7);
+  mkdirSync(join(top, "a/b"), { recursive: true });
+  writeFileSync(join(top, "a/b/file"), "", { mode: 0o640 });
+  lchownSync(join(top, "a/b/file"), from + 1_000, from + 65_535);
+  writeFileSync(join(top, "roots"), "");
+  symlinkSync(outside, join(top, "link"));
+  lchownSync(join(top, "link"), from + 5, 0);
+  await storage.moveOwners("owners", ["data"], { from, to });
+  const owner = (path: string): readonly number[] => {
+    const { uid, gid } = lstatSync(path);
+    return [uid, gid];
+  };
+  assert.deepEqual(owner(top), [to + 33, to + 33]);
+  assert.deepEqual(owner(join(top, "a/b/file")), [to + 1_000, to + 65_535]);
+  assert.equal(lstatSync(join(top, "a/b/file")).mode & 0o7777, 0o640);
+  assert.deepEqual(owner(join(top, "roots")), [0, 0]);
+  assert.deepEqual(owner(join(top, "link")), [to + 5, 0]);
+  assert.deepEqual(owner(outside), [from + 7, from + 7]);
+});
+
+test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {
+  await storage.open();
+  const gibibyte = 1024 ** 3;
+  await storage.makeVolume("large", "data", 4 * gibibyte);
+  await storage.mountVolume("large", "data", { uid: from, gid: from });
+  writeFileSync(join(storage.volumeFolder("large", "data"), "text"), "a few words");
+  await storage.snapshot("clean", "large", ["data"]);
+  const partBytes = 2 * 1024 * 1024;
+  const readable = async (id: string): Promise<number> => {
+    const reader = await files.open(id, "data");
+    let parts = 0;
+    for (let at = 0; at < reader.sizeBytes; at += partBytes) {
+      if ((await reader.read(at, Math.min(partBytes, reader.sizeBytes - at))) !== undefined) parts += 1;
+    }
+    await reader.close();
+    return parts;
+  };
+  const all = (4 * gibibyte) / partBytes;
+  assert.ok((await readable("clean")) < all / 4);
+  // The flag of a journal that still holds changes, as a power cut leaves it.
+  const path = join(folder, "apps/snapshots/clean/data.ext4");
+  const file = openSync(path, "r+");
+  const image = Buffer.alloc(4_096);
+  readSync(file, image, 0, image.length, 0);
+  const [superblock, incompatible, needsRecovery] = [1024, 0x60, 0x4];
+  const flags = new DataView(image.buffer, image.byteOffset + superblock + incompatible, 4);
+  flags.setUint32(0, flags.getUint32(0, true) | needsRecovery, true);
+  writeSync(file, image, 0, image.length, 0);
+  closeSync(file);
+  assert.equal(await readable("clean"), all);
+});
