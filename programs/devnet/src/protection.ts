@@ -50,7 +50,7 @@ const endApps = join(import.meta.dirname, "../../piccolod/src/end-apps.ts");
 
 /** Ends the apps of all devices below the folder, and what they have of the machine, whoever started them. */
 export function endAppsBelow(folder: string): void {
-  spawnSync(process.execPath, [endApps, folder], { stdio: "ignore" });
+  spawnSync(process.execPath, [endApps], { input: folder, stdio: ["pipe", "ignore", "ignore"] });
 }
 
 /** Takes away every volume that is still mounted below the folder, innermost first, in use or not. */

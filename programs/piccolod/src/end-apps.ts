@@ -1,17 +1,15 @@
 /**
- * `node programs/piccolod/src/end-apps.ts FOLDER`: ends what runs of the apps of all devices whose state lies below the
- * folder, and takes away what they have of the machine. For a development network that was killed, before its folder is
- * removed; nothing on the disk is touched.
+ * `echo FOLDER | node programs/piccolod/src/end-apps.ts`: ends what runs of the apps of all devices whose state lies below
+ * the folder, and takes away what they have of the machine. For a development network that was killed, before its folder
+ * is removed; nothing on the disk is touched.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { endApps, ownerFileName, runRoot, tracesOf } from "./adapters/app-leftovers.ts";
 
-const [given] = process.argv.slice(2);
-if (given === undefined) {
-  process.stderr.write("name the folder of the devices' state\n");
-  process.exit(2);
-}
+const standardInput = 0;
+const given = readFileSync(standardInput, "utf8").trim();
+if (given === "") throw new Error("the folder of the devices' state is not said");
 const folder = `${resolve(given)}/`;
 
 function contentOf(tag: string): string | undefined {
