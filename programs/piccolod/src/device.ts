@@ -10,6 +10,7 @@ import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { openRoom } from "./adapters/volume/open-room.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
+import { fetchCatalog } from "./adapters/catalog-fetch.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
 import { createAppsFeature } from "./apps/feature.ts";
 import { Auth } from "./auth/auth.ts";
@@ -382,6 +383,7 @@ async function build(
     isSecure: parts.address.isSecure,
     ownerName: () => auth.owner?.name ?? "",
     catalogs: catalogFolders(config.catalogs),
+    fetchCatalog,
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
     hostsChanged: parts.appHostsChanged,

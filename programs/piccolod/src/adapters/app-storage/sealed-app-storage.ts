@@ -47,6 +47,8 @@ export interface AppStorageOptions {
    * started before can go on.
    */
   readonly endUsers?: () => Promise<void>;
+  /** Told before anything is mounted. */
+  readonly opened?: () => void;
   /** Told while a volume is frozen. */
   readonly frozen?: () => void;
   /**
@@ -64,6 +66,7 @@ export class SealedAppStorage implements AppStorage {
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
   readonly #endUsers: () => Promise<void>;
+  readonly #opened: () => void;
   readonly #frozen: () => void;
   readonly #view: MountView;
   readonly #freeBytes: () => number;
@@ -71,8 +74,9 @@ export class SealedAppStorage implements AppStorage {
   #isSettled = false;
 
   constructor(options: AppStorageOptions) {
-    const { folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false, freeBytes } = options;
+    const { folder, mountFolder, runtimeInImage, endUsers, opened, frozen, ofSystem = false, freeBytes } = options;
     this.#endUsers = endUsers ?? (() => Promise.resolve());
+    this.#opened = opened ?? (() => undefined);
     this.#frozen = frozen ?? (() => undefined);
     this.#view = ofSystem ? systemView : ownView;
     this.#folder = folder;
@@ -94,6 +98,9 @@ export class SealedAppStorage implements AppStorage {
   async #open(): Promise<void> {
     for (const path of [this.#folder, this.#mountFolder]) mkdirSync(path, { recursive: true, mode: 0o700 });
     await this.#settle();
+    // Again where the users' end has taken it away.
+    mkdirSync(this.#mountFolder, { recursive: true, mode: 0o700 });
+    this.#opened();
     if (this.#runtimeImage === undefined) {
       await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));
       mkdirSync(this.runtimeFolder, { recursive: true, mode: 0o700 });
