@@ -179,7 +179,9 @@ async function start(
   running.show();
   const { address } = running;
   const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
-  atClose(keepRelease(config, parts, { state, chip, address, volume: volumeSeen, record: () => running.record }));
+  const system = { state, chip, address, volume: volumeSeen, record: () => running.record };
+  const keeping = keepRelease(config, parts, system);
+  atClose(() => keeping.stop());
   return { origin: running.address.origin, running };
 }
 

@@ -72,12 +72,20 @@ export interface RunningSystem {
   readonly record: () => OutsideRecord | undefined;
 }
 
-/** Looks after the running release in the background; gives what ends it. Nothing is done where no release runs. */
-export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): () => Promise<void> {
+export interface Keeping {
+  /** Resolves when there is nothing more to do. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Looks after the running release in the background. Nothing is done where no release runs. */
+export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): Keeping {
   const { world, log } = parts;
   const releases = machineReleases(config, parts);
   const minimum = config.release?.minimum;
-  if (releases === undefined || minimum === undefined) return async () => undefined;
+  if (releases === undefined || minimum === undefined) {
+    return { done: Promise.resolve(), stop: async () => undefined };
+  }
   const { state, chip, address, volume, record } = running;
   const keeper = new ReleaseKeeper({
     ...releases,
@@ -96,8 +104,11 @@ export function keepRelease(config: Config, parts: ContextParts, running: Runnin
   });
   const stop = new AbortController();
   const done = keeper.run(stop.signal);
-  return async () => {
-    stop.abort();
-    await done;
+  return {
+    done,
+    async stop() {
+      stop.abort();
+      await done;
+    },
   };
 }

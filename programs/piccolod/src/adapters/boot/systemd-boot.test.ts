@@ -107,3 +107,28 @@ test("counters are read as the boot loader writes them", () => {
     assert.equal(parseEntryFile(name), undefined);
   }
 });
+
+test("the entry that runs is known however the boot loader names it, with its files and whether it is counted", async (context) => {
+  const { boot, folder, images, variables } = new FolderLoader(context);
+  const say = (name: string, value: string): void =>
+    writeFileSync(
+      join(variables, `${name}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`),
+      Buffer.concat([Buffer.from([6, 0, 0, 0]), Buffer.from(`${value}\0`, "utf16le")]),
+    );
+  await assert.rejects(boot.startedPrograms(), { code: "boot-entry-unknown" });
+  mkdirSync(join(folder, "esp/EFI/BOOT"), { recursive: true });
+  writeFileSync(join(folder, "esp/EFI/BOOT/BOOTX64.EFI"), "loader");
+  writeFileSync(join(images, "piccolo-2+1-1.efi"), "image");
+  for (const named of ["piccolo-2.efi", "piccolo-2+2.efi", "piccolo-2+1-1.efi"]) {
+    say("LoaderEntrySelected", named);
+    assert.equal((await boot.choice()).booted, "piccolo-2.efi");
+    await assert.rejects(boot.remove("piccolo-2.efi"), { code: "boot-entry-in-use" });
+    assert.deepEqual(
+      (await boot.startedPrograms()).map((file) => Buffer.from(file).toString()),
+      ["loader", "image"],
+    );
+  }
+  assert.equal(boot.isCounted, false);
+  say("LoaderBootCountPath", "\\EFI\\Linux\\piccolo-2+1-1.efi");
+  assert.equal(boot.isCounted, true);
+});
