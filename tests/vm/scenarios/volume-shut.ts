@@ -22,7 +22,7 @@ export async function makeAddon({
 
     .run("ukify", ["build", `--stub=${stub}`, `--cmdline=${strangersWords}`, `--output=${unsigned}`]);
   const signed = join(folder, "signed.addon.efi");
-  await signForFirmware(unsigned, signed, keys, shop.epochS, shop.tools);
+  await signForFirmware(unsigned, signed, [keys], shop.epochS, shop.tools);
   return { unsigned, signed };
 }
 
