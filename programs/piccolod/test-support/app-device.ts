@@ -138,7 +138,7 @@ export class AppDevice {
       originOf: (app) => `http://${app}.localhost`,
       probe: () => Promise.resolve(this.health),
       changed: (app) => this.events.push(app),
-      fetchBackup: (step, progress) => backups.fetch(step, progress),
+      fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,
     });
@@ -224,17 +224,17 @@ export class AppDevice {
   }
 
   newest(app: string): StoredBackup {
-    const [newest] = this.backups.ofApp(app);
+    const [newest] = this.backups.kept.ofApp(app);
     assert.ok(newest, `there is a backup of ${app}`);
     return newest;
   }
 
   newestAtMs(app: string): number | undefined {
-    return this.backups.ofApp(app)[0]?.takenAtMs;
+    return this.backups.kept.ofApp(app)[0]?.takenAtMs;
   }
 
   async restore(id: string): Promise<void> {
-    const { backup, document } = await this.backups.read(id, never);
+    const { backup, document } = await this.backups.kept.read(id, never);
     this.backups.restored.restore(backup, document);
     await this.apps.settled(backup.app, () => undefined);
   }

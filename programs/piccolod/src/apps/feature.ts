@@ -111,7 +111,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     mayHaveName: (app) => names.mayHave(app),
     originOf: (app) => hosts.originOf(app),
     changed,
-    fetchBackup: (step, progress) => backups.fetch(step, progress),
+    fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
     drained: (app) => hosts.drained(app),
   });
   const backups: AppBackups = new AppBackups({

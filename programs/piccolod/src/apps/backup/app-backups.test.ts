@@ -11,8 +11,8 @@ const secretsOf = (device: AppDevice, app: string) => device.appStore.secretsOf(
 test("what is not there is refused before anything is asked for", async (context) => {
   const device = AppDevice.start(context);
   await assert.rejects(device.backUp("shelf"), { code: "app-not-found" });
-  await assert.rejects(device.backups.read("ab".repeat(16), never), { code: "app-backup-not-found" });
-  await assert.rejects(device.backups.delete("no id"), { code: "app-backup-not-found" });
+  await assert.rejects(device.backups.kept.read("ab".repeat(16), never), { code: "app-backup-not-found" });
+  await assert.rejects(device.backups.kept.delete("no id"), { code: "app-backup-not-found" });
   await assert.rejects(device.drills.drill("' OR 1=1", untold), { code: "app-backup-not-found" });
 });
 
@@ -26,7 +26,7 @@ test("a backup made while the device is locked is opened by who unlocks it, and 
   assert.deepEqual(await device.backUp("shelf"), { place: "network", trouble: undefined });
   const { id } = device.newest("shelf");
   assert.deepEqual(device.apps.get("shelf").record.backups, [], "the copy on the device goes");
-  await assert.rejects(device.backups.read(id, never), { code: "locked" });
+  await assert.rejects(device.backups.kept.read(id, never), { code: "locked" });
   device.unlocked = true;
   device.write("shelf", "something else");
   await device.restore(id);
@@ -54,7 +54,7 @@ test("on a device that replaces another the app comes back with its data, its se
     user: "",
   });
   assert.deepEqual(
-    fresh.backups.all().map(({ app, facts }) => [app, facts.name.en]),
+    fresh.backups.kept.all().map(({ app, facts }) => [app, facts.name.en]),
     [["shelf", "Shelf"]],
   );
   await fresh.restore(fresh.newest("shelf").id);
@@ -119,7 +119,7 @@ test("a network that is too small says how many are missing, keeps the copy, and
   const { place, trouble } = await device.backUp("shelf");
   assert.equal(place, "device");
   assert.match(`${trouble?.detail}`, /needs 5 other devices online, and there are 2/);
-  assert.deepEqual(device.backups.ofApp("shelf"), []);
+  assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
   assert.equal(device.apps.get("shelf").record.backups.length, 1);
   assert.equal(device.engine.spool().usedBytes, 0);
   device.backups.start();
@@ -127,7 +127,7 @@ test("a network that is too small says how many are missing, keeps the copy, and
   device.elsewhere.control.state = "placed";
   device.backups.wake();
   while (device.apps.get("shelf").record.backups.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(device.backups.ofApp("shelf").length, 1);
+  assert.equal(device.backups.kept.ofApp("shelf").length, 1);
 });
 
 test("in no network it stays on the device, and that is said", async (context) => {
@@ -162,7 +162,7 @@ for (const point of ["app-chunk-stored", "before-app-backup", "app-backup-stored
     };
     await device.backUp("shelf");
     const isStored = point === "app-backup-stored";
-    assert.equal(device.backups.ofApp("shelf").length, isStored ? 1 : 0);
+    assert.equal(device.backups.kept.ofApp("shelf").length, isStored ? 1 : 0);
     const { segments } = device.elsewhere.control;
     const before = segments.size;
     device.crashPoint = () => undefined;
@@ -170,7 +170,7 @@ for (const point of ["app-chunk-stored", "before-app-backup", "app-backup-stored
     device.world.aheadMs += 3_600_000;
     device.backups.start();
     while (device.apps.get("shelf").record.backups.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.equal(device.backups.ofApp("shelf").length, 1);
+    assert.equal(device.backups.kept.ofApp("shelf").length, 1);
     assert.ok(segments.size - before <= (isStored ? 0 : 4), "what was stored before is not stored again");
     device.write("shelf", "gone");
     await device.restore(device.newest("shelf").id);
@@ -183,7 +183,7 @@ test("a full device says so, and leaves the app and its backups as they were", a
   await device.install("shelf");
   device.storage.snapshotFault = diskFaults.fault("disk-full", "the disk is full");
   await assert.rejects(device.backUp("shelf"), { code: "disk-full" });
-  assert.deepEqual(device.backups.ofApp("shelf"), []);
+  assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
   assert.equal(device.apps.routeOf("shelf").kind, "open");
 });
 
@@ -208,7 +208,7 @@ test("a backup can be cancelled, and the next one is made as if it had not been"
     if (name === "app-chunk-stored") cancel.abort(new Error("the task was cancelled"));
   };
   await assert.rejects(device.backups.backUpNow("shelf", { ...untold, signal: cancel.signal }), /cancelled/);
-  assert.deepEqual(device.backups.ofApp("shelf"), []);
+  assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
   assert.equal((await device.backUp("shelf")).place, "network");
 });
 
@@ -233,7 +233,7 @@ test("by itself it is saved once a day, old backups go, and with them the parts 
     }
   }
   await until(1);
-  const kept = device.backups.ofApp("shelf").length;
+  const kept = device.backups.kept.ofApp("shelf").length;
   assert.ok(kept >= 8 && kept <= 12, `${kept} are kept`);
   assert.ok(device.store.unused(device.world.nowMs(), new Set(), 100).length <= 3, "only parts of the last days wait");
 });
@@ -244,9 +244,9 @@ test("what the owner deletes is gone, and others' parts stay", async (context) =
   device.write("shelf", "the same");
   await device.backUp("shelf");
   await device.backUp("shelf");
-  const [newest, older] = device.backups.ofApp("shelf");
+  const [newest, older] = device.backups.kept.ofApp("shelf");
   assert.ok(newest && older);
-  await device.backups.delete(newest.id);
+  await device.backups.kept.delete(newest.id);
   await assert.rejects(device.restore(newest.id), { code: "app-backup-not-found" });
   device.write("shelf", "another");
   await device.restore(older.id);
@@ -258,7 +258,7 @@ test("a damaged part is not taken for the app's data, and the next backup stores
   await device.install("shelf");
   device.write("shelf", "the right words");
   await device.backUp("shelf");
-  const { document } = await device.backups.read(device.newest("shelf").id, never);
+  const { document } = await device.backups.kept.read(device.newest("shelf").id, never);
   const versionId = document.volumes[0]?.chunks[0]?.versionId;
   assert.ok(versionId);
   const { segments } = device.elsewhere.control;
@@ -328,7 +328,7 @@ test("a restore that was cut off in the middle goes on at the next start, once t
     afterBytes: 1_000_000,
     fault: engineFaults.fault("not-enough-fragments", "they are away"),
   };
-  const { backup, document } = await device.backups.read(id, never);
+  const { backup, document } = await device.backups.kept.read(id, never);
   device.backups.restored.restore(backup, document);
   while (device.apps.get("shelf").record.change?.failure === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 1));

@@ -3,63 +3,40 @@
  * up no other. What is to be done says `decideBackup`; nothing but records, backups and notes is remembered.
  */
 import { createHash } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
 import { isFault } from "@piccolo/fault";
-import { envelopeFaults } from "@piccolo/envelope";
-import type { OwnerEngine } from "@piccolo/storage/owner";
-import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
-import { transact } from "../../db/database.ts";
 import type { UnattendedVersions } from "../../owner/unattended-versions.ts";
 import type { Apps } from "../apps.ts";
 import type { BundledImages } from "../image-source.ts";
 import type { Progress } from "../executor.ts";
-import type { AppPlanRecord, Generation, KeptSnapshot, Step } from "../plan-types.ts";
+import type { AppPlanRecord, Generation, KeptSnapshot } from "../plan-types.ts";
 import type { AppStorage } from "../runtime/app-storage.ts";
-import type { SnapshotFiles } from "../runtime/snapshot-files.ts";
-import type { AppStore } from "../store.ts";
 import type { InstalledApp } from "../types.ts";
 import { decideBackup, type NextBackup, type Situation, tooFew } from "./decide-backup.ts";
-import type { BackupDocument } from "./document.ts";
-import { fetchVolumes, readDocument } from "./fetching.ts";
+import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
 import { RestoredApps } from "./restored-apps.ts";
-import { decideDropped } from "./retention.ts";
 import { endingWhenStalled } from "./stall.ts";
 import { type BackupCrashPoint, storeBackup } from "./storing.ts";
-import type { BackupStore } from "./store.ts";
 import { troubleOf } from "./trouble.ts";
-import { backupFaults, type BackupNotes, type StoredBackup, type Trouble } from "./types.ts";
+import { backupFaults, type BackupNotes, type Trouble } from "./types.ts";
 
 const lookAgainMs = 60_000;
 /** Backups of so many apps are under way to the network at once. */
 const storingAtOnce = 2;
-const stalledMs = 15 * 60_000;
-/** Parts of a backup that was cut off are kept so long for the next try. */
-const unusedKeptMs = 2 * 24 * 3_600_000;
 const tidyEachMs = 3_600_000;
-const removedAtOnce = 100;
-const removedMost = 5_000;
 
-export interface AppBackupsOptions {
+export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
   readonly apps: Pick<Apps, "go" | "freePlace" | "backUp" | "settled" | "get">;
-  readonly appStore: AppStore;
   readonly storage: Pick<AppStorage, "snapshots">;
-  readonly files: SnapshotFiles;
   readonly bundled: BundledImages;
-  readonly db: DatabaseSync;
-  readonly store: BackupStore;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
-  readonly engine: () => Pick<OwnerEngine, "read" | "removeVersion" | "placementState">;
   readonly inNetwork: () => boolean;
   readonly reach: () => Situation["reach"];
   /** What is done by itself rests while this is false. */
   readonly mayWork: () => boolean;
-  readonly isUnlocked: () => boolean;
   /** Another one for each device. */
   readonly seed: () => string;
-  readonly world: World;
   readonly log: Log;
-  readonly changed: (app: string) => void;
   readonly crashPoint: (name: BackupCrashPoint) => void;
 }
 
@@ -87,6 +64,7 @@ interface Course {
 
 export class AppBackups {
   readonly #options: AppBackupsOptions;
+  readonly kept: KeptBackups;
   readonly restored: RestoredApps;
   readonly #courses = new Map<string, Course>();
   readonly #stopping = new AbortController();
@@ -99,6 +77,10 @@ export class AppBackups {
   constructor(options: AppBackupsOptions) {
     this.#options = options;
     this.#startedAtMs = options.world.nowMs();
+    this.kept = new KeptBackups({
+      ...options,
+      held: () => new Set([...this.#courses.values()].flatMap((course) => [...course.held])),
+    });
     this.restored = new RestoredApps(options.apps, options.appStore, options.world);
   }
 
@@ -127,7 +109,7 @@ export class AppBackups {
       // Also where no app is left to be backed up, what was deleted goes.
       if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
         tidiedMs = world.monotonicMs();
-        await this.#removeUnused();
+        await this.kept.removeUnused();
       }
       await world.sleep(lookAgainMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
     }
@@ -268,8 +250,8 @@ export class AppBackups {
 
   /** Throws what storing throws. */
   async #store(app: string, copy: string, report: Report, outer: AbortSignal): Promise<void> {
-    const { appStore, storage, files, store, unattended, world, bundled, crashPoint } = this.#options;
-    const { record, ...place } = this.#options.apps.get(app);
+    const { apps, appStore, storage, files, store, unattended, world, bundled, crashPoint } = this.#options;
+    const { record, ...place } = apps.get(app);
     const kept = record.backups.find(({ id }) => id === copy);
     const generation = kept?.generation ?? record.current;
     if (generation === undefined) return;
@@ -298,9 +280,7 @@ export class AppBackups {
     try {
       const step = "Storing it in the network";
       report(step, 0, 0);
-      const error = (): Error =>
-        backupFaults.fault("app-backup-stalled", "nothing of the backup came through for a quarter of an hour");
-      await endingWhenStalled(world, { afterMs: stalledMs, error }, outer, (signal, alive) =>
+      await endingWhenStalled(world, stalled, outer, (signal, alive) =>
         storeBackup({ store, files, unattended, world, crashPoint }, request, {
           signal,
           held: this.#courses.get(app)?.held ?? new Set(),
@@ -311,7 +291,7 @@ export class AppBackups {
         }),
       );
       this.#note(app, { failed: undefined });
-      await this.#tidy(app);
+      await this.kept.tidy(app);
     } finally {
       this.#storing--;
       this.#waiting.shift()?.();
@@ -344,40 +324,6 @@ export class AppBackups {
     const record = this.#options.appStore.get(app)?.record;
     // One that a change starts from stays until that has ended.
     return record?.backups.some(({ id }) => id === copy) !== true;
-  }
-
-  /** Drops what is not kept any more, and the parts that no backup has. */
-  async #tidy(app: string): Promise<void> {
-    const { store } = this.#options;
-    for (const id of decideDropped(store.ofApp(app))) this.#drop(id);
-    await this.#removeUnused();
-  }
-
-  #drop(id: string): void {
-    const { db, store, engine } = this.#options;
-    const backup = store.get(id);
-    if (backup === undefined) return;
-    transact(db, () => {
-      engine().removeVersion(backup.versionId);
-      store.delete(id);
-    });
-  }
-
-  async #removeUnused(): Promise<void> {
-    const { db, store, engine, world } = this.#options;
-    const held = new Set([...this.#courses.values()].flatMap((course) => [...course.held]));
-    const unused = [...store.unused(world.nowMs() - unusedKeptMs, held, removedMost)];
-    while (unused.length > 0) {
-      transact(db, () => {
-        for (const { number, versionId } of unused.splice(0, removedAtOnce)) {
-          // Somebody may have come by it since it was looked for.
-          if ([...this.#courses.values()].some((course) => course.held.has(number))) continue;
-          engine().removeVersion(versionId);
-          store.deleteChunk(number);
-        }
-      });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 
   /** Throws what making a copy throws; where it cannot be stored at the moment it stays on the device, and says why. */
@@ -420,64 +366,6 @@ export class AppBackups {
       if (signal.aborted) throw error;
       return { place: "device", trouble: this.#failed(app, error) };
     }
-  }
-
-  /** Throws `app-backup-not-found`. */
-  get(id: string): StoredBackup {
-    const backup = this.#options.store.get(id);
-    if (backup === undefined) throw backupFaults.fault("app-backup-not-found", "there is no such backup any more");
-    return backup;
-  }
-
-  all(): readonly StoredBackup[] {
-    return this.#options.store.all();
-  }
-
-  ofApp(app: string): readonly StoredBackup[] {
-    return this.#options.store.ofApp(app);
-  }
-
-  /** The owner wants it gone. Throws `app-backup-not-found`. */
-  async delete(id: string): Promise<void> {
-    const { app } = this.get(id);
-    this.#drop(id);
-    await this.#removeUnused();
-    this.#options.changed(app);
-  }
-
-  /** Throws `locked`, `app-backup-not-found`, `app-backup-damaged`, and what reading throws. */
-  async read(
-    id: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly backup: StoredBackup; readonly document: BackupDocument }> {
-    const { isUnlocked, engine } = this.#options;
-    const backup = this.get(id);
-    if (!isUnlocked())
-      throw envelopeFaults.fault("locked", "the device is locked: enter the password, then do it again");
-    return { backup, document: await readDocument({ engine }, backup, signal) };
-  }
-
-  /** A step of an app's lane. */
-  async fetch(
-    { backup: id, snapshot }: Extract<Step, { readonly do: "fetch-backup" }>,
-    { signal, report }: Progress,
-  ): Promise<void> {
-    const { store, files, engine, appStore, world } = this.#options;
-    const step = "Bringing its data back from the network";
-    report(step);
-    const { document } = await this.read(id, signal);
-    const error = (): Error =>
-      backupFaults.fault("app-backup-stalled", "nothing of the backup came through for a quarter of an hour");
-    await endingWhenStalled(world, { afterMs: stalledMs, error }, signal, (watched, alive) =>
-      fetchVolumes({ store, files, engine }, document, snapshot, {
-        signal: watched,
-        report: (doneBytes, totalBytes) => {
-          alive();
-          report(step, doneBytes, totalBytes);
-        },
-      }),
-    );
-    appStore.putSnapshotFacts(snapshot, { idStart: document.idStart, secrets: document.secrets });
   }
 }
 

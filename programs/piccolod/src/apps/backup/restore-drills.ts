@@ -77,7 +77,7 @@ export class RestoreDrills {
       .all()
       .filter(({ record }) => record.isDrill !== true && record.wanted === "running" && record.change === undefined)
       .flatMap(({ record }) => {
-        const stored = backups.ofApp(record.app);
+        const stored = backups.kept.ofApp(record.app);
         const [newest] = stored;
         const oldest = stored.at(-1);
         if (newest === undefined || oldest === undefined) return [];
@@ -107,7 +107,7 @@ export class RestoreDrills {
     const limit = AbortSignal.any([signal, this.#stopping.signal]);
     const startMs = world.monotonicMs();
     report("Reading the backup");
-    const { backup, document } = await backups.read(id, limit);
+    const { backup, document } = await backups.kept.read(id, limit);
     const memoryBytes = document.generation.manifest.services.reduce((sum, service) => sum + service.memoryBytes, 0);
     if (freeMemoryBytes() < memoryBytes) {
       throw backupFaults.fault("drill-no-memory", "there is not enough memory for a second copy of the app now");

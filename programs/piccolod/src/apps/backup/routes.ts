@@ -22,13 +22,13 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
     const { record } = apps.get(id);
     const next = backups.next(record);
     const progress = backups.progress(id);
-    const [stored, notes] = [backups.ofApp(id), backups.notes(id)];
+    const [stored, notes] = [backups.kept.ofApp(id), backups.notes(id)];
     return c.json(backupsView({ record, stored, notes, next, progress, bundled }), 200);
   });
 
   api.openapi(routes["GET /app-backups"], (c) => {
     const installed = new Set(apps.look().map(({ app }) => app.record.app));
-    return c.json({ apps: backedUpApps(backups.all(), installed) }, 200);
+    return c.json({ apps: backedUpApps(backups.kept.all(), installed) }, 200);
   });
 
   api.openapi(routes["POST /apps/{id}/backup"], (c) => {
@@ -52,14 +52,14 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
 
   api.openapi(routes["POST /app-backups/{id}/restore"], (c) => {
     const { id } = c.req.valid("param");
-    const { app } = backups.get(id);
+    const { app } = backups.kept.get(id);
     const task = tasks.start({
       kind: "restore-app",
       subject: app,
       step: "Reading the backup",
       cancellable: false,
       work: async ({ signal, report }): ReturnType<Parameters<Tasks["start"]>[0]["work"]> => {
-        const { backup, document } = await backups.read(id, signal);
+        const { backup, document } = await backups.kept.read(id, signal);
         backups.restored.restore(backup, document);
         await apps.settled(app, report);
         return { app };
@@ -70,7 +70,7 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
 
   api.openapi(routes["POST /app-backups/{id}/drill"], (c) => {
     const { id } = c.req.valid("param");
-    const { app } = backups.get(id);
+    const { app } = backups.kept.get(id);
     const task = tasks.start({
       kind: "drill-app",
       subject: app,
@@ -86,7 +86,7 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
   });
 
   api.openapi(routes["DELETE /app-backups/{id}"], async (c) => {
-    await backups.delete(c.req.valid("param").id);
+    await backups.kept.delete(c.req.valid("param").id);
     return c.body(null, 204);
   });
 }
