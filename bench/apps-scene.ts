@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -168,7 +168,12 @@ try {
   const { host, port } = new URL(serverVisit.origin);
   const itself: Target = { address: await addressOf(serverVisit), port: 8_080, host };
   const device1: Target = { address: "127.0.0.1", port: Number(port), host };
+  let uploadSeconds = 0;
   const [directSeconds, throughSeconds]: [number[], number[]] = [[], []];
+  const grown = await growth(async () => {
+    await download(device1, serverVisit.cookie);
+    uploadSeconds = await upload(device1, serverVisit.cookie);
+  });
   for (let at = 0; at < downloads; at++) {
     directSeconds.push(await download(itself, ""));
     throughSeconds.push(await download(device1, serverVisit.cookie));
@@ -224,6 +229,19 @@ try {
         unit: "MB/s",
         reference: `1 GiB, every byte compared; ${Math.round(directMBps ?? 0)} MB/s from the app itself`,
       },
+      {
+        key: "uploadMBps",
+        value: largeBytes / 1e6 / uploadSeconds,
+        unit: "MB/s",
+        reference: "1 GiB, hashed by the app",
+      },
+      {
+        key: "proxyMemoryMB",
+        value: grown / 1e6,
+        unit: "MB",
+        goal: { atMost: 128 },
+        reference: "by so much the device's memory grew during 1 GiB down and 1 GiB up",
+      },
     ],
     notes: [
       "Load generator, device and app share this machine's processors: what the device takes, the app and the generator have not.",
@@ -233,6 +251,42 @@ try {
 } finally {
   await network.stop();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Seconds to send the large body, of which the app gives the hash. */
+async function upload({ address, port, host }: Target, cookie: string): Promise<number> {
+  const block = largeBlock();
+  const expected = createHash("sha256");
+  for (let sent = 0; sent < largeBytes; sent += block.length) expected.update(block);
+  const hash = expected.digest("hex");
+  const headers = { host, cookie, "content-length": largeBytes };
+  const startMs = performance.now();
+  const outgoing = request({ host: address, port, path: "/sink", method: "POST", headers, agent: false });
+  const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+  for (let sent = 0; sent < largeBytes; sent += block.length) {
+    if (!outgoing.write(block)) await once(outgoing, "drain");
+  }
+  outgoing.end();
+  const [reply] = await answered;
+  let text = "";
+  for await (const part of reply) text += String(part);
+  if (text !== hash) throw new Error("what arrived is not what was sent");
+  return (performance.now() - startMs) / 1_000;
+}
+
+/** By how many bytes the device's memory grows while something goes on. */
+async function growth(work: () => Promise<unknown>): Promise<number> {
+  const before = deviceMemory();
+  let most = before;
+  const timer = setInterval(() => (most = Math.max(most, deviceMemory())), 50);
+  await work();
+  clearInterval(timer);
+  return most - before;
+}
+
+function deviceMemory(): number {
+  const status = readFileSync(`/proc/${devicePid()}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
 }
 
 /** Where the app's own network has it: of its container, whose first process is the one that listens. */
@@ -257,10 +311,15 @@ function commandOf(pid: string): string {
 
 /** Processor time of the device's daemon, all its threads. */
 function deviceCpuUs(): number {
-  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && /piccolod.*--state/s.test(commandOf(name)));
-  const fields = readFileSync(`/proc/${pid ?? ""}/stat`, "utf8")
+  const fields = readFileSync(`/proc/${devicePid()}/stat`, "utf8")
     .replace(/^.*\) /, "")
     .split(" ");
   const ticks = Number(fields[11]) + Number(fields[12]);
   return (ticks / 100) * 1e6;
+}
+
+function devicePid(): string {
+  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && /piccolod.*--state/s.test(commandOf(name)));
+  if (pid === undefined) throw new Error("no device runs");
+  return pid;
 }

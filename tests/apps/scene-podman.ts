@@ -11,6 +11,7 @@ import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/se
 import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
+import { logSuite } from "./log-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
 const storage = new SealedAppStorage({
@@ -38,6 +39,7 @@ const roots = new WritableRoots({
 const runtime = new Podman(service, roots, log);
 
 containerRuntimeSuite("podman", () => runtime);
+logSuite({ runtime, storageFolder: storage.runtimeFolder });
 isolationSuite({ runtime, storage, log, rootFiles: () => readdirSync(join(folder, "apps/roots")) });
 
 after(async () => {

@@ -35,6 +35,7 @@ import { createApp } from "./http/app.ts";
 import { Door, isOpenToStrangers } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
+import { leaveWithin } from "./network/leaving.ts";
 import { isClockBelieved } from "./network/clock.ts";
 import { openHolding } from "./network/holding.ts";
 import { DeviceNetwork } from "./network/network.ts";
@@ -449,6 +450,7 @@ async function build(
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     unlockedWork,
     reencryption,
+    leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
   mountSystem(api, parts.measuredBoot);

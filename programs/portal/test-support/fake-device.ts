@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join } from "node:path";
 import type { DeviceEvent, Node, Problem, Task } from "@piccolo/device-api";
+import { type AppCall, FakeApps } from "./fake-apps.ts";
 import { fakeBoot } from "./fake-boot.ts";
 import {
   FakeState,
@@ -64,6 +65,7 @@ type Handler = (call: Call) => Answer | Promise<Answer>;
 export interface FakeDevice {
   readonly origin: string;
   readonly state: FakeState;
+  readonly apps: FakeApps;
   readonly publish: (event: DeviceEvent) => void;
   /** Breaks all event streams and refuses new ones, as a device that is switched off does. */
   readonly setReachable: (reachable: boolean) => void;
@@ -323,7 +325,16 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     return upload;
   };
 
+  const apps = new FakeApps({
+    publish,
+    begin: beginTask,
+    refuse: (status, code, detail) => new Refusal(status, code, detail),
+    stepMs: options.stepMs ?? 500,
+  });
+
   const handlers: Readonly<Record<string, Handler>> = {
+    // Their bodies have other fields, which only the apps look at.
+    ...(apps.handlers as unknown as Readonly<Record<string, (call: AppCall | Call) => Answer>>),
     "GET /status": ({ req }) =>
       json({
         phase: state.closed ? "closed" : state.claimed ? (state.locked ? "locked" : "ready") : "unclaimed",
@@ -755,6 +766,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
   return {
     origin: `http://device1.localhost:${bound}`,
     state,
+    apps,
     publish,
     setReachable: (now) => {
       reachable = now;

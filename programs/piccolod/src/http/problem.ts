@@ -77,6 +77,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "unknown-invitation": 404,
   "no-invitation": 409,
   "join-crowded": 503,
+  "not-left": 503,
   "no-network": 409,
   "task-running": 409,
   "tus-version": 412,

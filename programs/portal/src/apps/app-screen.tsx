@@ -75,7 +75,7 @@ function Details({ view }: { view: AppView }) {
         </Banner>
       )}
       {view.hasShownSecrets ? <ShownSecrets id={app.id} /> : null}
-      <Permissions view={view} />
+      <Permissions key={view.granted.join()} view={view} />
       {app.settings.length === 0 ? null : <AppSettings key={JSON.stringify(app.settings)} view={view} />}
       <Data view={view} onAsk={setAsking} />
       <BackupsGroup view={view} name={name} />
