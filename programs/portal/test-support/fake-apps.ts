@@ -441,7 +441,7 @@ export class FakeApps {
           id: "built-in",
           title: { en: "Piccolo's own" },
           builtIn: true,
-          development: true,
+          development: false,
           sequence: 1,
           issuedAtMs: now - day,
           expiresAtMs: now + 300 * day,
