@@ -139,10 +139,6 @@ test("a demo image is pushed and pulled by its digest, and told byte by byte", a
   const stored = await obtainImage(runtime, nothing, named, { progress: (done, total) => seen.push([done, total]) });
   assert.deepEqual([stored.digest, stored.architecture, stored.user], [image.digest, architecture, "1000:1000"]);
   assert.deepEqual(await runtime.image(image.digest), stored);
-  // Once it is there, the registry is not asked again.
-  const before = registry.asked.length;
-  await obtainImage(runtime, nothing, named, {});
-  assert.equal(registry.asked.length, before);
 });
 
 test("progress only grows, up to all there is", async () => {

@@ -35,6 +35,15 @@ async function ask<T>(path: string): Promise<T> {
   return JSON.parse(text) as T;
 }
 
+/** Of a container, on the network of its app's own. */
+export async function innerAddressOf(container: string): Promise<string> {
+  interface Inspection {
+    readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
+  }
+  const { NetworkSettings } = await ask<Inspection>(`/containers/${container}/json`);
+  return Object.entries(NetworkSettings.Networks).find(([name]) => name.endsWith("i"))?.[1].IPAddress ?? "";
+}
+
 export interface Traces {
   readonly containers: readonly string[];
   readonly networks: readonly string[];

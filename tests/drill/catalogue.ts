@@ -1,4 +1,5 @@
 import { appCrashDrill } from "./app-crash.ts";
+import { appEscapeDrill } from "./app-escape.ts";
 import { appLifeDrill } from "./app-life.ts";
 import { appRestoreDrill } from "./app-restore.ts";
 import { centralGoneDrill } from "./central-gone.ts";
@@ -30,5 +31,6 @@ export const drills: readonly Drill[] = [
   repairLockedThenLostDrill,
   appLifeDrill,
   appCrashDrill,
+  appEscapeDrill,
   appRestoreDrill,
 ];

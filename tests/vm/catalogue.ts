@@ -19,6 +19,7 @@ import { reproducible } from "./scenarios/reproducible.ts";
 import { rootCost } from "./scenarios/root-cost.ts";
 import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
+import { rotation } from "./scenarios/rotation.ts";
 import { swappedVolume } from "./scenarios/swapped-volume.ts";
 import { uploadsPowerOffs } from "./scenarios/uploads-power-offs.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
@@ -41,6 +42,7 @@ export const scenarios: readonly Scenario[] = [
   badMachine,
   otherMachine,
   swappedVolume,
+  rotation,
   factoryReset,
   apps,
   reproducible,

@@ -6,9 +6,11 @@ import {
   buildBootFiles,
   buildImage,
   buildInstaller,
+  type Commit,
   deviceLayout,
   execute,
   exportCommit,
+  type FormerKeys,
   type ImageOptions,
   keyOf,
   makeKeySet,
@@ -38,6 +40,13 @@ export const centralPort = 18_700;
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 
+/** How a release is signed that is not signed by the laboratory's keys alone, and which releases lie beside it. */
+export interface Signing {
+  readonly keys?: string;
+  readonly former?: FormerKeys;
+  readonly beside?: readonly Commit[];
+}
+
 export class Laboratory {
   readonly shop: Workshop;
   readonly folder: string;
@@ -66,11 +75,12 @@ export class Laboratory {
   }
 
   /** What a release is built from. */
-  options(number: number, overlay: OverlayName | undefined): ImageOptions {
+  options(number: number, overlay: OverlayName | undefined, { keys = this.keys, former }: Signing = {}): ImageOptions {
     const central = `http://10.0.2.2:${centralPort}`;
-    const release = { version: readVersion(), number, minimum: 1, central, keys: readKeyFingerprints(this.keys) };
-    if (overlay === undefined) return { release, keys: this.keys };
-    return { release, keys: this.keys, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
+    const release = { version: readVersion(), number, minimum: 1, central, keys: readKeyFingerprints(keys) };
+    const signed = { release, keys, ...(former === undefined ? {} : { former }) };
+    if (overlay === undefined) return signed;
+    return { ...signed, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
   }
 
   /** Digest of the app's image in images with the overlay `apps`. */
@@ -153,24 +163,29 @@ export class Laboratory {
     number: number,
     overlay: OverlayName,
     tries: number | undefined,
-  ): Promise<void> {
+    signing: Signing = {},
+  ): Promise<Commit> {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);
     rmSync(folder, { recursive: true, force: true });
-    const boot = await buildBootFiles(shop, this.options(number, overlay), folder);
+    const boot = await buildBootFiles(shop, this.options(number, overlay, signing), folder);
     const known = join(folder, "known");
     const repository = join(folder, "repository");
     await exportCommit(shop, present.commit, 1, known);
     await exportCommit(shop, boot.commit, number, repository);
     const place = placeOf(disk, deviceLayout, "piccolo-root");
     const parts = { place, repository, scratch: join(folder, "scratch"), epochS: shop.epochS, uuid: owner };
-    await addToRoot({ ...parts, known: pathsOf(known) }, shop.tools);
+    const others = (signing.beside ?? []).map((commit, at) => ({ commit, folder: join(folder, `known-${at}`) }));
+    for (const each of others) await exportCommit(shop, each.commit, 1, each.folder);
+    const there = new Set([known, ...others.map((each) => each.folder)].flatMap((path) => [...pathsOf(path)]));
+    await addToRoot({ ...parts, known: there }, shop.tools);
     const files = [
       { source: boot.uki, path: ukiPath(number, tries) },
       { source: boot.prediction, path: predictionPath(number) },
     ];
     await writeEsp(placeOf(disk, deviceLayout, "piccolo-esp"), files, shop.epochS, shop.tools);
     rmSync(folder, { recursive: true });
+    return boot.commit;
   }
 
   /** Firmware variables, to be copied for each machine. */

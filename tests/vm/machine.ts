@@ -392,8 +392,6 @@ export class Machine {
       throw new Error(`${this.options.name}: nothing was saved for it, or it was restored before`);
     this.powerOn();
     this.#isRestoring = false;
-    // Its firmware was through before it was saved.
-    this.#firmwareRepeats = undefined;
     const socket = join(this.#sockets, "qmp.sock");
     await this.#race("its control socket", 60_000, async (signal) => {
       while (!existsSync(socket)) await delay(50, undefined, { signal });
@@ -405,7 +403,7 @@ export class Machine {
   }
 
   /** Presses the power button and waits until the machine is off. */
-  async powerButton(deadlineMs = 120_000): Promise<void> {
+  async powerButton(deadlineMs = 240_000): Promise<void> {
     await this.#control("system_powerdown");
     await this.untilOff(deadlineMs);
   }

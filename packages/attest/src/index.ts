@@ -42,6 +42,7 @@ export {
   secureBootStateOf,
   withKeys,
   readSecureBoot,
+  secureBootPcr,
   type SecureBoot,
   type SecureBootState,
   type SignatureEntry,

@@ -9,11 +9,12 @@ import {
   AppSource,
   AppView,
   CatalogView,
+  NewCatalog,
   Preflight,
   ShownSecrets,
   TrashedAppList,
 } from "./apps.ts";
-import { accepted, body, id, ok, route } from "./route-parts.ts";
+import { accepted, body, created, id, nothing, ok, route } from "./route-parts.ts";
 
 export const appRoutes = {
   "GET /catalog": route({
@@ -28,6 +29,24 @@ export const appRoutes = {
       }),
     },
     responses: ok("What can be installed, from all catalogs", CatalogView),
+  }),
+  "POST /catalogs": route({
+    method: "post",
+    path: "/catalogs",
+    request: { body: body(NewCatalog) },
+    responses: created("It is there, with what it has now", z.object({ id: z.string() })),
+  }),
+  "POST /catalogs/{id}/renew": route({
+    method: "post",
+    path: "/catalogs/{id}/renew",
+    request: { params: id },
+    responses: nothing,
+  }),
+  "DELETE /catalogs/{id}": route({
+    method: "delete",
+    path: "/catalogs/{id}",
+    request: { params: id },
+    responses: nothing,
   }),
   "POST /apps/preflight": route({
     method: "post",
@@ -68,7 +87,7 @@ export const appRoutes = {
       body: body(
         z.object({
           /** A side-loaded app's new manifest; absent: the newest of its catalog. */
-          manifest: z.string().max(60_000).optional(),
+          manifest: z.string().optional(),
           /** Agreed to beyond what was granted. */
           grants: z.array(z.enum(["internet", "public-paths"])).max(10),
         }),

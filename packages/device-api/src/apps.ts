@@ -96,6 +96,12 @@ export const CatalogView = z
         id: z.string(),
         title: LocalizedText,
         builtIn: z.boolean(),
+        /** Of one the owner added: the folder it is fetched from. */
+        address: z.string().optional(),
+        /** Signed by a key that anybody has: for trying things out, and worth nothing. */
+        development: z.boolean(),
+        /** Higher for each newer one. */
+        sequence: z.int(),
         issuedAtMs: z.number(),
         expiresAtMs: z.number(),
         /** Past `expiresAtMs`, or not readable: its entries are the last that were. */
@@ -109,11 +115,26 @@ export const CatalogView = z
   .openapi("CatalogView");
 export type CatalogView = z.infer<typeof CatalogView>;
 
+/** A catalog to be had from now on. */
+export const NewCatalog = z
+  .object({
+    /** Of the folder with its files, `https:` or `http:`. */
+    address: z
+      .string()
+      .max(500)
+      .regex(/^https?:\/\/[^\s?#@]+$/),
+    /** Ed25519, 64 hexadecimal digits, as its publisher says it: nothing signed by another key is taken. */
+    publicKey: z.string().regex(/^[0-9a-f]{64}$/),
+  })
+  .openapi("NewCatalog");
+export type NewCatalog = z.infer<typeof NewCatalog>;
+
 /** Where an app comes from: an entry of a catalog, or a manifest's text (side-loading). Exactly one. */
 export const AppSource = z
   .object({
     catalog: z.object({ catalog: z.string().max(64), app: z.string().max(64) }).optional(),
-    manifest: z.string().max(60_000).optional(),
+    /** What is too long is one of the problems that are told. */
+    manifest: z.string().optional(),
   })
   .openapi("AppSource");
 export type AppSource = z.infer<typeof AppSource>;

@@ -258,6 +258,9 @@ export const routes = {
   "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
 
   "GET /catalog": appRoutes["GET /catalog"],
+  "POST /catalogs": appRoutes["POST /catalogs"],
+  "POST /catalogs/{id}/renew": appRoutes["POST /catalogs/{id}/renew"],
+  "DELETE /catalogs/{id}": appRoutes["DELETE /catalogs/{id}"],
   "POST /apps/preflight": appRoutes["POST /apps/preflight"],
   "GET /apps": appRoutes["GET /apps"],
   "POST /apps": appRoutes["POST /apps"],

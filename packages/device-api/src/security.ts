@@ -79,6 +79,11 @@ export const FactoryReset = z
     claimCode: claimCode.optional(),
     password: currentPassword.optional(),
     phrase: phraseText.optional(),
+    /**
+     * Tells the other members that the owner leaves for good: they free what they keep for him, and his phrase brings
+     * nothing back. Without it the device is as lost, and a new one takes its place by the phrase.
+     */
+    leaveNetwork: z.boolean().optional(),
   })
   .openapi("FactoryReset");
 export type FactoryReset = z.infer<typeof FactoryReset>;

@@ -16,8 +16,8 @@ export const counterFolder = "/data";
 /** Neither runs as root, not even as root of its own container. */
 const account = 1000;
 
-const folder = (path: string, owner = 0): TarEntry => ({ kind: "folder", path, mode: 0o755, owner });
-const file = (path: string, text: string, mode = 0o644): TarEntry => ({
+export const folder = (path: string, owner = 0): TarEntry => ({ kind: "folder", path, mode: 0o755, owner });
+export const file = (path: string, text: string, mode = 0o644): TarEntry => ({
   kind: "file",
   path,
   mode,
@@ -26,7 +26,8 @@ const file = (path: string, text: string, mode = 0o644): TarEntry => ({
 
 const applets = ["sh", "cat", "sync", "wc", "sleep", "id", "nc", "dd", "ls", "ping", "wget"];
 
-function withBusybox(busybox: Uint8Array, entries: readonly TarEntry[]): TarEntry[] {
+/** The top of an image that runs busybox, with these entries. */
+export function withBusybox(busybox: Uint8Array, entries: readonly TarEntry[]): TarEntry[] {
   return [
     // Without an entry of its own the top folder is one that nobody may write to.
     folder("."),

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { readConfig, usage, type DevnetConfig } from "./config.ts";
 import { prepareApps } from "./demo-apps.ts";
-import { Network, ownerName } from "./network.ts";
+import { clearLeftBehind, Network, ownerName } from "./network.ts";
 import { buildPortal } from "./portal-build.ts";
-import { possibleProtection, unmountBelow } from "./protection.ts";
+import { possibleProtection } from "./protection.ts";
 
 const restartDelayMs = 1_000;
 
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
   if (config.fresh) {
     const unlock = lock(config.folder);
     unlock();
-    unmountBelow(config.folder);
+    clearLeftBehind(config.folder);
     rmSync(config.folder, { recursive: true, force: true });
   }
   const unlock = lock(config.folder);

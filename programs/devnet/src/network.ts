@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from "node:path";
 import { DeviceSession, type TaskView } from "./device-session.ts";
 import { takePort } from "./ports.ts";
-import { type Protection, protectionArgs, unmountBelow, unprotected } from "./protection.ts";
+import { endAppsBelow, type Protection, protectionArgs, unmountBelow, unprotected } from "./protection.ts";
 import { SoftwareTpm } from "./software-tpm.ts";
 import { Supervised, type ProgramCommand } from "./supervised.ts";
 
@@ -480,6 +480,17 @@ export async function until(what: string, ask: () => Promise<boolean>, limitMs =
     if (Date.now() > endMs) throw new Error(`${what}: not within ${limitMs / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
+}
+
+/**
+ * Ends all that an earlier network over the folder left on the machine because it was itself killed: its programs, the apps
+ * of its devices, and its volumes. What lies in the folder can be removed then.
+ */
+export function clearLeftBehind(folder: string): void {
+  const path = join(folder, "devnet.json");
+  if (existsSync(path)) stopLeftBehind((JSON.parse(readFileSync(path, "utf8")) as NetworkRecord).pids, folder);
+  endAppsBelow(folder);
+  unmountBelow(folder);
 }
 
 /** Ends processes that an earlier start of this very folder left running because it was itself killed. */

@@ -46,6 +46,13 @@ export function protectionArgs({ tpm, volume, cheapSlots }: Protection, socketPa
   ];
 }
 
+const endApps = join(import.meta.dirname, "../../piccolod/src/end-apps.ts");
+
+/** Ends the apps of all devices below the folder, and what they have of the machine, whoever started them. */
+export function endAppsBelow(folder: string): void {
+  spawnSync(process.execPath, [endApps], { input: folder, stdio: ["pipe", "ignore", "ignore"] });
+}
+
 /** Takes away every volume that is still mounted below the folder, innermost first, in use or not. */
 export function unmountBelow(folder: string): void {
   const mounted = readFileSync("/proc/self/mountinfo", "utf8")

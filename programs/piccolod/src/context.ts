@@ -37,7 +37,7 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, keepRelease } from "./release-context.ts";
+import { bootImages, keepRelease, renewalOf } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
@@ -116,9 +116,11 @@ async function start(
     ? [cheapCost, cheapCost]
     : [config.passwordCost ?? productCost, passwordCostFloor];
   const argon2 = oneAtATime();
+  // A software TPM knows nothing of the machine it is a process of.
+  const isMachine = config.tpm?.kind === "device";
+  const bootState = parts.bootState ?? (isMachine ? new MachineBootState("/") : nothingMeasured);
   const measuredBoot = new MeasuredBoot({
-    // A software TPM knows nothing of the machine it is a process of.
-    bootState: parts.bootState ?? (config.tpm?.kind === "device" ? new MachineBootState("/") : nothingMeasured),
+    bootState,
     chip,
     release: config.release,
     predictions: async () => (await bootImages(config, parts)?.predictions()) ?? [],
@@ -128,7 +130,8 @@ async function start(
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
   const distrust =
     config.signedBootsFile === undefined ? undefined : distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip);
-  const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, staysUp });
+  const renewal = renewalOf(config, parts, { chip, bootState });
+  const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, renewal, staysUp });
   const named = nameDevice(config, state, world);
   const running = new Running(named, {
     ...parts,

@@ -10,6 +10,7 @@ import { openAppAdapters } from "./adapters/app-adapters.ts";
 import { openRoom } from "./adapters/volume/open-room.ts";
 import { createPeerNet } from "./adapters/peer-net/index.ts";
 import { createBlake3 } from "./adapters/fragment-hash.ts";
+import { fetchCatalog } from "./adapters/catalog-fetch.ts";
 import { catalogFolders } from "./adapters/catalog-folders.ts";
 import { createAppsFeature } from "./apps/feature.ts";
 import { Auth } from "./auth/auth.ts";
@@ -34,6 +35,7 @@ import { createApp } from "./http/app.ts";
 import { Door, isOpenToStrangers } from "./http/door.ts";
 import { IdempotentReplies } from "./http/idempotency.ts";
 import { LockGate } from "./http/lock-gate.ts";
+import { leaveWithin } from "./network/leaving.ts";
 import { isClockBelieved } from "./network/clock.ts";
 import { openHolding } from "./network/holding.ts";
 import { DeviceNetwork } from "./network/network.ts";
@@ -381,6 +383,7 @@ async function build(
     isSecure: parts.address.isSecure,
     ownerName: () => auth.owner?.name ?? "",
     catalogs: catalogFolders(config.catalogs),
+    fetchCatalog,
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
     freeMemoryBytes: () => process.availableMemory(),
     hostsChanged: parts.appHostsChanged,
@@ -447,6 +450,7 @@ async function build(
     sheet: () => recoverySheet(whereabouts(), world.nowMs()),
     unlockedWork,
     reencryption,
+    leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
   mountSystem(api, parts.measuredBoot);

@@ -3,6 +3,7 @@ import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
+import { EfiKeys } from "./adapters/firmware/efi-keys.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
 import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import type { DurableFolder } from "./adapters/state-folder.ts";
@@ -10,19 +11,46 @@ import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
 import type { Config } from "./config.ts";
 import type { ContextParts, MachineReleases } from "./device-parts.ts";
 import type { OwnAddress } from "./http/own-address.ts";
+import type { Renewal } from "./security/boot.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { BootControl, BootImages } from "./system/boot-control.ts";
+import type { BootState } from "./system/boot-state.ts";
 import { LastGoodStart } from "./system/last-good-start.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseKeeper } from "./system/release-keeper.ts";
 
+const efiVariables = "/sys/firmware/efi/efivars";
+const signedList = "/usr/lib/piccolo/firmware/db.auth";
+
+function systemdBoot(): SystemdBoot {
+  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
+  return new SystemdBoot(partition, new LoaderVariables(efiVariables));
+}
+
 /** The images the boot loader chooses from; undefined where this is no machine of its own. */
 export function bootImages({ tpm }: Config, parts: ContextParts): (BootControl & BootImages) | undefined {
   const given = parts.releases?.boot;
-  if (given !== undefined || tpm?.kind !== "device") return given;
-  const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
-  return new SystemdBoot(partition, new LoaderVariables("/sys/firmware/efi/efivars"));
+  return given !== undefined || tpm?.kind !== "device" ? given : systemdBoot();
+}
+
+/** When what is sealed is sealed anew, and what becomes of the firmware's keys; undefined where no release runs on a machine of its own. */
+export function renewalOf(
+  { tpm, release }: Config,
+  { log }: ContextParts,
+  { chip, bootState }: { readonly chip: SecurityChip; readonly bootState: BootState },
+): Renewal | undefined {
+  if (release === undefined || tpm?.kind !== "device") return undefined;
+  const boot = systemdBoot();
+  const firmwareKeys = new EfiKeys({
+    signedList,
+    variables: efiVariables,
+    bootState,
+    chip,
+    programs: () => boot.startedPrograms(),
+    report: (event, facts) => log.warn(event, facts),
+  });
+  return { hasItsPlace: () => !boot.isCounted, firmwareKeys };
 }
 
 function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {

@@ -31,6 +31,7 @@ export function createNoNetwork(): NetworkFeature {
     membershipState: () => undefined,
     replacedAtMs: () => undefined,
     enterOwnerKey: async () => undefined,
+    leave: async () => undefined,
     vault: () => undefined,
     hello: (_, hello) => hello,
     join: refuse,

@@ -441,6 +441,8 @@ export class FakeApps {
           id: "built-in",
           title: { en: "Piccolo's own" },
           builtIn: true,
+          development: true,
+          sequence: 1,
           issuedAtMs: now - day,
           expiresAtMs: now + 300 * day,
           stale: false,

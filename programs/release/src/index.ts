@@ -1,7 +1,7 @@
 /** The build of an image as a library, for the tests that boot it. */
 export { commandLineOf, signForFirmware } from "./boot/uki.ts";
 export { keyOf } from "./build/inputs.ts";
-export { type Overlay } from "./build/commit.ts";
+export { type Commit, type FormerKeys, type Overlay } from "./build/commit.ts";
 export { readKeyFingerprints, readSourceEpoch, readVersion } from "./build/facts.ts";
 export {
   type BootFiles,

@@ -125,6 +125,11 @@ export const inside: Scenario = {
     const memory = (name: string): number =>
       Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text("memory"))?.[1]) / 1024;
     context.figure("memory of the idle system", Math.round(memory("MemTotal") - memory("MemAvailable")), "MiB");
+    const momentUs = (name: string): number =>
+      Number(new RegExp(`^${name}TimestampMonotonic=(\\d+)$`, "m").exec(text("piccolod-memory"))?.[1]);
+    const shareUs = momentUs("ActiveEnter") - momentUs("ExecMainStart");
+    context.check("piccolod was started and became ready", shareUs > 0);
+    context.figure("piccolod from its start to ready, a first start", Math.round(shareUs / 1e5) / 10, "s");
     for (const line of section("timing").slice(0, 12)) context.say(`  ${line}`);
   },
 };

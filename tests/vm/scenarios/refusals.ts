@@ -17,8 +17,8 @@ export const refusals: Scenario = {
     const image = await laboratory.image();
     const foreign = await laboratory.keySet("foreign-keys");
     const made = (name: string): string => join(context.folder, name);
-    await signForFirmware(image.unsigned.loader, made("foreign-loader.efi"), foreign, shop.epochS, shop.tools);
-    await signForFirmware(image.unsigned.uki, made("foreign-image.efi"), foreign, shop.epochS, shop.tools);
+    await signForFirmware(image.unsigned.loader, made("foreign-loader.efi"), [foreign], shop.epochS, shop.tools);
+    await signForFirmware(image.unsigned.uki, made("foreign-image.efi"), [foreign], shop.epochS, shop.tools);
     const changed = readFileSync(image.uki);
     const middle = Math.floor(changed.length / 2);
     changed[middle] = (changed[middle] ?? 0) ^ 1;

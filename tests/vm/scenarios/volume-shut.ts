@@ -7,8 +7,8 @@ import { SealedDevice } from "../sealed-device.ts";
 
 const besideImage = (name: string): string => `EFI/Linux/piccolo-1.efi.extra.d/${name}`;
 
-/** What each would do if it counted: a shell, and a program of the stranger's as the first one. */
-const strangersWords = "rd.shell=1 rd.break systemd.debug_shell=1 init=/var/stranger";
+/** What would open shells if it counted. */
+const strangersWords = "rd.shell=1 rd.break systemd.debug_shell=1";
 
 /** A command line in a file of its own, which the stub of a boot image reads where the firmware trusts who signed it. */
 export async function makeAddon({
@@ -22,7 +22,7 @@ export async function makeAddon({
 
     .run("ukify", ["build", `--stub=${stub}`, `--cmdline=${strangersWords}`, `--output=${unsigned}`]);
   const signed = join(folder, "signed.addon.efi");
-  await signForFirmware(unsigned, signed, keys, shop.epochS, shop.tools);
+  await signForFirmware(unsigned, signed, [keys], shop.epochS, shop.tools);
   return { unsigned, signed };
 }
 

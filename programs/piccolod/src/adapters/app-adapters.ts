@@ -1,5 +1,6 @@
 /** What this machine gives apps to run on; constructing it touches nothing. */
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { World } from "@piccolo/world";
 import { deviceNetworks } from "../apps/addresses.ts";
@@ -8,7 +9,7 @@ import type { Config } from "../config.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import type { Room } from "../room/room.ts";
 import type { VolumeBackend } from "../security/volume.ts";
-import { endApps, tracesOf } from "./app-leftovers.ts";
+import { endApps, ownerFileName, tracesOf } from "./app-leftovers.ts";
 import { FolderSnapshotFiles } from "./app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "./app-storage/sealed-app-storage.ts";
 import { bundledImages } from "./bundled-images.ts";
@@ -48,7 +49,12 @@ export function openAppAdapters({
     folder: join(content, "apps"),
     mountFolder: join(traces.runFolder, "apps"),
     runtimeInImage: backend === "gocryptfs",
-    ...(isOwnService ? { endUsers: () => endApps(traces) } : {}),
+    ...(isOwnService
+      ? {
+          endUsers: () => endApps(traces),
+          opened: () => writeFileSync(join(traces.runFolder, ownerFileName), content, { mode: 0o600 }),
+        }
+      : {}),
     frozen: () => crashPoint("volume-frozen"),
     ofSystem: config.podman !== undefined,
     freeBytes: () => room.freeBytes(),

@@ -27,10 +27,15 @@ const cgroups = "/sys/fs/cgroup";
 const environment = { PATH: "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" };
 const run = promisify(execFile);
 
+/** Where devices have what must be gone after a restart of the machine, each below its tag. */
+export const runRoot = "/run/piccolo";
+/** Says whose it is: the folder of the device's content. */
+export const ownerFileName = "content";
+
 /** Those of the machine that nobody but this device has made. */
 export function tracesOf(tag: string): AppTraces {
   return {
-    runFolder: join("/run/piccolo", tag),
+    runFolder: join(runRoot, tag),
     cgroupParent: `/piccolo-${tag}`,
     bridgePrefix: `pc${tag}-`,
     firewallTable: `piccolo_${tag}`,

@@ -351,7 +351,7 @@ export class Apps {
   }
 
   /** Secrets the new manifest has and the old one had not are made; those there are stay. */
-  update(id: string, manifest: AppManifest, grants: Wish["grants"]): void {
+  update(id: string, manifest: AppManifest, grants: Wish["grants"], catalog?: string): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
@@ -361,7 +361,7 @@ export class Apps {
     const kept = Object.fromEntries(
       Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
     );
-    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept };
+    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept, catalog };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));

@@ -1,5 +1,6 @@
 /** What can be installed, and what an install would need. Nothing is changed here. */
 import { type AppManifest, checkManifest } from "@piccolo/app-manifest";
+import { fromHex } from "@piccolo/bytes";
 import { type AppSource, type Preflight, routes } from "@piccolo/device-api";
 import type { Api } from "../http/api.ts";
 import type { Apps } from "./apps.ts";
@@ -15,12 +16,15 @@ export interface CatalogRouteOptions {
 }
 
 /** What an install may take: an entry nothing stands in the way of, or a manifest the owner vouches for. */
-export function manifestOf(catalogs: Catalogs, { catalog, manifest }: AppSource): AppManifest {
+export function manifestOf(
+  catalogs: Catalogs,
+  { catalog, manifest }: AppSource,
+): { readonly manifest: AppManifest; readonly catalog?: string } {
   if ((catalog === undefined) === (manifest === undefined)) {
     throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest");
   }
   if (catalog !== undefined) return catalogs.installable(catalog.catalog, catalog.app);
-  return parseManifest(manifest ?? "");
+  return { manifest: parseManifest(manifest ?? "") };
 }
 
 export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: CatalogRouteOptions): void {
@@ -29,6 +33,20 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
   api.openapi(routes["GET /catalog"], (c) => {
     const { q = "", category, language = "en" } = c.req.valid("query");
     return c.json(catalogs.view({ words: q, category, language }, installed()), 200);
+  });
+
+  api.openapi(routes["POST /catalogs"], async (c) => {
+    const { address, publicKey } = c.req.valid("json");
+    const id = await catalogs.add(address, fromHex(publicKey));
+    return c.json({ id }, 201);
+  });
+  api.openapi(routes["POST /catalogs/{id}/renew"], async (c) => {
+    await catalogs.renew(c.req.valid("param").id);
+    return c.body(null, 204);
+  });
+  api.openapi(routes["DELETE /catalogs/{id}"], (c) => {
+    catalogs.remove(c.req.valid("param").id);
+    return c.body(null, 204);
   });
 
   const obstaclesOf = (manifest: AppManifest): Preflight["obstacles"] => {

@@ -1,14 +1,29 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
-import { type CatalogDraft, createCatalog } from "@piccolo/app-manifest";
+import {
+  catalogBytesMax,
+  type CatalogDraft,
+  catalogId,
+  createCatalog,
+  type SignedCatalog,
+} from "@piccolo/app-manifest";
 import { ed25519FromSeed } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { createLog } from "../adapters/log.ts";
 import { manifestOf } from "./catalog-routes.ts";
-import { Catalogs, type CatalogSource } from "./catalogs.ts";
+import { fetchCatalog } from "../adapters/catalog-fetch.ts";
+import { catalogFolders } from "../adapters/catalog-folders.ts";
+import { controlMigrations } from "../db/control-schema.ts";
+import { openDatabase } from "../db/database.ts";
+import { CatalogStore } from "./catalog-store.ts";
+import { Catalogs, type CatalogsOptions, type CatalogSource } from "./catalogs.ts";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
 const key = ed25519FromSeed(new Uint8Array(32).fill(7));
+const other = ed25519FromSeed(new Uint8Array(32).fill(8));
 
 function app(
   id: string,
@@ -35,7 +50,38 @@ const log = createLog(
 
 function catalogs(sources: readonly CatalogSource[], has: readonly string[] = []): Catalogs {
   const facts = { architecture: "amd64", osVersion: "0.1.0", hasImage: (one: string) => has.includes(one) } as const;
-  return new Catalogs(sources, facts, log, () => 1_000);
+  return open({ sources, facts });
+}
+
+/** On a database of its own, unless one is given. */
+function open(more: Partial<CatalogsOptions> = {}): Catalogs {
+  return new Catalogs({
+    sources: [],
+    store: new CatalogStore(database()),
+    facts: { architecture: "amd64", osVersion: "0.1.0", hasImage: () => false },
+    fetch: () => Promise.reject(new Error("nothing is fetched")),
+    log,
+    world: { nowMs: () => 1_000, sleep: () => new Promise(() => undefined) },
+    ...more,
+  });
+}
+
+function database(): ReturnType<typeof openDatabase> {
+  return openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
+}
+
+function signedOf(sequence: number, apps: CatalogDraft["apps"] = [], by = key): SignedCatalog {
+  return createCatalog({ title: { en: "Test" }, sequence, issuedAtMs: 0, expiresAtMs: 2_000, apps }, by);
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "none",
+    (error: unknown) => {
+      if (isFault(error)) return error.code;
+      throw error;
+    },
+  );
 }
 
 const everything = { words: "", category: undefined, language: "en" };
@@ -75,7 +121,7 @@ test("a catalog whose signature does not fit is left out and logged, and the oth
 test("a version of the system is compared number by number, whatever follows the digits", () => {
   const wanting = (minimum: string): CatalogSource => source([app("wants", { text: `, minimum-os: ${minimum}` })]);
   const blocked = (osVersion: string, minimum: string): string | undefined =>
-    new Catalogs([wanting(minimum)], { architecture: "amd64", osVersion, hasImage: () => true }, log, () => 1_000).view(
+    open({ sources: [wanting(minimum)], facts: { architecture: "amd64", osVersion, hasImage: () => true } }).view(
       everything,
       new Set(),
     ).entries[0]?.blocked?.reason;
@@ -148,9 +194,121 @@ test("a catalog past its end is marked, and stays readable", () => {
 
 test("an update is another form of the app that could be installed, and nothing else", () => {
   const all = catalogs([source([app("notes"), app("locked", { verified: false })])]);
-  const manifest = all.entry(all.view(everything, new Set()).catalogs[0]?.id ?? "", "notes").app.manifest;
-  assert.equal(all.newer(manifest), undefined);
-  assert.equal(all.newer({ ...manifest, version: "0" })?.manifest.version, "1");
-  assert.equal(all.newer({ ...manifest, id: "locked" }), undefined);
-  assert.equal(all.newer({ ...manifest, id: "absent" }), undefined);
+  const { manifest } = all.entry(all.view(everything, new Set()).catalogs[0]?.id ?? "", "notes").app;
+  const catalog = catalogId(key.publicKey);
+  assert.equal(all.newer({ manifest, catalog }), undefined);
+  const older = { ...manifest, version: "0" };
+  assert.equal(all.newer({ manifest: older, catalog })?.version, "1");
+  assert.equal(all.newer({ manifest: { ...manifest, id: "locked" }, catalog }), undefined);
+  assert.equal(all.newer({ manifest: { ...manifest, id: "absent" }, catalog }), undefined);
+  // Neither one from another catalog, nor one from the owner, becomes what this catalog has under the same name.
+  assert.equal(all.newer({ manifest: older, catalog: "00".repeat(32) }), undefined);
+  assert.equal(all.newer({ manifest: older }), undefined);
+});
+
+test("a catalog is added once, is there after a restart, and is gone when it is removed", async () => {
+  const store = new CatalogStore(database());
+  const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
+  const all = open({ store, fetch });
+  const id = await all.add("https://example.org/apps", key.publicKey);
+  assert.equal(all.view(everything, new Set()).catalogs[0]?.builtIn, false);
+  assert.equal(await codeOf(all.add("https://example.org/other", key.publicKey)), "catalog-known");
+  const again = open({ store });
+  const [shown] = again.view(everything, new Set()).catalogs;
+  assert.deepEqual(
+    [shown?.id, shown?.address, shown?.sequence, shown?.development],
+    [id, "https://example.org/apps", 3, false],
+  );
+  assert.equal(again.installable(id, "notes").catalog, catalogId(key.publicKey));
+  again.remove(id);
+  assert.deepEqual(again.view(everything, new Set()).catalogs, []);
+  assert.equal(
+    faultOf(() => again.remove(id)),
+    "catalog-not-found",
+  );
+  assert.deepEqual(open({ store }).view(everything, new Set()).catalogs, []);
+});
+
+test("an older catalog is refused, also after a restart, and after it was removed and added again", async () => {
+  const store = new CatalogStore(database());
+  let given = signedOf(5, [app("notes")]);
+  const fetch = (): Promise<SignedCatalog> => Promise.resolve(given);
+  const id = await open({ store, fetch }).add("https://example.org/apps", key.publicKey);
+  const all = open({ store, fetch });
+  given = signedOf(4, [app("old")]);
+  assert.equal(await codeOf(all.renew(id)), "catalog-older");
+  assert.deepEqual(
+    all.view(everything, new Set()).entries.map((entry) => entry.app.id),
+    ["notes"],
+  );
+  all.remove(id);
+  assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), "catalog-older");
+  given = signedOf(5, [app("forged")]);
+  assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), "catalog-forked");
+  given = signedOf(6, [app("newer")]);
+  assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), "none");
+  // What came with the system counts, too: an older system does not bring an older catalog.
+  const builtIn = (sequence: number): CatalogSource => ({
+    name: "built in",
+    read: () => ({ signed: signedOf(sequence, [app("x")], other), publicKey: other.publicKey }),
+  });
+  assert.equal(open({ store, sources: [builtIn(2)] }).view(everything, new Set()).catalogs.length, 2);
+  assert.equal(open({ store, sources: [builtIn(1)] }).view(everything, new Set()).catalogs.length, 1);
+});
+
+test("what is signed by another key, or is no catalog, is refused, and nothing of it stays", async () => {
+  const cases: readonly (readonly [string, SignedCatalog])[] = [
+    ["catalog-signature", signedOf(1, [], other)],
+    ["catalog-signature", { ...signedOf(1), signature: new Uint8Array(64) }],
+    ["catalog-signature", { ...signedOf(1), signature: new Uint8Array(0) }],
+    ["catalog-signature", { ...signedOf(1), index: new Uint8Array(catalogBytesMax + 1) }],
+  ];
+  for (const [code, given] of cases) {
+    const store = new CatalogStore(database());
+    const all = open({ store, fetch: () => Promise.resolve(given) });
+    assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), code);
+    assert.deepEqual([store.all(), store.seen(catalogId(key.publicKey))], [[], undefined]);
+  }
+});
+
+test("the catalog in the sources is marked as signed by a key that anybody has", () => {
+  const folder = join(import.meta.dirname, "../../../../catalog");
+  const all = open({ sources: catalogFolders([folder]) });
+  assert.equal(all.view(everything, new Set()).catalogs[0]?.development, true);
+  assert.equal(
+    faultOf(() => all.remove(all.view(everything, new Set()).catalogs[0]?.id ?? "")),
+    "catalog-built-in",
+  );
+});
+
+test("a place that is late, sends too much, sends elsewhere or is not there is a fault of its own", async (context) => {
+  const server = createServer((req, res) => {
+    const [, what = "", file = ""] = (req.url ?? "").split("/");
+    if (what === "late") return;
+    if (what === "elsewhere") res.writeHead(302, { location: "/fine/index.sig" }).end();
+    else if (what === "huge" && file === "index.json") {
+      const pour = (): void => {
+        while (res.write(Buffer.alloc(65_536))) if (res.destroyed) return;
+        res.once("drain", pour);
+      };
+      pour();
+    } else if (what === "huge" || what === "fine") {
+      const { index, signature } = signedOf(1);
+      res.end(file === "index.sig" ? `${Buffer.from(signature).toString("hex")}\n` : index);
+    } else res.writeHead(404).end();
+  });
+  context.after(() => server.closeAllConnections());
+  context.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const fetched = (what: string, timeoutMs = 10_000): Promise<SignedCatalog> =>
+    fetchCatalog(`http://127.0.0.1:${port}/${what}`, timeoutMs);
+  assert.deepEqual(await fetched("fine"), signedOf(1));
+  assert.equal(await codeOf(fetched("late", 50)), "catalog-unreachable");
+  assert.equal(await codeOf(fetched("huge")), "catalog-too-large");
+  assert.equal(await codeOf(fetched("elsewhere")), "catalog-unreachable");
+  assert.equal(await codeOf(fetched("absent")), "catalog-unreachable");
+  server.closeAllConnections();
+  server.close();
+  assert.equal(await codeOf(fetched("fine")), "catalog-unreachable");
 });

@@ -16,7 +16,8 @@ import { RestoreDrills } from "./backup/restore-drills.ts";
 import { drillName } from "./backup/restored-apps.ts";
 import { mountAppBackups } from "./backup/routes.ts";
 import { BackupStore } from "./backup/store.ts";
-import { Catalogs, type CatalogSource } from "./catalogs.ts";
+import { CatalogStore } from "./catalog-store.ts";
+import { Catalogs, type CatalogSource, type CatalogsOptions } from "./catalogs.ts";
 import type { AppPlanRecord } from "./plan-types.ts";
 import type { BundledImages } from "./image-source.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
@@ -61,6 +62,7 @@ export interface AppsFeatureOptions
   readonly isSecure: boolean;
   readonly ownerName: () => string;
   readonly catalogs: readonly CatalogSource[];
+  readonly fetchCatalog: CatalogsOptions["fetch"];
   readonly architecture: "amd64" | "arm64";
   /** Of the running release; a manifest may ask for a later one. */
   readonly osVersion: string;
@@ -140,7 +142,16 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });
   const { bundled, architecture, osVersion } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
-  const catalogs = new Catalogs(options.catalogs, facts, log, () => world.nowMs());
+  const catalogs = new Catalogs({
+    sources: options.catalogs,
+    store: new CatalogStore(options.controlDb),
+    facts,
+    fetch: options.fetchCatalog,
+    log,
+    world,
+  });
+  const stopping = new AbortController();
+  let renewing: Promise<void> = Promise.resolve();
   return {
     hosts,
     streams: [
@@ -159,6 +170,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     start: () => {
       apps.start();
       tellHosts();
+      renewing = catalogs.run(stopping.signal);
     },
     startBackups: () => {
       backups.start();
@@ -171,6 +183,8 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     stop: async () => {
       logs.stop();
       hosts.close();
+      stopping.abort(new Error("the device stops"));
+      await renewing;
       await drills.stop();
       await backups.stop();
       await apps.close();

@@ -12,6 +12,8 @@ export interface Generation {
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];
   readonly settings: Readonly<Record<string, string>>;
+  /** Id of the catalog its manifest is from; absent where the owner gave it. */
+  readonly catalog?: string;
 }
 
 /**

@@ -20,6 +20,8 @@ export interface Wish {
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];
   readonly settings: Readonly<Record<string, string>>;
+  /** Id of the catalog the manifest is from. */
+  readonly catalog?: string | undefined;
 }
 
 /** With defaults filled in; passwords are kept elsewhere and only their names are checked here. */
@@ -57,7 +59,7 @@ export function settledSettings(
   return result;
 }
 
-function generationOf(number: number, { manifest, grants, settings }: Wish): Generation {
+function generationOf(number: number, { manifest, grants, settings, catalog }: Wish): Generation {
   const asked = new Set(manifest.grants.map(({ kind }) => kind));
   for (const { kind, required } of manifest.grants) {
     if (required && !grants.includes(kind)) {
@@ -67,7 +69,8 @@ function generationOf(number: number, { manifest, grants, settings }: Wish): Gen
     }
   }
   const agreed = [...new Set(grants)].filter((kind) => asked.has(kind)).toSorted();
-  return { number, manifest, grants: agreed, settings: settledSettings(manifest, settings) };
+  const from = catalog === undefined ? {} : { catalog };
+  return { number, manifest, grants: agreed, settings: settledSettings(manifest, settings), ...from };
 }
 
 const atRest = {
@@ -149,13 +152,13 @@ export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: strin
 
 export function requestConfigure(
   record: AppPlanRecord,
-  wish: Omit<Wish, "manifest">,
+  wish: Omit<Wish, "manifest" | "catalog">,
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
-  const { manifest } = readyForChange(record);
+  const { manifest, catalog } = readyForChange(record);
   const number = record.lastGeneration + 1;
-  const next = change("configure", generationOf(number, { ...wish, manifest }), nowMs, {
+  const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
     safety: safetyFor(record, snapshot),
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };

@@ -25,13 +25,12 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const { record } = look.app;
     const path = new URLSearchParams({ path: describedOf(record).manifest.web?.startPath ?? "/" });
     const entry = `${apiPrefix}/apps/${record.app}/enter?${path.toString()}`;
-    const { manifest } = describedOf(record);
-    const newer = record.change === undefined ? catalogs.newer(manifest) : undefined;
+    const newer = record.change === undefined ? catalogs.newer(describedOf(record)) : undefined;
     return appView(look, {
       entry,
       usedBytes: apps.usedBytes(record.app),
       icon: catalogs.iconOf(record.app),
-      update: newer?.manifest,
+      update: newer,
     });
   };
   /** What was asked for is in the record; the task follows what becomes of it. */
@@ -58,8 +57,8 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
 
   api.openapi(routes["POST /apps"], (c) => {
     const { source, grants, settings } = c.req.valid("json");
-    const manifest = manifestOf(catalogs, source);
-    apps.install({ manifest, grants, settings });
+    const { manifest, catalog } = manifestOf(catalogs, source);
+    apps.install({ manifest, grants, settings, catalog });
     return c.json(follow("install-app", manifest.id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/start"], (c) => {
@@ -75,12 +74,11 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   api.openapi(routes["POST /apps/{id}/update"], (c) => {
     const { id } = c.req.valid("param");
     const { manifest, grants } = c.req.valid("json");
-    const wanted =
-      manifest === undefined
-        ? catalogs.newer(describedOf(apps.get(id).record).manifest)?.manifest
-        : parseManifest(manifest);
-    if (wanted === undefined) throw appFaults.fault("source-unclear", "no catalog of this device has another version");
-    apps.update(id, wanted, grants);
+    const before = describedOf(apps.get(id).record);
+    const wanted = manifest === undefined ? catalogs.newer(before) : parseManifest(manifest);
+    if (wanted === undefined) throw appFaults.fault("source-unclear", "its catalog has no other version of the app");
+    // Whose manifest the owner gave is from no catalog any more.
+    apps.update(id, wanted, grants, manifest === undefined ? before.catalog : undefined);
     return c.json(follow("update-app", id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/rollback"], (c) => {

@@ -101,4 +101,23 @@ CREATE TABLE app_backup_notes (
   notes TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+-- Catalogs the owner added, as they were last fetched.
+CREATE TABLE app_catalog (
+  catalog_id TEXT NOT NULL PRIMARY KEY,
+  -- Of the folder with its files.
+  address TEXT NOT NULL,
+  public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+  content BLOB NOT NULL,
+  signature BLOB NOT NULL CHECK (length(signature) = 64),
+  fetched_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The newest that was ever taken under a key, of catalogs that are gone, too: an older one is refused.
+CREATE TABLE app_catalog_seen (
+  catalog_id TEXT NOT NULL PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  digest TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
 ];

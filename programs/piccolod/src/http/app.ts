@@ -5,11 +5,15 @@ import { authFaults } from "../auth/types.ts";
 import { waitingHeader, type WriteGate } from "../backup/write-gate.ts";
 import { type Api, apiPrefix, createApi } from "./api.ts";
 import { httpFaults } from "./faults.ts";
+import { documentBytesMax } from "@piccolo/app-manifest";
 import type { IdempotentReplies } from "./idempotency.ts";
 import type { LockGate } from "./lock-gate.ts";
 import { faultOf, problemOf } from "./problem.ts";
 
 const jsonBytesMax = 64 * 1024;
+/** Where a manifest may be in the body. What the checker reads fits in, however it is escaped; it says what is too long. */
+const manifestPath = /\/apps(?:\/preflight|\/[^/]+\/update)?$/;
+const manifestBodyBytesMax = jsonBytesMax + 6 * documentBytesMax;
 
 function problemReply(error: unknown, log: Log): Response {
   const { problem, headers } = problemOf(faultOf(error, log));
@@ -51,8 +55,9 @@ export function createApp(parts: {
     if (c.req.header("transfer-encoding") !== undefined) {
       throw httpFaults.fault("length-required", "a JSON body needs a content-length");
     }
-    if (Number(c.req.header("content-length") ?? 0) > jsonBytesMax) {
-      throw httpFaults.fault("body-too-large", `a JSON body has at most ${jsonBytesMax} bytes`);
+    const bytesMax = manifestPath.test(c.req.path) ? manifestBodyBytesMax : jsonBytesMax;
+    if (Number(c.req.header("content-length") ?? 0) > bytesMax) {
+      throw httpFaults.fault("body-too-large", `a JSON body has at most ${bytesMax} bytes`);
     }
     await next();
   });

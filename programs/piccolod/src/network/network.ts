@@ -18,7 +18,7 @@ import { Invitations } from "./invitations.ts";
 import { foundNetwork, joinNetwork, parseInvitation, readInvitedLog } from "./joining.ts";
 import { MemberLogs } from "./member-logs.ts";
 import { MembershipLog } from "./membership-log.ts";
-import { enterOwnerKey } from "./owner-key-entry.ts";
+import { enterLeaving, enterOwnerKey, type OwnEntryParts } from "./own-entry.ts";
 import { Presence } from "./presence.ts";
 import { ReplacementWatch } from "./replacement-watch.ts";
 import type { NetworkStore } from "./store.ts";
@@ -208,14 +208,22 @@ export class DeviceNetwork implements NetworkFeature {
   }
 
   async enterOwnerKey(chain: OwnerChain, signal: AbortSignal): Promise<void> {
-    const { owner, link } = this.#started();
-    const { world, log } = this.#options;
-    const { members } = this;
-    const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
-    const client = this.#witnessClient();
-    const parts = { membership: this.#log, link, centralLog: this.#centralLog, client, members, world, report };
-    await enterOwnerKey(parts, { keys: () => owner.keys().current, chain }, signal);
+    const { owner } = this.#started();
+    await enterOwnerKey(this.#ownEntryParts(), { keys: () => owner.keys().current, chain }, signal);
     this.#hint();
+  }
+
+  async leave(signal: AbortSignal): Promise<void> {
+    if (this.#log.state === undefined) return;
+    await enterLeaving(this.#ownEntryParts(), this.#started().owner.keys().current, signal);
+  }
+
+  #ownEntryParts(): OwnEntryParts {
+    const { link } = this.#started();
+    const { world, log } = this.#options;
+    const report = (event: string, facts: Readonly<Record<string, unknown>>): void => log.warn(event, facts);
+    const [client, { members }] = [this.#witnessClient(), this];
+    return { membership: this.#log, link, centralLog: this.#centralLog, client, members, world, report };
   }
 
   #witnessClient(): WireWitnessClient {

@@ -12,6 +12,10 @@ export const networkFaults = catalogue({
   "in-network": { retry: "never", meaning: "The device belongs to a network already." },
   "no-invitation": { retry: "never", meaning: "No invitation waits on this device; paste the text of one." },
   "unknown-invitation": { retry: "never", meaning: "There is no such invitation, or it was used or has expired." },
+  "not-left": {
+    retry: "later",
+    meaning: "Neither central nor a member answers, so nobody could be told that the owner leaves; try again later.",
+  },
   "join-crowded": { retry: "later", meaning: "Others joined at the same moment again and again; try again." },
 });
 
@@ -77,6 +81,8 @@ export interface NetworkFeature {
   replacedAtMs(account: Uint8Array): number | undefined;
   /** Tells the network of the newest owner key, by the whole chain to it; waits as long as that takes. */
   enterOwnerKey(chain: OwnerChain, signal: AbortSignal): Promise<void>;
+  /** Ends the membership; waits until central or a member has taken that in. Throws `locked`. */
+  leave(signal: AbortSignal): Promise<void>;
   /** Central's copy of the owner's log; undefined where there is no central. `isOwn` as for `createCentralVault`. */
   vault(isOwn: (sequence: number, hash: Uint8Array) => boolean): VaultClient | undefined;
   /** Answers a member's hello, and learns from it. */

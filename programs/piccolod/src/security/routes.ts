@@ -37,6 +37,8 @@ export interface SecurityRouteOptions {
     startRekey(): Task;
   };
   readonly reencryption: Pick<Reencryption, "view" | "begin">;
+  /** Throws `locked`, `not-left`. */
+  readonly leaveNetwork: () => Promise<void>;
   /** Ends the device and removes all of it, once the reply is out. */
   readonly reset: () => void;
 }
@@ -123,13 +125,14 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
   });
 
   api.openapi(routes["POST /factory-reset"], (c) => {
-    const { confirmation, password = "", claimCode = "", phrase } = c.req.valid("json");
+    const { confirmation, password = "", claimCode = "", phrase, leaveNetwork = false } = c.req.valid("json");
     return answerPhraseFaults(phrase ?? "", async () => {
       checkDeviceName(confirmation, options.deviceName);
       // Before there is an owner, whoever may claim the device may also have it begin anew.
       if (!keyring.hasOwner) auth.checkClaimCode(c.env.caller, claimCode);
       else if (phrase !== undefined) auth.checkPhrase(c.env.caller, phrase);
       else await auth.withRoot(c.env.caller, password, () => undefined);
+      if (leaveNetwork && keyring.hasOwner) await options.leaveNetwork();
       c.env.outgoing.once("close", options.reset);
       return c.body(null, 204);
     });

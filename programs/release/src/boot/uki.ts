@@ -15,22 +15,23 @@ export interface UkiParts {
   readonly osRelease: string;
   readonly commandLine: string;
   readonly number: number;
-  readonly keys: string;
+  /** Folders of the sets that sign it; the first one's PCR key is measured. */
+  readonly signers: readonly string[];
   readonly epochS: number;
   readonly output: string;
 }
 
 /** Writes `output` and, beside it, `output.unsigned`. */
 export async function buildUki(parts: UkiParts, tools: Chroot): Promise<void> {
-  const { output, keys, epochS } = parts;
+  const { output, signers, epochS } = parts;
   writeFileSync(`${output}.cmdline`, parts.commandLine);
   const unsigned = `${output}.unsigned`;
   await assemble(parts, unsigned, [], tools);
   // The signatures speak of what is measured and are themselves not measured, so that they can be put in afterwards.
   const policies = `${output}.pcrsig`;
-  writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, keys));
+  writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, signers));
   await assemble(parts, unsigned, [`--section=.pcrsig:@${policies}`], tools);
-  await signForFirmware(unsigned, output, keys, epochS, tools);
+  await signForFirmware(unsigned, output, signers, epochS, tools);
 }
 
 async function assemble(parts: UkiParts, output: string, more: readonly string[], tools: Chroot): Promise<void> {
@@ -44,7 +45,7 @@ async function assemble(parts: UkiParts, output: string, more: readonly string[]
       `--uname=${parts.kernelVersion}`,
       `--cmdline=@${parts.output}.cmdline`,
       "--stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
-      `--pcrpkey=${placesOf(parts.keys, "pcr").publicHalf}`,
+      `--pcrpkey=${placesOf(parts.signers[0] ?? "", "pcr").publicHalf}`,
       ...more,
       `--output=${output}`,
     ],
@@ -53,17 +54,19 @@ async function assemble(parts: UkiParts, output: string, more: readonly string[]
 }
 
 /** What the release signs of its boots (docs/spec/release-policy.md), as the image's `.pcrsig` section. */
-async function signedPolicies(image: Uint8Array, number: number, keys: string): Promise<string> {
+async function signedPolicies(image: Uint8Array, number: number, signers: readonly string[]): Promise<string> {
   const started = afterPhases(pcr11Of(sectionsOfImage(image)), ["enter-initrd", "leave-initrd", "sysinit"]);
   const pcr11 = { sysinit: started, ready: afterPhases(started, ["ready"]) };
-  const key = publicKeyOf(keys, "pcr").export({ type: "spki", format: "der" });
-  const signingKey = signingKeyOf(keys, "pcr");
   const policies = await Promise.all(
-    policiesToSign({ release: number, pcr11 }).map(async ({ message, ...policy }) => ({
-      ...policy,
-      key,
-      signature: await signBytes(signingKey, message),
-    })),
+    signers.flatMap((keys) => {
+      const key = publicKeyOf(keys, "pcr").export({ type: "spki", format: "der" });
+      const signingKey = signingKeyOf(keys, "pcr");
+      return policiesToSign({ release: number, pcr11 }).map(async ({ message, ...policy }) => ({
+        ...policy,
+        key,
+        signature: await signBytes(signingKey, message),
+      }));
+    }),
   );
   return writeReleasePolicies({ release: number, policies });
 }
@@ -72,14 +75,17 @@ async function signedPolicies(image: Uint8Array, number: number, keys: string): 
 export async function signForFirmware(
   input: string,
   output: string,
-  keys: string,
+  signers: readonly string[],
   epochS: number,
   tools: Chroot,
 ): Promise<void> {
-  const certificate = placesOf(keys, "db").publicHalf;
   const time = new Date(epochS * 1000).toISOString().slice(0, 19).replace("T", " ");
-  const sign = [...sbsignArguments(signingKeyOf(keys, "db")), "--cert", certificate, "--output", output, input];
-  await tools.run("faketime", ["-f", time, "sbsign", ...sign]);
+  // Each signature is put behind those that are there.
+  for (const [at, keys] of signers.entries()) {
+    const certificate = placesOf(keys, "db").publicHalf;
+    const files = ["--cert", certificate, "--output", output, at === 0 ? input : output];
+    await tools.run("faketime", ["-f", time, "sbsign", ...sbsignArguments(signingKeyOf(keys, "db")), ...files]);
+  }
 }
 
 /** What the signed command line says: where the disk is, and that nothing but what is signed has a say. */

@@ -1,7 +1,9 @@
 /** The release's tree as a signed OSTree commit. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { repositoryRoot } from "../config.ts";
+import { toHex } from "@piccolo/bytes";
+import { signedKeyList } from "../firmware/key-lists.ts";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
@@ -20,9 +22,22 @@ export interface Overlay {
   readonly folder: string;
 }
 
+export interface FormerKeys {
+  readonly keys: string;
+  /** The time of the list of both keys that the release gives to the firmware: later than that of the list there. */
+  readonly epochS: number;
+}
+
+/** Folders of the sets that sign a release, the one that stays first: firmware measures the first signature that it knows. */
+export function signersOf({ keys, former }: Pick<CommitParts, "keys" | "former">): readonly string[] {
+  return former === undefined ? [keys] : [keys, former.keys];
+}
+
 export interface CommitParts {
   readonly release: ReleaseFacts;
   readonly keys: string;
+  /** While keys are replaced: the set of before, by which the release is signed as well. */
+  readonly former?: FormerKeys;
   readonly overlay?: Overlay;
 }
 
@@ -73,12 +88,12 @@ async function commitTree(
   const content = trees.map((tree) => `--tree=${tree}`);
   const args = [...branchOf, ...owner, ...says, ...metadata, ...content];
   const checksum = (await shop.tools.text("ostree", args)).trim();
-  await signCommit(shop, parts, checksum);
+  for (const keys of signersOf(parts)) await signCommit(shop, keys, checksum);
   return checksum;
 }
 
 /** The same content gives the same commit, which an earlier build may have signed. */
-async function signCommit(shop: Workshop, { keys }: CommitParts, checksum: string): Promise<void> {
+async function signCommit(shop: Workshop, keys: string, checksum: string): Promise<void> {
   const key = await signingKeyOf(shop, keys);
   const home = `--gpg-homedir=${join(keys, "ostree")}`;
   try {
@@ -97,7 +112,18 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const facts = [shop.packagesKey, shop.epochS, basename(programs), parts.release];
+  const { former, keys } = parts;
+  const list =
+    former === undefined
+      ? undefined
+      : await signedKeyList({ name: "db", of: [former.keys, keys], signedBy: former.keys, epochS: former.epochS });
+  const facts = [
+    shop.packagesKey,
+    shop.epochS,
+    basename(programs),
+    parts.release,
+    list === undefined ? "" : toHex(list),
+  ];
   const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
   const key = keyOf(repositoryRoot, [...sources, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);
@@ -109,6 +135,10 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     rmSync(tree, { recursive: true, force: true });
     const { packagesRoot, os, base: kind } = shop;
     await assembleTree({ packagesRoot, os, base: kind, programs, release: parts.release, tree }, shop.tools);
+    if (list !== undefined) {
+      mkdirSync(join(tree, "usr/lib/piccolo/firmware"));
+      writeFileSync(join(tree, "usr/lib/piccolo/firmware/db.auth"), list);
+    }
     shop.say("commit: ostree");
     base = await commitTree(shop, parts, branch, [`dir=${tree}`]);
     rmSync(tree, { recursive: true });

@@ -20,7 +20,7 @@ import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
 import { buildTree, type ListedObject, objectPath, parseListing } from "../usr/commit-tree.ts";
 import { encodeErofs } from "../usr/erofs.ts";
 import { type LabelPolicy, labelTree, parseLabelPolicy } from "../usr/labels.ts";
-import { type Commit, type CommitParts, provideCommit } from "./commit.ts";
+import { type Commit, type CommitParts, provideCommit, signersOf } from "./commit.ts";
 import { ownCommandLine, provideInitrd, type Workshop } from "./workshop.ts";
 
 export interface BootFiles extends RootArchive {
@@ -42,7 +42,6 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   mkdirSync(folder, { recursive: true });
   const commit = await provideCommit(shop, parts);
   shop.say(`boot image: commit ${commit.checksum.slice(0, 12)}`);
-  const { keys } = parts;
   const { tools, epochS } = shop;
   const { version, number } = parts.release;
   const root = await writeRootArchive(shop, commit, folder);
@@ -52,10 +51,10 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   const loader = join(folder, "BOOTX64.EFI");
   const unsignedLoader = join(folder, "systemd-boot.unsigned");
   copyFileSync(join(tools.root, "usr/lib/systemd/boot/efi/systemd-bootx64.efi"), unsignedLoader);
-  await signForFirmware(unsignedLoader, loader, keys, epochS, tools);
+  await signForFirmware(unsignedLoader, loader, signersOf(parts), epochS, tools);
   const prediction = join(folder, `piccolo-${number}.prediction.json`);
   const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
-  writeFileSync(prediction, await signedPrediction({ ...released, keySets: [keys] }));
+  writeFileSync(prediction, await signedPrediction({ ...released, keySets: signersOf(parts) }));
   return { ...root, commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: unsignedLoader } };
 }
 
@@ -98,7 +97,7 @@ function labelPolicyOf(listing: readonly ListedObject[], objects: string): Label
 /** Kernel, initrd and root with a command line, signed. */
 export async function buildUkiOf(
   shop: Workshop,
-  { release, keys }: CommitParts,
+  { release, ...signing }: CommitParts,
   { archive, osRelease }: Pick<RootArchive, "archive" | "osRelease">,
   commandLine: string,
   output: string,
@@ -107,7 +106,10 @@ export async function buildUkiOf(
   const initrds = [await provideInitrd(shop), archive];
   const { number } = release;
   const { epochS } = shop;
-  await buildUki({ ...kernel, initrds, osRelease, commandLine, number, keys, epochS, output }, shop.tools);
+  await buildUki(
+    { ...kernel, initrds, osRelease, commandLine, number, signers: signersOf(signing), epochS, output },
+    shop.tools,
+  );
 }
 
 /** A name for file systems that is the same in each build of the same release. */

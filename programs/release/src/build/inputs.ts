@@ -6,11 +6,13 @@ import { join, relative } from "node:path";
 const skipped = new Set(["node_modules", "dist", ".piccolo", ".git"]);
 /** Folders that are made, below a workspace with this name only: elsewhere one of this name has sources. */
 const madeFolders = /(?:^|\/)portal\/build$/;
+/** What tests alone run changes no release. */
+const tests = /\.test\.tsx?$|(?:^|\/)test-support$/;
 
 function filesBelow(path: string): string[] {
   if (!lstatSync(path).isDirectory()) return [path];
   return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => !skipped.has(entry.name) && !madeFolders.test(join(path, entry.name)))
+    .filter((entry) => !skipped.has(entry.name) && !madeFolders.test(join(path, entry.name)) && !tests.test(entry.name))
     .flatMap((entry) => {
       const below = join(path, entry.name);
       return entry.isDirectory() ? filesBelow(below) : [below];

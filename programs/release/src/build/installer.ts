@@ -3,24 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandLineOf } from "../boot/uki.ts";
 import { createDisk, type EspFile, formatEsp, installerLayout, placeOf, writeEsp } from "../disk/disk-image.ts";
-import {
-  encodeSignatureLists,
-  encodeSignedVariable,
-  openSignedVariable,
-  variableToSign,
-} from "../firmware/signed-variable.ts";
-import { readCertificate } from "../keys/read-key.ts";
-import { listSigners, placesOf, secureBootRoles } from "../keys/roles.ts";
-import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
+import { signedKeyList } from "../firmware/key-lists.ts";
+import { secureBootRoles } from "../keys/roles.ts";
 import { type BootFiles, buildUkiOf, espFilesOf, formatRootOf } from "./image.ts";
 import type { CommitParts } from "./commit.ts";
 import { ownCommandLine, type Workshop } from "./workshop.ts";
 
 /** In setup mode the boot loader takes the keys of `loader/keys/auto` and starts the machine again. */
 const loaderConfig = ["timeout 0", "editor no", "auto-entries no", "auto-firmware no", "secure-boot-enroll force"];
-
-/** Names the owner of the certificates in the firmware's lists. */
-const keyOwner = "a1c0b7d2-5d0e-4a53-9c0c-70696363006c";
 
 export async function buildInstaller(
   shop: Workshop,
@@ -63,12 +53,7 @@ export async function buildInstaller(
 async function keyFiles(shop: Workshop, keys: string, folder: string): Promise<EspFile[]> {
   const files: EspFile[] = [];
   for (const name of secureBootRoles) {
-    const content = encodeSignatureLists(keyOwner, [readCertificate(placesOf(keys, name).publicHalf).raw]);
-    const list = { name, epochS: shop.epochS, content };
-    const signer = readCertificate(placesOf(keys, listSigners[name]).publicHalf);
-    const signature = await signBytes(signingKeyOf(keys, listSigners[name]), variableToSign(list));
-    const signed = encodeSignedVariable(list, signer.raw, signature);
-    openSignedVariable(name, signed, signer);
+    const signed = await signedKeyList({ name, of: [keys], signedBy: keys, epochS: shop.epochS });
     const source = join(folder, `${name}.auth`);
     writeFileSync(source, signed);
     files.push({ source, path: `loader/keys/auto/${name}.auth` });

@@ -11,9 +11,10 @@ import { verifyRelease } from "../verify/verb.ts";
 import { publish } from "./publish.ts";
 import { type Base, openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--central URL]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--former FOLDER] [--central URL]
                            [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
+  --former FOLDER while keys are replaced: those of before, which sign it as well
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
   --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
@@ -28,6 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
     options: {
       out: { type: "string" },
       keys: { type: "string" },
+      former: { type: "string" },
       number: { type: "string", default: "1" },
       minimum: { type: "string", default: "1" },
       central: { type: "string" },
@@ -47,6 +49,8 @@ export async function run(args: readonly string[]): Promise<number> {
   if (base === "fcos" && values.root === undefined) throw new UsageError("--base fcos takes its root with --root");
   const root = values.root === undefined ? undefined : { base, path: resolve(values.root) };
   const [out, keys] = [resolve(values.out), resolve(values.keys)];
+  const epochS = await readSourceEpoch();
+  const former = values.former === undefined ? undefined : { keys: resolve(values.former), epochS };
   const startedMs = performance.now();
   const say = (line: string): void => {
     process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
@@ -54,16 +58,16 @@ export async function run(args: readonly string[]): Promise<number> {
   // What is made on the way lies beside what is given away, so that nothing of it is given away.
   const work = `${out}.work`;
   const shop = await openWorkshop({
-    folders: [dirname(out), keys],
+    folders: [dirname(out), ...(former === undefined ? [keys] : [keys, former.keys])],
     ...(root === undefined ? {} : { root }),
-    epochS: await readSourceEpoch(),
+    epochS,
     say,
   });
   if (central.central === undefined) {
     say("no --central: a device of this release founds and joins no network, and its files lie on it alone");
   }
   const release = { version: readVersion(), number, minimum, ...central, keys: readKeyFingerprints(keys) };
-  const parts = { release, keys };
+  const parts = { release, keys, ...(former === undefined ? {} : { former }) };
   rmSync(work, { recursive: true, force: true });
   const image = await buildImage(shop, parts, work);
   const installer = await buildInstaller(shop, parts, image, work);

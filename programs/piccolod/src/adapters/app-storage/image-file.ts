@@ -13,7 +13,7 @@ import {
 import { basename, dirname } from "node:path";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
-import { runProgram } from "./run-program.ts";
+import { type MountView, ownView, runProgram } from "./run-program.ts";
 
 /** What is an app's own in it; beside it lies what a file system has for itself. */
 export const contentName = "content";
@@ -40,17 +40,16 @@ export async function thaw(mountPoint: string): Promise<void> {
 export class ImageFile {
   readonly #path: string;
   readonly #mountPoint: string;
-  readonly #run: typeof runProgram;
+  readonly #view: MountView;
 
-  /** `run` runs mount and umount. */
-  constructor(path: string, mountPoint: string, run: typeof runProgram = runProgram) {
+  constructor(path: string, mountPoint: string, view: MountView = ownView) {
     this.#path = path;
     this.#mountPoint = mountPoint;
-    this.#run = run;
+    this.#view = view;
   }
 
   get isMounted(): boolean {
-    return mountsOn(this.#mountPoint).length > 0;
+    return mountsOn(this.#mountPoint, this.#view.table).length > 0;
   }
 
   /**
@@ -81,7 +80,14 @@ export class ImageFile {
       await this.letGo();
     }
     mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
-    await this.#run("/bin/mount", ["-t", "ext4", "-o", ["loop", ...options].join(","), this.#path, this.#mountPoint]);
+    await this.#view.run("/bin/mount", [
+      "-t",
+      "ext4",
+      "-o",
+      ["loop", ...options].join(","),
+      this.#path,
+      this.#mountPoint,
+    ]);
   }
 
   /**
@@ -93,7 +99,7 @@ export class ImageFile {
   }
 
   #isThisFileMounted(): boolean {
-    return mountsOn(this.#mountPoint).every(({ source }) => {
+    return mountsOn(this.#mountPoint, this.#view.table).every(({ source }) => {
       const backing = `/sys/block/${basename(source)}/loop/backing_file`;
       return isThere(backing) && readFileSync(backing, "utf8").trimEnd() === this.#path;
     });
@@ -101,8 +107,8 @@ export class ImageFile {
 
   /** Takes away whatever is mounted; who uses it keeps it until it ends. */
   async letGo(): Promise<void> {
-    for (let left = mountsOn(this.#mountPoint).length; left > 0; left--) {
-      await runProgram("/bin/umount", ["--lazy", this.#mountPoint]);
+    for (let left = mountsOn(this.#mountPoint, this.#view.table).length; left > 0; left--) {
+      await this.#view.run("/bin/umount", ["--lazy", this.#mountPoint]);
     }
   }
 
@@ -121,7 +127,7 @@ export class ImageFile {
   }
 
   async unmount(): Promise<void> {
-    if (this.isMounted) await this.#run("/bin/umount", [this.#mountPoint]);
+    if (this.isMounted) await this.#view.run("/bin/umount", [this.#mountPoint]);
   }
 
   /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */

@@ -32,6 +32,17 @@ export function runProgram(path: string, args: readonly string[], patienceMs = u
   });
 }
 
-/** The same in the view of file systems that the first process has: what it mounts is there for all, and stays when this process ends. */
-export const runForSystem: typeof runProgram = (path, args) =>
-  runProgram("/usr/bin/nsenter", ["--target", "1", "--mount", "--", path, ...args]);
+/** In whose view of the file systems something is mounted. */
+export interface MountView {
+  readonly run: typeof runProgram;
+  /** Of its mounts; a file. */
+  readonly table: string;
+}
+
+export const ownView: MountView = { run: runProgram, table: "/proc/self/mountinfo" };
+
+/** The first process's: what is mounted in it is there for the whole system, and stays when this process ends. */
+export const systemView: MountView = {
+  run: (path, args) => runProgram("/usr/bin/nsenter", ["--target", "1", "--mount", "--", path, ...args]),
+  table: "/proc/1/mountinfo",
+};

@@ -18,7 +18,7 @@ import { mountsOn } from "../volume/mounts.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { moveOwners } from "./move-owners.ts";
-import { runForSystem, runProgram } from "./run-program.ts";
+import { type MountView, ownView, runProgram, systemView } from "./run-program.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
@@ -47,6 +47,8 @@ export interface AppStorageOptions {
    * started before can go on.
    */
   readonly endUsers?: () => Promise<void>;
+  /** Told before anything is mounted. */
+  readonly opened?: () => void;
   /** Told while a volume is frozen. */
   readonly frozen?: () => void;
   /**
@@ -64,24 +66,24 @@ export class SealedAppStorage implements AppStorage {
   readonly #mountFolder: string;
   readonly #runtimeImage: ImageFile | undefined;
   readonly #endUsers: () => Promise<void>;
+  readonly #opened: () => void;
   readonly #frozen: () => void;
-  readonly #runMount: typeof runProgram;
+  readonly #view: MountView;
   readonly #freeBytes: () => number;
   #opening: Promise<void> | undefined;
   #isSettled = false;
 
   constructor(options: AppStorageOptions) {
-    const { folder, mountFolder, runtimeInImage, endUsers, frozen, ofSystem = false, freeBytes } = options;
+    const { folder, mountFolder, runtimeInImage, endUsers, opened, frozen, ofSystem = false, freeBytes } = options;
     this.#endUsers = endUsers ?? (() => Promise.resolve());
+    this.#opened = opened ?? (() => undefined);
     this.#frozen = frozen ?? (() => undefined);
-    this.#runMount = ofSystem ? runForSystem : runProgram;
+    this.#view = ofSystem ? systemView : ownView;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
     this.#freeBytes = freeBytes;
     const runtime = join(mountFolder, "runtime");
-    this.#runtimeImage = runtimeInImage
-      ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#runMount)
-      : undefined;
+    this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#view) : undefined;
     this.runtimeFolder = join(runtime, "content");
   }
 
@@ -96,6 +98,9 @@ export class SealedAppStorage implements AppStorage {
   async #open(): Promise<void> {
     for (const path of [this.#folder, this.#mountFolder]) mkdirSync(path, { recursive: true, mode: 0o700 });
     await this.#settle();
+    // Again where the users' end has taken it away.
+    mkdirSync(this.#mountFolder, { recursive: true, mode: 0o700 });
+    this.#opened();
     if (this.#runtimeImage === undefined) {
       await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));
       mkdirSync(this.runtimeFolder, { recursive: true, mode: 0o700 });
@@ -112,7 +117,7 @@ export class SealedAppStorage implements AppStorage {
   async #settle(): Promise<void> {
     if (this.#runtimeImage?.isStale === true) {
       await this.#endUsers();
-      for (const path of this.#mounted()) await this.#runMount("/bin/umount", ["--lazy", path]);
+      for (const path of this.#mounted()) await this.#view.run("/bin/umount", ["--lazy", path]);
     }
     // Later than now it would thaw what this run has frozen for a copy.
     if (this.#isSettled) return;
@@ -123,7 +128,7 @@ export class SealedAppStorage implements AppStorage {
   /** All that is mounted here, innermost first. */
   #mounted(): readonly string[] {
     const below = `${this.#mountFolder}/`;
-    return readFileSync("/proc/self/mountinfo", "utf8")
+    return readFileSync(this.#view.table, "utf8")
       .split("\n")
       .map((line) => line.split(" ")[4] ?? "")
       .filter((path) => path.startsWith(below))
@@ -132,10 +137,10 @@ export class SealedAppStorage implements AppStorage {
 
   async #bind(source: string, target: string): Promise<void> {
     for (const path of [source, target]) mkdirSync(path, { recursive: true, mode: 0o700 });
-    if (mountsOn(target).length > 0) return;
-    await this.#runMount("/bin/mount", ["--bind", source, target]);
+    if (mountsOn(target, this.#view.table).length > 0) return;
+    await this.#view.run("/bin/mount", ["--bind", source, target]);
     // So that what is mounted below stays here, as in a file system of its own.
-    await this.#runMount("/bin/mount", ["--make-private", target]);
+    await this.#view.run("/bin/mount", ["--make-private", target]);
   }
 
   freeBytes(): number {
@@ -155,11 +160,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   #image(app: string, volume: string): ImageFile {
-    return new ImageFile(
-      join(this.#volumes(app), fileOf(volume)),
-      dirname(this.volumeFolder(app, volume)),
-      this.#runMount,
-    );
+    return new ImageFile(join(this.#volumes(app), fileOf(volume)), dirname(this.volumeFolder(app, volume)), this.#view);
   }
 
   async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
@@ -307,7 +308,7 @@ export class SealedAppStorage implements AppStorage {
 
   async close(): Promise<void> {
     for (const path of this.#mounted()) {
-      if (mountsOn(path).length > 0) await patiently(() => this.#runMount("/bin/umount", [path]));
+      if (mountsOn(path, this.#view.table).length > 0) await patiently(() => this.#view.run("/bin/umount", [path]));
     }
   }
 }

@@ -11,7 +11,12 @@ const loader = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 const attributes = Uint8Array.of(7, 0, 0, 0);
 const variableBytesMax = 4_096;
 
-export type LoaderVariable = "LoaderEntrySelected" | "LoaderEntryDefault" | "LoaderEntryOneShot";
+export type LoaderVariable =
+  | "LoaderEntrySelected"
+  | "LoaderEntryDefault"
+  | "LoaderEntryOneShot"
+  /** Where the started image lies under the name with what is counted; only there while it is. */
+  | "LoaderBootCountPath";
 
 const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));

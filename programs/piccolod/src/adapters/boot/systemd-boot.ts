@@ -29,6 +29,7 @@ import { byRelease, type EntryFile, entryFileOf, entryIdOf, parseEntryFile } fro
 import type { LoaderVariables } from "./loader-variables.ts";
 
 const imagesFolder = "EFI/Linux";
+const loaderPath = "EFI/BOOT/BOOTX64.EFI";
 const predictionsFolder = "piccolo/predictions";
 const unfinished = ".part";
 const predictionsMax = 8;
@@ -146,6 +147,23 @@ export class SystemdBoot implements BootControl, BootImages {
         .filter((path) => statSync(path).size <= predictionBytesMax)
         .map((path) => new Uint8Array(readFileSync(path))),
     );
+  }
+
+  /** The boot loader and the image that is running, in the order in which firmware starts them. Throws `boot-entry-unknown`. */
+  async startedPrograms(): Promise<readonly Uint8Array[]> {
+    const id = this.#booted ?? "";
+    return this.#read((folder) => {
+      const [first] = filesOf(folder, id);
+      if (first === undefined) throw unknownEntry(id);
+      return [loaderPath, join(imagesFolder, first.file)].map(
+        (path) => new Uint8Array(readFileSync(join(folder, path))),
+      );
+    });
+  }
+
+  /** Whether the boot loader counts the starts of what is running. */
+  get isCounted(): boolean {
+    return this.#variables.read("LoaderBootCountPath") !== undefined;
   }
 
   async #find(id: string): Promise<void> {

@@ -5,7 +5,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ImageFile, isThere } from "../app-storage/image-file.ts";
-import { runForSystem, runProgram } from "../app-storage/run-program.ts";
+import { ownView, systemView } from "../app-storage/run-program.ts";
 
 export interface WritableRootsOptions {
   /** On the sealed volume, and this alone. */
@@ -32,7 +32,7 @@ export class WritableRoots {
 
   /** Before each start of the container; `layer` is its folder, in which nothing is mounted. */
   async bound(layer: string, bytesMax: number): Promise<void> {
-    const file = new ImageFile(this.#path(layer), layer, this.#options.ofSystem === true ? runForSystem : runProgram);
+    const file = new ImageFile(this.#path(layer), layer, this.#options.ofSystem === true ? systemView : ownView);
     await file.create(Math.ceil(bytesMax / blockBytes) * blockBytes, layer);
     await file.mount(["nodev"]);
   }

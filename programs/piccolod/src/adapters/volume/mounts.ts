@@ -12,9 +12,12 @@ function unescape(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-/** What is mounted on the path (which holds no symbolic link), innermost last: the kinds and sources. */
-export function mountsOn(path: string): readonly { readonly kind: string; readonly source: string }[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
+/** What is mounted on the path (which holds no symbolic link), innermost last: the kinds and sources. `table` is a process's. */
+export function mountsOn(
+  path: string,
+  table = "/proc/self/mountinfo",
+): readonly { readonly kind: string; readonly source: string }[] {
+  return readFileSync(table, "utf8")
     .split("\n")
     .flatMap((line) => {
       const [front = "", back = ""] = line.split(" - ", 2);

@@ -36,6 +36,7 @@ const storingAtOnce = 2;
 const stalledMs = 15 * 60_000;
 /** Parts of a backup that was cut off are kept so long for the next try. */
 const unusedKeptMs = 2 * 24 * 3_600_000;
+const tidyEachMs = 3_600_000;
 const removedAtOnce = 100;
 const removedMost = 5_000;
 
@@ -119,9 +120,15 @@ export class AppBackups {
   async #run(): Promise<void> {
     const { world, mayWork } = this.#options;
     const { signal } = this.#stopping;
+    let tidiedMs = world.monotonicMs();
     while (!signal.aborted) {
       this.#wake = new AbortController();
       if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
+      // Also where no app is left to be backed up, what was deleted goes.
+      if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
+        tidiedMs = world.monotonicMs();
+        await this.#removeUnused();
+      }
       await world.sleep(lookAgainMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
     }
   }
@@ -239,7 +246,7 @@ export class AppBackups {
     const { apps, world } = this.#options;
     const before = newestCopy(apps.get(app).record);
     apps.backUp(app);
-    await apps.settled(app, report);
+    await this.#settled(app, report, this.#stopping.signal);
     const { record } = apps.get(app);
     if (newestCopy(record)?.id !== before?.id) return;
     if (record.volumes.length > 0 && record.current?.manifest.volumes.some(({ backup }) => backup) === true) {
@@ -247,6 +254,16 @@ export class AppBackups {
     }
     const copy = Buffer.from(world.randomBytes(16)).toString("hex");
     await this.#store(app, copy, report, this.#stopping.signal);
+  }
+
+  /** The app's lane has come to rest, or nobody waits for it any longer. */
+  async #settled(app: string, report: Report, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    try {
+      await Promise.race([this.#options.apps.settled(app, report), aborted(AbortSignal.any([signal, over.signal]))]);
+    } finally {
+      over.abort(new Error("it has ended"));
+    }
   }
 
   /** Throws what storing throws. */
@@ -387,7 +404,7 @@ export class AppBackups {
       !record.volumes.some((name) => record.current?.manifest.volumes.some((one) => one.name === name && one.backup));
     if (!isEmpty(apps.get(app).record)) {
       apps.backUp(app);
-      await Promise.race([apps.settled(app, report), aborted(signal)]);
+      await this.#settled(app, report, signal);
     }
     const copy = newestCopy(apps.get(app).record)?.id;
     const waiting = this.next(apps.get(app).record);

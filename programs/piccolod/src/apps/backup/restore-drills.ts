@@ -164,7 +164,12 @@ export class RestoreDrills {
     const { backups, apps } = this.#options;
     if (!backups.restored.endDrill(app)) return;
     // A device that stops goes on with it at its next start.
-    await apps.settled(drillName(app), () => undefined).catch(() => undefined);
-    if (!this.#stopping.signal.aborted) await apps.purged();
+    const { signal } = this.#stopping;
+    const stopped = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([apps.settled(drillName(app), () => undefined).catch(() => undefined), stopped]);
+    if (!signal.aborted) await apps.purged();
   }
 }

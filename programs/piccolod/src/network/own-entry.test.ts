@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { toHex } from "@piccolo/bytes";
 import { centralFaults } from "@piccolo/central-api";
 import { certifyDevice, certifyRotation, deriveOwnerKeys } from "@piccolo/envelope";
-import { acceptInvitation, createInvitation, createNetwork, replaceDevice } from "@piccolo/membership";
+import { acceptInvitation, createInvitation, createNetwork, leaveNetwork, replaceDevice } from "@piccolo/membership";
 import type { HolderView, WitnessClient } from "@piccolo/storage/ports";
 import { refusalFaults } from "@piccolo/wire";
 import { SeededWorld } from "@piccolo/world";
@@ -13,7 +13,7 @@ import { openDatabase } from "../db/database.ts";
 import type { CentralLink } from "./central-link.ts";
 import { CentralLog } from "./central-log.ts";
 import { MembershipLog } from "./membership-log.ts";
-import { enterOwnerKey } from "./owner-key-entry.ts";
+import { enterLeaving, enterOwnerKey } from "./own-entry.ts";
 import { NetworkStore } from "./store.ts";
 
 const never = new AbortController().signal;
@@ -78,21 +78,11 @@ function setup(context: TestContext, isCentralThere: boolean) {
     () => undefined,
     () => 0,
   );
-  const run = (): Promise<void> =>
-    enterOwnerKey(
-      {
-        membership: own,
-        link,
-        centralLog: new CentralLog(own, log),
-        client,
-        members,
-        world,
-        report: () => undefined,
-      },
-      { keys: () => newKeys, chain },
-      never,
-    );
-  return { own, central, other, run };
+  const centralLog = new CentralLog(own, log);
+  const entryParts = { membership: own, link, centralLog, client, members, world, report: () => undefined };
+  const run = (): Promise<void> => enterOwnerKey(entryParts, { keys: () => newKeys, chain }, never);
+  const leave = (): Promise<void> => enterLeaving(entryParts, oldKeys, never);
+  return { own, central, other, run, leave };
 }
 
 const epochIn = (log: MembershipLog): number | undefined => log.member(oldKeys.account)?.keyEpoch;
@@ -120,4 +110,27 @@ test("where another entry came first at the member, it comes after that one", as
   await run();
   assert.equal(own.state?.length, 4);
   assert.deepEqual(own.entriesFrom(0), other.entriesFrom(0));
+});
+
+for (const isCentralThere of [true, false]) {
+  test(`who leaves is no member any more, ${isCentralThere ? "by central" : "by the member that is there"}`, async (context) => {
+    const { own, central, other, leave } = setup(context, isCentralThere);
+    await leave();
+    await leave();
+    for (const log of [own, isCentralThere ? central : other]) {
+      assert.equal(log.member(oldKeys.account), undefined);
+      assert.notEqual(log.member(otherKeys.account), undefined);
+    }
+  });
+}
+
+test("the last member has nobody to tell that it leaves", async (context) => {
+  const { own, other, run, leave } = setup(context, false);
+  await run();
+  const before = own.state?.length;
+  other.extend(before ?? 0, [leaveNetwork({ state: own.state ?? assert.fail(), ownerKeys: otherKeys, world })]);
+  own.extend(before ?? 0, other.entriesFrom(before ?? 0));
+  const last = own.state?.length;
+  await leave();
+  assert.equal(own.state?.length, last);
 });

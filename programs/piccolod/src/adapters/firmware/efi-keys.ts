@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import {
+  decodeSignatureLists,
+  parseEventLog,
+  predictPcr7,
+  secureBootPcr,
+  secureBootStateOf,
+  signaturesOf,
+  type SignatureEntry,
+  withKeys,
+} from "@piccolo/attest";
+import { concat, equalConstantTime, malformed, toHex } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import type { SecurityChip } from "../../security/security-chip.ts";
+import type { BootState } from "../../system/boot-state.ts";
+import { type FirmwareKeyChange, type FirmwareKeys, firmwareKeyFaults } from "../../system/firmware-keys.ts";
+
+const execute = promisify(execFile);
+const dbVariable = "db-d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+const variableBytesMax = 1 << 16;
+/** Non-volatile, for boot services and for the running system, written with a time and a signature (UEFI 2.10, 8.2.6). */
+const authenticated = Uint8Array.of(0x27, 0, 0, 0);
+const timeBytes = 16;
+
+export interface EfiKeysOptions {
+  /** The release's list of keys, signed for the firmware (docs/spec/firmware-enrolment.md), on the authenticated file system. */
+  readonly signedList: string;
+  /** `/sys/firmware/efi/efivars`. */
+  readonly variables: string;
+  readonly bootState: BootState;
+  readonly chip: Pick<SecurityChip, "pcrs">;
+  /** The boot loader and the running system's image, as they lie on the boot partition. */
+  readonly programs: () => Promise<readonly Uint8Array[]>;
+  /** Firmware takes or refuses a variable as a whole, in one write; tests bring firmware of their own. */
+  readonly write?: (path: string, content: Uint8Array) => void;
+  readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** `db` of UEFI firmware, to which a release may add a certificate. What it cannot foresee it leaves as it is. */
+export class EfiKeys implements FirmwareKeys {
+  readonly #options: EfiKeysOptions;
+
+  constructor(options: EfiKeysOptions) {
+    this.#options = options;
+  }
+
+  async pending(): Promise<FirmwareKeyChange | undefined> {
+    const signed = readWhole(this.#options.signedList);
+    if (signed === undefined) return undefined;
+    try {
+      return await this.#changeTo(signed);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#options.report("firmware-keys-not-foreseen", { code: error.code, detail: error.message });
+      return undefined;
+    }
+  }
+
+  async #changeTo(signed: Uint8Array): Promise<FirmwareKeyChange | undefined> {
+    const { bootState, chip, programs, report } = this.#options;
+    const wanted = listIn(signed);
+    const present = this.#db();
+    if (present === undefined || equalConstantTime(present, wanted)) return undefined;
+    const entries = new Set(decodeSignatureLists(wanted).map(nameOf));
+    if (!decodeSignatureLists(present).every((entry) => entries.has(nameOf(entry)))) {
+      // Somebody has keys of their own there; taking them away could keep a card or another system from starting.
+      report("firmware-keys-of-others", {});
+      return undefined;
+    }
+    const { log, secureBoot } = await bootState.read();
+    const measured = (await chip.pcrs()).get(secureBootPcr);
+    if (log === undefined || measured === undefined || secureBoot !== true) return undefined;
+    const state = secureBootStateOf(parseEventLog(log));
+    const isForeseen = equalConstantTime(predictPcr7(state), measured);
+    if (!isForeseen) throw malformed("this firmware measures its keys in a way that is not understood");
+    const signatures = (await programs()).map((file) => signaturesOf(file));
+    // As it is started now, and with a boot loader that is signed like the system's image.
+    const coming = [signatures, signatures.slice(-1)].map((each) => withKeys(state, wanted, each));
+    const expected = coming.flatMap((each) => (each === undefined ? [] : [predictPcr7(each)]));
+    if (coming[0] === undefined) throw malformed("a program of this boot would not start with the new keys");
+    const distinct = new Map(expected.map((value) => [toHex(value), value]));
+    return { expected: [...distinct.values()], apply: () => this.#write(signed) };
+  }
+
+  /** The variable's content, behind four bytes of attributes. */
+  #db(): Uint8Array | undefined {
+    return readWhole(join(this.#options.variables, dbVariable))?.subarray(authenticated.length);
+  }
+
+  async #write(signed: Uint8Array): Promise<void> {
+    const path = join(this.#options.variables, dbVariable);
+    try {
+      // The kernel protects variables from an unconsidered change by a flag.
+      await execute("/usr/bin/chattr", ["-i", path]).catch(() => undefined);
+      (this.#options.write ?? writeFileSync)(path, concat(authenticated, signed));
+    } catch (cause) {
+      const message = "the firmware does not take the release's change of its keys";
+      throw firmwareKeyFaults.fault("firmware-keys-refused", message, { cause });
+    }
+    const [now, wanted] = [this.#db(), listIn(signed)];
+    if (now !== undefined && equalConstantTime(now, wanted)) return;
+    throw firmwareKeyFaults.fault(
+      "firmware-keys-refused",
+      "the firmware took the change of its keys and did not make it",
+    );
+  }
+}
+
+function nameOf(entry: SignatureEntry): string {
+  if (entry.kind === "certificate") return `certificate ${toHex(entry.certificate)}`;
+  return entry.kind === "digest" ? `digest ${toHex(entry.digest)}` : `other ${entry.type}`;
+}
+
+/** The lists behind time and signature (EFI_VARIABLE_AUTHENTICATION_2). The firmware checks the signature. */
+function listIn(signed: Uint8Array): Uint8Array {
+  const view = new DataView(signed.buffer, signed.byteOffset, signed.length);
+  if (signed.length < timeBytes + 4) throw malformed("the release's list of keys has no head");
+  const end = timeBytes + view.getUint32(timeBytes, true);
+  if (end >= signed.length) throw malformed("the release's list of keys is empty");
+  return signed.subarray(end);
+}
+
+/** Undefined where there is no such file. */
+function readWhole(path: string): Uint8Array | undefined {
+  try {
+    if (statSync(path).size > variableBytesMax) throw malformed(`${path} is over its bound`);
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

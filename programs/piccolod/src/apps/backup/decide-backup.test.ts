@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decideBackup, type Situation } from "./decide-backup.ts";
+
+const hourMs = 3_600_000;
+const nowMs = 20_000 * 24 * hourMs;
+const failure = { code: "disk-full", detail: "", nextStep: "", atMs: nowMs, count: 1 };
+
+const situation = (change: Partial<Situation> = {}): Situation => ({
+  jitter: 0.5,
+  startedAtMs: 0,
+  inNetwork: true,
+  reach: { online: 9, needed: 5 },
+  isChanging: false,
+  copies: [],
+  stored: [{ id: "a", takenAtMs: nowMs - 6 * hourMs }],
+  notes: { sinceMs: 0, failed: undefined, drill: undefined },
+  ...change,
+});
+
+test("without a network, or with one that is too small, it waits and says for what", () => {
+  const alone = decideBackup(situation({ inNetwork: false, stored: [] }), nowMs);
+  assert.equal(alone.do === "wait" ? alone.trouble?.code : "", "no-network");
+  for (const [reach, words] of [
+    [{ online: 1, needed: 5 }, "needs 5 other devices online, and there is 1"],
+    [{ online: 1, needed: undefined }, "too small"],
+  ] as const) {
+    const waiting = decideBackup(situation({ reach, copies: [{ id: "b" }] }), nowMs);
+    assert.ok(waiting.do === "wait" && waiting.trouble?.detail.includes(words) === true, words);
+    assert.equal(waiting.atMs, undefined);
+  }
+});
+
+test("before its time a network that is too small is nothing to complain of", () => {
+  const next = decideBackup(situation({ reach: { online: 0, needed: 5 } }), nowMs);
+  assert.deepEqual(next, { do: "wait", atMs: nowMs + 12 * hourMs, trouble: undefined });
+});
+
+test("a copy that is in the network goes first, then the newest is stored", () => {
+  assert.deepEqual(decideBackup(situation({ copies: [{ id: "b" }, { id: "a" }] }), nowMs), { do: "forget", copy: "a" });
+  assert.deepEqual(decideBackup(situation({ copies: [{ id: "b" }, { id: "c" }] }), nowMs), { do: "store", copy: "c" });
+});
+
+test("when it is due a copy is made, unless the app is being changed", () => {
+  const due = { stored: [{ id: "a", takenAtMs: nowMs - 30 * hourMs }] };
+  assert.deepEqual(decideBackup(situation(due), nowMs), { do: "save" });
+  assert.equal(decideBackup(situation({ ...due, isChanging: true }), nowMs).do, "wait");
+});
+
+test("what a device slept over is made up for a while after its start, not by all apps at once", () => {
+  const slept = { stored: [{ id: "a", takenAtMs: nowMs - 300 * hourMs }], startedAtMs: nowMs };
+  const next = decideBackup(situation(slept), nowMs);
+  assert.deepEqual(next, { do: "wait", atMs: nowMs + 300_000, trouble: undefined });
+  assert.deepEqual(decideBackup(situation(slept), nowMs + 300_000), { do: "save" });
+});
+
+test("what failed is tried again after a pause, and at once where members were missing and are there now", () => {
+  const notes = { sinceMs: 0, failed: failure, drill: undefined };
+  const next = decideBackup(situation({ notes, copies: [{ id: "b" }] }), nowMs);
+  assert.ok(next.do === "wait" && next.trouble?.code === "disk-full" && next.atMs === nowMs + 300_000);
+  const few = { ...notes, failed: { ...failure, code: "too-few-holders" } };
+  assert.equal(decideBackup(situation({ notes: few, copies: [{ id: "b" }] }), nowMs).do, "store");
+});
+
+test("whatever there is, a copy is never stored twice, and none is dropped that is not in the network", () => {
+  const ids = fc.constantFrom<string>("a", "b", "c", "d");
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(ids),
+      fc.uniqueArray(ids),
+      fc.boolean(),
+      fc.integer({ min: 0, max: 9 }),
+      (here, there, inNetwork, online) => {
+        const next = decideBackup(
+          situation({
+            copies: here.map((id) => ({ id })),
+            stored: there.map((id) => ({ id, takenAtMs: nowMs })),
+            inNetwork,
+            reach: { online, needed: 5 },
+          }),
+          nowMs,
+        );
+        if (next.do === "store") assert.ok(here.includes(next.copy) && !there.includes(next.copy) && inNetwork);
+        if (next.do === "forget") assert.ok(there.includes(next.copy));
+      },
+    ),
+  );
+});
