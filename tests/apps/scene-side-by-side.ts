@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "piccolo-side-by-side-"));
 const images = join(folder, "images");
 const digests = ["1", "2", "3"].map((version) => bundleDemo(images, "hello", version));
 const manifest = (version: 1 | 2 | 3, healthPath = "/health"): string =>
-  `${demoManifest("hello", digests[version - 1] ?? "", String(version)).replace("/health", healthPath)}  update: { side-by-side: true }\n`;
+  `${demoManifest("hello", digests[version - 1] ?? "", String(version)).replace("/health }", `${healthPath}, start-time: 10s }`)}  update: { side-by-side: true }\n`;
 const network = await Network.open({
   folder: join(folder, "net"),
   devices: 2,
