@@ -77,10 +77,12 @@ export const diskFull: Scenario = {
     await changing.signIn(password);
     await changing.call("PATCH", `/files/${files[0]}`, { name: "renamed" });
     await changing.call("POST", "/session/password", { oldPassword: password, newPassword });
+    const locking = machine.client.session();
+    await locking.signIn(newPassword);
+    await locking.call("POST", "/lock");
+    await locking.call("POST", "/unlock", { password: newPassword });
     const later = machine.client.session();
     await later.signIn(newPassword);
-    await later.call("POST", "/lock");
-    await later.call("POST", "/unlock", { password: newPassword });
     for (const file of files.slice(0, 2)) {
       await later.call("DELETE", `/files/${file}`);
       await later.call("DELETE", `/trash/${file}`);
