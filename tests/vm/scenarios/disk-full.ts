@@ -73,12 +73,16 @@ export const diskFull: Scenario = {
       owner.call("POST", "/files/folders", { parent: "root", name: "folder" }),
     );
     await owner.call("DELETE", "/session");
+    const changing = machine.client.session();
+    await changing.signIn(password);
+    await changing.call("PATCH", `/files/${files[0]}`, { name: "renamed" });
+    await changing.call("POST", "/session/password", { oldPassword: password, newPassword });
+    const locking = machine.client.session();
+    await locking.signIn(newPassword);
+    await locking.call("POST", "/lock");
+    await locking.call("POST", "/unlock", { password: newPassword });
     const later = machine.client.session();
-    await later.signIn(password);
-    await later.call("POST", "/session/password", { oldPassword: password, newPassword });
-    await later.call("PATCH", `/files/${files[0]}`, { name: "renamed" });
-    await later.call("POST", "/lock");
-    await later.call("POST", "/unlock", { password: newPassword });
+    await later.signIn(newPassword);
     for (const file of files.slice(0, 2)) {
       await later.call("DELETE", `/files/${file}`);
       await later.call("DELETE", `/trash/${file}`);
