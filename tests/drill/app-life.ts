@@ -103,6 +103,11 @@ export const appLifeDrill: Drill = {
       for (const pid of pids) process.kill(pid, "SIGKILL");
       drill.fault(`${what} is killed (${pids.length})`);
       drill.check("there was one to kill", pids.length > 0);
+      if (name === "conmon") {
+        // The app itself goes on unwatched, and is started anew once that is seen.
+        const isWatched = async (): Promise<boolean> => processesCalled("conmon").some((pid) => !pids.includes(pid));
+        await drill.eventually("it is watched again", isWatched);
+      }
       await drill.eventually("it answers again", async () => (await visit.text("/health")).status === 200);
       drill.equal("with its number", await app.number(visit), app.told);
       await add(2);
