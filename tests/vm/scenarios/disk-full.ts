@@ -7,7 +7,8 @@ import { claimCodePattern } from "../snapshots.ts";
 const mebibyte = 1024 * 1024;
 const password = "a password nobody would guess";
 const newPassword = "another password nobody would guess";
-const sizeBytes = 2 * mebibyte;
+/** Large beside what the journals of the databases grow by meanwhile, which comes out of what a removal gives. */
+const sizeBytes = 8 * mebibyte;
 
 const upload = async (session: DeviceSession, filename: string): Promise<string> => {
   const content = (offset: number) => seededStream(filename, sizeBytes, offset);
