@@ -68,7 +68,8 @@ const inDialog = (page: Page, name: string) =>
 
 for (const kind of ["desk", "phone"] as const) {
   test(`${kind}: an update asks for what is new, shows how far it is, and can be gone back on`, async (t) => {
-    const { page, to, photograph } = await start(t, kind);
+    const { device, page, to, photograph } = await start(t, kind);
+    const goOn = device.holdAt("Copying its data");
     await photograph("apps");
     await to("app/notes");
     await page.getByText("Version 2.0.0 is there.").waitFor();
@@ -80,6 +81,7 @@ for (const kind of ["desk", "phone"] as const) {
     await inDialog(page, "Update").click();
     await page.getByText("Copying its data").first().waitFor();
     await photograph("updating");
+    goOn();
     await page.getByText("Running · version 2.0.0").waitFor();
     assert.equal(await page.getByText("Version 2.0.0 is there.").count(), 0);
     // What was agreed to with the update is agreed to on the page, too: there is nothing to save.
@@ -181,7 +183,8 @@ for (const kind of ["desk", "phone"] as const) {
   });
 
   test(`${kind}: an app of the catalog is found and installed`, async (t) => {
-    const { page, to, photograph } = await start(t, kind);
+    const { device, page, to, photograph } = await start(t, kind);
+    const goOn = device.holdAt("Fetching");
     await to("catalog");
     await button(page, "Install Radio").waitFor();
     await photograph("catalog");
@@ -194,6 +197,7 @@ for (const kind of ["desk", "phone"] as const) {
     await inDialog(page, "Install").click();
     await page.getByText("Fetching").first().waitFor();
     await photograph("installing");
+    goOn();
     await page.getByText("Running · version 0.9").waitFor();
   });
 }

@@ -126,9 +126,14 @@ type Answer = { readonly status: number; readonly json?: unknown } | undefined;
 
 export interface FakeAppsOptions {
   readonly publish: (event: DeviceEvent) => void;
-  readonly begin: (kind: Task["kind"], steps: readonly string[], end: () => void) => Task;
+  /** Tells `atStep` of each step as it begins. */
+  readonly begin: (
+    kind: Task["kind"],
+    steps: readonly string[],
+    end: () => void,
+    atStep?: (step: string) => void,
+  ) => Task;
   readonly refuse: (status: number, code: string, detail: string) => Error;
-  readonly stepMs: number;
 }
 
 export class FakeApps {
@@ -210,14 +215,11 @@ export class FakeApps {
     then: (view: AppView) => AppView,
   ): Answer {
     const { problem: _problem, ...rest } = view;
-    for (const [at, step] of steps.entries()) {
-      const isFetching = step === "Fetching";
-      setTimeout(
-        () => this.#put({ ...rest, state, step, ...(isFetching ? { doneBytes: 18 * MiB, totalBytes: 62 * MiB } : {}) }),
-        at * this.#options.stepMs,
-      );
-    }
-    const task = this.#options.begin(kind, steps, () => this.#put(then(rest)));
+    const atStep = (step: string): void => {
+      const amounts = step === "Fetching" ? { doneBytes: 18 * MiB, totalBytes: 62 * MiB } : {};
+      this.#put({ ...rest, state, step, ...amounts });
+    };
+    const task = this.#options.begin(kind, steps, () => this.#put(then(rest)), atStep);
     return { status: 202, json: task };
   }
 

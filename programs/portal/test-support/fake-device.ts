@@ -69,6 +69,8 @@ export interface FakeDevice {
   readonly publish: (event: DeviceEvent) => void;
   /** Breaks all event streams and refuses new ones, as a device that is switched off does. */
   readonly setReachable: (reachable: boolean) => void;
+  /** Keeps every task in this step until what it gives back is called. */
+  readonly holdAt: (step: string) => () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -122,12 +124,15 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     return json(beginTask(kind, steps, end, fails), 202);
   }
 
+  const held = new Map<string, PromiseWithResolvers<void>>();
+
   function beginTask(
     kind: Task["kind"],
     steps: readonly string[],
     end: () => void,
     fails?: string,
     cancellable = false,
+    atStep: (step: string) => void = () => undefined,
   ): Task {
     let task: Task = {
       id: state.id(),
@@ -145,7 +150,9 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         task = { ...task, step, doneUnits: index };
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
+        atStep(step);
         await pause(options.stepMs ?? 500);
+        await held.get(step)?.promise;
         if (state.tasks.get(task.id)?.state !== "running") return;
       }
       if (fails !== undefined) {
@@ -327,9 +334,8 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
 
   const apps = new FakeApps({
     publish,
-    begin: beginTask,
+    begin: (kind, steps, end, atStep) => beginTask(kind, steps, end, undefined, false, atStep),
     refuse: (status, code, detail) => new Refusal(status, code, detail),
-    stepMs: options.stepMs ?? 500,
   });
 
   const handlers: Readonly<Record<string, Handler>> = {
@@ -768,6 +774,14 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     state,
     apps,
     publish,
+    holdAt: (step) => {
+      const hold = Promise.withResolvers<void>();
+      held.set(step, hold);
+      return () => {
+        held.delete(step);
+        hold.resolve();
+      };
+    },
     setReachable: (now) => {
       reachable = now;
       if (!now) for (const stream of streams) stream.destroy();
