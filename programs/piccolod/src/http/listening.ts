@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { ServerSockets } from "../adapters/server-sockets.ts";
 import type { AppLeaves } from "../adapters/tls/app-leaves.ts";
 import type { Leaf } from "../adapters/tls/leaf.ts";
 import type { Listen } from "../config.ts";
@@ -34,9 +35,9 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
     certificate: leaf?.make(),
     contextOf: (name) => appLeaves?.contextOf(name),
   });
-  await opened(server, options.listen);
+  const sockets = await opened(server, options.listen);
   address.port = (server.address() as AddressInfo).port;
-  const closers = [() => closed(server, options.interrupt)];
+  const closers = [() => closed(server, sockets, options.interrupt)];
   if (leaf !== undefined && server instanceof SecureServer) {
     const timer = setInterval(() => {
       if (leaf.isStale) server.setSecureContext({ ...leaf.make(), minVersion: "TLSv1.3" });
@@ -46,13 +47,14 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
   }
   if (redirect !== undefined) {
     const plain = createRedirect(address, isAppHost);
+    let plainSockets: ServerSockets;
     try {
-      await opened(plain, redirect);
+      plainSockets = await opened(plain, redirect);
     } catch (error) {
       for (const close of closers.reverse()) await close();
       throw error;
     }
-    closers.push(() => closed(plain, () => undefined));
+    closers.push(() => closed(plain, plainSockets, () => undefined));
   }
   return async () => {
     for (const close of closers.toReversed()) await close();
@@ -83,21 +85,22 @@ function createRedirect(address: OwnAddress, isAppHost: ListeningOptions["isAppH
   );
 }
 
-function opened(server: Server | SecureServer, { listenHost, listenPort }: Listen): Promise<void> {
+function opened(server: Server | SecureServer, { listenHost, listenPort }: Listen): Promise<ServerSockets> {
+  const sockets = new ServerSockets(server);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(listenPort, listenHost, () => {
       server.off("error", reject);
-      resolve();
+      resolve(sockets);
     });
   });
 }
 
-function closed(server: Server | SecureServer, interrupt: () => void): Promise<void> {
+function closed(server: Server | SecureServer, sockets: ServerSockets, interrupt: () => void): Promise<void> {
   return new Promise((resolve) => {
     interrupt();
     server.close(() => resolve());
     server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), lastAnswersMs).unref();
+    setTimeout(() => sockets.cutAll(), lastAnswersMs).unref();
   });
 }

@@ -7,6 +7,7 @@ import { toHex } from "@piccolo/bytes";
 import type { Message, PeerHandler } from "@piccolo/storage/ports";
 import { maxBodyBytes } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
+import { ServerSockets } from "../server-sockets.ts";
 import { certifiedKey, type ChannelCertificate } from "./channel-certificate.ts";
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
@@ -31,6 +32,7 @@ export interface BulkServerOptions {
 export class BulkServer {
   readonly #options: BulkServerOptions;
   readonly #server: Server;
+  readonly #sockets: ServerSockets;
   readonly #keys = new WeakMap<object, Uint8Array>();
   readonly #connections = new Map<string, number>();
 
@@ -53,6 +55,7 @@ export class BulkServer {
       // Whole fragments may take long on a slow line; silence is watched instead.
       requestTimeout: 0,
     });
+    this.#sockets = new ServerSockets(this.#server);
     this.#server.on("secureConnection", (socket: TLSSocket) => this.#greet(socket));
     this.#server.on("request", (request, response) => void this.#serve(request, response));
     this.#server.on("tlsClientError", () => undefined);
@@ -72,7 +75,7 @@ export class BulkServer {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      this.#sockets.cutAll();
     });
   }
 

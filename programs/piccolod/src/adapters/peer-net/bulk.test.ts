@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { createServer, request as httpsRequest } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { connect } from "node:tls";
 import { toUtf8 } from "@piccolo/bytes";
@@ -246,4 +247,17 @@ test("a flood of connections of one device is bounded", async (context) => {
     ended.push(new Promise((resolve) => socket.once("close", () => resolve())));
   }
   await Promise.race(ended);
+});
+test("a handshake that is under way does not keep a device from stopping", async (context) => {
+  const { net, target } = await startDevice(context, { handler: echo, isAllowed: () => true });
+  const raw = connectTcp(portOf(target), "127.0.0.1");
+  raw.on("error", () => undefined);
+  await once(raw, "connect");
+  // Nothing has been said on the connection when the device begins to stop; afterwards the other side goes on.
+  const stopped = net.stop();
+  const secure = connect({ ...showing(newCertificate()), socket: raw });
+  secure.on("error", () => undefined);
+  const ended = new Promise((resolve) => secure.once("close", resolve));
+  await stopped;
+  await ended;
 });
