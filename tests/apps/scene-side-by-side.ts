@@ -3,27 +3,15 @@
  * until the new one does, and a new one that never does is not noticed by any visitor.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { AppVisit, installApp, Network, type TaskView, unmountBelow } from "@piccolo/devnet";
+import { AppVisit, installApp, type TaskView } from "@piccolo/devnet";
+import { onAppNetwork } from "./app-network.ts";
 import { bundleDemo, demoManifest } from "./demo.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "piccolo-side-by-side-"));
-const images = join(folder, "images");
-const digests = ["1", "2", "3"].map((version) => bundleDemo(images, "hello", version));
+let digests: readonly string[] = [];
 const manifest = (version: 1 | 2 | 3, healthPath = "/health"): string =>
   `${demoManifest("hello", digests[version - 1] ?? "", String(version)).replace("/health }", `${healthPath}, start-time: 10s }`)}  update: { side-by-side: true }\n`;
-const network = await Network.open({
-  folder: join(folder, "net"),
-  devices: 2,
-  centralPort: 8700,
-  devicePort: 8701,
-  peerPort: 8721,
-  protection: () => ({ tpm: false, volume: false, cheapSlots: true }),
-  deviceArgs: () => ["--bundled-images", images],
-});
 
 /** How many of the app's containers run at this moment: a server has a process more for each visit. */
 function servers(): number {
@@ -39,57 +27,53 @@ function servers(): number {
   return new Set(groups).size;
 }
 
-try {
-  await network.central.start();
-  await network.startDevice(1);
-  const device = network.device(1);
-  await network.claim(device);
-  const { session } = device;
-  await installApp(session, manifest(1));
-  const visit = await AppVisit.enter(session, "hello");
+await onAppNetwork({
+  name: "side-by-side",
+  protection: { tpm: false, volume: false, cheapSlots: true },
+  bundle: (images) => {
+    digests = ["1", "2", "3"].map((version) => bundleDemo(images, "hello", version));
+  },
+  play: async (device) => {
+    const { session } = device;
+    await installApp(session, manifest(1));
+    const visit = await AppVisit.enter(session, "hello");
 
-  /** Asks without a pause while the work goes on; gives each answer. */
-  const during = async (work: Promise<unknown>): Promise<{ readonly versions: string[]; readonly most: number }> => {
-    const over = new AbortController();
-    const watched = work.finally(() => over.abort());
-    watched.catch(() => undefined);
-    const versions: string[] = [];
-    let most = 0;
-    while (!over.signal.aborted) {
-      const { status, text } = await visit.text("/version");
-      assert.equal(status, 200, `after ${versions.length} visits`);
-      versions.push(text.trim());
-      most = Math.max(most, servers());
-      await turn();
-    }
-    await watched;
-    return { versions, most };
-  };
-  const update = async (to: string): Promise<void> => {
-    await session.finish(await session.call<TaskView>("POST", "/apps/hello/update", { manifest: to, grants: [] }));
-  };
+    /** Asks without a pause while the work goes on; gives each answer. */
+    const during = async (work: Promise<unknown>): Promise<{ readonly versions: string[]; readonly most: number }> => {
+      const over = new AbortController();
+      const watched = work.finally(() => over.abort());
+      watched.catch(() => undefined);
+      const versions: string[] = [];
+      let most = 0;
+      while (!over.signal.aborted) {
+        const { status, text } = await visit.text("/version");
+        assert.equal(status, 200, `after ${versions.length} visits`);
+        versions.push(text.trim());
+        most = Math.max(most, servers());
+        await turn();
+      }
+      await watched;
+      return { versions, most };
+    };
+    const update = async (to: string): Promise<void> => {
+      await session.finish(await session.call<TaskView>("POST", "/apps/hello/update", { manifest: to, grants: [] }));
+    };
 
-  const well = await during(update(manifest(2)));
-  assert.equal(well.most, 2, "old and new ran beside each other");
-  assert.deepEqual(
-    [...new Set(well.versions)],
-    ["1", "2"],
-    "the old one answers until the new one does, and never again",
-  );
-  assert.equal((await visit.text("/version")).text, "2\n");
+    const well = await during(update(manifest(2)));
+    assert.equal(well.most, 2, "old and new ran beside each other");
+    assert.deepEqual(
+      [...new Set(well.versions)],
+      ["1", "2"],
+      "the old one answers until the new one does, and never again",
+    );
+    assert.equal((await visit.text("/version")).text, "2\n");
 
-  // A new version that never answers as it should is given up, and nobody but the owner hears of it.
-  const sick = await during(assert.rejects(update(manifest(3, "/nothing"))));
-  assert.equal(sick.most, 2);
-  assert.deepEqual([...new Set(sick.versions)], ["2"]);
-  const { state, app } = await session.call<{ state: string; app: { version: string } }>("GET", "/apps/hello");
-  assert.deepEqual([state, app.version], ["running", "2"]);
-  assert.equal(servers(), 1);
-} catch (error) {
-  const log = readFileSync(join(folder, "net/logs/device1.log"), "utf8");
-  throw new Error(`the device says:\n${log}`, { cause: error });
-} finally {
-  await network.stop();
-  unmountBelow(folder);
-  rmSync(folder, { recursive: true, force: true });
-}
+    // A new version that never answers as it should is given up, and nobody but the owner hears of it.
+    const sick = await during(assert.rejects(update(manifest(3, "/nothing"))));
+    assert.equal(sick.most, 2);
+    assert.deepEqual([...new Set(sick.versions)], ["2"]);
+    const { state, app } = await session.call<{ state: string; app: { version: string } }>("GET", "/apps/hello");
+    assert.deepEqual([state, app.version], ["running", "2"]);
+    assert.equal(servers(), 1);
+  },
+});

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { buildPortal } from "@piccolo/devnet";
 import { type Browser, chromium, devices, type Page } from "playwright-core";
-import { type FakeDevice, startFakeDevice } from "../../programs/portal/test-support/fake-device.ts";
+import type { FakeDevice } from "../../programs/portal/test-support/fake-device.ts";
+import { openWatched } from "./watched-page.ts";
 
 const pictures = process.env["PICCOLO_PICTURES"];
 const desk = { viewport: { width: 1280, height: 900 } } as const;
@@ -30,16 +31,7 @@ interface Scene {
 
 /** Signed in, on a page that may neither complain nor be wider than its screen. */
 async function start(t: TestContext, kind: "desk" | "phone"): Promise<Scene> {
-  const device = await startFakeDevice({ stepMs: 300 });
-  const context = await browser.newContext(kind === "desk" ? desk : phone);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  t.after(async () => {
-    await context.close();
-    await device.close();
-    assert.deepEqual(complaints, []);
-  });
+  const { device, page } = await openWatched(t, browser, { stepMs: 300 }, kind === "desk" ? desk : phone);
   await page.goto(`${device.origin}/#/apps`);
   await page.getByLabel("Password", { exact: true }).fill("correct horse");
   await page.getByRole("button", { name: "Sign in", exact: true }).click();

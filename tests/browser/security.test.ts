@@ -8,9 +8,9 @@ import { closedCodes } from "@piccolo/device-api";
 import { buildPortal } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { tamperedBoot } from "../../programs/portal/test-support/fake-boot.ts";
-import { type FakeDevice, startFakeDevice } from "../../programs/portal/test-support/fake-device.ts";
 import { closedInWords } from "../../programs/portal/src/security/closed-words.ts";
 import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
+import { openWatched } from "./watched-page.ts";
 
 const password = "correct horse";
 const newPassword = "seven green bicycles";
@@ -23,20 +23,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** A device and a page that may not complain; both go with the test. */
-async function start(t: TestContext, options: FakeOptions): Promise<{ device: FakeDevice; page: Page }> {
-  const device = await startFakeDevice({ stepMs: 50, ...options });
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  t.after(async () => {
-    await context.close();
-    await device.close();
-    assert.deepEqual(complaints, []);
-  });
-  return { device, page };
-}
+const start = (t: TestContext, options: FakeOptions) => openWatched(t, browser, { stepMs: 50, ...options });
 
 async function enter(page: Page, button: string): Promise<void> {
   await page.getByLabel("Password", { exact: true }).fill(password);

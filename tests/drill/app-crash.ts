@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AppVisit, Device, Network, TaskView } from "@piccolo/devnet";
@@ -6,6 +5,7 @@ import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { CounterApp } from "./app-model.ts";
 import { tracesAfterStop, tracesOf } from "./app-traces.ts";
 import { type Drill, type DrillContext, protectedCheaply } from "./drill.ts";
+import { processesCalled } from "./processes.ts";
 
 const id = "counter";
 /** Longer than a change takes, so that some faults hit what comes right after it. */
@@ -20,19 +20,6 @@ const processNames: Readonly<Record<Exclude<Victim, "piccolod">, string>> = {
   conmon: "conmon",
   podman: "podman",
 };
-
-function processesCalled(name: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === name;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 interface View {
   readonly state: string;

@@ -1,24 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AppVisit, type TaskView } from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { cutAppsOff } from "../apps/own-machine.ts";
 import { CounterApp } from "./app-model.ts";
 import { type Drill, protectedCheaply } from "./drill.ts";
-
-/** Processes whose name it is, or that run in an app's control group under that name. */
-function processesCalled(name: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === name;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
+import { processesCalled } from "./processes.ts";
 
 export const appLifeDrill: Drill = {
   name: "app-life",

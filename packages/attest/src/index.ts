@@ -38,6 +38,7 @@ export {
   decodeSignatureLists,
   decodeVariable,
   encodeVariable,
+  guidBytes,
   predictPcr7,
   secureBootStateOf,
   withKeys,

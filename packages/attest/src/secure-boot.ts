@@ -39,7 +39,8 @@ export function decodeVariable(bytes: Uint8Array): Variable {
   return { owner, name, content };
 }
 
-function guidBytes(guid: string): Uint8Array {
+/** A GUID as UEFI writes it: the first three fields are little-endian. */
+export function guidBytes(guid: string): Uint8Array {
   const bytes = Buffer.from(guid.replaceAll("-", ""), "hex");
   bytes.subarray(0, 4).reverse();
   bytes.subarray(4, 6).reverse();

@@ -30,5 +30,3 @@ export const contentTables = [
   "app_chunk",
   "app_backup",
 ] as const;
-
-export type ContentTable = (typeof contentTables)[number];

@@ -8,8 +8,6 @@ import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
 
-export const releaseBranch = "piccolo/x86_64/development";
-
 /** In the metadata of a commit that has a test's overlay in it: it is never given to anybody. */
 export const overlayMark = "piccolo.overlay";
 

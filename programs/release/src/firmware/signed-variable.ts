@@ -3,6 +3,7 @@
  * whoever signed them: `docs/spec/firmware-enrolment.md`.
  */
 import { verify, type X509Certificate } from "node:crypto";
+import { guidBytes } from "@piccolo/attest";
 import { concat, equalConstantTime, malformed } from "@piccolo/bytes";
 import { encodeDer, nameOfCertificate, tags } from "./der.ts";
 import type { SecureBootRole } from "../keys/roles.ts";
@@ -36,15 +37,6 @@ const objects = {
 
 const object = (hex: string): Uint8Array => encodeDer(tags.object, Buffer.from(hex, "hex"));
 const algorithm = (hex: string): Uint8Array => encodeDer(tags.sequence, object(hex), encodeDer(tags.null));
-
-/** A GUID as UEFI writes it: the first three fields are little-endian. */
-function guidBytes(guid: string): Uint8Array {
-  const bytes = Buffer.from(guid.replaceAll("-", ""), "hex");
-  bytes.subarray(0, 4).reverse();
-  bytes.subarray(4, 6).reverse();
-  bytes.subarray(6, 8).reverse();
-  return bytes;
-}
 
 function u32(...values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 4);

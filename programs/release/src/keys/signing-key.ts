@@ -57,8 +57,3 @@ export async function signBytes(key: SigningKey, message: Uint8Array): Promise<U
 export function sbsignArguments(key: SigningKey): string[] {
   return key.kind === "file" ? ["--key", key.path] : ["--engine", "pkcs11", "--key", key.uri];
 }
-
-/** How `openssl cms -sign` is told the key. */
-export function opensslArguments(key: SigningKey): string[] {
-  return key.kind === "file" ? ["-inkey", key.path] : ["-engine", "pkcs11", "-keyform", "engine", "-inkey", key.uri];
-}
