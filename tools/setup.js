@@ -44,6 +44,8 @@ const containers = [
 ];
 /** What tests pull images from. */
 const registry = { name: "docker-registry", proof: ["/usr/bin/docker-registry"] };
+/** What makes the packet filter forget a connection, in a test. */
+const conntrack = { name: "conntrack", proof: ["/usr/sbin/conntrack"] };
 const dispensable = [...protection, ...containers].map((item) => ({ ...item, dispensable: true }));
 // Everything else that builds and boots an image lies in a chroot of its own, so that the host's release does not matter.
 const mmdebstrap = { name: "mmdebstrap", proof: ["/usr/bin/mmdebstrap"] };
@@ -80,7 +82,7 @@ const commands = {
   check: { entry: "tools/check.ts", debian: [libatomic, ...parts, ...containers] },
   test: {
     entry: "tools/test.ts",
-    debian: [libatomic, chromium, faketime, binutils, iproute, registry, ...parts, ...containers],
+    debian: [libatomic, chromium, faketime, binutils, iproute, registry, conntrack, ...parts, ...containers],
   },
   bench: {
     entry: "bench/main.ts",

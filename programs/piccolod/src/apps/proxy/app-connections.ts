@@ -6,6 +6,11 @@ const idleMax = 64;
 const freshMs = 1_000;
 const idleMs = 4_000;
 const connectMs = 10_000;
+/**
+ * A connection so long without a word is asked whether it lives. The asking also brings it back to the packet filter's
+ * mind, which drops what an app says on a connection that it does not know.
+ */
+const askAliveMs = 5_000;
 
 /** One visit's use of a connection. */
 export interface Exchange extends ReplyListener {
@@ -27,7 +32,14 @@ export class AppConnection {
 
   constructor(pool: AppConnections, address: string, port: number) {
     this.#pool = pool;
-    this.socket = connect({ host: address, port, noDelay: true, keepAlive: true, allowHalfOpen: true });
+    this.socket = connect({
+      host: address,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: askAliveMs,
+      allowHalfOpen: true,
+    });
     const timer = setTimeout(() => this.socket.destroy(new Error("no connection in time")), connectMs);
     this.socket.once("connect", () => clearTimeout(timer));
     this.socket.on("data", (bytes: Buffer) => this.#take(bytes));
