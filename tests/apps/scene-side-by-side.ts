@@ -19,7 +19,8 @@ function servers(): number {
     try {
       if (!/^\d+$/.test(name)) return [];
       if (!readFileSync(`/proc/${name}/cmdline`, "utf8").startsWith("/bin/busybox\0httpd")) return [];
-      return [readFileSync(`/proc/${name}/cgroup`, "utf8")];
+      // A process that is ending is in no container's control group any more.
+      return /[0-9a-f]{64}/.exec(readFileSync(`/proc/${name}/cgroup`, "utf8")) ?? [];
     } catch {
       return [];
     }
