@@ -28,37 +28,40 @@ export const appEscapeDrill: Drill = {
     const { session } = device;
     makeNeighbourhood();
     const services = await openServices(servicePort);
-    // On all addresses, as on a device at home.
-    await network.startDeviceWith(1, ["--listen", `0.0.0.0:${device.record.port}`]);
-    await network.claim(device);
-    const victim = new CounterApp(session, "counter");
-    await victim.install(demoManifest("counter", counter));
-    await new CounterApp(session, "mirror").install(mirrorManifest(hostile));
-    const grants = ["internet", "public-paths"];
-    await session.finish(
-      await session.call("POST", "/apps", { source: { manifest: hostileManifest(hostile) }, grants, settings: {} }),
-    );
-    const [attacker, mirror] = [await AppVisit.enter(session, "hostile"), await AppVisit.enter(session, "mirror")];
-    const scene = new EscapeScene(drill, network, attacker);
-    drill.equal("the hostile app does as it is told", await scene.can("true"), true);
-    drill.step("a counter, a mirror and a hostile app run");
+    try {
+      // On all addresses, as on a device at home.
+      await network.startDeviceWith(1, ["--listen", `0.0.0.0:${device.record.port}`]);
+      await network.claim(device);
+      const victim = new CounterApp(session, "counter");
+      await victim.install(demoManifest("counter", counter));
+      await new CounterApp(session, "mirror").install(mirrorManifest(hostile));
+      const grants = ["internet", "public-paths"];
+      await session.finish(
+        await session.call("POST", "/apps", { source: { manifest: hostileManifest(hostile) }, grants, settings: {} }),
+      );
+      const [attacker, mirror] = [await AppVisit.enter(session, "hostile"), await AppVisit.enter(session, "mirror")];
+      const scene = new EscapeScene(drill, network, attacker);
+      drill.equal("the hostile app does as it is told", await scene.can("true"), true);
+      drill.step("a counter, a mirror and a hostile app run");
 
-    const addressOf = (app: string): Promise<string> => innerAddressOf(`${app}.web.1`);
-    await attackNetworks(scene, {
-      ports: [device.record.port, servicePort],
-      otherApp: { address: await addressOf("counter"), port: demoPort },
-    });
-    await attackHost(scene);
-    await attackProxy(drill, {
-      device,
-      mirror,
-      container: { host: await addressOf("mirror"), port: demoPort },
-      hostile: attacker,
-    });
-    drill.step("the door held");
-    await attackBounds(scene);
-    const visit = await victim.visit();
-    drill.equal("the other app goes on", await victim.add(visit), 1);
-    for (const service of services) service.close();
+      const addressOf = (app: string): Promise<string> => innerAddressOf(`${app}.web.1`);
+      await attackNetworks(scene, {
+        ports: [device.record.port, servicePort],
+        otherApp: { address: await addressOf("counter"), port: demoPort },
+      });
+      await attackHost(scene);
+      await attackProxy(drill, {
+        device,
+        mirror,
+        container: { host: await addressOf("mirror"), port: demoPort },
+        hostile: attacker,
+      });
+      drill.step("the door held");
+      await attackBounds(scene);
+      const visit = await victim.visit();
+      drill.equal("the other app goes on", await victim.add(visit), 1);
+    } finally {
+      for (const service of services) service.close();
+    }
   },
 };
