@@ -25,10 +25,17 @@ function bridgesOf(scene: EscapeScene, gateways: readonly string[]): readonly Li
 export async function attackNetworks(scene: EscapeScene, { ports, otherApp }: Targets): Promise<void> {
   const { drill } = scene;
   const small = drill.options.small;
-  const own = await scene.do("ip -o -4 address show | grep -o 'inet [0-9.]*' | cut -d' ' -f2");
-  const addresses = own.output.split("\n").filter((address) => address.startsWith("10."));
-  drill.equal("it has an address on each of its networks", addresses.length, 2);
-  const gateways = addresses.map((address) => address.replace(/\d+$/, (last) => String(1 + (Number(last) & ~63))));
+  // The order in which networks are set up is not the one in which devices are named, so each address says its own device.
+  const own = await scene.do("ip -o -4 address show");
+  const devices = [...own.output.matchAll(/^\d+: (eth\d+)\s+inet (10\.\d+\.\d+)\.(\d+)\//gm)];
+  drill.equal("it has an address on each of its networks", devices.length, 2);
+  const deviceOf = new Map(
+    devices.map(([, device = "", network = "", host]): [string, string] => [
+      `${network}.${1 + (Number(host) & ~63)}`,
+      device,
+    ]),
+  );
+  const gateways = [...deviceOf.keys()];
   const bridges = bridgesOf(scene, gateways);
 
   for (const port of ports) {
@@ -40,7 +47,7 @@ export async function attackNetworks(scene: EscapeScene, { ports, otherApp }: Ta
     for (const [at, bridge] of bridges.entries()) {
       const local = bridge.addr_info.find(({ family, scope }) => family === "inet6" && scope === "link");
       if (local === undefined) continue;
-      const device = `eth${gateways.findIndex((gateway) => bridge.addr_info.some((one) => one.local === gateway))}`;
+      const device = bridge.addr_info.map((one) => deviceOf.get(one.local)).find((name) => name !== undefined);
       // Nobody of the devnet's own listens there.
       const target = port === ports[0] ? (ports.at(-1) ?? port) : port;
       await scene.refused(`the host's port ${target} at its link-local address ${at}`, () =>
