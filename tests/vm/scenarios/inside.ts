@@ -24,6 +24,17 @@ function openPorts(lines: readonly string[]): { readonly listening: number[]; re
   return { listening, datagrams };
 }
 
+/** `80, 4711-4712`: all of them may be a lot. */
+function ranges(ports: readonly number[]): string {
+  const found: [from: number, to: number][] = [];
+  for (const port of [...ports].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last !== undefined && port === last[1] + 1) last[1] = port;
+    else found.push([port, port]);
+  }
+  return found.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(", ") || "none";
+}
+
 /** What somebody on the same network finds, who tries every port: the firewall lets nothing through that is not listed. */
 async function seenFromOutside(context: ScenarioContext, machine: Machine): Promise<void> {
   const stranger = await machine.stranger();
@@ -33,20 +44,16 @@ async function seenFromOutside(context: ScenarioContext, machine: Machine): Prom
     const { address } = station;
     const beganMs = performance.now();
     const { open, refused } = await stranger.scan(station, "tcp");
-    context.say(`  ${address}: ${open.join(", ")} take connections, ${refused.join(", ") || "none"} refuse`);
+    context.say(`  ${address}: ${ranges(open)} take connections, ${ranges(refused)} refuse`);
     for (const port of [80, 443]) context.check(`${address}: ${port} answers`, open.includes(port));
     const seen = [...open, ...refused];
-    context.equal(
-      `${address}: ports that answer`,
-      seen.filter((port) => !ownPorts.has(port)),
-      [],
-    );
+    context.equal(`${address}: ports that answer`, ranges(seen.filter((port) => !ownPorts.has(port))), "none");
     const datagrams = await stranger.scan(station, "udp");
     const answered = [...datagrams.open, ...datagrams.refused];
     context.equal(
       `${address}: ports that answer datagrams`,
-      answered.filter((port) => !datagramPorts.has(port)),
-      [],
+      ranges(answered.filter((port) => !datagramPorts.has(port))),
+      "none",
     );
     context.say(`  ${address}: all ports tried in ${Math.round((performance.now() - beganMs) / 1000)} s`);
   }
