@@ -435,13 +435,9 @@ export class Machine {
   }
 
   /** Whether a machine that is off has written to a part of its disk since it was last changed. */
-  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+  async wroteTo(place: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
     const { folder, tools } = this.options;
-    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
-    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
-    return extents.some(
-      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
-    );
+    return layerHas(join(folder, "disk.qcow2"), place, tools);
   }
 
   /** Takes the power away. */
@@ -454,6 +450,19 @@ export class Machine {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
   }
+}
+
+/** Whether something of a place was written to a layer over an image. */
+export async function layerHas(
+  layer: string,
+  { offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">,
+  tools: Chroot,
+): Promise<boolean> {
+  const text = await tools.text("qemu-img", ["map", "--output=json", layer]);
+  const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+  return extents.some(
+    ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+  );
 }
 
 async function untilMigrated(qmp: Qmp): Promise<void> {
