@@ -99,6 +99,7 @@ export function keepRelease(config: Config, parts: ContextParts, running: Runnin
         minimum,
         [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined),
       );
+      log.info("minimum-release", { minimum });
     },
     report: (level, event, facts) => log[level](event, facts),
   });
