@@ -121,7 +121,6 @@ export class Stranger {
     const isTarget = (heard: Heard): boolean =>
       heard.from.address === target.address && Buffer.from(heard.from.hardware).equals(target.hardware);
     const listener = (heard: Heard): void => {
-      // QEMU's own gateway is on this network too, takes a frame for anybody as one for itself, and refuses in his name.
       if (!isTarget(heard)) return;
       if (heard.kind === (by === "tcp" ? "tcp-open" : "udp")) open.add(heard.port);
       if (heard.kind === (by === "tcp" ? "tcp-refused" : "udp-refused")) refused.add(heard.port);

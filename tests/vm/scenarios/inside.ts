@@ -1,5 +1,5 @@
 /** What the running system looks like from inside, told by the probe of a test image. */
-import type { Machine } from "../machine.ts";
+import type { Stranger } from "../lan/stranger.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { predictedPcr11 } from "../prediction.ts";
 
@@ -36,8 +36,7 @@ function ranges(ports: readonly number[]): string {
 }
 
 /** What somebody on the same network finds, who tries every port: the firewall lets nothing through that is not listed. */
-async function seenFromOutside(context: ScenarioContext, machine: Machine): Promise<void> {
-  const stranger = await machine.stranger();
+async function seenFromOutside(context: ScenarioContext, stranger: Stranger): Promise<void> {
   const byOld = await stranger.findByAddress("10.0.2.15");
   const byNew = await stranger.findByHardware(byOld);
   for (const station of [byOld, byNew]) {
@@ -57,7 +56,6 @@ async function seenFromOutside(context: ScenarioContext, machine: Machine): Prom
     );
     context.say(`  ${address}: all ports tried in ${Math.round((performance.now() - beganMs) / 1000)} s`);
   }
-  stranger.leave();
 }
 
 export const inside: Scenario = {
@@ -106,7 +104,7 @@ export const inside: Scenario = {
       [],
     );
     context.check("the firewall drops", text("firewall").includes("policy drop"));
-    await seenFromOutside(context, machine);
+    await machine.withStranger((stranger) => seenFromOutside(context, stranger));
 
     context.equal(
       "units that would be a way in",
