@@ -1,8 +1,19 @@
 /** From a stick and an empty machine to a device. */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { installerLayout, placeOf, writeEsp } from "@piccolo/release";
+import { biosBootCode, bootCodeBytes, installerLayout, placeOf, writeEsp } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
+
+function firstBytes(disk: string): Uint8Array {
+  const file = openSync(disk, "r");
+  try {
+    const bytes = new Uint8Array(bootCodeBytes);
+    readSync(file, bytes, 0, bytes.length, 0);
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
 
 export const installer: Scenario = {
   name: "installer",
@@ -28,6 +39,10 @@ export const installer: Scenario = {
     const variables = join(context.folder, "installing", "variables.fd");
     const disk = join(context.folder, "internal.img");
     await tools.run("qemu-img", ["convert", "-O", "raw", secondDisk, disk]);
+    context.check(
+      "the disk, too, says what a BIOS has to be set to",
+      Buffer.compare(firstBytes(disk), biosBootCode()) === 0,
+    );
     const device = await context.machine("device", disk, { variables });
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
