@@ -326,6 +326,22 @@ test("a device tells how it was started, step by step", async (t) => {
   await page.locator("details[open]").getByText("Predicted", { exact: true }).waitFor();
 });
 
+test("a version that failed is told on every page until the owner has seen it", async (t) => {
+  const failedRelease = { number: 2, version: "0.2.0", triedSinceMs: 1, foundAtMs: 2, why: "portal-silent" as const };
+  const { device, page } = await start(t, { boot: { failedRelease } });
+  await page.goto(device.origin);
+  await enter(page, "Sign in");
+  await page.getByText("A new version did not work.").waitFor();
+  await page.getByRole("link", { name: "Look" }).click();
+  await page.getByRole("heading", { name: "A new version did not work" }).waitFor();
+  await page.getByText("Version 0.2.0 (release 2) was tried on").waitFor();
+  await page.getByText("now runs version 0.1.0 (release 1)").waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "I have seen it" }).click();
+  await page.getByRole("heading", { name: "A new version did not work" }).waitFor({ state: "detached" });
+  assert.equal(device.state.failedRelease, undefined);
+});
+
 test("a changed system, untrusted keys and an unmeasured boot are said in plain words", async (t) => {
   const changed = await start(t, { boot: tamperedBoot() });
   await changed.page.goto(`${changed.device.origin}/#/security`);

@@ -92,6 +92,12 @@ export const routes = {
     path: "/security/boot",
     responses: ok("How the device was started, step by step, beside what its release predicts", BootView),
   }),
+  "DELETE /security/boot/failed-release/{number}": route({
+    method: "delete",
+    path: "/security/boot/failed-release/{number}",
+    request: { params: z.object({ number: z.coerce.number().int().min(1).max(9_999_999_999) }) },
+    responses: nothing,
+  }),
   "POST /security/phrase": route({
     method: "post",
     path: "/security/phrase",

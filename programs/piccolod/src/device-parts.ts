@@ -21,6 +21,7 @@ import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
 import type { Deployments } from "./system/deployments.ts";
 import type { MeasuredBoot } from "./system/measured-boot.ts";
+import type { ReleaseTrials } from "./system/release-trials.ts";
 
 export interface ContextParts {
   readonly world: World;
@@ -56,6 +57,7 @@ export interface DeviceParts extends ContextParts {
   readonly floor: PasswordCost;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
+  readonly releaseTrials: ReleaseTrials;
   readonly address: OwnAddress;
   /** Told under which host names apps are reached. */
   readonly appHostsChanged: (names: readonly string[]) => void;

@@ -453,7 +453,8 @@ async function build(
     leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
-  mountSystem(api, parts.measuredBoot);
+  mountSystem(api, parts.measuredBoot, parts.releaseTrials);
+  atClose(parts.releaseTrials.onChange(() => events.securityChanged()));
   mountRecovery(api, {
     auth,
     sessions,

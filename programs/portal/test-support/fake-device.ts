@@ -415,7 +415,12 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       return reset();
     },
     "GET /security": () => json(state.security()),
-    "GET /security/boot": () => json(fakeBoot(state.options.boot)),
+    "GET /security/boot": () => json({ ...fakeBoot(state.options.boot), failedRelease: state.failedRelease }),
+    "DELETE /security/boot/failed-release/{number}": ({ params }) => {
+      if (state.failedRelease?.number === Number(params["number"])) state.failedRelease = undefined;
+      publish({ type: "security" });
+      return { status: 204 };
+    },
     "POST /security/phrase": ({ body }) => {
       checkPassword(body["password"]);
       return json(show(nextPhrase(state.phrase)), 201);

@@ -105,6 +105,7 @@ export class FakeState {
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
   reencryption: SecurityView["reencryption"]["state"] = "none";
+  failedRelease: BootView["failedRelease"];
   /** Whether changes wait for others to confirm them. */
   changesWait = false;
   networkState: NetworkView["state"];
@@ -127,6 +128,7 @@ export class FakeState {
     this.closed = options.phase === "closed";
     this.locked = options.phase === "locked";
     this.phraseConfirmed = options.phraseConfirmed ?? true;
+    this.failedRelease = options.boot?.failedRelease;
     this.replaced = options.security?.replaced !== undefined;
     this.stale = options.security?.mayBeStale !== undefined;
     if (options.empty !== true && this.claimed) this.fill();
