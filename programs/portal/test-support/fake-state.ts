@@ -35,6 +35,8 @@ export interface FakeOptions {
   readonly insecure?: readonly string[];
   readonly clockOffsetMs?: number;
   readonly online?: number;
+  /** Nobody can be told that the owner leaves. */
+  readonly unheard?: boolean;
   readonly password?: string;
   readonly phase?: "closed" | "locked";
   /** Why the device is closed. */
@@ -105,6 +107,8 @@ export class FakeState {
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
   reencryption: SecurityView["reencryption"]["state"] = "none";
+  /** Whether the owner has told the network that he leaves. */
+  left = false;
   failedRelease: BootView["failedRelease"];
   /** Whether changes wait for others to confirm them. */
   changesWait = false;
