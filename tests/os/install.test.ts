@@ -88,8 +88,13 @@ class Computer {
     writeFileSync(join(device, "BOOTX64.EFI"), "the boot loader");
   }
 
-  allowErasing(): void {
-    writeFileSync(this.path("run/piccolo-install/medium/erase-the-disk"), "");
+  /** What the owner has put on the stick. */
+  mark(name: "erase-the-disk" | "repair-the-system"): void {
+    writeFileSync(this.path(`run/piccolo-install/medium/${name}`), "");
+  }
+
+  forgetCalls(): void {
+    rmSync(this.path("calls"), { force: true });
   }
 
   run(): { readonly status: number | null; readonly said: string } {
@@ -116,10 +121,11 @@ class Computer {
   }
 }
 
-function refuses(computer: Computer, why: RegExp): void {
+function refuses(computer: Computer, why: RegExp, notSaid = /^$/): void {
   const { status, said } = computer.run();
   assert.equal(status, 1);
   assert.match(said, why);
+  assert.doesNotMatch(said, notSaid);
   assert.match(said, /Nothing was written/);
   for (const call of computer.calls()) assert.match(call, /^mount /);
 }
@@ -143,9 +149,9 @@ test("a disk with something on it is written only where the stick says so", (con
   const table = spawnSync("sfdisk", ["-q", computer.path("dev/vda")], { input: "label: gpt\n,\n", encoding: "utf8" });
   assert.equal(table.status, 0, table.stderr);
   const before = computer.bytes("vda", 0, 1 << 20);
-  refuses(computer, /is not empty.*erase-the-disk/);
+  refuses(computer, /is not empty.*erase-the-disk/, /repair-the-system/);
   assert.deepEqual(computer.bytes("vda", 0, 1 << 20), before);
-  computer.allowErasing();
+  computer.mark("erase-the-disk");
   assert.equal(computer.run().status, 0);
 });
 
@@ -190,4 +196,50 @@ test("where the boot message cannot be written, it does not say that the disk is
   const { status, said } = computer.run();
   assert.notEqual(status, 0);
   assert.doesNotMatch(said, /is installed/);
+});
+
+/** A computer whose disk was installed, with something in each of its partitions. */
+function installed(context: TestContext): Computer {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  assert.equal(computer.run().status, 0);
+  for (const part of [1, 2, 3, 4]) writeFileSync(computer.path(`dev/vda${part}`), `old ${part}`);
+  rmSync(computer.path("run/piccolo-install/esp"), { recursive: true });
+  rmSync(computer.path("run/piccolo-install/outside/first-boot"));
+  computer.forgetCalls();
+  return computer;
+}
+
+test("a device that does not start gets its system anew, and keeps all else", (context) => {
+  const computer = installed(context);
+  const table = computer.bytes("vda", 0, 1 << 20);
+  refuses(computer, /files, put an empty file named repair-the-system on the stick[^]*is not empty.*erase-the-disk/);
+  computer.forgetCalls();
+  computer.mark("repair-the-system");
+  const { status, said } = computer.run();
+  assert.equal(status, 0, said);
+  assert.match(said, /The system is written anew/);
+  assert.doesNotMatch(said, /is installed/);
+  assert.equal(computer.bytes("vda2", 0, 100).toString(), "content of piccolo-installer-root");
+  assert.ok(existsSync(computer.path("run/piccolo-install/esp/EFI/BOOT/BOOTX64.EFI")));
+  assert.deepEqual(computer.bytes("vda", 0, 1 << 20), table);
+  for (const part of [3, 4]) assert.equal(computer.bytes(`vda${part}`, 0, 100).toString(), `old ${part}`);
+  assert.ok(!existsSync(computer.path("run/piccolo-install/outside/first-boot")), "it is no new device");
+  for (const call of computer.calls()) {
+    assert.doesNotMatch(call, /^(?:mke2fs|udevadm|efibootmgr)|vda[34]/);
+    if (call.startsWith("mkfs.vfat")) assert.match(call, /vda1$/);
+  }
+  assert.equal(computer.calls().at(-1), "systemctl poweroff");
+});
+
+test("nothing is repaired on a disk that is no device's, and not where the stick says two things", (context) => {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  computer.mark("repair-the-system");
+  refuses(computer, /is no device's/);
+  const input = ["piccolo-esp", "piccolo-root", "piccolo-data"].map((name) => `size=1MiB, name=${name}\n`).join("");
+  spawnSync("sfdisk", ["-q", computer.path("dev/vda")], { input: `label: gpt\n${input}` });
+  refuses(computer, /is no device's/);
+  const device = installed(context);
+  device.mark("erase-the-disk");
+  device.mark("repair-the-system");
+  refuses(device, /both erase-the-disk and repair-the-system/);
 });

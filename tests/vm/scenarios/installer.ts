@@ -1,8 +1,9 @@
 /** From a stick and an empty machine to a device. */
-import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { biosBootCode, bootCodeBytes, installerLayout, placeOf, writeEsp } from "@piccolo/release";
+import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
+import { SealedDevice } from "../sealed-device.ts";
 
 function firstBytes(disk: string): Uint8Array {
   const file = openSync(disk, "r");
@@ -80,5 +81,36 @@ export const installerAgain: Scenario = {
     await erasing.untilSays(/writing to \/dev\/vdb/, 600_000);
     context.check("what the owner has allowed is erased", true);
     await erasing.powerCut();
+  },
+};
+
+export const installerRepairs: Scenario = {
+  name: "installer-repairs",
+  summary:
+    "a device whose only boot image is half-written gets its system anew from the stick, and opens with all it had",
+  set: "full",
+  async run(context) {
+    const { laboratory, folder } = context;
+    const { tools, epochS } = laboratory.shop;
+    const image = await laboratory.image();
+    const device = await SealedDevice.create(context, "device");
+    const file = (name: string, content: Uint8Array): string => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const whole = readFileSync(image.uki);
+    const half = [{ source: file("half.efi", whole.subarray(0, whole.length >> 1)), path: ukiPath(1) }];
+    await device.change((place) => writeEsp(place("piccolo-esp"), half, epochS, tools));
+
+    const stick = await laboratory.installer();
+    const asked = [{ source: file("empty", new Uint8Array()), path: "repair-the-system" }];
+    await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), asked, epochS, tools);
+    const secondDisk = join(device.machine.options.folder, "disk.qcow2");
+    const repairing = await context.machine("repairing", stick, "enforcing", { secondDisk });
+    repairing.powerOn();
+    await repairing.untilSays(/The system is written anew/, 900_000);
+    await repairing.untilOff(120_000);
+    context.check("nothing else was written", !/writing to|is installed/.test(repairing.serial.text));
+    await device.opens("after its system was repaired");
   },
 };
