@@ -49,7 +49,10 @@ export const routes = {
     method: "post",
     path: "/unlock",
     request: { body: body(SignIn) },
-    responses: created("Unlocked, and signed in; opens a closed device whose password is asked at boot", Session),
+    responses: created(
+      "Unlocked, and signed in: a session that is alive goes on, with the token it has. Opens a closed device whose password is asked at boot",
+      Session,
+    ),
   }),
   "POST /lock": route({ method: "post", path: "/lock", responses: nothing }),
   "POST /open-volume": route({

@@ -42,7 +42,7 @@ import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { distrustOf } from "./security/start-trust.ts";
-import { createClosedSite } from "./security/closed-site.ts";
+import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
@@ -275,7 +275,7 @@ class Running {
       insecure: config.insecure,
       claimCode,
       hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
-      goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
+      goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
   }
@@ -371,7 +371,7 @@ class Running {
 
   async #goOn(
     opened: Opened & { readonly root: OpenedRoot },
-    newPassword: string | undefined,
+    { newPassword, cookies }: GoingOn,
   ): Promise<{ readonly session: Session; readonly cookie: string }> {
     const { root } = opened;
     try {
@@ -380,7 +380,7 @@ class Running {
         if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
         device.keyring.hold(root);
       });
-      return device.signIn();
+      return device.signIn(cookies);
     } finally {
       root.erase();
     }
