@@ -42,12 +42,13 @@ import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { distrustOf } from "./security/start-trust.ts";
-import { createClosedSite } from "./security/closed-site.ts";
+import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
+import { ReleaseTrials } from "./system/release-trials.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { trustedKeys } from "./system/trusted-keys.ts";
 
@@ -127,6 +128,7 @@ async function start(
     trustedKeys,
     report: (event, facts) => log.warn(event, facts),
   });
+  const releaseTrials = new ReleaseTrials(state);
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
   const distrust =
     config.signedBootsFile === undefined ? undefined : distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip);
@@ -142,6 +144,7 @@ async function start(
     argon2,
     throttle: new Throttle(world),
     measuredBoot,
+    releaseTrials,
     boot,
     claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
     authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
@@ -179,7 +182,7 @@ async function start(
   running.show();
   const { address } = running;
   const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
-  const system = { state, chip, address, volume: volumeSeen, record: () => running.record };
+  const system = { state, releaseTrials, chip, address, volume: volumeSeen, record: () => running.record };
   const keeping = keepRelease(config, parts, system);
   atClose(() => keeping.stop());
   return { origin: running.address.origin, running };
@@ -232,6 +235,7 @@ interface RunningParts extends ContextParts {
   readonly argon2: Argon2id;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
+  readonly releaseTrials: ReleaseTrials;
   readonly boot: Boot;
   readonly claimCode: ClaimCode;
   readonly authority: DeviceAuthority;
@@ -271,7 +275,7 @@ class Running {
       insecure: config.insecure,
       claimCode,
       hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
-      goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
+      goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
   }
@@ -367,7 +371,7 @@ class Running {
 
   async #goOn(
     opened: Opened & { readonly root: OpenedRoot },
-    newPassword: string | undefined,
+    { newPassword, cookies }: GoingOn,
   ): Promise<{ readonly session: Session; readonly cookie: string }> {
     const { root } = opened;
     try {
@@ -376,7 +380,7 @@ class Running {
         if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
         device.keyring.hold(root);
       });
-      return device.signIn();
+      return device.signIn(cookies);
     } finally {
       root.erase();
     }

@@ -453,7 +453,8 @@ async function build(
     leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
-  mountSystem(api, parts.measuredBoot);
+  mountSystem(api, parts.measuredBoot, parts.releaseTrials);
+  atClose(parts.releaseTrials.onChange(() => events.securityChanged()));
   mountRecovery(api, {
     auth,
     sessions,
@@ -494,8 +495,8 @@ async function build(
     security,
     unattended,
     readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
-    signIn: () => {
-      const session = auth.signInByPhrase();
+    signIn: (cookies) => {
+      const session = door.sessionOf(cookies) ?? auth.signInByPhrase();
       return { session: sessionView(auth, deviceName, session), cookie: door.cookieOf(session.token) };
     },
   };

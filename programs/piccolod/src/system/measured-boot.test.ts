@@ -7,11 +7,13 @@ import type { BootView } from "@piccolo/device-api";
 import { MemoryBoot } from "../../test-support/memory-boot.ts";
 import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { MemoryBootState } from "../../test-support/memory-boot-state.ts";
-import { refusedWith, TestDevice } from "../../test-support/device.ts";
+import { type Client, refusedWith, TestDevice } from "../../test-support/device.ts";
 import { measureAgain, metadataKey, recordedBoot } from "../../test-support/recorded-boot.ts";
 import { TpmMachine } from "../../test-support/tpm-machine.ts";
+import { DurableFolder } from "../adapters/state-folder.ts";
 import type { FoundBoot } from "./boot-state.ts";
 import { type BootQuestion, decideBootView } from "./decide.ts";
+import { ReleaseTrials } from "./release-trials.ts";
 
 const recorded = recordedBoot("secure-boot");
 const { version, number, signers } = recorded.prediction;
@@ -135,6 +137,44 @@ test("a device on a real chip tells its boot as measured, and as released once i
   const released = await later.call<BootView>("GET", "/security/boot");
   assert.deepEqual([released.state, released.release], ["as-released", { version, number }]);
   assert.ok(released.steps.every(({ finding }) => finding !== "unexpected"));
+});
+
+async function restarted(device: TestDevice): Promise<Client> {
+  await device.stop();
+  await device.start();
+  const client = device.client();
+  await client.signIn();
+  return client;
+}
+
+test("the owner hears of a release that was tried, over restarts, until it was seen; nobody else does", async (context) => {
+  const first = await TestDevice.start(context);
+  const trials = new ReleaseTrials(new DurableFolder(join(first.folder, "state")));
+  const entries = [
+    { id: "piccolo-8.efi", state: "bad" as const, tries: undefined },
+    { id: "piccolo-7.efi", state: "good" as const, tries: undefined },
+  ];
+  trials.look({
+    choice: { entries, booted: "piccolo-7.efi", preferred: undefined, next: undefined },
+    version: "0.7.0",
+    nowMs: 5_000,
+  });
+  const told = { number: 8, foundAtMs: 5_000, why: "unknown" };
+  const owner = await first.owner();
+  assert.deepEqual((await owner.call<BootView>("GET", "/security/boot")).failedRelease, told);
+  const path = "/security/boot/failed-release";
+  refusedWith(await first.client().raw("DELETE", `${path}/8`), 401, "sign-in-required");
+  for (const wrong of ["0", "-1", "8.5", "x", "99999999999"]) {
+    refusedWith(await owner.raw("DELETE", `${path}/${wrong}`), 400, "invalid-request");
+  }
+  await owner.call("DELETE", `${path}/9`);
+  const again = await restarted(first);
+  assert.deepEqual((await again.call<BootView>("GET", "/security/boot")).failedRelease, told);
+  await again.call("DELETE", `${path}/8`);
+  await again.call("DELETE", `${path}/8`);
+  assert.equal((await again.call<BootView>("GET", "/security/boot")).failedRelease, undefined);
+  const later = await restarted(first);
+  assert.equal((await later.call<BootView>("GET", "/security/boot")).failedRelease, undefined);
 });
 
 test("a device without a chip says that nothing was measured", async (context) => {
