@@ -55,6 +55,7 @@ export const everything: readonly CacheKey[] = [
   keys.apps,
   ["app"],
   keys.catalog,
+  keys.catalogs,
   keys.appTrash,
   keys.appBackups,
 ];
