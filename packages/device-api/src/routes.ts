@@ -267,6 +267,7 @@ export const routes = {
   "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
 
   "GET /catalog": appRoutes["GET /catalog"],
+  "GET /catalogs": appRoutes["GET /catalogs"],
   "POST /catalogs": appRoutes["POST /catalogs"],
   "POST /catalogs/{id}/renew": appRoutes["POST /catalogs/{id}/renew"],
   "DELETE /catalogs/{id}": appRoutes["DELETE /catalogs/{id}"],

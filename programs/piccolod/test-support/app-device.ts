@@ -201,13 +201,13 @@ export class AppDevice {
     this.start();
   }
 
-  async install(id: string, options: Parameters<typeof manifestText>[1] = {}): Promise<void> {
+  async install(id: string, options: Parameters<typeof manifestText>[1] = {}, catalog?: string): Promise<void> {
     const { manifest, problems } = checkManifest(manifestText(id, options));
     assert.ok(manifest, JSON.stringify(problems));
     for (const { image } of manifest.services) {
       this.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
     }
-    this.apps.install({ manifest, grants: [], settings: {} });
+    this.apps.install({ manifest, grants: [], settings: {}, catalog });
     await this.apps.settled(id, () => undefined);
   }
 

@@ -3,6 +3,7 @@ import { AppScreen } from "./apps/app-screen.tsx";
 import { AppTrashScreen } from "./apps/app-trash-screen.tsx";
 import { AppsScreen } from "./apps/apps-screen.tsx";
 import { CatalogScreen } from "./apps/catalog-screen.tsx";
+import { CatalogsScreen } from "./apps/catalogs-screen.tsx";
 import { FilesScreen } from "./files/files-screen.tsx";
 import { SearchScreen } from "./files/search-screen.tsx";
 import { TrashScreen } from "./files/trash-screen.tsx";
@@ -47,6 +48,8 @@ export function Screens(props: ScreenProps) {
       return <AppScreen key={route.id} id={route.id} />;
     case "catalog":
       return <CatalogScreen />;
+    case "catalogs":
+      return <CatalogsScreen />;
     case "app-trash":
       return <AppTrashScreen />;
     case "network":

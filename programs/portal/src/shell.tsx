@@ -20,7 +20,12 @@ import type { Uploads } from "./uploads/uploads.ts";
 
 const places = [
   { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
-  { name: "Apps", to: { screen: "apps" }, Icon: LayoutGrid, screens: ["apps", "app", "catalog", "app-trash"] },
+  {
+    name: "Apps",
+    to: { screen: "apps" },
+    Icon: LayoutGrid,
+    screens: ["apps", "app", "catalog", "catalogs", "app-trash"],
+  },
   { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
   { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
   { name: "Security", to: { screen: "security" }, Icon: ShieldCheck, screens: ["security"] },

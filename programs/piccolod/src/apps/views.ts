@@ -1,5 +1,5 @@
 /** What the interface shows of apps. Pure. */
-import type { AppManifest, Grant, Setting } from "@piccolo/app-manifest";
+import type { AppManifest, Grant, LocalizedText, Setting } from "@piccolo/app-manifest";
 import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
 import { type AppLook, describedOf } from "./apps.ts";
 import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
@@ -81,6 +81,8 @@ export function appView(
     readonly icon: string | undefined;
     /** Another form of it that a catalog offers. */
     readonly update: AppManifest | undefined;
+    /** That it is from; the title is undefined where the device has it not. */
+    readonly catalog: { readonly id: string; readonly title: LocalizedText | undefined } | undefined;
   },
 ): AppView {
   const { manifest, grants, settings } = describedOf(record);
@@ -102,6 +104,14 @@ export function appView(
     ...(problem === undefined ? {} : { problem }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
+    ...(more.catalog === undefined
+      ? {}
+      : {
+          catalog: {
+            id: more.catalog.id,
+            ...(more.catalog.title === undefined ? {} : { title: { ...more.catalog.title } }),
+          },
+        }),
     ...(more.update === undefined
       ? {}
       : {

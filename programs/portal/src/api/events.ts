@@ -56,6 +56,7 @@ export const everything: readonly CacheKey[] = [
   keys.apps,
   ["app"],
   keys.catalog,
+  keys.catalogs,
   keys.appTrash,
   keys.appBackups,
 ];

@@ -65,6 +65,24 @@ test("on a device that replaces another the app comes back with its data, its se
   assert.deepEqual(fresh.storage.moved, []);
 });
 
+test("an app comes back from the catalog it was from, and one its owner gave comes back from none", async (context) => {
+  const from = "ef".repeat(32);
+  const device = AppDevice.start(context);
+  await device.install("shelf", {}, from);
+  await device.install("own");
+  for (const app of ["shelf", "own"]) await device.backUp(app);
+  await device.restore(device.newest("shelf").id);
+  const before = device.apps.get("shelf").record.current;
+  assert.equal(before?.catalog, from, "in the place of the app that is there");
+  await device.stop();
+  const fresh = device.replacement(context);
+  for (const [digest, image] of device.runtime.registry) fresh.runtime.registry.set(digest, image);
+  for (const app of ["shelf", "own"]) await fresh.restore(fresh.newest(app).id);
+  const { current } = fresh.apps.get("shelf").record;
+  assert.deepEqual(current, { ...before, number: 1 }, "all of it comes back");
+  assert.equal(fresh.apps.get("own").record.current?.catalog, undefined);
+});
+
 test("where its ids are another app's by now, its files get other ones", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");
