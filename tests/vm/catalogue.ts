@@ -11,6 +11,7 @@ import { changedDisk } from "./scenarios/changed-disk.ts";
 import { diskFull } from "./scenarios/disk-full.ts";
 import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
 import { installer, installerAgain, installerRepairs } from "./scenarios/installer.ts";
+import { oldRelease } from "./scenarios/old-release.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
 import { papers } from "./scenarios/papers.ts";
 import { powerCuts } from "./scenarios/power-cuts.ts";
@@ -44,6 +45,7 @@ export const scenarios: readonly Scenario[] = [
   otherMachine,
   swappedVolume,
   rotation,
+  oldRelease,
   factoryReset,
   apps,
   reproducible,

@@ -103,6 +103,7 @@ export function keepRelease(config: Config, parts: ContextParts, running: Runnin
         release.minimum,
         [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined),
       );
+      log.info("minimum-release", { minimum: release.minimum });
     },
     report: (level, event, facts) => log[level](event, facts),
   });

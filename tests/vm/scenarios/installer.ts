@@ -1,7 +1,8 @@
 /** From a stick and an empty machine to a device. */
-import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
+import { layerHas } from "../machine.ts";
 import type { Scenario } from "../scenario.ts";
 import { SealedDevice } from "../sealed-device.ts";
 
@@ -71,6 +72,8 @@ export const installerAgain: Scenario = {
     await again.untilSays(/Nothing was written/, 60_000);
     context.check("nothing is erased unasked", !again.serial.text.includes("writing to"));
     await again.powerCut();
+    const all = { offset: 0, sizeBytes: statSync(disk).size };
+    context.equal("a byte of the disk was written", await layerHas(secondDisk, all, tools), false);
 
     const asked = join(context.folder, "erase-the-disk");
     writeFileSync(asked, "");
@@ -79,8 +82,9 @@ export const installerAgain: Scenario = {
     const erasing = await context.machine("erasing", stick, "enforcing", { secondDisk });
     erasing.powerOn();
     await erasing.untilSays(/writing to \/dev\/vdb/, 600_000);
-    context.check("what the owner has allowed is erased", true);
-    await erasing.powerCut();
+    await erasing.untilSays(/Piccolo-OS is installed/, 900_000);
+    await erasing.untilOff(120_000);
+    context.check("what the owner has allowed is erased", await layerHas(secondDisk, all, tools));
   },
 };
 
