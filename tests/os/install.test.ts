@@ -100,7 +100,11 @@ class Computer {
   run(): { readonly status: number | null; readonly said: string } {
     const here = script.replaceAll(/(?<![\w}.])\/(dev|sys|run)\//g, `${this.#folder}/$1/`);
     const path = `${this.path("bin")}:/usr/sbin:/usr/bin:/sbin:/bin`;
-    const { status, stdout, stderr } = spawnSync("sh", ["-c", here], { encoding: "utf8", env: { PATH: path } });
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", here], {
+      encoding: "utf8",
+      env: { PATH: path },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     assert.equal(stderr, "");
     return { status, said: stdout };
   }

@@ -397,6 +397,7 @@ async function build(
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   sessions.onEnd((session) => lockGate.cutSession(session));
   const reencryption = new Reencryption({
+    room,
     store: new SqliteReencryptionStore(ownerDb),
     metadata,
     engine: () => runtime.engine,

@@ -177,6 +177,22 @@ test("the owner hears of a release that was tried, over restarts, until it was s
   assert.equal((await later.call<BootView>("GET", "/security/boot")).failedRelease, undefined);
 });
 
+test("a device that was started by the release before the newest, whose tries are used up, tells of it by itself", async (context) => {
+  const boot = new MemoryBoot();
+  const content = new Uint8Array(1);
+  await boot.install({ id: `piccolo-${number}.efi`, content, tries: 1, prediction: undefined });
+  await boot.bless(`piccolo-${number}.efi`);
+  await boot.install({ id: `piccolo-${number + 1}.efi`, content, tries: 1, prediction: undefined });
+  for (const booted of [number + 1, number]) assert.equal(boot.start(), `piccolo-${booted}.efi`);
+  const folder = mkdtempSync(join(tmpdir(), "release-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "release.json"), JSON.stringify({ ...question.release, minimum: 1 }));
+  const owner = await (await device(context, boot, "--release", join(folder, "release.json"))).owner();
+  const { failedRelease, release } = await owner.call<BootView>("GET", "/security/boot");
+  assert.deepEqual([failedRelease?.number, failedRelease?.why], [number + 1, "unknown"]);
+  assert.equal(release?.number, number);
+});
+
 test("a device without a chip says that nothing was measured", async (context) => {
   const owner = await (await TestDevice.start(context)).owner();
   assert.equal((await owner.call<BootView>("GET", "/security/boot")).state, "not-measured");
