@@ -1,4 +1,5 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import assert from "node:assert/strict";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
@@ -15,7 +16,7 @@ import { LocalNames } from "./adapters/mdns/local-names.ts";
 import { addressesSeenFrom } from "./adapters/own-addresses.ts";
 import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
-import { fingerprintOf } from "./adapters/tls/certificates.ts";
+import { type Authority, fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
 import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
@@ -151,20 +152,20 @@ async function start(
   await running.start();
   const leaves = config.https ? await running.openLeaves() : undefined;
   const { listenHost, listenPort, redirect } = config;
-  atClose(
-    await listen({
-      site: () => running.site,
-      portal: portalFiles(config.portalFolder),
-      log,
-      listen: { listenHost, listenPort },
-      redirect,
-      address: running.address,
-      leaf: leaves?.leaf,
-      appLeaves: leaves?.appLeaves,
-      isAppHost: (name) => running.isAppHost(name),
-      interrupt: () => running.device?.interrupt(),
-    }),
-  );
+  const listening = await listen({
+    site: () => running.site,
+    portal: portalFiles(config.portalFolder),
+    log,
+    listen: { listenHost, listenPort },
+    redirect,
+    address: running.address,
+    leaf: leaves?.leaf,
+    appLeaves: leaves?.appLeaves,
+    isAppHost: (name) => running.isAppHost(name),
+    interrupt: () => running.device?.interrupt(),
+  });
+  atClose(() => listening.close());
+  running.onOtherAuthority(() => listening.renew());
   if (config.https && config.mdns) {
     const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
     atClose(() => names.close());
@@ -247,7 +248,8 @@ class Running {
   readonly #screens: Screens;
   #appHosts: readonly string[] = [];
   #appHostsHeard: ((names: readonly string[]) => void) | undefined;
-  #fingerprint: string | undefined;
+  #authority: Authority | undefined;
+  #authorityChanged: () => void = () => undefined;
   #showsOwnerless = false;
   device: Device | undefined;
   #opened: Opened | undefined;
@@ -309,24 +311,41 @@ class Running {
 
   async start(): Promise<void> {
     const opened = await this.#parts.boot.start();
+    this.#opened = opened;
+    // After a reset: nobody types anything under the authority of before.
+    if (this.#authority !== undefined) await this.#openAuthority();
+    this.#authorityChanged();
     if (opened !== undefined) await this.#open(opened);
   }
 
   /** With the authority of the volume, or of the chip, whichever is there. */
   async openLeaves(): Promise<{ readonly leaf: Leaf; readonly appLeaves: AppLeaves }> {
-    const { world, authority } = this.#parts;
+    const { world } = this.#parts;
     const { deviceName } = this.#config;
-    const opened = await authority.open(this.#opened?.content);
-    this.#fingerprint = fingerprintOf(opened.certificate);
-    return {
-      leaf: new Leaf({ authority: opened, deviceName, names: this.names, world }),
-      appLeaves: new AppLeaves({ authority: opened, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    await this.#openAuthority();
+    const authority = (): Authority => {
+      assert.ok(this.#authority !== undefined);
+      return this.#authority;
     };
+    return {
+      leaf: new Leaf({ authority, deviceName, names: this.names, world }),
+      appLeaves: new AppLeaves({ authority, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    };
+  }
+
+  async #openAuthority(): Promise<void> {
+    this.#authority = await this.#parts.authority.open(this.#opened?.content);
+  }
+
+  /** The listener is told when certificates of the authority before are no longer shown. */
+  onOtherAuthority(listener: () => void): void {
+    this.#authorityChanged = listener;
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
   show(): void {
     const { screens, deviceName } = this.#config;
+    const fingerprint = this.#authority === undefined ? undefined : fingerprintOf(this.#authority.certificate);
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
@@ -336,7 +355,7 @@ class Running {
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
-      ...(this.#fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", this.#fingerprint]),
+      ...(fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", fingerprint]),
       "",
       ...(this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : []),
       ...(this.device !== undefined && !hasOwner ? [`Claim code: ${code ?? "the one given to the installer"}`] : []),
@@ -384,11 +403,13 @@ class Running {
 
   /** Goes on as a new device. Where that fails, the process ends, and the next start goes on from what is left. */
   #reset(): void {
-    const { boot, log } = this.#parts;
+    const { boot, authority, log } = this.#parts;
     this.#changing = this.#changing.then(async () => {
       log.warn("factory-reset", {});
       await this.#closeDevice();
       await boot.reset();
+      // Who had the device before may know its key, from a copy of the disk and the phrase.
+      authority.forget();
       await this.start();
       this.show();
     });
