@@ -8,7 +8,6 @@ import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, p
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts } from "./adapters/log.ts";
-import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
@@ -38,11 +37,10 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, keepRelease, renewalOf } from "./release-context.ts";
+import { bootImages, distrustOfStart, keepRelease, renewalOf } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
-import { distrustOf } from "./security/start-trust.ts";
 import { createClosedSite } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
@@ -129,8 +127,7 @@ async function start(
     report: (event, facts) => log.warn(event, facts),
   });
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
-  const distrust =
-    config.signedBootsFile === undefined ? undefined : distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip);
+  const distrust = distrustOfStart(config, parts, { chip, bootState });
   const renewal = renewalOf(config, parts, { chip, bootState });
   const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, renewal, staysUp });
   const named = nameDevice(config, state, world);
