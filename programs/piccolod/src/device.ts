@@ -54,7 +54,6 @@ import { Recovery } from "./recovery/recovery.ts";
 import { recoveryOptions } from "./recovery/restore-metadata.ts";
 import { Settling } from "./recovery/settling.ts";
 import { mountRecovery } from "./recovery/routes.ts";
-import { forgetUnfinished } from "./recovery/unfinished.ts";
 import { StalenessStore } from "./recovery/staleness.ts";
 import type { Identity } from "./security/identity.ts";
 import { Reencryption } from "./security/reencrypt.ts";
@@ -104,8 +103,6 @@ async function build(
   const deviceKey = openDeviceKey(state, world);
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
-
-  if (!keyring.hasOwner) forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
   const nets = createPeerNets({
     config,

@@ -3,7 +3,8 @@ import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
-import { EfiKeys } from "./adapters/firmware/efi-keys.ts";
+import { EfiKeys, keysInSignedList } from "./adapters/firmware/efi-keys.ts";
+import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
 import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import type { DurableFolder } from "./adapters/state-folder.ts";
@@ -11,9 +12,11 @@ import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
 import type { Config } from "./config.ts";
 import type { ContextParts, MachineReleases } from "./device-parts.ts";
 import type { OwnAddress } from "./http/own-address.ts";
-import type { Renewal } from "./security/boot.ts";
+import type { Reason, Renewal } from "./security/boot.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
+import { startKeys } from "./security/start-keys.ts";
+import { distrustOf } from "./security/start-trust.ts";
 import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
 import { LastGoodStart } from "./system/last-good-start.ts";
@@ -52,6 +55,21 @@ export function renewalOf(
     report: (event, facts) => log.warn(event, facts),
   });
   return { hasItsPlace: () => !boot.isCounted, firmwareKeys };
+}
+
+/**
+ * Why nobody should type a secret into this device as it was started; undefined where nothing of its start is signed. A chip of memory
+ * measures nothing, so that it says nothing of the firmware's keys.
+ */
+export function distrustOfStart(
+  { tpm, release, signedBootsFile }: Config,
+  parts: ContextParts,
+  { chip, bootState }: { readonly chip: SecurityChip; readonly bootState: BootState },
+): (() => Promise<Reason | undefined>) | undefined {
+  if (signedBootsFile === undefined) return undefined;
+  const released = (): ReadonlySet<string> => new Set([release?.keys["db"] ?? "", ...keysInSignedList(signedList)]);
+  const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
+  return distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip, keys);
 }
 
 function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {
