@@ -187,7 +187,7 @@ function isHarmlessCookie(value: string): boolean {
 
 /**
  * Whether everybody may visit the path: exact, or below one that ends with a star. A path that could be read in two
- * ways is nobody's.
+ * ways is nobody's; `;` makes one, since some servers cut off what follows it before they look for dots.
  */
 export function isPublicPath(target: string, granted: readonly string[]): boolean {
   const [path = ""] = target.split(/[?#]/, 1);
