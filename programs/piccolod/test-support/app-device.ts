@@ -66,6 +66,7 @@ export class AppDevice {
   reach = { online: 9, needed: 5 as number | undefined };
   unlocked = true;
   witnessed = true;
+  clockBelieved = true;
   health = 200;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
@@ -141,6 +142,7 @@ export class AppDevice {
       fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,
+      mayWork: () => this.clockBelieved,
     });
     const store = new BackupStore(owner.db);
     const flush = () => Promise.resolve({ witnessed: this.witnessed } as const);

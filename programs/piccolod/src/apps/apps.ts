@@ -15,6 +15,7 @@ import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
+  planFaults,
   requestBackup,
   requestConfigure,
   requestInstall,
@@ -80,6 +81,8 @@ export interface AppsOptions {
   /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
   readonly drained: (app: string) => Promise<void>;
   readonly crashPoint: (name: AppCrashPoint) => void;
+  /** Whether what is done for good by the clock may be done. */
+  readonly mayWork: () => boolean;
 }
 
 export class Apps {
@@ -250,10 +253,10 @@ export class Apps {
   }
 
   async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log, changed } = this.#options;
+    const { store, world, storage, log, changed, mayWork } = this.#options;
     for (const { trash, ...place } of store.trash()) {
-      const inUse = store.get(trash.app);
-      for (const step of decideTrash(trash, world.nowMs()).steps) {
+      const inUse = store.get(trash.app)?.record;
+      for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
         if (step.do === "record") {
           store.deleteTrash(trash.id, place.slot);
           changed(trash.app);
@@ -416,8 +419,12 @@ export class Apps {
   }
 
   purge(trashId: string): void {
+    const { store } = this.#options;
     const { trash } = this.#trashed(trashId);
-    this.#options.store.putTrash({ ...trash, purge: true });
+    if (store.get(trash.app)?.record.trash === trashId) {
+      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it`);
+    }
+    store.putTrash({ ...trash, purge: true });
     this.#watch();
   }
 
@@ -431,7 +438,9 @@ export class Apps {
 
   #trashed(id: string): TrashedPlace {
     const found = this.#options.store.trash().find(({ trash }) => trash.id === id);
-    if (found === undefined) throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    if (found === undefined || found.trash.purge) {
+      throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    }
     return found;
   }
 
