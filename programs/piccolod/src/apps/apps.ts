@@ -202,12 +202,16 @@ export class Apps {
     return result;
   }
 
-  #around({ app, place }: AppForm): Parameters<typeof specOf>[2] {
+  #around({ app, place, generation }: AppForm): Parameters<typeof specOf>[2] {
     const { device, originOf, storage, store } = this.#options;
     const origin = originOf(app);
+    const change = store.get(app)?.record.change;
     return {
       device,
-      secrets: store.secretsOf(place),
+      secrets: {
+        ...store.secretsOf(place),
+        ...(change?.to.number === generation.number ? change.passwords : undefined),
+      },
       volumeFolder: (volume) => storage.volumeFolder(app, volume),
       secretFile: (name) => storage.secretFile(app, name),
       facts: {
@@ -378,12 +382,9 @@ export class Apps {
     const app = this.get(id);
     const before = currentOf(app.record);
     const settings = { ...before.settings, ...given.settings };
-    const wish = { grants: given.grants ?? before.grants, settings };
-    const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
-    store.transact(() => {
-      store.putSecrets(app, passwordsOf(before.manifest, given.settings ?? {}));
-      store.put(record);
-    });
+    const passwords = passwordsOf(before.manifest, given.settings ?? {});
+    const wish = { grants: given.grants ?? before.grants, settings, passwords };
+    store.put(requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs()));
     this.go(id);
   }
 
@@ -575,20 +576,23 @@ export class Apps {
     );
   }
 
-  /** Ends all apps and what runs them; the volume is free afterwards. */
+  /** Ends all apps and what runs them; the volume is free afterwards. Where one cannot be ended, the packet filter stays. */
   async close(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
     if (this.#watching === undefined) return;
     await this.#watching;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, log } = this.#options;
+    let areEnded = false;
     try {
       await runtime.shutDown();
+      areEnded = true;
     } catch (error) {
       log.warn("apps-not-stopped", errorFacts(error));
     }
     try {
-      await firewall.remove();
+      // What may run on would reach everything without its rules; the next start replaces them.
+      if (areEnded) await firewall.remove();
       await storage.close();
     } catch (error) {
       log.warn("apps-not-cleared", errorFacts(error));
