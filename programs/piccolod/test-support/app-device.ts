@@ -215,7 +215,12 @@ export class AppDevice {
     for (const { image } of manifest.services) {
       this.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
     }
-    this.apps.install({ manifest, grants: [], settings: options.hasPassword === true ? { WORD: "first" } : {}, catalog });
+    this.apps.install({
+      manifest,
+      grants: [],
+      settings: options.hasPassword === true ? { WORD: "first" } : {},
+      catalog,
+    });
     await this.apps.settled(id, () => undefined);
   }
 

@@ -143,8 +143,30 @@ export function appView(
 /** What stands in the way now, else why the last change was given up. */
 function problemOf(record: AppPlanRecord, waiting: Waiting | undefined): AppView["problem"] {
   if (waiting?.for === "owner") return shown(waiting.failure);
-  const failure = record.change?.failure ?? record.failure ?? record.notice?.failure;
-  return failure === undefined ? undefined : shown(failure);
+  const failure = record.change?.failure ?? record.failure;
+  if (failure !== undefined) return shown(failure);
+  const { notice } = record;
+  if (notice === undefined) return undefined;
+  // The app is well meanwhile: without these words it would seem that it is not.
+  const detail = `${triedInWords(notice)} did not succeed, and everything is as it was before. ${notice.failure.detail}`;
+  return shown({ ...notice.failure, detail });
+}
+
+function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): string {
+  switch (kind) {
+    case "update":
+      return `The update to version ${version}`;
+    case "configure":
+      return "Changing its settings";
+    case "rollback":
+      return `Going back to version ${version}`;
+    case "restore":
+      return "Restoring it";
+    case "backup":
+      return "The backup";
+    default:
+      return "The install";
+  }
 }
 
 function shown({ code, detail, nextStep }: Pick<Failure, "code" | "detail" | "nextStep">): AppView["problem"] {
