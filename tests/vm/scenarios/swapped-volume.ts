@@ -29,7 +29,14 @@ export const swappedVolume: Scenario = {
 
     const image = await context.laboratory.image();
     const stranger = await context.machine("stranger", image.disk, "enforcing", { chipOf: own });
+    // A volume without an owner, as he might leave it for whoever claims the device next: nothing of it is used again.
     stranger.powerOn();
+    const [, laid = ""] = await stranger.untilSays(fingerprint);
+    await stranger.untilAnswers();
+    await stranger.powerButton();
+    stranger.powerOn();
+    const [, anew = ""] = await stranger.untilSays(fingerprint);
+    context.check("an unclaimed volume is made anew, with an authority of its own", anew !== laid);
     const [, code = ""] = await stranger.untilSays(claimCodePattern);
     await stranger.untilAnswers();
     await stranger.client.session().claim(code, "Mallory", "the password of the stranger");
