@@ -7,6 +7,10 @@ export const closedCodes = [
   "secure-boot-off",
   "no-uefi",
   "start-not-trusted",
+  "start-keys-of-others",
+  "start-keys-unknown",
+  "start-weakened",
+  "boot-state-unreadable",
   "closed",
   // The volume, and the record outside it.
   "not-installed",

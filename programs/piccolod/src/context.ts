@@ -14,9 +14,9 @@ import { portalFiles } from "./adapters/portal-files.ts";
 import { LocalNames } from "./adapters/mdns/local-names.ts";
 import { addressesSeenFrom } from "./adapters/own-addresses.ts";
 import { Screens } from "./adapters/screen.ts";
-import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
+import type { DurableFolder } from "./adapters/state-folder.ts";
 import { type Authority, fingerprintOf } from "./adapters/tls/certificates.ts";
-import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
+import { authorityFile, DeviceAuthority } from "./adapters/tls/device-authority.ts";
 import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
@@ -24,6 +24,7 @@ import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
 import { openSocketChannel } from "./adapters/tpm/socket-channel.ts";
 import { Tpm2Chip } from "./adapters/tpm/tpm2-chip.ts";
+import { openUsableState } from "./adapters/usable-state.ts";
 import { linuxBlockSystem } from "./adapters/volume/block-system.ts";
 import { GocryptfsVolume } from "./adapters/volume/gocryptfs.ts";
 import { Luks2Volume } from "./adapters/volume/luks2.ts";
@@ -32,7 +33,7 @@ import { ClaimCode } from "./auth/claim-code.ts";
 import { Throttle } from "./auth/throttle.ts";
 import type { Config } from "./config.ts";
 import { openDevice } from "./device.ts";
-import { nameDevice, type NamedConfig, versionOf } from "./device-name.ts";
+import { deviceNameFile, nameDevice, type NamedConfig, versionOf } from "./device-name.ts";
 import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
@@ -46,6 +47,7 @@ import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
+import { lastGoodStartFile } from "./system/last-good-start.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
 import { ReleaseTrials } from "./system/release-trials.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
@@ -59,6 +61,8 @@ const firstRelease = 1;
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
 const chipMemoryName = "insecure-chip-memory";
+const standInFolder = "/run/piccolo/stand-in";
+const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, chipSeedName, chipMemoryName];
 
 export interface Piccolod {
   /** Where the portal answers. */
@@ -96,12 +100,13 @@ async function start(
   atClose: (closer: () => Promise<void> | void) => void,
 ): Promise<{ readonly origin: string; readonly running: Running }> {
   const { world, log } = parts;
-  const state = new StateFolder(config.stateFolder);
+  // On the image nobody reads why a start failed, so the device goes on and says it, as it does without a volume.
+  const staysUp = config.firstBootFile !== undefined;
+  const standIn = staysUp ? (parts.standInFolder ?? standInFolder) : undefined;
+  const { folder: state, unusable } = openUsableState(config.stateFolder, { standIn, small: smallFiles, log });
   atClose(() => state.close());
   const chip = openChip(config, state, parts);
   atClose(() => chip.close());
-  // On the image nobody reads why a start failed, so the device goes on and says it, as it does without a volume.
-  const staysUp = config.firstBootFile !== undefined;
   try {
     const { manufacturer, simulated } = await chip.describe();
     log.info("security-chip", { manufacturer, simulated, volume: config.volume.backend });
@@ -128,10 +133,25 @@ async function start(
     report: (event, facts) => log.warn(event, facts),
   });
   const releaseTrials = new ReleaseTrials(state);
-  const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
+  const { firstBootFile } = config;
+  const firstBoot =
+    firstBootFile === undefined || unusable !== undefined ? undefined : new FirstBootFile(firstBootFile);
   const distrust = distrustOfStart(config, parts, { chip, bootState });
   const renewal = renewalOf(config, parts, { chip, bootState });
-  const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, renewal, staysUp });
+  const boot = new Boot({
+    state,
+    volume,
+    chip,
+    world,
+    log,
+    argon2,
+    floor,
+    firstBoot,
+    distrust,
+    renewal,
+    unusable,
+    staysUp,
+  });
   const named = nameDevice(config, state, world);
   const running = new Running(named, {
     ...parts,

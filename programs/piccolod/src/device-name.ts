@@ -11,7 +11,7 @@ export type NamedConfig = Omit<Config, "deviceName" | "domain"> & {
   readonly domain: string;
 };
 
-const fileName = "device-name";
+export const deviceNameFile = "device-name";
 const letters = "abcdefghjkmnpqrstvwxyz23456789";
 const lettersTaken = 4;
 
@@ -23,7 +23,7 @@ export function nameDevice(config: Config, state: DurableFolder, world: World): 
 
 /** A file that was damaged or changed counts as none. */
 function readName(state: DurableFolder): string | undefined {
-  const content = state.read(fileName);
+  const content = state.read(deviceNameFile);
   if (content === undefined || content.length > 64) return undefined;
   try {
     const name = fromUtf8(content).trim();
@@ -36,7 +36,7 @@ function readName(state: DurableFolder): string | undefined {
 function makeName(state: DurableFolder, world: World): string {
   const picked = [...world.randomBytes(lettersTaken)].map((byte) => letters[byte % letters.length] ?? "");
   const name = `piccolo-${picked.join("")}`;
-  state.write(fileName, toUtf8(`${name}\n`));
+  state.write(deviceNameFile, toUtf8(`${name}\n`));
   return name;
 }
 

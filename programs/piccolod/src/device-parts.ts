@@ -37,6 +37,8 @@ export interface ContextParts {
   readonly bootState?: BootState;
   readonly secureBoot?: () => SecureBootState;
   readonly releases?: MachineReleases;
+  /** Where a device keeps its own files while those on its disk cannot be used; undefined = below /run. */
+  readonly standInFolder?: string;
 }
 
 /** The releases on the disk, and the machine that starts one of them. */

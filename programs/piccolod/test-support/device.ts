@@ -177,7 +177,7 @@ export interface DeviceParts {
   /** Instead of the engine in memory. */
   readonly createEngine?: NonNullable<ContextParts["createEngine"]>;
   /** How the machine was started, and what lies beside its boot images. */
-  readonly machine?: Pick<ContextParts, "bootState" | "secureBoot" | "releases">;
+  readonly machine?: Pick<ContextParts, "bootState" | "secureBoot" | "releases" | "standInFolder">;
 }
 
 export class TestDevice {

@@ -24,7 +24,7 @@ export const stateFaults = catalogue({
   "state-damaged": {
     retry: "never",
     meaning:
-      "A link, a folder or something far too large lies where the device keeps a file of its own; put the disk back as it was, or remove what lies there.",
+      "The disk fails, or a link, a folder or something far too large lies where the device keeps a file of its own; put the disk back as it was, or remove what lies there.",
   },
 });
 
@@ -46,9 +46,14 @@ export class DurableFolder {
     return join(this.path, name);
   }
 
+  /** Throws `state-damaged`. */
+  refuseLinkAt(name: string): void {
+    refuseLink(this.file(name));
+  }
+
   /** A folder in it. Throws `state-damaged`. */
   folder(name: string): DurableFolder {
-    refuseLink(this.file(name));
+    this.refuseLinkAt(name);
     return new DurableFolder(this.file(name));
   }
 
@@ -107,6 +112,9 @@ export class StateFolder extends DurableFolder {
   }
 }
 
+/** SQLite's result code where another process has the lock. */
+const sqliteBusy = 5;
+
 /** The kernel lets go of SQLite's file lock when the process ends, however it ends: nothing stale is left behind. */
 function lock(path: string): DatabaseSync {
   refuseLink(path);
@@ -116,6 +124,7 @@ function lock(path: string): DatabaseSync {
     db.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (cause) {
     db.close();
+    if (!(cause instanceof Error && "errcode" in cause && cause.errcode === sqliteBusy)) throw damaged(path);
     const message = `another piccolod runs with the state folder ${dirname(path)}; stop it first`;
     throw stateFaults.fault("state-in-use", message, { cause });
   }

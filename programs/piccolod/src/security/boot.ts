@@ -94,6 +94,8 @@ export interface BootOptions {
   readonly firstBoot?: FirstBoot | undefined;
   /** Why nobody should type a secret into this device now; resolves to undefined where nothing speaks against it. */
   readonly distrust?: (() => Promise<Reason | undefined>) | undefined;
+  /** Why nothing beside the volume can be relied on: it stays closed then, and nothing opens it. */
+  readonly unusable?: Reason | undefined;
   /** Undefined = what was sealed is renewed whenever it is outdated, and the firmware's keys are nobody's business. */
   readonly renewal?: Renewal | undefined;
   /** Nobody is there to read a log: whatever is wrong, the device goes on and says it. */
@@ -123,6 +125,8 @@ export class Boot {
   /** Undefined where the device stays closed. Throws where the machine cannot have such a volume at all, unless it stays up. */
   async start(): Promise<Opened | undefined> {
     this.#closed = undefined;
+    const { unusable } = this.#options;
+    if (unusable !== undefined) return this.#stayClosed(unusable.code, unusable.detail, []);
     try {
       return await this.#start();
     } catch (error) {

@@ -6,11 +6,21 @@ import { stateFaults } from "../adapters/state-folder.ts";
 import { bootFaults } from "./boot.ts";
 import { outsideFaults } from "./outside-record.ts";
 import { securityChipFaults } from "./security-chip.ts";
+import { bootStateFaults } from "../system/boot-state.ts";
+import { startKeyCodes } from "./start-keys.ts";
 import { volumeFaults } from "./volume.ts";
 
 test("whatever keeps a volume closed has a code of the contract", () => {
-  const catalogues = [bootFaults, outsideFaults, volumeFaults, securityChipFaults, tpmFaults, stateFaults];
-  const possible = catalogues.flatMap(({ entries }) => Object.keys(entries));
+  const catalogues = [
+    bootFaults,
+    outsideFaults,
+    volumeFaults,
+    securityChipFaults,
+    tpmFaults,
+    stateFaults,
+    bootStateFaults,
+  ];
+  const possible = [...catalogues.flatMap(({ entries }) => Object.keys(entries)), ...startKeyCodes];
   const known = new Set<string>(closedCodes);
   const answers = new Set(["nothing-to-open", "volume-swapped"]);
   assert.deepEqual(

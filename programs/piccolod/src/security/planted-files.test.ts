@@ -1,7 +1,18 @@
 /** What a thief puts in the place of a file of the state folder: links, pipes, folders, endless files. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Status } from "@piccolo/device-api";
@@ -65,4 +76,48 @@ test("a link in the place of the volume, its content, or the lock is followed no
   await device.start();
   await device.client().signIn();
   assert.deepEqual(readFileSync(join(state, "outside")), before);
+});
+
+test("a device of its own goes on and says what is wrong beside its volume, and its owner is there again once that is put right", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-beside-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const marker = join(folder, "first-boot");
+  writeFileSync(marker, "");
+  const standInFolder = join(folder, "stand-in");
+  const device = await TestDevice.start(context, { args: ["--first-boot", marker], machine: { standInFolder } });
+  await device.owner();
+  await device.stop();
+  const state = join(device.folder, "state");
+  const aside = join(device.folder, "aside");
+  const spoilt: readonly (readonly [name: string, spoil: (path: string) => void])[] = [
+    ["", (path) => writeFileSync(path, "no folder")],
+    ["lock", (path) => symlinkSync(aside, path)],
+    ["lock", (path) => mkdirSync(path)],
+    [
+      "lock",
+      (path) =>
+        writeFileSync(
+          path,
+          "no lock of ours, and longer than the head of a database is, which has 100 bytes".repeat(9),
+        ),
+    ],
+    ["volume", (path) => symlinkSync(aside, path)],
+    ["device-name", (path) => symlinkSync("/dev/zero", path)],
+    ["tls-authority", (path) => mkdirSync(path)],
+    [".writable.next", (path) => mkdirSync(path)],
+  ];
+  for (const [name, spoil] of spoilt) {
+    const path = join(state, name);
+    if (existsSync(path)) renameSync(path, aside);
+    spoil(path);
+    await device.start();
+    const { phase, reasons, opensWith, resets } = await device.client().call<Status>("GET", "/status");
+    assert.deepEqual([phase, reasons[0]?.code, opensWith, resets], ["closed", "state-damaged", [], false], name);
+    await device.stop();
+    rmSync(path, { recursive: true });
+    if (existsSync(aside)) renameSync(aside, path);
+  }
+  assert.equal(existsSync(marker), false, "nobody asked for a new volume");
+  await device.start();
+  await device.client().signIn();
 });

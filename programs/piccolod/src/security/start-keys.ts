@@ -24,6 +24,8 @@ const unknown: Reason = {
     "The security chip does not confirm which keys the firmware started the system by: restart the device, or install it anew.",
 };
 
+export const startKeyCodes = [keysOfOthers, weakened, unknown].map(({ code }) => code);
+
 /** `released`: fingerprints of the keys that sign the release's programs. `log` and `pcr7` are as the machine gives them. */
 export function decideStartKeys(
   log: Uint8Array | undefined,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { DurableFolder } from "../adapters/state-folder.ts";
 import type { VolumeOutcome } from "./probation.ts";
 
-const name = "last-good-start";
+export const lastGoodStartFile = "last-good-start";
 const bytesMax = 4_096;
 
 const Kept = z.discriminatedUnion("state", [
@@ -25,7 +25,7 @@ export class LastGoodStart {
 
   read(): VolumeOutcome | undefined {
     try {
-      const content = this.#folder.read(name, bytesMax);
+      const content = this.#folder.read(lastGoodStartFile, bytesMax);
       return content === undefined ? undefined : Kept.parse(JSON.parse(fromUtf8(content)));
     } catch {
       return undefined;
@@ -35,6 +35,6 @@ export class LastGoodStart {
   /** Written where it says something new only. */
   write(outcome: VolumeOutcome): void {
     const text = JSON.stringify(outcome);
-    if (JSON.stringify(this.read()) !== text) this.#folder.write(name, toUtf8(text));
+    if (JSON.stringify(this.read()) !== text) this.#folder.write(lastGoodStartFile, toUtf8(text));
   }
 }

@@ -155,10 +155,30 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     instead: restart,
   },
   "state-damaged": {
-    title: "The device's own files were tampered with",
-    text: "Beside the encrypted disk lies something that this device did not put there.",
+    title: "The device's own files cannot be used",
+    text: "Beside the encrypted disk lies something that this device did not put there, or the disk fails there.",
     instead:
-      "Put the disk back as it was and restart. If you changed nothing, ask yourself who had the device in hands.",
+      "Put the disk back as it was and restart; where the disk fails, install the system on another one. If you changed nothing, ask yourself who had the device in hands.",
+  },
+  "start-keys-of-others": {
+    title: "The device trusts other keys than the release's",
+    text: "Its firmware let something start that somebody else signed, so anybody's system could have run before this one.",
+    instead: "Start the installer's USB stick once more, which puts the release's keys alone into the firmware.",
+  },
+  "start-keys-unknown": {
+    title: "Nobody can tell by which keys the device started",
+    text: "What the firmware wrote down of its start is not what the security chip holds.",
+    instead: unchanged,
+  },
+  "start-weakened": {
+    title: "The firmware runs with a protection switched off",
+    text: "It says that its debugger is on, or that other devices may read the memory.",
+    instead: "Put the firmware's settings back as they were, and restart.",
+  },
+  "boot-state-unreadable": {
+    title: "The device cannot read how it was started",
+    text: "The system does not give out its boot log or the firmware's settings whole.",
+    instead: restart,
   },
   "volume-missing": {
     title: "The device's disk is gone",

@@ -12,7 +12,7 @@ import type { DurableFolder } from "../state-folder.ts";
 import { type Authority, authoritySeedBytes, keyOfSeed, makeAuthority } from "./certificates.ts";
 
 const insideName = "tls-authority";
-const outsideName = "tls-authority";
+export const authorityFile = "tls-authority";
 const Kept = z.strictObject({ certificate: z.string(), seed: z.string() });
 
 interface Seeded {
@@ -61,7 +61,7 @@ export class DeviceAuthority {
     try {
       const outside = await this.#fromChip();
       if (outside !== undefined && Buffer.compare(outside.seed, seeded.seed) === 0) return seeded;
-      state.write(outsideName, encode(seeded.certificate, await chip.seal(seeded.seed, "pepper")));
+      state.write(authorityFile, encode(seeded.certificate, await chip.seal(seeded.seed, "pepper")));
     } catch (error) {
       if (!isFault(error)) throw error;
       log.warn("authority-not-kept-outside", { code: error.code });
@@ -71,11 +71,11 @@ export class DeviceAuthority {
 
   /** What lies outside the volume: it is somebody's who had the device before. */
   forget(): void {
-    this.#options.state.remove(outsideName);
+    this.#options.state.remove(authorityFile);
   }
 
   async #fromChip(): Promise<Seeded | undefined> {
-    const kept = decode(this.#options.state.read(outsideName));
+    const kept = decode(this.#options.state.read(authorityFile));
     if (kept === undefined) return undefined;
     try {
       const seed = await this.#options.chip.unseal(kept.seed);
