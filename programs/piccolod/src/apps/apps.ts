@@ -6,6 +6,7 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { keptGrants } from "./agreed-grants.ts";
 import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -93,6 +94,7 @@ export class Apps {
   readonly #stopping = new AbortController();
   #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
+  #strangers: Promise<void> | undefined;
   #filtering: Promise<void> = Promise.resolve();
 
   constructor(options: AppsOptions) {
@@ -138,7 +140,7 @@ export class Apps {
         const sinceMs = world.nowMs();
         for (const { record } of store.all()) this.#lane(record.app).kick();
         await this.#tidyTrash();
-        await removeStrangers(this.#options);
+        this.#removeStrangers();
         await this.#untilSomethingHappens(signal, sinceMs);
         await world.sleep(restMs, signal);
       } catch (error) {
@@ -149,6 +151,18 @@ export class Apps {
         await world.sleep(retryMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  /** One that cannot be removed, or not for long, holds up no app. */
+  #removeStrangers(): void {
+    this.#strangers ??= removeStrangers(this.#options)
+      .catch((error: unknown) => {
+        if (!isFault(error)) throw error;
+        this.#options.log.warn("strangers-out-of-sight", { code: error.code, ...errorFacts(error) });
+      })
+      .finally(() => {
+        this.#strangers = undefined;
+      });
   }
 
   /** A container's end, or a while. */
@@ -357,7 +371,7 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. */
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. */
   update(id: string, manifest: AppManifest, grants: Wish["grants"], catalog?: string): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
@@ -368,7 +382,12 @@ export class Apps {
     const kept = Object.fromEntries(
       Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
     );
-    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept, catalog };
+    const wish = {
+      manifest,
+      grants: [...new Set([...keptGrants(before, manifest), ...grants])],
+      settings: kept,
+      catalog,
+    };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
@@ -581,6 +600,7 @@ export class Apps {
     this.#stopping.abort(new Error("the device stops"));
     if (this.#watching === undefined) return;
     await this.#watching;
+    await this.#strangers;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, log } = this.#options;
     let areEnded = false;
