@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
-import { AppDevice } from "../../test-support/app-device.ts";
+import { checkManifest } from "@piccolo/app-manifest";
+import { AppDevice, manifestText } from "../../test-support/app-device.ts";
+import { leastFreeBytes } from "./apps.ts";
 
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
 
@@ -99,4 +101,16 @@ test("an app that answers and ends, again and again, is started ever more seldom
   assert.equal(failure()?.count, 2);
   device.apps.run("shelf", "running");
   await device.apps.openRoute("shelf");
+});
+
+test("neither an install nor an update begins without room for its images", async (context) => {
+  const device = AppDevice.start(context);
+  const { manifest } = checkManifest(manifestText("shelf"));
+  assert.ok(manifest);
+  const wish = { manifest, grants: [], settings: {} };
+  device.storage.free = leastFreeBytes + 999;
+  assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
+  await device.install("shelf");
+  assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
+  assert.equal(device.apps.get("shelf").record.change, undefined);
 });

@@ -1,6 +1,6 @@
 /** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
+import type { LocalizedText } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
@@ -313,8 +313,11 @@ export class Apps {
     return this.#options.storage.freeBytes();
   }
 
-  /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
-  install(wish: Wish): void {
+  /**
+   * Puts it into the database; the lane does the rest. `imageBytes`: what its images are known to need. Throws what
+   * `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`.
+   */
+  install(wish: Wish, imageBytes = 0): void {
     const { store, world, mayHaveName } = this.#options;
     const { id, services } = wish.manifest;
     if (!mayHaveName(id)) {
@@ -327,7 +330,7 @@ export class Apps {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
     const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
-    const place = this.freePlace(id, leastFreeBytes);
+    const place = this.freePlace(id, leastFreeBytes + imageBytes);
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
     this.go(id);
@@ -335,10 +338,15 @@ export class Apps {
 
   /** Throws `no-room` where not as much is free, `too-many-apps`. */
   freePlace(id: string, neededBytes: number): AppPlace {
-    const { storage, world } = this.#options;
-    if (storage.freeBytes() < neededBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
+    const { world } = this.#options;
+    this.#requireRoom(neededBytes);
     const slot = this.#freeSlot(id);
     return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+  }
+
+  #requireRoom(neededBytes: number): void {
+    if (this.#options.storage.freeBytes() >= neededBytes) return;
+    throw appFaults.fault("no-room", "there is not enough room for the app and its images");
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
@@ -371,8 +379,8 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. */
-  update(id: string, manifest: AppManifest, grants: Wish["grants"], catalog?: string): void {
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`. */
+  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, imageBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
@@ -389,6 +397,7 @@ export class Apps {
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
+    this.#requireRoom(leastFreeBytes + imageBytes);
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
