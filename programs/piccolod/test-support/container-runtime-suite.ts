@@ -160,6 +160,13 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     assert.equal((await runtime.container("life"))?.phase, "stopped");
     assert.equal((await runtime.start("life")).phase, "running");
     assert.ok((await runtime.containers()).some(({ name: other }) => other === "life"));
+    const own = await runtime.containers({ name: "piccolo.service", value: "life" });
+    assert.deepEqual(
+      own.map(({ name: one, phase }) => [one, phase]),
+      [["life", "running"]],
+    );
+    assert.deepEqual(await runtime.containers({ name: "piccolo.service", value: "lif" }), []);
+    assert.equal((await runtime.listed()).find(({ name: one }) => one === "life")?.labels["piccolo.service"], "life");
     await runtime.remove("life");
     assert.equal(await runtime.container("life"), undefined);
     // The name is free again, for another container.

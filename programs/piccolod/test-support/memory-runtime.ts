@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import {
   type ContainerEvent,
+  type ContainerLabel,
   type ContainerPhase,
   type ContainerRuntime,
   type ContainerState,
@@ -41,6 +42,8 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly registry = new Map<string, StoredImage>();
   /** What is asked for while it is set is not answered. */
   isAway = false;
+  /** Names of containers whose state cannot be found out. */
+  readonly puzzling = new Set<string>();
 
   constructor(clock?: () => number) {
     this.#clock = clock ?? (() => 0);
@@ -129,7 +132,17 @@ export class MemoryRuntime implements ContainerRuntime {
     this.#networks.delete(name);
   }
 
-  async containers(): Promise<readonly ContainerState[]> {
+  async containers(label?: ContainerLabel): Promise<readonly ContainerState[]> {
+    this.#check();
+    const all = [...this.#containers.values()].map(stateOf);
+    const found = label === undefined ? all : all.filter(({ labels }) => labels[label.name] === label.value);
+    if (found.some(({ name }) => this.puzzling.has(name))) {
+      throw runtimeFaults.fault("runtime-unavailable", "a container is in an unknown state");
+    }
+    return found;
+  }
+
+  async listed(): Promise<readonly Pick<ContainerState, "name" | "labels">[]> {
     this.#check();
     return [...this.#containers.values()].map(stateOf);
   }

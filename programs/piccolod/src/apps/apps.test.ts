@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
-import { AppDevice } from "../../test-support/app-device.ts";
+import { checkManifest } from "@piccolo/app-manifest";
+import { AppDevice, manifestText } from "../../test-support/app-device.ts";
+import { leastFreeBytes } from "./apps.ts";
 
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
 
@@ -61,5 +63,54 @@ test("a password is the app's once the app has come up with it, also where that 
   assert.equal(wordOf(device), "second");
   const [after] = await device.runtime.containers();
   assert.notEqual(after?.labels["piccolo.spec"], before?.labels["piccolo.spec"]);
+  assert.equal(device.apps.get("shelf").record.change, undefined);
+});
+
+test("an app whose state cannot be found out holds up no other one", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("puzzle");
+  device.runtime.puzzling.add("puzzle.web.1");
+  await device.install("shelf");
+  device.apps.run("shelf", "stopped");
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal((await device.runtime.container("puzzle.web.1"))?.phase, "running");
+});
+
+test("an app that answers and ends, again and again, is started ever more seldom, and at once when it is asked for", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { hasData: false });
+  const failure = () => device.apps.get("shelf").record.failure;
+  const ends = async (): Promise<void> => {
+    while ((await device.runtime.container("shelf.web.1"))?.phase !== "running") {
+      if (failure() !== undefined) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    device.runtime.end("shelf.web.1", 1);
+    device.apps.wake();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  for (let round = 0; round < 20 && failure() === undefined; round++) await ends();
+  assert.equal(failure()?.code, "not-started");
+  assert.equal(failure()?.count, 1);
+  await assert.rejects(device.apps.openRoute("shelf"), { code: "app-not-running" });
+  device.world.aheadMs += 3_000;
+  device.apps.wake();
+  while (failure() !== undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  await ends();
+  while (failure() === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(failure()?.count, 2);
+  device.apps.run("shelf", "running");
+  await device.apps.openRoute("shelf");
+});
+
+test("neither an install nor an update begins without room for its images", async (context) => {
+  const device = AppDevice.start(context);
+  const { manifest } = checkManifest(manifestText("shelf"));
+  assert.ok(manifest);
+  const wish = { manifest, grants: [], settings: {} };
+  device.storage.free = leastFreeBytes + 999;
+  assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
+  await device.install("shelf");
+  assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
   assert.equal(device.apps.get("shelf").record.change, undefined);
 });

@@ -1,11 +1,12 @@
 /** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
+import type { LocalizedText } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { keptGrants } from "./agreed-grants.ts";
 import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -93,6 +94,7 @@ export class Apps {
   readonly #stopping = new AbortController();
   #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
+  #strangers: Promise<void> | undefined;
   #filtering: Promise<void> = Promise.resolve();
 
   constructor(options: AppsOptions) {
@@ -138,7 +140,7 @@ export class Apps {
         const sinceMs = world.nowMs();
         for (const { record } of store.all()) this.#lane(record.app).kick();
         await this.#tidyTrash();
-        await removeStrangers(this.#options);
+        this.#removeStrangers();
         await this.#untilSomethingHappens(signal, sinceMs);
         await world.sleep(restMs, signal);
       } catch (error) {
@@ -149,6 +151,18 @@ export class Apps {
         await world.sleep(retryMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  /** One that cannot be removed, or not for long, holds up no app. */
+  #removeStrangers(): void {
+    this.#strangers ??= removeStrangers(this.#options)
+      .catch((error: unknown) => {
+        if (!isFault(error)) throw error;
+        this.#options.log.warn("strangers-out-of-sight", { code: error.code, ...errorFacts(error) });
+      })
+      .finally(() => {
+        this.#strangers = undefined;
+      });
   }
 
   /** A container's end, or a while. */
@@ -299,8 +313,11 @@ export class Apps {
     return this.#options.storage.freeBytes();
   }
 
-  /** Puts it into the database; the lane does the rest. Throws what `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`. */
-  install(wish: Wish): void {
+  /**
+   * Puts it into the database; the lane does the rest. `imageBytes`: what its images are known to need. Throws what
+   * `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`.
+   */
+  install(wish: Wish, imageBytes = 0): void {
     const { store, world, mayHaveName } = this.#options;
     const { id, services } = wish.manifest;
     if (!mayHaveName(id)) {
@@ -313,7 +330,7 @@ export class Apps {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
     const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
-    const place = this.freePlace(id, leastFreeBytes);
+    const place = this.freePlace(id, leastFreeBytes + imageBytes);
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
     this.go(id);
@@ -321,10 +338,15 @@ export class Apps {
 
   /** Throws `no-room` where not as much is free, `too-many-apps`. */
   freePlace(id: string, neededBytes: number): AppPlace {
-    const { storage, world } = this.#options;
-    if (storage.freeBytes() < neededBytes) throw appFaults.fault("no-room", "there is not enough room for an app");
+    const { world } = this.#options;
+    this.#requireRoom(neededBytes);
     const slot = this.#freeSlot(id);
     return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+  }
+
+  #requireRoom(neededBytes: number): void {
+    if (this.#options.storage.freeBytes() >= neededBytes) return;
+    throw appFaults.fault("no-room", "there is not enough room for the app and its images");
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
@@ -357,8 +379,8 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. */
-  update(id: string, manifest: AppManifest, grants: Wish["grants"], catalog?: string): void {
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`. */
+  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, imageBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
@@ -368,8 +390,14 @@ export class Apps {
     const kept = Object.fromEntries(
       Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
     );
-    const wish = { manifest, grants: [...new Set([...before.grants, ...grants])], settings: kept, catalog };
+    const wish = {
+      manifest,
+      grants: [...new Set([...keptGrants(before, manifest), ...grants])],
+      settings: kept,
+      catalog,
+    };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
+    this.#requireRoom(leastFreeBytes + imageBytes);
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
@@ -581,6 +609,7 @@ export class Apps {
     this.#stopping.abort(new Error("the device stops"));
     if (this.#watching === undefined) return;
     await this.#watching;
+    await this.#strangers;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, log } = this.#options;
     let areEnded = false;

@@ -4,8 +4,8 @@ import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
-import type { Observed, Route, Step, Waiting } from "./plan-types.ts";
-import { recordAfter, recordAfterFailure, trashOf } from "./record.ts";
+import type { AppPlanRecord, Observed, Route, Step, Waiting } from "./plan-types.ts";
+import { recordAfter, recordAfterFailure, recordAfterRestarts, restartWindowMs, trashOf } from "./record.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import type { InstalledApp } from "./types.ts";
@@ -52,6 +52,8 @@ export class Lane {
   #isDue = false;
   #wake: AbortController | undefined;
   readonly #resting: (() => void)[] = [];
+  /** When each service was last started to keep the app up, by the monotonic clock. */
+  readonly #starts = new Map<string, number[]>();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -77,6 +79,7 @@ export class Lane {
 
   /** The record says something else now. */
   interrupt(): void {
+    this.#starts.clear();
     this.#interrupt.abort(new Error("something else is wanted now"));
     this.kick();
   }
@@ -111,7 +114,7 @@ export class Lane {
 
   /** Whether there may be more to do. */
   async #round(): Promise<boolean> {
-    const { store, observe, world, app, crashPoint } = this.#options;
+    const { store, observe, world, log, app, changed, crashPoint } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
     const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
@@ -123,12 +126,35 @@ export class Lane {
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
       return this.#isDue;
     }
+    const restless = this.#afterRestarts(installed, plan.steps);
+    if (restless !== undefined) {
+      log.warn("app-ends-again", { app, count: restless.failure?.count ?? 0 });
+      // Visitors are told at once that it does not run.
+      this.route = { kind: "closed" };
+      store.put(restless);
+      changed();
+      return true;
+    }
     for (const step of plan.steps) {
       crashPoint("before-app-step");
       if (!(await this.#take(step))) break;
       crashPoint("after-app-step");
     }
     return store.get(app) !== undefined;
+  }
+
+  /** The record of an app that ends as often as it is started, where it has to wait before it is started again. */
+  #afterRestarts({ record }: InstalledApp, steps: readonly Step[]): AppPlanRecord | undefined {
+    const { world } = this.#options;
+    if (record.change !== undefined) return undefined;
+    const sinceMs = world.monotonicMs() - restartWindowMs;
+    const counts = steps.flatMap((step) => {
+      if (step.do !== "start") return [];
+      const starts = (this.#starts.get(step.service) ?? []).filter((atMs) => atMs > sinceMs);
+      this.#starts.set(step.service, starts);
+      return [starts.length];
+    });
+    return recordAfterRestarts(record, Math.max(0, ...counts), world.nowMs());
   }
 
   /** Whether the next step of the plan may follow. */
@@ -155,6 +181,9 @@ export class Lane {
       this.progress = { step: text, doneUnits, totalUnits };
       changed();
     };
+    if (step.do === "start" && installed.record.change === undefined) {
+      this.#starts.set(step.service, [...(this.#starts.get(step.service) ?? []), world.monotonicMs()]);
+    }
     try {
       await executor.take(installed, step satisfies MachineStep, { signal, report });
       return true;

@@ -19,7 +19,11 @@ export async function observe(record: AppPlanRecord, options: ObserveOptions): P
   const { runtime, storage, route } = options;
   const generations = generationsOf(record);
   const [containers, images, network] = await Promise.all([
-    known(async () => containersOf(await runtime.containers(), record, options)),
+    known(async () => {
+      // Of this app alone: what cannot be found out of another one is nothing to it.
+      const own = await runtime.containers({ name: appLabel, value: record.app });
+      return containersOf(own, record, options);
+    }),
     known(() => imagesOf(runtime, generations)),
     known(async () => {
       const goal = record.change?.to ?? record.current;
@@ -70,24 +74,22 @@ const stateOf: Readonly<Record<ContainerState["phase"], ObservedContainer["state
 };
 
 function containersOf(
-  all: readonly ContainerState[],
+  own: readonly ContainerState[],
   record: AppPlanRecord,
   { specLabelOf }: ObserveOptions,
 ): readonly ObservedContainer[] {
   const generations = generationsOf(record);
-  return all
-    .filter(({ labels }) => labels[appLabel] === record.app)
-    .map(({ labels, phase, exitCode }) => {
-      const number = Number(labels[generationLabel]);
-      const service = labels[serviceLabel] ?? "";
-      const generation = generations.find((one) => one.number === number);
-      const wanted = generation === undefined ? undefined : specLabelOf(generation, service);
-      return {
-        generation: number,
-        service,
-        state: stateOf[phase],
-        exitCode,
-        upToDate: wanted !== undefined && wanted === labels[specLabel],
-      };
-    });
+  return own.map(({ labels, phase, exitCode }) => {
+    const number = Number(labels[generationLabel]);
+    const service = labels[serviceLabel] ?? "";
+    const generation = generations.find((one) => one.number === number);
+    const wanted = generation === undefined ? undefined : specLabelOf(generation, service);
+    return {
+      generation: number,
+      service,
+      state: stateOf[phase],
+      exitCode,
+      upToDate: wanted !== undefined && wanted === labels[specLabel],
+    };
+  });
 }

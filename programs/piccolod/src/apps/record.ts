@@ -221,3 +221,24 @@ export function recordAfterFailure(
   if (givenUpPhase[change.phase] === "abandon") return abandoned(record, { ...change, failure: final });
   return { ...record, change: { ...change, phase: "undoing", failure: undefined, cause: final } };
 }
+
+/** Within `restartWindowMs` a service is started so often before each further start waits longer. */
+const startsMax = 5;
+const longestRestartMs = 30_000;
+export const restartWindowMs = 10 * 60_000;
+
+/** Undefined where it may start at once: it has not ended that often, or has waited for that already. */
+export function recordAfterRestarts(record: AppPlanRecord, starts: number, nowMs: number): AppPlanRecord | undefined {
+  const count = starts - startsMax + 1;
+  if (count <= 0 || (record.failure?.count ?? 0) >= count) return undefined;
+  return {
+    ...record,
+    failure: {
+      code: "not-started",
+      detail: "It ended again and again after it had started.",
+      nextStep: "Look into its log; start it again once the cause is gone, or go back to the version before.",
+      count,
+      retryAtMs: nowMs + Math.min(retryAfterMs(count), longestRestartMs),
+    },
+  };
+}

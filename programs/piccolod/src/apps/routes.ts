@@ -60,7 +60,10 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   api.openapi(routes["POST /apps"], (c) => {
     const { source, grants, settings } = c.req.valid("json");
     const { manifest, catalog } = manifestOf(catalogs, source);
-    apps.install({ manifest, grants, settings, catalog });
+    apps.install(
+      { manifest, grants, settings, catalog },
+      catalogs.imageBytes({ manifest, ...(catalog === undefined ? {} : { catalog }) }),
+    );
     return c.json(follow("install-app", manifest.id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/start"], (c) => {
@@ -79,8 +82,10 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const before = describedOf(apps.get(id).record);
     const wanted = manifest === undefined ? catalogs.newer(before) : parseManifest(manifest);
     if (wanted === undefined) throw appFaults.fault("source-unclear", "its catalog has no other version of the app");
+    catalogs.requireSuited(wanted);
     // Whose manifest the owner gave is from no catalog any more.
-    apps.update(id, wanted, grants, manifest === undefined ? before.catalog : undefined);
+    const from = manifest === undefined && before.catalog !== undefined ? { catalog: before.catalog } : {};
+    apps.update(id, { manifest: wanted, grants, ...from }, catalogs.imageBytes({ manifest: wanted, ...from }));
     return c.json(follow("update-app", id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/rollback"], (c) => {

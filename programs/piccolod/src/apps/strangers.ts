@@ -30,7 +30,7 @@ export async function removeStrangers({ runtime, store, device, log }: StrangerO
     }
   };
   // What is there is read before the records: an app that is just being installed has its record first.
-  const [containers, networks] = [await runtime.containers(), await runtime.networks()];
+  const [containers, networks] = [await runtime.listed(), await runtime.networks()];
   const apps = store.all();
   const known = new Set(apps.map(({ record }) => record.app));
   for (const { name, labels } of containers) {

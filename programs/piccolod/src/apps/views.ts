@@ -1,6 +1,7 @@
 /** What the interface shows of apps. Pure. */
 import type { AppManifest, Grant, LocalizedText, Setting } from "@piccolo/app-manifest";
 import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
+import { isAgreed } from "./agreed-grants.ts";
 import { type AppLook, describedOf } from "./apps.ts";
 import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
 import type { TrashedPlace } from "./types.ts";
@@ -85,7 +86,8 @@ export function appView(
     readonly catalog: { readonly id: string; readonly title: LocalizedText | undefined } | undefined;
   },
 ): AppView {
-  const { manifest, grants, settings } = describedOf(record);
+  const described = describedOf(record);
+  const { manifest, grants, settings } = described;
   const { progress } = lane;
   const problem = problemOf(record, lane.waiting);
   return {
@@ -117,7 +119,7 @@ export function appView(
       : {
           update: {
             version: more.update.version,
-            newGrants: more.update.grants.filter(({ kind }) => !grants.includes(kind)).map(grantView),
+            newGrants: more.update.grants.filter((grant) => !isAgreed(grant, described)).map(grantView),
           },
         }),
     ...(record.rollback === undefined

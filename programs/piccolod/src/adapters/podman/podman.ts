@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerSpec, IdRange, NetworkSpec } from "../../apps/runtime/container-spec.ts";
 import {
   type ContainerEvent,
+  type ContainerLabel,
   type ContainerRuntime,
   type ContainerState,
   type ContainerUsage,
@@ -124,10 +125,22 @@ export class Podman implements ContainerRuntime {
     await this.#interface.find({ method: "DELETE", path: `${api}/networks/${encodeURIComponent(name)}` });
   }
 
-  async containers(): Promise<readonly ContainerState[]> {
-    const all = read.containers(await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }));
-    const states = await Promise.all((all ?? []).map((listed) => this.#stateOfListed(listed)));
+  async containers(label?: ContainerLabel): Promise<readonly ContainerState[]> {
+    const states = await Promise.all((await this.#list(label)).map((one) => this.#stateOfListed(one)));
     return states.filter((state) => state !== undefined);
+  }
+
+  async listed(): Promise<readonly Pick<ContainerState, "name" | "labels">[]> {
+    return (await this.#list()).map(brokenState);
+  }
+
+  async #list(label?: ContainerLabel): Promise<readonly ListedContainer[]> {
+    const filters =
+      label === undefined
+        ? ""
+        : `&filters=${encodeURIComponent(JSON.stringify({ label: [`${label.name}=${label.value}`] }))}`;
+    const path = `${api}/containers/json?all=true${filters}`;
+    return read.containers(await this.#interface.call({ method: "GET", path })) ?? [];
   }
 
   /** A power cut may leave a container whose files on the disk are unfinished: it is there, and good for nothing. */
@@ -143,10 +156,7 @@ export class Podman implements ContainerRuntime {
       if (error !== damaged) throw error;
     }
     // What is not found is either gone meanwhile, or listed still.
-    const again = read.containers(
-      await this.#interface.call({ method: "GET", path: `${api}/containers/json?all=true` }),
-    );
-    return again?.some(({ Id }) => Id === listed.Id) === true ? brokenState(listed) : undefined;
+    return (await this.#list()).some(({ Id }) => Id === listed.Id) ? brokenState(listed) : undefined;
   }
 
   async container(name: string): Promise<ContainerState | undefined> {
@@ -429,7 +439,7 @@ export class Podman implements ContainerRuntime {
 
   async shutDown(): Promise<void> {
     // One that cannot be stopped keeps no other one running.
-    const ended = await Promise.allSettled((await this.containers()).map(({ name }) => this.stop(name)));
+    const ended = await Promise.allSettled((await this.listed()).map(({ name }) => this.stop(name)));
     await this.#endpoint.stop();
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   }

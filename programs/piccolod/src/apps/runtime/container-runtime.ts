@@ -83,6 +83,12 @@ export interface ContainerEvent {
   readonly atMs: number;
 }
 
+/** Only those that have it. */
+export interface ContainerLabel {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface ExecResult {
   readonly exitCode: number;
   /** Both streams, at most `execOutputBytesMax` of them. */
@@ -114,7 +120,9 @@ export interface ContainerRuntime {
   createNetwork(spec: NetworkSpec): Promise<void>;
   removeNetwork(name: string): Promise<void>;
 
-  containers(): Promise<readonly ContainerState[]>;
+  containers(label?: ContainerLabel): Promise<readonly ContainerState[]>;
+  /** All there are, by what they were made with alone: a state that cannot be found out hides no other container. */
+  listed(): Promise<readonly Pick<ContainerState, "name" | "labels">[]>;
   container(name: string): Promise<ContainerState | undefined>;
   /** Throws `container-exists`, `image-missing`. */
   create(spec: ContainerSpec): Promise<ContainerState>;
