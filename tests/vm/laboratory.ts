@@ -1,5 +1,5 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import {
   addToRoot,
@@ -40,10 +40,12 @@ export const centralPort = 18_700;
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 
-/** How a release is signed that is not signed by the laboratory's keys alone, and which releases lie beside it. */
+/** What is not as usual with a release: other keys than the laboratory's, what it shuts out, which releases lie beside it. */
 export interface Signing {
   readonly keys?: string;
   readonly former?: FormerKeys;
+  /** The oldest release that may still open what is sealed (1). */
+  readonly minimum?: number;
   readonly beside?: readonly Commit[];
 }
 
@@ -75,9 +77,13 @@ export class Laboratory {
   }
 
   /** What a release is built from. */
-  options(number: number, overlay: OverlayName | undefined, { keys = this.keys, former }: Signing = {}): ImageOptions {
+  options(
+    number: number,
+    overlay: OverlayName | undefined,
+    { keys = this.keys, former, minimum = 1 }: Signing = {},
+  ): ImageOptions {
     const central = `http://10.0.2.2:${centralPort}`;
-    const release = { version: readVersion(), number, minimum: 1, central, keys: readKeyFingerprints(keys) };
+    const release = { version: readVersion(), number, minimum, central, keys: readKeyFingerprints(keys) };
     const signed = { release, keys, ...(former === undefined ? {} : { former }) };
     if (overlay === undefined) return signed;
     return { ...signed, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
@@ -92,9 +98,9 @@ export class Laboratory {
   #overlayFolder(overlay: OverlayName): string {
     if (overlay !== "apps") return join(import.meta.dirname, "overlays", overlay);
     const folder = join(this.folder, "overlays", overlay);
+    cpSync(join(import.meta.dirname, "overlays/watch"), folder, { recursive: true });
     const programs = join(folder, "usr/lib/piccolo");
     bundleDemo(join(programs, "images"), "counter", "1");
-    mkdirSync(join(programs, "test-overlay"), { recursive: true });
     writeFileSync(join(programs, "test-overlay/README"), "The image of an app, for tests alone.\n");
     return folder;
   }

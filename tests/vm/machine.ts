@@ -16,6 +16,8 @@ import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
 
 const lookEveryMs = 500;
+/** QEMU's name of its made-up network where that is not the machine's only one. */
+const gatewayName = "gateway";
 
 /** What ends every wait for something better. What a boot image ignores is none of it. */
 const fatal =
@@ -201,9 +203,20 @@ export class Machine {
     while (this.isOn && !(await isDone())) await delay(lookEveryMs);
   }
 
-  /** Somebody on the network of a machine that shares it. */
-  stranger(): Promise<Stranger> {
-    return Stranger.join(join(this.#sockets, "lan.sock"));
+  /**
+   * Somebody on the network of a machine that shares it, for as long as `use` takes. Nobody else is on it then: QEMU's gateway
+   * takes a frame for anybody as one for itself, refuses in his name, and is lost in a socket for each datagram.
+   */
+  async withStranger(use: (stranger: Stranger) => Promise<void>): Promise<void> {
+    const setGateway = (up: boolean): Promise<unknown> => this.#control("set_link", { name: gatewayName, up });
+    await setGateway(false);
+    const stranger = await Stranger.join(join(this.#sockets, "lan.sock"));
+    try {
+      await use(stranger);
+    } finally {
+      stranger.leave();
+      await setGateway(true);
+    }
   }
 
   /** Puts in the cable of a machine that was started without. */
@@ -435,13 +448,9 @@ export class Machine {
   }
 
   /** Whether a machine that is off has written to a part of its disk since it was last changed. */
-  async wroteTo({ offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
+  async wroteTo(place: Pick<Place, "offset" | "sizeBytes">): Promise<boolean> {
     const { folder, tools } = this.options;
-    const text = await tools.text("qemu-img", ["map", "--output=json", join(folder, "disk.qcow2")]);
-    const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
-    return extents.some(
-      ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
-    );
+    return layerHas(join(folder, "disk.qcow2"), place, tools);
   }
 
   /** Takes the power away. */
@@ -454,6 +463,19 @@ export class Machine {
     await this.powerCut();
     if (existsSync(this.#sockets)) rmSync(this.#sockets, { recursive: true });
   }
+}
+
+/** Whether something of a place was written to a layer over an image. */
+export async function layerHas(
+  layer: string,
+  { offset, sizeBytes }: Pick<Place, "offset" | "sizeBytes">,
+  tools: Chroot,
+): Promise<boolean> {
+  const text = await tools.text("qemu-img", ["map", "--output=json", layer]);
+  const extents = JSON.parse(text) as readonly { start: number; length: number; depth: number }[];
+  return extents.some(
+    ({ start, length, depth }) => depth === 0 && start < offset + sizeBytes && start + length > offset,
+  );
 }
 
 async function untilMigrated(qmp: Qmp): Promise<void> {
@@ -470,9 +492,9 @@ function networkOf(forward: string, socket: string | undefined): string[] {
   const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
   if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
   return [
-    `user,id=u,${forward}`,
+    `user,id=${gatewayName},${forward}`,
     `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
-    "hubport,id=h0,hubid=0,netdev=u",
+    `hubport,id=h0,hubid=0,netdev=${gatewayName}`,
     "hubport,id=h1,hubid=0,netdev=s",
     "hubport,id=n,hubid=0",
   ]

@@ -13,7 +13,7 @@ import { type Scenario, ScenarioContext } from "./scenario.ts";
 const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--minutes N] [--json FILE] [--cuts N] [--list]
   --set      core (the default) or full
   --only     scenarios by name, instead of a set
-  --resume   what passed on the same image is not run again
+  --resume   what passed on the same image, with the same tests, is not run again
   --minutes  the time for all of it; what has not run by then is reported as not run (core 30, full 80)
   --json     where result and figures are written (.piccolo/vm/result.json), after each scenario and at the end
   --cuts     power cuts in uploads-power-offs (20)
@@ -73,13 +73,6 @@ function stopSignal(minutes: number): AbortSignal {
   return stop.signal;
 }
 
-/** Names the image, and the scenario's own source: a scenario that was changed is run again. */
-function scenarioKey(imageKey: string, { name }: Scenario): string {
-  const own = `tests/vm/scenarios/${name}.ts`;
-  const source = existsSync(join(repositoryRoot, own)) ? own : "tests/vm/scenarios";
-  return `${name} ${keyOf(repositoryRoot, [source], imageKey)}`;
-}
-
 async function run(): Promise<number> {
   if (values.help) {
     process.stdout.write(usage);
@@ -104,10 +97,12 @@ async function run(): Promise<number> {
   const laboratory = await Laboratory.open(say);
   const progressFile = join(laboratory.folder, "progress.json");
   const resultFile = values.json ?? join(laboratory.folder, "result.json");
+  // A scenario is its own file and all that it stands on: what any of it was when it passed says nothing of what it is now.
   const imageKey = laboratory.sourceKey("product");
+  const key = keyOf(repositoryRoot, ["tests/vm", "tests/apps"], imageKey);
   const results = await runSet({
     scenarios: chosen,
-    keyOf: (scenario) => scenarioKey(imageKey, scenario),
+    keyOf: ({ name }) => `${name} ${key}`,
     perform: (scenario) => perform(scenario, laboratory),
     progress: existsSync(progressFile) ? parseProgress(readFileSync(progressFile, "utf8")) : noProgress,
     resume: values.resume,

@@ -1,12 +1,16 @@
 /** An owner's device, in the hands of somebody who can change its disk and its firmware while it is off. */
 import { closeSync, copyFileSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { askExt4, deviceLayout, type Place, placeOf, type ReleaseImage } from "@piccolo/release";
 import { DeviceProblem } from "@piccolo/devnet";
 import type { DeviceStatus } from "./device-client.ts";
 import type { FirmwareName, Laboratory } from "./laboratory.ts";
 import type { Machine } from "./machine.ts";
 import type { ScenarioContext } from "./scenario.ts";
+
+const daemonGivenUp = /Failed to start.*piccolod\.service|reboot: Restarting system/;
+const lookEveryMs = 500;
 
 export class SealedDevice {
   readonly machine: Machine;
@@ -82,12 +86,12 @@ export class SealedDevice {
     this.#context.equal(`${what}: the volume was written to`, await this.machine.wroteTo(data), false);
   }
 
-  /** Starts what does not come as far as an answer. */
+  /** Starts what does not come as far as an answer, and looks until its system has given up on piccolod. */
   async neverAnswers(what: string, says: RegExp): Promise<void> {
     const { machine } = this;
     machine.powerOn();
     await machine.untilSays(says);
-    this.#context.check(`${what}: nothing answers`, !(await machine.client.answers()));
+    this.#context.check(`${what}: nothing of piccolod runs`, await neverRan(machine));
     await machine.powerCut();
     await this.#wroteNothing(what);
   }
@@ -104,6 +108,20 @@ export class SealedDevice {
     this.#context.check(`${what}: the volume was used`, await machine.wroteTo(data));
     return status;
   }
+}
+
+/** Whether the system gives up on its daemon without a single answer of it. */
+export async function neverRan(machine: Machine): Promise<boolean> {
+  const given = new AbortController();
+  const gaveUp = machine.untilSays(daemonGivenUp).finally(() => given.abort());
+  let answered = false;
+  while (!given.signal.aborted && !answered) {
+    answered = await machine.client.answers();
+    await delay(lookEveryMs, undefined, { signal: given.signal }).catch(() => undefined);
+  }
+  if (!answered) await gaveUp;
+  else gaveUp.catch(() => undefined);
+  return !answered;
 }
 
 /** Where the content of a path of the root lies in the disk's repository. */

@@ -1,4 +1,5 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
+import assert from "node:assert/strict";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
@@ -7,7 +8,6 @@ import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, p
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts } from "./adapters/log.ts";
-import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { hasForgottenTime } from "./adapters/machine/hardware-clock.ts";
 import { MachineBootState } from "./adapters/machine/boot-state.ts";
 import { portalFiles } from "./adapters/portal-files.ts";
@@ -15,7 +15,7 @@ import { LocalNames } from "./adapters/mdns/local-names.ts";
 import { addressesSeenFrom } from "./adapters/own-addresses.ts";
 import { Screens } from "./adapters/screen.ts";
 import { type DurableFolder, StateFolder } from "./adapters/state-folder.ts";
-import { fingerprintOf } from "./adapters/tls/certificates.ts";
+import { type Authority, fingerprintOf } from "./adapters/tls/certificates.ts";
 import { DeviceAuthority } from "./adapters/tls/device-authority.ts";
 import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
@@ -37,17 +37,17 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, keepRelease, renewalOf } from "./release-context.ts";
+import { bootImages, distrustOfStart, keepRelease, renewalOf } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
-import { distrustOf } from "./security/start-trust.ts";
-import { createClosedSite } from "./security/closed-site.ts";
+import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
+import { ReleaseTrials } from "./system/release-trials.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { trustedKeys } from "./system/trusted-keys.ts";
 
@@ -127,9 +127,9 @@ async function start(
     trustedKeys,
     report: (event, facts) => log.warn(event, facts),
   });
+  const releaseTrials = new ReleaseTrials(state);
   const firstBoot = config.firstBootFile === undefined ? undefined : new FirstBootFile(config.firstBootFile);
-  const distrust =
-    config.signedBootsFile === undefined ? undefined : distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip);
+  const distrust = distrustOfStart(config, parts, { chip, bootState });
   const renewal = renewalOf(config, parts, { chip, bootState });
   const boot = new Boot({ state, volume, chip, world, log, argon2, floor, firstBoot, distrust, renewal, staysUp });
   const named = nameDevice(config, state, world);
@@ -142,6 +142,7 @@ async function start(
     argon2,
     throttle: new Throttle(world),
     measuredBoot,
+    releaseTrials,
     boot,
     claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
     authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
@@ -151,20 +152,20 @@ async function start(
   await running.start();
   const leaves = config.https ? await running.openLeaves() : undefined;
   const { listenHost, listenPort, redirect } = config;
-  atClose(
-    await listen({
-      site: () => running.site,
-      portal: portalFiles(config.portalFolder),
-      log,
-      listen: { listenHost, listenPort },
-      redirect,
-      address: running.address,
-      leaf: leaves?.leaf,
-      appLeaves: leaves?.appLeaves,
-      isAppHost: (name) => running.isAppHost(name),
-      interrupt: () => running.device?.interrupt(),
-    }),
-  );
+  const listening = await listen({
+    site: () => running.site,
+    portal: portalFiles(config.portalFolder),
+    log,
+    listen: { listenHost, listenPort },
+    redirect,
+    address: running.address,
+    leaf: leaves?.leaf,
+    appLeaves: leaves?.appLeaves,
+    isAppHost: (name) => running.isAppHost(name),
+    interrupt: () => running.device?.interrupt(),
+  });
+  atClose(() => listening.close());
+  running.onOtherAuthority(() => listening.renew());
   if (config.https && config.mdns) {
     const names = new LocalNames({ names: running.names, addresses: (from) => addressesSeenFrom(from), world, log });
     atClose(() => names.close());
@@ -179,7 +180,7 @@ async function start(
   running.show();
   const { address } = running;
   const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
-  const system = { state, chip, address, volume: volumeSeen, record: () => running.record };
+  const system = { state, releaseTrials, chip, address, volume: volumeSeen, record: () => running.record };
   const keeping = keepRelease(config, parts, system);
   atClose(() => keeping.stop());
   return { origin: running.address.origin, running };
@@ -232,6 +233,7 @@ interface RunningParts extends ContextParts {
   readonly argon2: Argon2id;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
+  readonly releaseTrials: ReleaseTrials;
   readonly boot: Boot;
   readonly claimCode: ClaimCode;
   readonly authority: DeviceAuthority;
@@ -247,7 +249,8 @@ class Running {
   readonly #screens: Screens;
   #appHosts: readonly string[] = [];
   #appHostsHeard: ((names: readonly string[]) => void) | undefined;
-  #fingerprint: string | undefined;
+  #authority: Authority | undefined;
+  #authorityChanged: () => void = () => undefined;
   #showsOwnerless = false;
   device: Device | undefined;
   #opened: Opened | undefined;
@@ -271,7 +274,7 @@ class Running {
       insecure: config.insecure,
       claimCode,
       hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
-      goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
+      goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
   }
@@ -309,24 +312,41 @@ class Running {
 
   async start(): Promise<void> {
     const opened = await this.#parts.boot.start();
+    this.#opened = opened;
+    // After a reset: nobody types anything under the authority of before.
+    if (this.#authority !== undefined) await this.#openAuthority();
+    this.#authorityChanged();
     if (opened !== undefined) await this.#open(opened);
   }
 
   /** With the authority of the volume, or of the chip, whichever is there. */
   async openLeaves(): Promise<{ readonly leaf: Leaf; readonly appLeaves: AppLeaves }> {
-    const { world, authority } = this.#parts;
+    const { world } = this.#parts;
     const { deviceName } = this.#config;
-    const opened = await authority.open(this.#opened?.content);
-    this.#fingerprint = fingerprintOf(opened.certificate);
-    return {
-      leaf: new Leaf({ authority: opened, deviceName, names: this.names, world }),
-      appLeaves: new AppLeaves({ authority: opened, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    await this.#openAuthority();
+    const authority = (): Authority => {
+      assert.ok(this.#authority !== undefined);
+      return this.#authority;
     };
+    return {
+      leaf: new Leaf({ authority, deviceName, names: this.names, world }),
+      appLeaves: new AppLeaves({ authority, deviceName, isAppHost: (name) => this.isAppHost(name), world }),
+    };
+  }
+
+  async #openAuthority(): Promise<void> {
+    this.#authority = await this.#parts.authority.open(this.#opened?.content);
+  }
+
+  /** The listener is told when certificates of the authority before are no longer shown. */
+  onOtherAuthority(listener: () => void): void {
+    this.#authorityChanged = listener;
   }
 
   /** What whoever stands before the device has to know, and nobody else is told. */
   show(): void {
     const { screens, deviceName } = this.#config;
+    const fingerprint = this.#authority === undefined ? undefined : fingerprintOf(this.#authority.certificate);
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
@@ -336,7 +356,7 @@ class Running {
       `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
       "",
       `Open ${this.address.origin}/ in a browser on this network.`,
-      ...(this.#fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", this.#fingerprint]),
+      ...(fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", fingerprint]),
       "",
       ...(this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : []),
       ...(this.device !== undefined && !hasOwner ? [`Claim code: ${code ?? "the one given to the installer"}`] : []),
@@ -367,7 +387,7 @@ class Running {
 
   async #goOn(
     opened: Opened & { readonly root: OpenedRoot },
-    newPassword: string | undefined,
+    { newPassword, cookies }: GoingOn,
   ): Promise<{ readonly session: Session; readonly cookie: string }> {
     const { root } = opened;
     try {
@@ -376,7 +396,7 @@ class Running {
         if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
         device.keyring.hold(root);
       });
-      return device.signIn();
+      return device.signIn(cookies);
     } finally {
       root.erase();
     }
@@ -384,11 +404,13 @@ class Running {
 
   /** Goes on as a new device. Where that fails, the process ends, and the next start goes on from what is left. */
   #reset(): void {
-    const { boot, log } = this.#parts;
+    const { boot, authority, log } = this.#parts;
     this.#changing = this.#changing.then(async () => {
       log.warn("factory-reset", {});
       await this.#closeDevice();
       await boot.reset();
+      // Who had the device before may know its key, from a copy of the disk and the phrase.
+      authority.forget();
       await this.start();
       this.show();
     });

@@ -54,7 +54,6 @@ import { Recovery } from "./recovery/recovery.ts";
 import { recoveryOptions } from "./recovery/restore-metadata.ts";
 import { Settling } from "./recovery/settling.ts";
 import { mountRecovery } from "./recovery/routes.ts";
-import { forgetUnfinished } from "./recovery/unfinished.ts";
 import { StalenessStore } from "./recovery/staleness.ts";
 import type { Identity } from "./security/identity.ts";
 import { Reencryption } from "./security/reencrypt.ts";
@@ -104,8 +103,6 @@ async function build(
   const deviceKey = openDeviceKey(state, world);
   const keyring = new Keyring({ outside: opened.outside, chip, argon2: parts.argon2, floor: parts.floor });
   atClose(() => keyring.lock());
-
-  if (!keyring.hasOwner) forgetUnfinished({ controlDb, ownLog: own.log, content: state });
 
   const nets = createPeerNets({
     config,
@@ -397,6 +394,7 @@ async function build(
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   sessions.onEnd((session) => lockGate.cutSession(session));
   const reencryption = new Reencryption({
+    room,
     store: new SqliteReencryptionStore(ownerDb),
     metadata,
     engine: () => runtime.engine,
@@ -453,7 +451,8 @@ async function build(
     leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
-  mountSystem(api, parts.measuredBoot);
+  mountSystem(api, parts.measuredBoot, parts.releaseTrials);
+  atClose(parts.releaseTrials.onChange(() => events.securityChanged()));
   mountRecovery(api, {
     auth,
     sessions,
@@ -494,8 +493,8 @@ async function build(
     security,
     unattended,
     readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
-    signIn: () => {
-      const session = auth.signInByPhrase();
+    signIn: (cookies) => {
+      const session = door.sessionOf(cookies) ?? auth.signInByPhrase();
       return { session: sessionView(auth, deviceName, session), cookie: door.cookieOf(session.token) };
     },
   };

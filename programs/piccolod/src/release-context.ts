@@ -3,7 +3,8 @@ import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
-import { EfiKeys } from "./adapters/firmware/efi-keys.ts";
+import { EfiKeys, keysInSignedList } from "./adapters/firmware/efi-keys.ts";
+import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
 import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import type { DurableFolder } from "./adapters/state-folder.ts";
@@ -11,14 +12,17 @@ import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
 import type { Config } from "./config.ts";
 import type { ContextParts, MachineReleases } from "./device-parts.ts";
 import type { OwnAddress } from "./http/own-address.ts";
-import type { Renewal } from "./security/boot.ts";
+import type { Reason, Renewal } from "./security/boot.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
+import { startKeys } from "./security/start-keys.ts";
+import { distrustOf } from "./security/start-trust.ts";
 import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
 import { LastGoodStart } from "./system/last-good-start.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseKeeper } from "./system/release-keeper.ts";
+import type { ReleaseTrials } from "./system/release-trials.ts";
 
 const efiVariables = "/sys/firmware/efi/efivars";
 const signedList = "/usr/lib/piccolo/firmware/db.auth";
@@ -53,6 +57,21 @@ export function renewalOf(
   return { hasItsPlace: () => !boot.isCounted, firmwareKeys };
 }
 
+/**
+ * Why nobody should type a secret into this device as it was started; undefined where nothing of its start is signed. A chip of memory
+ * measures nothing, so that it says nothing of the firmware's keys.
+ */
+export function distrustOfStart(
+  { tpm, release, signedBootsFile }: Config,
+  parts: ContextParts,
+  { chip, bootState }: { readonly chip: SecurityChip; readonly bootState: BootState },
+): (() => Promise<Reason | undefined>) | undefined {
+  if (signedBootsFile === undefined) return undefined;
+  const released = (): ReadonlySet<string> => new Set([release?.keys["db"] ?? "", ...keysInSignedList(signedList)]);
+  const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
+  return distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip, keys);
+}
+
 function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {
   if (parts.releases !== undefined || config.release === undefined) return parts.releases;
   const boot = bootImages(config, parts);
@@ -65,6 +84,7 @@ function machineReleases(config: Config, parts: ContextParts): MachineReleases |
 
 export interface RunningSystem {
   readonly state: DurableFolder;
+  readonly releaseTrials: ReleaseTrials;
   readonly chip: SecurityChip;
   readonly address: OwnAddress;
   readonly volume: () => VolumeOutcome | undefined;
@@ -82,23 +102,26 @@ export interface Keeping {
 export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): Keeping {
   const { world, log } = parts;
   const releases = machineReleases(config, parts);
-  const minimum = config.release?.minimum;
-  if (releases === undefined || minimum === undefined) {
+  const { release } = config;
+  if (releases === undefined || release === undefined) {
     return { done: Promise.resolve(), stop: async () => undefined };
   }
-  const { state, chip, address, volume, record } = running;
+  const { state, releaseTrials, chip, address, volume, record } = running;
   const keeper = new ReleaseKeeper({
     ...releases,
     world,
+    version: release.version,
     lastGoodStart: new LastGoodStart(state),
+    trials: releaseTrials,
     answers: () => ownPortalAnswers(address, config.listenHost),
     volume,
     async raiseMinimum() {
       const { sealedVolumeKey, sealedPepper } = record() ?? {};
       await chip.raiseMinimumRelease(
-        minimum,
+        release.minimum,
         [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined),
       );
+      log.info("minimum-release", { minimum: release.minimum });
     },
     report: (level, event, facts) => log[level](event, facts),
   });

@@ -28,6 +28,10 @@ export interface ScreenProps {
   readonly onReset: () => void;
 }
 
+/** The network's name, where there is somebody to be told that the owner leaves. */
+const leavable = ({ state, name, members }: NetworkView): string | undefined =>
+  state === "member" && members.some(({ self }) => !self) ? name : undefined;
+
 export function Screens(props: ScreenProps) {
   const [route, navigate] = useRoute();
   const { network, uploads } = props;
@@ -65,7 +69,11 @@ export function Screens(props: ScreenProps) {
         case "reset":
           return (
             <SubPage title="Reset this device">
-              <ResetForm deviceName={props.status.deviceName} proof={{ by: "password" }} onReset={props.onReset} />
+              <ResetForm
+                deviceName={props.status.deviceName}
+                proof={{ by: "owner", network: leavable(network) }}
+                onReset={props.onReset}
+              />
             </SubPage>
           );
         default:

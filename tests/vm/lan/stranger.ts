@@ -118,8 +118,10 @@ export class Stranger {
     const from = isIPv4(target.address) ? own.ipv4 : own.ipv6;
     const open = new Set<number>();
     const refused = new Set<number>();
+    const isTarget = (heard: Heard): boolean =>
+      heard.from.address === target.address && Buffer.from(heard.from.hardware).equals(target.hardware);
     const listener = (heard: Heard): void => {
-      if (heard.from.address !== target.address) return;
+      if (!isTarget(heard)) return;
       if (heard.kind === (by === "tcp" ? "tcp-open" : "udp")) open.add(heard.port);
       if (heard.kind === (by === "tcp" ? "tcp-refused" : "udp-refused")) refused.add(heard.port);
     };

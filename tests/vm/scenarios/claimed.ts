@@ -1,5 +1,5 @@
 /** The product's image becomes its owner's device, through the portal's interface alone, and stays it. */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { BootView, SecurityView } from "@piccolo/device-api";
 import { deviceLayout, placeOf } from "@piccolo/release";
@@ -32,7 +32,7 @@ async function isStillTheirs(context: ScenarioContext, after: string, machine: M
 }
 
 /** Whether the bytes stand anywhere in a file's part; reads as much at once as a disk gives. */
-function contains(path: string, offset: number, size: number, sought: string | Buffer): boolean {
+function contains(path: string, offset: number, size: number, sought: Buffer): boolean {
   const file = openSync(path, "r");
   try {
     const part = Buffer.alloc(8 * 1024 * 1024);
@@ -41,6 +41,15 @@ function contains(path: string, offset: number, size: number, sought: string | B
       if (part.subarray(0, length).includes(sought)) return true;
     }
     return false;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function write(path: string, offset: number, bytes: Buffer): void {
+  const file = openSync(path, "r+");
+  try {
+    writeSync(file, bytes, 0, bytes.length, offset);
   } finally {
     closeSync(file);
   }
@@ -82,7 +91,13 @@ export const claimed: Scenario = {
     const raw = await machine.copyDisk(join(context.folder, "disk.img"));
     const data = placeOf(raw, deviceLayout, "piccolo-data");
     context.check("the data partition is LUKS2", contains(raw, data.offset, 512, luks2Magic));
-    context.check("nothing of the owner's can be read there", !contains(raw, data.offset, data.sizeBytes, canary));
+    for (const encoding of ["utf8", "utf16le"] as const) {
+      const sought = Buffer.from(canary, encoding);
+      const found = (): boolean => contains(raw, data.offset, data.sizeBytes, sought);
+      context.check(`nothing of the owner's can be read there (${encoding})`, !found());
+      write(raw, data.offset + Math.floor(data.sizeBytes / 2), sought);
+      context.check(`it would have been found (${encoding})`, found());
+    }
 
     machine.powerOn();
     await answersAfter(context, "power-on to portal", machine);

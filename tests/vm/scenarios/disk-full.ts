@@ -1,5 +1,6 @@
 /** Whoever fills the volume leaves its owner the device: the kernel keeps a reserve for what the device writes itself. */
 import { DeviceProblem, type DeviceSession, uploadFile, seededStream } from "@piccolo/devnet";
+import type { BootView } from "@piccolo/device-api";
 import type { Machine } from "../machine.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { claimCodePattern } from "../snapshots.ts";
@@ -102,5 +103,16 @@ export const diskFull: Scenario = {
     context.equal("files", nodes.map(({ name }) => name).sort(), ["fifth", "third"]);
     await after.call("DELETE", `/files/${files[2]}`);
     context.check("a file is deleted on the volume that was full from the start", true);
+
+    // A release beside it: it starts, opens the full volume, and is found good there.
+    await machine.powerButton();
+    await machine.changeDisk(async (disk) => void (await context.laboratory.addRelease(disk, image, 2, "fills", 2)));
+    machine.powerOn();
+    await machine.untilAnswers();
+    const updated = machine.client.session();
+    await updated.signIn(newPassword);
+    const running = async (): Promise<BootView> => updated.call<BootView>("GET", "/security/boot");
+    context.equal("the release that runs", (await running()).release?.number, 2);
+    await isFilled(context, machine);
   },
 };

@@ -1,4 +1,5 @@
 /** The owner gives the device away: three times over, through the portal's interface alone. */
+import { join } from "node:path";
 import type { Machine } from "../machine.ts";
 import { refusalOf } from "../refusal.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
@@ -18,6 +19,10 @@ export const factoryReset: Scenario = {
   set: "full",
   async run(context) {
     const { machine, secrets } = await context.restored("device", "claimed");
+    await machine.powerButton();
+    const before = await machine.copyDisk(join(context.folder, "before.img"));
+    machine.powerOn();
+    await machine.untilAnswers();
     let { password, phrase } = secrets;
     for (let time = 1; time <= times; time++) {
       const owner = machine.client.session();
@@ -50,5 +55,18 @@ export const factoryReset: Scenario = {
     const { phase, reasons } = await machine.client.status();
     context.equal(`after a restart: ${JSON.stringify(reasons)}`, phase, "locked");
     await machine.client.session().signIn(password);
+    await machine.powerButton();
+
+    // A copy of the disk from before, in the same machine: its chip opens it no more.
+    const old = await context.machine("before", before, "enforcing", { chipOf: machine });
+    old.powerOn();
+    await old.untilAnswers();
+    const shut = await old.client.status();
+    context.equal(
+      "a disk of before",
+      [shut.phase, ...shut.reasons.map(({ code }) => code)],
+      ["closed", "tpm-superseded"],
+    );
+    await old.powerCut();
   },
 };

@@ -1,5 +1,5 @@
 /** What the running system looks like from inside, told by the probe of a test image. */
-import type { Machine } from "../machine.ts";
+import type { Stranger } from "../lan/stranger.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { predictedPcr11 } from "../prediction.ts";
 
@@ -24,33 +24,38 @@ function openPorts(lines: readonly string[]): { readonly listening: number[]; re
   return { listening, datagrams };
 }
 
+/** `80, 4711-4712`: all of them may be a lot. */
+function ranges(ports: readonly number[]): string {
+  const found: [from: number, to: number][] = [];
+  for (const port of [...ports].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last !== undefined && port === last[1] + 1) last[1] = port;
+    else found.push([port, port]);
+  }
+  return found.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(", ") || "none";
+}
+
 /** What somebody on the same network finds, who tries every port: the firewall lets nothing through that is not listed. */
-async function seenFromOutside(context: ScenarioContext, machine: Machine): Promise<void> {
-  const stranger = await machine.stranger();
+async function seenFromOutside(context: ScenarioContext, stranger: Stranger): Promise<void> {
   const byOld = await stranger.findByAddress("10.0.2.15");
   const byNew = await stranger.findByHardware(byOld);
   for (const station of [byOld, byNew]) {
     const { address } = station;
     const beganMs = performance.now();
     const { open, refused } = await stranger.scan(station, "tcp");
-    context.say(`  ${address}: ${open.join(", ")} take connections, ${refused.join(", ") || "none"} refuse`);
+    context.say(`  ${address}: ${ranges(open)} take connections, ${ranges(refused)} refuse`);
     for (const port of [80, 443]) context.check(`${address}: ${port} answers`, open.includes(port));
     const seen = [...open, ...refused];
-    context.equal(
-      `${address}: ports that answer`,
-      seen.filter((port) => !ownPorts.has(port)),
-      [],
-    );
+    context.equal(`${address}: ports that answer`, ranges(seen.filter((port) => !ownPorts.has(port))), "none");
     const datagrams = await stranger.scan(station, "udp");
     const answered = [...datagrams.open, ...datagrams.refused];
     context.equal(
       `${address}: ports that answer datagrams`,
-      answered.filter((port) => !datagramPorts.has(port)),
-      [],
+      ranges(answered.filter((port) => !datagramPorts.has(port))),
+      "none",
     );
     context.say(`  ${address}: all ports tried in ${Math.round((performance.now() - beganMs) / 1000)} s`);
   }
-  stranger.leave();
 }
 
 export const inside: Scenario = {
@@ -99,7 +104,7 @@ export const inside: Scenario = {
       [],
     );
     context.check("the firewall drops", text("firewall").includes("policy drop"));
-    await seenFromOutside(context, machine);
+    await machine.withStranger((stranger) => seenFromOutside(context, stranger));
 
     context.equal(
       "units that would be a way in",

@@ -2,31 +2,15 @@
  * Somebody has the device for an hour and makes a volume of his own on it, sealed in the device's own chip: the policy is
  * public, and the chip seals for everybody.
  */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { deviceLayout, execute, placeOf } from "@piccolo/release";
+import { execute } from "@piccolo/release";
+import { copyPartition } from "../partitions.ts";
 import { refusalOf } from "../refusal.ts";
 import type { Scenario } from "../scenario.ts";
 import { claimCodePattern } from "../snapshots.ts";
 
 const kept = "made before the device was out of sight";
 const fingerprint = /Fingerprint of its authority \(SHA-256\):\s+([0-9A-Fa-f:]{64,95})/;
-
-/** Puts a partition of one disk into the place it has on another. */
-function copyPartition(label: string, from: string, to: string): void {
-  const { offset, sizeBytes } = placeOf(from, deviceLayout, label);
-  const [source, target] = [openSync(from, "r"), openSync(to, "r+")];
-  try {
-    const part = Buffer.alloc(1024 * 1024);
-    for (let at = 0; at < sizeBytes; at += part.length) {
-      readSync(source, part, 0, part.length, offset + at);
-      writeSync(target, part, 0, part.length, offset + at);
-    }
-  } finally {
-    closeSync(source);
-    closeSync(target);
-  }
-}
 
 export const swappedVolume: Scenario = {
   name: "swapped-volume",

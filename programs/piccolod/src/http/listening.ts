@@ -27,8 +27,13 @@ export interface ListeningOptions extends Omit<ServerOptions, "certificate"> {
   readonly interrupt: () => void;
 }
 
-/** Resolves to what closes it again. */
-export async function listen(options: ListeningOptions): Promise<() => Promise<void>> {
+export interface Listening {
+  /** Whoever connects from now on is shown a certificate that is not stale. */
+  renew(): void;
+  close(): Promise<void>;
+}
+
+export async function listen(options: ListeningOptions): Promise<Listening> {
   const { leaf, appLeaves, redirect, address, isAppHost } = options;
   const server = createHttpServer({
     ...options,
@@ -38,10 +43,12 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
   const sockets = await opened(server, options.listen);
   address.port = (server.address() as AddressInfo).port;
   const closers = [() => closed(server, sockets, options.interrupt)];
-  if (leaf !== undefined && server instanceof SecureServer) {
-    const timer = setInterval(() => {
-      if (leaf.isStale) server.setSecureContext({ ...leaf.make(), minVersion: "TLSv1.3" });
-    }, lookMs);
+  const renew = (): void => {
+    if (leaf?.isStale !== true || !(server instanceof SecureServer)) return;
+    server.setSecureContext({ ...leaf.make(), minVersion: "TLSv1.3" });
+  };
+  if (leaf !== undefined) {
+    const timer = setInterval(renew, lookMs);
     timer.unref();
     closers.push(async () => clearInterval(timer));
   }
@@ -56,8 +63,11 @@ export async function listen(options: ListeningOptions): Promise<() => Promise<v
     }
     closers.push(() => closed(plain, plainSockets, () => undefined));
   }
-  return async () => {
-    for (const close of closers.toReversed()) await close();
+  return {
+    renew,
+    close: async () => {
+      for (const close of closers.toReversed()) await close();
+    },
   };
 }
 

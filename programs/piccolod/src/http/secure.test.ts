@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connect, type PeerCertificate } from "node:tls";
-import { password, TestDevice } from "../../test-support/device.ts";
+import { claimCode, contentFolder, password, TestDevice } from "../../test-support/device.ts";
 
 interface Answer {
   readonly status: number;
@@ -150,6 +150,7 @@ test("a change is taken from a page of the same name alone, with the code that t
   rmSync(join(secure.device.folder, "claim-code"));
   await secure.device.stop();
   await secure.device.start();
+  secure.trusted = (await secure.chain()).at(-1) ?? "";
   const code = secure.claimCode;
   assert.match(code, /^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
   const host = `piccolo.local:${secure.port}`;
@@ -169,8 +170,9 @@ test("a change is taken from a page of the same name alone, with the code that t
   assert.equal(secure.claimCode, "", "a device with an owner shows none");
 });
 
-test("the authority stays over starts, a lost volume and a changed password", async (context) => {
+test("the authority of a device with an owner stays over starts, a lost volume and a changed password", async (context) => {
   const secure = await SecureDevice.start(context);
+  assert.equal((await secure.claim(claimCode)).status, 201);
   const first = secure.trusted;
   const restarted = async (): Promise<string | undefined> => {
     await secure.device.stop();
@@ -185,6 +187,34 @@ test("the authority stays over starts, a lost volume and a changed password", as
   writeFileSync(join(secure.device.folder, "state/tls-authority"), "damaged");
   assert.notEqual(await restarted(), first);
   assert.match(secure.shown, /volume/);
+});
+
+test("a reset device has another authority, at once, on the screen, on its volume and beside it", async (context) => {
+  const secure = await SecureDevice.start(context);
+  const claimed = await secure.claim(claimCode);
+  const { csrf } = JSON.parse(claimed.text) as { readonly csrf: string };
+  const kept = (folder: string): string => readFileSync(join(folder, "tls-authority"), "utf8");
+  const content = contentFolder(secure.device.folder);
+  const state = join(secure.device.folder, "state");
+  const [inside, outside] = [kept(content), kept(state)];
+  const host = `piccolo.local:${secure.port}`;
+  const cookie = String(claimed.headers["set-cookie"]).split(";")[0] ?? "";
+  const headers = { origin: `https://${host}`, "x-piccolo-csrf": csrf, cookie };
+  const body = { confirmation: "device1", password };
+  assert.equal((await secure.ask("POST", "/api/v1/factory-reset", { headers, body })).status, 204);
+  const before = secure.trusted;
+  while (secure.trusted === before) secure.trusted = (await secure.chain()).at(-1) ?? "";
+  const phase = async (): Promise<string> => {
+    const { text } = await secure.ask("GET", "/api/v1/status");
+    return (JSON.parse(text) as { readonly phase: string }).phase;
+  };
+  while ((await phase()) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
+  const { fingerprint256 } = new X509Certificate(secure.trusted);
+  while (!secure.shown.includes(fingerprint256)) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.notEqual(kept(content), inside);
+  assert.notEqual(kept(state), outside);
+  const { certificate } = JSON.parse(kept(content)) as { readonly certificate: string };
+  assert.equal(new X509Certificate(Buffer.from(certificate, "base64url")).fingerprint256, fingerprint256);
 });
 
 test("plain HTTP says where to go and nothing else", async (context) => {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import {
   type Argon2id,
   decodeSlotList,
@@ -139,7 +140,7 @@ export class Boot {
     const plan = decideBoot({ record, volume: state, backend: volume.backend, mayCreate });
     log.info("boot", { plan: plan.do });
     if (plan.do === "create") return this.#create();
-    if (plan.do === "adopt") return this.#opened(undefined);
+    if (plan.do === "adopt") return (await this.#opened(undefined)) ?? this.#create();
     if (plan.do === "stay-closed") return this.#stayClosed(plan.code, meaningOf(plan.code), plan.opensWith);
     let volumeKey: Uint8Array;
     try {
@@ -150,6 +151,7 @@ export class Boot {
     }
     try {
       const opened = await this.#openWith(volumeKey);
+      if (opened === undefined) return await this.#create();
       await this.#renewSeals(opened, volumeKey);
       return opened;
     } catch (error) {
@@ -248,20 +250,26 @@ export class Boot {
       content.write(unclaimedKeyName, volumeKey);
       writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
       firstBoot?.done();
-      return await this.#opened(key);
+      return await this.#opened(key, { isNew: true });
     } finally {
       volumeKey.fill(0);
     }
   }
 
   /** `epoch` is that of the root that gave the key. */
-  async #openWith(volumeKey: Uint8Array, epoch?: number): Promise<Opened> {
+  async #openWith(volumeKey: Uint8Array, epoch?: number): Promise<Opened | undefined> {
     await this.#options.volume.open(volumeKey);
-    return this.#opened(recordKey(volumeKey), epoch);
+    return this.#opened(recordKey(volumeKey), { epoch });
   }
 
-  /** The volume is open. Closes the chip's window: what opens only once a boot has been used. */
-  async #opened(key: Uint8Array | undefined, epoch?: number): Promise<Opened> {
+  /**
+   * The volume is open. Closes the chip's window: what opens only once a boot has been used. Undefined where it is a volume without an
+   * owner that this start has not made: anybody can have made it, and knows its keys then. A new one takes its place.
+   */
+  async #opened(
+    key: Uint8Array | undefined,
+    { epoch, isNew = false }: { readonly epoch?: number | undefined; readonly isNew?: boolean } = {},
+  ): Promise<Opened | undefined> {
     const { state, volume, chip, log } = this.#options;
     const content = new DurableFolder(volume.path);
     const stored = content.read(recordKeyName);
@@ -271,7 +279,13 @@ export class Boot {
     const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
     if (outside.restored) log.warn("outside-record-restored", {});
     const { slots } = outside.record;
-    if (epoch !== undefined && slots !== undefined && decodeSlotList(slots).epoch !== epoch) {
+    if (epoch === undefined && slots === undefined && !isNew) {
+      log.warn("volume-of-nobody", {});
+      this.#markCreating();
+      await volume.close();
+      return undefined;
+    }
+    if (epoch !== undefined && (slots === undefined || decodeSlotList(slots).epoch !== epoch)) {
       // A root from before a re-key is not the owner's any more, although its volume key still fits.
       await volume.close();
       const message =
@@ -285,6 +299,13 @@ export class Boot {
     this.#keepRecord(outside);
     outside.onChange(() => this.#keepRecord(outside));
     return { outside, content };
+  }
+
+  /** From now on every start makes a new volume, wherever this one is cut off. Nobody checks the tag of such a record. */
+  #markCreating(): void {
+    const { state, volume } = this.#options;
+    const nothing = { sealedVolumeKey: undefined, sealedPepper: undefined, slots: undefined };
+    writeFirstOutside(state, { number: 1, state: "creating", backend: volume.backend, ...nothing }, new Uint8Array(32));
   }
 
   /** One after the other, in the background: the record itself is durable already, this is a copy beside the volume. */
@@ -343,7 +364,9 @@ export class Boot {
       keys = root.deriveKeys();
       if (slots.volumeSlot === undefined) throw nothingToOpen();
       volumeKey = unwrapVolumeKey(keys, slots.volumeSlot);
-      return { ...(await this.#openWith(volumeKey, root.epoch)), root };
+      const opened = await this.#openWith(volumeKey, root.epoch);
+      assert.ok(opened !== undefined, "a volume that an owner's root opens has an owner, or is refused");
+      return { ...opened, root };
     } catch (error) {
       root.erase();
       throw error;
@@ -357,8 +380,9 @@ export class Boot {
   async reset(): Promise<void> {
     const { state, volume, firstBoot } = this.#options;
     await this.settle();
-    // Asked for before anything is gone: a reset that is cut off is finished by the next start.
+    // Both before anything is gone: a reset that is cut off is finished by the next start.
     firstBoot?.ask();
+    this.#markCreating();
     // The record goes last: without it a volume that is still there would be taken for one whose record was stolen.
     await volume.destroy();
     state.remove("outside");

@@ -41,7 +41,9 @@ class Device {
     const device = new Device(folder, await TpmMachine.start(context));
     const { opened } = await device.boot("A", "old");
     assert.ok(opened !== undefined);
-    opened.outside.change({ sealedPepper: await device.tpm.chip().seal(pepper, "pepper") });
+    // Without an owner's slots the next start would make a new volume.
+    const slots = Uint8Array.of(1);
+    opened.outside.change({ slots, sealedPepper: await device.tpm.chip().seal(pepper, "pepper") });
     return device;
   }
 

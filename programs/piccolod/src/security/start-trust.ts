@@ -20,16 +20,18 @@ const notOn: Readonly<Record<Exclude<SecureBootState, "on">, Reason>> = {
   },
 };
 
+/** `keys`: what speaks against the keys of this start (`start-keys.ts`); undefined where the chip measures nothing. */
 export function distrustOf(
   secureBoot: () => SecureBootState,
   chip: Pick<SecurityChip, "checkStart">,
+  keys?: () => Promise<Reason | undefined>,
 ): () => Promise<Reason | undefined> {
   return async () => {
     const state = secureBoot();
     if (state !== "on") return notOn[state];
     try {
       await chip.checkStart();
-      return undefined;
+      return await keys?.();
     } catch (error) {
       if (!isFault(error)) throw error;
       return { code: error.code, detail: error.message };

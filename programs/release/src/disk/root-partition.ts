@@ -18,6 +18,9 @@ import { verityInodeFlags, writeVerityFile } from "./verity-file.ts";
 
 const repositoryOnDisk = "ostree/repo";
 
+/** Folders that ostree makes once, with the repository, and expects from then on, also where nothing is in them. */
+const expectedFolders = ["extensions", "refs/mirrors", "refs/remotes", "state", "tmp"];
+
 export interface RootPartition {
   readonly place: Place;
   /** A repository in mode `bare`, which becomes the disk's. */
@@ -33,7 +36,7 @@ export async function formatRoot(parts: RootPartition, tools: Chroot): Promise<v
   rmSync(scratch, { recursive: true, force: true });
   const target = join(scratch, repositoryOnDisk);
   const staged = stage(repository, target, () => true);
-  mkdirSync(join(target, "tmp"), { recursive: true });
+  for (const folder of expectedFolders) mkdirSync(join(target, folder), { recursive: true });
   await formatExt4(place, { content: scratch, uuid, features: ["verity"], epochS }, tools);
   await editExt4(place, staged.flatMap(setVerity), epochS, tools);
   await checkExt4(place, tools);

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
   decodeSignatureLists,
+  fingerprintOf,
   parseEventLog,
   predictPcr7,
   secureBootPcr,
@@ -107,6 +109,15 @@ export class EfiKeys implements FirmwareKeys {
       "the firmware took the change of its keys and did not make it",
     );
   }
+}
+
+/** Fingerprints of the certificates in the release's signed list, the former keys' too; none where it has no such list. */
+export function keysInSignedList(path: string): readonly string[] {
+  const signed = readWhole(path);
+  if (signed === undefined) return [];
+  return decodeSignatureLists(listIn(signed)).flatMap((entry) =>
+    entry.kind === "certificate" ? [fingerprintOf(new X509Certificate(entry.certificate).publicKey)] : [],
+  );
 }
 
 function nameOf(entry: SignatureEntry): string {

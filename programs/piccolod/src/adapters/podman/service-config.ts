@@ -1,6 +1,7 @@
 /** The files that make a Podman of this device's own, apart from any other on the machine. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { passByMode } from "../app-leftovers.ts";
 
 export interface ServiceFolders {
   /** On the sealed volume: images, containers, their logs, networks. */
@@ -55,6 +56,8 @@ export function writeServiceConfig(config: ServiceConfig): Readonly<Record<strin
   const { storage, run } = config;
   const temporary = join(storage, "temporary");
   for (const folder of [storage, run, temporary]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Podman 5 mounts here what a container's first process opens, which is nobody on this machine.
+  chmodSync(temporary, passByMode);
   const [files, processes] = [
     withinHardLimit("Max open files", mostOpenFiles),
     withinHardLimit("Max processes", mostProcesses),

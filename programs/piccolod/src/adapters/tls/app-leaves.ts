@@ -4,7 +4,7 @@ import type { Authority } from "./certificates.ts";
 import { Leaf } from "./leaf.ts";
 
 export interface AppLeavesOptions {
-  readonly authority: Authority;
+  readonly authority: () => Authority;
   readonly deviceName: string;
   /** Whether the name is an app's host now. */
   readonly isAppHost: (name: string) => boolean;

@@ -30,21 +30,17 @@ export interface DeviceAuthorityOptions {
 
 export class DeviceAuthority {
   readonly #options: DeviceAuthorityOptions;
-  #seeded: Seeded | undefined;
 
   constructor(options: DeviceAuthorityOptions) {
     this.#options = options;
   }
 
   /**
-   * The authority of this device: the volume's, where it is open; the one the chip keeps; a new one, that is this start's
-   * where the volume is closed.
+   * The authority of this device: the volume's, where it is open; else the one the chip keeps, or a new one, that is this start's. What
+   * lies outside never becomes a volume's: whoever had the disk before can have put it there, and knows its key.
    */
   async open(content: DurableFolder | undefined): Promise<Authority> {
-    const known = content === undefined ? await this.#fromChip() : (readInside(content) ?? (await this.#fromChip()));
-    const seeded = known ?? this.#make();
-    this.#seeded = seeded;
-    if (content !== undefined) await this.keep(content);
+    const seeded = content === undefined ? ((await this.#fromChip()) ?? this.#make()) : await this.keep(content);
     const key = keyOfSeed(seeded.seed);
     if (key === undefined) throw new Error("a seed that was a key is none");
     return { key, certificate: seeded.certificate };
@@ -52,23 +48,30 @@ export class DeviceAuthority {
 
   /**
    * Once the volume is open, and whenever what the chip sealed before was shut out: the volume's authority is the one the
-   * next start has, whatever this one began with.
+   * next start has, whatever this one began with. A new volume gets a new one.
    */
-  async keep(content: DurableFolder): Promise<void> {
+  async keep(content: DurableFolder): Promise<Seeded> {
     const { state, chip, log } = this.#options;
     let seeded = readInside(content);
     if (seeded === undefined) {
-      seeded = this.#seeded ?? this.#make();
+      this.forget();
+      seeded = this.#make();
       content.write(insideName, encode(seeded.certificate, seeded.seed));
     }
     try {
       const outside = await this.#fromChip();
-      if (outside !== undefined && Buffer.compare(outside.seed, seeded.seed) === 0) return;
+      if (outside !== undefined && Buffer.compare(outside.seed, seeded.seed) === 0) return seeded;
       state.write(outsideName, encode(seeded.certificate, await chip.seal(seeded.seed, "pepper")));
     } catch (error) {
       if (!isFault(error)) throw error;
       log.warn("authority-not-kept-outside", { code: error.code });
     }
+    return seeded;
+  }
+
+  /** What lies outside the volume: it is somebody's who had the device before. */
+  forget(): void {
+    this.#options.state.remove(outsideName);
   }
 
   async #fromChip(): Promise<Seeded | undefined> {

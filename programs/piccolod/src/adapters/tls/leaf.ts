@@ -8,7 +8,8 @@ const dayMs = 86_400_000;
 const renewBeforeMs = 30 * dayMs;
 
 export interface LeafOptions {
-  readonly authority: Authority;
+  /** The device's own now: a reset gives it another one. */
+  readonly authority: () => Authority;
   readonly deviceName: string;
   readonly names: readonly string[];
   readonly world: World;
@@ -20,6 +21,7 @@ export class Leaf {
   readonly #options: LeafOptions;
   readonly #key: KeyObject = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   #of = "";
+  #by: Authority | undefined;
   #madeMs = 0;
 
   constructor(options: LeafOptions) {
@@ -30,18 +32,22 @@ export class Leaf {
     return [...this.#options.names, ...(this.#options.addresses ?? ownAddresses)()];
   }
 
-  /** Other addresses, a clock that was put right, or the end of its time make another one necessary. */
+  /** Another authority, other addresses, a clock that was put right, or the end of its time make another one necessary. */
   get isStale(): boolean {
-    const ageMs = this.#options.world.nowMs() - this.#madeMs;
+    const { world, authority } = this.#options;
+    if (this.#by !== authority()) return true;
+    const ageMs = world.nowMs() - this.#madeMs;
     return ageMs < 0 || ageMs > leafDays * dayMs - renewBeforeMs || this.#of !== this.#names.join();
   }
 
   make(): { readonly key: string; readonly cert: string } {
-    const { authority, deviceName, world } = this.#options;
+    const { deviceName, world } = this.#options;
+    const authority = this.#options.authority();
     const names = this.#names;
     const nowMs = world.nowMs();
     const leaf = makeLeaf({ authority, deviceName, key: this.#key, names, nowMs, random: world.randomBytes(16) });
     this.#of = names.join();
+    this.#by = authority;
     this.#madeMs = nowMs;
     return {
       key: this.#key.export({ format: "pem", type: "pkcs8" }),

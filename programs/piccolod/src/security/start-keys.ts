@@ -1,0 +1,66 @@
+/**
+ * Whose keys the firmware trusted in this start. That Secure Boot is on says nothing of it: whoever has the firmware's set-up may have
+ * enrolled keys of their own, and what they started can have measured whatever a release measures.
+ */
+import { parseEventLog, readSecureBoot, replay, secureBootPcr } from "@piccolo/attest";
+import { equalConstantTime } from "@piccolo/bytes";
+import { isFault } from "@piccolo/fault";
+import type { BootState } from "../system/boot-state.ts";
+import type { Reason } from "./boot.ts";
+import type { SecurityChip } from "./security-chip.ts";
+
+const keysOfOthers: Reason = {
+  code: "start-keys-of-others",
+  detail:
+    "The firmware let something start by a key that is not the release's: enrol the release's keys alone, by its installer.",
+};
+const weakened: Reason = {
+  code: "start-weakened",
+  detail: "The firmware runs with a protection switched off (debugger, or access to memory): set it up as it was.",
+};
+const unknown: Reason = {
+  code: "start-keys-unknown",
+  detail:
+    "The security chip does not confirm which keys the firmware started the system by: restart the device, or install it anew.",
+};
+
+/** `released`: fingerprints of the keys that sign the release's programs. `log` and `pcr7` are as the machine gives them. */
+export function decideStartKeys(
+  log: Uint8Array | undefined,
+  pcr7: Uint8Array | undefined,
+  released: ReadonlySet<string>,
+): Reason | undefined {
+  if (log === undefined || pcr7 === undefined) return unknown;
+  try {
+    const parsed = parseEventLog(log);
+    const value = replay(parsed, "sha256").get(secureBootPcr);
+    if (value === undefined || !equalConstantTime(value, pcr7)) return unknown;
+    const { enabled, weakened: how, authorities } = readSecureBoot(parsed);
+    if (!enabled || authorities.length === 0) return unknown;
+    if (how.length > 0) return weakened;
+    const isReleased = authorities.every(({ fingerprint }) => fingerprint !== undefined && released.has(fingerprint));
+    return isReleased ? undefined : keysOfOthers;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return unknown;
+  }
+}
+
+export interface StartKeysOptions {
+  readonly bootState: BootState;
+  readonly chip: Pick<SecurityChip, "pcrs">;
+  readonly released: () => ReadonlySet<string>;
+}
+
+/** Resolves to what speaks against this start. */
+export function startKeys({ bootState, chip, released }: StartKeysOptions): () => Promise<Reason | undefined> {
+  return async () => {
+    try {
+      const { log } = await bootState.read();
+      return decideStartKeys(log, (await chip.pcrs()).get(secureBootPcr), released());
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return { code: error.code, detail: error.message };
+    }
+  };
+}
