@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { AppVisit, type Device, type DeviceSession, installApp, type TaskView, unprotected } from "@piccolo/devnet";
+import { AppVisit, type Device, type DeviceSession, prepareApps, type TaskView, unprotected } from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { cutAppsOff } from "../apps/own-machine.ts";
 import { CounterApp } from "./app-model.ts";
@@ -36,6 +36,21 @@ async function backUp(session: DeviceSession, app: string): Promise<string> {
 async function secretOf(session: DeviceSession): Promise<string | undefined> {
   const { secrets } = await session.call<{ secrets: { value: string }[] }>("GET", "/apps/counter/secrets");
   return secrets[0]?.value;
+}
+
+const appOf = (session: DeviceSession, app: string) =>
+  session.call<{ readonly catalog?: { readonly id: string; readonly title?: { readonly en: string } } }>(
+    "GET",
+    `/apps/${app}`,
+  );
+
+/** Gives the catalog's id. */
+async function installFromCatalog(session: DeviceSession, app: string): Promise<string> {
+  const { entries } = await session.call<{ entries: { catalog: string; app: { id: string } }[] }>("GET", "/catalog");
+  const catalog = entries.find((entry) => entry.app.id === app)?.catalog ?? "";
+  const source = { catalog: { catalog, app } };
+  await session.finish(await session.call<TaskView>("POST", "/apps", { source, grants: [], settings: {} }));
+  return catalog;
 }
 
 /** The counter with a secret of its own, and room for data. */
@@ -87,18 +102,19 @@ export const appRestoreDrill: Drill = {
   onOwnMachine: true,
   async run(drill) {
     const { small, sabotage } = drill.options;
-    const images = join(drill.folder, "images");
-    const [counter, hello] = [bundleDemo(images, "counter"), bundleDemo(images, "hello")];
+    const appArgs = prepareApps(drill.folder);
+    const counter = bundleDemo(join(drill.folder, "images"), "counter");
     const network = await drill.network({
       devices: small ? 4 : 10,
       protection: (device) => (device === 1 ? protectedCheaply : unprotected),
-      deviceArgs: (device) => (device === 1 ? ["--bundled-images", images] : []),
+      deviceArgs: (device) => (device === 1 ? appArgs : []),
     });
     const device = network.device(1);
     const { session } = device;
     const app = new CounterApp(session);
     await app.install(manifestOf(counter, small ? 64 : 512));
-    await installApp(session, demoManifest("hello", hello));
+    const catalog = await installFromCatalog(session, "hello");
+    drill.equal("an app from a catalog says which one", (await appOf(session, "hello")).catalog?.id, catalog);
     const visit = await app.visit();
     for (let at = 0; at < (small ? 5 : 100); at++) await app.add(visit);
     const data = join(dataFolder(), "pictures");
@@ -176,6 +192,10 @@ export const appRestoreDrill: Drill = {
     drill.equal("its file is there, bit-identical", digestOf(join(dataFolder(), "pictures")), file);
     drill.equal("it has its secret", await secretOf(fresh.session), token);
     drill.equal("and goes on counting", await restored.add(there), app.told + 1);
+    const { catalog: from } = await appOf(fresh.session, "hello");
+    drill.equal("the app from a catalog is still from it", from?.id, catalog);
+    drill.equal("and hears of newer versions, since the device has that one", from?.title?.en, "Made on this machine");
+    drill.equal("the other one is from none", (await appOf(fresh.session, "counter")).catalog, undefined);
     const page = await (await AppVisit.enter(fresh.session, "hello")).text("/");
     drill.check("the other one shows its page", page.status === 200 && page.text.includes("Hello"));
     drill.equal(
