@@ -68,6 +68,8 @@ const measuring = [{ name: "sbsigntool", proof: ["/usr/bin/sbsign"] }];
 // Its programs check the units of the image, and carry the daemon's messages to the service manager.
 const systemd = { name: "systemd", proof: ["/usr/bin/systemd-notify"] };
 const cryptsetup = { name: "cryptsetup-bin", proof: ["/usr/sbin/cryptsetup", "/sbin/cryptsetup"] };
+// Writes the partition table where a test has the installer write a disk.
+const fdisk = { name: "fdisk", proof: ["/usr/sbin/sfdisk", "/sbin/sfdisk"] };
 const libc = { name: "libc6-dev", proof: ["/usr/include/stdio.h"] };
 
 const grub = { name: "grub-common", proof: ["/usr/bin/grub-editenv"] };
@@ -75,7 +77,7 @@ const ignition = { name: "ignition", proof: ["/usr/bin/ignition-validate"] };
 const ostree = { name: "ostree", proof: ["/usr/bin/ostree"] };
 
 /** What tests of a single part need: those of `check`, and with them those of `test`. */
-const parts = [systemd, cryptsetup, ostree, ignition, grub, ...protection, ...signing, ...token, ...measuring];
+const parts = [systemd, cryptsetup, fdisk, ostree, ignition, grub, ...protection, ...signing, ...token, ...measuring];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },

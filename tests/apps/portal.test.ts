@@ -4,3 +4,6 @@ import { playScene } from "./own-machine.ts";
 
 test("an app is found, installed, used, backed up, uninstalled and brought back with its data, all in the portal", () =>
   playScene("scene-portal.ts"));
+
+test("an app is configured, updated, saved from a sick update, rolled back, restored and brought back from the network, all in the portal", () =>
+  playScene("scene-portal-changes.ts"));

@@ -4,3 +4,6 @@ import { playScene } from "./own-machine.ts";
 
 test("images come from a registry, and whatever goes wrong on the way is told as what it is", () =>
   playScene("scene-registry.ts"));
+
+test("an app comes from a registry with TLS, and from one without it only where a setting of development names that one", () =>
+  playScene("scene-registry-install.ts"));

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BuiltImage } from "@piccolo/oci-image";
@@ -37,11 +38,12 @@ export class TestRegistry {
   mischief: Mischief | undefined;
   readonly asked: Asked[] = [];
 
-  /** `port` is the registry's own, the next one the way in that Podman is given. */
-  constructor(folder: string, port: number) {
+  /** `port` is the registry's own, the next one the way in that Podman is given; `tls`: it speaks TLS alone. */
+  constructor(folder: string, port: number, tls?: Pick<ServerOptions, "key" | "cert">) {
     this.#folder = folder;
     this.#port = port;
-    this.#wayIn = createServer((req, res) => this.#pass(req, res));
+    const pass = (req: IncomingMessage, res: ServerResponse): void => this.#pass(req, res);
+    this.#wayIn = tls === undefined ? createServer(pass) : createSecureServer(tls, pass);
   }
 
   get place(): string {

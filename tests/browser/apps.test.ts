@@ -192,6 +192,51 @@ for (const kind of ["desk", "phone"] as const) {
     goOn();
     await page.getByText("Running · version 0.9").waitFor();
   });
+
+  test(`${kind}: catalogs say how they are; one is added once its key is compared, renewed and removed`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    await to("catalog");
+    await page.getByRole("link", { name: "Catalogs" }).click();
+    await page.getByText("in vain").waitFor();
+    await photograph("catalogs");
+    await button(page, "Look for a newer The neighbours' choice").click();
+    await page.getByText("number 8 · fetched just now").waitFor();
+    assert.equal(await page.getByText("in vain").count(), 0);
+    await button(page, "Add a catalog").click();
+    await page.getByLabel("Address").fill("ftp://apps.example.org");
+    await page.getByLabel("Publisher's key").fill("ab cd");
+    await inDialog(page, "Compare the key").click();
+    await page.getByText("A key has 64 digits").waitFor();
+    await page.getByText("The address of a folder").waitFor();
+    await photograph("catalog-add-wrong");
+    await page.getByLabel("Address").fill("http://apps.example.org/village/key.hex");
+    await page.getByLabel("Publisher's key").fill("FF".repeat(32));
+    await inDialog(page, "Compare the key").click();
+    await page.getByText("http://apps.example.org/village", { exact: true }).waitFor();
+    await page.getByText("The connection is not encrypted").waitFor();
+    await inDialog(page, "It is, add the catalog").click();
+    await page.getByText("not signed by that key").waitFor();
+    await photograph("catalog-compare");
+    await inDialog(page, "Back").click();
+    await page.getByLabel("Publisher's key").fill("12:".repeat(32));
+    await inDialog(page, "Compare the key").click();
+    await inDialog(page, "It is, add the catalog").click();
+    await page.getByText("5 apps · number 4").waitFor();
+    await button(page, "Remove Village library").click();
+    await photograph("catalog-remove");
+    await inDialog(page, "Remove").click();
+    await button(page, "Remove Village library").waitFor({ state: "detached" });
+    await to("app/gallery");
+    const { index: _index, ...refused } = device.apps.catalogs[0] ?? assert.fail();
+    device.apps.catalogs[0] = { ...refused, problem: { code: "catalog-older", detail: "It is older.", atMs: 1 } };
+    device.apps.apps.set("gallery", { ...(device.apps.apps.get("gallery") ?? assert.fail()), catalog: { id: "gone" } });
+    await page.reload();
+    await page.getByText("it hears of no newer versions").waitFor();
+    await photograph("app-without-catalog");
+    await page.getByRole("link", { name: "Catalogs" }).click();
+    await page.getByText("Refused, so nothing of it is offered. It is older.").waitFor();
+    await photograph("catalog-refused");
+  });
 }
 
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {

@@ -174,6 +174,69 @@ test("a device that nothing opens is reset by its name and its claim code", asyn
   await page.getByRole("button", { name: "Set up" }).waitFor();
 });
 
+test("an owner resets by the password and stays in the network, unless he says that he leaves it", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security/reset`);
+  await enter(page, "Sign in");
+  const stay = page.getByLabel("Stay in the network");
+  assert.equal(await stay.isChecked(), true);
+  const remove = page.getByRole("button", { name: "Remove everything", exact: true });
+  await page.getByLabel("Password", { exact: true }).fill("a wrong guess");
+  assert.equal(await remove.isEnabled(), false);
+  await page.getByLabel(/Name of the device/).fill("piccolo-hall");
+  await remove.click();
+  await page.getByText("The password is wrong").waitFor();
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await remove.click();
+  await page.getByRole("button", { name: "Set up" }).waitFor();
+  assert.equal(device.state.left, false);
+  assert.equal(await holds(page, password), false);
+});
+
+test("who has forgotten the password resets by the phrase, and leaves for good only as a choice of its own", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security/reset`);
+  await enter(page, "Sign in");
+  await page.getByLabel(/Name of the device/).fill("piccolo-hall");
+  await page.getByRole("button", { name: /use the recovery phrase/ }).click();
+  const remove = page.getByRole("button", { name: "Leave the network and remove everything" });
+  await page.getByLabel("Leave it for good").check();
+  assert.equal(await remove.isEnabled(), false);
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.with(3, "velwet").join(" "));
+  await remove.click();
+  await page.getByText("One word is not in the list of words.").waitFor();
+  assert.equal(device.state.claimed, true);
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await remove.click();
+  await page.getByRole("button", { name: "Set up" }).waitFor();
+  assert.equal(device.state.left, true);
+  assert.equal(await holds(page, fakePhrase.slice(0, 3).join(" ")), false);
+});
+
+test("where nobody hears that the owner leaves, nothing is removed and the other way is open", async (t) => {
+  const { device, page } = await start(t, { unheard: true });
+  await page.goto(`${device.origin}/#/security/reset`);
+  await enter(page, "Sign in");
+  await page.getByLabel(/Name of the device/).fill("piccolo-hall");
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByLabel("Leave it for good").check();
+  await page.getByRole("button", { name: "Leave the network and remove everything" }).click();
+  await page.getByText("Neither central nor a member answers").waitFor();
+  assert.equal(device.state.claimed, true);
+  await page.getByLabel("Stay in the network").check();
+  await page.getByRole("button", { name: "Remove everything", exact: true }).click();
+  await page.getByRole("button", { name: "Set up" }).waitFor();
+});
+
+test("who is in no network has none to leave, and is told that nothing comes back", async (t) => {
+  const { device, page } = await start(t, { inNetwork: false });
+  await page.goto(`${device.origin}/#/security/reset`);
+  await enter(page, "Sign in");
+  await page.getByRole("button", { name: "Later" }).click();
+  await page.getByText("nothing brings your files back").waitFor();
+  assert.equal(await page.getByLabel("Leave it for good").count(), 0);
+});
+
 test("a recovery that finds nobody asks for a place, and keeps what was typed meanwhile", async (t) => {
   const { device, page } = await start(t, {
     claimed: false,
@@ -324,6 +387,22 @@ test("a device tells how it was started, step by step", async (t) => {
   assert.equal(await steps.getByText("Not as it should be").count(), 0);
   await page.getByRole("list", { name: "Sums in the security chip" }).getByText("Secure Boot").click();
   await page.locator("details[open]").getByText("Predicted", { exact: true }).waitFor();
+});
+
+test("a version that failed is told on every page until the owner has seen it", async (t) => {
+  const failedRelease = { number: 2, version: "0.2.0", triedSinceMs: 1, foundAtMs: 2, why: "portal-silent" as const };
+  const { device, page } = await start(t, { boot: { failedRelease } });
+  await page.goto(device.origin);
+  await enter(page, "Sign in");
+  await page.getByText("A new version did not work.").waitFor();
+  await page.getByRole("link", { name: "Look" }).click();
+  await page.getByRole("heading", { name: "A new version did not work" }).waitFor();
+  await page.getByText("Version 0.2.0 (release 2) was tried on").waitFor();
+  await page.getByText("now runs version 0.1.0 (release 1)").waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "I have seen it" }).click();
+  await page.getByRole("heading", { name: "A new version did not work" }).waitFor({ state: "detached" });
+  assert.equal(device.state.failedRelease, undefined);
 });
 
 test("a changed system, untrusted keys and an unmeasured boot are said in plain words", async (t) => {

@@ -10,7 +10,7 @@ import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { diskFull } from "./scenarios/disk-full.ts";
 import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
-import { installer, installerAgain } from "./scenarios/installer.ts";
+import { installer, installerAgain, installerRepairs } from "./scenarios/installer.ts";
 import { oldRelease } from "./scenarios/old-release.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
 import { papers } from "./scenarios/papers.ts";
@@ -35,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   probation,
   installer,
   installerAgain,
+  installerRepairs,
   papers,
   volumeShut,
   volumeShutElsewhere,

@@ -1,5 +1,5 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import {
   addToRoot,
@@ -98,9 +98,9 @@ export class Laboratory {
   #overlayFolder(overlay: OverlayName): string {
     if (overlay !== "apps") return join(import.meta.dirname, "overlays", overlay);
     const folder = join(this.folder, "overlays", overlay);
+    cpSync(join(import.meta.dirname, "overlays/watch"), folder, { recursive: true });
     const programs = join(folder, "usr/lib/piccolo");
     bundleDemo(join(programs, "images"), "counter", "1");
-    mkdirSync(join(programs, "test-overlay"), { recursive: true });
     writeFileSync(join(programs, "test-overlay/README"), "The image of an app, for tests alone.\n");
     return folder;
   }

@@ -16,8 +16,8 @@ fail() {
 
 image=/usr/lib/piccolo/root.erofs
 work=/run/piccolo
-[ -f "$image" ] || fail "this boot image has no root in it: write the installer to a USB stick and install again"
-[ -d /sysroot/ostree/repo/objects ] || fail "the disk holds no release: write the installer to a USB stick and install again"
+[ -f "$image" ] || fail "this boot image has no root in it: write the installer to a USB stick and repair the system with it"
+[ -d /sysroot/ostree/repo/objects ] || fail "the disk holds no release: write the installer to a USB stick and repair the system with it"
 
 mkdir -p "$work/tree" "$work/root" "$work/etc"
 # The initrd is thrown away later, /run is not.

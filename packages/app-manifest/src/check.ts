@@ -179,6 +179,11 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
     volumes: new Set(namesBelow(node, "volumes").keys()),
     secrets,
     variables: variablesOf(secrets, new Set(settings.keys())),
+    // Of one that could not be read it is not known; the manifest is refused for that.
+    usual: (name) => {
+      const setting = app?.settings?.get(name);
+      return setting === undefined || setting.kind === "password" ? undefined : String(setting.default ?? "");
+    },
   };
   const entries = [...(written ?? new Map<string, WrittenService>())];
   const services = entries.flatMap(([name, service]) => checkService(name, service, declared, problems) ?? []);

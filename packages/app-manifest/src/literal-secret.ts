@@ -15,15 +15,26 @@ const urlWithPassword = /:\/\/[^/\s:@]*:([^/\s@]+)@/;
 const argumentWithSecret =
   /^--?[a-z0-9_.-]*(?:password|passwd|passphrase|requirepass|secret|token|api-?key)(?:=(.+))?$/i;
 
+/** What a setting is unless the owner says otherwise, empty where it has no default; undefined for a password setting. */
+export type UsualSettings = (name: string) => string | undefined;
+
+/** The template with settings as they are unless the owner says otherwise: a default is the same for everyone. */
+export function withUsualSettings(template: Template, usual: UsualSettings): Template {
+  return template.map((part) => {
+    const text = part.kind === "setting" ? usual(part.name) : undefined;
+    return text === undefined ? part : { kind: "text", text };
+  });
+}
+
 /** The text of a template that holds no secret; undefined where one of its parts is a secret or a password setting. */
 function literalText(template: Template): string | undefined {
   if (template.some(({ kind }) => kind !== "text" && kind !== "fact")) return undefined;
   return template.map((part) => (part.kind === "text" ? part.text : "")).join("");
 }
 
-/** A password in an address is filled in where the part between `:` and `@` holds a variable. */
+/** A password in an address is filled in where the part between `:` and `@` holds a secret or a password setting. */
 function addressText(template: Template): string {
-  return template.map((part) => (part.kind === "text" ? part.text : "\u0000")).join("");
+  return template.map((part) => (part.kind === "text" ? part.text : part.kind === "fact" ? "" : "\u0000")).join("");
 }
 
 function hasLiteralPassword(template: Template): boolean {
@@ -57,4 +68,18 @@ export function secretArgument(words: readonly Template[]): number | undefined {
     );
   });
   return index < 0 ? undefined : index;
+}
+
+/** Whether a shell's text gives one away: as an argument, in an address, or set before a program. */
+export function hasShellSecret(text: string): boolean {
+  const words = (text.match(/(?:"[^"]*"|'[^']*'|[^\s"';&|])+/g) ?? []).map((word): Template => {
+    const plain = word.replaceAll(/["']/g, "");
+    // What the shell fills in comes from the environment.
+    return /[$`]/.test(plain) ? [{ kind: "secret", name: "" }] : [{ kind: "text", text: plain }];
+  });
+  if (secretArgument(words) !== undefined) return true;
+  return words.some((word) => {
+    const [, name = "", value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(literalText(word) ?? "") ?? [];
+    return isLiteralSecret(name, [{ kind: "text", text: value }]);
+  });
 }

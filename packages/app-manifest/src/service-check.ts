@@ -1,6 +1,12 @@
 /** From a service as it is written to a checked one: templates parsed, references followed, defaults filled in. */
 import { checkImage } from "./image-reference.ts";
-import { isLiteralSecret, secretArgument } from "./literal-secret.ts";
+import {
+  hasShellSecret,
+  isLiteralSecret,
+  secretArgument,
+  type UsualSettings,
+  withUsualSettings,
+} from "./literal-secret.ts";
 import { below, type Problems, shown } from "./problems.ts";
 import { type Written, type WrittenHealthCheck, type WrittenMount, type WrittenService } from "./service-shape.ts";
 import { parseTemplate, plainText, type Variables } from "./template.ts";
@@ -20,6 +26,7 @@ export interface Declared {
   readonly volumes: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
   readonly variables: Variables;
+  readonly usual: UsualSettings;
 }
 
 function templateOf({ text, node, path }: Written, variables: Variables, problems: Problems): Template | undefined {
@@ -28,7 +35,7 @@ function templateOf({ text, node, path }: Written, variables: Variables, problem
 
 function checkWords(
   words: readonly Written[] | undefined,
-  variables: Variables,
+  { variables, usual }: Declared,
   problems: Problems,
 ): readonly Template[] | undefined {
   if (words === undefined) return undefined;
@@ -44,7 +51,7 @@ function checkWords(
       "Give it to the service in environment, or as a file under secrets.",
     );
   }
-  const secret = words[secretArgument(templates) ?? -1];
+  const secret = words[secretArgument(templates.map((template) => withUsualSettings(template, usual))) ?? -1];
   if (secret !== undefined) {
     problems.add(
       "literal-secret",
@@ -59,19 +66,19 @@ function checkWords(
 
 function checkEnvironment(
   written: WrittenService["environment"],
-  variables: Variables,
+  { variables, usual }: Declared,
   problems: Problems,
 ): Service["environment"] {
   return [...(written ?? [])].flatMap(([name, value]) => {
     const template = templateOf(value, variables, problems);
     if (template === undefined) return [];
-    if (isLiteralSecret(name, template)) {
+    if (isLiteralSecret(name, withUsualSettings(template, usual))) {
       problems.add(
         "literal-secret",
         value.path,
         value.node.place,
         `${shown(name)} gives away a secret, the same for everyone who installs the app.`,
-        "Declare it under x-piccolo secrets and write ${NAME} here.",
+        "Declare it under x-piccolo secrets and write ${NAME} here, or ask for it by a setting of the type password.",
       );
     }
     return [{ name, value: template }];
@@ -194,6 +201,20 @@ function checkHealth(written: WrittenHealthCheck | undefined, problems: Problems
     );
     return undefined;
   }
+  const givesAway =
+    form === "CMD"
+      ? secretArgument(rest.map((text) => [{ kind: "text", text }])) !== undefined
+      : rest.some((text) => hasShellSecret(text));
+  if (givesAway) {
+    const at = written.test[0];
+    problems.add(
+      "literal-secret",
+      at?.path ?? "",
+      at?.node.place,
+      "The check gives away a password, the same for everyone who installs the app.",
+      "Have the shell take it from the environment: write $$NAME in a CMD-SHELL.",
+    );
+  }
   const intervalMs = written.interval ?? 30_000;
   return {
     command: form === "CMD" ? rest : ["/bin/sh", "-c", ...rest],
@@ -211,7 +232,6 @@ export function checkService(
   declared: Declared,
   problems: Problems,
 ): Service | undefined {
-  const { variables } = declared;
   const { text: imageText, node: imageNode, path: imagePath } = written.image;
   const image = checkImage(imageText, imagePath, imageNode.place, problems);
   const mounts = checkMounts([...(written.volumes ?? []), ...(written.tmpfs ?? [])], declared, problems);
@@ -220,9 +240,9 @@ export function checkService(
   }
   const service = {
     name,
-    entrypoint: checkWords(written.entrypoint, variables, problems),
-    command: checkWords(written.command, variables, problems),
-    environment: checkEnvironment(written.environment, variables, problems),
+    entrypoint: checkWords(written.entrypoint, declared, problems),
+    command: checkWords(written.command, declared, problems),
+    environment: checkEnvironment(written.environment, declared, problems),
     user: written.user,
     workingFolder: written.working_dir,
     hostName: written.hostname ?? name,

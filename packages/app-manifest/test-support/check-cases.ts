@@ -266,6 +266,42 @@ function secretCases(): Record<string, Vector> {
     "literal-joined-name": environment("a password under a name in one word", "MYSQLPASSWORD: a1b2"),
     "literal-in-address": environment("a password in an address", "DATABASE_URL: postgres://user:pass@db/x"),
     "literal-with-fact": environment("a password beside a fact", 'ADMIN_PASSWORD: "${PICCOLO_LANGUAGE}123"'),
+    "literal-by-default": full(
+      "a password that is a setting's default",
+      "      SMTP_PASSWORD: ${SMTP_PASSWORD}\n",
+      "      SMTP_PASSWORD: ${MAIL_WORD}\n",
+      ["literal-secret", "/services/web/environment/SMTP_PASSWORD"],
+    ),
+    "literal-beside-setting": full(
+      "a password beside a setting without a default",
+      "      SMTP_PASSWORD: ${SMTP_PASSWORD}\n",
+      "      SMTP_PASSWORD: hunter2${MAIL_NAME}\n",
+      ["literal-secret", "/services/web/environment/SMTP_PASSWORD"],
+    ),
+    "literal-default-in-address": full(
+      "an address whose password is a setting's default",
+      "      PUBLIC_URL: ${PICCOLO_APP_URL}\n",
+      "      PUBLIC_URL: smtp://shelf:${MAIL_WORD}@mail.example\n",
+      ["literal-secret", "/services/web/environment/PUBLIC_URL"],
+    ),
+    "literal-default-as-argument": command(
+      "an argument whose password is a setting's default",
+      "[serve, --admin-password, '${MAIL_WORD}']",
+      "literal-secret",
+      1,
+    ),
+    "literal-in-check": full(
+      "a password in a health check",
+      "      test: pg_isready -U $$POSTGRES_USER\n",
+      "      test: [CMD, redis-cli, --password, hunter2, ping]\n",
+      ["literal-secret", "/services/db/healthcheck/test/0"],
+    ),
+    "literal-in-shell-check": full(
+      "a password set in the shell of a health check",
+      "      test: pg_isready -U $$POSTGRES_USER\n",
+      "      test: PGPASSWORD=hunter2 psql -c 'select 1'\n",
+      ["literal-secret", "/services/db/healthcheck/test"],
+    ),
     "literal-argument": command(
       "a password as an argument",
       "[redis-server, --requirepass, hunter2]",

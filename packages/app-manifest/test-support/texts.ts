@@ -85,6 +85,8 @@ x-piccolo:
   settings:
     OPEN_SIGN_UP: { type: switch, label: Let visitors sign up, default: false }
     SMTP_PASSWORD: { type: password, label: Password of the mail account }
+    MAIL_WORD: { type: text, label: Word of the mail account, default: hunter2 }
+    MAIL_NAME: { type: text, label: Name of the mail account }
   grants:
     internet: { reason: Fetches covers of books, required: false }
     public-paths: { reason: Shows shared lists to guests, paths: [/share/*] }

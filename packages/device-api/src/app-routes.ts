@@ -8,6 +8,7 @@ import {
   AppResources,
   AppSource,
   AppView,
+  CatalogList,
   CatalogView,
   NewCatalog,
   Preflight,
@@ -29,6 +30,11 @@ export const appRoutes = {
       }),
     },
     responses: ok("What can be installed, from all catalogs", CatalogView),
+  }),
+  "GET /catalogs": route({
+    method: "get",
+    path: "/catalogs",
+    responses: ok("The catalogs of the device, and how each is; those that came with it first", CatalogList),
   }),
   "POST /catalogs": route({
     method: "post",

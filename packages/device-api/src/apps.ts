@@ -91,20 +91,12 @@ export type CatalogEntry = z.infer<typeof CatalogEntry>;
 
 export const CatalogView = z
   .object({
+    /** Those whose entries these are. */
     catalogs: z.array(
       z.object({
         id: z.string(),
         title: LocalizedText,
-        builtIn: z.boolean(),
-        /** Of one the owner added: the folder it is fetched from. */
-        address: z.string().optional(),
-        /** Signed by a key that anybody has: for trying things out, and worth nothing. */
-        development: z.boolean(),
-        /** Higher for each newer one. */
-        sequence: z.int(),
-        issuedAtMs: z.number(),
-        expiresAtMs: z.number(),
-        /** Past `expiresAtMs`, or not readable: its entries are the last that were. */
+        /** Past its end: its entries are the last that were. */
         stale: z.boolean(),
       }),
     ),
@@ -114,6 +106,42 @@ export const CatalogView = z
   })
   .openapi("CatalogView");
 export type CatalogView = z.infer<typeof CatalogView>;
+
+/** A catalog of the device, or one that should be there and is refused. */
+export const CatalogState = z
+  .object({
+    /** Absent of one that came with the system and is refused. */
+    id: z.string().optional(),
+    builtIn: z.boolean(),
+    /** Of one the owner added: the folder it is fetched from. */
+    address: z.string().optional(),
+    /** Ed25519, 64 hexadecimal digits; absent where it is not known. */
+    publicKey: z.string().optional(),
+    /** Of one the owner added: when what there is was fetched. */
+    fetchedAtMs: z.number().optional(),
+    /** What is in use; absent while nothing of it can be. */
+    index: z
+      .object({
+        title: LocalizedText,
+        /** Signed by a key that anybody has: for trying things out, and worth nothing. */
+        development: z.boolean(),
+        /** Higher for each newer one. */
+        sequence: z.int(),
+        issuedAtMs: z.number(),
+        expiresAtMs: z.number(),
+        /** Past `expiresAtMs`. */
+        stale: z.boolean(),
+        apps: z.int(),
+      })
+      .optional(),
+    /** Why the last look for a newer one failed, or why it is refused. `detail` is for people and says what to do. */
+    problem: z.object({ code: z.string(), detail: z.string(), atMs: z.number() }).optional(),
+  })
+  .openapi("CatalogState");
+export type CatalogState = z.infer<typeof CatalogState>;
+
+export const CatalogList = z.object({ catalogs: z.array(CatalogState) }).openapi("CatalogList");
+export type CatalogList = z.infer<typeof CatalogList>;
 
 /** A catalog to be had from now on. */
 export const NewCatalog = z
@@ -252,7 +280,8 @@ export const AppView = z
     openUrl: z.string().optional(),
     /** Agreed to by the owner. */
     granted: z.array(z.enum(["internet", "public-paths"])),
-    catalog: z.string().optional(),
+    /** That its manifest is from; without a title where this device has it not, so that newer versions are not heard of. */
+    catalog: z.object({ id: z.string(), title: LocalizedText.optional() }).optional(),
     /** A newer entry of its catalog, with what it asks beyond what was granted. */
     update: z.object({ version: z.string(), newGrants: z.array(GrantView) }).optional(),
     /** The version a rollback would bring back, with its data. */

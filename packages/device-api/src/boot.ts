@@ -38,6 +38,24 @@ export const BootPcr = z
   })
   .openapi("BootPcr");
 
+/** A later release that was tried, and gave its place back to the one that runs. */
+export const FailedRelease = z
+  .object({
+    number: z.int(),
+    /** These two are absent where it never came so far as to say. */
+    version: z.string().optional(),
+    triedSinceMs: z.number().optional(),
+    /** When the release that runs found that it had its place back. */
+    foundAtMs: z.number(),
+    /**
+     * `portal-silent`: nobody could have reached the device. `volume-closed`: the volume that opened before did not open. `unknown`:
+     * it did not start, ended by itself, or the power went away each time.
+     */
+    why: z.enum(["portal-silent", "volume-closed", "unknown"]),
+  })
+  .openapi("FailedRelease");
+export type FailedRelease = z.infer<typeof FailedRelease>;
+
 /** How the device was started, as far as its security chip confirms it. */
 export const BootView = z
   .object({
@@ -55,6 +73,8 @@ export const BootView = z
       trust: z.enum(["trusted", "development", "unknown"]),
       measured: z.array(z.object({ role: z.enum(["db", "pcr"]), fingerprint: z.string() })),
     }),
+    /** Until the owner has seen it, or a later one is found good. */
+    failedRelease: FailedRelease.optional(),
     steps: z.array(BootStep),
     pcrs: z.array(BootPcr),
   })

@@ -49,7 +49,10 @@ export const routes = {
     method: "post",
     path: "/unlock",
     request: { body: body(SignIn) },
-    responses: created("Unlocked, and signed in; opens a closed device whose password is asked at boot", Session),
+    responses: created(
+      "Unlocked, and signed in: a session that is alive goes on, with the token it has. Opens a closed device whose password is asked at boot",
+      Session,
+    ),
   }),
   "POST /lock": route({ method: "post", path: "/lock", responses: nothing }),
   "POST /open-volume": route({
@@ -91,6 +94,12 @@ export const routes = {
     method: "get",
     path: "/security/boot",
     responses: ok("How the device was started, step by step, beside what its release predicts", BootView),
+  }),
+  "DELETE /security/boot/failed-release/{number}": route({
+    method: "delete",
+    path: "/security/boot/failed-release/{number}",
+    request: { params: z.object({ number: z.coerce.number().int().min(1).max(9_999_999_999) }) },
+    responses: nothing,
   }),
   "POST /security/phrase": route({
     method: "post",
@@ -258,6 +267,7 @@ export const routes = {
   "DELETE /trash": route({ method: "delete", path: "/trash", responses: accepted }),
 
   "GET /catalog": appRoutes["GET /catalog"],
+  "GET /catalogs": appRoutes["GET /catalogs"],
   "POST /catalogs": appRoutes["POST /catalogs"],
   "POST /catalogs/{id}/renew": appRoutes["POST /catalogs/{id}/renew"],
   "DELETE /catalogs/{id}": appRoutes["DELETE /catalogs/{id}"],

@@ -40,6 +40,7 @@ export const options = {
   "insecure-no-tpm": { type: "boolean" },
   "insecure-no-volume": { type: "boolean" },
   "insecure-cheap-slots": { type: "boolean" },
+  "insecure-registry": { type: "string", multiple: true },
   "insecure-drills": { type: "boolean" },
   "crash-at": { type: "string" },
 } as const;

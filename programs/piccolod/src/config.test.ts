@@ -44,6 +44,7 @@ test("what is typed is what the device gets", () => {
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
     podman: undefined,
+    insecureRegistries: [],
     bundledImages: undefined,
     catalogs: [],
     armedCrash: undefined,
@@ -60,6 +61,36 @@ test("what is typed is what the device gets", () => {
   assert.deepEqual(drill.code, { k: 6, n: 9 });
   assert.deepEqual(drill.armedCrash, { name: "segment-sealed", count: 2 });
   assert.deepEqual(drill.insecure, ["drills"]);
+});
+
+test("registries without TLS are named one by one, lie on this very machine, and are shown", () => {
+  const without = (...places: readonly string[]): readonly string[] => [
+    ...args(),
+    ...places.flatMap((place) => ["--insecure-registry", place]),
+  ];
+  for (const place of [
+    "",
+    "5000",
+    "localhost",
+    "192.168.1.4:5000",
+    "example.org:5000",
+    "127.0.0.1.example.org:5000",
+    "localhost.example.org:5000",
+    "127.0.0.1:65536",
+    "127.0.0.1:5000/piccolo",
+    "http://127.0.0.1:5000",
+    'localhost:5000"\ninsecure = true',
+  ]) {
+    assert.throws(() => readConfig(without(place)), UsageError, place);
+  }
+  assert.throws(
+    () => readConfig([...without("localhost:1"), "--podman-socket", "/run/p.sock", "--podman-unit", "p.socket"]),
+    /exclude each other/,
+  );
+  const config = readConfig(without("127.0.0.1:5000", "localhost:5001", "[::1]:5002"));
+  assert.deepEqual(config.insecureRegistries, ["127.0.0.1:5000", "localhost:5001", "[::1]:5002"]);
+  assert.deepEqual(config.insecure, ["registry"]);
+  assert.deepEqual(readConfig(without()).insecure, []);
 });
 
 test("what a device does without, it is told by name, and says so", () => {

@@ -60,6 +60,8 @@ export interface Config {
   readonly spoolLimitBytes: number | undefined;
   /** Podman's socket and its unit, where the service manager looks after it; undefined = a process of the device's own. */
   readonly podman: SystemPodman | undefined;
+  /** Registries of this very machine that are asked without TLS, as HOST:PORT; for development. */
+  readonly insecureRegistries: readonly string[];
   /** Folder of images that came with the device. */
   readonly bundledImages: string | undefined;
   /** Folders of signed catalogs; none takes the one inside the executable. */
@@ -157,6 +159,7 @@ const insecureFlags = {
   "no-tpm": "insecure-no-tpm",
   "no-volume": "insecure-no-volume",
   "cheap-slots": "insecure-cheap-slots",
+  registry: "insecure-registry",
   drills: "insecure-drills",
 } as const satisfies Readonly<Record<string, keyof Values>>;
 
@@ -187,6 +190,27 @@ function readPodman(values: Values): Config["podman"] {
   if (unit === undefined || path === undefined)
     throw new UsageError("--podman-socket and --podman-unit need each other");
   return { socketPath: path, unit };
+}
+
+/** Only loopback addresses: nobody on a network can stand between. */
+function readInsecureRegistries(values: Values): readonly string[] {
+  const places = values["insecure-registry"];
+  if (!Array.isArray(places)) return [];
+  if (values["podman-unit"] !== undefined) {
+    throw new UsageError("--insecure-registry and --podman-unit exclude each other");
+  }
+  return places.map((place: string) => {
+    const port = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{1,5})$/.exec(place)?.[1];
+    if (port === undefined) {
+      throw new UsageError(`--insecure-registry takes HOST:PORT of this machine, not ${JSON.stringify(place)}`);
+    }
+    readPort("insecure-registry", port);
+    return place;
+  });
+}
+
+function isSet(value: Values[keyof Values]): boolean {
+  return value === true || (Array.isArray(value) && value.length > 0);
 }
 
 const Release = z
@@ -250,6 +274,7 @@ export function readConfig(
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),
     podman: readPodman(values),
+    insecureRegistries: readInsecureRegistries(values),
     bundledImages: optionalPath("bundled-images"),
     catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),
@@ -258,7 +283,7 @@ export function readConfig(
     mountUnit: optional(values, "mount-unit", /^[\w\\-]+\.mount$/, "the name of a mount unit"),
     passwordCost: readPasswordCost(values),
     cheapSlots: values["insecure-cheap-slots"] === true,
-    insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (values[flag] === true ? [name] : [])),
+    insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (isSet(values[flag]) ? [name] : [])),
     supervisor: readSupervisor(environment),
   };
 }

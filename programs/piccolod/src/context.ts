@@ -42,13 +42,14 @@ import { bootImages, distrustOfStart, keepRelease, renewalOf } from "./release-c
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
-import { createClosedSite } from "./security/closed-site.ts";
+import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import { lastGoodStartFile } from "./system/last-good-start.ts";
 import { MeasuredBoot } from "./system/measured-boot.ts";
+import { ReleaseTrials } from "./system/release-trials.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { trustedKeys } from "./system/trusted-keys.ts";
 
@@ -131,6 +132,7 @@ async function start(
     trustedKeys,
     report: (event, facts) => log.warn(event, facts),
   });
+  const releaseTrials = new ReleaseTrials(state);
   const { firstBootFile } = config;
   const firstBoot =
     firstBootFile === undefined || unusable !== undefined ? undefined : new FirstBootFile(firstBootFile);
@@ -160,6 +162,7 @@ async function start(
     argon2,
     throttle: new Throttle(world),
     measuredBoot,
+    releaseTrials,
     boot,
     claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
     authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
@@ -197,7 +200,7 @@ async function start(
   running.show();
   const { address } = running;
   const volumeSeen = (): VolumeOutcome | undefined => running.volumeSeen;
-  const system = { state, chip, address, volume: volumeSeen, record: () => running.record };
+  const system = { state, releaseTrials, chip, address, volume: volumeSeen, record: () => running.record };
   const keeping = keepRelease(config, parts, system);
   atClose(() => keeping.stop());
   return { origin: running.address.origin, running };
@@ -250,6 +253,7 @@ interface RunningParts extends ContextParts {
   readonly argon2: Argon2id;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
+  readonly releaseTrials: ReleaseTrials;
   readonly boot: Boot;
   readonly claimCode: ClaimCode;
   readonly authority: DeviceAuthority;
@@ -290,7 +294,7 @@ class Running {
       insecure: config.insecure,
       claimCode,
       hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
-      goOn: (opened, newPassword) => this.#goOn(opened, newPassword),
+      goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
   }
@@ -403,7 +407,7 @@ class Running {
 
   async #goOn(
     opened: Opened & { readonly root: OpenedRoot },
-    newPassword: string | undefined,
+    { newPassword, cookies }: GoingOn,
   ): Promise<{ readonly session: Session; readonly cookie: string }> {
     const { root } = opened;
     try {
@@ -412,7 +416,7 @@ class Running {
         if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
         device.keyring.hold(root);
       });
-      return device.signIn();
+      return device.signIn(cookies);
     } finally {
       root.erase();
     }

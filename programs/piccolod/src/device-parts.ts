@@ -21,6 +21,7 @@ import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
 import type { Deployments } from "./system/deployments.ts";
 import type { MeasuredBoot } from "./system/measured-boot.ts";
+import type { ReleaseTrials } from "./system/release-trials.ts";
 
 export interface ContextParts {
   readonly world: World;
@@ -58,6 +59,7 @@ export interface DeviceParts extends ContextParts {
   readonly floor: PasswordCost;
   readonly throttle: Throttle;
   readonly measuredBoot: MeasuredBoot;
+  readonly releaseTrials: ReleaseTrials;
   readonly address: OwnAddress;
   /** Told under which host names apps are reached. */
   readonly appHostsChanged: (names: readonly string[]) => void;
@@ -76,8 +78,11 @@ export interface Device {
   readonly unattended: UnattendedVersions;
   /** Plaintext of a version, for who has its id; throws `locked`. */
   readVersion(versionId: Uint8Array, bytes: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** A fresh session with its cookie, for whom the phrase or a password at boot has shown to be the owner. */
-  signIn(): { readonly session: Session; readonly cookie: string };
+  /**
+   * A session with its cookie, for whom the phrase or a password at boot has shown to be the owner: the one that these cookies of the
+   * request name, where it is alive, or a fresh one.
+   */
+  signIn(cookies: string): { readonly session: Session; readonly cookie: string };
   /** Ends the requests that would go on for long, so that the server can close. */
   interrupt(): void;
   /** Ends what runs, resolves when nothing does any more. */

@@ -394,6 +394,7 @@ async function build(
   const lockGate = new LockGate(() => recovery.running || !keyring.unlocked);
   sessions.onEnd((session) => lockGate.cutSession(session));
   const reencryption = new Reencryption({
+    room,
     store: new SqliteReencryptionStore(ownerDb),
     metadata,
     engine: () => runtime.engine,
@@ -450,7 +451,8 @@ async function build(
     leaveNetwork: () => leaveWithin(network, world),
     reset: parts.reset,
   });
-  mountSystem(api, parts.measuredBoot);
+  mountSystem(api, parts.measuredBoot, parts.releaseTrials);
+  atClose(parts.releaseTrials.onChange(() => events.securityChanged()));
   mountRecovery(api, {
     auth,
     sessions,
@@ -491,8 +493,8 @@ async function build(
     security,
     unattended,
     readVersion: (versionId, bytes, signal) => runtime.engine.read(versionId, { start: 0, end: bytes }, signal),
-    signIn: () => {
-      const session = auth.signInByPhrase();
+    signIn: (cookies) => {
+      const session = door.sessionOf(cookies) ?? auth.signInByPhrase();
       return { session: sessionView(auth, deviceName, session), cookie: door.cookieOf(session.token) };
     },
   };

@@ -18,6 +18,7 @@ import { OwnAddress } from "./http/own-address.ts";
 import { keepRelease } from "./release-context.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
+import { ReleaseTrials } from "./system/release-trials.ts";
 import { realWorld } from "@piccolo/world/real";
 
 const secret = new Uint8Array(32).fill(3);
@@ -99,6 +100,7 @@ for (const [what, volume, expected] of [
       { world, log, crashPoint: () => undefined, releases: { boot, deployments, restart: async () => undefined } },
       {
         state: new DurableFolder(join(folder, "state")),
+        releaseTrials: new ReleaseTrials(new DurableFolder(join(folder, "state"))),
         chip: machine.chip(),
         address: await portal(context, 200),
         volume: () => seen,

@@ -22,6 +22,7 @@ import type { BootState } from "./system/boot-state.ts";
 import { LastGoodStart } from "./system/last-good-start.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseKeeper } from "./system/release-keeper.ts";
+import type { ReleaseTrials } from "./system/release-trials.ts";
 
 const efiVariables = "/sys/firmware/efi/efivars";
 const signedList = "/usr/lib/piccolo/firmware/db.auth";
@@ -83,6 +84,7 @@ function machineReleases(config: Config, parts: ContextParts): MachineReleases |
 
 export interface RunningSystem {
   readonly state: DurableFolder;
+  readonly releaseTrials: ReleaseTrials;
   readonly chip: SecurityChip;
   readonly address: OwnAddress;
   readonly volume: () => VolumeOutcome | undefined;
@@ -100,24 +102,26 @@ export interface Keeping {
 export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): Keeping {
   const { world, log } = parts;
   const releases = machineReleases(config, parts);
-  const minimum = config.release?.minimum;
-  if (releases === undefined || minimum === undefined) {
+  const { release } = config;
+  if (releases === undefined || release === undefined) {
     return { done: Promise.resolve(), stop: async () => undefined };
   }
-  const { state, chip, address, volume, record } = running;
+  const { state, releaseTrials, chip, address, volume, record } = running;
   const keeper = new ReleaseKeeper({
     ...releases,
     world,
+    version: release.version,
     lastGoodStart: new LastGoodStart(state),
+    trials: releaseTrials,
     answers: () => ownPortalAnswers(address, config.listenHost),
     volume,
     async raiseMinimum() {
       const { sealedVolumeKey, sealedPepper } = record() ?? {};
       await chip.raiseMinimumRelease(
-        minimum,
+        release.minimum,
         [sealedVolumeKey, sealedPepper].filter((blob) => blob !== undefined),
       );
-      log.info("minimum-release", { minimum });
+      log.info("minimum-release", { minimum: release.minimum });
     },
     report: (level, event, facts) => log[level](event, facts),
   });

@@ -71,8 +71,10 @@ export async function answerOf(vector: Case): Promise<unknown> {
     return { bytes: toHex(encodeDocument({ ...facts, volumes: volumes.map(volumeOf) })) };
   }
   if (vector.operation === "decode-document") {
-    const { app, secrets, volumes } = decodeDocument(fromHex(vector.input.bytes));
-    return { app, secrets: Object.keys(secrets), volumes: volumes.map(jsonOf) };
+    const { app, generation, secrets, volumes } = decodeDocument(fromHex(vector.input.bytes));
+    const { catalog } = generation;
+    const from = catalog === undefined ? {} : { catalog };
+    return { app, ...from, secrets: Object.keys(secrets), volumes: volumes.map(jsonOf) };
   }
   const { bytes, length, hash } = vector.input;
   return { plain: toHex(await unpackChunk(fromHex(bytes), length, fromHex(hash))) };
@@ -110,6 +112,9 @@ const otherManifest = (change: object): object => ({
   generation: { ...facts.generation, manifest: { ...manifest, ...change } },
 });
 
+const generationWith = (change: object): object => ({ generation: { ...facts.generation, ...change } });
+const catalog = "ef".repeat(32);
+
 const damaged: Readonly<Record<string, readonly [bytes: string, rule: string, about: string]>> = {
   empty: ["", "A5", "Nothing at all."],
   "other-label": [one.replace("7631", "7632"), "A5", "Another format."],
@@ -143,6 +148,14 @@ const damaged: Readonly<Record<string, readonly [bytes: string, rule: string, ab
     encoded({ generation: { ...facts.generation, grants: ["everything"] } }, []),
     "A6",
     "A grant that is none.",
+  ],
+  "catalog-a-number": [encoded(generationWith({ catalog: 5 }), []), "A6", "A catalog's id is no number."],
+  "catalog-empty": [encoded(generationWith({ catalog: "" }), []), "A6", "A catalog's id is not nothing."],
+  "catalog-short": [encoded(generationWith({ catalog: catalog.slice(2) }), []), "A6", "An id that is too short."],
+  "catalog-upper-case": [
+    encoded(generationWith({ catalog: catalog.toUpperCase() }), []),
+    "A6",
+    "Digits are lower case.",
   ],
   "secret-a-number": [encoded({ secrets: { KEY: 5 } }, []), "A6", "A secret is no text."],
 };
@@ -188,6 +201,24 @@ export async function appBackupCases(): Promise<Readonly<Record<string, AppBacku
       { operation: "encode-document", input: { facts, volumes: [data, { ...data, name: "more", chunks: [] }] } },
     ],
     "document-read": ["A5", "A volume with two chunks.", { operation: "decode-document", input: { bytes: one } }],
+    "document-from-catalog-written": [
+      "A6",
+      "Of an app from a catalog.",
+      { operation: "encode-document", input: { facts: { ...facts, ...generationWith({ catalog }) }, volumes: [data] } },
+    ],
+    "document-from-catalog-read": [
+      "A6",
+      "Of an app from a catalog.",
+      { operation: "decode-document", input: { bytes: encoded(generationWith({ catalog })) } },
+    ],
+    "document-unknown-keys": [
+      "A6",
+      "Keys of a later writer are passed over.",
+      {
+        operation: "decode-document",
+        input: { bytes: encoded({ ...generationWith({ mood: "calm" }), weather: ["rain"] }) },
+      },
+    ],
     "document-without-data": [
       "A5",
       "An app without data.",

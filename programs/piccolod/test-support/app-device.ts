@@ -31,11 +31,11 @@ export const never = new AbortController().signal;
 export const untold = { signal: never, report: (): void => undefined };
 
 /** An app with a volume of data and a secret, or without any data. */
-export function manifestText(id: string, { hasData = true, version = "1" } = {}): string {
+export function manifestText(id: string, { hasData = true, version = "1", hasPassword = false } = {}): string {
   return `services:
   web:
     image: example.org/${id}@sha256:${version.padStart(64, "a")}
-    environment: { KEY: "\${KEY}" }
+    environment: { KEY: "\${KEY}"${hasPassword ? ', ADMIN_PASSWORD: "${WORD}"' : ""} }
     ${hasData ? "volumes: [data:/data, cache:/cache]" : ""}
 ${hasData ? "volumes: { data: {}, cache: {} }" : ""}
 x-piccolo:
@@ -45,6 +45,7 @@ x-piccolo:
   summary: Books
   web: { service: web, port: 80 }
   secrets: { KEY: {} }
+  ${hasPassword ? "settings: { WORD: { type: password, label: Word } }" : ""}
   ${hasData ? "volumes: { data: { snapshot: live }, cache: { snapshot: live, backup: false } }" : ""}
 `;
 }
@@ -66,6 +67,9 @@ export class AppDevice {
   reach = { online: 9, needed: 5 as number | undefined };
   unlocked = true;
   witnessed = true;
+  clockBelieved = true;
+  /** Whether the packet filter has the apps' rules. */
+  isFiltered = false;
   health = 200;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
@@ -129,7 +133,10 @@ export class AppDevice {
       store: appStore,
       runtime,
       storage,
-      firewall: { apply: () => Promise.resolve(), remove: () => Promise.resolve() },
+      firewall: {
+        apply: async () => void (this.isFiltered = true),
+        remove: async () => void (this.isFiltered = false),
+      },
       bundled: { has: () => false, open: () => undefined },
       device: { tag: "test", base: 0x0a80_0000 },
       world,
@@ -141,6 +148,7 @@ export class AppDevice {
       fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,
+      mayWork: () => this.clockBelieved,
     });
     const store = new BackupStore(owner.db);
     const flush = () => Promise.resolve({ witnessed: this.witnessed } as const);
@@ -201,13 +209,18 @@ export class AppDevice {
     this.start();
   }
 
-  async install(id: string, options: Parameters<typeof manifestText>[1] = {}): Promise<void> {
+  async install(id: string, options: Parameters<typeof manifestText>[1] = {}, catalog?: string): Promise<void> {
     const { manifest, problems } = checkManifest(manifestText(id, options));
     assert.ok(manifest, JSON.stringify(problems));
     for (const { image } of manifest.services) {
       this.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
     }
-    this.apps.install({ manifest, grants: [], settings: {} });
+    this.apps.install({
+      manifest,
+      grants: [],
+      settings: options.hasPassword === true ? { WORD: "first" } : {},
+      catalog,
+    });
     await this.apps.settled(id, () => undefined);
   }
 

@@ -4,7 +4,12 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { buildDemoImage } from "@piccolo/oci-image/demo";
 import { buildImage } from "@piccolo/oci-image";
-import type { ContainerEvent, ContainerRuntime, LogLine } from "../src/apps/runtime/container-runtime.ts";
+import {
+  type ContainerEvent,
+  type ContainerRuntime,
+  execOutOfTime,
+  type LogLine,
+} from "../src/apps/runtime/container-runtime.ts";
 import { type ContainerSpec, idRangeSize, type NetworkSpec } from "../src/apps/runtime/container-spec.ts";
 
 const busybox = readFileSync("/bin/busybox");
@@ -210,6 +215,21 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     await runtime.stop("inside");
     await assert.rejects(runtime.exec("inside", ["true"], 1_000), { code: "container-missing" });
     await runtime.remove("inside");
+  });
+
+  test(`${name}: a command that takes too long is ended, with all it started, and that is its answer`, async () => {
+    const runtime = await withImage();
+    await runtime.create(specOf("slow", forEver));
+    await runtime.start("slow");
+    // The first says nothing; after what the second says, it is waited for in another place.
+    for (const script of ["sleep 100", "echo begun; sleep 100 & sleep 100", "sleep 100"]) {
+      const { exitCode } = await runtime.exec("slow", ["/bin/sh", "-c", script], 1_000);
+      assert.equal(exitCode, execOutOfTime, script);
+    }
+    const { output } = await runtime.exec("slow", ["/bin/sh", "-c", "ps | grep -c 'sleep [1]00$'"], 10_000);
+    assert.match(output, /^0?\n$/, "nothing of them goes on");
+    assert.equal((await runtime.container("slow"))?.phase, "running");
+    await runtime.remove("slow");
   });
 
   test(`${name}: what has happened since a moment is told, and what happens then, and nothing of before`, async () => {

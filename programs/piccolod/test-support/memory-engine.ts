@@ -182,13 +182,14 @@ export class MemoryEngine implements OwnerEngine {
     }
   }
 
-  async sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed> {
+  async sealAnew(versionId: Uint8Array, signal: AbortSignal, mayGoOn?: () => void): Promise<Resealed> {
     const { metadata, keys, world } = this.#options;
     const version = metadata.version(versionId);
     if (version?.plainBytes === undefined) return "gone";
     const { epoch } = keys();
     if (version.fekEpoch >= epoch) return "current";
     await orAborted(this.#control.sealGate(versionId), signal);
+    mayGoOn?.();
     if (metadata.version(versionId) === undefined) return "gone";
     const wrappedFek = keys().wrapFek(world.randomBytes(32), versionId);
     const [extent] = metadata.extents(versionId);

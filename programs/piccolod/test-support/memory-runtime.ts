@@ -1,18 +1,19 @@
 /** Containers in memory, as far as the port tells: nothing runs in them, but for what a test says. */
 import { createHash } from "node:crypto";
-import type {
-  ContainerEvent,
-  ContainerPhase,
-  ContainerRuntime,
-  ContainerState,
-  ContainerUsage,
-  ExecResult,
-  LogLine,
-  LogOptions,
-  RegistryImage,
-  RuntimeFacts,
-  StoredImage,
-  TransferOptions,
+import {
+  type ContainerEvent,
+  type ContainerPhase,
+  type ContainerRuntime,
+  type ContainerState,
+  type ContainerUsage,
+  execOutOfTime,
+  type ExecResult,
+  type LogLine,
+  type LogOptions,
+  type RegistryImage,
+  type RuntimeFacts,
+  type StoredImage,
+  type TransferOptions,
 } from "../src/apps/runtime/container-runtime.ts";
 import type { ContainerSpec, NetworkSpec } from "../src/apps/runtime/container-spec.ts";
 import { runtimeFaults } from "../src/apps/runtime/faults.ts";
@@ -238,10 +239,12 @@ export class MemoryRuntime implements ContainerRuntime {
     if (found?.phase === "paused") found.phase = "running";
   }
 
-  async exec(name: string, command: readonly string[]): Promise<ExecResult> {
+  async exec(name: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
     const found = this.#must(name);
     if (found.phase !== "running") throw runtimeFaults.fault("container-missing", "it does not run");
     const script = command.at(-1) ?? "";
+    const sleepMs = 1_000 * Number(/sleep (\d+)/.exec(script)?.[1] ?? 0);
+    if (sleepMs > timeoutMs) return { exitCode: execOutOfTime, output: "" };
     const exitCode = Number(/exit (\d+)/.exec(script)?.[1] ?? 0);
     return { exitCode, output: `${/echo ([\w ]+?)(?:;|$)/.exec(script)?.[1] ?? ""}\n` };
   }

@@ -18,6 +18,7 @@ test("every place survives being written and read", () => {
     { screen: "apps" },
     { screen: "app", id: "uptime-kuma" },
     { screen: "catalog" },
+    { screen: "catalogs" },
     { screen: "app-trash" },
     { screen: "network" },
     { screen: "security" },

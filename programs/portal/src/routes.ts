@@ -6,6 +6,7 @@ export type Route =
   | { readonly screen: "apps" }
   | { readonly screen: "app"; readonly id: string }
   | { readonly screen: "catalog" }
+  | { readonly screen: "catalogs" }
   | { readonly screen: "app-trash" }
   | { readonly screen: "network" }
   | { readonly screen: "security"; readonly part?: SecurityPart }
@@ -44,6 +45,7 @@ export function parseRoute(path: string): Route {
       return first === "" ? { screen: "apps" } : { screen, id: first };
     case "apps":
     case "catalog":
+    case "catalogs":
     case "app-trash":
     case "trash":
     case "recover":

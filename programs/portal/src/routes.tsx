@@ -3,6 +3,7 @@ import { AppScreen } from "./apps/app-screen.tsx";
 import { AppTrashScreen } from "./apps/app-trash-screen.tsx";
 import { AppsScreen } from "./apps/apps-screen.tsx";
 import { CatalogScreen } from "./apps/catalog-screen.tsx";
+import { CatalogsScreen } from "./apps/catalogs-screen.tsx";
 import { FilesScreen } from "./files/files-screen.tsx";
 import { SearchScreen } from "./files/search-screen.tsx";
 import { TrashScreen } from "./files/trash-screen.tsx";
@@ -27,6 +28,10 @@ export interface ScreenProps {
   readonly onReset: () => void;
 }
 
+/** The network's name, where there is somebody to be told that the owner leaves. */
+const leavable = ({ state, name, members }: NetworkView): string | undefined =>
+  state === "member" && members.some(({ self }) => !self) ? name : undefined;
+
 export function Screens(props: ScreenProps) {
   const [route, navigate] = useRoute();
   const { network, uploads } = props;
@@ -43,6 +48,8 @@ export function Screens(props: ScreenProps) {
       return <AppScreen key={route.id} id={route.id} />;
     case "catalog":
       return <CatalogScreen />;
+    case "catalogs":
+      return <CatalogsScreen />;
     case "app-trash":
       return <AppTrashScreen />;
     case "network":
@@ -62,7 +69,11 @@ export function Screens(props: ScreenProps) {
         case "reset":
           return (
             <SubPage title="Reset this device">
-              <ResetForm deviceName={props.status.deviceName} proof={{ by: "password" }} onReset={props.onReset} />
+              <ResetForm
+                deviceName={props.status.deviceName}
+                proof={{ by: "owner", network: leavable(network) }}
+                onReset={props.onReset}
+              />
             </SubPage>
           );
         default:

@@ -3,7 +3,7 @@ import { CircleUserRound, Folder, LayoutGrid, Lock, LogOut, Settings, ShieldChec
 import { useEffect, useRef, type ReactNode } from "react";
 import { useChangesWait } from "./api/changes-wait.ts";
 import { useLive } from "./api/live.tsx";
-import type { NetworkView, Session, Status } from "./api/queries.ts";
+import { type NetworkView, type Session, type Status, useBoot } from "./api/queries.ts";
 import { buttonClass, IconButton } from "./design/button.tsx";
 import { Menu, MenuItem } from "./design/menu.tsx";
 import { Banner } from "./design/notes.tsx";
@@ -20,7 +20,12 @@ import type { Uploads } from "./uploads/uploads.ts";
 
 const places = [
   { name: "Files", to: home, Icon: Folder, screens: ["files", "search"] },
-  { name: "Apps", to: { screen: "apps" }, Icon: LayoutGrid, screens: ["apps", "app", "catalog", "app-trash"] },
+  {
+    name: "Apps",
+    to: { screen: "apps" },
+    Icon: LayoutGrid,
+    screens: ["apps", "app", "catalog", "catalogs", "app-trash"],
+  },
   { name: "Trash", to: { screen: "trash" }, Icon: Trash2, screens: ["trash"] },
   { name: "Network", to: { screen: "network" }, Icon: Users, screens: ["network"] },
   { name: "Security", to: { screen: "security" }, Icon: ShieldCheck, screens: ["security"] },
@@ -186,6 +191,7 @@ function Notices({
   const elsewhere = route.screen !== "security";
   const wholeSecurity = route.screen === "security" && route.part === undefined;
   const live = useLive();
+  const failedRelease = useBoot().data?.failedRelease;
   const changesWait = useChangesWait();
   const clock = clockInWords(network.clock);
   return (
@@ -202,6 +208,11 @@ function Notices({
       {security?.mayBeStale === undefined || !elsewhere ? null : (
         <Banner tone="warn" action={<Way name="Look" to={{ screen: "security" }} />}>
           What was recovered may not be the newest. Until you accept it, your files can be opened but not changed.
+        </Banner>
+      )}
+      {failedRelease === undefined || !elsewhere ? null : (
+        <Banner tone="warn" action={<Way name="Look" to={{ screen: "security" }} />}>
+          <strong className="font-semibold">A new version did not work.</strong> This device runs the one before again.
         </Banner>
       )}
       {session.phraseConfirmed || !elsewhere ? null : (

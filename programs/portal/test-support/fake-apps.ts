@@ -5,6 +5,7 @@ import type {
   AppDescription,
   AppLogLine,
   AppView,
+  CatalogState,
   CatalogView,
   DeviceEvent,
   Preflight,
@@ -94,6 +95,22 @@ const radio: AppDescription = {
   volumes: [],
 };
 
+/** The fake device finds that everything was signed by another key than this. */
+const otherKey = "ff".repeat(32);
+
+function indexOf(title: AppDescription["name"], sequence: number): NonNullable<CatalogState["index"]> {
+  const now = Date.now();
+  return {
+    title,
+    development: false,
+    sequence,
+    issuedAtMs: now - day,
+    expiresAtMs: now + 300 * day,
+    stale: false,
+    apps: 3,
+  };
+}
+
 function viewOf(app: AppDescription, more: Partial<AppView> = {}): AppView {
   return {
     app,
@@ -118,6 +135,8 @@ export interface AppCall {
     readonly source?: { readonly catalog?: { readonly app: string }; readonly manifest?: string };
     readonly catalog?: { readonly app: string };
     readonly manifest?: string;
+    readonly address?: string;
+    readonly publicKey?: string;
   };
   readonly res: ServerResponse;
 }
@@ -140,6 +159,22 @@ export class FakeApps {
   readonly #options: FakeAppsOptions;
   readonly apps = new Map<string, AppView>();
   readonly trash: TrashedApp[] = [];
+  catalogs: CatalogState[] = [
+    { id: "built-in", builtIn: true, publicKey: "5d6d".repeat(16), index: indexOf({ en: "Piccolo's own" }, 1) },
+    {
+      id: "neighbours",
+      builtIn: false,
+      address: "https://apps.example.org/neighbours",
+      publicKey: "0b4f9c27".repeat(8),
+      fetchedAtMs: Date.now() - 3 * day,
+      index: indexOf({ en: "The neighbours' choice" }, 7),
+      problem: {
+        code: "catalog-unreachable",
+        detail: "The catalog's place does not answer, or has no catalog; check the address and try again.",
+        atMs: Date.now() - 40 * minute,
+      },
+    },
+  ];
   readonly #followers = new Set<ServerResponse>();
   #lines: AppLogLine[] = [];
 
@@ -226,6 +261,29 @@ export class FakeApps {
   readonly handlers: Readonly<Record<string, (call: AppCall) => Answer>> = {
     "GET /apps": () => ({ status: 200, json: { apps: [...this.apps.values()] } }),
     "GET /apps/{id}": ({ params }) => ({ status: 200, json: this.#found(params["id"]) }),
+    "GET /catalogs": () => ({ status: 200, json: { catalogs: this.catalogs } }),
+    "POST /catalogs": ({ body: { address = "", publicKey = "" } }) => {
+      if (publicKey === otherKey)
+        throw this.#options.refuse(422, "catalog-signature", "The catalog is not signed by that key.");
+      const id = publicKey.slice(0, 16);
+      const index = { ...indexOf({ en: "Village library" }, 4), apps: 5 };
+      this.catalogs.push({ id, builtIn: false, address, publicKey, fetchedAtMs: Date.now(), index });
+      return { status: 201, json: { id } };
+    },
+    "POST /catalogs/{id}/renew": ({ params }) => {
+      const { problem: _problem, ...found } = this.#addedCatalog(params["id"]);
+      this.catalogs = this.catalogs.map((one) =>
+        one.id === found.id
+          ? { ...found, fetchedAtMs: Date.now(), index: indexOf({ en: "The neighbours' choice" }, 8) }
+          : one,
+      );
+      return { status: 204 };
+    },
+    "DELETE /catalogs/{id}": ({ params }) => {
+      const found = this.#addedCatalog(params["id"]);
+      this.catalogs = this.catalogs.filter((one) => one !== found);
+      return { status: 204 };
+    },
     "GET /catalog": ({ query }) => ({ status: 200, json: this.#catalog((query.get("q") ?? "").toLowerCase()) }),
     "POST /apps/preflight": ({ body }) => ({ status: 200, json: this.#preflight(body) }),
     "POST /apps": ({ body: { grants = [] } }) =>
@@ -424,8 +482,13 @@ export class FakeApps {
     };
   }
 
+  #addedCatalog(id: string | undefined): CatalogState {
+    const found = this.catalogs.find((one) => one.id === id && !one.builtIn);
+    if (found === undefined) throw this.#options.refuse(404, "catalog-not-found", "This device has no such catalog.");
+    return found;
+  }
+
   #catalog(query: string): CatalogView {
-    const now = Date.now();
     const entries = [notes, gallery, radio]
       .filter(({ name, summary }) => `${name["en"] ?? ""} ${summary["en"] ?? ""}`.toLowerCase().includes(query))
       .map((app) => ({
@@ -438,18 +501,9 @@ export class FakeApps {
         offline: false,
       }));
     return {
-      catalogs: [
-        {
-          id: "built-in",
-          title: { en: "Piccolo's own" },
-          builtIn: true,
-          development: false,
-          sequence: 1,
-          issuedAtMs: now - day,
-          expiresAtMs: now + 300 * day,
-          stale: false,
-        },
-      ],
+      catalogs: this.catalogs.flatMap(({ id, index }) =>
+        id === undefined || index === undefined ? [] : [{ id, title: index.title, stale: index.stale }],
+      ),
       categories: ["media", "writing"],
       entries,
     };

@@ -48,6 +48,7 @@ type Body = Readonly<Record<string, string | undefined>> & {
   readonly words?: readonly { readonly position: number; readonly word: string }[];
   readonly confirmation?: string | Body;
   readonly enabled?: boolean;
+  readonly leaveNetwork?: boolean;
 };
 
 interface Call {
@@ -411,11 +412,22 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     "POST /factory-reset": ({ body }) => {
       checkName(body.confirmation);
       if (state.closed) checkCode(body["claimCode"]);
+      else if (body["phrase"] !== undefined) checkPhrase(body["phrase"]);
       else checkPassword(body["password"]);
+      if (body.leaveNetwork === true) {
+        const detail = "Neither central nor a member answers: try later, or reset without leaving the network.";
+        if (options.unheard === true) throw new Refusal(503, "not-left", detail, true);
+        state.left = true;
+      }
       return reset();
     },
     "GET /security": () => json(state.security()),
-    "GET /security/boot": () => json(fakeBoot(state.options.boot)),
+    "GET /security/boot": () => json({ ...fakeBoot(state.options.boot), failedRelease: state.failedRelease }),
+    "DELETE /security/boot/failed-release/{number}": ({ params }) => {
+      if (state.failedRelease?.number === Number(params["number"])) state.failedRelease = undefined;
+      publish({ type: "security" });
+      return { status: 204 };
+    },
     "POST /security/phrase": ({ body }) => {
       checkPassword(body["password"]);
       return json(show(nextPhrase(state.phrase)), 201);

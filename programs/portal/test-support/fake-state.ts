@@ -35,6 +35,8 @@ export interface FakeOptions {
   readonly insecure?: readonly string[];
   readonly clockOffsetMs?: number;
   readonly online?: number;
+  /** Nobody can be told that the owner leaves. */
+  readonly unheard?: boolean;
   readonly password?: string;
   readonly phase?: "closed" | "locked";
   /** Why the device is closed. */
@@ -105,6 +107,9 @@ export class FakeState {
   stale: boolean;
   rekey: SecurityView["slots"]["rekey"] = "none";
   reencryption: SecurityView["reencryption"]["state"] = "none";
+  /** Whether the owner has told the network that he leaves. */
+  left = false;
+  failedRelease: BootView["failedRelease"];
   /** Whether changes wait for others to confirm them. */
   changesWait = false;
   networkState: NetworkView["state"];
@@ -127,6 +132,7 @@ export class FakeState {
     this.closed = options.phase === "closed";
     this.locked = options.phase === "locked";
     this.phraseConfirmed = options.phraseConfirmed ?? true;
+    this.failedRelease = options.boot?.failedRelease;
     this.replaced = options.security?.replaced !== undefined;
     this.stale = options.security?.mayBeStale !== undefined;
     if (options.empty !== true && this.claimed) this.fill();

@@ -20,6 +20,7 @@ export { publish } from "./build/publish.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
 export { readPackageList } from "./chroot/root-cache.ts";
+export { biosBootCode, bootCodeBytes } from "./disk/bios-message.ts";
 export {
   askExt4,
   createDisk,

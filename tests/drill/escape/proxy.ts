@@ -93,7 +93,7 @@ async function forgeHeaders(drill: DrillContext, { device, mirror, container }: 
       `Host: ${host}`,
       `Cookie: ${mirror.cookie}; own=1`,
       "X-Own: well",
-      "Connection: close, X-Forwarded-For, Host, Cookie",
+      "Connection: close, X-Forwarded-For",
       "X-Piccolo-User: mallory",
     ),
   };
@@ -131,6 +131,8 @@ async function smuggle(drill: DrillContext, { device, mirror, container }: Proxy
     "a folded line": `${lines(...head, "Transfer-Encoding:\r\n chunked")}0\r\n\r\n${second}`,
     "a header behind a lone line end": `${lines(...head, "X: y\nTransfer-Encoding: chunked")}0\r\n\r\n${second}`,
     "a chunk's length with a sign": `${lines(...head, "Transfer-Encoding: chunked")}+4\r\nbody\r\n0\r\n\r\n${second}`,
+    "a length that the connection takes along": `${lines(...head, "Connection: content-length", `Content-Length: ${second.length}`)}${second}`,
+    "chunks that the connection takes along": `${lines(...head, "Connection: transfer-encoding", "Transfer-Encoding: chunked")}${second.length.toString(16)}\r\n${second}\r\n0\r\n\r\n`,
     "a nul in a header": `${lines(...head, "X: a\0b", "Content-Length: 0")}${second}`,
   };
   for (const [what, bytes] of Object.entries(refusals)) {
@@ -224,6 +226,9 @@ async function trickPaths(drill: DrillContext, { device, hostile }: ProxyTargets
     "/open/..\\closed",
     "/open//../closed",
     "/open/;/../closed",
+    "/open/..;/closed",
+    "/open/.;/../closed",
+    "/open/;x=1/..;y/closed",
     "/open/%252e%252e/closed",
     "//open/../closed",
     "/open/page/../../closed?/open/page",

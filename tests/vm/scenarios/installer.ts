@@ -1,9 +1,21 @@
 /** From a stick and an empty machine to a device. */
-import { statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { installerLayout, placeOf, writeEsp } from "@piccolo/release";
+import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
 import { layerHas } from "../machine.ts";
 import type { Scenario } from "../scenario.ts";
+import { SealedDevice } from "../sealed-device.ts";
+
+function firstBytes(disk: string): Uint8Array {
+  const file = openSync(disk, "r");
+  try {
+    const bytes = new Uint8Array(bootCodeBytes);
+    readSync(file, bytes, 0, bytes.length, 0);
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
 
 export const installer: Scenario = {
   name: "installer",
@@ -29,6 +41,10 @@ export const installer: Scenario = {
     const variables = join(context.folder, "installing", "variables.fd");
     const disk = join(context.folder, "internal.img");
     await tools.run("qemu-img", ["convert", "-O", "raw", secondDisk, disk]);
+    context.check(
+      "the disk, too, says what a BIOS has to be set to",
+      Buffer.compare(firstBytes(disk), biosBootCode()) === 0,
+    );
     const device = await context.machine("device", disk, { variables });
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
@@ -69,5 +85,36 @@ export const installerAgain: Scenario = {
     await erasing.untilSays(/Piccolo-OS is installed/, 900_000);
     await erasing.untilOff(120_000);
     context.check("what the owner has allowed is erased", await layerHas(secondDisk, all, tools));
+  },
+};
+
+export const installerRepairs: Scenario = {
+  name: "installer-repairs",
+  summary:
+    "a device whose only boot image is half-written gets its system anew from the stick, and opens with all it had",
+  set: "full",
+  async run(context) {
+    const { laboratory, folder } = context;
+    const { tools, epochS } = laboratory.shop;
+    const image = await laboratory.image();
+    const device = await SealedDevice.create(context, "device");
+    const file = (name: string, content: Uint8Array): string => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const whole = readFileSync(image.uki);
+    const half = [{ source: file("half.efi", whole.subarray(0, whole.length >> 1)), path: ukiPath(1) }];
+    await device.change((place) => writeEsp(place("piccolo-esp"), half, epochS, tools));
+
+    const stick = await laboratory.installer();
+    const asked = [{ source: file("empty", new Uint8Array()), path: "repair-the-system" }];
+    await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), asked, epochS, tools);
+    const secondDisk = join(device.machine.options.folder, "disk.qcow2");
+    const repairing = await context.machine("repairing", stick, "enforcing", { secondDisk });
+    repairing.powerOn();
+    await repairing.untilSays(/The system is written anew/, 900_000);
+    await repairing.untilOff(120_000);
+    context.check("nothing else was written", !/writing to|is installed/.test(repairing.serial.text));
+    await device.opens("after its system was repaired");
   },
 };

@@ -32,8 +32,10 @@ export const rollback: Scenario = {
     context.equal(`its volume opened by itself: ${JSON.stringify(reasons)}`, phase, "locked");
     const after = machine.client.session();
     await after.signIn(secrets.password);
-    const { state, release, detail } = await after.call<BootView>("GET", "/security/boot");
+    const { state, release, detail, failedRelease } = await after.call<BootView>("GET", "/security/boot");
     context.equal(`the release that runs: ${detail}`, [state, release?.number], ["as-released", 1]);
+    // It did not live long enough to leave a word of its own.
+    context.equal("what the owner hears of it", [failedRelease?.number, failedRelease?.why], [2, "unknown"]);
     const { nodes } = await after.call<{ readonly nodes: readonly { readonly name: string }[] }>("GET", "/files");
     context.check(
       "what was there is there",

@@ -91,6 +91,31 @@ export class Draft {
       );
   }
 
+  /** The text with settings as they are unless the owner says otherwise. */
+  usualText(text: string): string {
+    return text.replaceAll(/\$\{([A-Z0-9_]+)\}/g, (whole, name: string) => {
+      const setting = this.#settings.get(name);
+      if (setting === undefined || setting["type"] === "password") return whole;
+      const usual = setting["default"];
+      return typeof usual === "string" || typeof usual === "number" || typeof usual === "boolean" ? String(usual) : "";
+    });
+  }
+
+  /** Where a text is nothing but a setting with a default, that becomes a secret, here and wherever else it stands. */
+  settingBecomesSecret(text: string, path: string): boolean {
+    const name = /^\$\{([A-Z0-9_]+)\}$/.exec(text)?.[1] ?? "";
+    const setting = this.#settings.get(name);
+    if (setting === undefined || setting["type"] !== "text") return false;
+    this.#settings.delete(name);
+    this.#secrets.set(name, { "shown-as": setting["label"] });
+    this.note(
+      "secret-generated",
+      path,
+      `The secret that ${shown(name)} has as its default is made anew for each install.`,
+    );
+    return true;
+  }
+
   /** The variable of a secret in the place of a literal one. */
   secretFor(name: string, literal: string, path: string): string {
     const known = this.#secretOfLiteral.get(literal);

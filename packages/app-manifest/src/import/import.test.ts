@@ -254,3 +254,35 @@ test("no translation holds a literal secret, a port of the host or a path of it"
     assert.doesNotMatch(text, /everybodyknows|: casaos$|ports:|docker\.sock|APP_DATA_DIR|\/DATA\//m);
   }
 });
+
+test("a default that is a password becomes a secret, the same wherever the variable stands", () => {
+  const manifest = translated(
+    plain(`services:
+  web:
+    image: example/wiki@${digestA}
+    ports: ["8080:80"]
+    environment:
+      APP_PASSWORD: \${DBPW:-hunter2}
+      DATABASE_URL: postgres://wiki:\${DBPW:-hunter2}@db/wiki
+      TITLE: \${TITLE:-My wiki}
+      JOINED_PASSWORD: x\${TITLE:-My wiki}
+  db:
+    image: example/db@${digestB}
+    environment: ["POSTGRES_PASSWORD=\${DBPW:-hunter2}"]
+`),
+  );
+  const environment = environmentOf(manifest, "web");
+  assert.deepEqual(environment, {
+    APP_PASSWORD: "<DBPW>",
+    DATABASE_URL: "postgres://wiki:<DBPW>@db/wiki",
+    TITLE: "<TITLE>",
+    JOINED_PASSWORD: "<JOINED_PASSWORD>",
+  });
+  assert.deepEqual(environmentOf(manifest, "db"), { POSTGRES_PASSWORD: "<DBPW>" });
+  assert.deepEqual(manifest.secrets.map(({ name }) => name).toSorted(), ["DBPW", "JOINED_PASSWORD"]);
+  assert.deepEqual(
+    manifest.settings.map(({ name }) => name),
+    ["TITLE"],
+  );
+  assert.ok(!JSON.stringify(manifest).includes("hunter2"));
+});

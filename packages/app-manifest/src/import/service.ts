@@ -81,12 +81,16 @@ function translateEnvironment(draft: Draft, value: Plain | undefined, path: stri
   for (const [name, written] of environmentPairs(value)) {
     const at = below(path, name);
     const text = draft.text(written);
-    const literal = [{ kind: "text" as const, text }];
-    const hasVariable = /\$\{/.test(text);
-    const password = literalPassword(text);
+    // A default is as much the same for everyone as what is written out.
+    const usual = draft.usualText(text);
+    const password = literalPassword(usual);
+    const inAddress = /:\/\/[^/\s:@]*:([^/\s@]+)@/.exec(text)?.[1];
     if (password !== undefined) {
-      result[name] = text.replace(`:${password}@`, () => `:${draft.secretFor(`${name}_PASSWORD`, password, at)}@`);
-    } else if (!hasVariable && isLiteralSecret(name, literal)) result[name] = draft.secretFor(name, text, at);
+      if (inAddress !== undefined && draft.settingBecomesSecret(inAddress, at)) result[name] = text;
+      else
+        result[name] = usual.replace(`:${password}@`, () => `:${draft.secretFor(`${name}_PASSWORD`, password, at)}@`);
+    } else if (!/\$\{/.test(usual) && isLiteralSecret(name, [{ kind: "text", text: usual }]))
+      result[name] = draft.settingBecomesSecret(text, at) ? text : draft.secretFor(name, usual, at);
     else result[name] = text;
   }
   return result;

@@ -43,9 +43,10 @@ export interface OwnerEngine {
   /**
    * Gives a complete version a fresh FEK of the current epoch and seals its content anew, where its FEK is of an earlier
    * one. The version stays what it is to everybody else; what it was sealed in before is dead then. A large version goes
-   * on where it was cut off. Nothing new waits in the spool: `too-few-holders` where it would. Also throws as `read`.
+   * on where it was cut off. Nothing new waits in the spool: `too-few-holders` where it would. `mayGoOn` is called before each part
+   * that is sealed, and may throw to stop there. Also throws as `read`.
    */
-  sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed>;
+  sealAnew(versionId: Uint8Array, signal: AbortSignal, mayGoOn?: () => void): Promise<Resealed>;
   /** Versions under way in which large ones are sealed anew, at most `limit`; removing one gives it up. */
   replacements(limit: number): readonly Uint8Array[];
   /** Where the version's fragments are, as recorded; who is online is the members' matter. */

@@ -183,7 +183,7 @@ class StorageOwnerEngine implements OwnerEngine {
     return first !== undefined && now !== undefined && !equalConstantTime(first.segmentId, now.segmentId);
   }
 
-  async sealAnew(versionId: Uint8Array, signal: AbortSignal): Promise<Resealed> {
+  async sealAnew(versionId: Uint8Array, signal: AbortSignal, mayGoOn: () => void = () => undefined): Promise<Resealed> {
     const name = toHex(versionId);
     if (this.#writing.has(name)) {
       throw engineFaults.fault(
@@ -193,7 +193,7 @@ class StorageOwnerEngine implements OwnerEngine {
     }
     this.#writing.add(name);
     try {
-      return await sealVersionAnew(this.#context, versionId, signal);
+      return await sealVersionAnew(this.#context, versionId, { signal, mayGoOn });
     } finally {
       this.#writing.delete(name);
     }

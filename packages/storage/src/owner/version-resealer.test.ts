@@ -12,6 +12,7 @@ import {
   writeVersion,
 } from "../../test-support/small-network.ts";
 import { fixedPolicy } from "../policy/index.ts";
+import { diskFaults } from "../ports/index.ts";
 import { pattern } from "../suites/suite.ts";
 import { extentPlainBytes, type OwnerEngine } from "./index.ts";
 
@@ -169,6 +170,36 @@ test("with too few holders nothing changes and nothing waits in the spool; a lar
   assert.equal(kept.length, 1);
   assert.equal(await engine.sealAnew(large, never), "sealed");
   assert.deepEqual(segmentsOf(network, large).slice(0, 1), kept);
+  assert.ok((await readWhole(engine, large, bytes)).equals(pattern(bytes)));
+  await engine.stop();
+});
+
+test("what is told to stop stops before its next part, changes nothing, and goes on where it stood", async () => {
+  let extents = 0;
+  const events = { committed: () => void extents++, placementChanged: () => undefined };
+  const { owner, network } = await setUp({ events });
+  const { engine, metadata } = network;
+  const bytes = 4 * extentPlainBytes + 5_000;
+  const [small, large] = [await writeVersion(engine, pattern(9_000)), await writeVersion(engine, pattern(bytes))];
+  owner.rekey(network);
+  const before = [small, large].map((id) => [metadata.version(id), [...metadata.extents(id)]]);
+  const full = (): never => {
+    throw diskFaults.fault("disk-full", "no room");
+  };
+  const fetched = network.sent.length;
+  for (const id of [small, large]) await assert.rejects(engine.sealAnew(id, never, full), { code: "disk-full" });
+  assert.equal(network.sent.length, fetched, "nothing is fetched that could not be kept");
+  extents = 0;
+  const untilFirst = (): void => (extents > 0 ? full() : undefined);
+  await assert.rejects(engine.sealAnew(large, never, untilFirst), { code: "disk-full" });
+  assert.deepEqual(
+    [small, large].map((id) => [metadata.version(id), [...metadata.extents(id)]]),
+    before,
+  );
+  const kept = segmentsOf(network, metadata.replacementOf(large)?.versionId ?? assert.fail());
+  assert.ok(kept.length > 0 && kept.length < 5, String(kept.length));
+  for (const id of [small, large]) assert.equal(await engine.sealAnew(id, never, () => undefined), "sealed");
+  assert.deepEqual(segmentsOf(network, large).slice(0, kept.length), kept);
   assert.ok((await readWhole(engine, large, bytes)).equals(pattern(bytes)));
   await engine.stop();
 });

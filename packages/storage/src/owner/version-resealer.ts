@@ -10,6 +10,12 @@ import { extentPlainBytes, StreamingVersionWriter, type WrittenVersion } from ".
 
 type Complete = VersionRecord & { readonly plainBytes: number };
 
+export interface Course {
+  readonly signal: AbortSignal;
+  /** Called before each part that is sealed; stops there by throwing. */
+  readonly mayGoOn: () => void;
+}
+
 /**
  * Seals a complete version under a fresh FEK of the current epoch. What fits one extent changes over in the commit of
  * that extent. A larger version grows as a replacement beside it, which outlives a restart and takes its place in one
@@ -18,7 +24,7 @@ type Complete = VersionRecord & { readonly plainBytes: number };
 export async function sealVersionAnew(
   context: EngineContext,
   versionId: Uint8Array,
-  signal: AbortSignal,
+  course: Course,
 ): Promise<Resealed> {
   const version = context.metadata.version(versionId);
   if (version?.plainBytes === undefined) return "gone";
@@ -27,10 +33,10 @@ export async function sealVersionAnew(
   const complete = { ...version, plainBytes: version.plainBytes };
   try {
     if (complete.plainBytes === 0) changeKeyOnly(context, complete, epoch);
-    else if (complete.plainBytes <= extentPlainBytes) await sealAtOnce(context, complete, epoch, signal);
-    else await sealBeside(context, complete, epoch, signal);
+    else if (complete.plainBytes <= extentPlainBytes) await sealAtOnce(context, complete, epoch, course);
+    else await sealBeside(context, complete, epoch, course);
   } catch (error) {
-    signal.throwIfAborted();
+    course.signal.throwIfAborted();
     if (context.metadata.version(versionId) === undefined) return "gone";
     throw error;
   }
@@ -66,17 +72,12 @@ function changeKeyOnly(context: EngineContext, { versionId }: Complete, epoch: n
   }
 }
 
-async function sealAtOnce(
-  context: EngineContext,
-  version: Complete,
-  epoch: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function sealAtOnce(context: EngineContext, version: Complete, epoch: number, course: Course): Promise<void> {
   const { versionId, plainBytes } = version;
   const { keys, metadata, world } = context;
   const fek = newFek(world);
   const wrappedFek = keys().wrapFek(fek, versionId);
-  await copy(context, version, signal, {
+  await copy(context, version, course, {
     versionId,
     fek,
     nextOrdinal: 0,
@@ -90,12 +91,7 @@ async function sealAtOnce(
   });
 }
 
-async function sealBeside(
-  context: EngineContext,
-  version: Complete,
-  epoch: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function sealBeside(context: EngineContext, version: Complete, epoch: number, course: Course): Promise<void> {
   const { versionId, plainBytes } = version;
   const { keys, metadata } = context;
   const replacement = replacementOf(context, versionId, epoch);
@@ -103,7 +99,7 @@ async function sealBeside(
   const committedBytes = plainBytesOf(extents);
   const fek = keys().unwrapFek(replacement.wrappedFek, replacement.versionId);
   if (committedBytes < plainBytes) {
-    await copy(context, version, signal, {
+    await copy(context, version, course, {
       versionId: replacement.versionId,
       sealedAs: versionId,
       fek: new Uint8Array(fek),
@@ -144,7 +140,7 @@ function replacementOf(context: EngineContext, versionId: Uint8Array, epoch: num
 async function copy(
   context: EngineContext,
   version: Complete,
-  signal: AbortSignal,
+  { signal, mayGoOn }: Course,
   written: WrittenVersion,
 ): Promise<void> {
   const { versionId, plainBytes, wrappedFek } = version;
@@ -152,10 +148,12 @@ async function copy(
   try {
     // Before anything is fetched that could not be stored.
     assertPlaceable(context);
+    mayGoOn();
     const fek = context.keys().unwrapFek(wrappedFek, versionId);
     const extents = context.metadata.extents(versionId);
     const range = { start: written.committedBytes, end: plainBytes };
     for await (const bytes of readVersion(context, { versionId, fek, extents }, range, signal)) {
+      mayGoOn();
       await writer.write(bytes);
       // The writer has copied it (docs/adr/0005-spent-buffers.md).
       discard(bytes);

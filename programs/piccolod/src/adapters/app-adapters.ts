@@ -22,7 +22,7 @@ import { SystemPodmanService } from "./podman/system-service.ts";
 import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
-  readonly config: Pick<Config, "podman" | "bundledImages">;
+  readonly config: Pick<Config, "podman" | "insecureRegistries" | "bundledImages">;
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
@@ -44,7 +44,8 @@ export function openAppAdapters({
   const hash = createHash("sha256").update(content).digest();
   const tag = hash.toString("hex").slice(0, 4);
   const traces = tracesOf(tag);
-  const isOwnService = config.podman === undefined;
+  const { podman, insecureRegistries } = config;
+  const isOwnService = podman === undefined;
   const storage = new SealedAppStorage({
     folder: join(content, "apps"),
     mountFolder: join(traces.runFolder, "apps"),
@@ -56,16 +57,14 @@ export function openAppAdapters({
         }
       : {}),
     frozen: () => crashPoint("volume-frozen"),
-    ofSystem: config.podman !== undefined,
+    ofSystem: !isOwnService,
     freeBytes: () => room.freeBytes(),
   });
   const folders = { storage: storage.runtimeFolder, run: join(traces.runFolder, "podman") };
   const ready = (): Promise<void> => storage.open();
-  const { podman } = config;
-  const endpoint =
-    podman === undefined
-      ? new OwnPodmanService({ ...folders, cgroupParent: traces.cgroupParent, insecureRegistries: [], ready, world })
-      : new SystemPodmanService({ ...folders, ...podman, ready, world });
+  const endpoint = isOwnService
+    ? new OwnPodmanService({ ...folders, cgroupParent: traces.cgroupParent, insecureRegistries, ready, world })
+    : new SystemPodmanService({ ...folders, ...podman, ready, world });
   const roots = new WritableRoots({
     folder: join(content, "apps/roots"),
     layers: join(storage.runtimeFolder, "graph/overlay"),

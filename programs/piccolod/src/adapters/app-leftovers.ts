@@ -29,6 +29,8 @@ const run = promisify(execFile);
 
 /** Where devices have what must be gone after a restart of the machine, each below its tag. */
 export const runRoot = "/run/piccolo";
+/** Of folders that a container's first process, which is nobody on this machine, has to pass by and read nothing of. */
+export const passByMode = 0o711;
 /** Says whose it is: the folder of the device's content. */
 export const ownerFileName = "content";
 

@@ -9,6 +9,7 @@ const signatureBytesMax = 256;
 
 /** `timeoutMs`: for both files together. Throws `catalog-unreachable`, `catalog-too-large`. */
 export async function fetchCatalog(address: string, timeoutMs: number): Promise<SignedCatalog> {
+  if (!URL.canParse(address)) throw catalogSourceFaults.fault("catalog-unreachable", "the address is none");
   const signal = AbortSignal.timeout(timeoutMs);
   const folder = address.endsWith("/") ? address : `${address}/`;
   const signature = await fetchFile(new URL("index.sig", folder), signatureBytesMax, signal);

@@ -15,6 +15,7 @@ import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
+  planFaults,
   requestBackup,
   requestConfigure,
   requestInstall,
@@ -80,6 +81,8 @@ export interface AppsOptions {
   /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
   readonly drained: (app: string) => Promise<void>;
   readonly crashPoint: (name: AppCrashPoint) => void;
+  /** Whether what is done for good by the clock may be done. */
+  readonly mayWork: () => boolean;
 }
 
 export class Apps {
@@ -199,12 +202,16 @@ export class Apps {
     return result;
   }
 
-  #around({ app, place }: AppForm): Parameters<typeof specOf>[2] {
+  #around({ app, place, generation }: AppForm): Parameters<typeof specOf>[2] {
     const { device, originOf, storage, store } = this.#options;
     const origin = originOf(app);
+    const change = store.get(app)?.record.change;
     return {
       device,
-      secrets: store.secretsOf(place),
+      secrets: {
+        ...store.secretsOf(place),
+        ...(change?.to.number === generation.number ? change.passwords : undefined),
+      },
       volumeFolder: (volume) => storage.volumeFolder(app, volume),
       secretFile: (name) => storage.secretFile(app, name),
       facts: {
@@ -250,10 +257,10 @@ export class Apps {
   }
 
   async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log, changed } = this.#options;
+    const { store, world, storage, log, changed, mayWork } = this.#options;
     for (const { trash, ...place } of store.trash()) {
-      const inUse = store.get(trash.app);
-      for (const step of decideTrash(trash, world.nowMs()).steps) {
+      const inUse = store.get(trash.app)?.record;
+      for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
         if (step.do === "record") {
           store.deleteTrash(trash.id, place.slot);
           changed(trash.app);
@@ -375,12 +382,9 @@ export class Apps {
     const app = this.get(id);
     const before = currentOf(app.record);
     const settings = { ...before.settings, ...given.settings };
-    const wish = { grants: given.grants ?? before.grants, settings };
-    const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
-    store.transact(() => {
-      store.putSecrets(app, passwordsOf(before.manifest, given.settings ?? {}));
-      store.put(record);
-    });
+    const passwords = passwordsOf(before.manifest, given.settings ?? {});
+    const wish = { grants: given.grants ?? before.grants, settings, passwords };
+    store.put(requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs()));
     this.go(id);
   }
 
@@ -416,8 +420,12 @@ export class Apps {
   }
 
   purge(trashId: string): void {
+    const { store } = this.#options;
     const { trash } = this.#trashed(trashId);
-    this.#options.store.putTrash({ ...trash, purge: true });
+    if (store.get(trash.app)?.record.trash === trashId) {
+      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it`);
+    }
+    store.putTrash({ ...trash, purge: true });
     this.#watch();
   }
 
@@ -431,7 +439,9 @@ export class Apps {
 
   #trashed(id: string): TrashedPlace {
     const found = this.#options.store.trash().find(({ trash }) => trash.id === id);
-    if (found === undefined) throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    if (found === undefined || found.trash.purge) {
+      throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    }
     return found;
   }
 
@@ -566,20 +576,23 @@ export class Apps {
     );
   }
 
-  /** Ends all apps and what runs them; the volume is free afterwards. */
+  /** Ends all apps and what runs them; the volume is free afterwards. Where one cannot be ended, the packet filter stays. */
   async close(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
     if (this.#watching === undefined) return;
     await this.#watching;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, log } = this.#options;
+    let areEnded = false;
     try {
       await runtime.shutDown();
+      areEnded = true;
     } catch (error) {
       log.warn("apps-not-stopped", errorFacts(error));
     }
     try {
-      await firewall.remove();
+      // What may run on would reach everything without its rules; the next start replaces them.
+      if (areEnded) await firewall.remove();
       await storage.close();
     } catch (error) {
       log.warn("apps-not-cleared", errorFacts(error));

@@ -35,6 +35,7 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
     return c.json(catalogs.view({ words: q, category, language }, installed()), 200);
   });
 
+  api.openapi(routes["GET /catalogs"], (c) => c.json({ catalogs: [...catalogs.states()] }, 200));
   api.openapi(routes["POST /catalogs"], async (c) => {
     const { address, publicKey } = c.req.valid("json");
     const id = await catalogs.add(address, fromHex(publicKey));

@@ -10,6 +10,7 @@ import {
   createCatalog,
   type SignedCatalog,
 } from "@piccolo/app-manifest";
+import { toHex } from "@piccolo/bytes";
 import { ed25519FromSeed } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { createLog } from "../adapters/log.ts";
@@ -211,14 +212,28 @@ test("a catalog is added once, is there after a restart, and is gone when it is 
   const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
   const all = open({ store, fetch });
   const id = await all.add("https://example.org/apps", key.publicKey);
-  assert.equal(all.view(everything, new Set()).catalogs[0]?.builtIn, false);
+  assert.equal(all.states()[0]?.builtIn, false);
   assert.equal(await codeOf(all.add("https://example.org/other", key.publicKey)), "catalog-known");
   const again = open({ store });
-  const [shown] = again.view(everything, new Set()).catalogs;
-  assert.deepEqual(
-    [shown?.id, shown?.address, shown?.sequence, shown?.development],
-    [id, "https://example.org/apps", 3, false],
-  );
+  assert.deepEqual(again.states(), [
+    {
+      id,
+      builtIn: false,
+      address: "https://example.org/apps",
+      publicKey: toHex(key.publicKey),
+      fetchedAtMs: 1_000,
+      index: {
+        title: { en: "Test" },
+        development: false,
+        sequence: 3,
+        issuedAtMs: 0,
+        expiresAtMs: 2_000,
+        stale: false,
+        apps: 1,
+      },
+    },
+  ]);
+  assert.deepEqual([again.titleOf(catalogId(key.publicKey)), again.titleOf(id)], [{ en: "Test" }, undefined]);
   assert.equal(again.installable(id, "notes").catalog, catalogId(key.publicKey));
   again.remove(id);
   assert.deepEqual(again.view(everything, new Set()).catalogs, []);
@@ -256,6 +271,97 @@ test("an older catalog is refused, also after a restart, and after it was remove
   assert.equal(open({ store, sources: [builtIn(1)] }).view(everything, new Set()).catalogs.length, 1);
 });
 
+test("why a newer catalog was not taken is kept until one is, also over a restart", async () => {
+  const store = new CatalogStore(database());
+  let given = (): Promise<SignedCatalog> => Promise.resolve(signedOf(5, [app("notes")]));
+  let nowMs = 1_000;
+  const world = { nowMs: () => nowMs, sleep: () => new Promise<void>(() => undefined) };
+  const all = open({ store, fetch: () => given(), world });
+  const id = await all.add("https://example.org/apps", key.publicKey);
+  const problem = (of: Catalogs): unknown => {
+    const [state] = of.states();
+    return [state?.index?.sequence, state?.fetchedAtMs, state?.problem?.code, state?.problem?.atMs];
+  };
+  for (const [code, next] of [
+    ["catalog-older", () => Promise.resolve(signedOf(4))],
+    ["catalog-signature", () => Promise.resolve(signedOf(6, [], other))],
+    ["catalog-unreachable", () => fetchCatalog("http://127.0.0.1:1/", 10_000)],
+    ["catalog-unreachable", () => fetchCatalog("http://[", 10_000)],
+  ] as const) {
+    nowMs += 1;
+    given = next;
+    assert.equal(await codeOf(all.renew(id)), code);
+    assert.deepEqual(problem(all), [5, 1_000, code, nowMs]);
+  }
+  assert.deepEqual(problem(open({ store })), [5, 1_000, "catalog-unreachable", nowMs]);
+  assert.match(`${all.states()[0]?.problem?.detail}`, /check the address and try again/);
+  given = () => Promise.resolve(signedOf(6));
+  await all.renew(id);
+  assert.deepEqual(problem(all), [6, nowMs, undefined, undefined]);
+});
+
+test("a catalog that cannot be opened any more says why, and can be renewed, added again or removed", async () => {
+  const db = database();
+  const store = new CatalogStore(db);
+  const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
+  const id = await open({ store, fetch }).add("https://example.org/apps", key.publicKey);
+  const spoil = (): void => void db.prepare("UPDATE app_catalog SET content = ?").run(new Uint8Array([1]));
+  spoil();
+  const all = open({ store, fetch });
+  const [state] = all.states();
+  assert.deepEqual(
+    [state?.id, state?.address, state?.index, state?.problem?.code],
+    [id, "https://example.org/apps", undefined, "catalog-signature"],
+  );
+  await all.renew(id);
+  assert.deepEqual([all.states()[0]?.index?.apps, all.states()[0]?.problem], [1, undefined]);
+  spoil();
+  const again = open({ store, fetch });
+  assert.equal(await again.add("https://example.org/elsewhere", key.publicKey), id);
+  assert.equal(again.states()[0]?.address, "https://example.org/elsewhere");
+  spoil();
+  const last = open({ store, fetch });
+  last.remove(id);
+  assert.deepEqual(last.states(), []);
+});
+
+test("one that came with the system and is refused says why", () => {
+  const missing: CatalogSource = {
+    name: "missing",
+    read: () => {
+      throw new Error("ENOENT");
+    },
+  };
+  const [state] = open({ sources: [missing] }).states();
+  assert.deepEqual([state?.builtIn, state?.id, state?.problem?.code], [true, undefined, "catalog-malformed"]);
+});
+
+test("a catalog that is removed while it is fetched stays removed, and there is never one too many", async () => {
+  const store = new CatalogStore(database());
+  const gate = Promise.withResolvers<SignedCatalog>();
+  let fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(1));
+  const all = open({ store, fetch: () => fetch() });
+  const id = await all.add("https://example.org/apps", key.publicKey);
+  fetch = () => gate.promise;
+  const renewing = codeOf(all.renew(id));
+  all.remove(id);
+  gate.resolve(signedOf(2));
+  assert.equal(await renewing, "catalog-not-found");
+  assert.deepEqual([all.states(), store.all()], [[], []]);
+  const keys = Array.from({ length: 9 }, (_, at) => ed25519FromSeed(new Uint8Array(32).fill(20 + at)));
+  const waiting: (() => void)[] = [];
+  const many = open({
+    store,
+    fetch: (address) =>
+      new Promise((resolve) => {
+        waiting.push(() => resolve(signedOf(1, [], keys[Number(new URL(address).pathname.slice(1))])));
+      }),
+  });
+  const adding = keys.map(({ publicKey }, at) => codeOf(many.add(`https://example.org/${at}`, publicKey)));
+  for (const go of waiting) go();
+  assert.deepEqual(await Promise.all(adding), [...Array.from({ length: 8 }, () => "none"), "too-many-catalogs"]);
+});
+
 test("what is signed by another key, or is no catalog, is refused, and nothing of it stays", async () => {
   const cases: readonly (readonly [string, SignedCatalog])[] = [
     ["catalog-signature", signedOf(1, [], other)],
@@ -274,7 +380,7 @@ test("what is signed by another key, or is no catalog, is refused, and nothing o
 test("the catalog in the sources is marked as signed by a key that anybody has", () => {
   const folder = join(import.meta.dirname, "../../../../catalog");
   const all = open({ sources: catalogFolders([folder]) });
-  assert.equal(all.view(everything, new Set()).catalogs[0]?.development, true);
+  assert.equal(all.states()[0]?.index?.development, true);
   assert.equal(
     faultOf(() => all.remove(all.view(everything, new Set()).catalogs[0]?.id ?? "")),
     "catalog-built-in",

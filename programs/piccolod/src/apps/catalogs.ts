@@ -4,19 +4,21 @@ import {
   type AppManifest,
   type Catalog,
   type CatalogApp,
+  catalogFaults,
   catalogId,
   imageName,
+  type LocalizedText,
   openCatalog,
   searchApps,
   type SignedCatalog,
 } from "@piccolo/app-manifest";
-import type { CatalogEntry, CatalogView } from "@piccolo/device-api";
+import type { CatalogEntry, CatalogState, CatalogView } from "@piccolo/device-api";
 import { toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
-import type { CatalogStore } from "./catalog-store.ts";
+import type { CatalogStore, FailedLook, ListedCatalog, SeenCatalog } from "./catalog-store.ts";
 import type { Generation } from "./plan-types.ts";
 import { describeApp } from "./views.ts";
 
@@ -35,7 +37,7 @@ export interface DeviceFacts {
 }
 
 /** A shorter name for people and addresses: the first half of a quarter of the id is unlike any other in practice. */
-const shownIdLength = 16;
+export const shownId = (id: string): string => id.slice(0, 16);
 
 /** What `--key` of tools/write-catalog.ts is without a file: it follows from a public text, and anybody can sign with it. */
 const developmentKeys: ReadonlySet<string> = new Set([
@@ -57,60 +59,77 @@ export interface CatalogsOptions {
 
 interface Shelf {
   readonly catalog: Catalog;
+  readonly publicKey: Uint8Array;
   /** Undefined of one that came with the system. */
-  readonly address: string | undefined;
+  readonly added: { readonly address: string; readonly fetchedAtMs: number } | undefined;
   /** Signed by a key that anybody has. */
   readonly isDevelopment: boolean;
+}
+
+/** One that should be there and could not be opened. */
+interface RefusedSource {
+  readonly name: string;
+  readonly look: FailedLook;
 }
 
 export class Catalogs {
   readonly #options: CatalogsOptions;
   readonly #builtIn: readonly Shelf[];
   readonly #added = new Map<string, Shelf>();
+  readonly #refusedSources: RefusedSource[] = [];
   readonly #facts: DeviceFacts;
   readonly #nowMs: () => number;
 
   constructor(options: CatalogsOptions) {
     this.#options = options;
-    const { sources, store, log, facts, world } = options;
+    const { sources, store, facts, world } = options;
     this.#facts = facts;
     this.#nowMs = () => world.nowMs();
-    const opened = <T>(name: string, open: () => T): readonly T[] => {
+    this.#builtIn = sources.flatMap(({ name, read }) => {
       try {
-        return [open()];
+        const { signed, publicKey } = read();
+        const { shelf, seen } = this.#open(signed, publicKey, undefined);
+        store.see(shelf.catalog.id, seen);
+        return [shelf];
       } catch (error) {
-        // One that cannot be read must not take the others, or the device, with it.
-        log.error("catalog-refused", { catalog: name, ...errorFacts(error) });
+        this.#refusedSources.push({ name, look: this.#refused(name, error) });
         return [];
       }
-    };
-    this.#builtIn = sources.flatMap(({ name, read }) =>
-      opened(name, () => {
-        const { signed, publicKey } = read();
-        return this.#open(signed, publicKey, undefined);
-      }),
-    );
-    for (const { id, address, publicKey, index, signature } of store.all()) {
-      for (const shelf of opened(id, () => this.#open({ index, signature }, publicKey, address))) {
-        this.#added.set(id, shelf);
+    });
+    for (const { id, address, publicKey, index, signature, fetchedAtMs } of store.all()) {
+      try {
+        this.#added.set(id, this.#open({ index, signature }, publicKey, { address, fetchedAtMs }).shelf);
+      } catch (error) {
+        // Why the last look for a newer one failed is of no use beside that.
+        store.putFailed(id, this.#refused(id, error));
       }
     }
   }
 
+  /** One that cannot be read must not take the others, or the device, with it. */
+  #refused(name: string, error: unknown): FailedLook {
+    this.#options.log.error("catalog-refused", { catalog: name, ...errorFacts(error) });
+    return { code: isCatalogFault(error) ? error.code : unreadable, atMs: this.#nowMs() };
+  }
+
   /** Of a publisher's key nothing older than the newest that was ever seen, and not two of one number. */
-  #open(signed: SignedCatalog, publicKey: Uint8Array, address: string | undefined): Shelf {
-    const { store } = this.#options;
-    const id = catalogId(publicKey);
-    const seen = store.seen(id);
-    const catalog = openCatalog(signed, publicKey, seen?.sequence);
+  #open(
+    signed: SignedCatalog,
+    publicKey: Uint8Array,
+    added: Shelf["added"],
+  ): { readonly shelf: Shelf; readonly seen: SeenCatalog } {
+    const known = this.#options.store.seen(catalogId(publicKey));
+    const catalog = openCatalog(signed, publicKey, known?.sequence);
     const digest = hash("sha256", signed.index, "hex");
     const isDevelopment = developmentKeys.has(toHex(publicKey));
     // Whoever works on a catalog signs the same number again and again.
-    if (seen?.sequence === catalog.sequence && seen.digest !== digest && !isDevelopment) {
+    if (known?.sequence === catalog.sequence && known.digest !== digest && !isDevelopment) {
       throw catalogSourceFaults.fault("catalog-forked", `there are two catalogs ${catalog.sequence} of one publisher`);
     }
-    store.see(id, { sequence: catalog.sequence, digest });
-    return { catalog, address, isDevelopment };
+    return {
+      shelf: { catalog, publicKey, added, isDevelopment },
+      seen: { sequence: catalog.sequence, digest },
+    };
   }
 
   get #shelves(): readonly Shelf[] {
@@ -121,10 +140,14 @@ export class Catalogs {
     return this.#shelves.map(({ catalog }) => catalog);
   }
 
-  #byShownId(shown: string): Shelf {
-    const found = this.#shelves.find(({ catalog }) => catalog.id.slice(0, shownIdLength) === shown);
-    if (found === undefined) throw catalogSourceFaults.fault("catalog-not-found", "this device has no such catalog");
-    return found;
+  /** One that cannot be opened at the moment is there, too. */
+  #listed(shown: string): ListedCatalog {
+    const found = this.#options.store.listed().find(({ id }) => shownId(id) === shown);
+    if (found !== undefined) return found;
+    if (this.#builtIn.some(({ catalog }) => shownId(catalog.id) === shown)) {
+      throw catalogSourceFaults.fault("catalog-built-in", "the catalog came with the system, and changes with it");
+    }
+    throw catalogSourceFaults.fault("catalog-not-found", "this device has no such catalog");
   }
 
   /**
@@ -133,52 +156,64 @@ export class Catalogs {
    */
   async add(address: string, publicKey: Uint8Array): Promise<string> {
     const id = catalogId(publicKey);
+    this.#mayAdd(id);
+    const signed = await this.#options.fetch(address, fetchMs);
+    // Another one may have come meanwhile.
+    this.#mayAdd(id);
+    this.#take(id, address, publicKey, signed);
+    return shownId(id);
+  }
+
+  #mayAdd(id: string): void {
     if (this.#catalogs.some((one) => one.id === id)) {
       throw catalogSourceFaults.fault("catalog-known", "this device has the catalog already");
     }
-    if (this.#added.size >= addedMax) {
+    const others = this.#options.store.listed().filter((one) => one.id !== id);
+    if (others.length >= addedMax) {
       throw catalogSourceFaults.fault("too-many-catalogs", `a device has ${addedMax} catalogs beside its own at most`);
     }
-    await this.#fetch(id, address, publicKey);
-    return id.slice(0, shownIdLength);
   }
 
-  async #fetch(id: string, address: string, publicKey: Uint8Array): Promise<void> {
-    const { fetch, store } = this.#options;
-    const signed = await fetch(address, fetchMs);
-    const shelf = this.#open(signed, publicKey, address);
-    store.put({ id, address, publicKey, ...signed, fetchedAtMs: this.#nowMs() });
+  #take(id: string, address: string, publicKey: Uint8Array, signed: SignedCatalog): void {
+    const fetchedAtMs = this.#nowMs();
+    const { shelf, seen } = this.#open(signed, publicKey, { address, fetchedAtMs });
+    this.#options.store.put({ id, address, publicKey, ...signed, fetchedAtMs }, seen);
     this.#added.set(id, shelf);
   }
 
-  /** Throws `catalog-not-found`, `catalog-built-in`, and what `add` does; what was there stays then. */
+  /**
+   * Throws `catalog-not-found`, `catalog-built-in`, and what `add` does; what was there stays then, and why it failed is
+   * kept beside it.
+   */
   async renew(shown: string): Promise<void> {
-    const { catalog, address } = this.#byShownId(shown);
-    const kept = this.#options.store.all().find(({ id }) => id === catalog.id);
-    if (address === undefined || kept === undefined) {
-      throw catalogSourceFaults.fault("catalog-built-in", "the catalog came with the system, and is renewed with it");
+    const { id, address, publicKey } = this.#listed(shown);
+    const { store, fetch } = this.#options;
+    try {
+      const signed = await fetch(address, fetchMs);
+      // Whoever removed it meanwhile does not get it back.
+      this.#listed(shown);
+      this.#take(id, address, publicKey, signed);
+    } catch (error) {
+      if (isCatalogFault(error)) store.putFailed(id, { code: error.code, atMs: this.#nowMs() });
+      throw error;
     }
-    await this.#fetch(catalog.id, address, kept.publicKey);
   }
 
   /** What was installed from it stays, and hears of no newer versions. Throws `catalog-not-found`, `catalog-built-in`. */
   remove(shown: string): void {
-    const { catalog, address } = this.#byShownId(shown);
-    if (address === undefined) {
-      throw catalogSourceFaults.fault("catalog-built-in", "the catalog came with the system, and goes with it");
-    }
-    this.#options.store.delete(catalog.id);
-    this.#added.delete(catalog.id);
+    const { id } = this.#listed(shown);
+    this.#options.store.delete(id);
+    this.#added.delete(id);
   }
 
   /** Until the signal: looks for newer ones now and then. One that cannot be had stays as it is. */
   async run(signal: AbortSignal): Promise<void> {
-    const { world, log } = this.#options;
+    const { world, log, store } = this.#options;
     while (!signal.aborted) {
       await world.sleep(renewMs, signal).catch(() => undefined);
-      for (const id of signal.aborted ? [] : [...this.#added.keys()]) {
+      for (const { id } of signal.aborted ? [] : store.listed()) {
         try {
-          await this.renew(id.slice(0, shownIdLength));
+          await this.renew(shownId(id));
         } catch (error) {
           if (!isFault(error)) throw error;
           log.warn("catalog-not-renewed", { catalog: id, ...errorFacts(error) });
@@ -187,17 +222,61 @@ export class Catalogs {
     }
   }
 
+  /** Those there are, and those that should be there; what came with the system first. */
+  states(): readonly CatalogState[] {
+    const { store } = this.#options;
+    const builtIn = [
+      ...this.#builtIn.map((shelf) => this.#stateOf(shelf)),
+      ...this.#refusedSources.map(({ look }) => ({ builtIn: true, problem: problemOf(look) })),
+    ];
+    const added = store.listed().map(({ id, address, publicKey, fetchedAtMs, failed }) => ({
+      ...this.#stateOf(this.#added.get(id)),
+      id: shownId(id),
+      builtIn: false,
+      address,
+      publicKey: toHex(publicKey),
+      fetchedAtMs,
+      ...(failed === undefined ? {} : { problem: problemOf(failed) }),
+    }));
+    return [...builtIn, ...added];
+  }
+
+  #stateOf(shelf: Shelf | undefined): CatalogState {
+    if (shelf === undefined) return { builtIn: false };
+    const { catalog, publicKey, added, isDevelopment } = shelf;
+    const { id, title, sequence, issuedAtMs, expiresAtMs, apps } = catalog;
+    return {
+      id: shownId(id),
+      builtIn: added === undefined,
+      publicKey: toHex(publicKey),
+      index: {
+        title: { ...title },
+        development: isDevelopment,
+        sequence,
+        issuedAtMs,
+        expiresAtMs,
+        stale: this.#nowMs() > expiresAtMs,
+        apps: apps.length,
+      },
+    };
+  }
+
+  /** Of the one with that full id; undefined where this device has it not. */
+  titleOf(id: string): LocalizedText | undefined {
+    return this.#catalogs.find((one) => one.id === id)?.title;
+  }
+
   /** Throws `catalog-app-not-found`, and why it cannot be installed here. */
   installable(catalog: string, app: string): { readonly manifest: AppManifest; readonly catalog: string } {
     const found = this.#find(catalog, app);
-    const blocked = this.#blocked(found);
-    if (blocked === undefined) return { manifest: found.manifest, catalog: this.#byShownId(catalog).catalog.id };
+    const blocked = this.#blocked(found.app);
+    if (blocked === undefined) return { manifest: found.app.manifest, catalog: found.catalog };
     throw catalogSourceFaults.fault(blocked.reason, blocked.detail);
   }
 
   /** With whatever stands in its way; throws `catalog-app-not-found`. */
   entry(catalog: string, app: string): { readonly app: CatalogApp; readonly blocked: Blocked | undefined } {
-    const found = this.#find(catalog, app);
+    const { app: found } = this.#find(catalog, app);
     return { app: found, blocked: this.#blocked(found) };
   }
 
@@ -227,19 +306,11 @@ export class Catalogs {
     const all = this.#catalogs.flatMap(({ id, apps }) => apps.map((app) => ({ ...app, catalog: id })));
     const has = new Set(all.flatMap(({ manifest }) => manifest.categories));
     return {
-      catalogs: this.#shelves.map(
-        ({ catalog: { id, title, sequence, issuedAtMs, expiresAtMs }, address, isDevelopment }) => ({
-          id: id.slice(0, shownIdLength),
-          title: { ...title },
-          builtIn: address === undefined,
-          ...(address === undefined ? {} : { address }),
-          development: isDevelopment,
-          sequence,
-          issuedAtMs,
-          expiresAtMs,
-          stale: nowMs > expiresAtMs,
-        }),
-      ),
+      catalogs: this.#catalogs.map(({ id, title, expiresAtMs }) => ({
+        id: shownId(id),
+        title: { ...title },
+        stale: nowMs > expiresAtMs,
+      })),
       categories: [...has].toSorted(),
       entries: searchApps(all, query).map((app) => this.#entryView(app.catalog, app, installed)),
     };
@@ -258,7 +329,7 @@ export class Catalogs {
       0,
     );
     return {
-      catalog: catalog.slice(0, shownIdLength),
+      catalog: shownId(catalog),
       app: { ...describeApp(manifest), ...(icon === undefined ? {} : { icon: iconAddress(icon) }) },
       ...(blocked === undefined ? {} : { blocked }),
       ...(offline ? { downloadBytes: 0 } : downloadBytes === undefined ? {} : { downloadBytes }),
@@ -270,13 +341,13 @@ export class Catalogs {
     return manifest.services.every(({ image }) => this.#facts.hasImage(image.digest));
   }
 
-  #find(catalog: string, app: string): CatalogApp {
-    const found = this.#catalogs
-      .find(({ id }) => id.slice(0, shownIdLength) === catalog)
-      ?.apps.find(({ manifest }) => manifest.id === app);
-    if (found === undefined)
+  /** With the full id of its catalog. */
+  #find(catalog: string, app: string): { readonly app: CatalogApp; readonly catalog: string } {
+    const shelf = this.#catalogs.find(({ id }) => shownId(id) === catalog);
+    const found = shelf?.apps.find(({ manifest }) => manifest.id === app);
+    if (shelf === undefined || found === undefined)
       throw catalogSourceFaults.fault("catalog-app-not-found", "no catalog of this device has that app");
-    return found;
+    return { app: found, catalog: shelf.id };
   }
 
   #blocked({ manifest, images }: CatalogApp): Blocked | undefined {
@@ -297,6 +368,21 @@ export class Catalogs {
     }
     return undefined;
   }
+}
+
+/** Of a file that is not there, or no text. */
+const unreadable = "catalog-malformed";
+
+function isCatalogFault(error: unknown): error is Fault {
+  return catalogFaults.owns(error) || catalogSourceFaults.owns(error);
+}
+
+function problemOf({ code, atMs }: FailedLook): NonNullable<CatalogState["problem"]> {
+  const meanings: Readonly<Record<string, { readonly meaning: string }>> = {
+    ...catalogFaults.entries,
+    ...catalogSourceFaults.entries,
+  };
+  return { code, detail: meanings[code]?.meaning ?? "The catalog cannot be used; look for a newer one.", atMs };
 }
 
 export interface Blocked {

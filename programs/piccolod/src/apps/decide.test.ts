@@ -403,7 +403,7 @@ test("a drill's copy asks for nothing of the outside and goes without trace", ()
   drill.want(requestRemoval(must(drill.record), "t1"));
   settle(drill);
   assert.equal(drill.trash?.purge, true);
-  assert.ok(decideTrash(drill.trash ?? assert.fail(), 0).steps.length > 0);
+  assert.ok(decideTrash(drill.trash ?? assert.fail(), undefined, 0).steps.length > 0);
 });
 
 test("an uninstalled app lies in the trash for thirty days with its data, and comes back with it", () => {
@@ -414,7 +414,7 @@ test("an uninstalled app lies in the trash for thirty days with its data, and co
   assert.equal(world.volumes.size, 0);
   const trash = world.trash;
   assert.ok(trash);
-  assert.deepEqual(decideTrash(trash, trash.purgeAtMs - 1).steps, []);
+  assert.deepEqual(decideTrash(trash, undefined, trash.purgeAtMs - 1).steps, []);
   world.want(requestTrashRestore(trash, undefined, world.nowMs));
   settle(world);
   assert.ok(world.acknowledged.isSubsetOf(world.live()));
@@ -431,8 +431,8 @@ test("after thirty days, or when the owner says so, the trash is purged with its
   assert.ok(world.trash);
   world.acknowledged.clear();
   for (const plan of [
-    decideTrash(world.trash, world.trash.purgeAtMs),
-    decideTrash({ ...world.trash, purge: true }, 0),
+    decideTrash(world.trash, undefined, world.trash.purgeAtMs),
+    decideTrash({ ...world.trash, purge: true }, undefined, 0),
   ]) {
     assert.deepEqual(plan.steps[0], { do: "purge-trash", trash: "t1", snapshots: ["s1"] });
   }

@@ -337,8 +337,11 @@ function decideUndoing(
   return plan(...isolated, { do: "restore", snapshot: safety, volumes }, abandoned);
 }
 
-export function decideTrash(trash: TrashRecord, nowMs: number): Plan {
-  if (!trash.purge && nowMs < trash.purgeAtMs) return nothing;
+/** `believedMs`: what time it is, where that is believed; by a clock that is years ahead everything would be due. */
+export function decideTrash(trash: TrashRecord, app: AppPlanRecord | undefined, believedMs: number | undefined): Plan {
+  // On its way in or out, it is all the data there is of that app.
+  if (app?.trash === trash.id) return nothing;
+  if (!trash.purge && (believedMs === undefined || believedMs < trash.purgeAtMs)) return nothing;
   const kept = [trash.rollback?.snapshot?.id, trash.placed, ...trash.backups.map(({ id }) => id), ...trash.discarded];
   const snapshots = [...new Set(kept.flatMap((id) => id ?? []))];
   return plan({ do: "purge-trash", trash: trash.id, snapshots }, { do: "record", event: { type: "purged" } });

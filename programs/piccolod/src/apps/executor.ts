@@ -130,9 +130,11 @@ export class Executor {
 
   async #restore({ record, ...place }: InstalledApp, id: string, volumes: readonly string[]): Promise<void> {
     const { storage, snapshots } = this.#options;
-    await storage.restore(id, record.app, volumes);
     const facts = snapshots.snapshotFacts(id);
-    if (facts === undefined) return;
+    if (facts === undefined) {
+      throw changeFaults.fault("restore-failed", "What belongs to the copy, its secrets and ids, is missing.");
+    }
+    await storage.restore(id, record.app, volumes);
     if (facts.idStart !== place.idStart) {
       await storage.moveOwners(record.app, volumes, { from: facts.idStart, to: place.idStart });
     }

@@ -181,6 +181,8 @@ export class Lane {
       return;
     }
     store.transact(() => {
+      // Not before: what is put back after a failure was written under the former ones.
+      if (event.type === "committed") store.putSecrets(place, record.change?.passwords ?? {});
       store.put(recordAfter(record, event));
       if (event.type === "trash-emptied-into-app" && record.trash !== undefined)
         store.deleteTrash(record.trash, place.slot);

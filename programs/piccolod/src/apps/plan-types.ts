@@ -39,6 +39,8 @@ export interface Change {
   readonly placed: string | undefined;
   /** Where that copy is of a backup in the storage network: which, and the volumes in it. It goes when the change has ended. */
   readonly fetched?: { readonly backup: string; readonly volumes: readonly string[] };
+  /** Values of password settings the new generation has; those of the app once it is the current one. */
+  readonly passwords?: Readonly<Record<string, string>>;
   readonly phase: ChangePhase;
   readonly startedAtMs: number;
   /** Of the last try of this phase. */

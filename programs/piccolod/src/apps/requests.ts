@@ -152,14 +152,16 @@ export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: strin
 
 export function requestConfigure(
   record: AppPlanRecord,
-  wish: Omit<Wish, "manifest" | "catalog">,
+  wish: Omit<Wish, "manifest" | "catalog"> & Pick<Change, "passwords">,
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
   const { manifest, catalog } = readyForChange(record);
   const number = record.lastGeneration + 1;
+  const { passwords = {} } = wish;
   const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
     safety: safetyFor(record, snapshot),
+    ...(Object.keys(passwords).length === 0 ? {} : { passwords }),
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }

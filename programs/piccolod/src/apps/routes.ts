@@ -4,7 +4,7 @@ import type { StreamCall } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { type AppLook, type Apps, describedOf } from "./apps.ts";
 import { manifestOf, mountCatalog } from "./catalog-routes.ts";
-import type { Catalogs } from "./catalogs.ts";
+import { type Catalogs, shownId } from "./catalogs.ts";
 import { parseManifest } from "./parse.ts";
 import { type AppHosts, localPath } from "./proxy/app-hosts.ts";
 import { appFaults } from "./types.ts";
@@ -26,11 +26,13 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const path = new URLSearchParams({ path: describedOf(record).manifest.web?.startPath ?? "/" });
     const entry = `${apiPrefix}/apps/${record.app}/enter?${path.toString()}`;
     const newer = record.change === undefined ? catalogs.newer(describedOf(record)) : undefined;
+    const { catalog } = describedOf(record);
     return appView(look, {
       entry,
       usedBytes: apps.usedBytes(record.app),
       icon: catalogs.iconOf(record.app),
       update: newer,
+      catalog: catalog === undefined ? undefined : { id: shownId(catalog), title: catalogs.titleOf(catalog) },
     });
   };
   /** What was asked for is in the record; the task follows what becomes of it. */

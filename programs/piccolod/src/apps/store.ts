@@ -140,7 +140,7 @@ export class AppStore {
     this.#putNotes.run(app, notes);
   }
 
-  /** What belongs to a copy of data beside the data; undefined of one made before that was kept. */
+  /** What belongs to a copy of data beside the data. */
   snapshotFacts(id: string): SnapshotFacts | undefined {
     const row = this.#snapshot.get(id) as { readonly id_start: number; readonly secrets: string } | undefined;
     return row === undefined

@@ -1,5 +1,5 @@
 /** What the interface shows of apps. Pure. */
-import type { AppManifest, Grant, Setting } from "@piccolo/app-manifest";
+import type { AppManifest, Grant, LocalizedText, Setting } from "@piccolo/app-manifest";
 import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
 import { type AppLook, describedOf } from "./apps.ts";
 import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
@@ -81,6 +81,8 @@ export function appView(
     readonly icon: string | undefined;
     /** Another form of it that a catalog offers. */
     readonly update: AppManifest | undefined;
+    /** That it is from; the title is undefined where the device has it not. */
+    readonly catalog: { readonly id: string; readonly title: LocalizedText | undefined } | undefined;
   },
 ): AppView {
   const { manifest, grants, settings } = describedOf(record);
@@ -102,6 +104,14 @@ export function appView(
     ...(problem === undefined ? {} : { problem }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
+    ...(more.catalog === undefined
+      ? {}
+      : {
+          catalog: {
+            id: more.catalog.id,
+            ...(more.catalog.title === undefined ? {} : { title: { ...more.catalog.title } }),
+          },
+        }),
     ...(more.update === undefined
       ? {}
       : {
@@ -133,8 +143,30 @@ export function appView(
 /** What stands in the way now, else why the last change was given up. */
 function problemOf(record: AppPlanRecord, waiting: Waiting | undefined): AppView["problem"] {
   if (waiting?.for === "owner") return shown(waiting.failure);
-  const failure = record.change?.failure ?? record.failure ?? record.notice?.failure;
-  return failure === undefined ? undefined : shown(failure);
+  const failure = record.change?.failure ?? record.failure;
+  if (failure !== undefined) return shown(failure);
+  const { notice } = record;
+  if (notice === undefined) return undefined;
+  // The app is well meanwhile: without these words it would seem that it is not.
+  const detail = `${triedInWords(notice)} did not succeed, and everything is as it was before. ${notice.failure.detail}`;
+  return shown({ ...notice.failure, detail });
+}
+
+function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): string {
+  switch (kind) {
+    case "update":
+      return `The update to version ${version}`;
+    case "configure":
+      return "Changing its settings";
+    case "rollback":
+      return `Going back to version ${version}`;
+    case "restore":
+      return "Restoring it";
+    case "backup":
+      return "The backup";
+    default:
+      return "The install";
+  }
 }
 
 function shown({ code, detail, nextStep }: Pick<Failure, "code" | "detail" | "nextStep">): AppView["problem"] {

@@ -88,6 +88,50 @@ test("a session lives 30 days from its last use", async (context) => {
   refusedWith(await owner.raw("GET", "/session"), 401, "sign-in-required");
 });
 
+test("who unlocks with a session that is alive keeps it, so that its other pages go on", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  for (const isLocked of [true, false]) {
+    if (isLocked) await owner.call("POST", "/lock");
+    refusedWith(await owner.send("POST", "/unlock", { password: "a wrong guess" }), 401, "wrong-password");
+    const reply = await owner.send("POST", "/unlock", { password });
+    assert.equal(reply.status, 201);
+    assert.equal((JSON.parse(reply.text) as Session).csrf, owner.csrf);
+    assert.equal(reply.headers["set-cookie"], undefined);
+    // A page that was open before, with the token it has.
+    await owner.call("POST", "/files/folders", { parent: "root", name: `after ${isLocked}` });
+  }
+});
+
+test("who unlocks without a session, or with one that has ended, gets one", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const ended = device.client();
+  await ended.signIn();
+  await ended.call("DELETE", "/session");
+  for (const client of [device.client(), ended]) {
+    await owner.call("POST", "/lock");
+    const reply = await client.send("POST", "/unlock", { password });
+    assert.equal(reply.status, 201);
+    const { csrf } = JSON.parse(reply.text) as Session;
+    const cookie = String(reply.headers["set-cookie"]).split(";")[0] ?? "";
+    assert.ok(csrf !== owner.csrf && cookie !== owner.cookie);
+    [client.cookie, client.csrf] = [cookie, csrf];
+    await client.call("DELETE", "/session");
+  }
+});
+
+test("a session that ends while its password is being looked at is not handed out", async (context) => {
+  const device = await TestDevice.start(context);
+  const owner = await device.owner();
+  const [reply] = await Promise.all([owner.send("POST", "/unlock", { password }), owner.call("DELETE", "/session")]);
+  assert.equal(reply.status, 201);
+  refusedWith(await owner.raw("GET", "/session"), 401, "sign-in-required");
+  const cookie = String(reply.headers["set-cookie"]).split(";")[0] ?? "";
+  owner.cookie = cookie;
+  assert.equal((await owner.call<Session>("GET", "/session")).csrf, (JSON.parse(reply.text) as Session).csrf);
+});
+
 test("signing out ends the session", async (context) => {
   const device = await TestDevice.start(context);
   const owner = await device.owner();

@@ -73,6 +73,18 @@ export class Auth {
     return sessions.open();
   }
 
+  /**
+   * Unlocks. A session of the caller's that is alive goes on: its other pages have its token, and a new cookie would take their place
+   * from them. Throws as `signIn` does.
+   */
+  async unlock(attempter: Attempter, password: string): Promise<SessionInfo | OpenedSession> {
+    const { keyring, sessions } = this.#options;
+    await this.withRoot(attempter, password, async (root) => keyring.hold(root));
+    const { session } = attempter;
+    // It may have ended while the password was looked at.
+    return session !== undefined && sessions.findByHash(session.tokenHash) !== undefined ? session : sessions.open();
+  }
+
   /** A session for whom the phrase has shown to be the owner. */
   signInByPhrase(): OpenedSession {
     return this.#options.sessions.open();

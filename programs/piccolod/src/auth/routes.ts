@@ -72,7 +72,11 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
     return view(session);
   };
   api.openapi(routes["POST /session"], async (c) => c.json(await signIn(c, c.req.valid("json").password), 201));
-  api.openapi(routes["POST /unlock"], async (c) => c.json(await signIn(c, c.req.valid("json").password), 201));
+  api.openapi(routes["POST /unlock"], async (c) => {
+    const session = await auth.unlock(c.env.caller, c.req.valid("json").password);
+    if ("token" in session) c.header("set-cookie", door.cookieOf(session.token));
+    return c.json(view(session), 201);
+  });
 
   api.openapi(routes["POST /lock"], (c) => {
     keyring.lock();

@@ -120,4 +120,9 @@ CREATE TABLE app_catalog_seen (
   digest TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+-- Of the last look for a newer one, where it failed: a fault's code, and when.
+ALTER TABLE app_catalog ADD COLUMN failed_code TEXT;
+ALTER TABLE app_catalog ADD COLUMN failed_at_ms INTEGER;
+`,
 ];

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
 import type { Sessions } from "../auth/sessions.ts";
-import { authFaults, type SessionInfo, sessionLifetimeMs } from "../auth/types.ts";
+import { authFaults, type OpenedSession, type SessionInfo, sessionLifetimeMs } from "../auth/types.ts";
 import { apiPrefix, type Caller } from "./api.ts";
 import { httpFaults } from "./faults.ts";
 import type { OwnAddress } from "./own-address.ts";
@@ -90,13 +90,25 @@ export class Door {
     return `Path=/; HttpOnly; SameSite=Strict${this.#options.address.isSecure ? "; Secure" : ""}`;
   }
 
+  /** The session that a request's cookies name, if it is alive. */
+  sessionOf(cookies: string): OpenedSession | undefined {
+    return this.#find(cookies)?.session;
+  }
+
   #session(req: IncomingMessage, res: ServerResponse): SessionInfo | undefined {
-    for (const part of (req.headers.cookie ?? "").split(";")) {
+    const found = this.#find(req.headers.cookie ?? "");
+    if (found === undefined) return undefined;
+    const { token, ...session } = found.session;
+    if (found.extended) res.setHeader("set-cookie", this.cookieOf(token));
+    return session;
+  }
+
+  #find(cookies: string): { readonly session: OpenedSession; readonly extended: boolean } | undefined {
+    for (const part of cookies.split(";")) {
       const [name, token] = part.trim().split("=");
       if (name !== this.#cookieName || token === undefined || !/^[\w-]{43}$/.test(token)) continue;
       const found = this.#options.sessions.find(token);
-      if (found?.extended === true) res.setHeader("set-cookie", this.cookieOf(token));
-      return found?.session;
+      return found === undefined ? undefined : { ...found, session: { ...found.session, token } };
     }
     return undefined;
   }

@@ -4,14 +4,17 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, stat
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { Listing, NodeList } from "@piccolo/device-api";
+import type { Listing, NewPhrase, NodeList, SecurityView, Task } from "@piccolo/device-api";
 import { createOwnerEngine } from "@piccolo/storage/owner";
 import { type Client, contentFolder, password, problemOf, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { claimed, confirmation } from "../../test-support/phrases.ts";
 import { announce, begin, bytesOf, patch, upload } from "../../test-support/uploading.ts";
 import { contentFolders, reserveOf } from "./room.ts";
 
 const mebibyte = 1024 * 1024;
 const diskBytes = 96 * mebibyte;
+
+const productEngine = { createEngine: createOwnerEngine };
 
 interface SmallDevice {
   readonly device: TestDevice;
@@ -21,8 +24,8 @@ interface SmallDevice {
   readonly takeAllBut: (bytes: number) => void;
 }
 
-/** A device whose whole disk is small, with the product's engine: what it uploads waits on that disk. */
-async function smallDevice(context: TestContext): Promise<SmallDevice> {
+/** A device whose whole disk is small, with the product's engine unless another is given: what it uploads waits on that disk. */
+async function smallDevice(context: TestContext, parts: Parameters<typeof TestDevice.start>[1]): Promise<SmallDevice> {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-full-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskBytes}`, "tmpfs", folder]);
   const away = (): void => {
@@ -31,7 +34,7 @@ async function smallDevice(context: TestContext): Promise<SmallDevice> {
   };
   const args = ["--spool-limit-bytes", String(diskBytes)];
   try {
-    const device = await TestDevice.start(context, { folder, args, createEngine: createOwnerEngine });
+    const device = await TestDevice.start(context, { folder, args, ...parts });
     context.after(async () => {
       await device.stop();
       away();
@@ -80,7 +83,7 @@ async function uploadUntilFull(owner: Client): Promise<string[]> {
 }
 
 test("uploads end before the reserve, and on what is left the owner signs in, deletes, changes settings and adds again", async (context) => {
-  const { device, freeBytes, takeAllBut } = await smallDevice(context);
+  const { device, freeBytes, takeAllBut } = await smallDevice(context, productEngine);
   const owner = await device.owner();
   const files = await uploadUntilFull(owner);
   assert.ok(files.length > 5, String(files.length));
@@ -114,7 +117,7 @@ test("uploads end before the reserve, and on what is left the owner signs in, de
 });
 
 test("on a disk without a byte left everything says so, breaks nothing, and goes on once there is room", async (context) => {
-  const { device, folder, takeAllBut } = await smallDevice(context);
+  const { device, folder, takeAllBut } = await smallDevice(context, productEngine);
   const owner = await device.owner();
   const kept = await upload(owner, "kept", bytesOf(100_000, 3));
   const half = await begin(owner, { filename: "half", sizeBytes: 20 * mebibyte });
@@ -147,4 +150,47 @@ test("whatever may grow on the volume lies in the folders of content, or is a da
     [],
   );
   for (const name of ["fragments", "spool"]) assert.ok(existsSync(join(contentFolder(device.folder), name)), name);
+});
+
+test("files get new keys only beside the reserve: refused without room, stopped when it goes, and gone on with when there is some", async (context) => {
+  const { device, folder, freeBytes, takeAllBut } = await smallDevice(context, {});
+  const { owner, phrase } = await claimed(device);
+  await owner.send("POST", "/security/phrase/confirm", confirmation(phrase));
+  for (let at = 0; at < 12; at++) await upload(owner, `file ${at}`, bytesOf(1_000, at));
+  const made = await owner.call<NewPhrase>("POST", "/security/phrase", { password });
+  const rekey = await owner.call<Task>("POST", "/security/rekey", { password, confirmation: confirmation(made) });
+  const taskOf = (id: string): Promise<Task> => owner.call<Task>("GET", `/tasks/${id}`);
+  const until = async (id: string, holds: (task: Task) => boolean): Promise<Task> => {
+    for (let task = await taskOf(id); ; task = await taskOf(id)) {
+      if (holds(task)) return task;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  assert.equal((await until(rekey.id, ({ state }) => state !== "running")).state, "done");
+
+  const reserve = reserveOf(diskBytes);
+  takeAllBut(reserve);
+  const ask = () => owner.send("POST", "/security/re-encrypt", { password });
+  refusedWith(await ask(), 507, "disk-full");
+  rmSync(join(folder, "another-program's"));
+
+  const [reached, gate] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  let asked = 0;
+  device.control.sealGate = () => {
+    if (asked++ < 3) return Promise.resolve();
+    reached.resolve(undefined);
+    return gate.promise;
+  };
+  const { id } = JSON.parse((await ask()).text) as Task;
+  await reached.promise;
+  takeAllBut(reserve);
+  gate.resolve(undefined);
+  const stopped = await until(id, ({ step }) => /room on this device's disk/.test(step));
+  assert.equal(stopped.state, "running");
+  const left = (await owner.call<SecurityView>("GET", "/security")).reencryption;
+  assert.ok(left.versions > 0 && left.versions < 12, String(left.versions));
+  assert.ok(freeBytes() >= reserve - mebibyte, `${freeBytes()} of ${reserve}`);
+  rmSync(join(folder, "another-program's"));
+  const ended = await until(id, ({ state }) => state !== "running");
+  assert.deepEqual([ended.state, ended.result], ["done", { versions: 12, unreadable: 0 }]);
 });

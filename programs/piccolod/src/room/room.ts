@@ -32,9 +32,12 @@ export interface Room {
 /** One addition to the owner's database, many times over. */
 const additionBytes = mebibyte;
 
+/** Whether there is room for one addition beside the reserve. */
+export const hasRoom = (room: Pick<Room, "freeBytes">, bytes = additionBytes): boolean => room.freeBytes() >= bytes;
+
 /** For what the owner adds to the content: refused while some of the reserve is left. Throws `disk-full`. */
 export function assertRoom(room: Pick<Room, "freeBytes">, bytes = additionBytes): void {
-  if (room.freeBytes() >= bytes) return;
+  if (hasRoom(room, bytes)) return;
   throw diskFaults.fault(
     "disk-full",
     "this device's disk is full, so nothing can be added; delete files or remove an app, then do it again",

@@ -14,6 +14,13 @@ import { type Boot, bootFaults, type Opened } from "./boot.ts";
 import { answerPhraseFaults } from "./phrase-answer.ts";
 import { checkDeviceName } from "./reset.ts";
 
+export interface GoingOn {
+  /** With it, chip and password are made anew first. */
+  readonly newPassword: string | undefined;
+  /** Those of the request. A session they name goes on, if it is alive. */
+  readonly cookies: string;
+}
+
 export interface ClosedSiteOptions {
   readonly boot: Boot;
   readonly world: World;
@@ -26,13 +33,10 @@ export interface ClosedSiteOptions {
   readonly claimCode: ClaimCode;
   /** Whether the machine's own clock lost the time. */
   readonly hasForgottenTime: () => boolean;
-  /**
-   * Goes on to the whole device, signed in. With `newPassword`, chip and password are made anew first. The root is
-   * erased when it returns.
-   */
+  /** Goes on to the whole device, signed in. The root is erased when it returns. */
   readonly goOn: (
     opened: Opened & { readonly root: OpenedRoot },
-    newPassword?: string,
+    how: GoingOn,
   ) => Promise<{ readonly session: Session; readonly cookie: string }>;
   /** Undefined where a closed device is not reset but installed anew. */
   readonly reset: (() => void) | undefined;
@@ -94,7 +98,10 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
       throttle.attempt(caller);
       const opened = await boot.openByPassword(c.req.valid("json").password);
       throttle.succeeded(caller);
-      const { session, cookie } = await options.goOn(opened);
+      const { session, cookie } = await options.goOn(opened, {
+        newPassword: undefined,
+        cookies: c.req.header("cookie") ?? "",
+      });
       c.header("set-cookie", cookie);
       return c.json(session, 201);
     }),
@@ -108,7 +115,7 @@ export function createClosedSite(options: ClosedSiteOptions): Site {
         throttle.attempt(caller);
         const opened = await boot.openByPhrase(phrase);
         throttle.succeeded(caller);
-        const { session, cookie } = await options.goOn(opened, newPassword);
+        const { session, cookie } = await options.goOn(opened, { newPassword, cookies: "" });
         c.header("set-cookie", cookie);
         return c.json(session, 201);
       }),

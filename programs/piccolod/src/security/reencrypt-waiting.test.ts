@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import { toHex } from "@piccolo/bytes";
 import { engineFaults, type OwnerEngine } from "@piccolo/storage/owner";
 import { MemoryMetadata } from "@piccolo/storage/fakes";
+import { diskFaults } from "@piccolo/storage/ports";
 import { SeededWorld } from "@piccolo/world";
 import { createLog } from "../adapters/log.ts";
 import { controlMigrations } from "../db/control-schema.ts";
@@ -24,6 +25,7 @@ class Scene {
   mayCommit = true;
   isRekeying = false;
   witnessed = true;
+  freeBytes = 1 << 30;
   /** Thrown in the place of sealing a version. */
   failure: (versionId: string) => Error | undefined = () => undefined;
   readonly tasks: Tasks;
@@ -43,8 +45,9 @@ class Scene {
     );
     this.tasks = new Tasks({ store: new TaskStore(db), world, log, changed: () => undefined });
     const engine: Pick<OwnerEngine, "sealAnew" | "replacements" | "removeVersion"> = {
-      sealAnew: async (versionId) => {
+      sealAnew: async (versionId, _signal, mayGoOn) => {
         await Promise.resolve();
+        mayGoOn?.();
         const failure = this.failure(toHex(versionId));
         if (failure !== undefined) throw failure;
         this.sealed.push(toHex(versionId));
@@ -58,6 +61,7 @@ class Scene {
       store: new SqliteReencryptionStore(openOwner(context).db),
       metadata,
       engine: () => engine,
+      room: { freeBytes: () => this.freeBytes },
       epoch: () => 2,
       isUnlocked: () => this.isUnlocked,
       mayCommit: () => this.mayCommit,
@@ -85,6 +89,7 @@ test("a failure says whether the version, or all of them, have to wait, or one i
   assert.equal(decided("locked", "never"), "locked");
   assert.equal(decided("wrong-epoch", "never"), "locked");
   assert.equal(decided("too-few-holders", "later"), "holders");
+  assert.equal(decided("disk-full", "later"), "room");
   assert.equal(decided("not-enough-fragments", "later"), "later");
   assert.equal(decided("version-busy", "later"), "later");
   assert.equal(decided("damaged-content", "never"), "lost");
@@ -102,6 +107,7 @@ test("whatever it has to wait for, it says so, touches nothing, and goes on when
     [/unlocked/, (scene: Scene, is: boolean) => void (scene.isUnlocked = !is)],
     [/newest/, (scene: Scene, is: boolean) => void (scene.mayCommit = !is)],
     [/change of the key/, (scene: Scene, is: boolean) => void (scene.isRekeying = is)],
+    [/room on this device's disk/, (scene: Scene, is: boolean) => void (scene.freeBytes = is ? 500_000 : 1 << 30)],
   ] as const) {
     const scene = new Scene(context, 30);
     scene.reencryption.begin();
@@ -138,6 +144,38 @@ test("too few holders stop it at once, so that nobody is asked in vain for file 
   await scene.rest();
   assert.equal(scene.task?.state, "done");
   assert.deepEqual(scene.task?.result, { versions: 60, unreadable: 0 });
+});
+
+test("without room beside the reserve it does not begin, and stops within a version before the reserve is touched", async (context) => {
+  const scene = new Scene(context, 40);
+  scene.freeBytes = 0;
+  assert.throws(() => scene.reencryption.begin(), { code: "disk-full" });
+  assert.deepEqual([scene.task, scene.reencryption.view().state], [undefined, "offered"]);
+
+  scene.freeBytes = 2 << 20;
+  let fails = 0;
+  scene.failure = () => {
+    // Others write, and the database grows, while a version is under way.
+    if (scene.sealed.length < 10) return undefined;
+    fails++;
+    scene.freeBytes = 0;
+    return diskFaults.fault("disk-full", "no room");
+  };
+  scene.reencryption.begin();
+  await scene.rest();
+  assert.match(scene.task?.step ?? "", /room on this device's disk/);
+  const done = scene.sealed.length;
+  assert.ok(done < 40 && fails <= 4, `${done}, ${fails}`);
+  await scene.world.advance(600_000);
+  await scene.rest();
+  assert.equal(scene.sealed.length, done, "nothing is tried while there is no room");
+  assert.deepEqual(scene.reports, [], "no version counts as lost for it");
+  scene.failure = () => undefined;
+  scene.freeBytes = 2 << 20;
+  await scene.world.advance(60_000);
+  await scene.rest();
+  assert.equal(scene.task?.state, "done");
+  assert.deepEqual(scene.task?.result, { versions: 40, unreadable: 0 });
 });
 
 test("it does not run ahead of the witnesses by more than a page", async (context) => {

@@ -9,6 +9,7 @@ import type { OwnerEngine } from "@piccolo/storage/owner";
 import type { Metadata } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { seldom } from "../network/view.ts";
+import { assertRoom, hasRoom, type Room } from "../room/room.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import type { TaskProgress } from "../tasks/types.ts";
 import { rekeyFaults } from "./rekey.ts";
@@ -23,13 +24,14 @@ const reportEachMs = 500;
 const replacementsAtOnce = 100;
 
 /** Why it cannot go on just now. It goes on by itself. */
-export type Hindrance = "locked" | "backup" | "re-key" | "holders" | "witnesses" | "unreadable";
+export type Hindrance = "locked" | "backup" | "re-key" | "room" | "holders" | "witnesses" | "unreadable";
 
 const working = "Giving the files new keys";
 const waiting: Readonly<Record<Hindrance, string>> = {
   locked: "Waiting for the device to be unlocked",
   backup: "Waiting for the other devices to say what is newest",
   "re-key": "Waiting for the change of the key to end",
+  room: "Waiting for room on this device's disk",
   holders: "Waiting for more devices to be online",
   witnesses: "Waiting for enough devices to confirm the backup",
   unreadable: "Waiting for devices that have the rest",
@@ -46,6 +48,8 @@ export interface ReencryptionStore {
 export interface ReencryptionOptions {
   readonly store: ReencryptionStore;
   readonly metadata: Pick<Metadata, "versionsBefore" | "countBefore">;
+  /** Each version that is sealed anew leaves marks in the device's databases, which must not take the reserve. */
+  readonly room: Pick<Room, "freeBytes">;
   readonly engine: () => Pick<OwnerEngine, "sealAnew" | "replacements" | "removeVersion">;
   /** Of the owner's keys, locked or not. */
   readonly epoch: () => number;
@@ -71,6 +75,8 @@ export function decideFailure({ code, retry }: { readonly code: string; readonly
     case "locked":
     case "wrong-epoch":
       return "locked";
+    case "disk-full":
+      return "room";
     case "too-few-holders":
       return "holders";
     default:
@@ -127,9 +133,10 @@ export class Reencryption {
     return this.#options.tasks.list().some(({ kind, state }) => kind === "re-encrypt" && state === "running");
   }
 
-  /** Begins what the owner asked for; goes on after a restart until it has ended or is cancelled. Throws `rekey-running`. */
+  /** Begins what the owner asked for; goes on after a restart until it has ended or is cancelled. Throws `rekey-running`, `disk-full`. */
   begin(): Task {
-    const { store, metadata, epoch, isRekeying } = this.#options;
+    const { store, metadata, epoch, isRekeying, room } = this.#options;
+    assertRoom(room);
     if (isRekeying()) throw rekeyFaults.fault("rekey-running", "the key is being changed: wait until that has ended");
     const task = this.#start();
     store.want(metadata.countBefore(epoch()));
@@ -181,10 +188,11 @@ export class Reencryption {
   }
 
   #hindrance(): Hindrance | undefined {
-    const { isUnlocked, mayCommit, isRekeying } = this.#options;
+    const { isUnlocked, mayCommit, isRekeying, room } = this.#options;
     if (!isUnlocked()) return "locked";
     if (!mayCommit()) return "backup";
-    return isRekeying() ? "re-key" : undefined;
+    if (isRekeying()) return "re-key";
+    return hasRoom(room) ? undefined : "room";
   }
 
   async #run(progress: TaskProgress): Promise<Record<string, unknown>> {
@@ -296,9 +304,10 @@ class Pass {
   }
 
   async #seal(versionId: Uint8Array): Promise<SealOutcome> {
-    const { engine, report } = this.#options;
+    const { engine, report, room } = this.#options;
     try {
-      await engine().sealAnew(versionId, this.#progress.signal);
+      // A large version takes hours, in which others may take the room.
+      await engine().sealAnew(versionId, this.#progress.signal, () => assertRoom(room));
       return "done";
     } catch (error) {
       this.#progress.signal.throwIfAborted();

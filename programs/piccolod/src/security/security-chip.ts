@@ -63,7 +63,8 @@ export interface SecurityChip {
    */
   supersede(blob: Uint8Array): Promise<void>;
   /**
-   * Throws `tpm-policy` where what was started is not what the release signed, so that nobody should type a secret here.
+   * Throws `tpm-policy` where what was started is not what the release signed, or is a release that must not run any more, so that
+   * nobody should type a secret here.
    * Without signed boots only own command lines and extensions are refused.
    */
   checkStart(): Promise<void>;

@@ -200,8 +200,12 @@ test("a device that asks at boot opens by its password, and no longer asks when 
   assert.deepEqual([status.phase, status.reasons[0]?.code], ["closed", "ask-at-boot"]);
   assert.deepEqual(status.opensWith, ["password", "phrase"]);
   refusedWith(await client.send("POST", "/unlock", { password: "a wrong guess" }), 401, "wrong-password");
+  // The browser has the cookie of before, and its pages have the token that belongs to it.
+  client.cookie = owner.cookie;
   const reply = await client.send("POST", "/unlock", { password });
   assert.equal(reply.status, 201, reply.text);
+  assert.equal((JSON.parse(reply.text) as Session).csrf, owner.csrf);
+  assert.ok(String(reply.headers["set-cookie"]).startsWith(`${owner.cookie};`));
   assert.equal(await phase(client), "ready");
   await client.signIn();
   assert.equal((await client.call<SecurityView>("GET", "/security")).askAtBoot, true);

@@ -7,11 +7,13 @@ import type { BootView } from "@piccolo/device-api";
 import { MemoryBoot } from "../../test-support/memory-boot.ts";
 import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { MemoryBootState } from "../../test-support/memory-boot-state.ts";
-import { refusedWith, TestDevice } from "../../test-support/device.ts";
+import { type Client, refusedWith, TestDevice } from "../../test-support/device.ts";
 import { measureAgain, metadataKey, recordedBoot } from "../../test-support/recorded-boot.ts";
 import { TpmMachine } from "../../test-support/tpm-machine.ts";
+import { DurableFolder } from "../adapters/state-folder.ts";
 import type { FoundBoot } from "./boot-state.ts";
 import { type BootQuestion, decideBootView } from "./decide.ts";
+import { ReleaseTrials } from "./release-trials.ts";
 
 const recorded = recordedBoot("secure-boot");
 const { version, number, signers } = recorded.prediction;
@@ -135,6 +137,60 @@ test("a device on a real chip tells its boot as measured, and as released once i
   const released = await later.call<BootView>("GET", "/security/boot");
   assert.deepEqual([released.state, released.release], ["as-released", { version, number }]);
   assert.ok(released.steps.every(({ finding }) => finding !== "unexpected"));
+});
+
+async function restarted(device: TestDevice): Promise<Client> {
+  await device.stop();
+  await device.start();
+  const client = device.client();
+  await client.signIn();
+  return client;
+}
+
+test("the owner hears of a release that was tried, over restarts, until it was seen; nobody else does", async (context) => {
+  const first = await TestDevice.start(context);
+  const trials = new ReleaseTrials(new DurableFolder(join(first.folder, "state")));
+  const entries = [
+    { id: "piccolo-8.efi", state: "bad" as const, tries: undefined },
+    { id: "piccolo-7.efi", state: "good" as const, tries: undefined },
+  ];
+  trials.look({
+    choice: { entries, booted: "piccolo-7.efi", preferred: undefined, next: undefined },
+    version: "0.7.0",
+    nowMs: 5_000,
+  });
+  const told = { number: 8, foundAtMs: 5_000, why: "unknown" };
+  const owner = await first.owner();
+  assert.deepEqual((await owner.call<BootView>("GET", "/security/boot")).failedRelease, told);
+  const path = "/security/boot/failed-release";
+  refusedWith(await first.client().raw("DELETE", `${path}/8`), 401, "sign-in-required");
+  for (const wrong of ["0", "-1", "8.5", "x", "99999999999"]) {
+    refusedWith(await owner.raw("DELETE", `${path}/${wrong}`), 400, "invalid-request");
+  }
+  await owner.call("DELETE", `${path}/9`);
+  const again = await restarted(first);
+  assert.deepEqual((await again.call<BootView>("GET", "/security/boot")).failedRelease, told);
+  await again.call("DELETE", `${path}/8`);
+  await again.call("DELETE", `${path}/8`);
+  assert.equal((await again.call<BootView>("GET", "/security/boot")).failedRelease, undefined);
+  const later = await restarted(first);
+  assert.equal((await later.call<BootView>("GET", "/security/boot")).failedRelease, undefined);
+});
+
+test("a device that was started by the release before the newest, whose tries are used up, tells of it by itself", async (context) => {
+  const boot = new MemoryBoot();
+  const content = new Uint8Array(1);
+  await boot.install({ id: `piccolo-${number}.efi`, content, tries: 1, prediction: undefined });
+  await boot.bless(`piccolo-${number}.efi`);
+  await boot.install({ id: `piccolo-${number + 1}.efi`, content, tries: 1, prediction: undefined });
+  for (const booted of [number + 1, number]) assert.equal(boot.start(), `piccolo-${booted}.efi`);
+  const folder = mkdtempSync(join(tmpdir(), "release-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "release.json"), JSON.stringify({ ...question.release, minimum: 1 }));
+  const owner = await (await device(context, boot, "--release", join(folder, "release.json"))).owner();
+  const { failedRelease, release } = await owner.call<BootView>("GET", "/security/boot");
+  assert.deepEqual([failedRelease?.number, failedRelease?.why], [number + 1, "unknown"]);
+  assert.equal(release?.number, number);
 });
 
 test("a device without a chip says that nothing was measured", async (context) => {

@@ -10,14 +10,18 @@ import { bootControlFaults } from "./boot-control.ts";
 import { LastGoodStart } from "./last-good-start.ts";
 import { patienceMs, type VolumeOutcome } from "./probation.ts";
 import { ReleaseKeeper } from "./release-keeper.ts";
+import { ReleaseTrials } from "./release-trials.ts";
 
 const open: VolumeOutcome = { state: "open" };
 const closed = (code: string): VolumeOutcome => ({ state: "closed", codes: [code] });
+
+const numberOf = (entry = ""): number => Number(/\d+/.exec(entry)?.[0] ?? 0);
 
 /** A device with releases 1 to 3 that work and 4 on probation, whose clock goes on while somebody waits. */
 class Device {
   readonly boot = new MemoryBoot();
   readonly lastGoodStart: LastGoodStart;
+  readonly trials: ReleaseTrials;
   readonly deployments: MemoryDeployments;
   readonly done: string[] = [];
   readonly events: string[] = [];
@@ -33,8 +37,9 @@ class Device {
     const folder = mkdtempSync(join(tmpdir(), "keeper-"));
     context.after(() => rmSync(folder, { recursive: true }));
     this.lastGoodStart = new LastGoodStart(new DurableFolder(folder));
+    this.trials = new ReleaseTrials(new DurableFolder(folder));
     this.deployments = new MemoryDeployments(
-      () => new Map([1, 2, 3, 4].map((id) => [String(id).repeat(64), { version: `${id}`, signed: true }])),
+      () => new Map([1, 2, 3, 4, 5].map((id) => [String(id).repeat(64), { version: `${id}`, signed: true }])),
     );
   }
 
@@ -74,8 +79,11 @@ class Device {
     return new ReleaseKeeper({
       boot,
       deployments,
+      version: `0.${numberOf(this.boot.booted)}.0`,
       lastGoodStart: this.lastGoodStart,
+      trials: this.trials,
       world: {
+        nowMs: () => Date.UTC(2026, 0) + this.nowMs,
         monotonicMs: () => this.nowMs,
         sleep: async (ms, signal) => {
           this.nowMs += ms;
@@ -153,11 +161,55 @@ test("a release that never works has the machine started again until the one bef
   assert.deepEqual([...started, device.boot.booted], ["piccolo-4.efi", "piccolo-4.efi", "piccolo-3.efi"]);
   assert.deepEqual(device.done, ["restart", "restart"]);
   device.volume = open;
+  // Told before it is removed, and after it was.
+  const told: unknown[] = [];
+  device.step = () => told.push(device.trials.failed);
   await device.run();
   assert.deepEqual(await device.left(), [
     ["piccolo-3.efi good", "piccolo-2.efi good"],
     ["3", "2"],
   ]);
+  const failed = {
+    number: 4,
+    version: "0.4.0",
+    triedSinceMs: Date.UTC(2026, 0),
+    foundAtMs: Date.UTC(2026, 0),
+    why: "volume-closed",
+  };
+  assert.ok(told.length > 0);
+  for (const each of [...told, device.trials.failed]) assert.deepEqual(each, failed);
+  await device.run();
+  assert.deepEqual(device.trials.failed, failed, "after a restart, too");
+});
+
+test("a release that does not live is told of without words of its own, and a later one that works ends that", async (context) => {
+  const device = await Device.started(context);
+  // The two starts of release 4 end before anything is written.
+  device.boot.start();
+  device.boot.start();
+  assert.equal(device.boot.booted, "piccolo-3.efi");
+  await device.run();
+  assert.deepEqual(device.trials.failed, { number: 4, foundAtMs: Date.UTC(2026, 0), why: "unknown" });
+  await device.deployments.stage({ id: "5", branch: "piccolo/x86_64/beta", commit: "5".repeat(64) });
+  await device.boot.install({ id: "piccolo-5.efi", content: new Uint8Array(1), tries: 2, prediction: undefined });
+  device.boot.start();
+  device.done.length = 0;
+  device.step = () => assert.equal(device.trials.failed?.number, device.done.length === 0 ? 4 : undefined);
+  await device.run();
+  assert.equal(device.done[0], "bless piccolo-5.efi");
+  assert.equal(device.trials.failed, undefined);
+});
+
+test("a disk that keeps no notes of trials keeps no release from its place, or from giving it up", async (context) => {
+  for (const volume of [open, closed("tpm-policy")]) {
+    const device = await Device.started(context);
+    device.volume = volume;
+    device.trials.look = () => assert.fail(Object.assign(new Error("no room"), { errno: -28 }));
+    device.trials.gaveUp = () => assert.fail(Object.assign(new Error("no room"), { errno: -28 }));
+    await device.run();
+    assert.equal(device.done[0], volume === open ? "bless piccolo-4.efi" : "restart");
+    assert.ok(device.events.includes("start-not-remembered"));
+  }
 });
 
 test("a daemon that stops answering while it is being watched begins anew, and what answers again is found good", async (context) => {

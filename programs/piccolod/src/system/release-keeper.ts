@@ -4,17 +4,21 @@
  */
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
-import type { BootControl, BootImages } from "./boot-control.ts";
+import type { BootChoice, BootControl, BootImages } from "./boot-control.ts";
 import { collectReleases } from "./collect.ts";
 import type { Deployments } from "./deployments.ts";
 import type { LastGoodStart } from "./last-good-start.ts";
 import { decideProbation, looksGood, provingMs, type VolumeOutcome } from "./probation.ts";
+import type { ReleaseTrials } from "./release-trials.ts";
 
 export interface ReleaseKeeperOptions {
-  readonly world: Pick<World, "monotonicMs" | "sleep">;
+  readonly world: Pick<World, "nowMs" | "monotonicMs" | "sleep">;
+  /** Of the running release. */
+  readonly version: string;
   readonly boot: BootControl & BootImages;
   readonly deployments: Deployments;
   readonly lastGoodStart: LastGoodStart;
+  readonly trials: ReleaseTrials;
   readonly answers: () => Promise<boolean>;
   /** Undefined while the device is between two volumes, as in a reset. */
   readonly volume: () => VolumeOutcome | undefined;
@@ -55,6 +59,8 @@ export class ReleaseKeeper {
     const startedMs = world.monotonicMs();
     // The boot partition is mounted to be read, and nobody else writes to it.
     const choice = await boot.choice();
+    // Before anything is tidied up: an entry that was used up is what tells of a release that gave its place back.
+    this.#look(choice);
     let provingSinceMs: number | undefined;
     let said: string | undefined;
     for (; ; await world.sleep(lookMs, signal)) {
@@ -71,12 +77,16 @@ export class ReleaseKeeper {
       said = why;
       if (plan.do === "give-up") {
         report("warn", "release-given-up", { why, entry: choice.booted });
+        this.#keep(() => this.#options.trials.gaveUp(plan.why));
         await restart();
         return false;
       }
       if (plan.do === "bless") {
         await boot.bless(plan.entry);
         report("info", "release-blessed", { entry: plan.entry });
+        const blessed = { state: "good", tries: undefined } as const;
+        const entries = choice.entries.map((entry) => (entry.id === plan.entry ? { ...entry, ...blessed } : entry));
+        this.#look({ ...choice, entries });
       }
       if (plan.do !== "bless" && (plan.do !== "rest" || sinceStartMs < provingMs)) continue;
       this.#remember(volume);
@@ -84,10 +94,20 @@ export class ReleaseKeeper {
     }
   }
 
+  #look(choice: BootChoice): void {
+    const { trials, version, world } = this.#options;
+    this.#keep(() => trials.look({ choice, version, nowMs: world.nowMs() }));
+  }
+
   /** What the next release on probation is held against. Without it that one has less to go by, and no more happens. */
   #remember(volume: VolumeOutcome): void {
+    this.#keep(() => this.#options.lastGoodStart.write(volume));
+  }
+
+  /** Notes that are not kept are missed later, and stop nothing. */
+  #keep(write: () => void): void {
     try {
-      this.#options.lastGoodStart.write(volume);
+      write();
     } catch (error) {
       this.#options.report("warn", "start-not-remembered", { error: String(error) });
     }

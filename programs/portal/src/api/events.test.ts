@@ -31,7 +31,7 @@ test("a task event brings the task along", () => {
 });
 
 test("what changes about the keys changes what the device may be asked", () => {
-  assert.deepEqual(effectsOf({ type: "security" }).stale, [["status"], ["session"], ["security"]]);
+  assert.deepEqual(effectsOf({ type: "security" }).stale, [["status"], ["session"], ["security"], ["boot"]]);
 });
 
 test("after a gap everything is read again", () => {

@@ -41,6 +41,7 @@ export const everything: readonly CacheKey[] = [
   keys.status,
   keys.session,
   keys.security,
+  keys.boot,
   keys.network,
   keys.invitations,
   keys.listings,
@@ -55,6 +56,7 @@ export const everything: readonly CacheKey[] = [
   keys.apps,
   ["app"],
   keys.catalog,
+  keys.catalogs,
   keys.appTrash,
   keys.appBackups,
 ];
@@ -95,7 +97,7 @@ export function effectsOf(event: DeviceEvent): EventEffects {
         ],
       };
     case "security":
-      return { set: [], stale: [keys.status, keys.session, keys.security] };
+      return { set: [], stale: [keys.status, keys.session, keys.security, keys.boot] };
     case "app":
       return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash, keys.appBackups] };
     case "task":

@@ -22,6 +22,7 @@ export const keys = {
   apps: ["apps"],
   app: (id: string) => ["app", id],
   catalog: ["catalog"],
+  catalogs: ["catalogs"],
   appTrash: ["app-trash"],
   appBackups: ["app-backups"],
 } as const;

@@ -45,9 +45,12 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
         </div>
       )}
       {data.backups.map((backup) => (
-        <Row key={backup.id} name={`Backup of ${momentInWords(backup.takenAtMs)}, version ${backup.version}`}>
-          <span className="flex flex-wrap items-center gap-2 sm:justify-end">
-            <span className="text-sm text-ink-soft">{placeInWords(backup)}</span>
+        <Row
+          key={backup.id}
+          name={`Backup of ${momentInWords(backup.takenAtMs)}, version ${backup.version}`}
+          note={placeInWords(backup)}
+        >
+          <span className="flex items-center gap-2 sm:justify-end">
             <Button disabled={isBusy} onClick={() => setAsking({ what: "restore", backup })}>
               Restore
             </Button>

@@ -5,7 +5,7 @@ import { Button, buttonClass } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { Banner, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
-import { useRoute } from "../navigation.ts";
+import { hrefOf, useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
 import { whenInWords } from "../wording/time.ts";
 import { BackupsGroup } from "./app-backups.tsx";
@@ -74,6 +74,19 @@ function Details({ view }: { view: AppView }) {
           Version {view.update.version} is there.
         </Banner>
       )}
+      {view.catalog !== undefined && view.catalog.title === undefined ? (
+        <Banner
+          tone="calm"
+          action={
+            <a href={hrefOf({ screen: "catalogs" })} className={buttonClass("secondary", "-my-1 shrink-0")}>
+              Catalogs
+            </a>
+          }
+        >
+          This device does not have the catalog {name} came from, so it hears of no newer versions. Add the catalog
+          again to get them.
+        </Banner>
+      ) : null}
       {view.hasShownSecrets ? <ShownSecrets id={app.id} /> : null}
       <Permissions key={view.granted.join()} view={view} />
       {app.settings.length === 0 ? null : <AppSettings key={JSON.stringify(app.settings)} view={view} />}

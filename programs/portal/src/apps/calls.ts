@@ -16,3 +16,6 @@ export type RouteNames =
   | "DELETE /apps/{id}"
   | "POST /app-trash/{id}/restore"
   | "DELETE /app-trash/{id}";
+
+/** Those that change catalogs. */
+export type CatalogRouteNames = "POST /catalogs" | "POST /catalogs/{id}/renew" | "DELETE /catalogs/{id}";

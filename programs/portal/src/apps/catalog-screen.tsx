@@ -1,11 +1,11 @@
 /** What can be installed: search, categories, and a card for each app. */
-import { FileCode2, Search } from "lucide-react";
+import { FileCode2, Library, Search } from "lucide-react";
 import { useDeferredValue, useState } from "react";
-import { Button } from "../design/button.tsx";
+import { Button, buttonClass } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { TextArea } from "../design/field.tsx";
 import { Banner, Empty, ProblemNote, Skeleton } from "../design/notes.tsx";
-
+import { hrefOf } from "../navigation.ts";
 import { AppIcon } from "./app-icon.tsx";
 import { InstallDialog } from "./install-dialog.tsx";
 import { Page } from "./page.tsx";
@@ -24,6 +24,9 @@ export function CatalogScreen() {
   const [chosen, setChosen] = useState<Chosen>();
   const [pasting, setPasting] = useState(false);
   const catalog = useCatalog(query, category);
+  const sources = new Map(
+    catalog.data?.catalogs.map(({ id, title }) => [id, inLanguage(title, navigator.languages)]) ?? [],
+  );
   return (
     <Page title="Catalog" back={{ name: "Apps", to: { screen: "apps" } }}>
       <div className="flex flex-wrap items-center gap-2">
@@ -41,6 +44,10 @@ export function CatalogScreen() {
         <Button icon={<FileCode2 aria-hidden="true" className="size-4" />} onClick={() => setPasting(true)}>
           Install from a manifest
         </Button>
+        <a href={hrefOf({ screen: "catalogs" })} className={buttonClass("quiet")}>
+          <Library aria-hidden="true" className="size-4" />
+          Catalogs
+        </a>
       </div>
       <div role="group" aria-label="Categories" className="-mx-1 flex flex-wrap gap-1.5">
         {[undefined, ...(catalog.data?.categories ?? [])].map((name) => (
@@ -74,6 +81,7 @@ export function CatalogScreen() {
             <EntryCard
               key={`${entry.catalog} ${entry.app.id}`}
               entry={entry}
+              from={sources.size < 2 ? undefined : sources.get(entry.catalog)}
               onInstall={(name) =>
                 setChosen({ source: { catalog: { catalog: entry.catalog, app: entry.app.id } }, name })
               }
@@ -95,7 +103,16 @@ export function CatalogScreen() {
   );
 }
 
-function EntryCard({ entry, onInstall }: { entry: CatalogEntry; onInstall: (name: string) => void }) {
+function EntryCard({
+  entry,
+  from,
+  onInstall,
+}: {
+  entry: CatalogEntry;
+  /** Where there is more than one catalog: its title. */
+  from: string | undefined;
+  onInstall: (name: string) => void;
+}) {
   const { app, blocked, offline } = entry;
   const name = inLanguage(app.name, navigator.languages);
   return (
@@ -105,6 +122,7 @@ function EntryCard({ entry, onInstall }: { entry: CatalogEntry; onInstall: (name
         <div className="min-w-0 grow">
           <h2 className="font-semibold">{name}</h2>
           <p className="text-sm text-ink-soft">{inLanguage(app.summary, navigator.languages)}</p>
+          {from === undefined ? null : <p className="text-sm text-ink-faint">From {from}</p>}
         </div>
       </div>
       <div className="mt-auto flex items-center justify-between gap-3">

@@ -42,19 +42,16 @@ function FormerApp({ app: { app, name, backups } }: { app: BackedUpApp }) {
   if (newest === undefined) return null;
   const title = inLanguage(name, navigator.languages);
   return (
-    <Row name={`${title}, saved ${momentInWords(newest.takenAtMs)}`}>
+    <Row name={`${title}, saved ${momentInWords(newest.takenAtMs)}`} note={placeInWords(newest)}>
       {restore.isError ? <ProblemNote error={restore.error} /> : null}
-      <span className="flex flex-wrap items-center gap-2 sm:justify-end">
-        <span className="text-sm text-ink-soft">{placeInWords(newest)}</span>
-        <Button
-          aria-label={`Bring back ${title}`}
-          busy={restore.isPending || underWay}
-          icon={<RotateCcw aria-hidden="true" className="size-4" />}
-          onClick={() => restore.mutate({ params: { id: newest.id } })}
-        >
-          Bring back
-        </Button>
-      </span>
+      <Button
+        aria-label={`Bring back ${title}`}
+        busy={restore.isPending || underWay}
+        icon={<RotateCcw aria-hidden="true" className="size-4" />}
+        onClick={() => restore.mutate({ params: { id: newest.id } })}
+      >
+        Bring back
+      </Button>
     </Row>
   );
 }

@@ -1,5 +1,5 @@
 /** What screens of apps read from the device and ask of it. */
-import type { CallInput, CallOutput, RouteNames } from "./calls.ts";
+import type { CallInput, CallOutput, CatalogRouteNames, RouteNames } from "./calls.ts";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { device } from "../api/device.ts";
 import { keys } from "../api/keys.ts";
@@ -8,6 +8,7 @@ import { isChanging } from "./words.ts";
 export type AppView = CallOutput<"GET /apps/{id}">;
 export type AppDescription = AppView["app"];
 export type CatalogView = CallOutput<"GET /catalog">;
+export type CatalogState = CallOutput<"GET /catalogs">["catalogs"][number];
 export type CatalogEntry = CatalogView["entries"][number];
 export type Grant = AppDescription["grants"][number];
 export type Setting = AppDescription["settings"][number];
@@ -54,6 +55,9 @@ export const useCatalog = (query: string, category: string | undefined) =>
     placeholderData: (before) => before,
   });
 
+export const useCatalogs = () =>
+  useQuery({ queryKey: keys.catalogs, queryFn: ({ signal }) => device.call("GET /catalogs", {}, { signal }) });
+
 export const useAppTrash = () =>
   useQuery({ queryKey: keys.appTrash, queryFn: ({ signal }) => device.call("GET /app-trash", {}, { signal }) });
 
@@ -95,5 +99,18 @@ export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
         void client.invalidateQueries({ queryKey });
       done?.();
     },
+  });
+}
+
+/** A change of a catalog; one that is refused changes what the device says of it, too. */
+export function useCatalogCall<N extends CatalogRouteNames>(name: N, done?: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: crypto.randomUUID() }),
+    onSuccess: () => done?.(),
+    onSettled: () =>
+      Promise.all(
+        [keys.catalogs, keys.catalog, keys.apps, ["app"]].map((queryKey) => client.invalidateQueries({ queryKey })),
+      ),
   });
 }

@@ -10,10 +10,18 @@ export function Group({ title, children }: { title: string; children: ReactNode 
   );
 }
 
-export function Row({ name, children }: { name: string; children: ReactNode }) {
+/** `note`: what is to be said of it beside its name. */
+export function Row({ name, note, children }: { name: string; note?: string; children: ReactNode }) {
   return (
     <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b border-line py-2 last:border-none">
-      <span className="text-ink-soft">{name}</span>
+      {note === undefined ? (
+        <span className="text-ink-soft">{name}</span>
+      ) : (
+        <span className="flex min-w-0 flex-col text-ink-soft">
+          <span>{name}</span>
+          <span className="text-sm first-letter:uppercase">{note}</span>
+        </span>
+      )}
       <div className="min-w-0 [overflow-wrap:anywhere] sm:text-right">{children}</div>
     </div>
   );

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   type Boot,
   bootConcernsOf,
+  failedReleaseInWords,
   findingInWords,
   keysInWords,
   measuredInWords,
@@ -54,6 +55,23 @@ test("concerns are those an owner has to act on", () => {
     both.map(({ tone }) => tone),
     ["danger", "warn"],
   );
+});
+
+test("a version that failed is told with when, why, what runs and what comes next", () => {
+  const triedSinceMs = new Date(2026, 10, 27, 10, 12).getTime();
+  const failed = { number: 8, version: "0.8.0", triedSinceMs, foundAtMs: 0, why: "volume-closed" } as const;
+  const [tried, now, next] = failedReleaseInWords(failed, boot({ release: { version: "0.7.0", number: 7 } }));
+  assert.equal(
+    tried,
+    "Version 0.8.0 (release 8) was tried on 27 November 2026 at 10:12. It did not work: it could not open the encrypted disk.",
+  );
+  assert.match(now, /now runs version 0\.7\.0 \(release 7\)\.$/);
+  assert.match(next, /^You need not do anything/);
+  const silent = { number: 8, foundAtMs: triedSinceMs, why: "unknown" } as const;
+  const [mute, before] = failedReleaseInWords(silent, boot());
+  assert.match(mute, /^Release 8 was tried; this was noticed on 27 November 2026 at 10:12\. .*did not start/);
+  assert.match(before, /now runs the one before\.$/);
+  assert.match(failedReleaseInWords({ ...silent, why: "portal-silent" }, boot())[0], /pages did not answer/);
 });
 
 test("findings, releases and digests are short", () => {

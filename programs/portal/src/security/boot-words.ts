@@ -1,9 +1,11 @@
 /** How the device was started, in sentences. */
 import type { CallOutput } from "@piccolo/device-api/client";
+import { momentInWords } from "../wording/time.ts";
 import type { Sentence } from "./words.ts";
 
 export type Boot = CallOutput<"GET /security/boot">;
 export type BootStep = Boot["steps"][number];
+export type FailedRelease = NonNullable<Boot["failedRelease"]>;
 export type Finding = BootStep["finding"];
 
 export function secureBootInWords({ secureBoot }: Pick<Boot, "secureBoot">): Sentence {
@@ -44,6 +46,31 @@ export function keysInWords({ keys }: Pick<Boot, "keys">): Sentence | undefined 
 
 export function releaseInWords({ release }: Pick<Boot, "release">): string {
   return release === undefined ? "Not a release" : `Version ${release.version}, release ${release.number}`;
+}
+
+const whyInWords: Readonly<Record<FailedRelease["why"], string>> = {
+  "portal-silent": "the device's pages did not answer.",
+  "volume-closed": "it could not open the encrypted disk.",
+  unknown: "it did not start, or ended before it was ready. The power may have gone away as well.",
+};
+
+/** What was tried and when, what runs now, and what comes next. */
+export function failedReleaseInWords(
+  failed: FailedRelease,
+  { release }: Pick<Boot, "release">,
+): readonly [tried: string, now: string, next: string] {
+  const { number, version, triedSinceMs, foundAtMs, why } = failed;
+  const name = version === undefined ? `Release ${number}` : `Version ${version} (release ${number})`;
+  const when =
+    triedSinceMs === undefined
+      ? `was tried; this was noticed on ${momentInWords(foundAtMs)}.`
+      : `was tried on ${momentInWords(triedSinceMs)}.`;
+  const now = release === undefined ? "the one before" : `version ${release.version} (release ${release.number})`;
+  return [
+    `${name} ${when} It did not work: ${whyInWords[why]}`,
+    `This device went back to the version before by itself, and now runs ${now}.`,
+    "You need not do anything. The version that failed is taken off this device and not tried again; a later one is tried when it comes.",
+  ];
 }
 
 /** What needs the owner's hand. */

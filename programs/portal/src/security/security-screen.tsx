@@ -18,6 +18,7 @@ import { momentInWords, whenInWords } from "../wording/time.ts";
 import { BackupGroup } from "./backup-group.tsx";
 import { BootGroup } from "./boot-group.tsx";
 import { bootConcernsOf } from "./boot-words.ts";
+import { FailedRelease } from "./failed-release.tsx";
 import { NewKeys } from "./new-keys.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 import { StateText } from "./state-text.tsx";
@@ -73,6 +74,9 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
   return (
     <>
       <Verdict concerns={[...bootConcernsOf(boot.data), ...concernsOf(security, phraseConfirmed)]} />
+      {boot.data?.failedRelease === undefined ? null : (
+        <FailedRelease failed={boot.data.failedRelease} boot={boot.data} />
+      )}
       {security.mayBeStale === undefined ? null : <Stale stale={security.mayBeStale} nowMs={nowMs} />}
       <Group title="Recovery phrase">
         <Row name="Written down">

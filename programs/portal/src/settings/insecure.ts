@@ -4,6 +4,7 @@ const known: Readonly<Record<string, string>> = {
   "no-tpm": "Its keys are not protected by a security chip.",
   "no-volume": "Its disk is not encrypted.",
   "cheap-slots": "Passwords on it are easier to guess than they should be.",
+  registry: "It fetches apps from a registry on this machine without encryption.",
   "plain-http": "The connection from your browser to it is not encrypted.",
 };
 

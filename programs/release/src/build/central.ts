@@ -15,6 +15,12 @@ for (const [network, length] of [
   own.addSubnet(network, length);
 }
 
+/** Settings of piccolod (JSON) with the central their device speaks to; undefined = none. */
+export function settingsWith(central: string | undefined, settings: string): string {
+  const others = JSON.parse(settings) as Readonly<Record<string, unknown>>;
+  return `${JSON.stringify({ ...others, central: central ?? noCentral }, null, 2)}\n`;
+}
+
 /**
  * The origin of `text`. By HTTPS, whose certificate a device checks against the authorities its runtime carries; without it
  * only at an address of a local network, for laboratories. Throws `UsageError`.

@@ -41,6 +41,8 @@ export async function buildInstaller(
   const files: EspFile[] = [
     { source: boot.loader, path: "EFI/BOOT/BOOTX64.EFI" },
     { source: loaderConf, path: "loader/loader.conf" },
+    // For whoever looks at the stick on another computer, since the machine that does not start may say little.
+    { source: join(shop.os, "installer/READ-ME.txt"), path: "READ-ME.txt" },
     { source: uki, path: "EFI/Linux/installer.efi" },
     ...(await keyFiles(shop, parts.keys, folder)),
     ...device.map(({ source, path }) => ({ source, path: `piccolo/device/${path}` })),

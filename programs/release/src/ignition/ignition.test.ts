@@ -20,7 +20,7 @@ import { gzipSync } from "node:zlib";
 import { hashClaimCode, matchesHash } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import { realWorld } from "@piccolo/world/real";
-import { UsageError } from "../config.ts";
+import { repositoryRoot, UsageError } from "../config.ts";
 import { dataUrl, type Json, normalized, translateButane } from "./butane.ts";
 import { fillIn, makeIgnition, run } from "./ignition.ts";
 
@@ -75,13 +75,13 @@ test("what is filled in cannot change the meaning of the source", () => {
   ];
   for (const url of urls) {
     assert.throws(
-      () => fillIn({ url, files, claimCodeHash: hash }),
+      () => fillIn({ url, files, claimCodeHash: hash, central: undefined }),
       (error) => isFault(error, "butane-unfit"),
       url,
     );
   }
   assert.throws(
-    () => fillIn({ url: "https://a", files: join(files, "absent"), claimCodeHash: hash }),
+    () => fillIn({ url: "https://a", files: join(files, "absent"), claimCodeHash: hash, central: undefined }),
     (error) => isFault(error, "input-missing"),
   );
 });
@@ -136,12 +136,16 @@ test("two translations that mean the same are equal, others are not", () => {
   assert.notDeepEqual(normalized(file({ source: "https://a/hello" })), plain);
 });
 
-async function made(context: TestContext, url: string): Promise<{ readonly path: string; readonly ignition: Json }> {
+async function made(
+  context: TestContext,
+  url: string,
+  ...more: readonly string[]
+): Promise<{ readonly path: string; readonly ignition: Json }> {
   const folder = mkdtempSync(join(tmpdir(), "ignition-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "code"), `${code}\n`);
   const path = join(folder, "piccolo.ign");
-  const args = ["--url", url, "--files", files, "--out", path, "--claim-code", join(folder, "code")];
+  const args = ["--url", url, "--files", files, "--out", path, "--claim-code", join(folder, "code"), ...more];
   assert.equal(await run(args), 0);
   return { path, ignition: JSON.parse(readFileSync(path, "utf8")) as Json };
 }
@@ -163,6 +167,46 @@ test("the configuration is one Ignition takes, with no user, no key, no program 
   const fetched = storage.files.filter(({ contents }) => !contents.source.startsWith("data:"));
   assert.deepEqual(fetched.map(({ contents }) => basename(contents.source)).sort(), [...names].sort());
   assert.ok(fetched.every(({ contents }) => /^sha512-[0-9a-f]{128}$/.test(contents.verification?.hash ?? "")));
+});
+
+const settingsOf = (ignition: Json): Record<string, Json> => {
+  const { storage } = ignition as { storage: { files: { path: string; contents: { source: string } }[] } };
+  const file = storage.files.find(({ path }) => path === "/etc/piccolo/piccolod.json");
+  const content = /^data:;base64,(.*)$/.exec(file?.contents.source ?? "")?.[1] ?? "";
+  return JSON.parse(Buffer.from(content, "base64").toString()) as Record<string, Json>;
+};
+
+test("the central that is named is in the device's settings, without one a name that never exists, and nothing else differs", async (context) => {
+  const url = "https://releases.example/1.0";
+  const { path, ignition } = await made(context, url, "--central", "https://central.example.org:8443/");
+  execFileSync("ignition-validate", [path]);
+  const settings = settingsOf(ignition);
+  assert.equal(settings["central"], "https://central.example.org:8443");
+  const { path: pathWithout, ignition: without } = await made(context, url);
+  execFileSync("ignition-validate", [pathWithout]);
+  assert.deepEqual(settingsOf(without), { ...settings, central: "https://central.invalid" });
+  const source = JSON.parse(readFileSync(join(repositoryRoot, "os/butane/piccolod.json"), "utf8")) as Json;
+  assert.deepEqual(settingsOf(without), source);
+});
+
+test("a central that is no origin is refused, and nothing is written", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "ignition-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const out = join(folder, "out");
+  for (const central of [
+    "central.example.org",
+    "http://central.example.org",
+    "https://a/b",
+    'https://a"\n',
+    "https://@URL@",
+  ]) {
+    await assert.rejects(
+      run(["--url", "https://a", "--files", files, "--out", out, "--central", central]),
+      UsageError,
+      central,
+    );
+  }
+  assert.ok(!existsSync(out));
 });
 
 test("a wrong type anywhere is told by the real validator, so that its silence means something", async (context) => {
@@ -207,7 +251,7 @@ async function runFileStage(
   context: TestContext,
   url: string,
 ): Promise<{ readonly root: string; readonly relabelled: string }> {
-  const { ignition } = await made(context, url);
+  const { ignition } = await made(context, url, "--central", "https://central.example.org");
   const folder = mkdtempSync(join(tmpdir(), "machine-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const root = join(folder, "root");
@@ -253,6 +297,8 @@ test("the real Ignition fetches the files, checks them, and lays everything out"
   }
   assert.equal(statSync(join(root, "usr/local/bin/piccolod")).mode & 0o777, 0o755);
   assert.equal(statSync(join(root, "var/lib/piccolo/claim-code")).mode & 0o777, 0o600);
+  const settings = readFileSync(join(root, "etc/piccolo/piccolod.json"), "utf8");
+  assert.equal((JSON.parse(settings) as { central: string }).central, "https://central.example.org");
   const kept = readFileSync(join(root, "var/lib/piccolo/claim-code"), "utf8").trim();
   assert.ok(matchesHash(kept, code) && !matchesHash(kept, `${code}x`));
   const units = readdirSync(join(root, "etc/systemd/system"));
@@ -266,9 +312,10 @@ test("a file that is not the one that was meant is not laid out", async (context
 });
 
 test("our translation and butane's agree, where butane is installed, and stand alone where it is not", async () => {
-  const { checkedBy } = await makeIgnition(
-    fillIn({ url: "https://a", files, claimCodeHash: hashClaimCode(code, realWorld) }),
-  );
   const isInstalled = (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, "butane")));
-  assert.deepEqual(checkedBy, isInstalled ? ["butane"] : []);
+  const claimCodeHash = hashClaimCode(code, realWorld);
+  for (const central of [undefined, "https://central.example.org"]) {
+    const { checkedBy } = await makeIgnition(fillIn({ url: "https://a", files, claimCodeHash, central }));
+    assert.deepEqual(checkedBy, isInstalled ? ["butane"] : []);
+  }
 });

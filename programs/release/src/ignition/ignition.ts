@@ -5,15 +5,18 @@ import { join, resolve } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { hashClaimCode, newClaimCode } from "@piccolo/envelope";
 import { realWorld } from "@piccolo/world/real";
+import { parseCentral, settingsWith } from "../build/central.ts";
 import { repositoryRoot, UsageError } from "../config.ts";
 import { releaseFaults } from "../faults.ts";
 import { runTool } from "../tool.ts";
 import { type Json, normalized, translateButane } from "./butane.ts";
 
-const usage = `npm run release -- ignition --url URL --files FOLDER --out FILE [--claim-code FILE] [--butane FILE]
+const usage = `npm run release -- ignition --url URL --files FOLDER --out FILE [--central URL] [--claim-code FILE]
+    [--butane FILE]
   --url URL           where the machine fetches the files from, without a slash at the end
   --files FOLDER      the same files here: piccolod, blake-hash.node, libatomic.so.1
   --out FILE          the Ignition configuration
+  --central URL       the origin of the central its device speaks to; without it it has none
   --claim-code FILE   the device's claim code; without it one is made and printed
   --butane FILE       writes the filled-in Butane source, too
 `;
@@ -25,10 +28,12 @@ export interface IgnitionOptions {
   /** Folder of the files that are fetched. */
   readonly files: string;
   readonly claimCodeHash: string;
+  /** Origin of the central its device speaks to, as `parseCentral` gives it; undefined = none. */
+  readonly central: string | undefined;
 }
 
 /** The Butane source with everything filled in. Throws `input-missing`, `butane-unfit`. */
-export function fillIn({ url, files, claimCodeHash }: IgnitionOptions): string {
+export function fillIn({ url, files, claimCodeHash, central }: IgnitionOptions): string {
   if (!/^https?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*[\w~-])?$/.test(url)) {
     throw releaseFaults.fault("butane-unfit", `${url} is no http or https address without a slash at its end`);
   }
@@ -37,10 +42,13 @@ export function fillIn({ url, files, claimCodeHash }: IgnitionOptions): string {
     if (!existsSync(path)) throw releaseFaults.fault("input-missing", `${path} is missing: build it first`);
     return hash("sha512", readFileSync(path), "hex");
   };
+  const settings = settingsWith(central, readFileSync(join(sourceFolder, "butane/piccolod.json"), "utf8"));
   const text = readFileSync(join(sourceFolder, "butane/piccolo.bu"), "utf8")
     .replaceAll("@URL@", url)
     .replaceAll("@CLAIM_CODE_HASH@", () => claimCodeHash)
-    .replaceAll(/@SHA512:([\w.-]+)@/g, (_, name: string) => sha512(name));
+    .replaceAll(/@SHA512:([\w.-]+)@/g, (_, name: string) => sha512(name))
+    // A JSON string is a quoted scalar of YAML, too.
+    .replaceAll("@SETTINGS@", () => JSON.stringify(settings));
   const open = /@[A-Z][A-Z0-9_]*(?::[\w.-]+)?@/.exec(text);
   if (open !== null) throw releaseFaults.fault("butane-unfit", `nothing is known to fill ${open[0]} with`);
   return text;
@@ -86,7 +94,7 @@ async function isValidated(path: string): Promise<boolean> {
 
 export async function run(args: readonly string[]): Promise<number> {
   const text = { type: "string" } as const;
-  const options = { url: text, files: text, out: text, "claim-code": text, butane: text };
+  const options = { url: text, files: text, out: text, central: text, "claim-code": text, butane: text };
   const { values } = parseArgs({ args: [...args], options });
   const { url, files, out, butane } = values;
   if (url === undefined || files === undefined || out === undefined)
@@ -94,7 +102,9 @@ export async function run(args: readonly string[]): Promise<number> {
   const given = values["claim-code"];
   const code = given === undefined ? newClaimCode(realWorld) : readFileSync(resolve(given), "utf8").trim();
   if (code.length < 8) throw new UsageError("a claim code has at least 8 characters");
-  const source = fillIn({ url, files: resolve(files), claimCodeHash: hashClaimCode(code, realWorld) });
+  const central = values.central === undefined ? undefined : parseCentral(values.central);
+  const claimCodeHash = hashClaimCode(code, realWorld);
+  const source = fillIn({ url, files: resolve(files), claimCodeHash, central });
   const { ignition, checkedBy } = await makeIgnition(source);
   if (butane !== undefined) writeFileSync(resolve(butane), source);
   writeFileSync(resolve(out), `${JSON.stringify(ignition, null, 2)}\n`);
@@ -102,6 +112,9 @@ export async function run(args: readonly string[]): Promise<number> {
   process.stdout.write(
     `${out}: ${checks.length === 0 ? "not checked by another program" : `checked by ${checks.join(" and ")}`}\n`,
   );
+  if (central === undefined) {
+    process.stdout.write("no --central: the device founds and joins no network, and its files lie on it alone\n");
+  }
   // The one secret that may be printed: it is needed once, by the person who reads it here.
   if (given === undefined) process.stdout.write(`claim code: ${code}\n`);
   return 0;

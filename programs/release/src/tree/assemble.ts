@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { noCentral } from "../build/central.ts";
+import { settingsWith } from "../build/central.ts";
 import type { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { execute } from "../process.ts";
@@ -118,8 +118,7 @@ function installProduct({ tree, os, programs, release }: TreeParts): void {
   chmodSync(join(folder, "piccolod"), 0o755);
   cpSync(join(os, "piccolod"), folder, { recursive: true });
   const config = join(folder, "piccolod.json");
-  const settings = JSON.parse(readFileSync(config, "utf8")) as Readonly<Record<string, unknown>>;
-  writeFileSync(config, `${JSON.stringify({ ...settings, central: release.central ?? noCentral }, null, 2)}\n`);
+  writeFileSync(config, settingsWith(release.central, readFileSync(config, "utf8")));
   writeFileSync(join(folder, "release.json"), `${JSON.stringify(release)}\n`);
 }
 

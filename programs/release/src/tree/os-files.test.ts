@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { repositoryRoot } from "../config.ts";
+import { biosMessage } from "../disk/bios-message.ts";
 
 const os = join(repositoryRoot, "os");
 const masks = readPackageList(join(os, "masks.txt"));
@@ -50,6 +51,22 @@ test("our scripts have our interpreter, and can be executed", () => {
   const path = join(os, "root/usr/lib/piccolo/install");
   assert.ok(readFileSync(path, "utf8").startsWith("#!/usr/lib/piccolo/sh\n"));
   assert.ok((statSync(path).mode & 0o111) !== 0);
+});
+
+test("the stick's text and the installer speak of the same files, and of what boot loader and initrd say", () => {
+  const text = readFileSync(join(os, "installer/READ-ME.txt"), "utf8");
+  const script = readFileSync(join(os, "root/usr/lib/piccolo/install"), "utf8");
+  for (const file of ["erase-the-disk", "repair-the-system"]) {
+    assert.ok(text.includes(file), file);
+    assert.ok(script.includes(`/run/piccolo-install/medium/${file}\n`), file);
+  }
+  assert.ok(text.includes(biosMessage.split(".")[0] ?? ""));
+  const initrd = ["piccolo-root.sh", "start-again.service"].map((name) => join(os, "initrd/99piccolo", name));
+  const said = initrd.map((path) => readFileSync(path, "utf8")).join("");
+  for (const words of ["the disk holds no release", "this release cannot start here; the machine starts again"]) {
+    assert.ok(said.includes(words) && text.includes(words), words);
+  }
+  assert.match(text, /^[ -~\n]+$/, "every editor shows it");
 });
 
 test("the shell, getty and what asks for passwords must be there to be taken out", () => {

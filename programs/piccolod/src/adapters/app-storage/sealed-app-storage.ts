@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
+import { passByMode } from "../app-leftovers.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { fsyncPath } from "../volume/key-check.ts";
@@ -104,6 +105,7 @@ export class SealedAppStorage implements AppStorage {
     if (this.#runtimeImage === undefined) {
       await this.#bind(join(this.#folder, "runtime"), join(this.#mountFolder, "runtime"));
       mkdirSync(this.runtimeFolder, { recursive: true, mode: 0o700 });
+      this.#letContainersPass();
       return;
     }
     const { blocks, bsize } = statfsSync(this.#folder);
@@ -111,6 +113,13 @@ export class SealedAppStorage implements AppStorage {
     // Programs of images may have file capabilities; what they may take is bounded by each container.
     await this.#runtimeImage.mount(["nodev"]);
     this.#runtimeImage.contentFolder({ uid: 0, gid: 0 }, 0o700);
+    this.#letContainersPass();
+  }
+
+  /** The first process of a container, which is nobody here, finds its root below; it may pass by and read nothing on the way. */
+  #letContainersPass(): void {
+    const runtime = join(this.#mountFolder, "runtime");
+    for (const path of [this.#mountFolder, runtime, this.runtimeFolder]) chmodSync(path, passByMode);
   }
 
   /** What an earlier run of this process left when it was cut off. */

@@ -120,6 +120,12 @@ export class PodmanImages {
     if (/manifest unknown|not found|unauthorized|denied|forbidden/i.test(message)) {
       return runtimeFaults.fault("image-refused", "the registry has no such image, or does not give it to everybody");
     }
+    if (/x509:|tls: |HTTP response to HTTPS client/.test(message)) {
+      return runtimeFaults.fault(
+        "image-unreachable",
+        "the image's registry does not show by a certificate this device trusts that it is the right one",
+      );
+    }
     if (/no image found in manifest list for architecture|architecture/i.test(message)) return otherArchitecture();
     return runtimeFaults.fault(
       "image-unreachable",

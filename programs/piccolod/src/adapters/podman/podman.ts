@@ -8,6 +8,7 @@ import {
   type ContainerState,
   type ContainerUsage,
   type ExecResult,
+  execOutOfTime,
   execOutputBytesMax,
   type LogLine,
   logLineBytesMax,
@@ -20,6 +21,7 @@ import {
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import type { Log } from "../log.ts";
 import { processesWith } from "../volume/mounts.ts";
+import { endProcesses } from "./exec-processes.ts";
 import { createBody, networkBody } from "./create-body.ts";
 import { framesOf } from "./frames.ts";
 import { PodmanInterface, type Refusal } from "./interface.ts";
@@ -42,6 +44,9 @@ const cleanUpPauseMs = 20;
 const addressTries = 50;
 const addressPauseMs = 100;
 const stopMarginMs = 30_000;
+const commandTries = 50;
+const commandLooks = 5;
+const commandPauseMs = 20;
 /** Labels that the runtime reads back: what the container was made with, to check it at each start. */
 const idLabel = "piccolo.ids";
 const capabilityLabel = "piccolo.capabilities";
@@ -319,30 +324,49 @@ export class Podman implements ContainerRuntime {
       ),
     );
     const signal = AbortSignal.timeout(timeoutMs);
-    const body = await this.#interface.open(
-      {
-        method: "POST",
-        path: `${api}/exec/${id}/start`,
-        json: { Detach: false },
-        signal,
-        timeoutMs: timeoutMs + 1_000,
-      },
-      orMissing,
-    );
     const parts: Buffer[] = [];
     let kept = 0;
+    const output = (): string => Buffer.concat(parts).toString("utf8");
     try {
+      const body = await this.#interface.open(
+        {
+          method: "POST",
+          path: `${api}/exec/${id}/start`,
+          json: { Detach: false },
+          signal,
+          timeoutMs: timeoutMs + 1_000,
+        },
+        orMissing,
+      );
       for await (const { bytes } of framesOf(body)) {
         if (kept < execOutputBytesMax) parts.push(bytes.subarray(0, execOutputBytesMax - kept));
         kept += bytes.length;
       }
     } catch (error) {
-      throw unavailable(error);
+      if (!signal.aborted) throw runtimeFaults.owns(error) ? error : unavailable(error);
     }
-    const { ExitCode: exitCode } = read.exec(
-      await this.#interface.call({ method: "GET", path: `${api}/exec/${id}/json` }),
-    );
-    return { exitCode, output: Buffer.concat(parts).toString("utf8") };
+    // What it says may end before it does.
+    while (!signal.aborted) {
+      const { ExitCode: exitCode, Running: isRunning } = await this.#command(id);
+      if (!isRunning) return { exitCode, output: output() };
+      await delay(commandPauseMs);
+    }
+    await this.#endCommand(id);
+    return { exitCode: execOutOfTime, output: output() };
+  }
+
+  async #command(id: string): Promise<ReturnType<typeof read.exec>> {
+    return read.exec(await this.#interface.call({ method: "GET", path: `${api}/exec/${id}/json` }));
+  }
+
+  /** Who asked for it has left. It may be on its way still, and what it has started may go on without it. */
+  async #endCommand(id: string): Promise<void> {
+    for (let attempt = 0; attempt < commandTries; attempt++) {
+      const { Running: isRunning, Pid: pid, ContainerID: containerId } = await this.#command(id);
+      if (isRunning) endProcesses(pid, containerId);
+      else if (attempt >= commandLooks) return;
+      await delay(commandPauseMs);
+    }
   }
 
   async *logs(name: string, { tail, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogLine> {
@@ -404,8 +428,10 @@ export class Podman implements ContainerRuntime {
   }
 
   async shutDown(): Promise<void> {
-    await Promise.all((await this.containers()).map(({ name }) => this.stop(name)));
+    // One that cannot be stopped keeps no other one running.
+    const ended = await Promise.allSettled((await this.containers()).map(({ name }) => this.stop(name)));
     await this.#endpoint.stop();
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The files that make a Podman of this device's own, apart from any other on the machine. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { passByMode } from "../app-leftovers.ts";
 
 export interface ServiceFolders {
   /** On the sealed volume: images, containers, their logs, networks. */
@@ -10,7 +11,7 @@ export interface ServiceFolders {
 }
 
 export interface ServiceConfig extends ServiceFolders {
-  /** Registries without TLS, as `host:port`: those of tests on this machine. */
+  /** Registries without TLS, as `host:port`; all others are asked with TLS alone. */
   readonly insecureRegistries: readonly string[];
 }
 
@@ -32,19 +33,38 @@ export function hasHybridCgroups(): boolean {
   return existsSync("/sys/fs/cgroup/unified/cgroup.controllers");
 }
 
+const quoted = (text: string): string => JSON.stringify(text);
+const textOf = (lines: readonly string[]): string => `${lines.join("\n")}\n`;
+const registriesFile = "registries.conf";
+
+function registriesOf({ insecureRegistries }: ServiceConfig): readonly string[] {
+  return [
+    "unqualified-search-registries = []",
+    'short-name-mode = "enforcing"',
+    ...insecureRegistries.flatMap((place) => ["[[registry]]", `location = ${quoted(place)}`, "insecure = true"]),
+  ];
+}
+
+/** Whether a Podman that was started with what lies there asks registries as it should. */
+export function hasSameRegistries(config: ServiceConfig): boolean {
+  const path = join(config.run, registriesFile);
+  return existsSync(path) && readFileSync(path, "utf8") === textOf(registriesOf(config));
+}
+
 /** Writes them and returns the environment that Podman and what it starts take. */
 export function writeServiceConfig(config: ServiceConfig): Readonly<Record<string, string>> {
   const { storage, run } = config;
   const temporary = join(storage, "temporary");
   for (const folder of [storage, run, temporary]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const quoted = (text: string): string => JSON.stringify(text);
+  // Podman 5 mounts here what a container's first process opens, which is nobody on this machine.
+  chmodSync(temporary, passByMode);
   const [files, processes] = [
     withinHardLimit("Max open files", mostOpenFiles),
     withinHardLimit("Max processes", mostProcesses),
   ];
   const write = (name: string, lines: readonly string[]): string => {
     const path = join(run, name);
-    writeFileSync(path, `${lines.join("\n")}\n`, { mode: 0o600 });
+    writeFileSync(path, textOf(lines), { mode: 0o600 });
     return path;
   };
   const containers = write("containers.conf", [
@@ -73,11 +93,7 @@ export function writeServiceConfig(config: ServiceConfig): Readonly<Record<strin
     `graphroot = ${quoted(join(storage, "graph"))}`,
     `runroot = ${quoted(join(run, "storage"))}`,
   ]);
-  const registries = write("registries.conf", [
-    "unqualified-search-registries = []",
-    'short-name-mode = "enforcing"',
-    ...config.insecureRegistries.flatMap((place) => ["[[registry]]", `location = ${quoted(place)}`, "insecure = true"]),
-  ]);
+  const registries = write(registriesFile, registriesOf(config));
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: run,

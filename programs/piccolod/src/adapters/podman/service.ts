@@ -6,7 +6,7 @@ import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import { runProgram } from "../app-storage/run-program.ts";
 import { mountsOn, processesWith, serversOf } from "../volume/mounts.ts";
 import { exchange, isGone, unavailable } from "./unix-http.ts";
-import { type ServiceConfig, writeServiceConfig } from "./service-config.ts";
+import { hasSameRegistries, type ServiceConfig, writeServiceConfig } from "./service-config.ts";
 
 /** Where the interface is, and who sees to it that somebody answers there. */
 export interface PodmanEndpoint {
@@ -97,7 +97,8 @@ export class OwnPodmanService implements PodmanEndpoint {
   }
 
   async #ensure(): Promise<void> {
-    if (await this.#answers()) return;
+    // One from before a restart may have been told of other registries; apps go on while it is exchanged.
+    if (hasSameRegistries(this.#options) && (await this.#answers())) return;
     const program = programs.find((path) => existsSync(path));
     if (program === undefined) {
       throw runtimeFaults.fault("runtime-missing", "podman is not installed on this machine, so no app can run");

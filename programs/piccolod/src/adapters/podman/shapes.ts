@@ -34,7 +34,12 @@ const ContainerList = z.array(
 export type ListedContainer = z.infer<typeof ContainerList>[number];
 const Created = z.object({ Id: z.string() });
 const ExecCreated = z.object({ Id: z.string() });
-const ExecInspection = z.object({ ExitCode: z.number(), Running: z.boolean() });
+const ExecInspection = z.object({
+  ExitCode: z.number(),
+  Running: z.boolean(),
+  Pid: z.number(),
+  ContainerID: z.string(),
+});
 
 const ContainerInspection = z.object({
   Id: z.string(),

@@ -1,7 +1,8 @@
 /** A Podman that the service manager looks after: it starts it when somebody calls, and again after it has ended. */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { World } from "@piccolo/world";
+import { passByMode } from "../app-leftovers.ts";
 import { runCommand } from "../volume/command.ts";
 import { processesWith } from "../volume/mounts.ts";
 import { endProcess, type PodmanEndpoint, serviceAnswers } from "./service.ts";
@@ -50,6 +51,8 @@ export class SystemPodmanService implements PodmanEndpoint {
     const { unit, world } = this.#options;
     await this.#options.ready();
     this.#writeEnvironment(writeServiceConfig({ ...this.#options, insecureRegistries: [] }));
+    // The apps' storage is mounted below them.
+    for (const path of [dirname(this.socketPath), dirname(this.#options.run)]) chmodSync(path, passByMode);
     await this.#control("start", [unit]);
     const untilMs = world.monotonicMs() + startMs;
     while (!(await serviceAnswers(this.socketPath))) {

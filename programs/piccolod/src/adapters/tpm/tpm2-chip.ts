@@ -42,7 +42,7 @@ import {
   superseded,
 } from "../../security/security-chip.ts";
 import type { TpmChannel } from "./channel.ts";
-import { ensureMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
+import { ensureMinimumRelease, knownMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
 import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
 import {
@@ -188,6 +188,7 @@ export class Tpm2Chip implements SecurityChip {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
       refuseOwnMeasurements(values);
       this.#signerOf(values);
+      this.#refuseOlder(this.#options.releaseNumber, await knownMinimumRelease(tpm, session));
     });
   }
 

@@ -65,6 +65,24 @@ test("on a device that replaces another the app comes back with its data, its se
   assert.deepEqual(fresh.storage.moved, []);
 });
 
+test("an app comes back from the catalog it was from, and one its owner gave comes back from none", async (context) => {
+  const from = "ef".repeat(32);
+  const device = AppDevice.start(context);
+  await device.install("shelf", {}, from);
+  await device.install("own");
+  for (const app of ["shelf", "own"]) await device.backUp(app);
+  await device.restore(device.newest("shelf").id);
+  const before = device.apps.get("shelf").record.current;
+  assert.equal(before?.catalog, from, "in the place of the app that is there");
+  await device.stop();
+  const fresh = device.replacement(context);
+  for (const [digest, image] of device.runtime.registry) fresh.runtime.registry.set(digest, image);
+  for (const app of ["shelf", "own"]) await fresh.restore(fresh.newest(app).id);
+  const { current } = fresh.apps.get("shelf").record;
+  assert.deepEqual(current, { ...before, number: 1 }, "all of it comes back");
+  assert.equal(fresh.apps.get("own").record.current?.catalog, undefined);
+});
+
 test("where its ids are another app's by now, its files get other ones", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");
@@ -348,4 +366,54 @@ test("a restore that was cut off in the middle goes on at the next start, once t
   device.apps.wake();
   await device.apps.settled("shelf", () => undefined);
   assert.ok(device.read("shelf").equals(content));
+});
+
+test("a power cut right after a backup has come leaves it whole, with its secrets and ids", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  await device.backUp("shelf");
+  const secrets = secretsOf(device, "shelf");
+  const { idStart: from } = device.apps.get("shelf");
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  await device.install("shelf");
+  const { idStart: to } = device.apps.get("shelf");
+  assert.notDeepEqual(secretsOf(device, "shelf"), secrets);
+  device.crashPoint = (name) => {
+    if (name === "app-backup-fetched") throw engineFaults.fault("version-busy", "the power is gone");
+  };
+  const { backup, document } = await device.backups.kept.read(device.newest("shelf").id, never);
+  device.backups.restored.restore(backup, document);
+  while (device.apps.get("shelf").record.change?.failure === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await device.restart();
+  device.world.aheadMs += 3_600_000;
+  device.apps.wake();
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "all my books");
+  assert.deepEqual(secretsOf(device, "shelf"), secrets);
+  assert.deepEqual(device.storage.moved, [{ app: "shelf", from, to }]);
+});
+
+test("a copy whose secrets and ids are missing is not put in place of what is there", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "books");
+  device.inNetwork = false;
+  await device.backUp("shelf");
+  device.write("shelf", "later");
+  const [copy] = device.apps.get("shelf").record.backups;
+  device.appStore.deleteSnapshotFacts(copy?.id ?? "");
+  device.apps.restore("shelf", copy?.id ?? "");
+  await assert.rejects(
+    device.apps.settled("shelf", (): void => {
+      // The tries are hours apart.
+      device.world.aheadMs += 3_600_000;
+      device.apps.wake();
+    }),
+    { code: "restore-failed" },
+  );
+  assert.equal(device.read("shelf").toString(), "later");
 });

@@ -380,8 +380,8 @@ function newestCopy({ backups }: AppPlanRecord): KeptSnapshot | undefined {
   return backups.at(-1);
 }
 
-function withoutNumber({ manifest, grants, settings }: Generation): Omit<Generation, "number"> {
-  return { manifest, grants, settings };
+function withoutNumber({ manifest, grants, settings, catalog }: Generation): Omit<Generation, "number"> {
+  return { manifest, grants, settings, ...(catalog === undefined ? {} : { catalog }) };
 }
 
 /** Images that no registry has, and that did not come with the device: another device cannot have them. */

@@ -12,6 +12,7 @@ import type { BackupDocument } from "./document.ts";
 import { fetchVolumes, readDocument } from "./fetching.ts";
 import { decideDropped } from "./retention.ts";
 import { endingWhenStalled } from "./stall.ts";
+import type { BackupCrashPoint } from "./storing.ts";
 import type { BackupStore } from "./store.ts";
 import { backupFaults, type StoredBackup } from "./types.ts";
 
@@ -38,6 +39,7 @@ export interface KeptBackupsOptions {
   readonly changed: (app: string) => void;
   /** Chunks that somebody is about to make a backup of. */
   readonly held: () => ReadonlySet<number>;
+  readonly crashPoint: (name: BackupCrashPoint) => void;
 }
 
 export class KeptBackups {
@@ -121,10 +123,12 @@ export class KeptBackups {
     { backup: id, snapshot }: Extract<Step, { readonly do: "fetch-backup" }>,
     { signal, report }: Progress,
   ): Promise<void> {
-    const { store, files, engine, appStore, world } = this.#options;
+    const { store, files, engine, appStore, world, crashPoint } = this.#options;
     const step = "Bringing its data back from the network";
     report(step);
     const { document } = await this.read(id, signal);
+    // Before the copy is complete: one that is will not be fetched again.
+    appStore.putSnapshotFacts(snapshot, { idStart: document.idStart, secrets: document.secrets });
     await endingWhenStalled(world, stalled, signal, (watched, alive) =>
       fetchVolumes({ store, files, engine }, document, snapshot, {
         signal: watched,
@@ -134,6 +138,6 @@ export class KeptBackups {
         },
       }),
     );
-    appStore.putSnapshotFacts(snapshot, { idStart: document.idStart, secrets: document.secrets });
+    crashPoint("app-backup-fetched");
   }
 }

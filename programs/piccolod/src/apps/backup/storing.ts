@@ -20,7 +20,12 @@ export interface StoringParts {
 }
 
 /** Moments at which a power cut must leave the backups there were, and nothing half. */
-export const backupCrashPoints = ["app-chunk-stored", "before-app-backup", "app-backup-stored"] as const;
+export const backupCrashPoints = [
+  "app-chunk-stored",
+  "before-app-backup",
+  "app-backup-stored",
+  "app-backup-fetched",
+] as const;
 export type BackupCrashPoint = (typeof backupCrashPoints)[number];
 
 export interface BackupRequest {

@@ -158,6 +158,13 @@ test("requests that servers read in different ways do not get through", async (t
     one.head("GET /", cookie, `X: ${"x".repeat(20_000)}`),
     one.head("GET /", cookie, "Host : evil"),
     one.head("GET /\r\nX: 1", cookie),
+    one.head("POST /", cookie, "Content-Length: 33", "Connection: content-length") +
+      "GET /x HTTP/1.1\r\nHost: evil\r\n\r\n\r\n",
+    one.head("POST /", cookie, "Content-Length: 3", "Connection: close", "Connection: x,\tContent-LENGTH") + "abc",
+    one.head("POST /", cookie, "Transfer-Encoding: chunked", "Connection: transfer-encoding") + "0\r\n\r\n",
+    ...["Host", "Cookie", "Authorization", "Content-Type"].map((name) =>
+      one.head("GET /", cookie, `Connection: close, ${name}`),
+    ),
   ];
   for (const text of bad) {
     const visitor = one.visitor();

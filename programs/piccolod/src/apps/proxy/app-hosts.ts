@@ -11,7 +11,7 @@ import { appFaults } from "../types.ts";
 import { AppConnections } from "./app-connections.ts";
 import type { AppSession, Entrance } from "./entrance.ts";
 import { Forwarding, type ForwardingOptions } from "./forwarding.ts";
-import { isPublicPath, type Visit } from "./headers.ts";
+import { isPublicPath, takesMessageAlong, type Visit } from "./headers.ts";
 import type { HostNames } from "./host-names.ts";
 import { hasAccepted, isWebSocket, joinSockets, switchingHead } from "./tunnel.ts";
 
@@ -145,6 +145,9 @@ export class AppHosts {
       this.#enter(app, req, res);
       return;
     }
+    // A first line without a version, which some servers read without the lines behind it.
+    if (req.httpVersionMajor !== 1) throw httpFaults.fault("invalid-request", "a request says its version");
+    if (takesMessageAlong(req.headers.connection)) throw connectionRefused();
     const coding = req.headers["transfer-encoding"];
     if (coding !== undefined && coding.toLowerCase() !== "chunked") {
       throw httpFaults.fault("invalid-request", "a body comes as it is, or in chunks");
@@ -325,6 +328,7 @@ export class AppHosts {
     const admitted = this.#admit(app, req);
     const isOwnPage = req.headers.origin === undefined || req.headers.origin === this.originOf(app);
     if (admitted === undefined || !isOwnPage || isOwnPath(req.url ?? "/")) throw signInRequired();
+    if (takesMessageAlong(req.headers.connection)) throw connectionRefused();
     if (!isWebSocket(req)) throw httpFaults.fault("invalid-request", "this is no WebSocket");
     const place = this.#place(app);
     if (place.tunnels >= tunnelsMax) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
@@ -373,6 +377,10 @@ const upgradeRefusals: Readonly<Record<string, string>> = {
   "invalid-request": "400 Bad Request",
   "app-overloaded": "503 Service Unavailable",
 };
+
+function connectionRefused(): Error {
+  return httpFaults.fault("invalid-request", "a connection's own headers are none of the message");
+}
 
 function signInRequired(): Error {
   return authFaults.fault("sign-in-required", "sign in at the device's portal, then do it again");

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isIdentityHeader, isPublicPath, keptTrailers, replyHeaders, requestLines, type Visit } from "./headers.ts";
+import {
+  isIdentityHeader,
+  isPublicPath,
+  keptTrailers,
+  replyHeaders,
+  requestLines,
+  takesMessageAlong,
+  type Visit,
+} from "./headers.ts";
 
 const visit: Visit = {
   app: "notes",
@@ -75,6 +83,25 @@ test("a connection's own headers, and those it names, go no further", () => {
   assert.equal(upgraded.get("x-forwarded-user"), undefined);
 });
 
+test("what belongs to the message goes with it, whatever a connection names", () => {
+  for (const named of [
+    "content-length",
+    "close, Content-Length",
+    "x ,\tTransfer-Encoding",
+    "HOST",
+    "Cookie",
+    "Authorization",
+  ]) {
+    assert.ok(takesMessageAlong(named), named);
+  }
+  for (const named of [undefined, "close", "keep-alive, X-Hop", "Upgrade", "TE, close", "HTTP2-Settings"]) {
+    assert.ok(!takesMessageAlong(named), String(named));
+  }
+  const raw = ["Connection", "Content-Length, Content-Type", "Content-Length", "3", "Content-Type", "text/plain"];
+  assert.deepEqual([sent(raw).get("content-length"), sent(raw).get("content-type")], ["3", "text/plain"]);
+  assert.deepEqual(replyHeaders(raw), ["Content-Length", "3", "Content-Type", "text/plain"]);
+});
+
 test("the device's cookies stay with the device, an app's own go through", () => {
   const cookie = "piccolo_device1=secret; theme=dark; PICCOLO_app_device1=s; __Host-piccolo-x=s; session=1";
   assert.equal(sent(["Cookie", cookie]).get("cookie"), "theme=dark; session=1");
@@ -139,6 +166,10 @@ test("only a path that can be read in one way is public", () => {
     "/share/..%2fadmin",
     "/share/..\\admin",
     "/share/a;/../../admin",
+    "/share/..;/admin",
+    "/share/.;/admin",
+    "/share/;x=1/../admin",
+    "/share/a;x",
     "/Share/x",
     "/robots.txt/",
     "//share/x",

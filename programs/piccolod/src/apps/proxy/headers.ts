@@ -44,10 +44,12 @@ export function isIdentityHeader(name: string): boolean {
   return identity.test(plain(name));
 }
 
-/** What happens to a header by its name; `framing` is only looked at in trailers. */
+/** What happens to a header by its name; `framing` stays with its body, and is none of a trailer. */
 type Part = "kept" | "connection" | "hop" | "identity" | "host" | "cookie" | "set-cookie" | "own" | "framing";
 
 const framing = new Set(["content-length", "content-encoding", "content-type", "content-range", "authorization"]);
+
+const ofMessage = new Set([...framing, "host", "cookie", "transfer-encoding"]);
 
 function partOf(name: string): Part {
   const lower = name.toLowerCase();
@@ -100,6 +102,15 @@ function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
   return named ?? nobody;
 }
 
+/**
+ * Whether a Connection header names what belongs to the message. A sender must not (RFC 9110, section 7.6.1), and taken at
+ * its word it would leave a body without its length, which an app reads as another request.
+ */
+export function takesMessageAlong(connection: string | undefined): boolean {
+  if (connection === undefined || connection === "keep-alive" || connection === "close") return false;
+  return connection.split(",").some((name) => ofMessage.has(name.trim().toLowerCase()));
+}
+
 export interface Visit {
   readonly app: string;
   /** `name:port` of the app. */
@@ -130,7 +141,7 @@ export function requestLines(raw: readonly string[], visit: Visit, upgrade: stri
       continue;
     }
     if (part === "connection" || part === "hop" || part === "identity" || part === "host") continue;
-    if (named.size > 0 && named.has(name.toLowerCase())) continue;
+    if (part !== "framing" && named.size > 0 && named.has(name.toLowerCase())) continue;
     lines += `${name}: ${value}\r\n`;
   }
   return lines;
@@ -146,7 +157,7 @@ export function replyHeaders(raw: readonly string[], upgrade?: string): string[]
     const part = partFor(name);
     if (part === "connection" || part === "hop" || part === "own") continue;
     if (part === "set-cookie" ? !isHarmlessCookie(value) : part === "identity" && isOwnHeader(name)) continue;
-    if (named.size > 0 && named.has(name.toLowerCase())) continue;
+    if (part !== "framing" && named.size > 0 && named.has(name.toLowerCase())) continue;
     kept.push(name, value);
   }
   return kept;
@@ -176,7 +187,7 @@ function isHarmlessCookie(value: string): boolean {
 
 /**
  * Whether everybody may visit the path: exact, or below one that ends with a star. A path that could be read in two
- * ways is nobody's.
+ * ways is nobody's; `;` makes one, since some servers cut off what follows it before they look for dots.
  */
 export function isPublicPath(target: string, granted: readonly string[]): boolean {
   const [path = ""] = target.split(/[?#]/, 1);

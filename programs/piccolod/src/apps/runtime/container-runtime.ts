@@ -89,6 +89,8 @@ export interface ExecResult {
   readonly output: string;
 }
 export const execOutputBytesMax = 4 * 1024;
+/** The code of a command that took too long and was ended. */
+export const execOutOfTime = 124;
 
 export interface ContainerRuntime {
   /** Throws `runtime-missing`, `runtime-too-old`, and like everything below `runtime-unavailable`, `runtime-failed`. */
@@ -126,7 +128,7 @@ export interface ContainerRuntime {
   remove(name: string): Promise<void>;
   pause(name: string): Promise<void>;
   resume(name: string): Promise<void>;
-  /** Throws `container-missing` where it does not run. */
+  /** A command that is not through in time is ended: `execOutOfTime`. Throws `container-missing` where it does not run. */
   exec(name: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
 
   /** Oldest first. Throws `container-missing`. */

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AppDevice } from "../../test-support/app-device.ts";
+import { trashKeptMs } from "./record.ts";
+
+const digest = `sha256:${"1".padStart(64, "a")}`;
+
+async function uninstalled(device: AppDevice): Promise<string> {
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  const [{ trash } = assert.fail("it is in the trash")] = device.apps.trash();
+  return trash.id;
+}
+
+test("by a clock that is not believed nothing in the trash is due; by one that is, it is", async (context) => {
+  const device = AppDevice.start(context);
+  const id = await uninstalled(device);
+  device.world.wallAheadMs = trashKeptMs + 1;
+  device.clockBelieved = false;
+  await device.apps.purged();
+  assert.equal(device.apps.trash().length, 1);
+  device.apps.restoreFromTrash(id);
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "all my books");
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  device.clockBelieved = true;
+  device.world.wallAheadMs += trashKeptMs + 1;
+  await device.apps.purged();
+  assert.deepEqual(device.apps.trash(), []);
+});
+
+test("what the owner wants gone goes by any clock, and is nobody's to bring back", async (context) => {
+  const device = AppDevice.start(context);
+  const id = await uninstalled(device);
+  device.clockBelieved = false;
+  device.apps.purge(id);
+  assert.throws(() => device.apps.restoreFromTrash(id), { code: "app-not-found" });
+  await device.apps.purged(id);
+  assert.deepEqual(device.appStore.trash(), []);
+});
+
+test("what is being brought back is not deleted meanwhile, neither by the clock nor by hand", async (context) => {
+  const device = AppDevice.start(context);
+  const id = await uninstalled(device);
+  const image = device.runtime.registry.get(digest);
+  assert.ok(image);
+  device.runtime.registry.delete(digest);
+  await device.runtime.removeImage(digest);
+  device.apps.restoreFromTrash(id);
+  await assert.rejects(
+    device.apps.settled("shelf", () => undefined),
+    { code: "image-refused" },
+  );
+  assert.throws(() => device.apps.purge(id), { code: "app-busy" });
+  device.world.wallAheadMs = trashKeptMs + 1;
+  await device.apps.purged();
+  device.runtime.registry.set(digest, image);
+  device.apps.run("shelf", "running");
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "all my books");
+  assert.deepEqual(device.appStore.trash(), []);
+});

@@ -1,0 +1,249 @@
+/**
+ * The installer's script as it is, on files instead of disks: what it must not touch, and what it writes where. Only the programs
+ * that want a kernel's devices or a running system are replaced.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { biosBootCode, bootCodeBytes } from "@piccolo/release";
+import { repositoryRoot } from "../../tools/run-tests.ts";
+
+const script = readFileSync(join(repositoryRoot, "os/root/usr/lib/piccolo/install"), "utf8");
+const sector = 512;
+const gigabyte = 1_000_000_000;
+
+/** Programs that need a device or a system; each leaves its name and arguments in `calls`. */
+const replaced = ["mount", "umount", "udevadm", "e2fsck", "resize2fs", "mkfs.vfat", "mke2fs", "efibootmgr"];
+const quiet = ["systemctl", "sleep", "sync"];
+
+interface Disk {
+  readonly name: string;
+  readonly bytes?: number;
+  readonly removable?: boolean;
+}
+
+class Computer {
+  readonly #folder: string;
+
+  constructor(context: TestContext, disks: readonly Disk[]) {
+    this.#folder = mkdtempSync(join(tmpdir(), "piccolo-install-"));
+    context.after(() => rmSync(this.#folder, { recursive: true, force: true }));
+    for (const folder of ["sys/block", "sys/class/block", "dev/disk/by-partlabel", "run", "bin"]) {
+      mkdirSync(this.path(folder), { recursive: true });
+    }
+    for (const name of ["null", "zero"]) symlinkSync(`/dev/${name}`, this.path(`dev/${name}`));
+    for (const name of [...replaced, ...quiet]) {
+      const body = `#!/bin/sh\necho "${name} $*" >>"${this.path("calls")}"\n`;
+      writeFileSync(this.path(`bin/${name}`), body);
+      chmodSync(this.path(`bin/${name}`), 0o755);
+    }
+    this.#addStick();
+    for (const disk of disks) this.addDisk(disk);
+  }
+
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  addDisk({ name, bytes = 9 * gigabyte, removable = false }: Disk): void {
+    mkdirSync(this.path(`sys/block/${name}`));
+    writeFileSync(this.path(`sys/block/${name}/removable`), removable ? "1\n" : "0\n");
+    writeFileSync(this.path(`sys/block/${name}/size`), `${Math.floor(bytes / sector)}\n`);
+    writeFileSync(this.path(`dev/${name}`), "");
+    truncateSync(this.path(`dev/${name}`), Math.floor(bytes / sector) * sector);
+  }
+
+  /** A stick whose first sector is as `release -- build` writes it, with letters where its partition table would be. */
+  #addStick(): void {
+    mkdirSync(this.path("sys/block/sda/sda2"), { recursive: true });
+    symlinkSync("../../block/sda/sda2", this.path("sys/class/block/sda2"));
+    const first = new Uint8Array(4096).fill("S".charCodeAt(0));
+    first.set(biosBootCode());
+    writeFileSync(this.path("dev/sda"), first);
+    for (const [part, label] of [
+      ["sda1", "piccolo-installer"],
+      ["sda2", "piccolo-installer-root"],
+    ] as const) {
+      writeFileSync(this.path(`dev/${part}`), `content of ${label}`);
+      symlinkSync(`../../${part}`, this.path(`dev/disk/by-partlabel/${label}`));
+    }
+    const device = this.path("run/piccolo-install/medium/piccolo/device/EFI/BOOT");
+    mkdirSync(device, { recursive: true });
+    writeFileSync(join(device, "BOOTX64.EFI"), "the boot loader");
+  }
+
+  /** What the owner has put on the stick. */
+  mark(name: "erase-the-disk" | "repair-the-system"): void {
+    writeFileSync(this.path(`run/piccolo-install/medium/${name}`), "");
+  }
+
+  forgetCalls(): void {
+    rmSync(this.path("calls"), { force: true });
+  }
+
+  run(): { readonly status: number | null; readonly said: string } {
+    const here = script.replaceAll(/(?<![\w}.])\/(dev|sys|run)\//g, `${this.#folder}/$1/`);
+    const path = `${this.path("bin")}:/usr/sbin:/usr/bin:/sbin:/bin`;
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", here], {
+      encoding: "utf8",
+      env: { PATH: path },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    assert.equal(stderr, "");
+    return { status, said: stdout };
+  }
+
+  calls(): string[] {
+    const path = this.path("calls");
+    return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [];
+  }
+
+  bytes(name: string, at: number, length: number): Buffer {
+    const file = openSync(this.path(`dev/${name}`), "r");
+    try {
+      const bytes = Buffer.alloc(length);
+      return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
+function refuses(computer: Computer, why: RegExp, notSaid = /^$/): void {
+  const { status, said } = computer.run();
+  assert.equal(status, 1);
+  assert.match(said, why);
+  assert.doesNotMatch(said, notSaid);
+  assert.match(said, /Nothing was written/);
+  for (const call of computer.calls()) assert.match(call, /^mount /);
+}
+
+test("without a disk that it may take, or with several, it writes nothing and says why", (context) => {
+  refuses(new Computer(context, []), /has no disk of 8 GB or more beside the stick/);
+  refuses(new Computer(context, [{ name: "vda", bytes: 7.9 * gigabyte }]), /has no disk of 8 GB/);
+  refuses(new Computer(context, [{ name: "sdb", removable: true }]), /has no disk of 8 GB/);
+  refuses(new Computer(context, [{ name: "loop0" }]), /has no disk of 8 GB/);
+  refuses(new Computer(context, [{ name: "vda" }, { name: "nvme0n1" }]), /several disks \( nvme0n1 vda \)/);
+});
+
+test("a stick that cannot be read is said, before anything is looked for", (context) => {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  rmSync(computer.path("dev/disk/by-partlabel/piccolo-installer-root"));
+  refuses(computer, /stick cannot be read/);
+});
+
+test("a disk with something on it is written only where the stick says so", (context) => {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  const table = spawnSync("sfdisk", ["-q", computer.path("dev/vda")], { input: "label: gpt\n,\n", encoding: "utf8" });
+  assert.equal(table.status, 0, table.stderr);
+  const before = computer.bytes("vda", 0, 1 << 20);
+  refuses(computer, /is not empty.*erase-the-disk/, /repair-the-system/);
+  assert.deepEqual(computer.bytes("vda", 0, 1 << 20), before);
+  computer.mark("erase-the-disk");
+  assert.equal(computer.run().status, 0);
+});
+
+for (const { name, part } of [
+  { name: "vda", part: "vda" },
+  { name: "nvme0n1", part: "nvme0n1p" },
+]) {
+  test(`a disk like ${name} gets four partitions, the system, and the stick's own boot message before its table`, (context) => {
+    const computer = new Computer(context, [{ name }]);
+    const { status, said } = computer.run();
+    assert.equal(status, 0, said);
+    assert.match(said, /Piccolo-OS is installed/);
+
+    assert.deepEqual(new Uint8Array(computer.bytes(name, 0, bootCodeBytes)), biosBootCode());
+    const afterMessage = computer.bytes(name, bootCodeBytes, sector - bootCodeBytes);
+    assert.ok(!afterMessage.includes("S"), "nothing of the stick's partition table");
+    assert.equal(afterMessage.readUInt16LE(sector - bootCodeBytes - 2), 0xaa55);
+    const { stdout, stderr } = spawnSync("sfdisk", ["--json", computer.path(`dev/${name}`)], { encoding: "utf8" });
+    assert.equal(stderr, "", "the table and its copy are whole");
+    const { partitiontable } = JSON.parse(stdout) as {
+      partitiontable: { label: string; partitions: { name: string }[] };
+    };
+    assert.equal(partitiontable.label, "gpt");
+    assert.deepEqual(
+      partitiontable.partitions.map((entry) => entry.name),
+      ["piccolo-esp", "piccolo-root", "piccolo-outside", "piccolo-data"],
+    );
+
+    assert.equal(computer.bytes(`${part}2`, 0, 100).toString(), "content of piccolo-installer-root");
+    const esp = computer.path("run/piccolo-install/esp/EFI/BOOT/BOOTX64.EFI");
+    assert.equal(readFileSync(esp, "utf8"), "the boot loader");
+    assert.ok(existsSync(computer.path("run/piccolo-install/outside/first-boot")));
+    assert.equal(computer.calls().at(-1), "systemctl poweroff");
+  });
+}
+
+test("where the boot message cannot be written, it does not say that the disk is ready", (context) => {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  const dd = computer.path("bin/dd");
+  writeFileSync(dd, '#!/bin/sh\ncase "$*" in *bs=440*) exit 1 ;; esac\nexec /usr/bin/dd "$@"\n');
+  chmodSync(dd, 0o755);
+  const { status, said } = computer.run();
+  assert.notEqual(status, 0);
+  assert.doesNotMatch(said, /is installed/);
+});
+
+/** A computer whose disk was installed, with something in each of its partitions. */
+function installed(context: TestContext): Computer {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  assert.equal(computer.run().status, 0);
+  for (const part of [1, 2, 3, 4]) writeFileSync(computer.path(`dev/vda${part}`), `old ${part}`);
+  rmSync(computer.path("run/piccolo-install/esp"), { recursive: true });
+  rmSync(computer.path("run/piccolo-install/outside/first-boot"));
+  computer.forgetCalls();
+  return computer;
+}
+
+test("a device that does not start gets its system anew, and keeps all else", (context) => {
+  const computer = installed(context);
+  const table = computer.bytes("vda", 0, 1 << 20);
+  refuses(computer, /files, put an empty file named repair-the-system on the stick[^]*is not empty.*erase-the-disk/);
+  computer.forgetCalls();
+  computer.mark("repair-the-system");
+  const { status, said } = computer.run();
+  assert.equal(status, 0, said);
+  assert.match(said, /The system is written anew/);
+  assert.doesNotMatch(said, /is installed/);
+  assert.equal(computer.bytes("vda2", 0, 100).toString(), "content of piccolo-installer-root");
+  assert.ok(existsSync(computer.path("run/piccolo-install/esp/EFI/BOOT/BOOTX64.EFI")));
+  assert.deepEqual(computer.bytes("vda", 0, 1 << 20), table);
+  for (const part of [3, 4]) assert.equal(computer.bytes(`vda${part}`, 0, 100).toString(), `old ${part}`);
+  assert.ok(!existsSync(computer.path("run/piccolo-install/outside/first-boot")), "it is no new device");
+  for (const call of computer.calls()) {
+    assert.doesNotMatch(call, /^(?:mke2fs|udevadm|efibootmgr)|vda[34]/);
+    if (call.startsWith("mkfs.vfat")) assert.match(call, /vda1$/);
+  }
+  assert.equal(computer.calls().at(-1), "systemctl poweroff");
+});
+
+test("nothing is repaired on a disk that is no device's, and not where the stick says two things", (context) => {
+  const computer = new Computer(context, [{ name: "vda" }]);
+  computer.mark("repair-the-system");
+  refuses(computer, /is no device's/);
+  const input = ["piccolo-esp", "piccolo-root", "piccolo-data"].map((name) => `size=1MiB, name=${name}\n`).join("");
+  spawnSync("sfdisk", ["-q", computer.path("dev/vda")], { input: `label: gpt\n${input}` });
+  refuses(computer, /is no device's/);
+  const device = installed(context);
+  device.mark("erase-the-disk");
+  device.mark("repair-the-system");
+  refuses(device, /both erase-the-disk and repair-the-system/);
+});
