@@ -220,9 +220,13 @@ async function live(scene: Scene): Promise<void> {
       }
     };
     const visitors = [visitor(), visitor()];
-    await work();
-    over.abort();
-    await Promise.all(visitors);
+    try {
+      await work();
+    } finally {
+      // Also after a failure, or the drill would never end.
+      over.abort();
+      await Promise.all(visitors);
+    }
   };
 
   app.told = 0;
@@ -257,6 +261,7 @@ async function live(scene: Scene): Promise<void> {
   await counts(app.told);
   await inOrder();
 
+  const toldBeforeUpdate = app.told;
   await visited(() => scene.withFault("an update", () => app.update(manifest(2)), isVersion("2")));
   await counts(app.told);
   await inOrder();
@@ -267,7 +272,7 @@ async function live(scene: Scene): Promise<void> {
   const toldBefore = app.told;
 
   await scene.withFault("a rollback", () => app.do("POST", "/rollback"), isVersion("1"));
-  await counts(0, toldAtUpdate);
+  await counts(toldBeforeUpdate, toldAtUpdate);
   await inOrder();
   await scene.withFault("the way back", () => app.do("POST", "/rollback"), isVersion("2"));
   app.told = toldBefore;

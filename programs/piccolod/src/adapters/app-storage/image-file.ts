@@ -11,12 +11,16 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { type MountView, ownView, runProgram } from "./run-program.ts";
 
 /** What is an app's own in it; beside it lies what a file system has for itself. */
 export const contentName = "content";
+
+const thawTries = 5;
+const thawPauseMs = 200;
 
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
@@ -30,6 +34,18 @@ export function isThere(path: string): boolean {
 export async function thaw(mountPoint: string): Promise<void> {
   // It is refused where nothing is frozen.
   await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]).catch(() => undefined);
+}
+
+/** Throws where it stays frozen after some tries. */
+async function unfreeze(mountPoint: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]);
+    } catch (error) {
+      if (attempt >= thawTries) throw error;
+      await delay(thawPauseMs);
+    }
+  }
 }
 
 /**
@@ -137,7 +153,7 @@ export class ImageFile {
     try {
       await copy();
     } finally {
-      await runProgram("/sbin/fsfreeze", ["--unfreeze", this.#mountPoint]);
+      await unfreeze(this.#mountPoint);
     }
     return undefined;
   }

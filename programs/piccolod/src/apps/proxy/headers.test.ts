@@ -53,6 +53,13 @@ test("headers that say who is asking are dropped in every spelling", () => {
     "True-Client-IP",
     "X-User",
     "X-Groups",
+    "X-User-Email",
+    "x_sso_user",
+    "X-Vouch-User",
+    "X-Vouch-IdP-Claims-Name",
+    "X-Pomerium-Jwt-Assertion",
+    "X-Consumer-Username",
+    "X-Consumer-Custom-Id",
   ]) {
     assert.ok(isIdentityHeader(name), name);
     const value = sent([name, "mallory"]).get(name.toLowerCase());
@@ -76,8 +83,20 @@ test("the app hears of the visitor from the device alone", () => {
 });
 
 test("a connection's own headers, and those it names, go no further", () => {
-  const headers = sent(["Connection", "close, X-Secret-Hop", "X-Secret-Hop", "1", "TE", "trailers", "Upgrade", "h2c"]);
-  for (const name of ["connection", "x-secret-hop", "te", "upgrade"]) assert.equal(headers.get(name), undefined, name);
+  const headers = sent([
+    "Connection",
+    "close, X-Secret-Hop",
+    "X-Secret-Hop",
+    "1",
+    "TE",
+    "trailers",
+    "Upgrade",
+    "h2c",
+    "Proxy",
+    "http://evil",
+  ]);
+  for (const name of ["connection", "x-secret-hop", "te", "upgrade", "proxy"])
+    assert.equal(headers.get(name), undefined, name);
   const upgraded = sent(["Connection", "Upgrade", "Upgrade", "websocket", "X-Forwarded-User", "m"], "websocket");
   assert.deepEqual([upgraded.get("connection"), upgraded.get("upgrade")], ["Upgrade", "websocket"]);
   assert.equal(upgraded.get("x-forwarded-user"), undefined);

@@ -8,6 +8,8 @@ const ofConnection = new Set([
   "connection",
   "expect",
   "keep-alive",
+  // CGI's name for it is the one from which programs read the proxy of their own requests.
+  "proxy",
   "proxy-authenticate",
   "proxy-authorization",
   "proxy-connection",
@@ -28,6 +30,7 @@ const identity = new RegExp(
     "x(?:user|username|userid|email|mail|groups?|roles?|name|account)$",
     "xauth(?:request|user|email|name|groups?|roles?|account)",
     "x?(?:original(?:uri|url|method|remote|host|for)|client(?:ip|cert|dn|verify|s?dn)|ssl|tls)",
+    "x(?:vouch|pomerium|consumer|sso|useremail|usergroups|userroles)",
     "remote|forwarded|piccolo|trueclientip|cfconnectingip|cfaccess|tailscale|via$|authuser|webauth|ssouser",
   ]
     .map((part) => `(?:${part})`)
@@ -54,7 +57,7 @@ const ofMessage = new Set([...framing, "host", "cookie", "transfer-encoding"]);
 function partOf(name: string): Part {
   const lower = name.toLowerCase();
   if (lower === "connection" || lower === "host" || lower === "cookie" || lower === "set-cookie") return lower;
-  if (ofConnection.has(lower)) return "hop";
+  if (ofConnection.has(lower.replaceAll("_", "-"))) return "hop";
   if (isIdentityHeader(name)) return "identity";
   // Whether a name is only spoken over TLS, and where else it is spoken, is the device's to say, not an app's.
   if (lower === "strict-transport-security" || lower === "alt-svc") return "own";
