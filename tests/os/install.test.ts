@@ -159,6 +159,20 @@ test("a disk with something on it is written only where the stick says so", (con
   assert.equal(computer.run().status, 0);
 });
 
+for (const { answer, what } of [
+  { answer: 8, what: "several things at once" },
+  { answer: 4, what: "an error" },
+]) {
+  test(`a disk on which ${what} is found counts as one with something on it`, (context) => {
+    const computer = new Computer(context, [{ name: "vda" }]);
+    const blkid = computer.path("bin/blkid");
+    rmSync(blkid, { force: true });
+    writeFileSync(blkid, `#!/bin/sh\nexit ${answer}\n`);
+    chmodSync(blkid, 0o755);
+    refuses(computer, /is not empty.*erase-the-disk/);
+  });
+}
+
 for (const { name, part } of [
   { name: "vda", part: "vda" },
   { name: "nvme0n1", part: "nvme0n1p" },
@@ -199,7 +213,8 @@ test("where the boot message cannot be written, it does not say that the disk is
   chmodSync(dd, 0o755);
   const { status, said } = computer.run();
   assert.notEqual(status, 0);
-  assert.doesNotMatch(said, /is installed/);
+  assert.doesNotMatch(said, /is installed|Nothing was written/);
+  assert.match(said, /A step failed.*\n.*half-written; start the stick again/);
 });
 
 /** A computer whose disk was installed, with something in each of its partitions. */
