@@ -4,17 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
-import { passwordCostFloor } from "@piccolo/envelope";
 import { tpmFaults } from "@piccolo/tpm2";
 import { realWorld } from "@piccolo/world/real";
+import { bootMachine } from "../../test-support/boot-machine.ts";
 import { claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
-import { createLog } from "../adapters/log.ts";
 import { type SecureBootState, readSecureBoot } from "../adapters/firmware/secure-boot.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
-import { oneAtATime } from "./argon2-queue.ts";
-import { Boot, type BootOptions } from "./boot.ts";
+import type { Boot, BootOptions } from "./boot.ts";
 import { FirstBootFile } from "./first-boot.ts";
 import { distrustOf } from "./start-trust.ts";
 import type { Volume } from "./volume.ts";
@@ -36,20 +34,12 @@ class Machine {
   }
 
   boot(change: Partial<BootOptions> = {}): Boot {
-    return new Boot({
+    return bootMachine({
       state: new DurableFolder(join(this.folder, "outside")),
       volume: this.volume,
       chip: this.chip,
-      world: realWorld,
-      log: createLog(
-        () => undefined,
-        () => 0,
-      ),
-      argon2: oneAtATime(),
-      floor: passwordCostFloor,
       firstBoot: this.firstBoot,
       distrust: distrustOf(() => this.secureBoot, this.chip),
-      staysUp: true,
       ...change,
     });
   }

@@ -7,15 +7,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { passwordCostFloor } from "@piccolo/envelope";
 import { realWorld } from "@piccolo/world/real";
-import { createLog } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
+import { bootMachine } from "../../test-support/boot-machine.ts";
 import { contentFolder, TestDevice } from "../../test-support/device.ts";
-import { oneAtATime } from "./argon2-queue.ts";
-import { Boot, type BootOptions, type Opened } from "./boot.ts";
+import type { Boot, BootOptions, Opened } from "./boot.ts";
 import { FirstBootFile } from "./first-boot.ts";
 import { findOutside } from "./outside-store.ts";
 
@@ -41,20 +39,12 @@ class Machine {
   }
 
   boot(change: Partial<BootOptions> = {}): Boot {
-    return new Boot({
+    return bootMachine({
       state: this.state,
       volume: this.volume,
       chip: new MemoryChip({ world: realWorld, seed: new Uint8Array(32).fill(3) }),
-      world: realWorld,
-      log: createLog(
-        () => undefined,
-        () => 0,
-      ),
-      argon2: oneAtATime(),
-      floor: passwordCostFloor,
       firstBoot: this.firstBoot,
       distrust: async () => (this.distrusted ? { code: "secure-boot-off", detail: "It is off." } : undefined),
-      staysUp: true,
       ...change,
     });
   }
