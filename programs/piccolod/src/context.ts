@@ -293,7 +293,7 @@ class Running {
       version: versionOf(config),
       insecure: config.insecure,
       claimCode,
-      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/", world.nowMs()),
       goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });

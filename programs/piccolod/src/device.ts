@@ -125,7 +125,7 @@ async function build(
       createPeerNet: nets.openMemberNet,
       handler: () => holding.members,
       handedInvitation: () => readInvitation(config.invitationFile),
-      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/"),
+      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/", world.nowMs()),
     });
   const holding = await openHolding({
     index: databases.holderIndex,
