@@ -56,6 +56,8 @@ export class Laboratory {
   readonly #images = new Map<string, Promise<ReleaseImage>>();
   readonly #firmware = new Map<FirmwareName, Promise<string>>();
   readonly #snapshots = new Map<string, Promise<Snapshot>>();
+  #installer: Promise<string> | undefined;
+  #built: Promise<unknown> = Promise.resolve();
 
   private constructor(shop: Workshop) {
     this.shop = shop;
@@ -69,11 +71,20 @@ export class Laboratory {
     return laboratory;
   }
 
+  /** What builds with the workshop has its folders and its repository to itself. */
+  async alone<T>(build: () => Promise<T>): Promise<T> {
+    const turn = this.#built.then(build);
+    this.#built = turn.catch(() => undefined);
+    return turn;
+  }
+
   /** Folder of a set of throw-away keys. */
   async keySet(name: string): Promise<string> {
     const folder = join(this.folder, name);
-    if (!existsSync(folder)) await makeKeySet(folder, undefined);
-    return folder;
+    return this.alone(async () => {
+      if (!existsSync(folder)) await makeKeySet(folder, undefined);
+      return folder;
+    });
   }
 
   /** What a release is built from. */
@@ -108,7 +119,7 @@ export class Laboratory {
   /** The product's image, or one with an overlay. */
   image(overlay?: OverlayName): Promise<ReleaseImage> {
     const name = overlay ?? "product";
-    const made = this.#images.get(name) ?? this.#provideImage(name, overlay);
+    const made = this.#images.get(name) ?? this.alone(() => this.#provideImage(name, overlay));
     this.#images.set(name, made);
     return made;
   }
@@ -147,9 +158,13 @@ export class Laboratory {
   }
 
   /** The installer's disk image. */
-  async installer(): Promise<string> {
-    const image = await this.image();
-    return buildInstaller(this.shop, this.options(1, undefined), image, join(this.folder, "images", "installer"));
+  installer(): Promise<string> {
+    this.#installer ??= this.image().then((image) =>
+      this.alone(() =>
+        buildInstaller(this.shop, this.options(1, undefined), image, join(this.folder, "images", "installer")),
+      ),
+    );
+    return this.#installer;
   }
 
   /** A copy of an image's disk, to be changed. */
@@ -163,13 +178,24 @@ export class Laboratory {
   }
 
   /** Puts another release onto a disk beside the one that is there: its contents, and its boot image, with tries or found good. */
-  async addRelease(
+  addRelease(
     disk: string,
     present: ReleaseImage,
     number: number,
     overlay: OverlayName,
     tries: number | undefined,
     signing: Signing = {},
+  ): Promise<Commit> {
+    return this.alone(() => this.#addRelease(disk, present, number, overlay, tries, signing));
+  }
+
+  async #addRelease(
+    disk: string,
+    present: ReleaseImage,
+    number: number,
+    overlay: OverlayName,
+    tries: number | undefined,
+    signing: Signing,
   ): Promise<Commit> {
     const { shop } = this;
     const folder = join(this.folder, "images", `${overlay}-release-${number}`);
@@ -196,7 +222,7 @@ export class Laboratory {
 
   /** Firmware variables, to be copied for each machine. */
   firmware(name: FirmwareName): Promise<string> {
-    const made = this.#firmware.get(name) ?? this.#provideFirmware(name);
+    const made = this.#firmware.get(name) ?? this.alone(() => this.#provideFirmware(name));
     this.#firmware.set(name, made);
     return made;
   }

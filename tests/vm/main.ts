@@ -10,10 +10,11 @@ import { havePassed, noProgress, parseProgress } from "./progress.ts";
 import { type Performance, runSet } from "./run-set.ts";
 import { type Scenario, ScenarioContext } from "./scenario.ts";
 
-const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--minutes N] [--json FILE] [--cuts N] [--list]
+const usage = `npm run test:vm -- [--set core|full] [--only NAME]... [--resume] [--at-once N] [--minutes N] [--json FILE] [--cuts N] [--list]
   --set      core (the default) or full
   --only     scenarios by name, instead of a set
   --resume   what passed on the same image, with the same tests, is not run again
+  --at-once  so many scenarios run at once (core and --only 1, so that its times are quiet ones; full 2)
   --minutes  the time for all of it; what has not run by then is reported as not run (core 30, full 80)
   --json     where result and figures are written (.piccolo/vm/result.json), after each scenario and at the end
   --cuts     power cuts in uploads-power-offs (20)
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     set: { type: "string", default: "core" },
     only: { type: "string", multiple: true },
     resume: { type: "boolean", default: false },
+    "at-once": { type: "string" },
     minutes: { type: "string" },
     list: { type: "boolean", default: false },
     json: { type: "string" },
@@ -44,7 +46,9 @@ const say = (line: string): void => {
 function perform(scenario: Scenario, laboratory: Laboratory): Performance {
   const folder = join(laboratory.folder, "machines", scenario.name);
   mkdirSync(folder, { recursive: true });
-  const context = new ScenarioContext(laboratory, folder, say, Number(values.cuts));
+  // Lines of scenarios that run at once stand among each other.
+  const sayOfIt = (line: string): void => say(`${scenario.name}: ${line.trim()}`);
+  const context = new ScenarioContext(laboratory, folder, sayOfIt, Number(values.cuts));
   say(`${scenario.name}: ${scenario.summary}`);
   return {
     done: scenario.run(context),
@@ -52,7 +56,7 @@ function perform(scenario: Scenario, laboratory: Laboratory): Performance {
     end: async (passed) => {
       await context.close();
       if (passed) rmSync(folder, { recursive: true });
-      else say(`  what it left: ${folder}`);
+      else sayOfIt(`what it left: ${folder}`);
     },
   };
 }
@@ -88,8 +92,15 @@ async function run(): Promise<number> {
     only === undefined ? scenario.set === "core" || set === "full" : only.includes(scenario.name),
   );
   const minutes = Number(values.minutes ?? minutesOf[set]);
+  const atOnce = Math.floor(Number(values["at-once"] ?? (only === undefined && set === "full" ? 2 : 1)));
   const areNamed = only === undefined || new Set(only).size === chosen.length;
-  if (chosen.length === 0 || !areNamed || !(minutes > 0) || !(Number(values.cuts) >= 1)) {
+  if (
+    chosen.length === 0 ||
+    !areNamed ||
+    !(minutes > 0) ||
+    !(Number(values.cuts) >= 1) ||
+    !(atOnce >= 1 && atOnce <= 8)
+  ) {
     process.stdout.write(`failed: name a set, core or full, or scenarios of --list\n${usage}`);
     return 1;
   }
@@ -106,6 +117,7 @@ async function run(): Promise<number> {
     perform: (scenario) => perform(scenario, laboratory),
     progress: existsSync(progressFile) ? parseProgress(readFileSync(progressFile, "utf8")) : noProgress,
     resume: values.resume,
+    atOnce,
     stop,
     nowMs: () => performance.now(),
     say,

@@ -19,6 +19,7 @@ class Bench {
   readonly said: string[] = [];
   readonly stop = new AbortController();
   image = "image-1";
+  atOnce = 1;
   #nowMs = 0;
 
   options(scenarios: readonly Planned[], progress: Progress, resume: boolean): SetOptions<Planned> {
@@ -35,6 +36,7 @@ class Bench {
       },
       progress,
       resume,
+      atOnce: this.atOnce,
       stop: this.stop.signal,
       nowMs: () => (this.#nowMs += 1_000),
       say: (line) => this.said.push(line),
@@ -119,6 +121,28 @@ test("an interruption ends the scenario that runs, and the result says what was 
   assert.deepEqual([last?.isWhole, last?.results.length], [false, 3]);
   assert.equal(havePassed(results), false);
   assert.deepEqual(Object.keys(bench.progress.passed), ["a image-1"]);
+});
+
+test("two run at once, the next begins when either ends, and the results stand in their order", async () => {
+  const bench = new Bench();
+  bench.atOnce = 2;
+  const second = Promise.withResolvers<void>();
+  const first: Planned = { name: "a", run: () => second.promise };
+  const third: Planned = { name: "c", run: async () => second.resolve() };
+  const results = await bench.run([first, passes("b"), third, fails("d")]);
+  assert.deepEqual(outcomes(results), ["a passed", "b passed", "c passed", "d failed"]);
+  assert.deepEqual(bench.ended[0], ["b", true]);
+  assert.equal(bench.kept.at(-1)?.results.length, 4);
+});
+
+test("an interruption ends all that run", async () => {
+  const bench = new Bench();
+  bench.atOnce = 2;
+  const hangs: Planned = { name: "a", run: () => new Promise(() => undefined) };
+  const stops: Planned = { name: "b", run: async () => bench.stop.abort(new Error("interrupted (SIGINT)")) };
+  const results = await bench.run([hangs, { ...stops, shown: { checks: 1 } }, passes("c")]);
+  assert.deepEqual(outcomes(results).slice(0, 1), ["a interrupted"]);
+  assert.deepEqual(outcomes(results).slice(2), ["c not-run"]);
 });
 
 test("what a machine says while it is taken away is not what was wrong", async () => {

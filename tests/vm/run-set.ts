@@ -1,4 +1,4 @@
-/** Runs scenarios one after the other until they are done, the time is over, or somebody interrupts. */
+/** Runs scenarios, a few at once, until they are done, the time is over, or somebody interrupts. */
 import { countsOf, findEarlier, type Outcome, type Progress, type Result, withResult } from "./progress.ts";
 
 export interface Performed {
@@ -23,6 +23,8 @@ export interface SetOptions<Each extends { readonly name: string }> {
   readonly perform: (scenario: Each) => Performance;
   readonly progress: Progress;
   readonly resume: boolean;
+  /** So many run at once; begun they are in their order. */
+  readonly atOnce: number;
   /** Aborted by whoever interrupts, or when the time is over; the reason says which, in words. */
   readonly stop: AbortSignal;
   readonly nowMs: () => number;
@@ -36,23 +38,28 @@ const notShown: Performed = { checks: 0, figures: [], firmwareHangs: 0 };
 export async function runSet<Each extends { readonly name: string }>(
   options: SetOptions<Each>,
 ): Promise<readonly Result[]> {
-  const { scenarios, say, keep, stop, nowMs, resume } = options;
+  const { scenarios, say, keep, stop, nowMs, resume, atOnce } = options;
   const beganMs = nowMs();
-  const results: Result[] = [];
+  const ended: (Result | undefined)[] = scenarios.map(() => undefined);
+  const results = (): readonly Result[] => ended.filter((result) => result !== undefined);
   let { progress } = options;
-  keep(progress, results, false);
-  for (const scenario of scenarios) {
-    const key = options.keyOf(scenario);
-    const earlier = findEarlier(progress, key, resume);
-    const result = earlier ?? (await runOne(scenario, options));
-    results.push(result);
-    if (earlier === undefined && result.outcome !== "not-run") progress = withResult(progress, key, result);
-    say(lineOf(result));
-    keep(progress, results, false);
-  }
-  keep(progress, results, !stop.aborted);
-  for (const line of countsOf(results, (nowMs() - beganMs) / 1000)) say(line);
-  return results;
+  keep(progress, [], false);
+  const waiting = scenarios.entries();
+  const work = async (): Promise<void> => {
+    for (const [at, scenario] of waiting) {
+      const key = options.keyOf(scenario);
+      const earlier = findEarlier(progress, key, resume);
+      const result = earlier ?? (await runOne(scenario, options));
+      ended[at] = result;
+      if (earlier === undefined && result.outcome !== "not-run") progress = withResult(progress, key, result);
+      say(lineOf(result));
+      keep(progress, results(), false);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  keep(progress, results(), !stop.aborted);
+  for (const line of countsOf(results(), (nowMs() - beganMs) / 1000)) say(line);
+  return results();
 }
 
 async function runOne<Each extends { readonly name: string }>(

@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { ReleaseImage } from "@piccolo/release";
 import type { Laboratory, OverlayName } from "./laboratory.ts";
 import { Machine } from "./machine.ts";
@@ -58,11 +58,12 @@ export async function provideSnapshot(
 async function inMachine<T>(
   laboratory: Laboratory,
   image: ReleaseImage,
+  name: string,
   saved: string | undefined,
   use: (machine: Machine) => Promise<T>,
 ): Promise<T> {
   const { shop } = laboratory;
-  const folder = join(shop.folder, "machines", "snapshot");
+  const folder = join(shop.folder, "machines", name);
   const variables = await laboratory.firmware("enforcing");
   const given = { name: "snapshot", tools: shop.tools, folder, disk: image.disk, variables };
   const machine = await Machine.create(saved === undefined ? given : { ...given, saved });
@@ -82,7 +83,7 @@ async function makeBooted(
   _overlay: OverlayName | undefined,
   folder: string,
 ): Promise<OwnerSecrets> {
-  return inMachine(laboratory, image, undefined, async (machine) => {
+  return inMachine(laboratory, image, basename(folder), undefined, async (machine) => {
     machine.powerOn();
     const [, claimCode = ""] = await machine.untilSays(claimCodePattern);
     await machine.untilAnswers();
@@ -98,7 +99,7 @@ async function makeClaimed(
   folder: string,
 ): Promise<OwnerSecrets> {
   const booted = await laboratory.snapshot("booted", overlay);
-  return inMachine(laboratory, image, booted.folder, async (machine) => {
+  return inMachine(laboratory, image, basename(folder), booted.folder, async (machine) => {
     await machine.restore();
     await machine.untilAnswers();
     const session = machine.client.session();

@@ -30,8 +30,9 @@ export const papers: Scenario = {
     const installer = await laboratory.installer();
     const parts = laboratory.options(1, undefined);
     const folder = join(context.folder, "release");
+    const image = await laboratory.image();
     const beganMs = performance.now();
-    await publish(shop, parts, await laboratory.image(), installer, folder);
+    await laboratory.alone(() => publish(shop, parts, image, installer, folder));
     const seconds = (since: number): number => Math.round((performance.now() - since) / 100) / 10;
     context.figure("giving a release away", seconds(beganMs), "s");
     const verifiedMs = performance.now();
@@ -43,7 +44,7 @@ export const papers: Scenario = {
       context.figure(name, Math.round((blocks * 512) / 1e5) / 10, "MB");
     }
 
-    context.equal("files of no package", await filesOfNobodyIn(shop, (await laboratory.image()).commit), []);
+    context.equal("files of no package", await filesOfNobodyIn(shop, image.commit), []);
     // What dpkg itself says is installed, but for what is taken out.
     const admin = join(shop.packagesRoot, "var/lib/dpkg");
     const format = ["-W", "-f", "${Package} ${Version}\n"];
@@ -86,10 +87,12 @@ export const papers: Scenario = {
     const overlay = await laboratory.image("probe");
     const other = join(context.folder, "with-overlay");
     mkdirSync(other);
-    const refused = await publish(shop, laboratory.options(1, "probe"), overlay, installer, other).then(
-      () => "nothing",
-      (error: unknown) => (isFault(error, "overlay-in-release") ? "refused" : String(error)),
-    );
+    const refused = await laboratory
+      .alone(() => publish(shop, laboratory.options(1, "probe"), overlay, installer, other))
+      .then(
+        () => "nothing",
+        (error: unknown) => (isFault(error, "overlay-in-release") ? "refused" : String(error)),
+      );
     context.equal("a tree with a test's overlay", refused, "refused");
     rmSync(folder, { recursive: true });
   },
