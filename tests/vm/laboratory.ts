@@ -157,14 +157,15 @@ export class Laboratory {
     return made;
   }
 
-  /** The installer's disk image. */
-  installer(): Promise<string> {
+  /** A stick with the installer's disk image, as a file that may be written to. */
+  async installer(stick: string): Promise<string> {
     this.#installer ??= this.image().then((image) =>
       this.alone(() =>
         buildInstaller(this.shop, this.options(1, undefined), image, join(this.folder, "images", "installer")),
       ),
     );
-    return this.#installer;
+    await execute("cp", ["--sparse=always", "--reflink=auto", await this.#installer, stick]);
+    return stick;
   }
 
   /** A copy of an image's disk, to be changed. */

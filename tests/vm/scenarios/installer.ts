@@ -1,5 +1,15 @@
 /** From a stick and an empty machine to a device. */
-import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
 import { layerHas } from "../machine.ts";
@@ -24,7 +34,7 @@ export const installer: Scenario = {
   set: "full",
   async run(context) {
     const { tools } = context.laboratory.shop;
-    const stick = await context.laboratory.installer();
+    const stick = await context.laboratory.installer(join(context.folder, "stick.img"));
     const secondDisk = join(context.folder, "internal.qcow2");
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", secondDisk, "12G"]);
     const machine = await context.machine("installing", stick, "setup-mode", { secondDisk });
@@ -61,7 +71,7 @@ export const installerAgain: Scenario = {
   set: "full",
   async run(context) {
     const { tools, epochS } = context.laboratory.shop;
-    const stick = await context.laboratory.installer();
+    const stick = await context.laboratory.installer(join(context.folder, "stick.img"));
     const secondDisk = join(context.folder, "internal.qcow2");
     const { disk } = await context.laboratory.image();
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", secondDisk]);
@@ -74,6 +84,19 @@ export const installerAgain: Scenario = {
     await again.powerCut();
     const all = { offset: 0, sizeBytes: statSync(disk).size };
     context.equal("a byte of the disk was written", await layerHas(secondDisk, all, tools), false);
+
+    // What is encrypted as a whole has nothing on it that anybody knows.
+    const unknown = join(context.folder, "unknown.img");
+    writeFileSync(unknown, "");
+    truncateSync(unknown, all.sizeBytes - 512);
+    appendFileSync(unknown, randomBytes(512));
+    const unknownDisk = join(context.folder, "unknown.qcow2");
+    await tools.run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", unknown, unknownDisk]);
+    const beside = await context.machine("beside-unknown", stick, "enforcing", { secondDisk: unknownDisk });
+    beside.powerOn();
+    await beside.untilSays(/is not empty[^\n]*erase-the-disk/, 600_000);
+    context.check("nor what nobody can name", !beside.serial.text.includes("writing to"));
+    await beside.powerCut();
 
     const asked = join(context.folder, "erase-the-disk");
     writeFileSync(asked, "");
@@ -106,7 +129,7 @@ export const installerRepairs: Scenario = {
     const half = [{ source: file("half.efi", whole.subarray(0, whole.length >> 1)), path: ukiPath(1) }];
     await device.change((place) => writeEsp(place("piccolo-esp"), half, epochS, tools));
 
-    const stick = await laboratory.installer();
+    const stick = await laboratory.installer(join(folder, "stick.img"));
     const asked = [{ source: file("empty", new Uint8Array()), path: "repair-the-system" }];
     await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), asked, epochS, tools);
     const secondDisk = join(device.machine.options.folder, "disk.qcow2");
