@@ -96,14 +96,15 @@ async function buildTarget(target: Target, node: string): Promise<void> {
       executable: node,
       output,
       disableExperimentalSEAWarning: true,
-      useCodeCache: false,
+      // A third less of the processor for each start. What V8 makes of a module has its hash seed in it, unless it is told one.
+      useCodeCache: true,
       execArgv: target.execArgv,
       // Nothing of the environment changes what the runtime does.
       execArgvExtension: "none",
       assets: target.assets(),
     }),
   );
-  await execute(process.execPath, ["--build-sea", config], { cwd: scratch });
+  await execute(process.execPath, ["--random-seed=1", "--build-sea", config], { cwd: scratch });
   process.stdout.write(`dist/${target.name}  ${(statSync(output).size / 1e6).toFixed(1)} MB\n`);
 }
 
