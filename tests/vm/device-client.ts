@@ -1,4 +1,6 @@
 /** Talks to a machine's piccolod the way a browser does, through the forwarded port. */
+import { once } from "node:events";
+import { connect } from "node:tls";
 import { DeviceSession, forwardedRequest, type RequestDevice, textOf } from "@piccolo/devnet";
 
 const origin = "https://piccolo.local";
@@ -21,8 +23,10 @@ export interface DeviceStatus {
 
 export class DeviceClient {
   readonly #request: RequestDevice;
+  readonly #port: number;
 
   constructor(port: number) {
+    this.#port = port;
     this.#request = forwardedRequest(port);
   }
 
@@ -34,6 +38,26 @@ export class DeviceClient {
 
   async status(): Promise<DeviceStatus> {
     return JSON.parse((await this.get("/api/v1/status")).body) as DeviceStatus;
+  }
+
+  /** SHA-256 of the authority whose certificate the device shows, as a browser gives it: pairs with colons. */
+  async authority(): Promise<string> {
+    const socket = connect({
+      port: this.#port,
+      host: "127.0.0.1",
+      servername: "piccolo.local",
+      rejectUnauthorized: false,
+    });
+    try {
+      await once(socket, "secureConnect", { signal: AbortSignal.timeout(answerWithinMs) });
+      let certificate = socket.getPeerCertificate(true);
+      while (certificate.issuerCertificate.fingerprint256 !== certificate.fingerprint256) {
+        certificate = certificate.issuerCertificate;
+      }
+      return certificate.fingerprint256;
+    } finally {
+      socket.destroy();
+    }
   }
 
   /** A person's browser; nobody is signed in yet. */

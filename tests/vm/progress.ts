@@ -1,7 +1,7 @@
 /** What a run of scenarios has shown, kept in a file: a run that was cut off goes on where it was. */
 import { z } from "zod";
 
-const Figure = z.object({ name: z.string(), value: z.number(), unit: z.string() });
+const Figure = z.object({ name: z.string(), value: z.number(), unit: z.string(), goal: z.number().optional() });
 
 /** `not-run`: the time of the set was over before its turn came. */
 const outcomes = ["passed", "failed", "interrupted", "not-run"] as const;

@@ -17,6 +17,8 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
+  /** What it should at most be. */
+  readonly goal?: number;
 }
 
 const usualCuts = 20;
@@ -81,9 +83,10 @@ export class ScenarioContext {
     assert.deepEqual(actual, expected, `${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
   }
 
-  figure(name: string, value: number, unit: string): void {
-    this.figures.push({ name, value, unit });
-    this.say(`  ${name} ${value} ${unit}`);
+  figure(name: string, value: number, unit: string, goal?: number): void {
+    this.figures.push({ name, value, unit, ...(goal === undefined ? {} : { goal }) });
+    const missed = goal !== undefined && value > goal ? `, goal at most ${goal}: missed` : "";
+    this.say(`  ${name} ${value} ${unit}${missed}`);
   }
 
   async close(): Promise<void> {

@@ -32,6 +32,9 @@ const password = "a password nobody would guess";
 
 export const claimCodePattern = /Claim code: ([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})/;
 
+/** SHA-256, in pairs with colons. */
+export const authorityPattern = /Fingerprint of its authority \(SHA-256\):\s+((?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2})/;
+
 export async function provideSnapshot(
   laboratory: Laboratory,
   name: SnapshotName,

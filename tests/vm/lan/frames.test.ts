@@ -9,7 +9,9 @@ import {
   datagram,
   echoRequest,
   hear,
+  nameQuestion,
   neighbourAdvertisement,
+  saysNameHas,
   type Station,
   tcpOpening,
 } from "./frames.ts";
@@ -53,7 +55,19 @@ test("what a device answers is told apart", () => {
     kind: "udp",
     from: device6,
     port: 5353,
+    content: new Uint8Array(Buffer.from("anybody?")),
   });
+});
+
+test("a name is asked for, and only an answer with authority that has the address is one", () => {
+  const question = nameQuestion("piccolo.local");
+  assert.equal(Buffer.from(question.subarray(12)).toString("latin1"), "\x07piccolo\x05local\0\0\x01\0\x01");
+  const answer = Uint8Array.from([...question, 10, 0, 2, 15]);
+  assert.equal(saysNameHas(answer, "piccolo.local", "10.0.2.15"), false);
+  answer[2] = 0x84;
+  assert.equal(saysNameHas(answer, "piccolo.local", "10.0.2.15"), true);
+  assert.equal(saysNameHas(answer, "piccolo.local", "10.0.2.16"), false);
+  assert.equal(saysNameHas(answer, "picollo.local", "10.0.2.15"), false);
 });
 
 test("an echo has the number it was asked with", () => {

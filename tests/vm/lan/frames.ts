@@ -12,6 +12,11 @@ const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
 export const everybody = Uint8Array.from({ length: 6 }, () => 0xff);
 /** All machines of the network (RFC 4291, 2.7.1), and the hardware address that stands for it. */
 export const allNodes: Station = { hardware: Uint8Array.from([0x33, 0x33, 0, 0, 0, 1]), address: "ff02::1" };
+/** Whoever answers for names ending in .local (RFC 6762, 3), and the hardware address for that (RFC 1112, 6.4). */
+export const namesOfTheLink: Station = {
+  hardware: Uint8Array.from([0x01, 0, 0x5e, 0, 0, 0xfb]),
+  address: "224.0.0.251",
+};
 
 export function addressBytes(address: string): Uint8Array {
   if (isIPv4(address)) return Uint8Array.from(address.split(".").map(Number));
@@ -80,9 +85,25 @@ export function datagram(
   from: Station,
   to: Station,
   ports: { readonly from: number; readonly to: number },
+  content: Uint8Array = Buffer.from("anybody?"),
 ): Uint8Array {
-  const text = [...Buffer.from("anybody?")];
-  return packet(from, to, protocols.udp, [...word(ports.from), ...word(ports.to), ...word(16), 0, 0, ...text], 6);
+  const head = [...word(ports.from), ...word(ports.to), ...word(8 + content.length), 0, 0];
+  return packet(from, to, protocols.udp, [...head, ...content], 6);
+}
+
+const labels = (name: string): Buffer =>
+  Buffer.from(name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]));
+
+/** Which address has the name? (RFC 1035, 4.1; RFC 6762, 18.) */
+export function nameQuestion(name: string): Uint8Array {
+  const head = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+  return Uint8Array.from([...head, ...labels(name), 0, 0, 1, 0, 1]);
+}
+
+/** Whether a message answers with authority that the name has the address. */
+export function saysNameHas(message: Uint8Array, name: string, address: string): boolean {
+  const text = Buffer.from(message);
+  return ((message[2] ?? 0) & 0x84) === 0x84 && text.includes(labels(name)) && text.includes(addressBytes(address));
 }
 
 /** Asks for an echo with this number. */
@@ -117,7 +138,8 @@ export type Heard =
   | { readonly kind: "who-has" | "is-at"; readonly from: Station; readonly wanted: string }
   | { readonly kind: "echo"; readonly from: Station; readonly number: number }
   /** An answer of a port: it takes connections (`open`), or says that it does not. */
-  | { readonly kind: "tcp-open" | "tcp-refused" | "udp"; readonly from: Station; readonly port: number }
+  | { readonly kind: "tcp-open" | "tcp-refused"; readonly from: Station; readonly port: number }
+  | { readonly kind: "udp"; readonly from: Station; readonly port: number; readonly content: Uint8Array }
   /** The machine itself says that nobody is at a port. */
   | { readonly kind: "udp-refused"; readonly from: Station; readonly port: number };
 
@@ -161,7 +183,10 @@ function hearInside(view: DataView, { at, protocol, from, header }: Inside): Hea
     const flags = view.getUint8(at + 13);
     return { kind: (flags & 0x04) === 0 ? "tcp-open" : "tcp-refused", from, port: view.getUint16(at) };
   }
-  if (protocol === protocols.udp) return { kind: "udp", from, port: view.getUint16(at) };
+  if (protocol === protocols.udp) {
+    const content = new Uint8Array(view.buffer, view.byteOffset + at + 8, view.getUint16(at + 4) - 8).slice();
+    return { kind: "udp", from, port: view.getUint16(at), content };
+  }
   if (protocol === protocols.icmp || protocol === protocols.icmpv6) {
     const isNew = protocol === protocols.icmpv6;
     if (first === (isNew ? 129 : 0)) return { kind: "echo", from, number: view.getUint16(at + 6) };

@@ -10,7 +10,10 @@ import {
   echoRequest,
   hear,
   type Heard,
+  nameQuestion,
+  namesOfTheLink,
   neighbourAdvertisement,
+  saysNameHas,
   type Station,
   tcpOpening,
 } from "./frames.ts";
@@ -111,6 +114,14 @@ export class Stranger {
       Buffer.from(heard.from.hardware).equals(station.hardware) &&
       heard.from.address.startsWith("fe80:");
     return (await this.#ask(echoRequest(own.ipv6, allNodes, ++this.#echo & 0xffff), isIt)).from;
+  }
+
+  /** Whether somebody says, by multicast DNS, that the name has the station's address; throws where nobody does. */
+  async findByName(name: string, station: Station): Promise<Station> {
+    const question = datagram(own.ipv4, namesOfTheLink, { from: 5353, to: 5353 }, nameQuestion(name));
+    const isIt = (heard: Heard): boolean =>
+      heard.kind === "udp" && heard.port === 5353 && saysNameHas(heard.content, name, station.address);
+    return (await this.#ask(question, isIt)).from;
   }
 
   /** Asks every port for a connection, or sends each a datagram; the machine has seen them all when it resolves. */

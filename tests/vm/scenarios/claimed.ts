@@ -5,7 +5,7 @@ import type { BootView, SecurityView } from "@piccolo/device-api";
 import { deviceLayout, placeOf } from "@piccolo/release";
 import type { Machine } from "../machine.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
-import { claimCodePattern } from "../snapshots.ts";
+import { authorityPattern, claimCodePattern } from "../snapshots.ts";
 
 const password = "a password nobody would guess";
 const zero = "0".repeat(64);
@@ -18,7 +18,7 @@ async function answersAfter(context: ScenarioContext, what: string, machine: Mac
   await machine.untilSays(/Starting.*piccolod\.service/);
   const startingMs = performance.now();
   context.figure(what, Math.round((await machine.untilAnswers()) / 100) / 10, "s");
-  context.figure(`${what}: piccolod's share`, Math.round((performance.now() - startingMs) / 100) / 10, "s");
+  context.figure(`${what}: piccolod's share`, Math.round((performance.now() - startingMs) / 100) / 10, "s", 2);
 }
 
 /** The volume opened by itself, the owner's keys wait for the password, and what was there is there. */
@@ -67,6 +67,17 @@ export const claimed: Scenario = {
     const image = await context.laboratory.image();
     context.figure("boot image", Math.round(statSync(image.uki).size / 1e5) / 10, "MB");
     context.figure("disk image, written part", Math.round((statSync(image.disk).blocks * 512) / 1e5) / 10, "MB");
+    const { tools } = context.laboratory.shop;
+    const listed = await tools
+      .within([context.laboratory.folder])
+      .text("ostree", [
+        "ls",
+        `--repo=${join(context.laboratory.folder, "repository")}`,
+        "--recursive",
+        image.commit.checksum,
+      ]);
+    const sizes = [...listed.matchAll(/^-\S+ +\S+ +\S+ +(\d+) /gm)].map(([, size]) => Number(size));
+    context.figure("commit", Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1e5) / 10, "MB");
     const machine = await context.machine("device", image.disk);
     machine.powerOn();
     await answersAfter(context, "power-on to portal, first time", machine);
@@ -74,6 +85,8 @@ export const claimed: Scenario = {
     const page = await machine.client.get("/");
     context.check("the portal's page comes", /<!doctype html>/i.test(page.body));
     const [, code = ""] = await machine.untilSays(claimCodePattern);
+    const [, shown = ""] = await machine.untilSays(authorityPattern);
+    context.equal("the authority is the one on the screen", await machine.client.authority(), shown.toUpperCase());
     context.equal("phase of a new device", (await machine.client.status()).phase, "unclaimed");
 
     const owner = machine.client.session();

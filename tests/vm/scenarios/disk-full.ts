@@ -114,5 +114,8 @@ export const diskFull: Scenario = {
     const running = async (): Promise<BootView> => updated.call<BootView>("GET", "/security/boot");
     context.equal("the release that runs", (await running()).release?.number, 2);
     await isFilled(context, machine);
+    // What follows on the second serial line is its log.
+    await machine.untilTells(/"release-blessed".*piccolo-2\.efi/);
+    context.check("the release is found good on the full volume", true);
   },
 };

@@ -1,4 +1,10 @@
 /** What the running system looks like from inside, told by the probe of a test image. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readSections } from "@piccolo/attest";
+import { fromUtf8 } from "@piccolo/bytes";
+import { readPackageList } from "@piccolo/release";
+import { repositoryRoot } from "../../../tools/run-tests.ts";
 import type { Stranger } from "../lan/stranger.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { predictedPcr11 } from "../prediction.ts";
@@ -38,6 +44,8 @@ function ranges(ports: readonly number[]): string {
 /** What somebody on the same network finds, who tries every port: the firewall lets nothing through that is not listed. */
 async function seenFromOutside(context: ScenarioContext, stranger: Stranger): Promise<void> {
   const byOld = await stranger.findByAddress("10.0.2.15");
+  const named = await stranger.findByName("piccolo.local", byOld);
+  context.equal("who says that piccolo.local is there", named.address, byOld.address);
   const byNew = await stranger.findByHardware(byOld);
   for (const station of [byOld, byNew]) {
     const { address } = station;
@@ -57,6 +65,9 @@ async function seenFromOutside(context: ScenarioContext, stranger: Stranger): Pr
     context.say(`  ${address}: all ports tried in ${Math.round((performance.now() - beganMs) / 1000)} s`);
   }
 }
+
+const preset = readFileSync(join(repositoryRoot, "os/root/usr/lib/systemd/system-preset/00-piccolo.preset"), "utf8");
+const enabledOnes: ReadonlySet<string> = new Set([...preset.matchAll(/^enable (\S+)$/gm)].map(([, unit = ""]) => unit));
 
 export const inside: Scenario = {
   name: "inside",
@@ -84,6 +95,8 @@ export const inside: Scenario = {
     }
     context.check("the kernel is locked down", /\[integrity\]|\[confidentiality\]/.test(text("lockdown")));
     context.equal("SysRq", text("sysrq"), "0");
+    const signed = readSections(readFileSync(image.uki)).get(".cmdline")?.content ?? new Uint8Array();
+    context.equal("the command line", text("cmdline").trim(), fromUtf8(signed).replace(/\0+$/, "").trim());
 
     for (const line of section("writes")) context.check(line, line.startsWith("refused"));
     context.check("every place was tried", section("writes").length === 7);
@@ -111,6 +124,19 @@ export const inside: Scenario = {
       section("active-units").filter(
         (line) => waysIn.test(line.split(" ")[0] ?? "") && !line.startsWith("systemd-logind.service"),
       ),
+      [],
+    );
+    const states = new Map(section("unit-files").map((line) => line.trim().split(/\s+/) as [string, string]));
+    const masks = readPackageList(join(repositoryRoot, "os/masks.txt"));
+    context.equal(
+      "units that are not masked",
+      masks.filter((unit) => states.get(unit) !== "masked"),
+      [],
+    );
+    context.check("there are masks", masks.length > 30);
+    context.equal(
+      "units that are enabled and not in the preset",
+      [...states].filter(([unit, state]) => state === "enabled" && !enabledOnes.has(unit)).map(([unit]) => unit),
       [],
     );
     context.equal("units that failed", section("failed-units"), []);
