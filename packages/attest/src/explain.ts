@@ -3,6 +3,7 @@ import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { type LogEvent, textOf } from "./event-log.ts";
 import type { MeasuredBoot } from "./evidence.ts";
 import { fromUtf16 } from "./little-endian.ts";
+import { predictPcr15, volumePcr } from "./opened-volume.ts";
 import type { BootPrediction } from "./prediction.ts";
 import { replay } from "./replay.ts";
 import { readSecureBoot, type SecureBoot } from "./secure-boot.ts";
@@ -221,9 +222,9 @@ function additionsStep(pcrs: ReadonlyMap<number, Uint8Array>): BootStep {
 
 /**
  * Tells a boot. Throws `log-unexpected`, `boot-not-measured` and `malformed` where the log tells no boot at all; where it tells one
- * that is not what the chip holds, or not what the release says, the report does.
+ * that is not what the chip holds, or not what the release says, the report does. `volume` is the identity of the volume that is open.
  */
-export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): BootReport {
+export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction, volume?: Uint8Array): BootReport {
   const { log, pcrs } = boot;
   const fromLog = replay(log, "sha256");
   const secureBoot = readSecureBoot(log);
@@ -283,6 +284,11 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): Bo
 
   function predictedOf(pcr: number, measured: Uint8Array): Uint8Array | undefined {
     if (pcr === 12 || pcr === 13) return new Uint8Array(32);
+    if (pcr === volumePcr) {
+      if (volume === undefined) return undefined;
+      const values = predictPcr15(volume);
+      return values.find((value) => equalConstantTime(value, measured)) ?? values[0];
+    }
     if (prediction === undefined) return undefined;
     // With Secure Boot off firmware measures the kernel too; that is the same release in a boot nobody should trust.
     if (pcr === 4)

@@ -20,6 +20,7 @@ export {
 } from "./explain.ts";
 export { attestFaults } from "./faults.ts";
 export { fingerprintOf } from "./fingerprint.ts";
+export { predictPcr15, tellsOfVolume, volumeIdentityBytes, volumeMeasurement, volumePcr } from "./opened-volume.ts";
 export { authenticodeDigest, signaturesOf, type PeSection, readSections } from "./pe.ts";
 export {
   type BootPrediction,

@@ -1,7 +1,14 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { isFault } from "@piccolo/fault";
 import { concat, fromHex, toHex, toUtf8 } from "@piccolo/bytes";
-import { encodeSignedPrediction, encodeVariable, eventTypes, fingerprintOf, predictionToSign } from "../src/index.ts";
+import {
+  encodeSignedPrediction,
+  encodeVariable,
+  eventTypes,
+  fingerprintOf,
+  predictionToSign,
+  predictPcr15,
+} from "../src/index.ts";
 import { answer } from "./answer.ts";
 import { type BootName, recordedBoot } from "./boot-logs.ts";
 import { digestsOf, putTogether, type RawEvent, type RawLog, spliceOf, takeApart } from "./log-writer.ts";
@@ -331,8 +338,9 @@ function addExplanations(add: Add): void {
   const explain = (
     name: string,
     about: string,
-    input: LogInput & { pcrs?: Record<string, string>; predicted: boolean },
-  ): void => add(`explain-${name}`, "M11", about, { operation: "explain", input });
+    input: LogInput & { pcrs?: Record<string, string>; volume?: string; predicted: boolean },
+    rule = "M11",
+  ): void => add(`explain-${name}`, rule, about, { operation: "explain", input });
   const extended = (pcr: number, text: string): Record<string, string> => {
     const before = recordedBoot("secure-boot").pcrs.get(pcr) ?? new Uint8Array(32);
     const digest = createHash("sha256").update(text).digest();
@@ -365,6 +373,23 @@ function addExplanations(add: Add): void {
     pcrs: extended(13, "a.sysext"),
     predicted: true,
   });
+  const volume = toHex(new Uint8Array(32).fill(1));
+  const withVolume = (name: string, about: string, value: Uint8Array | undefined): void => {
+    const pcrs = { 15: toHex(value ?? new Uint8Array(32)) };
+    explain(`volume-${name}`, about, { log: "secure-boot", pcrs, volume, predicted: true }, "M16");
+  };
+  const [atOnce, later] = predictPcr15(fromHex(volume));
+  withVolume("not-measured", "The volume is open, and nothing was measured into PCR 15.", undefined);
+  withVolume("other", "PCR 15 tells of another volume than the open one.", predictPcr15(new Uint8Array(32).fill(2))[0]);
+  withVolume("closed", "PCR 15 tells that the volume stays closed, and it is open.", predictPcr15(undefined)[0]);
+  withVolume("opened", "The volume was opened at once.", atOnce);
+  withVolume("opened-later", "The volume was opened after it had stayed closed.", later);
+}
+
+function addVolumes(add: Add): void {
+  add("volume-closed", "M16", "The volume stays closed.", { operation: "volume", input: {} });
+  const identity = toHex(new Uint8Array(32).fill(1));
+  add("volume-open", "M16", "A volume is opened, at once or later.", { operation: "volume", input: { identity } });
 }
 
 function addImages(add: Add): void {
@@ -521,6 +546,7 @@ export function cases(): VectorSet {
   addForms(add);
   addAttacks(add);
   addExplanations(add);
+  addVolumes(add);
   addImages(add);
   addPredictions(add);
   return set;
