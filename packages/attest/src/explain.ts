@@ -1,6 +1,7 @@
 /** A boot told step by step: what was measured, and whether it is what the release says. */
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { type LogEvent, textOf } from "./event-log.ts";
+import { judgeEnrolledKeys } from "./enrolled-keys.ts";
 import type { MeasuredBoot } from "./evidence.ts";
 import { fromUtf16 } from "./little-endian.ts";
 import { predictPcr15, volumePcr } from "./opened-volume.ts";
@@ -144,6 +145,25 @@ function secureBootSteps(state: SecureBoot, prediction: BootPrediction | undefin
   ];
 }
 
+const keyListTitles = {
+  "as-enrolled": "The firmware's lists of keys are the release's",
+  "own-events": "The firmware has the release's keys, and settings of its own",
+  others: "The firmware has other keys than the release",
+} as const;
+const keyListDetails = {
+  "as-enrolled": "They are what the release's installer enrols, and nothing else.",
+  "own-events": "What this firmware measures besides the keys, nobody can predict.",
+  others:
+    "They are not what the release's installer enrols: somebody changed them, or they were enrolled in another way.",
+} as const;
+
+/** Nothing where the release does not say which values PCR 7 has. */
+function keyListSteps(lists: keyof typeof keyListTitles | undefined): BootStep[] {
+  if (lists === undefined) return [];
+  const finding = findingOf(lists === "own-events" ? undefined : lists === "as-enrolled");
+  return [{ code: "secure-boot", pcr: 7, title: keyListTitles[lists], detail: keyListDetails[lists], finding }];
+}
+
 function programSteps(
   programs: readonly Uint8Array[],
   prediction: BootPrediction | undefined,
@@ -232,9 +252,14 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction, vol
   const stubValue = pcr11Of(sections);
   const programs = programSteps(startedPrograms(log), prediction);
   const phases = phasesBetween(stubValue, pcrs.get(11) ?? new Uint8Array(32));
+  const keyLists =
+    prediction === undefined || prediction.pcr7.length === 0
+      ? undefined
+      : judgeEnrolledKeys(log, pcrs.get(7), prediction);
   const told: readonly BootStep[] = [
     firmwareStep(log.events),
     ...secureBootSteps(secureBoot, prediction),
+    ...keyListSteps(keyLists),
     ...programs.steps,
     ...sectionSteps(sections, prediction),
     additionsStep(pcrs),
@@ -269,7 +294,7 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction, vol
     const predicted = predictedOf(pcr, measured);
     const isExpected = !isExplained(pcr)
       ? false
-      : predicted === undefined
+      : predicted === undefined || (pcr === 7 && keyLists === "own-events")
         ? undefined
         : equalConstantTime(predicted, measured);
     return {

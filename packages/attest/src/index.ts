@@ -9,6 +9,7 @@ export {
   parseEventLog,
 } from "./event-log.ts";
 export { dataIsMeasured, type EventType, eventTypes, mayStandIn } from "./event-types.ts";
+export { encodeSignatureLists, type EnrolledKeys, enrolledState, releaseKeyOwner } from "./enrolled-keys.ts";
 export { type Evidence, type MeasuredBoot, quotedPcrs, verifyEvidence } from "./evidence.ts";
 export {
   type BootReport,

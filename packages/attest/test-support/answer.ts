@@ -31,11 +31,15 @@ export function answer(vector: Operation): unknown {
       return { locality: log.startupLocality, pcrs };
     }
     case "explain": {
-      const { log: name, pcrs: changed = {}, predicted, volume } = vector.input;
+      const { log: name, pcrs: changed = {}, predicted, volume, pcr7 } = vector.input;
       const recorded = recordedBoot(name);
       const pcrs = new Map(recorded.pcrs);
       for (const [pcr, value] of Object.entries(changed)) pcrs.set(Number(pcr), fromHex(value));
-      const prediction = predicted ? decodePrediction(toUtf8(JSON.stringify(recorded.prediction))) : undefined;
+      const prediction = predicted
+        ? decodePrediction(
+            toUtf8(JSON.stringify(pcr7 === undefined ? recorded.prediction : { ...recorded.prediction, pcr7 })),
+          )
+        : undefined;
       const report = explainBoot(
         { log: parseEventLog(logOf(vector.input)), pcrs },
         prediction,

@@ -2,12 +2,18 @@ import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto
 import { isFault } from "@piccolo/fault";
 import { concat, fromHex, toHex, toUtf8 } from "@piccolo/bytes";
 import {
+  decodeSignatureLists,
   encodeSignedPrediction,
   encodeVariable,
+  type EnrolledKeys,
+  enrolledState,
   eventTypes,
   fingerprintOf,
+  parseEventLog,
   predictionToSign,
   predictPcr15,
+  predictPcr7,
+  secureBootStateOf,
 } from "../src/index.ts";
 import { answer } from "./answer.ts";
 import { type BootName, recordedBoot } from "./boot-logs.ts";
@@ -338,7 +344,7 @@ function addExplanations(add: Add): void {
   const explain = (
     name: string,
     about: string,
-    input: LogInput & { pcrs?: Record<string, string>; volume?: string; predicted: boolean },
+    input: LogInput & { pcrs?: Record<string, string>; volume?: string; pcr7?: readonly string[]; predicted: boolean },
     rule = "M11",
   ): void => add(`explain-${name}`, rule, about, { operation: "explain", input });
   const extended = (pcr: number, text: string): Record<string, string> => {
@@ -384,6 +390,35 @@ function addExplanations(add: Add): void {
   withVolume("closed", "PCR 15 tells that the volume stays closed, and it is open.", predictPcr15(undefined)[0]);
   withVolume("opened", "The volume was opened at once.", atOnce);
   withVolume("opened-later", "The volume was opened after it had stayed closed.", later);
+}
+
+function addKeyLists(add: Add): void {
+  const recorded = recordedBoot("secure-boot");
+  const asMeasured = toHex(recorded.pcrs.get(7) ?? new Uint8Array(32));
+  const state = secureBootStateOf(parseEventLog(recorded.log));
+  const [PK = [], KEK = [], db = []] = ["PK", "KEK", "db"].map((wanted) =>
+    decodeSignatureLists(state.variables.find(({ name }) => name === wanted)?.content ?? new Uint8Array(0)).flatMap(
+      (entry) => (entry.kind === "certificate" ? [entry.certificate] : []),
+    ),
+  );
+  const predictedOf = (keys: EnrolledKeys): string => {
+    const programs = [state, state].map(() => db);
+    const enrolled = enrolledState(keys, programs);
+    if (enrolled === undefined) throw new Error("the recorded programs start with the recorded keys");
+    return toHex(predictPcr7(enrolled));
+  };
+  const explain = (name: string, about: string, log: BootName, pcr7: readonly string[]): void =>
+    add(`explain-keys-${name}`, "M17", about, { operation: "explain", input: { log, pcr7, predicted: true } });
+  const enrolled = predictedOf({ PK, KEK, db });
+  explain("others", "Other keys than the release's are in the firmware.", "secure-boot", [
+    predictedOf({ PK, KEK: PK, db }),
+    predictedOf({ PK, KEK, db: [...db, ...PK] }),
+  ]);
+  explain("off", "The release's keys, and Secure Boot is off.", "secure-boot-off", [enrolled]);
+  explain("as-enrolled", "The second of two values.", "secure-boot", ["11".repeat(32), asMeasured]);
+  explain("own-events", "The same keys with a list of what is barred, and another owner's name.", "secure-boot", [
+    enrolled,
+  ]);
 }
 
 function addVolumes(add: Add): void {
@@ -546,6 +581,7 @@ export function cases(): VectorSet {
   addForms(add);
   addAttacks(add);
   addExplanations(add);
+  addKeyLists(add);
   addVolumes(add);
   addImages(add);
   addPredictions(add);

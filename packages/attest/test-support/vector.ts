@@ -24,6 +24,8 @@ export type Operation =
       readonly input: LogInput & {
         readonly pcrs?: Readonly<Record<string, string>>;
         readonly volume?: string;
+        /** Takes the place of what the recorded prediction says of PCR 7. */
+        readonly pcr7?: readonly string[];
         readonly predicted: boolean;
       };
       readonly expect:

@@ -54,7 +54,10 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   await signForFirmware(unsignedLoader, loader, signersOf(parts), epochS, tools);
   const prediction = join(folder, `piccolo-${number}.prediction.json`);
   const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
-  writeFileSync(prediction, await signedPrediction({ ...released, keySets: signersOf(parts) }));
+  writeFileSync(
+    prediction,
+    await signedPrediction({ ...released, keySets: signersOf(parts), enrolled: parts.enrolled }),
+  );
   return { ...root, commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: unsignedLoader } };
 }
 

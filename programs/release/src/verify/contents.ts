@@ -12,6 +12,7 @@ import { deviceLayout, installerLayout, placeOf } from "../disk/disk-image.ts";
 import { openSignedVariable } from "../firmware/signed-variable.ts";
 import { fingerprintOf, publicKeyOf, readCertificate } from "../keys/read-key.ts";
 import { listSigners, ostreePublicOf, placesOf, secureBootRoles } from "../keys/roles.ts";
+import { predictedPcr7 } from "../predict/enrolled.ts";
 import { missingFrom } from "../papers/spdx.ts";
 import { type CheckedPapers, unfit } from "./papers.ts";
 
@@ -145,6 +146,11 @@ async function checkPrediction(
     const signed = openSignedPrediction(readFileSync(at(`piccolo-${number}.prediction.json`)), trusted);
     const [loader, image] = [readFileSync(at(names.loader)), readFileSync(at(names.uki))];
     const { pcr7, signers } = signed;
+    const enrolled = predictedPcr7({ loader, image }, { keySets: [keys] });
+    const isForeseen = enrolled.every((value) => pcr7.some((each) => equalConstantTime(each, value)));
+    if (enrolled.length === 0 || !isForeseen) {
+      throw unfit("the value of PCR 7 with the keys that the installer enrols is not among those that were signed");
+    }
     const predicted = encodePrediction(predictBoot({ version, number, loader, image, signers, pcr7 }));
     if (!equalConstantTime(encodePrediction(signed), predicted)) {
       throw unfit("what a start will measure is not what was signed of it");
