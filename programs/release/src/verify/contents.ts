@@ -1,11 +1,12 @@
 /** A release's files against each other, with the tools of the workshop: signatures, commit, disk images. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePrediction, openSignedPrediction, predictBoot, readSections } from "@piccolo/attest";
 import { equalConstantTime, fromUtf8 } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { branchOfRelease, compactName, packagesOfCommit, refuseOverlayIn, repositoryName } from "../build/publish.ts";
+import { installerPath } from "../build/installer.ts";
 import type { Workshop } from "../build/workshop.ts";
 import type { Chroot } from "../chroot/chroot.ts";
 import { deviceLayout, installerLayout, placeOf } from "../disk/disk-image.ts";
@@ -71,7 +72,7 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
         ]),
     },
     {
-      what: "the installer writes this release, and gives the firmware these keys",
+      what: "the installer writes this release, gives the firmware these keys, and opens no volume",
       run: async () => {
         const stick = [at("installer.img"), installerLayout, "piccolo-installer"] as const;
         await onEsp(tools, ...stick, [
@@ -79,6 +80,7 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
           { path: "piccolo/device/EFI/BOOT/BOOTX64.EFI", same: at(loader) },
           { path: "EFI/BOOT/BOOTX64.EFI", same: at(loader) },
         ]);
+        await refuseOpener(tools, await readEsp(tools, ...stick, installerPath), keys);
         for (const name of secureBootRoles) {
           const file = await readEsp(tools, ...stick, `loader/keys/auto/${name}.auth`);
           const signer = readCertificate(placesOf(keys, listSigners[name]).publicHalf);
@@ -87,6 +89,27 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
       },
     },
   ];
+}
+
+/** The installer's image is signed like a device's: with policies in it, whoever has a stick could have the chip open a device's volume. */
+async function refuseOpener(tools: Chroot, image: Buffer, keys: string): Promise<void> {
+  await asUnfit(() => refusePolicies(image));
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-verify-"));
+  try {
+    const path = join(folder, "installer.efi");
+    writeFileSync(path, image);
+    const certificate = placesOf(keys, "db").publicHalf;
+    const checked = tools.within([folder]).run("sbverify", ["--cert", certificate, path]);
+    await refused(checked, "the installer's image is not signed by the db key");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Throws `release-unfit` for an image with signatures by which a security chip opens what is sealed. Throws `malformed` for another file. */
+export function refusePolicies(image: Uint8Array): void {
+  if (!readSections(image).has(".pcrsig")) return;
+  throw unfit("the installer's image carries policies that open a device's volume");
 }
 
 async function refused(running: Promise<unknown>, why: string): Promise<void> {
