@@ -58,6 +58,7 @@ const trustWith = (db: string | undefined): string =>
     release: undefined,
     predictions: [],
     trustedKeys: { db: new Set(db === undefined ? [] : [db]), pcr: new Set() },
+    volume: undefined,
   }).keys.trust;
 
 test("no production key exists yet, so that every release is shown as one for development", () => {

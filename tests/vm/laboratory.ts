@@ -44,6 +44,7 @@ export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 export interface Signing {
   readonly keys?: string;
   readonly former?: FormerKeys;
+  readonly enrolled?: readonly string[];
   /** The oldest release that may still open what is sealed (1). */
   readonly minimum?: number;
   readonly beside?: readonly Commit[];
@@ -91,11 +92,11 @@ export class Laboratory {
   options(
     number: number,
     overlay: OverlayName | undefined,
-    { keys = this.keys, former, minimum = 1 }: Signing = {},
+    { keys = this.keys, former, enrolled = [], minimum = 1 }: Signing = {},
   ): ImageOptions {
     const central = `http://10.0.2.2:${centralPort}`;
     const release = { version: readVersion(), number, minimum, central, keys: readKeyFingerprints(keys) };
-    const signed = { release, keys, ...(former === undefined ? {} : { former }) };
+    const signed = { release, keys, enrolled, ...(former === undefined ? {} : { former }) };
     if (overlay === undefined) return signed;
     return { ...signed, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
   }

@@ -1,8 +1,10 @@
 /** A boot told step by step: what was measured, and whether it is what the release says. */
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { type LogEvent, textOf } from "./event-log.ts";
+import { judgeEnrolledKeys } from "./enrolled-keys.ts";
 import type { MeasuredBoot } from "./evidence.ts";
 import { fromUtf16 } from "./little-endian.ts";
+import { predictPcr15, volumePcr } from "./opened-volume.ts";
 import type { BootPrediction } from "./prediction.ts";
 import { replay } from "./replay.ts";
 import { readSecureBoot, type SecureBoot } from "./secure-boot.ts";
@@ -143,6 +145,25 @@ function secureBootSteps(state: SecureBoot, prediction: BootPrediction | undefin
   ];
 }
 
+const keyListTitles = {
+  "as-enrolled": "The firmware's lists of keys are the release's",
+  "own-events": "The firmware has the release's keys, and settings of its own",
+  others: "The firmware has other keys than the release",
+} as const;
+const keyListDetails = {
+  "as-enrolled": "They are what the release's installer enrols, and nothing else.",
+  "own-events": "What this firmware measures besides the keys, nobody can predict.",
+  others:
+    "They are not what the release's installer enrols: somebody changed them, or they were enrolled in another way.",
+} as const;
+
+/** Nothing where the release does not say which values PCR 7 has. */
+function keyListSteps(lists: keyof typeof keyListTitles | undefined): BootStep[] {
+  if (lists === undefined) return [];
+  const finding = findingOf(lists === "own-events" ? undefined : lists === "as-enrolled");
+  return [{ code: "secure-boot", pcr: 7, title: keyListTitles[lists], detail: keyListDetails[lists], finding }];
+}
+
 function programSteps(
   programs: readonly Uint8Array[],
   prediction: BootPrediction | undefined,
@@ -221,9 +242,9 @@ function additionsStep(pcrs: ReadonlyMap<number, Uint8Array>): BootStep {
 
 /**
  * Tells a boot. Throws `log-unexpected`, `boot-not-measured` and `malformed` where the log tells no boot at all; where it tells one
- * that is not what the chip holds, or not what the release says, the report does.
+ * that is not what the chip holds, or not what the release says, the report does. `volume` is the identity of the volume that is open.
  */
-export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): BootReport {
+export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction, volume?: Uint8Array): BootReport {
   const { log, pcrs } = boot;
   const fromLog = replay(log, "sha256");
   const secureBoot = readSecureBoot(log);
@@ -231,9 +252,14 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): Bo
   const stubValue = pcr11Of(sections);
   const programs = programSteps(startedPrograms(log), prediction);
   const phases = phasesBetween(stubValue, pcrs.get(11) ?? new Uint8Array(32));
+  const keyLists =
+    prediction === undefined || prediction.pcr7.length === 0
+      ? undefined
+      : judgeEnrolledKeys(log, pcrs.get(7), prediction);
   const told: readonly BootStep[] = [
     firmwareStep(log.events),
     ...secureBootSteps(secureBoot, prediction),
+    ...keyListSteps(keyLists),
     ...programs.steps,
     ...sectionSteps(sections, prediction),
     additionsStep(pcrs),
@@ -268,7 +294,7 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): Bo
     const predicted = predictedOf(pcr, measured);
     const isExpected = !isExplained(pcr)
       ? false
-      : predicted === undefined
+      : predicted === undefined || (pcr === 7 && keyLists === "own-events")
         ? undefined
         : equalConstantTime(predicted, measured);
     return {
@@ -283,6 +309,11 @@ export function explainBoot(boot: MeasuredBoot, prediction?: BootPrediction): Bo
 
   function predictedOf(pcr: number, measured: Uint8Array): Uint8Array | undefined {
     if (pcr === 12 || pcr === 13) return new Uint8Array(32);
+    if (pcr === volumePcr) {
+      if (volume === undefined) return undefined;
+      const values = predictPcr15(volume);
+      return values.find((value) => equalConstantTime(value, measured)) ?? values[0];
+    }
     if (prediction === undefined) return undefined;
     // With Secure Boot off firmware measures the kernel too; that is the same release in a boot nobody should trust.
     if (pcr === 4)

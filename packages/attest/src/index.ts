@@ -9,6 +9,7 @@ export {
   parseEventLog,
 } from "./event-log.ts";
 export { dataIsMeasured, type EventType, eventTypes, mayStandIn } from "./event-types.ts";
+export { encodeSignatureLists, type EnrolledKeys, enrolledState, releaseKeyOwner } from "./enrolled-keys.ts";
 export { type Evidence, type MeasuredBoot, quotedPcrs, verifyEvidence } from "./evidence.ts";
 export {
   type BootReport,
@@ -20,6 +21,7 @@ export {
 } from "./explain.ts";
 export { attestFaults } from "./faults.ts";
 export { fingerprintOf } from "./fingerprint.ts";
+export { predictPcr15, tellsOfVolume, volumeIdentityBytes, volumeMeasurement, volumePcr } from "./opened-volume.ts";
 export { authenticodeDigest, signaturesOf, type PeSection, readSections } from "./pe.ts";
 export {
   type BootPrediction,

@@ -8,7 +8,16 @@ import { after, before, test } from "node:test";
 import { concat, toHex, toUtf8 } from "@piccolo/bytes";
 import { recordedBoot } from "../test-support/boot-logs.ts";
 import { stubMagic, writePe } from "../test-support/pe-writer.ts";
-import { parseEventLog, predictPcr7, secureBootStateOf, signaturesOf, withKeys } from "./index.ts";
+import {
+  decodeSignatureLists,
+  encodeSignatureLists,
+  enrolledState,
+  parseEventLog,
+  predictPcr7,
+  secureBootStateOf,
+  signaturesOf,
+  withKeys,
+} from "./index.ts";
 
 let folder: string;
 before(() => void (folder = mkdtempSync(join(tmpdir(), "attest-keys-"))));
@@ -108,4 +117,29 @@ test("the first signature whose certificate is in db vouches, whichever else the
   const changed = withKeys(state, listOf(old, next), [both]);
   assert.deepEqual(changed?.variables.find(({ name }) => name === "db")?.content, listOf(old, next));
   assert.equal(changed?.variables.length, state.variables.length);
+});
+
+test("lists made of the recorded certificates are what the recorded firmware measured, and start its programs", () => {
+  const recorded = recordedBoot("secure-boot");
+  const state = secureBootStateOf(parseEventLog(recorded.log));
+  const certificates = (["PK", "KEK", "db"] as const).map((wanted) => {
+    const content = state.variables.find(({ name }) => name === wanted)?.content ?? new Uint8Array(0);
+    const [entry] = decodeSignatureLists(content);
+    assert.ok(entry?.kind === "certificate");
+    assert.deepEqual(encodeSignatureLists(entry.owner, [entry.certificate]), content, wanted);
+    return [entry.certificate];
+  });
+  const [PK = [], KEK = [], db = []] = certificates;
+  const enrolled = enrolledState({ PK, KEK, db }, [db, db]);
+  assert.ok(enrolled !== undefined);
+  // The recorded firmware has a list of what is barred and names another owner; all else is as it was measured.
+  const own = (name: string): Uint8Array =>
+    state.variables.find((variable) => variable.name === name)?.content ?? new Uint8Array(0);
+  const variables = enrolled.variables.map((variable) => ({ ...variable, content: own(variable.name) }));
+  assert.equal(
+    toHex(predictPcr7({ variables, authorities: state.authorities })),
+    toHex(recorded.pcrs.get(7) ?? new Uint8Array(0)),
+  );
+  assert.equal(enrolled.authorities.length, 2);
+  assert.equal(enrolledState({ PK, KEK, db: PK }, [db, db]), undefined, "nobody vouches for the programs");
 });

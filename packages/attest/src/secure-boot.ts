@@ -9,11 +9,11 @@ import { extend } from "./replay.ts";
 
 export const secureBootPcr = 7;
 
-const globalVariable = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
-const imageSecurity = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+export const globalVariable = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+export const imageSecurity = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 /** Where shim keeps its own lists: what starts through it is vouched for by keys firmware does not know. */
 const shimLock = "605dab50-e046-4300-abb6-3dd810dd8b23";
-const certificateType = "a5c059a1-94e4-4aa7-87b5-ab155c2bf072";
+export const certificateType = "a5c059a1-94e4-4aa7-87b5-ab155c2bf072";
 const sha256Type = "c1c41626-504c-4092-aca9-41f936934328";
 
 const nameUnitsMax = 256;
@@ -83,7 +83,7 @@ export function decodeSignatureLists(bytes: Uint8Array): readonly SignatureEntry
   return entries;
 }
 
-function fingerprintOfCertificate(der: Uint8Array): string {
+export function certificateFingerprint(der: Uint8Array): string {
   const base64 = Buffer.from(der).toString("base64");
   try {
     return fingerprintOf(createPublicKey(`-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`));
@@ -129,7 +129,7 @@ function authorityOf(event: LogEvent): Authority {
   // An entry is a certificate or the digest of one program; its list's type is not measured with it.
   if (entry.length === 32) return { list: "db", fingerprint: undefined };
   if (entry.length > certificateBytesMax) throw malformed("a certificate of the boot log is over its bound");
-  return { list: "db", fingerprint: fingerprintOfCertificate(entry) };
+  return { list: "db", fingerprint: certificateFingerprint(entry) };
 }
 
 /** Reads PCR 7 in the one order it has; throws `log-unexpected` or `boot-not-measured` for any other. */
@@ -165,7 +165,7 @@ export function readSecureBoot(log: EventLog): SecureBoot {
   if (isOn?.length !== 1 || (isOn[0] !== 0 && isOn[0] !== 1)) throw malformed("Secure Boot is neither on nor off");
   const trustedBy = (name: string): string[] =>
     decodeSignatureLists(variables.get(name) ?? new Uint8Array(0)).flatMap((entry) =>
-      entry.kind === "certificate" ? [fingerprintOfCertificate(entry.certificate)] : [],
+      entry.kind === "certificate" ? [certificateFingerprint(entry.certificate)] : [],
     );
   return {
     enabled: isOn[0] === 1,

@@ -8,8 +8,10 @@ import {
   openSignedPrediction,
   parseEventLog,
   pcr11Of,
+  predictPcr15,
   replay,
   sectionsOfImage,
+  volumeMeasurement,
 } from "../src/index.ts";
 import { recordedBoot } from "./boot-logs.ts";
 import { applySplice } from "./log-writer.ts";
@@ -29,12 +31,20 @@ export function answer(vector: Operation): unknown {
       return { locality: log.startupLocality, pcrs };
     }
     case "explain": {
-      const { log: name, pcrs: changed = {}, predicted } = vector.input;
+      const { log: name, pcrs: changed = {}, predicted, volume, pcr7 } = vector.input;
       const recorded = recordedBoot(name);
       const pcrs = new Map(recorded.pcrs);
       for (const [pcr, value] of Object.entries(changed)) pcrs.set(Number(pcr), fromHex(value));
-      const prediction = predicted ? decodePrediction(toUtf8(JSON.stringify(recorded.prediction))) : undefined;
-      const report = explainBoot({ log: parseEventLog(logOf(vector.input)), pcrs }, prediction);
+      const prediction = predicted
+        ? decodePrediction(
+            toUtf8(JSON.stringify(pcr7 === undefined ? recorded.prediction : { ...recorded.prediction, pcr7 })),
+          )
+        : undefined;
+      const report = explainBoot(
+        { log: parseEventLog(logOf(vector.input)), pcrs },
+        prediction,
+        volume === undefined ? undefined : fromHex(volume),
+      );
       return {
         verdict: report.verdict,
         secureBoot: report.secureBoot.enabled,
@@ -57,6 +67,11 @@ export function answer(vector: Operation): unknown {
         sections: sections.map(({ name }) => name),
         pcr11: Object.fromEntries(phases.map((path) => [path.join(":"), toHex(afterPhases(value, path))])),
       };
+    }
+    case "volume": {
+      const { identity: hex } = vector.input;
+      const identity = hex === undefined ? undefined : fromHex(hex);
+      return { measurement: toHex(volumeMeasurement(identity)), pcr15: predictPcr15(identity).map(toHex) };
     }
     case "program":
       return { authenticode: toHex(authenticodeDigest(fromHex(vector.input.file))) };

@@ -1,7 +1,20 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { isFault } from "@piccolo/fault";
 import { concat, fromHex, toHex, toUtf8 } from "@piccolo/bytes";
-import { encodeSignedPrediction, encodeVariable, eventTypes, fingerprintOf, predictionToSign } from "../src/index.ts";
+import {
+  decodeSignatureLists,
+  encodeSignedPrediction,
+  encodeVariable,
+  type EnrolledKeys,
+  enrolledState,
+  eventTypes,
+  fingerprintOf,
+  parseEventLog,
+  predictionToSign,
+  predictPcr15,
+  predictPcr7,
+  secureBootStateOf,
+} from "../src/index.ts";
 import { answer } from "./answer.ts";
 import { type BootName, recordedBoot } from "./boot-logs.ts";
 import { digestsOf, putTogether, type RawEvent, type RawLog, spliceOf, takeApart } from "./log-writer.ts";
@@ -331,8 +344,9 @@ function addExplanations(add: Add): void {
   const explain = (
     name: string,
     about: string,
-    input: LogInput & { pcrs?: Record<string, string>; predicted: boolean },
-  ): void => add(`explain-${name}`, "M11", about, { operation: "explain", input });
+    input: LogInput & { pcrs?: Record<string, string>; volume?: string; pcr7?: readonly string[]; predicted: boolean },
+    rule = "M11",
+  ): void => add(`explain-${name}`, rule, about, { operation: "explain", input });
   const extended = (pcr: number, text: string): Record<string, string> => {
     const before = recordedBoot("secure-boot").pcrs.get(pcr) ?? new Uint8Array(32);
     const digest = createHash("sha256").update(text).digest();
@@ -365,6 +379,52 @@ function addExplanations(add: Add): void {
     pcrs: extended(13, "a.sysext"),
     predicted: true,
   });
+  const volume = toHex(new Uint8Array(32).fill(1));
+  const withVolume = (name: string, about: string, value: Uint8Array | undefined): void => {
+    const pcrs = { 15: toHex(value ?? new Uint8Array(32)) };
+    explain(`volume-${name}`, about, { log: "secure-boot", pcrs, volume, predicted: true }, "M16");
+  };
+  const [atOnce, later] = predictPcr15(fromHex(volume));
+  withVolume("not-measured", "The volume is open, and nothing was measured into PCR 15.", undefined);
+  withVolume("other", "PCR 15 tells of another volume than the open one.", predictPcr15(new Uint8Array(32).fill(2))[0]);
+  withVolume("closed", "PCR 15 tells that the volume stays closed, and it is open.", predictPcr15(undefined)[0]);
+  withVolume("opened", "The volume was opened at once.", atOnce);
+  withVolume("opened-later", "The volume was opened after it had stayed closed.", later);
+}
+
+function addKeyLists(add: Add): void {
+  const recorded = recordedBoot("secure-boot");
+  const asMeasured = toHex(recorded.pcrs.get(7) ?? new Uint8Array(32));
+  const state = secureBootStateOf(parseEventLog(recorded.log));
+  const [PK = [], KEK = [], db = []] = ["PK", "KEK", "db"].map((wanted) =>
+    decodeSignatureLists(state.variables.find(({ name }) => name === wanted)?.content ?? new Uint8Array(0)).flatMap(
+      (entry) => (entry.kind === "certificate" ? [entry.certificate] : []),
+    ),
+  );
+  const predictedOf = (keys: EnrolledKeys): string => {
+    const programs = [state, state].map(() => db);
+    const enrolled = enrolledState(keys, programs);
+    if (enrolled === undefined) throw new Error("the recorded programs start with the recorded keys");
+    return toHex(predictPcr7(enrolled));
+  };
+  const explain = (name: string, about: string, log: BootName, pcr7: readonly string[]): void =>
+    add(`explain-keys-${name}`, "M17", about, { operation: "explain", input: { log, pcr7, predicted: true } });
+  const enrolled = predictedOf({ PK, KEK, db });
+  explain("others", "Other keys than the release's are in the firmware.", "secure-boot", [
+    predictedOf({ PK, KEK: PK, db }),
+    predictedOf({ PK, KEK, db: [...db, ...PK] }),
+  ]);
+  explain("off", "The release's keys, and Secure Boot is off.", "secure-boot-off", [enrolled]);
+  explain("as-enrolled", "The second of two values.", "secure-boot", ["11".repeat(32), asMeasured]);
+  explain("own-events", "The same keys with a list of what is barred, and another owner's name.", "secure-boot", [
+    enrolled,
+  ]);
+}
+
+function addVolumes(add: Add): void {
+  add("volume-closed", "M16", "The volume stays closed.", { operation: "volume", input: {} });
+  const identity = toHex(new Uint8Array(32).fill(1));
+  add("volume-open", "M16", "A volume is opened, at once or later.", { operation: "volume", input: { identity } });
 }
 
 function addImages(add: Add): void {
@@ -521,6 +581,8 @@ export function cases(): VectorSet {
   addForms(add);
   addAttacks(add);
   addExplanations(add);
+  addKeyLists(add);
+  addVolumes(add);
   addImages(add);
   addPredictions(add);
   return set;

@@ -16,9 +16,18 @@ export type Operation =
       readonly expect: Fault | { readonly locality: number; readonly pcrs: Readonly<Record<string, string>> };
     }
   | {
-      /** The chip's values are those of the recorded boot but for `pcrs`; `predicted` holds it against the recorded prediction. */
+      /**
+       * The chip's values are those of the recorded boot but for `pcrs`; `predicted` holds it against the recorded prediction, `volume` (an
+       * identity) PCR 15 against the volume that is open.
+       */
       readonly operation: "explain";
-      readonly input: LogInput & { readonly pcrs?: Readonly<Record<string, string>>; readonly predicted: boolean };
+      readonly input: LogInput & {
+        readonly pcrs?: Readonly<Record<string, string>>;
+        readonly volume?: string;
+        /** Takes the place of what the recorded prediction says of PCR 7. */
+        readonly pcr7?: readonly string[];
+        readonly predicted: boolean;
+      };
       readonly expect:
         | Fault
         | {
@@ -39,6 +48,12 @@ export type Operation =
             readonly sections: readonly string[];
             readonly pcr11: Readonly<Record<string, string>>;
           };
+    }
+  | {
+      /** Without an identity the volume stays closed. */
+      readonly operation: "volume";
+      readonly input: { readonly identity?: string };
+      readonly expect: { readonly measurement: string; readonly pcr15: readonly string[] };
     }
   | {
       readonly operation: "program";

@@ -53,14 +53,14 @@ test("what is typed is what the device gets", () => {
     mountUnit: undefined,
     passwordCost: undefined,
     cheapSlots: false,
-    insecure: [],
+    insecure: ["boot-not-measured"],
     supervisor: undefined,
   });
   assert.equal(readConfig([...args(), "--mdns"]).mdns, true);
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);
   assert.deepEqual(drill.code, { k: 6, n: 9 });
   assert.deepEqual(drill.armedCrash, { name: "segment-sealed", count: 2 });
-  assert.deepEqual(drill.insecure, ["drills"]);
+  assert.deepEqual(drill.insecure, ["drills", "boot-not-measured"]);
 });
 
 test("registries without TLS are named one by one, lie on this very machine, and are shown", () => {
@@ -89,8 +89,8 @@ test("registries without TLS are named one by one, lie on this very machine, and
   );
   const config = readConfig(without("127.0.0.1:5000", "localhost:5001", "[::1]:5002"));
   assert.deepEqual(config.insecureRegistries, ["127.0.0.1:5000", "localhost:5001", "[::1]:5002"]);
-  assert.deepEqual(config.insecure, ["registry"]);
-  assert.deepEqual(readConfig(without()).insecure, []);
+  assert.deepEqual(config.insecure, ["registry", "boot-not-measured"]);
+  assert.deepEqual(readConfig(without()).insecure, ["boot-not-measured"]);
 });
 
 test("what a device does without, it is told by name, and says so", () => {
@@ -245,4 +245,14 @@ test("a crash point ends the process when it is reached the given number of time
   }
   createCrashPoint(undefined, () => ended++)("segment-sealed");
   assert.equal(ended, 1);
+});
+
+test("a machine whose boots no release signs says so, whatever it is told", (context) => {
+  const os = join(import.meta.dirname, "../../../os");
+  const settings = join(os, "butane/piccolod.json");
+  assert.deepEqual(readConfig(["--config", settings]).insecure, ["boot-not-measured"]);
+  const release = file(context, { version: "1", number: 1, minimum: 1, keys: {} });
+  assert.deepEqual(readConfig(["--config", settings, "--release", release]).insecure, ["boot-not-measured"]);
+  const image = join(os, "piccolod/piccolod.json");
+  assert.deepEqual(readConfig(["--config", image, "--release", release]).insecure, []);
 });

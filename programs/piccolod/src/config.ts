@@ -78,7 +78,7 @@ export interface Config {
   readonly cheapSlots: boolean;
   /** What new passwords cost to guess; undefined = what the product asks for. Never less than its floor. */
   readonly passwordCost: PasswordCost | undefined;
-  /** Names of what the device was told to do without. */
+  /** Names of what the device was told to do without, and of what its machine is without (`boot-not-measured`). */
   readonly insecure: readonly string[];
   /** Who is told when the device is ready; undefined = nobody. */
   readonly supervisor: { readonly socket: string; readonly silenceMs: number | undefined } | undefined;
@@ -227,6 +227,16 @@ function readRelease(values: Values): ReleaseFacts | undefined {
   return path === undefined ? undefined : readJsonFile("release", path, Release);
 }
 
+/**
+ * A machine of its own whose boots no release signs (piccolod on an ordinary Fedora CoreOS): its chip cannot tell our system from another
+ * one, and nobody can take that mark off but by installing the image.
+ */
+function readInsecure(values: Values): readonly string[] {
+  const told = Object.entries(insecureFlags).flatMap(([name, flag]) => (isSet(values[flag]) ? [name] : []));
+  const isUnsigned = readTpm(values)?.kind === "device" && values["signed-boots"] === undefined;
+  return isUnsigned ? [...told, "boot-not-measured"] : told;
+}
+
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
 function readSupervisor(environment: Readonly<Record<string, string | undefined>>): Config["supervisor"] {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: silence, WATCHDOG_PID: watched } = environment;
@@ -283,7 +293,7 @@ export function readConfig(
     mountUnit: optional(values, "mount-unit", /^[\w\\-]+\.mount$/, "the name of a mount unit"),
     passwordCost: readPasswordCost(values),
     cheapSlots: values["insecure-cheap-slots"] === true,
-    insecure: Object.entries(insecureFlags).flatMap(([name, flag]) => (isSet(values[flag]) ? [name] : [])),
+    insecure: readInsecure(values),
     supervisor: readSupervisor(environment),
   };
 }

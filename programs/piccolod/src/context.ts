@@ -130,6 +130,7 @@ async function start(
     release: config.release,
     predictions: async () => (await bootImages(config, parts)?.predictions()) ?? [],
     trustedKeys,
+    volume: () => running.volumeIdentity,
     report: (event, facts) => log.warn(event, facts),
   });
   const releaseTrials = new ReleaseTrials(state);
@@ -323,6 +324,10 @@ class Running {
     if (this.device !== undefined) return { state: "open" };
     const { closed } = this.#parts.boot;
     return closed === undefined ? undefined : { state: "closed", codes: closed.reasons.map(({ code }) => code) };
+  }
+
+  get volumeIdentity(): Uint8Array | undefined {
+    return this.device === undefined ? undefined : this.#opened?.identity;
   }
 
   /** Of the open volume. */

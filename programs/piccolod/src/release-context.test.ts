@@ -10,13 +10,16 @@ import { MemoryBoot } from "../test-support/memory-boot.ts";
 import { MemoryDeployments } from "../test-support/memory-deployments.ts";
 import { carried, makePolicyKey, signRelease, startRelease } from "../test-support/release-key.ts";
 import { TpmMachine } from "../test-support/tpm-machine.ts";
+import type { SecureBootState } from "./adapters/firmware/secure-boot.ts";
 import { createLog } from "./adapters/log.ts";
 import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import { DurableFolder } from "./adapters/state-folder.ts";
 import { readConfig } from "./config.ts";
+import { MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { OwnAddress } from "./http/own-address.ts";
-import { keepRelease } from "./release-context.ts";
+import { distrustOfStart, keepRelease } from "./release-context.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
+import { nothingMeasured } from "./system/boot-state.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseTrials } from "./system/release-trials.ts";
 import { realWorld } from "@piccolo/world/real";
@@ -122,3 +125,24 @@ for (const [what, volume, expected] of [
     else await assert.rejects(opened, { code: expected });
   });
 }
+
+test("a machine whose boots no release signs takes no secret with Secure Boot off; a development network has none", async () => {
+  const chip = new MemoryChip({ world: realWorld, seed: new Uint8Array(32) });
+  const settings = readConfig(["--config", join(import.meta.dirname, "../../../os/butane/piccolod.json")]);
+  const log = createLog(
+    () => undefined,
+    () => 0,
+  );
+  const codeWith = async (secureBoot: SecureBootState, config = settings): Promise<string | undefined> => {
+    const parts = { world: realWorld, log, crashPoint: () => undefined, secureBoot: () => secureBoot };
+    const distrust = distrustOfStart(config, parts, { chip, bootState: nothingMeasured });
+    return distrust === undefined ? "not-asked" : (await distrust())?.code;
+  };
+  assert.equal(await codeWith("off"), "secure-boot-off");
+  assert.equal(await codeWith("setup-mode"), "secure-boot-off");
+  assert.equal(await codeWith("no-uefi"), "no-uefi");
+  assert.equal(await codeWith("on"), undefined);
+  assert.equal(await codeWith("off", { ...settings, tpm: { kind: "swtpm", path: "/tmp/socket" } }), "not-asked");
+  chip.measure(11);
+  assert.equal(await codeWith("on"), "tpm-policy");
+});

@@ -58,18 +58,20 @@ export function renewalOf(
 }
 
 /**
- * Why nobody should type a secret into this device as it was started; undefined where nothing of its start is signed. A chip of memory
- * measures nothing, so that it says nothing of the firmware's keys.
+ * Why nobody should type a secret into this device as it was started; undefined where it is no machine of its own. Where no release
+ * signs the boots of one, Secure Boot and the absence of own command lines and extensions are all that can be asked for. A chip of memory measures
+ * nothing, so that it says nothing of the firmware's keys.
  */
 export function distrustOfStart(
   { tpm, release, signedBootsFile }: Config,
   parts: ContextParts,
   { chip, bootState }: { readonly chip: SecurityChip; readonly bootState: BootState },
 ): (() => Promise<Reason | undefined>) | undefined {
-  if (signedBootsFile === undefined) return undefined;
+  const secureBoot = parts.secureBoot ?? (() => readSecureBoot());
+  if (signedBootsFile === undefined) return tpm?.kind === "device" ? distrustOf(secureBoot, chip) : undefined;
   const released = (): ReadonlySet<string> => new Set([release?.keys["db"] ?? "", ...keysInSignedList(signedList)]);
   const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
-  return distrustOf(parts.secureBoot ?? (() => readSecureBoot()), chip, keys);
+  return distrustOf(secureBoot, chip, keys);
 }
 
 function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {

@@ -10,6 +10,7 @@ import {
   outsideFaults,
   recordBytesMax,
   recordKey,
+  volumeIdentity,
 } from "../src/security/outside-record.ts";
 
 /** Bytes as text where they are text; `repeat` stands for as many letters x. */
@@ -17,6 +18,7 @@ type Bytes = { readonly text: string } | { readonly hex: string } | { readonly r
 
 export type Operation =
   | { readonly operation: "record-key"; readonly input: { readonly volumeKey: string } }
+  | { readonly operation: "volume-identity"; readonly input: { readonly volumeKey: string } }
   | { readonly operation: "decode-record"; readonly input: { readonly bytes: Bytes; readonly key: string } }
   | {
       readonly operation: "choose-record";
@@ -56,6 +58,7 @@ const hexOrNone = (bytes: Uint8Array | undefined): string | undefined =>
 /** What this implementation answers, in the form of `expect`. */
 export function answer({ operation, input }: Operation): unknown {
   if (operation === "record-key") return { key: toHex(recordKey(fromHex(input.volumeKey))) };
+  if (operation === "volume-identity") return { identity: toHex(volumeIdentity(recordKey(fromHex(input.volumeKey)))) };
   if (operation === "decode-record") {
     const decoded = decodeRecord(bytesOf(input.bytes));
     const { record } = decoded;
@@ -160,6 +163,10 @@ function addRecords(add: Add): void {
   const [swapped] = textOf({ ...made, sealedVolumeKey, sealedPepper }).split("\n");
   read("swapped", "D3", "Volume key and pepper have changed places.", { text: `${swapped}\n${tag}\n` });
   add("key", "D3", "The key of a record.", { operation: "record-key", input: { volumeKey: toHex(filled(1)) } });
+  add("identity-of-volume", "D12", "The public identity of a volume.", {
+    operation: "volume-identity",
+    input: { volumeKey: toHex(filled(1)) },
+  });
 }
 
 function addChoices(add: Add): void {

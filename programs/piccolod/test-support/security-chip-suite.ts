@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
+import { predictPcr15 } from "@piccolo/attest";
+import { toHex } from "@piccolo/bytes";
 import type { SecurityChip } from "../src/security/security-chip.ts";
 
 /** A chip in a machine that can be switched off and measured. */
@@ -14,6 +16,7 @@ export interface ChipMachine {
   other(): Promise<SecurityChip>;
 }
 
+const identity = new Uint8Array(32).fill(9);
 const secret = Uint8Array.from({ length: 32 }, (_, at) => at * 7 + 1);
 
 function changed(bytes: Uint8Array, at: number): Uint8Array {
@@ -71,8 +74,8 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       const volume = await machine.chip().seal(secret, "volume");
       const pepper = await machine.chip().seal(secret, "pepper");
       assert.deepEqual(await machine.chip().unseal(volume), secret);
-      await machine.chip().closeWindow();
-      await machine.chip().closeWindow();
+      await machine.chip().closeWindow(identity);
+      await machine.chip().closeWindow(identity);
       await assert.rejects(machine.chip().unseal(volume), { code: "tpm-window-closed" });
       assert.deepEqual(await machine.chip().unseal(pepper), secret);
       await machine.reboot();
@@ -81,11 +84,34 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
 
     test("sealed after the window closed, the volume key opens at the next boot", async (context) => {
       const machine = await make(context);
-      await machine.chip().closeWindow();
+      await machine.chip().closeWindow(undefined);
       const blob = await machine.chip().seal(secret, "volume");
       await assert.rejects(machine.chip().unseal(blob), { code: "tpm-window-closed" });
       await machine.reboot();
       assert.deepEqual(await machine.chip().unseal(blob), secret);
+    });
+
+    test("PCR 15 tells which volume was opened, at once or after it stayed closed, however often it is told", async (context) => {
+      const machine = await make(context);
+      const told = async (): Promise<string> => toHex((await machine.chip().pcrs()).get(15) ?? new Uint8Array(0));
+      const [closed] = predictPcr15(undefined).map(toHex);
+      const [atOnce, later] = predictPcr15(identity).map(toHex);
+      for (let time = 0; time < 2; time++) {
+        await machine.chip().closeWindow(undefined);
+        assert.equal(await told(), closed);
+      }
+      for (const again of [identity, identity, undefined]) {
+        await machine.chip().closeWindow(again);
+        assert.equal(await told(), later);
+      }
+      await machine.reboot();
+      for (const again of [identity, identity, undefined]) {
+        await machine.chip().closeWindow(again);
+        assert.equal(await told(), atOnce);
+      }
+      const other = new Uint8Array(32).fill(8);
+      await machine.chip().closeWindow(other);
+      assert.ok(![atOnce, later, ...predictPcr15(other).map(toHex)].includes(await told()));
     });
 
     for (const use of ["volume", "pepper"] as const) {
@@ -150,7 +176,7 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       );
       assert.ok([...before.values()].every((value) => value.length === 32 && value.every((byte) => byte === 0)));
       await machine.measure(7);
-      await machine.chip().closeWindow();
+      await machine.chip().closeWindow(identity);
       const after = await machine.chip().pcrs();
       const changed = [...after].filter(([pcr, value]) => Buffer.compare(value, before.get(pcr) ?? value) !== 0);
       assert.deepEqual(

@@ -1,12 +1,8 @@
 /** The vectors in vectors/firmware-enrolment; writing them: `node programs/release/test-support/write-enrolment-vectors.ts`. */
 import { createPrivateKey, sign, X509Certificate } from "node:crypto";
+import { encodeSignatureLists } from "@piccolo/attest";
 import { concat, fromHex, toHex } from "@piccolo/bytes";
-import {
-  encodeSignatureLists,
-  encodeSignedVariable,
-  openSignedVariable,
-  variableToSign,
-} from "../src/firmware/signed-variable.ts";
+import { encodeSignedVariable, openSignedVariable, variableToSign } from "../src/firmware/signed-variable.ts";
 import type { SecureBootRole } from "../src/keys/roles.ts";
 
 export type Operation =

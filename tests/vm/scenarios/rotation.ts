@@ -42,7 +42,11 @@ export const rotation: Scenario = {
     await machine.powerButton();
 
     await machine.changeDisk(async (disk) => {
-      await laboratory.addRelease(disk, image, 3, "watch", 2, { keys: next, beside });
+      await laboratory.addRelease(disk, image, 3, "watch", 2, {
+        keys: next,
+        enrolled: [laboratory.keys],
+        beside,
+      });
     });
     await opens("C, by the new keys alone");
     await machine.untilTells(/"release-blessed".*piccolo-3\.efi/);

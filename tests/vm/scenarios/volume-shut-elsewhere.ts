@@ -47,7 +47,7 @@ export const volumeShutElsewhere: Scenario = {
       shop,
       { release, keys: strangersKeys },
       image,
-      commandLineOf(image.commit.checksum, words),
+      { commandLine: commandLineOf(image.commit.checksum, words), opensVolumes: true },
       foreign,
     );
     const startBy = (source: string): Promise<void> =>

@@ -16,7 +16,7 @@ import type { Log } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
 import { openRootByPassword } from "./keyring.ts";
-import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey } from "./outside-record.ts";
+import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
 import type { FirstBoot } from "./first-boot.ts";
 import { findOutside, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
 import { supersedeOlder } from "./resealing.ts";
@@ -74,6 +74,8 @@ export interface Closed {
 export interface Opened {
   readonly outside: OutsideStore;
   readonly content: DurableFolder;
+  /** The volume's public identity, as it was measured. */
+  readonly identity: Uint8Array;
 }
 
 export interface Renewal {
@@ -179,7 +181,15 @@ export class Boot {
   }
 
   async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
-    this.#options.log.warn("volume-closed", { code });
+    const { chip, log } = this.#options;
+    log.warn("volume-closed", { code });
+    try {
+      // What keeps it closed may be no hindrance to who gets at the chip later in this boot.
+      await chip.closeWindow(undefined);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      log.warn("window-not-closed", { code: error.code });
+    }
     // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
     const distrusted = await this.#options.distrust?.();
     const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
@@ -298,11 +308,12 @@ export class Boot {
     }
     // A change that was cut off before the chip shut out what was sealed earlier.
     await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
-    await chip.closeWindow();
+    const identity = volumeIdentity(key ?? stored ?? new Uint8Array(0));
+    await chip.closeWindow(identity);
     this.#closed = undefined;
     this.#keepRecord(outside);
     outside.onChange(() => this.#keepRecord(outside));
-    return { outside, content };
+    return { outside, content, identity };
   }
 
   /** From now on every start makes a new volume, wherever this one is cut off. Nobody checks the tag of such a record. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
+import { predictPcr15 } from "@piccolo/attest";
 import { tpmFaults } from "@piccolo/tpm2";
 import { realWorld } from "@piccolo/world/real";
 import { bootMachine } from "../../test-support/boot-machine.ts";
@@ -14,6 +15,7 @@ import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
 import type { Boot, BootOptions } from "./boot.ts";
 import { FirstBootFile } from "./first-boot.ts";
+import { volumeIdentity } from "./outside-record.ts";
 import { distrustOf } from "./start-trust.ts";
 import type { Volume } from "./volume.ts";
 
@@ -31,6 +33,10 @@ class Machine {
 
   get volume(): Volume {
     return new PlainFolderVolume(new DurableFolder(join(this.folder, "volume")).path);
+  }
+
+  read(name: string): Uint8Array {
+    return new DurableFolder(this.volume.path).read(name) ?? new Uint8Array(0);
   }
 
   boot(change: Partial<BootOptions> = {}): Boot {
@@ -76,6 +82,27 @@ test("a first start that was cut off before the installer's wish was taken back 
   assert.ok((await machine.boot().start()) !== undefined);
 });
 
+test("PCR 15 tells which volume was opened; where it stays closed, or the chip fails, the window closes as far as it can", async (context) => {
+  const machine = new Machine(context);
+  const told = async (): Promise<Buffer> => Buffer.from((await machine.chip.pcrs()).get(15) ?? []);
+  await machine.boot().start();
+  assert.deepEqual(await told(), predictPcr15(undefined)[0]);
+  machine.firstBoot.ask();
+  const opened = await machine.boot().start();
+  assert.ok(opened !== undefined);
+  assert.deepEqual(await told(), predictPcr15(opened.identity)[1]);
+  const key = machine.read("record-key");
+  assert.deepEqual(opened.identity, volumeIdentity(key));
+  assert.equal(Buffer.compare(opened.identity, key) === 0, false);
+  const chip = Object.create(machine.chip) as MemoryChip;
+  chip.closeWindow = () => Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer"));
+  machine.secureBoot = "off";
+  rmSync(join(machine.folder, "outside/outside"));
+  const closed = machine.boot({ chip });
+  await closed.start();
+  assert.ok(closed.closed !== undefined);
+});
+
 test("no volume is made in a start that anybody could imitate", async (context) => {
   const machine = new Machine(context);
   machine.firstBoot.ask();
@@ -98,6 +125,7 @@ test("whatever is missing, the device goes on and says it", async (context) => {
   machine.firstBoot.ask();
   const chip = Object.create(machine.chip) as MemoryChip;
   chip.checkStart = async () => undefined;
+  chip.closeWindow = () => machine.chip.closeWindow(undefined);
   chip.seal = () => Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer"));
   const boot = machine.boot({ chip });
   await boot.start();

@@ -54,6 +54,14 @@ export function recordKey(volumeKey: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", volumeKey, new Uint8Array(0), "piccolo/outside-record/v1", 32));
 }
 
+/**
+ * The public identity of a volume: as little tells of the record's key as the record's key of the volume's, and without the volume's key
+ * nobody makes a volume of the same one.
+ */
+export function volumeIdentity(key: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", key, new Uint8Array(0), "piccolo/volume-identity/v1", 32));
+}
+
 const tagOf = (key: Uint8Array, body: Uint8Array): Uint8Array => createHmac("sha256", key).update(body).digest();
 
 /** One line of JSON, and a line with its tag. */

@@ -78,8 +78,11 @@ export interface SecurityChip {
    * what has to open nevertheless. Throws `tpm-policy` where it would not.
    */
   raiseMinimumRelease(to: number, stillToOpen: readonly Uint8Array[]): Promise<void>;
-  /** Extends PCR 15: from now on nothing sealed for `volume` opens until the chip is reset by a boot. Repeatable. */
-  closeWindow(): Promise<void>;
+  /**
+   * Measures into PCR 15 which volume is open (its public identity, 32 bytes), or that it stays closed: from now on nothing sealed for
+   * `volume` opens until the chip is reset by a boot. Repeatable: what stands there already is not measured again.
+   */
+  closeWindow(identity: Uint8Array | undefined): Promise<void>;
   /** PCR 0 to 15 of the SHA-256 bank, by number: what was measured in this boot so far. */
   pcrs(): Promise<ReadonlyMap<number, Uint8Array>>;
   describe(): Promise<ChipDescription>;

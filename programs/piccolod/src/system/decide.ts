@@ -25,6 +25,8 @@ export interface BootQuestion {
   /** Signed predictions as they were found, of any release. */
   readonly predictions: readonly Uint8Array[];
   readonly trustedKeys: TrustedKeys;
+  /** The public identity of the volume that is open; undefined while none is. */
+  readonly volume: Uint8Array | undefined;
 }
 
 type Keys = BootView["keys"];
@@ -99,7 +101,7 @@ export function decideBootView(question: BootQuestion): BootView {
   try {
     const log = parseEventLog(found.log);
     const sections = sectionsOfLog(log);
-    const report = explainBoot({ log, pcrs }, predictionOf(question));
+    const report = explainBoot({ log, pcrs }, predictionOf(question), question.volume);
     const isConfirmed = report.pcrs.some(({ pcr, measured, fromLog }) => pcr === 7 && measured === fromLog);
     return {
       state: report.verdict,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { predictPcr15 } from "@piccolo/attest";
 import type { BootView } from "@piccolo/device-api";
 import { MemoryBoot } from "../../test-support/memory-boot.ts";
 import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
@@ -31,6 +32,7 @@ const question: BootQuestion = {
   release: { version, number, keys: { metadata: ours.fingerprint } },
   predictions: [ours.sign(recorded.prediction)],
   trustedKeys: { db: new Set(signers), pcr: new Set() },
+  volume: undefined,
 };
 
 test("a boot is not measured without firmware that measures, a log, a chip, or a system image in the log", () => {
@@ -137,6 +139,16 @@ test("a device on a real chip tells its boot as measured, and as released once i
   const released = await later.call<BootView>("GET", "/security/boot");
   assert.deepEqual([released.state, released.release], ["as-released", { version, number }]);
   assert.ok(released.steps.every(({ finding }) => finding !== "unexpected"));
+  const window = released.pcrs.find(({ pcr }) => pcr === 15);
+  assert.deepEqual([window?.finding, window?.measured], ["expected", window?.predicted], "PCR 15 tells of its volume");
+});
+
+test("a boot whose PCR 15 tells of another volume than the open one differs", () => {
+  const [other] = predictPcr15(new Uint8Array(32).fill(2));
+  const pcrs = new Map([...recorded.pcrs, [15, other ?? new Uint8Array(0)] as const]);
+  const stateWith = (volume: number): string =>
+    decideBootView({ ...question, pcrs, volume: new Uint8Array(32).fill(volume) }).state;
+  assert.deepEqual([stateWith(1), stateWith(2)], ["differs", "as-released"]);
 });
 
 async function restarted(device: TestDevice): Promise<Client> {

@@ -14,6 +14,8 @@ export interface MeasuredBootOptions {
   /** The signed predictions that lie beside the boot images. */
   readonly predictions: () => Promise<readonly Uint8Array[]>;
   readonly trustedKeys: TrustedKeys;
+  /** The identity of the volume that is open; undefined while none is. */
+  readonly volume: () => Uint8Array | undefined;
   readonly report: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -32,7 +34,8 @@ export class MeasuredBoot {
     const pcrs = await chip.pcrs();
     try {
       const found = await bootState.read();
-      return decideBootView({ found, pcrs, release, predictions: await this.#predictions(), trustedKeys });
+      const volume = this.#options.volume();
+      return decideBootView({ found, pcrs, release, predictions: await this.#predictions(), trustedKeys, volume });
     } catch (error) {
       if (!isFault(error, "boot-state-unreadable")) throw error;
       return {

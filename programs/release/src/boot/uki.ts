@@ -17,6 +17,8 @@ export interface UkiParts {
   readonly number: number;
   /** Folders of the sets that sign it; the first one's PCR key is measured. */
   readonly signers: readonly string[];
+  /** Whether its boots may open what is sealed: those of a device may, those of the installer, which any stick starts, may not. */
+  readonly opensVolumes: boolean;
   readonly epochS: number;
   readonly output: string;
 }
@@ -27,10 +29,12 @@ export async function buildUki(parts: UkiParts, tools: Chroot): Promise<void> {
   writeFileSync(`${output}.cmdline`, parts.commandLine);
   const unsigned = `${output}.unsigned`;
   await assemble(parts, unsigned, [], tools);
-  // The signatures speak of what is measured and are themselves not measured, so that they can be put in afterwards.
-  const policies = `${output}.pcrsig`;
-  writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, signers));
-  await assemble(parts, unsigned, [`--section=.pcrsig:@${policies}`], tools);
+  if (parts.opensVolumes) {
+    // The signatures speak of what is measured and are themselves not measured, so that they can be put in afterwards.
+    const policies = `${output}.pcrsig`;
+    writeFileSync(policies, await signedPolicies(readFileSync(unsigned), parts.number, signers));
+    await assemble(parts, unsigned, [`--section=.pcrsig:@${policies}`], tools);
+  }
   await signForFirmware(unsigned, output, signers, epochS, tools);
 }
 

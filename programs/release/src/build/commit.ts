@@ -36,6 +36,8 @@ export interface CommitParts {
   readonly keys: string;
   /** While keys are replaced: the set of before, by which the release is signed as well. */
   readonly former?: FormerKeys;
+  /** Sets that were replaced earlier: the firmware of older devices has their lists, with this release's key added. */
+  readonly enrolled?: readonly string[];
   readonly overlay?: Overlay;
 }
 

@@ -13,7 +13,7 @@ import {
   writeEsp,
 } from "../disk/disk-image.ts";
 import { formatRoot } from "../disk/root-partition.ts";
-import { buildUki, commandLineOf, signForFirmware } from "../boot/uki.ts";
+import { buildUki, commandLineOf, signForFirmware, type UkiParts } from "../boot/uki.ts";
 import { encodeCpio } from "../initrd/cpio.ts";
 import { signedPrediction } from "../predict/predict.ts";
 import { kernelOf, kernelVersionOf } from "../tree/assemble.ts";
@@ -47,14 +47,17 @@ export async function buildBootFiles(shop: Workshop, parts: CommitParts, folder:
   const root = await writeRootArchive(shop, commit, folder);
   const uki = join(folder, `piccolo-${number}.efi`);
   const commandLine = commandLineOf(commit.checksum, ownCommandLine(shop));
-  await buildUkiOf(shop, parts, root, commandLine, uki);
+  await buildUkiOf(shop, parts, root, { commandLine, opensVolumes: true }, uki);
   const loader = join(folder, "BOOTX64.EFI");
   const unsignedLoader = join(folder, "systemd-boot.unsigned");
   copyFileSync(join(tools.root, "usr/lib/systemd/boot/efi/systemd-bootx64.efi"), unsignedLoader);
   await signForFirmware(unsignedLoader, loader, signersOf(parts), epochS, tools);
   const prediction = join(folder, `piccolo-${number}.prediction.json`);
   const released = { version, number, loader: readFileSync(loader), image: readFileSync(uki) };
-  writeFileSync(prediction, await signedPrediction({ ...released, keySets: signersOf(parts) }));
+  writeFileSync(
+    prediction,
+    await signedPrediction({ ...released, keySets: signersOf(parts), enrolled: parts.enrolled }),
+  );
   return { ...root, commit, uki, loader, prediction, unsigned: { uki: `${uki}.unsigned`, loader: unsignedLoader } };
 }
 
@@ -99,7 +102,7 @@ export async function buildUkiOf(
   shop: Workshop,
   { release, ...signing }: CommitParts,
   { archive, osRelease }: Pick<RootArchive, "archive" | "osRelease">,
-  commandLine: string,
+  { commandLine, opensVolumes }: Pick<UkiParts, "commandLine" | "opensVolumes">,
   output: string,
 ): Promise<void> {
   const kernel = { kernel: kernelOf(shop.packagesRoot), kernelVersion: kernelVersionOf(shop.packagesRoot) };
@@ -107,7 +110,7 @@ export async function buildUkiOf(
   const { number } = release;
   const { epochS } = shop;
   await buildUki(
-    { ...kernel, initrds, osRelease, commandLine, number, signers: signersOf(signing), epochS, output },
+    { ...kernel, initrds, osRelease, commandLine, number, signers: signersOf(signing), opensVolumes, epochS, output },
     shop.tools,
   );
 }

@@ -9,6 +9,9 @@ import { type BootFiles, buildUkiOf, espFilesOf, formatRootOf } from "./image.ts
 import type { CommitParts } from "./commit.ts";
 import { ownCommandLine, type Workshop } from "./workshop.ts";
 
+/** Where its boot image lies on the stick. */
+export const installerPath = "EFI/Linux/installer.efi";
+
 /** In setup mode the boot loader takes the keys of `loader/keys/auto` and starts the machine again. */
 const loaderConfig = ["timeout 0", "editor no", "auto-entries no", "auto-firmware no", "secure-boot-enroll force"];
 
@@ -23,7 +26,8 @@ export async function buildInstaller(
   const { tools, epochS } = shop;
   const uki = join(folder, "installer.efi");
   const own = [...ownCommandLine(shop), "piccolo.install", "systemd.unit=piccolo-install.target"];
-  await buildUkiOf(shop, parts, boot, commandLineOf(boot.commit.checksum, own, "piccolo-installer-root"), uki);
+  const commandLine = commandLineOf(boot.commit.checksum, own, "piccolo-installer-root");
+  await buildUkiOf(shop, parts, boot, { commandLine, opensVolumes: false }, uki);
   const disk = join(folder, "installer.img");
   await createDisk(disk, installerLayout, tools);
   await formatRootOf(
@@ -43,7 +47,7 @@ export async function buildInstaller(
     { source: loaderConf, path: "loader/loader.conf" },
     // For whoever looks at the stick on another computer, since the machine that does not start may say little.
     { source: join(shop.os, "installer/READ-ME.txt"), path: "READ-ME.txt" },
-    { source: uki, path: "EFI/Linux/installer.efi" },
+    { source: uki, path: installerPath },
     ...(await keyFiles(shop, parts.keys, folder)),
     ...device.map(({ source, path }) => ({ source, path: `piccolo/device/${path}` })),
   ];

@@ -11,10 +11,11 @@ import { verifyRelease } from "../verify/verb.ts";
 import { publish } from "./publish.ts";
 import { type Base, openWorkshop } from "./workshop.ts";
 
-const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--former FOLDER] [--central URL]
-                           [--base BASE --root FOLDER]
+const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] [--minimum N] [--former FOLDER]
+                           [--enrolled FOLDER...] [--central URL] [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --former FOLDER while keys are replaced: those of before, which sign it as well
+  --enrolled FOLDER keys that were replaced by these ones: older devices have them in their firmware still
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
   --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
@@ -30,6 +31,7 @@ export async function run(args: readonly string[]): Promise<number> {
       out: { type: "string" },
       keys: { type: "string" },
       former: { type: "string" },
+      enrolled: { type: "string", multiple: true, default: [] },
       number: { type: "string", default: "1" },
       minimum: { type: "string", default: "1" },
       central: { type: "string" },
@@ -51,6 +53,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const [out, keys] = [resolve(values.out), resolve(values.keys)];
   const epochS = await readSourceEpoch();
   const former = values.former === undefined ? undefined : { keys: resolve(values.former), epochS };
+  const enrolled = values.enrolled.map((folder) => resolve(folder));
   const startedMs = performance.now();
   const say = (line: string): void => {
     process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
@@ -67,7 +70,7 @@ export async function run(args: readonly string[]): Promise<number> {
     say("no --central: a device of this release founds and joins no network, and its files lie on it alone");
   }
   const release = { version: readVersion(), number, minimum, ...central, keys: readKeyFingerprints(keys) };
-  const parts = { release, keys, ...(former === undefined ? {} : { former }) };
+  const parts = { release, keys, enrolled, ...(former === undefined ? {} : { former }) };
   rmSync(work, { recursive: true, force: true });
   const image = await buildImage(shop, parts, work);
   const installer = await buildInstaller(shop, parts, image, work);

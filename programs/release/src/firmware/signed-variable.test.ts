@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { decodeSignatureLists } from "@piccolo/attest";
+import { decodeSignatureLists, encodeSignatureLists } from "@piccolo/attest";
 import { concat } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { readVectors, testVectors } from "../../../../tools/vectors.ts";
@@ -14,7 +14,7 @@ import { readCertificate, readPrivateKey } from "../keys/read-key.ts";
 import { makeKeySet } from "../keys/keys.ts";
 import { placesOf } from "../keys/roles.ts";
 import { encodeDer, nameOfCertificate, readDer, tags } from "./der.ts";
-import { encodeSignatureLists, encodeSignedVariable, openSignedVariable, variableToSign } from "./signed-variable.ts";
+import { encodeSignedVariable, openSignedVariable, variableToSign } from "./signed-variable.ts";
 
 testVectors(readVectors<Vector>("firmware-enrolment"), answer, cases);
 

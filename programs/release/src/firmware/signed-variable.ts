@@ -10,7 +10,6 @@ import type { SecureBootRole } from "../keys/roles.ts";
 
 const globalVariable = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const imageSecurity = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
-const certificateType = "a5c059a1-94e4-4aa7-87b5-ab155c2bf072";
 const pkcs7Type = "4aafd29d-68df-49ee-8aa9-347d375665a7";
 
 const namespaces: Readonly<Record<SecureBootRole, string>> = {
@@ -26,7 +25,6 @@ const timeBytes = 16;
 const headBytes = 24;
 const certificateRevision = 0x0200;
 const certificateKind = 0x0ef1;
-const listHeadBytes = 28;
 const variableBytesMax = 1 << 16;
 
 const objects = {
@@ -60,20 +58,11 @@ function encodeTime(epochS: number): Uint8Array {
   return bytes;
 }
 
-/** An EFI_SIGNATURE_LIST of one certificate for each of `certificates` (DER), one behind the other. */
-export function encodeSignatureLists(owner: string, certificates: readonly Uint8Array[]): Uint8Array {
-  const lists = certificates.map((certificate) => {
-    const entry = concat(guidBytes(owner), certificate);
-    return concat(guidBytes(certificateType), u32(listHeadBytes + entry.length, 0, entry.length), entry);
-  });
-  return concat(...lists);
-}
-
 export interface FirmwareList {
   readonly name: SecureBootRole;
   /** The release's time: firmware takes a list over an older one only. */
   readonly epochS: number;
-  /** `encodeSignatureLists`. */
+  /** `encodeSignatureLists` of `@piccolo/attest`. */
   readonly content: Uint8Array;
 }
 

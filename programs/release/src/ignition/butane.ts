@@ -8,7 +8,7 @@ import { z } from "zod";
 import { releaseFaults } from "../faults.ts";
 
 const path = z.string().regex(/^\/[\w@.+/-]+$/);
-const unitName = z.string().regex(/^[\w@.:\\-]+\.(?:service|socket|timer|mount|path|target)$/);
+const unitName = z.string().regex(/^[\w@.:\\-]+\.(?:service|socket|timer|mount|path|target|slice)$/);
 const mode = z.int().min(0).max(0o7777);
 
 /** `1.4.0` knows these and more; what is not here is used by none of our sources. */

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openSignedPrediction } from "@piccolo/attest";
+import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { readVectors } from "../../../../tools/vectors.ts";
 import { UsageError } from "../config.ts";
 import { makeKeySet } from "../keys/keys.ts";
-import { run } from "./predict.ts";
+import { predictedPcr7 } from "./enrolled.ts";
+import { run, signedPrediction } from "./predict.ts";
 
 let folder: string;
 before(() => void (folder = mkdtempSync(join(tmpdir(), "predict-"))));
@@ -50,4 +53,47 @@ test("while keys are replaced a prediction is believed by devices of the old key
     () => openSignedPrediction(readFileSync(out), ["00".repeat(32)]),
     (error) => isFault(error, "malformed"),
   );
+});
+
+/** A program with the signatures of these sets, one behind the other. */
+function signedBy(...sets: readonly string[]): Uint8Array {
+  const path = join(folder, "program.efi");
+  writeFileSync(path, image);
+  for (const set of sets) {
+    const [key, certificate] = ["db.key", "db.crt"].map((name) => join(set, "secureboot", name));
+    execFileSync("sbsign", ["--key", key ?? "", "--cert", certificate ?? "", "--output", path, path], {
+      stdio: "pipe",
+    });
+  }
+  return new Uint8Array(readFileSync(path));
+}
+
+test("PCR 7 is predicted for the installer's keys, and while keys are replaced for those that devices have", async () => {
+  const [old, next] = [join(folder, "replaced"), join(folder, "next")];
+  for (const set of [old, next]) await makeKeySet(set, undefined);
+  const valuesOf = (program: Uint8Array, keySets: readonly string[], enrolled: readonly string[] = []): string[] =>
+    predictedPcr7({ loader: program, image: program }, { keySets, enrolled }).map(toHex);
+  const unsigned = new Uint8Array(image);
+  assert.deepEqual(valuesOf(unsigned, [old]), [], "no firmware starts it");
+  assert.deepEqual(valuesOf(signedBy(next), [old]), []);
+  const a = valuesOf(signedBy(old), [old]);
+  const b = valuesOf(signedBy(next, old), [next, old]);
+  const c = valuesOf(signedBy(next), [next], [old]);
+  assert.deepEqual([a.length, b.length, c.length, new Set(b).size], [1, 4, 2, 4]);
+  assert.ok(b.includes(a[0] ?? ""), "B starts with the lists that A's devices have");
+  assert.ok(
+    c.every((value) => b.includes(value)),
+    "C starts with what B's installer and B's change have left",
+  );
+  assert.deepEqual(valuesOf(signedBy(next), [next]), c.slice(0, 1));
+});
+
+test("what is predicted of PCR 7 is signed with the rest", async () => {
+  const keys = join(folder, "signed");
+  const { metadata } = await makeKeySet(keys, undefined);
+  const program = signedBy(keys);
+  const released = { version: "1.0", number: 1, loader: program, image: program, keySets: [keys] };
+  const { pcr7 } = openSignedPrediction(await signedPrediction(released), [metadata]);
+  assert.deepEqual(pcr7.map(toHex), predictedPcr7(released, released).map(toHex));
+  assert.equal(pcr7.length, 1);
 });

@@ -9,29 +9,31 @@ import { releaseFaults } from "../faults.ts";
 import { fingerprintOf, publicKeyOf } from "../keys/read-key.ts";
 import { placesOf } from "../keys/roles.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
+import { predictedPcr7, type ReleaseKeys } from "./enrolled.ts";
 
-const usage = `npm run release -- predict --loader FILE --image FILE --release VERSION --number N --keys FOLDER... --out FILE
+const usage = `npm run release -- predict --loader FILE --image FILE --release VERSION --number N --keys FOLDER... [--enrolled FOLDER...] --out FILE
   --loader FILE      the signed boot loader
   --image FILE       the signed system image
   --release VERSION  the release's version
   --number N         the release's number, from 1
-  --keys FOLDER      the keys the release is signed with; twice while keys are replaced
+  --keys FOLDER      the keys the release is signed with; twice while keys are replaced, the new ones first
+  --enrolled FOLDER  keys that were replaced, whose lists the firmware of older devices still has
   --out FILE         where the signed prediction goes
 `;
 
-export interface Prediction {
+export interface Prediction extends ReleaseKeys {
   readonly version: string;
   readonly number: number;
   readonly loader: Uint8Array;
   readonly image: Uint8Array;
-  /** Folders of keys that sign the release. */
-  readonly keySets: readonly string[];
 }
 
 /** The signed prediction as it lies beside a release's boot image. */
-export async function signedPrediction({ keySets, ...released }: Prediction): Promise<Uint8Array> {
+export async function signedPrediction({ keySets, enrolled, ...released }: Prediction): Promise<Uint8Array> {
   const signers = keySets.map((folder) => fingerprintOf(publicKeyOf(folder, "db")));
-  const prediction = encodePrediction(predictBoot({ ...released, signers }));
+  const prediction = encodePrediction(
+    predictBoot({ ...released, signers, pcr7: predictedPcr7(released, { keySets, enrolled }) }),
+  );
   const signatures = await Promise.all(
     keySets.map(async (folder) => ({
       publicKey: createPublicKey(readFileSync(placesOf(folder, "metadata").publicHalf)),
@@ -50,6 +52,7 @@ export async function run(args: readonly string[]): Promise<number> {
       release: { type: "string" },
       number: { type: "string" },
       keys: { type: "string", multiple: true },
+      enrolled: { type: "string", multiple: true, default: [] },
       out: { type: "string" },
     },
   });
@@ -67,7 +70,9 @@ export async function run(args: readonly string[]): Promise<number> {
     }
   };
   const keySets = keys.map((folder) => resolve(folder));
-  const signed = await signedPrediction({ version, number, loader: read(loader), image: read(image), keySets });
+  const enrolled = values.enrolled.map((folder) => resolve(folder));
+  const programs = { loader: read(loader), image: read(image) };
+  const signed = await signedPrediction({ version, number, ...programs, keySets, enrolled });
   writeFileSync(resolve(out), signed);
   return 0;
 }

@@ -76,3 +76,22 @@ test("the shell, getty and what asks for passwords must be there to be taken out
   }
   assert.ok(existsSync(join(os, "initrd/99piccolo/piccolo-root.sh")));
 });
+
+test("piccolod on a Fedora CoreOS masks what the image masks, but for what that system needs", () => {
+  const text = readFileSync(join(os, "butane/piccolo.bu"), "utf8");
+  const masked = [...text.matchAll(/^ {4}- name: (\S+)\n {6}mask: true$/gm)].map((match) => match[1] ?? "");
+  const needed = readPackageList(join(os, "butane/not-masked.txt"));
+  assert.deepEqual(
+    needed.filter((unit) => !masks.includes(unit)),
+    [],
+    "what the image does not mask needs no exception",
+  );
+  const enabled = [...text.matchAll(/^ {4}- name: (\S+)\n {6}enabled: true$/gm)].map((match) => match[1] ?? "");
+  // The image has no such files at all.
+  const own = ["emergency.service", "rescue.service"];
+  const wanted = [...masks.filter((unit) => !needed.includes(unit)), ...own];
+  assert.deepEqual(masked.toSorted(), wanted.toSorted());
+  for (const unit of enabled) assert.ok(!masked.includes(unit), `${unit} is masked`);
+  assert.match(text, /path: \/etc\/systemd\/system-generators\/systemd-ssh-generator\n {6}target: \/dev\/null$/m);
+  assert.match(text, /- systemd\.ssh_auto=no$/m);
+});

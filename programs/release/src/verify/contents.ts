@@ -1,17 +1,19 @@
 /** A release's files against each other, with the tools of the workshop: signatures, commit, disk images. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePrediction, openSignedPrediction, predictBoot, readSections } from "@piccolo/attest";
 import { equalConstantTime, fromUtf8 } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import { branchOfRelease, compactName, packagesOfCommit, refuseOverlayIn, repositoryName } from "../build/publish.ts";
+import { installerPath } from "../build/installer.ts";
 import type { Workshop } from "../build/workshop.ts";
 import type { Chroot } from "../chroot/chroot.ts";
 import { deviceLayout, installerLayout, placeOf } from "../disk/disk-image.ts";
 import { openSignedVariable } from "../firmware/signed-variable.ts";
 import { fingerprintOf, publicKeyOf, readCertificate } from "../keys/read-key.ts";
 import { listSigners, ostreePublicOf, placesOf, secureBootRoles } from "../keys/roles.ts";
+import { predictedPcr7 } from "../predict/enrolled.ts";
 import { missingFrom } from "../papers/spdx.ts";
 import { type CheckedPapers, unfit } from "./papers.ts";
 
@@ -70,7 +72,7 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
         ]),
     },
     {
-      what: "the installer writes this release, and gives the firmware these keys",
+      what: "the installer writes this release, gives the firmware these keys, and opens no volume",
       run: async () => {
         const stick = [at("installer.img"), installerLayout, "piccolo-installer"] as const;
         await onEsp(tools, ...stick, [
@@ -78,6 +80,7 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
           { path: "piccolo/device/EFI/BOOT/BOOTX64.EFI", same: at(loader) },
           { path: "EFI/BOOT/BOOTX64.EFI", same: at(loader) },
         ]);
+        await refuseOpener(tools, await readEsp(tools, ...stick, installerPath), keys);
         for (const name of secureBootRoles) {
           const file = await readEsp(tools, ...stick, `loader/keys/auto/${name}.auth`);
           const signer = readCertificate(placesOf(keys, listSigners[name]).publicHalf);
@@ -86,6 +89,27 @@ export function contentChecks(shop: Workshop, folder: string, papers: CheckedPap
       },
     },
   ];
+}
+
+/** The installer's image is signed like a device's: with policies in it, whoever has a stick could have the chip open a device's volume. */
+async function refuseOpener(tools: Chroot, image: Buffer, keys: string): Promise<void> {
+  await asUnfit(() => refusePolicies(image));
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-verify-"));
+  try {
+    const path = join(folder, "installer.efi");
+    writeFileSync(path, image);
+    const certificate = placesOf(keys, "db").publicHalf;
+    const checked = tools.within([folder]).run("sbverify", ["--cert", certificate, path]);
+    await refused(checked, "the installer's image is not signed by the db key");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Throws `release-unfit` for an image with signatures by which a security chip opens what is sealed. Throws `malformed` for another file. */
+export function refusePolicies(image: Uint8Array): void {
+  if (!readSections(image).has(".pcrsig")) return;
+  throw unfit("the installer's image carries policies that open a device's volume");
 }
 
 async function refused(running: Promise<unknown>, why: string): Promise<void> {
@@ -145,6 +169,11 @@ async function checkPrediction(
     const signed = openSignedPrediction(readFileSync(at(`piccolo-${number}.prediction.json`)), trusted);
     const [loader, image] = [readFileSync(at(names.loader)), readFileSync(at(names.uki))];
     const { pcr7, signers } = signed;
+    const enrolled = predictedPcr7({ loader, image }, { keySets: [keys] });
+    const isForeseen = enrolled.every((value) => pcr7.some((each) => equalConstantTime(each, value)));
+    if (enrolled.length === 0 || !isForeseen) {
+      throw unfit("the value of PCR 7 with the keys that the installer enrols is not among those that were signed");
+    }
     const predicted = encodePrediction(predictBoot({ version, number, loader, image, signers, pcr7 }));
     if (!equalConstantTime(encodePrediction(signed), predicted)) {
       throw unfit("what a start will measure is not what was signed of it");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import { extend, tellsOfVolume, volumeMeasurement } from "@piccolo/attest";
 import { ByteReader, ByteWriter, concat } from "@piccolo/bytes";
 import { tpmFaults } from "@piccolo/tpm2";
 import type { World } from "@piccolo/world";
@@ -47,7 +48,7 @@ export class MemoryChip implements SecurityChip {
   readonly #key: Uint8Array;
   readonly #memory: ChipMemory;
   #measured: readonly number[] = [];
-  #windowOpen = true;
+  #window: Uint8Array = new Uint8Array(stateBytes);
   #closed = false;
 
   constructor({ world, seed, memory = forgetfulMemory() }: MemoryChipOptions) {
@@ -71,7 +72,7 @@ export class MemoryChip implements SecurityChip {
     this.#refuseClosed();
     const { use, generation, secret } = this.#decipher(blob);
     if (this.#memory.read() > generation) throw superseded();
-    if (use === "volume" && !this.#windowOpen) {
+    if (use === "volume" && tellsOfVolume(this.#window, undefined)) {
       const message = "the volume key was used in this boot already; restart the device to use it again";
       throw securityChipFaults.fault("tpm-window-closed", message);
     }
@@ -135,9 +136,10 @@ export class MemoryChip implements SecurityChip {
     this.#refuseClosed();
   }
 
-  async closeWindow(): Promise<void> {
+  async closeWindow(identity: Uint8Array | undefined): Promise<void> {
     this.#refuseClosed();
-    this.#windowOpen = false;
+    if (tellsOfVolume(this.#window, identity)) return;
+    this.#window = extend("sha256", this.#window, volumeMeasurement(identity));
   }
 
   /** Stands for another firmware or system: what was sealed before stays shut. */
@@ -147,13 +149,14 @@ export class MemoryChip implements SecurityChip {
 
   async pcrs(): Promise<ReadonlyMap<number, Uint8Array>> {
     this.#refuseClosed();
-    const values = new Map(Array.from({ length: 16 }, (_, pcr) => [pcr, new Uint8Array(stateBytes)] as const));
-    const extend = (pcr: number): void => {
+    const values: Map<number, Uint8Array> = new Map(
+      Array.from({ length: 16 }, (_, pcr) => [pcr, new Uint8Array(stateBytes)] as const),
+    );
+    for (const pcr of this.#measured) {
       const value = values.get(pcr) ?? new Uint8Array(stateBytes);
-      values.set(pcr, new Uint8Array(createHash("sha256").update(value).digest()));
-    };
-    for (const pcr of this.#measured) extend(pcr);
-    if (!this.#windowOpen) extend(15);
+      values.set(pcr, extend("sha256", value, new Uint8Array(stateBytes)));
+    }
+    values.set(15, this.#window);
     return values;
   }
 

@@ -40,7 +40,7 @@ suite("sealed across what happens to a machine", () => {
     const blob = await machine.chip().seal(secret, "volume");
     for (let cut = 1; cut <= 20; cut++) {
       assert.deepEqual(await machine.chip().unseal(blob), secret);
-      await machine.chip().closeWindow();
+      await machine.chip().closeWindow(undefined);
       await machine.reboot();
     }
     assert.equal((await machine.chip().describe()).lockout, false);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { equalConstantTime, toHex, toUtf8 } from "@piccolo/bytes";
+import { tellsOfVolume, volumeMeasurement } from "@piccolo/attest";
+import { equalConstantTime, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import {
   create,
@@ -23,7 +24,6 @@ import {
   type ReleasePolicies,
   sealedTemplate,
   type Session,
-  sha256,
   type SignedPolicy,
   startup,
   storageRootTemplate,
@@ -58,7 +58,6 @@ import {
 
 const zeros = new Uint8Array(digestBytes);
 const isZero = (value: Uint8Array | undefined): boolean => value !== undefined && equalConstantTime(value, zeros);
-const windowClosed = sha256(toUtf8("piccolo: the volume key was used in this boot"));
 
 /** What firmware and system measure into; one answer of the chip has eight. */
 const measuredPcrs = [
@@ -221,9 +220,11 @@ export class Tpm2Chip implements SecurityChip {
     throw tpmFaults.fault("tpm-policy", message);
   }
 
-  closeWindow(): Promise<void> {
+  closeWindow(identity: Uint8Array | undefined): Promise<void> {
     return this.#withRoot(async (tpm, _root, session) => {
-      await tpm.execute(pcrExtend(windowPcr, windowClosed), { authorize: [{ session }] });
+      const { values } = await tpm.execute(pcrRead([windowPcr]), { extra: [{ session }] });
+      if (tellsOfVolume(values.get(windowPcr) ?? zeros, identity)) return;
+      await tpm.execute(pcrExtend(windowPcr, volumeMeasurement(identity)), { authorize: [{ session }] });
     });
   }
 
