@@ -19,6 +19,7 @@ interface System {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Each unit with its drop-ins behind it. */
   readonly units: ReadonlyMap<string, string>;
+  readonly enabled: readonly string[];
 }
 
 /** What an image has on every base. */
@@ -38,6 +39,9 @@ function image(): System {
     laidOut,
     settings: JSON.parse(laidOut.get("/usr/lib/piccolo/piccolod.json") ?? "") as Record<string, unknown>,
     units: new Map(units.map(([path, text]) => [basename(path), text ?? ""])),
+    enabled: [
+      ...(laidOut.get("/usr/lib/systemd/system-preset/00-piccolo.preset") ?? "").matchAll(/^enable (\S+)$/gm),
+    ].map(([, unit = ""]) => unit),
   };
 }
 
@@ -50,7 +54,7 @@ async function phaseOne(context: TestContext): Promise<System> {
   const { ignition } = (await makeIgnition(source)) as unknown as {
     ignition: {
       storage: { files: { path: string; contents: { source: string } }[] };
-      systemd: { units: { name: string; dropins?: { contents: string }[] }[] };
+      systemd: { units: { name: string; enabled?: boolean; dropins?: { contents: string }[] }[] };
     };
   };
   const laidOut = new Map(
@@ -69,6 +73,7 @@ async function phaseOne(context: TestContext): Promise<System> {
     laidOut,
     settings: JSON.parse(laidOut.get("/etc/piccolo/piccolod.json") ?? "") as Record<string, unknown>,
     units: new Map(units),
+    enabled: ignition.systemd.units.filter(({ enabled }) => enabled === true).map(({ name }) => name),
   };
 }
 
@@ -127,4 +132,17 @@ test("what the image's settings and units name, it has", () => {
 
 test("what the settings and units of an ordinary Fedora CoreOS name is laid out there", async (context) => {
   checkSystem(await phaseOne(context));
+});
+
+test("on each base the firewall is up before the network is, and nobody is told the machine's name", async (context) => {
+  const [one, two] = [image(), await phaseOne(context)];
+  for (const { laidOut, units, enabled } of [one, two]) {
+    for (const unit of ["piccolod.service", "piccolo-firewall.service"]) assert.ok(enabled.includes(unit), unit);
+    const [command = ""] = valuesOf(units.get("piccolo-firewall.service") ?? "", "ExecStart");
+    const [, rules = ""] = /^nft -f (\S+)$/.exec(command) ?? [];
+    assert.match(laidOut.get(rules) ?? "", /policy drop;/, command);
+    const [, resolved = ""] = [...laidOut].find(([path]) => /\/systemd\/resolved\.conf\.d\//.test(path)) ?? [];
+    for (const line of ["LLMNR=no", "MulticastDNS=no"]) assert.ok(resolved.split("\n").includes(line), line);
+  }
+  assert.equal(two.laidOut.get("/etc/piccolo/firewall.nft"), one.laidOut.get("/usr/lib/piccolo/firewall.nft"));
 });
