@@ -3,7 +3,7 @@
  * wherever the sources lie (tests/build). esbuild makes one module of the
  * sources, Node's single executable form wraps it, with the portal as assets. The native BLAKE3 add-on lies beside piccolod:
  * a Node-API file cannot be loaded from inside the executable, and the WebAssembly version inside gives the same bytes
- * where it is absent.
+ * where it is absent. The runtime needs libatomic, which Fedora CoreOS has not: Debian's lies beside it, too.
  */
 import { execFile } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -117,6 +117,15 @@ function copyAddOn(): void {
   process.stdout.write("dist/blake-hash.node\n");
 }
 
+function copyLibatomic(): void {
+  const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+  const places = ["/usr/lib", "/lib"].map((folder) => join(folder, triplet, "libatomic.so.1"));
+  const source = places.find((path) => existsSync(path));
+  if (source === undefined) throw new Error(`${places[0]} is missing; install Debian's package libatomic1`);
+  copyFileSync(source, join(dist, "libatomic.so.1"));
+  process.stdout.write("dist/libatomic.so.1\n");
+}
+
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(scratch, { recursive: true });
 await execute(
@@ -129,4 +138,5 @@ await execute(
 const node = await stripNode();
 for (const target of targets) await buildTarget(target, node);
 copyAddOn();
+copyLibatomic();
 rmSync(scratch, { recursive: true });

@@ -11,10 +11,10 @@ import { releaseFaults } from "../faults.ts";
 import { runTool } from "../tool.ts";
 import { type Json, normalized, translateButane } from "./butane.ts";
 
-const usage = `npm run release -- ignition --url URL --files FOLDER --out FILE [--central URL] [--claim-code FILE]
+const usage = `npm run release -- ignition --url URL --out FILE [--files FOLDER] [--central URL] [--claim-code FILE]
     [--butane FILE]
   --url URL           where the machine fetches the files from, without a slash at the end
-  --files FOLDER      the same files here: piccolod, blake-hash.node, libatomic.so.1
+  --files FOLDER      the same files here: piccolod, blake-hash.node, libatomic.so.1; without it dist, which npm run build makes
   --out FILE          the Ignition configuration
   --central URL       the origin of the central its device speaks to; without it it has none
   --claim-code FILE   the device's claim code; without it one is made and printed
@@ -39,7 +39,7 @@ export function fillIn({ url, files, claimCodeHash, central }: IgnitionOptions):
   }
   const sha512 = (name: string): string => {
     const path = join(files, name);
-    if (!existsSync(path)) throw releaseFaults.fault("input-missing", `${path} is missing: build it first`);
+    if (!existsSync(path)) throw releaseFaults.fault("input-missing", `${path} is missing: npm run build makes it`);
     return hash("sha512", readFileSync(path), "hex");
   };
   const settings = settingsWith(central, readFileSync(join(sourceFolder, "butane/piccolod.json"), "utf8"));
@@ -94,17 +94,17 @@ async function isValidated(path: string): Promise<boolean> {
 
 export async function run(args: readonly string[]): Promise<number> {
   const text = { type: "string" } as const;
-  const options = { url: text, files: text, out: text, central: text, "claim-code": text, butane: text };
+  const files = { ...text, default: join(repositoryRoot, "dist") } as const;
+  const options = { url: text, files, out: text, central: text, "claim-code": text, butane: text };
   const { values } = parseArgs({ args: [...args], options });
-  const { url, files, out, butane } = values;
-  if (url === undefined || files === undefined || out === undefined)
-    throw new UsageError(`ignition lacks an option\n${usage}`);
+  const { url, out, butane } = values;
+  if (url === undefined || out === undefined) throw new UsageError(`ignition lacks an option\n${usage}`);
   const given = values["claim-code"];
   const code = given === undefined ? newClaimCode(realWorld) : readFileSync(resolve(given), "utf8").trim();
   if (code.length < 8) throw new UsageError("a claim code has at least 8 characters");
   const central = values.central === undefined ? undefined : parseCentral(values.central);
   const claimCodeHash = hashClaimCode(code, realWorld);
-  const source = fillIn({ url, files: resolve(files), claimCodeHash, central });
+  const source = fillIn({ url, files: resolve(values.files), claimCodeHash, central });
   const { ignition, checkedBy } = await makeIgnition(source);
   if (butane !== undefined) writeFileSync(resolve(butane), source);
   writeFileSync(resolve(out), `${JSON.stringify(ignition, null, 2)}\n`);
