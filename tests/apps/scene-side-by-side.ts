@@ -3,30 +3,15 @@
  * until the new one does, and a new one that never does is not noticed by any visitor.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { AppVisit, installApp, type TaskView } from "@piccolo/devnet";
 import { onAppNetwork } from "./app-network.ts";
 import { bundleDemo, demoManifest } from "./demo.ts";
+import { servers } from "./running-servers.ts";
 
 let digests: readonly string[] = [];
 const manifest = (version: 1 | 2 | 3, healthPath = "/health"): string =>
   `${demoManifest("hello", digests[version - 1] ?? "", String(version)).replace("/health }", `${healthPath}, start-time: 10s }`)}  update: { side-by-side: true }\n`;
-
-/** How many of the app's containers run at this moment: a server has a process more for each visit. */
-function servers(): number {
-  const groups = readdirSync("/proc").flatMap((name) => {
-    try {
-      if (!/^\d+$/.test(name)) return [];
-      if (!readFileSync(`/proc/${name}/cmdline`, "utf8").startsWith("/bin/busybox\0httpd")) return [];
-      // A process that is ending is in no container's control group any more.
-      return /[0-9a-f]{64}/.exec(readFileSync(`/proc/${name}/cgroup`, "utf8")) ?? [];
-    } catch {
-      return [];
-    }
-  });
-  return new Set(groups).size;
-}
 
 await onAppNetwork({
   name: "side-by-side",

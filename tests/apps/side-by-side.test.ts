@@ -4,3 +4,6 @@ import { playScene } from "./own-machine.ts";
 
 test("an app whose versions may run beside each other is updated without any visitor waiting", () =>
   playScene("scene-side-by-side.ts"));
+
+test("an app with data on a volume that both of its versions share loses no write when it is updated, well or sick", () =>
+  playScene("scene-shared-volume.ts"));

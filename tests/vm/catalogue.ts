@@ -9,7 +9,7 @@ import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
 import { diskFull } from "./scenarios/disk-full.ts";
-import { sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
+import { containerRuntime, sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
 import { installer, installerAgain, installerRepairs } from "./scenarios/installer.ts";
 import { oldRelease } from "./scenarios/old-release.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
@@ -52,6 +52,7 @@ export const scenarios: readonly Scenario[] = [
   rootCost,
   sealedVolume,
   volumeRoom,
+  containerRuntime,
   diskFull,
   powerCuts,
   uploadsPowerOffs,

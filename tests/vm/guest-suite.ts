@@ -1,53 +1,15 @@
 /**
- * Tests that need a kernel this machine does not have (device mapper, project quotas): bundled into one file and run by Node in
- * an emulated machine that is nothing but Debian's kernel, the image's packages in memory, and an empty disk.
+ * Tests that need what this machine does not have (device mapper, project quotas, the image's Podman): bundled into one file and
+ * run by Node in an emulated machine that is nothing but Debian's kernel, the image's packages in memory, and an empty disk.
  */
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Chroot, createDisk, kernelOf, keyOf, type Workshop } from "@piccolo/release";
+import { Chroot, createDisk, kernelOf, type Workshop } from "@piccolo/release";
 import { build } from "esbuild";
 import { repositoryRoot } from "../../tools/run-tests.ts";
+import { type GuestKind, pack, provideSystem, stageStart } from "./guest-system.ts";
 import { SerialLog } from "./serial-log.ts";
-
-/** What the tests' machine has no use for, and what would only fill its memory. */
-const leftOut = [
-  "boot",
-  "usr/share",
-  "usr/include",
-  "usr/lib/python3*",
-  "usr/lib/dracut",
-  "usr/lib/x86_64-linux-gnu/perl*",
-  "usr/bin/podman*",
-  "usr/libexec/podman",
-  "usr/bin/perl*",
-  "var/lib",
-  "var/cache",
-];
-
-const pack = `
-set -eu
-out=$1; shift
-cd "$1"; shift
-for path; do set -- "$@" -path "./$path" -prune -o; shift; done
-find . -xdev "$@" -print0 | cpio --quiet --null -o -H newc >"$out"
-`;
-
-const init = `#!/bin/sh
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mkdir -p /dev/shm /run /tmp
-ln -s /proc/self/fd /dev/fd
-for at in /dev/shm /run /tmp; do mount -t tmpfs tmpfs $at; done
-for module in virtio_blk dm_mod dm_crypt xfs loop; do modprobe $module || echo "no module $module" >/dev/ttyS1; done
-cd /tmp
-/tests/node --test-reporter=tap /tests/suite.mjs >/dev/ttyS1 2>&1
-echo "ended with $?" >/dev/ttyS1
-echo o >/proc/sysrq-trigger
-sleep 60
-`;
 
 const patienceMs = 600_000;
 
@@ -57,6 +19,7 @@ export interface GuestSuite {
   readonly folder: string;
   /** The test file, relative to the repository. */
   readonly entry: string;
+  readonly kind: GuestKind;
   /** Names of partitions and their sizes. */
   readonly partitions: Readonly<Record<string, number>>;
 }
@@ -65,17 +28,6 @@ export interface GuestResult {
   readonly passed: number;
   readonly failed: number;
   readonly output: string;
-}
-
-async function provideSystem(shop: Workshop): Promise<string> {
-  const key = keyOf(repositoryRoot, [], [shop.packagesRoot, leftOut, pack]);
-  const path = join(shop.folder, `guest-system-${key}.cpio`);
-  if (existsSync(path)) return path;
-  const unfinished = `${path}.unfinished`;
-  const chroot = new Chroot(shop.packagesRoot, [shop.folder]);
-  await chroot.run("/bin/sh", ["-c", pack, "pack", unfinished, "/", ...leftOut]);
-  renameSync(unfinished, path);
-  return path;
 }
 
 async function bundle(entry: string, folder: string): Promise<void> {
@@ -94,20 +46,20 @@ async function bundle(entry: string, folder: string): Promise<void> {
   });
 }
 
-export async function runGuestSuite({ shop, folder, entry, partitions }: GuestSuite): Promise<GuestResult> {
+export async function runGuestSuite({ shop, folder, entry, kind, partitions }: GuestSuite): Promise<GuestResult> {
   const staged = join(folder, "staged");
   const tests = join(staged, "tests");
   mkdirSync(tests, { recursive: true });
   await bundle(entry, tests);
   copyFileSync(process.execPath, join(tests, "node"));
-  writeFileSync(join(staged, "init"), init, { mode: 0o755 });
+  stageStart(staged, kind);
   const own = join(folder, "tests.cpio");
   const inside = new Chroot(shop.packagesRoot, [folder]);
   await inside.run("/bin/sh", ["-c", pack, "pack", own, staged]);
   const initrd = join(folder, "initrd.img");
   await shop.tools
     .within([folder])
-    .run("sh", ["-c", 'cat "$1" "$2" >"$3"', "cat", await provideSystem(shop), own, initrd]);
+    .run("sh", ["-c", 'cat "$1" "$2" >"$3"', "cat", await provideSystem(shop, kind), own, initrd]);
   const disk = join(folder, "disk.img");
   const layout = Object.entries(partitions).map(([label, mebibytes]) => ({
     label,

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { checkManifest, imageName, type AppManifest } from "@piccolo/app-manifest";
+import { addressTurn } from "../src/apps/addresses.ts";
 import { isSatisfied, runsBeside } from "../src/apps/generations.ts";
 import type {
   AppPlanRecord,
@@ -406,6 +407,7 @@ export class AppWorld {
       for (const number of running)
         assert.ok(this.generation(number).manifest.sideBySide, "two generations run that may not");
       assert.ok(this.record !== undefined);
+      assert.equal(new Set([...running].map(addressTurn)).size, 2, "two generations run at the same addresses");
     }
     for (const id of this.acknowledged) assert.ok(this.isKept(id), `write ${id} is nowhere any more`);
   }

@@ -269,6 +269,19 @@ test("a sick update side by side takes nothing back of what was written meanwhil
   assert.ok(world.acknowledged.isSubsetOf(world.live()));
 });
 
+test("after sick updates, however many, the next one has addresses beside those of what serves", () => {
+  const beside: ManifestWish = { version: 1, sideBySide: true, volumes: { data: "live" } };
+  const world = installed(beside);
+  for (const version of [2, 3, 4, 5]) {
+    if (version < 5) world.sick.add(version);
+    world.want(requestUpdate(must(world.record), wish({ ...beside, version }), `s${version}`, world.nowMs));
+    assert.equal(settle(world), undefined);
+    assert.equal(world.record?.current?.manifest.version, version < 5 ? "1" : "5");
+  }
+  world.want(requestConfigure(must(world.record), { grants: [], settings: {} }, "s6", world.nowMs));
+  assert.equal(settle(world), undefined);
+});
+
 test("a rollback brings back version and data, and can be undone the same way", () => {
   const world = installed();
   const early = new Set(world.acknowledged);

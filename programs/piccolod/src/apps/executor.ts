@@ -251,8 +251,17 @@ export class Executor {
   async #untilHealthy(form: AppForm, { signal, report }: Progress): Promise<void> {
     const { manifest } = form.generation;
     report("Waiting for its first answer");
-    await this.#until((manifest.web?.startSeconds ?? 10) * 1_000, signal, probePauseMs, () =>
-      this.isHealthy(form, probeMs),
+    const limitMs = (manifest.web?.startSeconds ?? 10) * 1_000;
+    await this.#until(limitMs, signal, probePauseMs, async () => {
+      // What answers at its address is it only while it runs.
+      return (await this.isHealthy(form, probeMs)) && (await this.#runs(form));
+    });
+  }
+
+  async #runs({ app, generation: { manifest, number } }: AppForm): Promise<boolean> {
+    if (manifest.web === undefined) return true;
+    return (
+      (await this.#options.runtime.container(containerName(app, number, manifest.web.service)))?.phase === "running"
     );
   }
 

@@ -1,6 +1,7 @@
 /** What an owner asks for, as changes of a record; throws `planFaults` where it cannot be. Pure. */
 import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
+import { addressTurn } from "./addresses.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy } from "./record.ts";
@@ -132,6 +133,15 @@ function readyForChange(record: AppPlanRecord): Generation {
   return record.current;
 }
 
+/**
+ * A number nobody has had, other than the current one by being even or odd: by that it has addresses of its own, and may run
+ * beside it. Numbers of changes that were given up lie in between.
+ */
+function numberBeside(current: Generation, { lastGeneration }: AppPlanRecord): number {
+  const next = lastGeneration + 1;
+  return addressTurn(next) === addressTurn(current.number) ? next + 1 : next;
+}
+
 /** What a change that gives way had fetched is of no use to the next one. */
 function leftOver({ discarded, change: before }: AppPlanRecord): readonly string[] {
   return before === undefined ? discarded : [...discarded, ...fetchedCopy(before)];
@@ -143,8 +153,7 @@ function safetyFor(record: AppPlanRecord, id: string): string | undefined {
 }
 
 export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const number = numberBeside(readyForChange(record), record);
   const safety = safetyFor(record, snapshot);
   const next = change("update", generationOf(number, wish), nowMs, { safety });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
@@ -156,8 +165,9 @@ export function requestConfigure(
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
-  const { manifest, catalog } = readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const current = readyForChange(record);
+  const { manifest, catalog } = current;
+  const number = numberBeside(current, record);
   const { passwords = {} } = wish;
   const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
     safety: safetyFor(record, snapshot),
@@ -168,10 +178,10 @@ export function requestConfigure(
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
 export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+  const current = readyForChange(record);
   const { rollback } = record;
   if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
-  const number = record.lastGeneration + 1;
+  const number = numberBeside(current, record);
   const next = change("rollback", { ...rollback.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
@@ -180,10 +190,10 @@ export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: 
 }
 
 export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+  const current = readyForChange(record);
   const kept = record.backups.find(({ id }) => id === backup);
   if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
-  const number = record.lastGeneration + 1;
+  const number = numberBeside(current, record);
   const next = change("restore", { ...kept.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
@@ -230,8 +240,7 @@ export function requestRestoreFromBackup(
   { copy, safety }: { readonly copy: string; readonly safety: string },
   nowMs: number,
 ): AppPlanRecord {
-  readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const number = numberBeside(readyForChange(record), record);
   const next = change("restore", { ...form.generation, number }, nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
