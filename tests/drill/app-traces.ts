@@ -35,13 +35,38 @@ async function ask<T>(path: string): Promise<T> {
   return JSON.parse(text) as T;
 }
 
+interface Inspection {
+  readonly Id: string;
+  readonly State: { readonly Pid: number };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
+}
+
 /** Of a container, on the network of its app's own. */
 export async function innerAddressOf(container: string): Promise<string> {
-  interface Inspection {
-    readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
-  }
   const { NetworkSettings } = await ask<Inspection>(`/containers/${container}/json`);
   return Object.entries(NetworkSettings.Networks).find(([name]) => name.endsWith("i"))?.[1].IPAddress ?? "";
+}
+
+export interface RunningContainer {
+  /** Of its first process, as the machine sees it. */
+  readonly pid: number;
+  /** Its logs are in there, the one that is written to and those before. */
+  readonly logFolder: string;
+  /** Of the control group that counts its processes. */
+  readonly processesGroup: string;
+}
+
+export async function runningContainer(name: string): Promise<RunningContainer> {
+  const { Id, State } = await ask<Inspection>(`/containers/${name}/json`);
+  const groups = readFileSync(`/proc/${State.Pid}/cgroup`, "utf8");
+  const [, controllers, path] = /^\d+:((?:[^:\n]*,)?pids(?:,[^:\n]*)?):(.*)$/m.exec(groups) ?? [];
+  const unified = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
+  return {
+    pid: State.Pid,
+    logFolder: join(runFolder, tagOfDevice() ?? "", "apps/runtime/content/graph/overlay-containers", Id, "userdata"),
+    processesGroup:
+      path === undefined ? join("/sys/fs/cgroup", unified) : join("/sys/fs/cgroup", controllers ?? "", path),
+  };
 }
 
 export interface Traces {
