@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type RunningContainer, runningContainer } from "../app-traces.ts";
-import type { EscapeScene } from "./scene.ts";
+import { type EscapeScene, hostileContainer } from "./scene.ts";
 
 const mebibyte = 1024 ** 2;
 const fill = (path: string, mebibytes: number): string => `busybox dd if=/dev/zero of=${path} bs=1M count=${mebibytes}`;
@@ -64,7 +64,6 @@ async function watched<T>(work: Promise<T>, look: () => void): Promise<T> {
   return over;
 }
 
-const hostileContainer = "hostile.web.1";
 const logText = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /** What is at the bound begins anew, so that only while it is written can be seen how much there is. */
