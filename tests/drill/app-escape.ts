@@ -16,7 +16,8 @@ const servicePort = 7_000;
 
 export const appEscapeDrill: Drill = {
   name: "app-escape",
-  summary: "a hostile app and hostile visitors try host, network, proxy and disk: all refused, beside controls that show what refuses them",
+  summary:
+    "a hostile app and hostile visitors try host, network, proxy and disk: all refused, beside controls that show what refuses them",
   onOwnMachine: true,
   async run(drill) {
     const images = `${drill.folder}/images`;
