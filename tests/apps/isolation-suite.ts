@@ -239,12 +239,15 @@ export function isolationSuite({ runtime, storage, log, rootFiles }: IsolationPa
     // The bridge has its link-local address while somebody is on it.
     await runtime.create(specOf("holds", forEver, on(inner(1), "10.132.1.6")));
     await runtime.start("holds");
-    const { stdout } = spawnSync("ip", ["-6", "-o", "address", "show", "dev", inner(1).bridge], { encoding: "utf8" });
-    const address = /inet6 (fe80:[0-9a-f:]+)\//.exec(stdout)?.[1];
-    assert.ok(address !== undefined, stdout);
-    // An address has to be found free before it can be used.
+    const address = await linkLocalOf(inner(1).bridge);
+    // An address has to be found free before it can be used, which takes a second and up to another one by chance.
+    const isReady = "ip -6 -o address show dev eth0 | grep 'scope link' | grep -qv tentative";
     const attempt = (): Promise<boolean> =>
-      codeOf(`sleep 2; nc -w 2 ${address}%eth0 7001 </dev/null`, on(inner(1), "10.132.1.5")).then((code) => code === 0);
+      codeOf(
+        `ip() { /bin/busybox ip "$@"; }; grep() { /bin/busybox grep "$@"; }
+        until ${isReady}; do sleep 1; done; nc -w 2 ${address}%eth0 7001 </dev/null`,
+        on(inner(1), "10.132.1.5"),
+      ).then((code) => code === 0);
     await onlyWithoutRules(attempt);
     await runtime.remove("holds");
   });
@@ -276,6 +279,17 @@ export function isolationSuite({ runtime, storage, log, rootFiles }: IsolationPa
     for (const server of servers) server.close();
     await firewall.remove();
   });
+}
+
+/** Of a bridge, once it may be used. */
+async function linkLocalOf(bridge: string): Promise<string> {
+  for (;;) {
+    const { stdout } = spawnSync("ip", ["-6", "-o", "address", "show", "dev", bridge], { encoding: "utf8" });
+    const line = stdout.split("\n").find((one) => one.includes("scope link") && !one.includes("tentative"));
+    const address = /inet6 (fe80:[0-9a-f:]+)\//.exec(line ?? "")?.[1];
+    if (address !== undefined) return address;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Whether the process belongs to a container. */

@@ -6,15 +6,18 @@ import { CounterApp } from "./app-model.ts";
 import { innerAddressOf } from "./app-traces.ts";
 import { type Drill, protectedCheaply } from "./drill.ts";
 import { attackBounds } from "./escape/bounds.ts";
-import { attackHost, attackNetworks } from "./escape/network.ts";
+import { attackHost } from "./escape/host.ts";
+import { attackNetworks } from "./escape/network.ts";
 import { attackProxy } from "./escape/proxy.ts";
-import { EscapeScene, makeNeighbourhood, openServices } from "./escape/scene.ts";
+import { makeNeighbourhood, openServices } from "./escape/neighbourhood.ts";
+import { EscapeScene } from "./escape/scene.ts";
 
 const servicePort = 7_000;
 
 export const appEscapeDrill: Drill = {
   name: "app-escape",
-  summary: "a hostile app and hostile visitors try host, network, proxy and disk: all refused, each with its control",
+  summary:
+    "a hostile app and hostile visitors try host, network, proxy and disk: all refused, beside controls that show what refuses them",
   onOwnMachine: true,
   async run(drill) {
     const images = `${drill.folder}/images`;
@@ -29,8 +32,8 @@ export const appEscapeDrill: Drill = {
     makeNeighbourhood();
     const services = await openServices(servicePort);
     try {
-      // On all addresses, as on a device at home.
-      await network.startDeviceWith(1, ["--listen", `0.0.0.0:${device.record.port}`]);
+      // On all addresses, IPv4 and IPv6, as on a device at home.
+      await network.startDeviceWith(1, ["--listen", `[::]:${device.record.port}`]);
       await network.claim(device);
       const victim = new CounterApp(session, "counter");
       await victim.install(demoManifest("counter", counter));
@@ -47,14 +50,16 @@ export const appEscapeDrill: Drill = {
       const addressOf = (app: string): Promise<string> => innerAddressOf(`${app}.web.1`);
       await attackNetworks(scene, {
         ports: [device.record.port, servicePort],
-        otherApp: { address: await addressOf("counter"), port: demoPort },
+        otherApp: { container: "counter.web.1", address: await addressOf("counter"), port: demoPort },
       });
       await attackHost(scene);
       await attackProxy(drill, {
         device,
+        session,
         mirror,
         container: { host: await addressOf("mirror"), port: demoPort },
         hostile: attacker,
+        hostileContainer: { host: await addressOf("hostile"), port: demoPort },
       });
       drill.step("the door held");
       await attackBounds(scene);

@@ -104,10 +104,23 @@ export const appLifeDrill: Drill = {
     await device.process.kill();
     drill.fault("piccolod is killed");
     const [still] = processesCalled("busybox");
-    await network.startDevice(1);
+    await network.startDevice(1, ["--insecure-drills", "--app-health-ms", "3000"]);
     await network.claim(device);
     await drill.eventually("the app answers after it", async () => (await visit.text("/health")).status === 200);
     drill.equal("it is the very same process", processesCalled("busybox")[0], still);
+    drill.equal("with its number", await app.number(visit), app.told);
+    await add(2);
+
+    for (const pid of processesCalled("busybox")) process.kill(pid, "SIGSTOP");
+    drill.fault("the app hangs: it is there and does nothing");
+    await drill.eventually("it is told that it does not answer", async () => {
+      const { problem } = await app.view();
+      return problem?.code === "not-answering";
+    });
+    await drill.eventually(
+      "it is started again, and answers",
+      async () => (await visit.text("/health")).status === 200,
+    );
     drill.equal("with its number", await app.number(visit), app.told);
     await add(2);
 

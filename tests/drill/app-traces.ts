@@ -19,29 +19,64 @@ function lines(path: string): readonly string[] {
   return readFileSync(path, "utf8").split("\n");
 }
 
-/** Of Podman, over the socket of its service. */
-async function ask<T>(path: string): Promise<T> {
+/** Of Podman, over the socket of its service. Throws what it refuses. */
+export async function tellPodman(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<string> {
   const socketPath = join(runFolder, tagOfDevice() ?? "", "podman/podman.sock");
-  const text = await new Promise<string>((resolve, reject) => {
-    const call = request({ socketPath, path: `/v4.3.1/libpod${path}` }, (reply) => {
-      let body = "";
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const call = request({ socketPath, method, path: `/v4.3.1/libpod${path}`, headers }, (reply) => {
+      let answer = "";
       reply.setEncoding("utf8");
-      reply.on("data", (part: string) => (body += part));
-      reply.on("end", () => resolve(body));
+      reply.on("data", (part: string) => (answer += part));
+      reply.on("end", () => {
+        if ((reply.statusCode ?? 0) < 400) resolve(answer);
+        else reject(new Error(`${method} ${path} was answered with ${reply.statusCode} ${answer}`));
+      });
     });
     call.on("error", reject);
-    call.end();
+    call.end(body === undefined ? undefined : JSON.stringify(body));
   });
-  return JSON.parse(text) as T;
+}
+
+const ask = async <T>(path: string): Promise<T> => JSON.parse(await tellPodman("GET", path)) as T;
+
+interface Inspection {
+  readonly Id: string;
+  /** Id of its image. */
+  readonly Image: string;
+  readonly State: { readonly Pid: number };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
 }
 
 /** Of a container, on the network of its app's own. */
 export async function innerAddressOf(container: string): Promise<string> {
-  interface Inspection {
-    readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
-  }
   const { NetworkSettings } = await ask<Inspection>(`/containers/${container}/json`);
   return Object.entries(NetworkSettings.Networks).find(([name]) => name.endsWith("i"))?.[1].IPAddress ?? "";
+}
+
+export interface RunningContainer {
+  /** Id of its image. */
+  readonly image: string;
+  /** Of its first process, as the machine sees it. */
+  readonly pid: number;
+  /** Its logs are in there, the one that is written to and those before. */
+  readonly logFolder: string;
+  /** Of the control group that counts its processes. */
+  readonly processesGroup: string;
+}
+
+export async function runningContainer(name: string): Promise<RunningContainer> {
+  const { Id, Image, State } = await ask<Inspection>(`/containers/${name}/json`);
+  const groups = readFileSync(`/proc/${State.Pid}/cgroup`, "utf8");
+  const [, controllers, path] = /^\d+:((?:[^:\n]*,)?pids(?:,[^:\n]*)?):(.*)$/m.exec(groups) ?? [];
+  const unified = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
+  return {
+    image: Image,
+    pid: State.Pid,
+    logFolder: join(runFolder, tagOfDevice() ?? "", "apps/runtime/content/graph/overlay-containers", Id, "userdata"),
+    processesGroup:
+      path === undefined ? join("/sys/fs/cgroup", unified) : join("/sys/fs/cgroup", controllers ?? "", path),
+  };
 }
 
 export interface Traces {

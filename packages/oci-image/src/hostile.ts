@@ -8,13 +8,13 @@ import type { TarEntry } from "./tar.ts";
 
 const tools = ["cut", "find", "grep", "head", "ip", "mkdir", "rm", "timeout"];
 
-/** Runs the body of a POST as a shell's script; answers with its output, then a line `exit N`. */
+/** Runs the body of a POST as a shell's script; answers with its output, then a line `exit N`. What it writes to 3 goes into the app's log. */
 export const obeyPath = "/cgi-bin/obey";
 
 const obey = `#!/bin/sh
 printf 'Content-Type: text/plain\\r\\nCache-Control: no-store\\r\\n\\r\\n'
 cat >/tmp/script.$$
-/bin/sh /tmp/script.$$ </dev/null 2>&1
+/bin/sh /tmp/script.$$ </dev/null 3>&2 2>&1
 printf '\\nexit %s\\n' $?
 `;
 

@@ -43,6 +43,7 @@ export const options = {
   "insecure-registry": { type: "string", multiple: true },
   "insecure-drills": { type: "boolean" },
   "crash-at": { type: "string" },
+  "app-health-ms": { type: "string" },
 } as const;
 
 export type Values = { [Name in keyof typeof options]?: string | boolean | readonly string[] };

@@ -48,6 +48,7 @@ test("what is typed is what the device gets", () => {
     bundledImages: undefined,
     catalogs: [],
     armedCrash: undefined,
+    appHealthMs: undefined,
     tpm: { kind: "device", path: "/dev/tpmrm0" },
     volume: { backend: "gocryptfs" },
     mountUnit: undefined,
@@ -140,6 +141,7 @@ test("each argument that cannot be used is named in one line", () => {
     [{ "holder-quota-bytes": "-1" }, /--holder-quota-bytes/],
     [{ policy: "3-of-9" }, /--insecure-drills/],
     [{ "crash-at": "segment-sealed:1" }, /--insecure-drills/],
+    [{ "app-health-ms": "5" }, /--insecure-drills/],
     [{ unknown: "1" }, /--unknown/],
   ];
   for (const [change, named] of wrong) {

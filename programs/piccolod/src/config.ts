@@ -69,6 +69,8 @@ export interface Config {
   /** What this device keeps for all others together. */
   readonly holderQuotaBytes: number | undefined;
   readonly armedCrash: ArmedCrash | undefined;
+  /** How often a running app is asked whether it is well, for drills. */
+  readonly appHealthMs: number | undefined;
   /** The security chip: a TPM of the kernel's or a software TPM's socket; undefined = without one. */
   readonly tpm: { readonly kind: "device" | "swtpm"; readonly path: string } | undefined;
   readonly volume: { readonly backend: Exclude<VolumeBackend, "luks2"> } | LuksVolume;
@@ -140,6 +142,11 @@ function readArmedCrash(values: Values): ArmedCrash | undefined {
   const armed = parseArmedCrash(text);
   if (armed === undefined) throw new UsageError(`--crash-at takes NAME:COUNT of a crash point, not ${text}`);
   return armed;
+}
+
+function readAppHealth(values: Values): number | undefined {
+  const text = optional(values, "app-health-ms", /^[1-9]\d{0,6}$/, "a number of milliseconds");
+  return text === undefined ? undefined : Number(text);
 }
 
 function readPasswordCost(values: Values): PasswordCost | undefined {
@@ -258,7 +265,7 @@ export function readConfig(
     throw new UsageError("--signed-boots needs --release, which names the key they are signed by");
   }
   const drills = values["insecure-drills"] === true;
-  for (const name of ["policy", "crash-at"] as const) {
+  for (const name of ["policy", "crash-at", "app-health-ms"] as const) {
     if (values[name] !== undefined && !drills) throw new UsageError(`--${name} is for drills: add --insecure-drills`);
   }
   return {
@@ -288,6 +295,7 @@ export function readConfig(
     bundledImages: optionalPath("bundled-images"),
     catalogs: (Array.isArray(values.catalog) ? values.catalog : []).map((folder: string) => resolve(folder)),
     armedCrash: readArmedCrash(values),
+    appHealthMs: readAppHealth(values),
     tpm: readTpm(values),
     volume: readVolume(values),
     mountUnit: optional(values, "mount-unit", /^[\w\\-]+\.mount$/, "the name of a mount unit"),

@@ -374,6 +374,7 @@ async function build(
     isUnlocked: () => keyring.unlocked,
     seed: () => toHex(deviceKey.key.publicKey),
     crashPoint,
+    healthEveryMs: config.appHealthMs,
     hostName: config.hostName,
     deviceName,
     portalOrigin: () => parts.address.origin,

@@ -31,11 +31,15 @@ export const never = new AbortController().signal;
 export const untold = { signal: never, report: (): void => undefined };
 
 /** An app with a volume of data and a secret, or without any data. */
-export function manifestText(id: string, { hasData = true, version = "1", hasPassword = false } = {}): string {
+export function manifestText(
+  id: string,
+  { hasData = true, version = "1", hasPassword = false, hasCheck = false } = {},
+): string {
   return `services:
   web:
     image: example.org/${id}@sha256:${version.padStart(64, "a")}
     environment: { KEY: "\${KEY}"${hasPassword ? ', ADMIN_PASSWORD: "${WORD}"' : ""} }
+    ${hasCheck ? "healthcheck: { test: [CMD, well] }" : ""}
     ${hasData ? "volumes: [data:/data, cache:/cache]" : ""}
 ${hasData ? "volumes: { data: {}, cache: {} }" : ""}
 x-piccolo:
@@ -71,6 +75,10 @@ export class AppDevice {
   /** Whether the packet filter has the apps' rules. */
   isFiltered = false;
   health = 200;
+  /** Of the next start. */
+  healthEveryMs = 3_600_000;
+  /** Addresses at which nothing is answered any more after the first answer. */
+  readonly hanging = new Set<string>();
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
   backups!: AppBackups;
@@ -143,11 +151,17 @@ export class AppDevice {
       log,
       mayHaveName: () => true,
       originOf: (app) => `http://${app}.localhost`,
-      probe: () => Promise.resolve(this.health),
+      probe: async (address, _port, _path, timeoutMs) => {
+        // Who waits for the first answer is more patient.
+        if (timeoutMs > this.healthEveryMs || !this.hanging.has(address)) return this.health;
+        await realWorld.sleep(timeoutMs, never);
+        return undefined;
+      },
       changed: (app) => this.events.push(app),
       fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,
+      healthEveryMs: this.healthEveryMs,
       mayWork: () => this.clockBelieved,
     });
     const store = new BackupStore(owner.db);

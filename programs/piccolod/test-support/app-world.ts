@@ -10,6 +10,7 @@ import { isSatisfied, runsBeside } from "../src/apps/generations.ts";
 import type {
   AppPlanRecord,
   Generation,
+  Health,
   Known,
   Observed,
   ObservedContainer,
@@ -92,6 +93,7 @@ export class AppWorld {
   >();
   network = false;
   route: Route = { kind: "closed" };
+  health: Health = { misses: 0, answers: 3, silent: undefined };
   /** Versions that never answer. */
   readonly sick = new Set<number>();
   /** Writes that were answered, and that nobody asked to be undone since. */
@@ -120,6 +122,7 @@ export class AppWorld {
       volumes: known("volumes", new Set(this.volumes.keys())),
       snapshots: known("snapshots", new Map([...this.snapshots].map(([id, { state }]) => [id, state] as const))),
       route: this.route,
+      health: this.health,
     };
   }
 

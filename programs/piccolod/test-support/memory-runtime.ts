@@ -43,6 +43,7 @@ export class MemoryRuntime implements ContainerRuntime {
   /** What is asked for while it is set is not answered. */
   isAway = false;
   /** Names of containers whose state cannot be found out. */
+  readonly unwell = new Set<string>();
   readonly puzzling = new Set<string>();
 
   constructor(clock?: () => number) {
@@ -258,7 +259,7 @@ export class MemoryRuntime implements ContainerRuntime {
     const script = command.at(-1) ?? "";
     const sleepMs = 1_000 * Number(/sleep (\d+)/.exec(script)?.[1] ?? 0);
     if (sleepMs > timeoutMs) return { exitCode: execOutOfTime, output: "" };
-    const exitCode = Number(/exit (\d+)/.exec(script)?.[1] ?? 0);
+    const exitCode = this.unwell.has(name) ? 1 : Number(/exit (\d+)/.exec(script)?.[1] ?? 0);
     return { exitCode, output: `${/echo ([\w ]+?)(?:;|$)/.exec(script)?.[1] ?? ""}\n` };
   }
 

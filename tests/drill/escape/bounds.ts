@@ -1,9 +1,9 @@
 /** From inside: filling disk and memory, and crowding the machine. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { tagOfDevice } from "../app-traces.ts";
-import type { EscapeScene } from "./scene.ts";
+import { type RunningContainer, runningContainer } from "../app-traces.ts";
+import { type EscapeScene, hostileContainer } from "./scene.ts";
 
 const mebibyte = 1024 ** 2;
 const fill = (path: string, mebibytes: number): string => `busybox dd if=/dev/zero of=${path} bs=1M count=${mebibytes}`;
@@ -23,21 +23,13 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
     drill.equal(`${beyond} MiB do not`, await attempted(scene, fill(path, beyond)), false);
     await attempted(scene, `rm -f ${path}`);
   }
-  drill.fault("it fills its log");
-  await attempted(
-    scene,
-    "busybox yes 0123456789abcdef0123456789abcdef0123456789abcdef | head -c 40000000 >/proc/1/fd/1",
-  );
-  await drill.eventually("its log stays below its bound", async () => {
-    await delay(200);
-    return logBytes() < 12 * mebibyte;
-  });
-  drill.fault("it makes processes without end");
-  await attempted(scene, "b() { b | b & }; b; sleep 2");
-  const most = largestCrowd();
-  drill.check(`it has ${most} processes at most`, most <= 64);
+  await fillLog(scene);
+  await crowd(scene);
   drill.fault("it takes memory without end");
-  drill.equal("memory ends", await attempted(scene, "x=0123456789abcdef; while :; do x=$x$x; done"), false);
+  const takes = (doublings: number): string =>
+    `x=0123456789abcdef; n=0; while [ $n -lt ${doublings} ]; do x=$x$x; n=$((n+1)); done`;
+  drill.equal("it gets some memory", await attempted(scene, takes(19)), true);
+  drill.equal("memory ends", await attempted(scene, takes(30)), false);
   await drill.eventually("the app answers after all that", async () => {
     const reply = await scene.hostile.text("/health").catch(() => undefined);
     return reply?.status === 200;
@@ -58,30 +50,87 @@ async function attempted(scene: EscapeScene, script: string): Promise<boolean> {
   }
 }
 
-/** The longest log of a container. */
-function logBytes(): number {
-  const containers = join("/run/piccolo", tagOfDevice() ?? "", "apps/runtime/content/graph/overlay-containers");
-  const sizes = readdirSync(containers, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => {
-      const folder = join(containers, name, "userdata");
-      return readdirSync(folder)
-        .filter((file) => file.startsWith("ctr.log"))
-        .map((file) => statSync(join(folder, file)).size);
-    });
-  return Math.max(0, ...sizes);
+/** Looks again and again while the work is under way, and once after it. */
+async function watched<T>(work: Promise<T>, look: () => void): Promise<T> {
+  let isOver = false;
+  const over = work.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    look();
+    await delay(20);
+  }
+  look();
+  return over;
 }
 
-/** Of the control groups of the apps, the highest number of processes there ever were, or are. */
-function largestCrowd(): number {
-  const counts = new Map<string, number>();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const group = /:\/(piccolo-[^\n]*)/.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
-      if (group !== undefined && !group.includes("conmon")) counts.set(group, (counts.get(group) ?? 0) + 1);
-    } catch {
-      // It has ended meanwhile.
+const logText = "0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/** What is at the bound begins anew, so that only while it is written can be seen how much there is. */
+async function fillLog(scene: EscapeScene): Promise<void> {
+  const { drill } = scene;
+  drill.fault("it fills its log");
+  const { logFolder } = await runningContainer(hostileContainer);
+  let [most, mostOfText] = [0, 0];
+  const isWritten = await watched(attempted(scene, `busybox yes ${logText} | head -c 40000000 >&3`), () => {
+    const files = logFiles(logFolder);
+    most = Math.max(
+      most,
+      files.reduce((sum, file) => sum + file.length, 0),
+    );
+    for (const file of files) {
+      if (mostOfText > mebibyte || file.length < 4 * mebibyte) continue;
+      mostOfText = file.toString("latin1").split(logText).length * logText.length;
     }
+  });
+  drill.equal("it may write as much as it likes", isWritten, true);
+  const inMebibytes = (bytes: number): string => `${(bytes / mebibyte).toFixed(1)} MiB`;
+  drill.check(`${inMebibytes(mostOfText)} of its text are in its log`, mostOfText > mebibyte);
+  drill.check(`of 38 MiB its log never had more than ${inMebibytes(most)}`, most < 12 * mebibyte);
+}
+
+function logFiles(folder: string): readonly Buffer[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("ctr.log"))
+    .flatMap((name) => {
+      try {
+        return [readFileSync(join(folder, name))];
+      } catch {
+        // It has made room for the next one meanwhile.
+        return [];
+      }
+    });
+}
+
+/** Of the group's own files: how many there are, and how often one more was refused. */
+function countsOf({ processesGroup }: RunningContainer): { readonly now: number; readonly refused: number } {
+  const text = (name: string): string => readFileSync(join(processesGroup, name), "utf8");
+  return { now: Number(text("pids.current")), refused: Number(/^max (\d+)$/m.exec(text("pids.events"))?.[1]) };
+}
+
+const processesMax = 64;
+
+async function crowd(scene: EscapeScene): Promise<void> {
+  const { drill } = scene;
+  drill.fault("it makes processes without end");
+  const container = await runningContainer(hostileContainer);
+  const before = countsOf(container);
+  drill.check("a few processes are none too many", before.refused === 0 && before.now > 0);
+  let most = 0;
+  await watched(attempted(scene, "b() { b | b & }; b; sleep 2"), () => {
+    most = Math.max(most, countsOf(container).now);
+  });
+  drill.check(`it has ${most} processes at most`, most <= processesMax);
+  drill.check("which are all it may have", most > processesMax / 2 && countsOf(container).refused > 0);
+  await drill.eventually("the crowd is gone", async () => countsOf(container).now <= before.now + 4);
+  const hundred = "n=0; while [ $n -lt 100 ]; do sleep 2 & n=$((n+1)); done";
+  drill.equal("a hundred at once are refused", await attempted(scene, hundred), false);
+  await drill.eventually("they are gone", async () => countsOf(container).now <= before.now + 4);
+  const bound = join(container.processesGroup, "pids.max");
+  writeFileSync(bound, "200");
+  try {
+    drill.equal("and are possible without the bound", await attempted(scene, hundred), true);
+  } finally {
+    writeFileSync(bound, String(processesMax));
   }
-  return Math.max(0, ...counts.values());
 }

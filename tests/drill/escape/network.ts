@@ -1,60 +1,70 @@
-/** From inside: services of the host, other apps, the home network. */
+/** From inside: services of the host, other apps, the home network, over IPv4 and IPv6. */
 import { spawnSync } from "node:child_process";
-import { connects, type EscapeScene, must, places } from "./scene.ts";
+import { runningContainer } from "../app-traces.ts";
+import { answerNames, type Bridge, giveIpv6, madeUpAddress, own6, places } from "./neighbourhood.ts";
+import { connects, type EscapeScene, hostileContainer, must } from "./scene.ts";
 
 interface Link {
   readonly ifname: string;
-  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly scope: string }[];
+  readonly addr_info: readonly {
+    readonly family: string;
+    readonly local: string;
+    readonly scope: string;
+    readonly tentative?: boolean;
+  }[];
 }
 
 export interface Targets {
   /** Piccolod's own, and another service of the host. */
   readonly ports: readonly number[];
   /** The other app's, on its own network. */
-  readonly otherApp: { readonly address: string; readonly port: number };
+  readonly otherApp: { readonly container: string; readonly address: string; readonly port: number };
 }
 
-/** Addresses of the bridges the hostile app is on. */
-function bridgesOf(scene: EscapeScene, gateways: readonly string[]): readonly Link[] {
-  const links = JSON.parse(must("ip", "-json", "address", "show")) as Link[];
-  const found = links.filter(({ addr_info: addresses }) => addresses.some(({ local }) => gateways.includes(local)));
-  scene.drill.equal("the app is on two bridges", found.length, 2);
+/** The bridge with that address, once its link-local one may be used. */
+async function bridgeAt(scene: EscapeScene, gateway: string, device: string): Promise<Bridge> {
+  let found: Bridge | undefined;
+  await scene.drill.eventually(`the bridge of ${gateway} has a link-local address`, async () => {
+    const links = JSON.parse(must("ip", "-json", "address", "show")) as Link[];
+    const link = links.find(({ addr_info: addresses }) => addresses.some(({ local }) => local === gateway));
+    const local = link?.addr_info.find(({ family, scope }) => family === "inet6" && scope === "link");
+    if (link === undefined || local === undefined || local.tentative === true) return false;
+    found = { name: link.ifname, gateway, linkLocal: local.local, device, isInner: link.ifname.endsWith("i") };
+    return true;
+  });
+  if (found === undefined) throw new Error("it was there a moment ago");
   return found;
+}
+
+/** The bridges the hostile app is on. */
+async function bridgesOf(scene: EscapeScene): Promise<readonly [inner: Bridge, outer: Bridge]> {
+  const { drill } = scene;
+  // The order in which networks are set up is not the one in which devices are named, so each address says its own device.
+  const { output } = await scene.do("ip -o -4 address show");
+  const devices = [...output.matchAll(/^\d+: (eth\d+)\s+inet (10\.\d+\.\d+)\.(\d+)\//gm)];
+  const bridges: Bridge[] = [];
+  for (const [, device = "", network = "", host] of devices) {
+    bridges.push(await bridgeAt(scene, `${network}.${1 + (Number(host) & ~63)}`, device));
+  }
+  const [inner, outer] = bridges.toSorted((a, b) => Number(b.isInner) - Number(a.isInner));
+  drill.equal("it is on two bridges, one without a way out", [inner?.isInner, outer?.isInner], [true, false]);
+  if (inner === undefined || outer === undefined) throw new Error("it is on two bridges");
+  await drill.eventually("its own link-local addresses may be used", () =>
+    scene.can("[ $(ip -6 -o address show | grep -v tentative | grep -c 'scope link') -ge 2 ]"),
+  );
+  return [inner, outer];
 }
 
 export async function attackNetworks(scene: EscapeScene, { ports, otherApp }: Targets): Promise<void> {
   const { drill } = scene;
-  const small = drill.options.small;
-  // The order in which networks are set up is not the one in which devices are named, so each address says its own device.
-  const own = await scene.do("ip -o -4 address show");
-  const devices = [...own.output.matchAll(/^\d+: (eth\d+)\s+inet (10\.\d+\.\d+)\.(\d+)\//gm)];
-  drill.equal("it has an address on each of its networks", devices.length, 2);
-  const deviceOf = new Map(
-    devices.map(([, device = "", network = "", host]): [string, string] => [
-      `${network}.${1 + (Number(host) & ~63)}`,
-      device,
-    ]),
-  );
-  const gateways = [...deviceOf.keys()];
-  const bridges = bridgesOf(scene, gateways);
+  const [inner, outer] = await bridgesOf(scene);
+  const portsTried = drill.options.small ? ports.slice(0, 1) : ports;
 
-  for (const port of ports) {
-    for (const address of [...gateways, places.host]) {
+  for (const port of portsTried) {
+    const addresses = [inner.gateway, outer.gateway, places.host, `::ffff:${inner.gateway}`];
+    for (const address of [...addresses, ...[inner, outer].map(({ linkLocal, device }) => `${linkLocal}%${device}`)]) {
       await scene.refused(`the host's port ${port} at ${address}`, () => scene.can(connects(address, port)));
     }
-    const mapped = `::ffff:${gateways[0] ?? ""}`;
-    await scene.refused(`the host's port ${port} at ${mapped}`, () => scene.can(connects(mapped, port)));
-    for (const [at, bridge] of bridges.entries()) {
-      const local = bridge.addr_info.find(({ family, scope }) => family === "inet6" && scope === "link");
-      if (local === undefined) continue;
-      const device = bridge.addr_info.map((one) => deviceOf.get(one.local)).find((name) => name !== undefined);
-      // Nobody of the devnet's own listens there.
-      const target = port === ports[0] ? (ports.at(-1) ?? port) : port;
-      await scene.refused(`the host's port ${target} at its link-local address ${at}`, () =>
-        scene.can(connects(`${local.local}%${device}`, target)),
-      );
-    }
-    if (small) break;
   }
   drill.equal("the internet is reached, as the owner agreed", await scene.can(connects(places.internet, 80)), true);
   await scene.refused("a neighbour on the home network", () => scene.can(connects(places.neighbour, 80)));
@@ -68,43 +78,54 @@ export async function attackNetworks(scene: EscapeScene, { ports, otherApp }: Ta
     spawnSync("/bin/busybox", ["nc", "-w", "2", otherApp.address, String(otherApp.port)], { input: "" }).status,
     0,
   );
-  drill.fault("it asks the host's name server of its inner network");
-  const inner = gateways.at(-1) ?? "";
-  drill.equal(
-    "no name server answers there",
-    (await scene.do(`busybox nslookup example.org ${inner}`)).code === 0,
-    false,
-  );
+  await askNames(scene, inner);
+  await attackOverIpv6(scene, [inner, outer], portsTried, otherApp);
   drill.step(`networks: ${drill.checks} checks`);
 }
 
-/** What of the host it could see or touch without any network. */
-export async function attackHost(scene: EscapeScene): Promise<void> {
-  const { drill } = scene;
-  for (const [what, script] of [
-    ["Podman's socket", "ls /run/piccolo /run/podman /var/run/docker.sock 2>/dev/null | grep ."],
-    ["a socket anywhere", "find / -xdev -type s 2>/dev/null | grep ."],
-    ["the host's processes", "ls /proc | grep -c '^[0-9]' | { read n; [ $n -gt 12 ]; }"],
-    ["a mount of its own", "mkdir -p /tmp/m && busybox mount -t tmpfs tmpfs /tmp/m"],
-    ["a device file", "busybox mknod /tmp/d b 7 0"],
-    ["the kernel's settings", "echo 1 >/proc/sys/kernel/panic"],
-    ["the kernel's messages", "busybox dmesg 2>/dev/null | grep ."],
-    ["another network", "busybox ip link add x type dummy"],
-    ["the machine's clock", "busybox date -s 2000-01-01 >/dev/null 2>&1; [ $(busybox date +%Y) = 2000 ]"],
-    ["a control group", "find /sys/fs/cgroup -name cgroup.procs -writable 2>/dev/null | grep ."],
-    [
-      "the host's root by its first process",
-      "ls /proc/1/root/work /proc/1/root/tmp/piccolo-drill* 2>/dev/null | grep .",
-    ],
-    ["the device of the volume", "ls /dev/loop* /dev/vd* /dev/sd* /dev/mapper 2>/dev/null | grep ."],
-  ] as const) {
-    drill.fault(what);
-    drill.equal(`${what} is out of reach`, await scene.can(script), false);
+/** A network without a way out has no name server: one that there is, of the host's own, is out of reach. */
+async function askNames(scene: EscapeScene, { gateway }: Bridge): Promise<void> {
+  const server = await answerNames(gateway);
+  try {
+    await scene.refused("the host's name server on its inner network", () =>
+      scene.can(`busybox nslookup -timeout=2 -retry=1 -type=a example.org ${gateway} | grep ${madeUpAddress}`),
+    );
+  } finally {
+    server.close();
   }
-  const status = await scene.do("grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status; cat /proc/self/uid_map");
-  drill.check(
-    "it has no rights at all",
-    /^CapBnd:\s+0{16}$/m.test(status.output) && /^CapEff:\s+0{16}$/m.test(status.output),
+}
+
+/** Apps have no IPv6 address but link-local ones. Given others, and ways out, it is the rules that refuse. */
+async function attackOverIpv6(
+  scene: EscapeScene,
+  bridges: readonly [inner: Bridge, outer: Bridge],
+  ports: readonly number[],
+  otherApp: Targets["otherApp"],
+): Promise<void> {
+  const { drill } = scene;
+  const other = own6(2, "app");
+  const targets: readonly (readonly [what: string, address: string, port: number])[] = [
+    ...ports.map((port) => [`the host's port ${port} at`, places.host6, port] as const),
+    ["a neighbour on the home network at", places.neighbour6, 80],
+    ["the internet, which was granted over IPv4 alone, at", places.internet6, 80],
+    ["another app at", other, otherApp.port],
+  ];
+  for (const [what, address, port] of targets) {
+    drill.equal(`${what} ${address} is not reached`, await scene.can(connects(address, port)), false);
+  }
+  const [own, others] = [await runningContainer(hostileContainer), await runningContainer(otherApp.container)];
+  giveIpv6(
+    own.pid,
+    bridges.map((bridge, at) => [at, bridge] as const),
   );
-  drill.check("ids of its own", !/^\s*0\s+0\s/m.test(status.output));
+  giveIpv6(others.pid, [[2, await bridgeAt(scene, gatewayOf(otherApp.address), "eth0")]]);
+  for (const [what, address, port] of targets) {
+    const isApp = address === other;
+    await scene.refused(`${what} ${address}`, () => scene.can(connects(address, port)), isApp ? "all" : "ours");
+  }
+}
+
+function gatewayOf(address: string): string {
+  const [, network = "", host] = /^(.*)\.(\d+)$/.exec(address) ?? [];
+  return `${network}.${1 + (Number(host) & ~63)}`;
 }

@@ -1,6 +1,6 @@
 /** From outside: what a visitor, or another site in a visitor's browser, tries at the device's door. */
 import { connect } from "node:net";
-import type { AppVisit, Device } from "@piccolo/devnet";
+import type { AppVisit, Device, DeviceSession } from "@piccolo/devnet";
 import type { DrillContext } from "../drill.ts";
 
 interface Place {
@@ -27,11 +27,14 @@ const lines = (...parts: readonly string[]): string => `${parts.join("\r\n")}\r\
 
 export interface ProxyTargets {
   readonly device: Device;
+  /** The owner's, at the portal. */
+  readonly session: DeviceSession;
   /** The app that gives back what reaches it, as its owner visits it, and its container's own address. */
   readonly mirror: AppVisit;
   readonly container: Place;
   /** The app with a page for everybody. */
   readonly hostile: AppVisit;
+  readonly hostileContainer: Place;
 }
 
 export async function attackProxy(drill: DrillContext, targets: ProxyTargets): Promise<void> {
@@ -152,19 +155,28 @@ async function smuggle(drill: DrillContext, { device, mirror, container }: Proxy
   drill.check("an app that is visited directly gets it", direct.includes("GET /smuggled"));
 }
 
-async function rebind(drill: DrillContext, { device, mirror }: ProxyTargets): Promise<void> {
+async function rebind(
+  drill: DrillContext,
+  { device, session, mirror, hostile, container }: ProxyTargets,
+): Promise<void> {
   const { port } = device.record;
   const door: Place = { host: "127.0.0.1", port };
   const portal = new URL(device.origin).host;
+  const asking = (target: string, ...hosts: readonly string[]): string =>
+    lines(
+      `GET ${target} HTTP/1.1`,
+      ...hosts.map((host) => `Host: ${host}`),
+      `Cookie: ${mirror.cookie}`,
+      "Connection: close",
+    );
   const ask = async (target: string, ...hosts: readonly string[]): Promise<string> =>
-    exchange(
-      door,
-      lines(
-        `GET ${target} HTTP/1.1`,
-        ...hosts.map((host) => `Host: ${host}`),
-        `Cookie: ${mirror.cookie}`,
-        "Connection: close",
-      ),
+    exchange(door, asking(target, ...hosts));
+  /** An app that is reached past the device answers to every name: without the device's rule there is none. */
+  const answersDirectly = async (target: string, ...hosts: readonly string[]): Promise<void> =>
+    drill.equal(
+      "an app that is visited directly answers",
+      statusOf(await exchange(container, asking(target, ...hosts))),
+      200,
     );
   drill.equal("the portal answers to its own name", statusOf(await ask("/api/v1/status", portal)), 200);
   for (const hosts of [
@@ -184,15 +196,17 @@ async function rebind(drill: DrillContext, { device, mirror }: ProxyTargets): Pr
     drill.fault(`it calls the device ${hosts.join(" and ") || "by no name"}`);
     const answer = await ask("/api/v1/status", ...hosts);
     drill.check(`${hosts.join(" and ")} is not answered (${statusOf(answer)})`, [400, 421].includes(statusOf(answer)));
+    await answersDirectly("/api/v1/status", ...hosts);
   }
   drill.fault("an address with another name in its first line");
   const whole = await ask(`http://${portal}/api/v1/status`, `mirror.localhost:${port}`);
   drill.check(`it is not answered (${statusOf(whole)})`, statusOf(whole) === 400);
+  await answersDirectly(`http://${portal}/api/v1/status`, `mirror.localhost:${port}`);
   drill.fault("an app's page calls the portal's interface");
   const crossed = await exchange(
     door,
     lines(
-      "POST /api/v1/apps/mirror/stop HTTP/1.1",
+      "POST /api/v1/apps/mirror/start HTTP/1.1",
       `Host: ${portal}`,
       `Origin: ${mirror.origin}`,
       `Cookie: ${mirror.cookie}`,
@@ -201,15 +215,26 @@ async function rebind(drill: DrillContext, { device, mirror }: ProxyTargets): Pr
     ),
   );
   drill.check(`it is refused (${statusOf(crossed)})`, [401, 403].includes(statusOf(crossed)));
+  const start = (headers: Readonly<Record<string, string>>): Promise<unknown> =>
+    session.raw("POST", "/apps/mirror/start", { headers });
+  drill.fault("it does so in a browser that has the owner's session");
+  await drill.refused("it is refused for where it comes from", "csrf", () => start({ origin: mirror.origin }));
+  await drill.refused("it is refused without the portal's token", "csrf", () => start({ "x-piccolo-csrf": "mallory" }));
+  drill.equal("the portal itself may", await start({}).then(() => "done"), "done");
   drill.fault("one app's cookie is shown at another app");
-  const other = await exchange(
-    door,
-    lines("GET /closed HTTP/1.1", `Host: hostile.localhost:${port}`, `Cookie: ${mirror.cookie}`, "Connection: close"),
-  );
-  drill.equal("it lets nobody in", statusOf(other), 401);
+  const shows = (cookie: string): Promise<string> =>
+    exchange(
+      door,
+      lines("GET /closed HTTP/1.1", `Host: hostile.localhost:${port}`, `Cookie: ${cookie}`, "Connection: close"),
+    );
+  drill.equal("it lets nobody in", statusOf(await shows(mirror.cookie)), 401);
+  drill.equal("the other app's own does", statusOf(await shows(hostile.cookie)), 200);
 }
 
-async function trickPaths(drill: DrillContext, { device, hostile }: ProxyTargets): Promise<void> {
+async function trickPaths(
+  drill: DrillContext,
+  { device, hostile, hostileContainer: container }: ProxyTargets,
+): Promise<void> {
   const door: Place = { host: "127.0.0.1", port: device.record.port };
   const host = new URL(hostile.origin).host;
   const ask = (path: string): Promise<string> =>
@@ -238,4 +263,6 @@ async function trickPaths(drill: DrillContext, { device, hostile }: ProxyTargets
     const answer = await ask(path);
     drill.check(`${path} shows nothing (${statusOf(answer)})`, !/for the owner/.test(answer));
   }
+  const direct = await exchange(container, lines("GET /open/../closed HTTP/1.1", `Host: ${host}`, "Connection: close"));
+  drill.check("an app that is visited directly shows it", /for the owner/.test(direct));
 }

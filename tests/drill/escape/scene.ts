@@ -2,22 +2,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import type { AppVisit, Network } from "@piccolo/devnet";
 import { removalOf } from "../../../programs/piccolod/src/adapters/firewall/rules.ts";
 import { type Done, obey } from "../../apps/hostile.ts";
 import { tagOfDevice } from "../app-traces.ts";
 import type { DrillContext } from "../drill.ts";
-
-/** This machine's own on the home network, and a neighbour's there; one of the internet behind the neighbour. */
-export const places = {
-  host: "192.168.77.2",
-  neighbour: "192.168.77.1",
-  internet: "44.0.0.1",
-  host6: "2001:db8:77::2",
-  neighbour6: "2001:db8:77::1",
-  internet6: "2a00:1::1",
-} as const;
 
 export function must(program: string, ...args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
@@ -25,40 +14,8 @@ export function must(program: string, ...args: readonly string[]): string {
   return stdout;
 }
 
-/** A machine beyond this one that answers on port 80, over IPv4 and IPv6. */
-export function makeNeighbourhood(): void {
-  must("ip", "netns", "add", "outside");
-  must("ip", "link", "add", "out0", "type", "veth", "peer", "name", "in0", "netns", "outside");
-  must("ip", "address", "add", `${places.host}/24`, "dev", "out0");
-  must("ip", "address", "add", `${places.host6}/64`, "dev", "out0", "nodad");
-  must("ip", "link", "set", "out0", "up");
-  for (const args of [
-    ["link", "set", "lo", "up"],
-    ["address", "add", `${places.neighbour}/24`, "dev", "in0"],
-    ["address", "add", `${places.neighbour6}/64`, "dev", "in0", "nodad"],
-    ["address", "add", `${places.internet}/32`, "dev", "lo"],
-    ["address", "add", `${places.internet6}/128`, "dev", "lo", "nodad"],
-    ["link", "set", "in0", "up"],
-    ["route", "add", "default", "via", places.host],
-    ["-6", "route", "add", "default", "via", places.host6],
-  ]) {
-    must("ip", "-n", "outside", ...args);
-  }
-  must("ip", "route", "add", "default", "via", places.neighbour);
-  must("ip", "-6", "route", "add", "default", "via", places.neighbour6);
-  must("sh", "-c", "ip netns exec outside /bin/busybox httpd -p [::]:80 -h /");
-}
-
-/** Services of the host, on all its addresses. */
-export async function openServices(port: number): Promise<readonly Server[]> {
-  return Promise.all(
-    ["0.0.0.0", "::"].map(async (host) => {
-      const server = createServer((socket) => socket.on("error", () => undefined).end("host\n"));
-      await new Promise<void>((resolve) => server.listen({ host, port, ipv6Only: host === "::" }, resolve));
-      return server;
-    }),
-  );
-}
+/** The hostile app has one. */
+export const hostileContainer = "hostile.web.1";
 
 const triesMax = 4;
 

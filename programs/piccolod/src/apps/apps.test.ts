@@ -114,3 +114,63 @@ test("neither an install nor an update begins without room for its images", asyn
   assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
   assert.equal(device.apps.get("shelf").record.change, undefined);
 });
+
+const settles = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 1));
+};
+
+test("an app that hangs while it runs is told, and started again; another one is not delayed", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 30;
+  await device.restart();
+  await device.install("shelf");
+  await device.install("other");
+  const { address } = await device.apps.openRoute("shelf");
+  const before = await device.runtime.container("shelf.web.1");
+  const record = (id: string) => device.apps.get(id).record;
+  device.hanging.add(address);
+  await settles(() => record("shelf").failure !== undefined);
+  const { code, detail, nextStep, count } = record("shelf").failure ?? {};
+  assert.deepEqual([code, count], ["not-answering", 1]);
+  assert.match(detail ?? "", /did not answer any more/);
+  assert.match(nextStep ?? "", /log/);
+  await device.apps.openRoute("other");
+  assert.equal(record("other").failure, undefined);
+  device.hanging.clear();
+  await device.apps.openRoute("shelf");
+  assert.notEqual((await device.runtime.container("shelf.web.1"))?.startedAtMs, before?.startedAtMs);
+  // The owner is told until it has gone on answering.
+  await settles(() => record("shelf").failure === undefined);
+  assert.equal(record("other").failure, undefined);
+});
+
+test("an app that hangs each time it was started again is started ever more seldom, also after a restart of the device", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 10;
+  await device.restart();
+  await device.install("shelf");
+  const failure = () => device.apps.get("shelf").record.failure;
+  const { address } = await device.apps.openRoute("shelf");
+  device.hanging.add(address);
+  await settles(() => failure()?.count === 2);
+  assert.ok((failure()?.retryAtMs ?? 0) > device.world.nowMs(), "it waits before it is started again");
+  await assert.rejects(device.apps.openRoute("shelf"), { code: "app-not-running" });
+  await device.restart();
+  assert.equal(failure()?.count, 2);
+  device.world.aheadMs += 60_000;
+  device.apps.wake();
+  await settles(() => failure()?.count === 3);
+});
+
+test("a health check that fails while the app runs counts like a page that does not answer", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 10;
+  await device.restart();
+  await device.install("shelf", { hasCheck: true });
+  device.runtime.unwell.add("shelf.web.1");
+  const failure = () => device.apps.get("shelf").record.failure;
+  await settles(() => failure() !== undefined);
+  assert.match(failure()?.detail ?? "", /part "web"/);
+  device.runtime.unwell.clear();
+  await settles(() => failure() === undefined);
+});

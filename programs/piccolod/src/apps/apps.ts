@@ -82,6 +82,8 @@ export interface AppsOptions {
   /** Resolves when no visit that was let in on another route is under way any more, or it has been waited for long enough. */
   readonly drained: (app: string) => Promise<void>;
   readonly crashPoint: (name: AppCrashPoint) => void;
+  /** How often a running app is asked whether it is well. */
+  readonly healthEveryMs: number;
   /** Whether what is done for good by the clock may be done. */
   readonly mayWork: () => boolean;
 }
@@ -241,7 +243,8 @@ export class Apps {
   #lane(app: string): Lane {
     let lane = this.#lanes.get(app);
     if (lane === undefined) {
-      const { runtime, storage, store, device, world, log, changed, drained, crashPoint } = this.#options;
+      const { runtime, storage, store, device, world, log, changed, drained, crashPoint, healthEveryMs } =
+        this.#options;
       lane = new Lane({
         app,
         store,
@@ -252,11 +255,13 @@ export class Apps {
         changed: () => changed(app),
         drained: () => drained(app),
         crashPoint,
-        observe: ({ record, ...place }, route) =>
+        healthEveryMs,
+        observe: ({ record, ...place }, route, health) =>
           observe(record, {
             runtime,
             storage,
             route,
+            health,
             networkNames: (generation) => networksOf({ app, place, generation }, device).map(({ name }) => name),
             specLabelOf: (generation, name) => {
               const service = generation.manifest.services.find((one) => one.name === name);

@@ -665,3 +665,55 @@ test("an update that is cut off at each of its steps, in each way, ends as one t
     }
   }
 });
+
+test("an app that does not answer any more is closed, told and stopped, all of it; not before it missed often enough", () => {
+  const world = installed();
+  world.health = { misses: 2, answers: 0, silent: "web" };
+  assert.deepEqual(decide(must(world.record), world.observe(), world.nowMs).steps, []);
+  world.health = { misses: 3, answers: 0, silent: "web" };
+  const { steps } = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(
+    stepNames(steps).map((name) => name.replace(/\/.*$/, "")),
+    ["route closed", "record silent", ...[...world.containers].map(() => "stop 1")],
+  );
+  // What stops it is not what it waits for: an owner who wants it stopped, or another version, is heard first.
+  const stopped = decide(requestRun(must(world.record), "stopped"), world.observe(), world.nowMs);
+  assert.ok(!stepNames(stopped.steps).includes("record silent"));
+  const update = requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs);
+  const changing = decide(
+    { ...update, change: { ...must(update.change), phase: "saving" } },
+    world.observe(),
+    world.nowMs,
+  );
+  assert.ok(!stepNames(changing.steps).includes("record silent"));
+});
+
+test("that an app did not answer is forgotten once it has gone on answering", () => {
+  const world = installed();
+  world.health = { misses: 3, answers: 0, silent: "web" };
+  world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  world.health = { misses: 0, answers: 0, silent: undefined };
+  assert.equal(settle(world), undefined);
+  assert.equal(world.record?.failure?.code, "not-answering");
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+  world.health = { misses: 0, answers: 3, silent: undefined };
+  assert.equal(settle(world), undefined);
+  assert.equal(world.record?.failure, undefined);
+});
+
+test("an app that hung before the device started is started anew once it was asked in vain for a while", () => {
+  const world = installed();
+  world.crash(false);
+  world.sick.add(1);
+  const names: string[] = [];
+  for (let round = 0; round < 40 && !names.some((name) => name.startsWith("stop")); round += 1) {
+    const plan = decide(must(world.record), world.observe(), world.nowMs);
+    if (plan.waiting?.for === "retry") world.nowMs = Math.max(world.nowMs, plan.waiting.atMs);
+    names.push(...stepNames(plan.steps));
+    world.run(plan, done);
+  }
+  assert.ok(names.filter((name) => name === "probe").length >= 5);
+  world.sick.clear();
+  assert.equal(settle(world), undefined);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});

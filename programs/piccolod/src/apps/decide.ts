@@ -6,7 +6,9 @@
  */
 import { imageName } from "@piccolo/app-manifest";
 import { startSteps } from "./decide-start.ts";
+import { answersMin, missesMax } from "./health-watch.ts";
 import { dataMissing, isRunning, isSatisfied, runsBeside, savedVolumes, stopAll } from "./generations.ts";
+import { silentFailure } from "./record.ts";
 import type {
   AppPlanRecord,
   Change,
@@ -76,6 +78,9 @@ function decideRemoval(record: AppPlanRecord, observed: Observed, containers: re
   );
 }
 
+/** So often it is asked for its first answer before it is started anew, ever more seldom: some take long to come up. */
+const triesOfStart = 6;
+
 /** No change under way: the current generation is kept as it is wanted. */
 function decideSteady(
   record: AppPlanRecord,
@@ -95,6 +100,15 @@ function decideSteady(
   const own = containers.filter(({ generation }) => generation === current.number);
   const isUp = isSatisfied(current, own);
   const isOpen = observed.route.kind === "open" && observed.route.generation === current.number;
+  const { health } = observed;
+  if (isUp && isOpen && waiting === undefined && health.misses >= missesMax) {
+    const failure = silentFailure(record, health.silent, nowMs);
+    return plan(
+      ...routeTo(observed, { kind: "closed" }),
+      { do: "record", event: { type: "silent", failure } },
+      ...stopAll(record, own, false),
+    );
+  }
   if (isUp && isOpen && strangers.length === 0) {
     return waiting === undefined ? decideRest(record, observed) : wait(waiting);
   }
@@ -105,6 +119,9 @@ function decideSteady(
   // The current generation is up: it takes over before others go, so that requests find one or the other.
   if (isUp) {
     const gone = stopAll(record, strangers, true);
+    // One that hung before the device was started is never heard of: after a while it is started anew, too.
+    const isSilent = !isOpen && record.failure?.code === "not-healthy" && record.failure.count % triesOfStart === 0;
+    if (isSilent && waiting === undefined) return plan(...stopAll(record, own, false), ...gone);
     return waiting === undefined ? plan(...(isOpen ? [] : opened), ...gone) : { steps: gone, waiting };
   }
   const isolated = stopAll(record, strangers, true);
@@ -115,8 +132,10 @@ function decideSteady(
 }
 
 /** All is as wanted: what nothing needs any more goes, and an old failure is forgotten. */
-function decideRest({ discarded, failure }: AppPlanRecord, { snapshots }: Observed): Plan {
-  const well: readonly Step[] = failure === undefined ? [] : [{ do: "record", event: { type: "well" } }];
+function decideRest({ discarded, failure, wanted }: AppPlanRecord, { snapshots, health }: Observed): Plan {
+  // That it answered once after it was started again does not say yet that it goes on doing so.
+  const isSettled = failure?.code !== "not-answering" || wanted !== "running" || health.answers >= answersMin;
+  const well: readonly Step[] = failure === undefined || !isSettled ? [] : [{ do: "record", event: { type: "well" } }];
   if (discarded.length === 0 || !snapshots.known) return plan(...well);
   const there = discarded.filter((id) => snapshots.value.has(id));
   return plan(

@@ -3,8 +3,9 @@ import { imageName, type Service } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
+import { isOneShot } from "./generations.ts";
 import { generationsOf } from "./observe.ts";
-import type { AppPlanRecord, Generation, Step } from "./plan-types.ts";
+import type { AppPlanRecord, Generation, Known, Step } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
@@ -272,6 +273,30 @@ export class Executor {
     const address = serviceAddress(form, this.#options.device, web.service);
     const status = await this.#options.probe(address, web.port, web.healthPath, timeoutMs);
     return status !== undefined && status >= 200 && status < 400;
+  }
+
+  /**
+   * The part of a running app that does not answer as its manifest says it would, undefined where all do. Not known while
+   * the runtime is away, or where the container has ended, which others look after.
+   */
+  async silentPart(app: InstalledApp, number: number, timeoutMs: number): Promise<Known<string | undefined>> {
+    const form = this.#form(app, number);
+    const { web, services } = form.generation.manifest;
+    try {
+      if (web !== undefined && !(await this.isHealthy(form, timeoutMs))) {
+        return { known: true, value: web.service };
+      }
+      for (const service of services) {
+        if (isOneShot(form.generation, service.name)) continue;
+        if (!(await this.#isHealthy(containerName(form.app, number, service.name), service))) {
+          return { known: true, value: service.name };
+        }
+      }
+      return { known: true, value: undefined };
+    } catch (error) {
+      if (runtimeFaults.owns(error)) return { known: false, reason: error.message };
+      throw error;
+    }
   }
 
   async #until(limitMs: number, signal: AbortSignal, pauseMs: number, holds: () => Promise<boolean>): Promise<void> {

@@ -20,6 +20,7 @@ import { CatalogStore } from "./catalog-store.ts";
 import { Catalogs, type CatalogSource, type CatalogsOptions } from "./catalogs.ts";
 import type { AppPlanRecord } from "./plan-types.ts";
 import type { BundledImages } from "./image-source.ts";
+import { healthEveryMs } from "./health-watch.ts";
 import { AppHosts } from "./proxy/app-hosts.ts";
 import { Entrance } from "./proxy/entrance.ts";
 import { LogStreams } from "./log-streams.ts";
@@ -56,6 +57,8 @@ export interface AppsFeatureOptions
   readonly tasks: Tasks;
   readonly hostName: string;
   readonly deviceName: string;
+  /** Another pace than `healthEveryMs` at which running apps are asked whether they are well. */
+  readonly healthEveryMs: number | undefined;
   /** Such as `https://piccolo.local`. */
   readonly portalOrigin: () => string;
   /** Whether that is HTTPS; apps are reached the same way. */
@@ -107,6 +110,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   };
   const apps: Apps = new Apps({
     ...options,
+    healthEveryMs: options.healthEveryMs ?? healthEveryMs,
     store,
     mayHaveName: (app) => names.mayHave(app),
     originOf: (app) => hosts.originOf(app),

@@ -4,8 +4,9 @@ import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
-import type { AppPlanRecord, Observed, Route, Step, Waiting } from "./plan-types.ts";
+import type { AppPlanRecord, Health, Known, Observed, Route, Step, Waiting } from "./plan-types.ts";
 import { recordAfter, recordAfterFailure, recordAfterRestarts, restartWindowMs, trashOf } from "./record.ts";
+import { HealthWatch } from "./health-watch.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import type { InstalledApp } from "./types.ts";
@@ -26,7 +27,9 @@ export interface LaneOptions {
   readonly app: string;
   readonly store: AppStore;
   readonly executor: Executor;
-  readonly observe: (app: InstalledApp, route: Route) => Promise<Observed>;
+  readonly observe: (app: InstalledApp, route: Route, health: Health) => Promise<Observed>;
+  /** How often a running app is asked whether it is well. */
+  readonly healthEveryMs: number;
   readonly world: World;
   readonly log: Log;
   readonly stopping: AbortSignal;
@@ -54,9 +57,32 @@ export class Lane {
   readonly #resting: (() => void)[] = [];
   /** When each service was last started to keep the app up, by the monotonic clock. */
   readonly #starts = new Map<string, number[]>();
+  readonly #health: HealthWatch;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    const { world, stopping, healthEveryMs, app } = options;
+    this.#health = new HealthWatch({
+      world,
+      stopping,
+      everyMs: healthEveryMs,
+      hasCommands: () =>
+        options.store.get(app)?.record.current?.manifest.services.some((one) => one.healthCheck !== undefined) === true,
+      silentPart: (timeoutMs) => this.#silentPart(timeoutMs),
+      due: () => this.kick(),
+    });
+  }
+
+  /** While it is being changed nobody can tell: parts of it may be stopped, or frozen for a copy. */
+  async #silentPart(timeoutMs: number): Promise<Known<string | undefined>> {
+    const { store, app, executor } = this.#options;
+    const isChanging = (): boolean => this.isActive || store.get(app)?.record.change !== undefined;
+    const installed = store.get(app);
+    const { route } = this;
+    const busy = { known: false, reason: "it is being changed" } as const;
+    if (installed === undefined || route.kind !== "open" || isChanging()) return busy;
+    const part = await executor.silentPart(installed, route.generation, timeoutMs);
+    return this.route === route && !isChanging() ? part : busy;
   }
 
   get isActive(): boolean {
@@ -117,7 +143,7 @@ export class Lane {
     const { store, observe, world, log, app, changed, crashPoint } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
-    const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
+    const plan = decide(installed.record, await observe(installed, this.route, this.#health.now), world.nowMs());
     this.waiting = plan.waiting;
     if (plan.steps.length === 0) {
       if (plan.waiting === undefined) this.restedAs = installed.record.wanted;
@@ -130,6 +156,7 @@ export class Lane {
     if (restless !== undefined) {
       log.warn("app-ends-again", { app, count: restless.failure?.count ?? 0 });
       // Visitors are told at once that it does not run.
+      this.#health.end();
       this.route = { kind: "closed" };
       store.put(restless);
       changed();
@@ -166,7 +193,9 @@ export class Lane {
     const signal = AbortSignal.any([interrupt, stopping]);
     signal.throwIfAborted();
     if (step.do === "route") {
+      this.#health.end();
       this.route = step.to;
+      if (step.to.kind === "open") this.#health.begin();
       changed();
       // Whoever was let in before is served before what serves them goes.
       await drained();
@@ -199,12 +228,13 @@ export class Lane {
   }
 
   #record({ record, ...place }: InstalledApp, { event }: Extract<Step, { readonly do: "record" }>): void {
-    const { store, world } = this.#options;
+    const { store, world, log, app } = this.#options;
     if (event.type === "into-trash") {
       const trash = trashOf(record, event.volumes, world.nowMs());
       if (trash !== undefined) store.intoTrash(trash, place);
       return;
     }
+    if (event.type === "silent") log.warn("app-silent", { app, count: event.failure.count });
     if (event.type === "trashed") {
       store.delete({ record, ...place });
       return;

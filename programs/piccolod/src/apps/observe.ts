@@ -1,7 +1,7 @@
 /** What is there of one app; what cannot be found out is not known, which is something else than not there. */
 import { imageName, type ImageReference } from "@piccolo/app-manifest";
 import { isFault } from "@piccolo/fault";
-import type { AppPlanRecord, Generation, Known, Observed, ObservedContainer, Route } from "./plan-types.ts";
+import type { AppPlanRecord, Generation, Health, Known, Observed, ObservedContainer, Route } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, ContainerState } from "./runtime/container-runtime.ts";
 import { appLabel, generationLabel, serviceLabel, specLabel } from "./specs.ts";
@@ -13,10 +13,11 @@ export interface ObserveOptions {
   readonly specLabelOf: (generation: Generation, service: string) => string | undefined;
   readonly networkNames: (generation: Generation) => readonly string[];
   readonly route: Route;
+  readonly health: Health;
 }
 
 export async function observe(record: AppPlanRecord, options: ObserveOptions): Promise<Observed> {
-  const { runtime, storage, route } = options;
+  const { runtime, storage, route, health } = options;
   const generations = generationsOf(record);
   const [containers, images, network] = await Promise.all([
     known(async () => {
@@ -39,6 +40,7 @@ export async function observe(record: AppPlanRecord, options: ObserveOptions): P
     volumes: await known(async () => new Set(storage.volumesOf(record.app))),
     snapshots: await known(async () => storage.snapshots()),
     route,
+    health,
   };
 }
 

@@ -68,6 +68,7 @@ export type FailureCode =
   | "disk-full"
   | "not-started"
   | "not-healthy"
+  | "not-answering"
   | "not-stopped"
   | "snapshot-failed"
   | "restore-failed"
@@ -161,6 +162,14 @@ export type Route =
   | { readonly kind: "held" }
   | { readonly kind: "open"; readonly generation: number };
 
+/** What a running app's health path and checks have said, in a row, since it was opened to visitors. */
+export interface Health {
+  readonly misses: number;
+  readonly answers: number;
+  /** The service that did not answer the last time. */
+  readonly silent: string | undefined;
+}
+
 /** Of one app. */
 export interface Observed {
   readonly containers: Known<readonly ObservedContainer[]>;
@@ -173,6 +182,7 @@ export interface Observed {
   readonly snapshots: Known<ReadonlyMap<string, "complete" | "partial">>;
   /** The proxy's, in this process: closed after a start. */
   readonly route: Route;
+  readonly health: Health;
 }
 
 export type Step =
@@ -225,6 +235,8 @@ export type RecordEvent =
   | { readonly type: "trash-emptied-into-app" }
   | { readonly type: "discarded-gone"; readonly snapshots: readonly string[] }
   | { readonly type: "well" }
+  /** It runs, and does not answer. */
+  | { readonly type: "silent"; readonly failure: Failure }
   /** A record of the trash is made; the app's own goes with `trashed`. */
   | { readonly type: "into-trash"; readonly volumes: readonly string[] }
   | { readonly type: "trashed" }

@@ -34,6 +34,8 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
       return { ...record, untrashing: false };
     case "discarded-gone":
       return { ...record, discarded: record.discarded.filter((id) => !event.snapshots.includes(id)) };
+    case "silent":
+      return { ...record, failure: event.failure };
     case "well":
       return { ...record, failure: undefined };
     case "into-trash":
@@ -220,6 +222,23 @@ export function recordAfterFailure(
   const final = { ...failure, retryAtMs: undefined };
   if (givenUpPhase[change.phase] === "abandon") return abandoned(record, { ...change, failure: final });
   return { ...record, change: { ...change, phase: "undoing", failure: undefined, cause: final } };
+}
+
+/** Of an app that runs and answers no more: it is started again at once, and where that does not help ever more seldom. */
+export function silentFailure({ failure }: AppPlanRecord, silent: string | undefined, nowMs: number): Failure {
+  const count = (failure?.code === "not-answering" ? failure.count : 0) + 1;
+  const part = silent === undefined ? "It" : `Its part "${silent}"`;
+  return {
+    code: "not-answering",
+    detail:
+      count === 1
+        ? `${part} did not answer any more while it ran, and the app was started again.`
+        : `${part} stopped answering ${count} times, although the app was started again each time.`,
+    nextStep:
+      "Look into its log. Where it happens again and again, go back to the version before, or stop the app until there is a newer one.",
+    count,
+    retryAtMs: count === 1 ? nowMs : nowMs + retryAfterMs(count),
+  };
 }
 
 /** Within `restartWindowMs` a service is started so often before each further start waits longer. */

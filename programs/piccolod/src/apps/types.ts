@@ -36,6 +36,7 @@ export const changeFaults = catalogue({
   "disk-full": { retry: "later", meaning: "The disk is full; free some room, then try again." },
   "not-started": { retry: "later", meaning: "A part of the app cannot be started; look at its log." },
   "not-healthy": { retry: "later", meaning: "The app was started and does not answer; look at its log." },
+  "not-answering": { retry: "later", meaning: "The app runs and does not answer any more; look at its log." },
   "not-stopped": { retry: "later", meaning: "A part of the app cannot be stopped; it is tried again." },
   "snapshot-failed": { retry: "later", meaning: "The app's data could not be copied; nothing was changed." },
   "restore-failed": { retry: "later", meaning: "The copy of the app's data could not be put back; it is tried again." },
