@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { checkManifest, imageName, type AppManifest } from "@piccolo/app-manifest";
+import { addressOf, deviceNetworks, networkOf } from "../src/apps/addresses.ts";
 import { isSatisfied, runsBeside } from "../src/apps/generations.ts";
 import type {
   AppPlanRecord,
@@ -67,6 +68,8 @@ export interface Content {
 }
 const emptyContent: Content = { writes: new Set(), version: 0, torn: false };
 const tornContent: Content = { writes: new Set(), version: 0, torn: true };
+
+const network = networkOf(deviceNetworks("test", 0), 0, "inner");
 
 interface Snapshot {
   readonly state: "complete" | "partial";
@@ -405,6 +408,8 @@ export class AppWorld {
       assert.equal(running.size, 2);
       for (const number of running)
         assert.ok(this.generation(number).manifest.sideBySide, "two generations run that may not");
+      const addresses = [...running].map((number) => addressOf(network, 0, number));
+      assert.equal(new Set(addresses).size, addresses.length, "two generations run at one address");
       assert.ok(this.record !== undefined);
     }
     for (const id of this.acknowledged) assert.ok(this.isKept(id), `write ${id} is nowhere any more`);

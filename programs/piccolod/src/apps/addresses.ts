@@ -51,8 +51,11 @@ export function networkOf(device: DeviceNetworks, slot: number, kind: "inner" | 
   };
 }
 
+/** Which of a service's two addresses a generation has. */
+export const sideOf = (generation: number): number => generation % 2;
+
 export function addressOf(network: NetworkSpec, service: number, generation: number): string {
   const parts = network.gateway.split(".").map(Number);
   const gateway = parts.reduce((sum, part) => sum * 256 + part, 0);
-  return dotted(gateway + 1 + service * 2 + (generation % 2));
+  return dotted(gateway + 1 + service * 2 + sideOf(generation));
 }

@@ -269,6 +269,20 @@ test("a sick update side by side takes nothing back of what was written meanwhil
   assert.ok(world.acknowledged.isSubsetOf(world.live()));
 });
 
+test("an update side by side has addresses of its own, whatever was tried before it", () => {
+  for (const before of ["given up", "replaced"]) {
+    const beside: ManifestWish = { version: 1, sideBySide: true, volumes: { data: "live" } };
+    const world = installed(beside);
+    world.sick.add(2);
+    world.want(requestUpdate(must(world.record), wish({ ...beside, version: 2 }), "s1", world.nowMs));
+    if (before === "given up") assert.equal(settle(world), undefined);
+    world.want(requestUpdate(must(world.record), wish({ ...beside, version: 3 }), "s2", world.nowMs));
+    assert.equal(settle(world), undefined);
+    assert.equal(world.record?.current?.manifest.version, "3");
+    assert.equal(world.record.notice, undefined);
+  }
+});
+
 test("a rollback brings back version and data, and can be undone the same way", () => {
   const world = installed();
   const early = new Set(world.acknowledged);

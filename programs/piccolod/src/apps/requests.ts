@@ -1,6 +1,7 @@
 /** What an owner asks for, as changes of a record; throws `planFaults` where it cannot be. Pure. */
 import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
+import { sideOf } from "./addresses.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy } from "./record.ts";
@@ -142,9 +143,15 @@ function safetyFor(record: AppPlanRecord, id: string): string | undefined {
   return savedVolumes(record).length > 0 ? id : undefined;
 }
 
+/** The current generation may run beside it, so it has the other addresses, whatever numbers earlier tries have used up. */
+function nextNumber({ current, lastGeneration }: AppPlanRecord): number {
+  const next = lastGeneration + 1;
+  return current !== undefined && sideOf(next) === sideOf(current.number) ? next + 1 : next;
+}
+
 export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
   readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const number = nextNumber(record);
   const safety = safetyFor(record, snapshot);
   const next = change("update", generationOf(number, wish), nowMs, { safety });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
@@ -157,7 +164,7 @@ export function requestConfigure(
   nowMs: number,
 ): AppPlanRecord {
   const { manifest, catalog } = readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const number = nextNumber(record);
   const { passwords = {} } = wish;
   const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
     safety: safetyFor(record, snapshot),
@@ -171,7 +178,7 @@ export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: 
   readyForChange(record);
   const { rollback } = record;
   if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
-  const number = record.lastGeneration + 1;
+  const number = nextNumber(record);
   const next = change("rollback", { ...rollback.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
@@ -183,7 +190,7 @@ export function requestRestore(record: AppPlanRecord, backup: string, snapshot: 
   readyForChange(record);
   const kept = record.backups.find(({ id }) => id === backup);
   if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
-  const number = record.lastGeneration + 1;
+  const number = nextNumber(record);
   const next = change("restore", { ...kept.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
@@ -231,7 +238,7 @@ export function requestRestoreFromBackup(
   nowMs: number,
 ): AppPlanRecord {
   readyForChange(record);
-  const number = record.lastGeneration + 1;
+  const number = nextNumber(record);
   const next = change("restore", { ...form.generation, number }, nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
