@@ -10,14 +10,14 @@ import { bundleDemo, demoManifest } from "./demo.ts";
 import { servers } from "./running-servers.ts";
 
 let digests: readonly string[] = [];
-const manifest = (version: 1 | 2 | 3, healthPath = "/health"): string =>
+const manifest = (version: 1 | 2 | 3 | 4, healthPath = "/health"): string =>
   `${demoManifest("hello", digests[version - 1] ?? "", String(version)).replace("/health }", `${healthPath}, start-time: 10s }`)}  update: { side-by-side: true }\n`;
 
 await onAppNetwork({
   name: "side-by-side",
   protection: { tpm: false, volume: false, cheapSlots: true },
   bundle: (images) => {
-    digests = ["1", "2", "3"].map((version) => bundleDemo(images, "hello", version));
+    digests = ["1", "2", "3", "4"].map((version) => bundleDemo(images, "hello", version));
   },
   play: async (device) => {
     const { session } = device;
@@ -61,5 +61,10 @@ await onAppNetwork({
     const { state, app } = await session.call<{ state: string; app: { version: string } }>("GET", "/apps/hello");
     assert.deepEqual([state, app.version], ["running", "2"]);
     assert.equal(servers(), 1);
+
+    // The next good one is as unnoticed as the first: the one given up has taken no address away.
+    const again = await during(update(manifest(4)));
+    assert.equal(again.most, 2);
+    assert.deepEqual([...new Set(again.versions)], ["2", "4"]);
   },
 });

@@ -187,6 +187,12 @@ export class MemoryRuntime implements ContainerRuntime {
   async start(name: string): Promise<ContainerState> {
     const found = this.#must(name);
     if (found.phase === "running" || found.phase === "paused") return stateOf(found);
+    // Stricter than Podman 4.3, which has two of them run at one address.
+    const taken = [...this.#containers.values()].filter(({ phase }) => phase === "running" || phase === "paused");
+    const own = new Set(found.spec.networks.map(({ address }) => address));
+    if (taken.some(({ spec }) => spec.networks.some(({ address }) => own.has(address)))) {
+      throw runtimeFaults.fault("runtime-failed", "another container has its address");
+    }
     found.phase = "running";
     found.exitCode = undefined;
     found.startedAtMs = this.#nextMs();

@@ -51,11 +51,11 @@ export function networkOf(device: DeviceNetworks, slot: number, kind: "inner" | 
   };
 }
 
-/** Which of the two addresses of each service a generation has. */
-export const addressTurn = (generation: number): number => generation % 2;
+/** Which of a service's two addresses a generation has. */
+export const sideOf = (generation: number): number => generation % 2;
 
 export function addressOf(network: NetworkSpec, service: number, generation: number): string {
   const parts = network.gateway.split(".").map(Number);
   const gateway = parts.reduce((sum, part) => sum * 256 + part, 0);
-  return dotted(gateway + 1 + service * 2 + addressTurn(generation));
+  return dotted(gateway + 1 + service * 2 + sideOf(generation));
 }

@@ -7,7 +7,7 @@ import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 
 /** One unchangeable form of an app: another manifest, setting or grant makes another generation. */
 export interface Generation {
-  /** Counts up for each app, and is never used again. */
+  /** Rises for each app, and is never used again; side by side with the current one it has the other parity, and so other addresses. */
   readonly number: number;
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];

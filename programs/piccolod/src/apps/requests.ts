@@ -1,7 +1,7 @@
 /** What an owner asks for, as changes of a record; throws `planFaults` where it cannot be. Pure. */
 import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
-import { addressTurn } from "./addresses.ts";
+import { sideOf } from "./addresses.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy } from "./record.ts";
@@ -133,15 +133,6 @@ function readyForChange(record: AppPlanRecord): Generation {
   return record.current;
 }
 
-/**
- * A number nobody has had, other than the current one by being even or odd: by that it has addresses of its own, and may run
- * beside it. Numbers of changes that were given up lie in between.
- */
-function numberBeside(current: Generation, { lastGeneration }: AppPlanRecord): number {
-  const next = lastGeneration + 1;
-  return addressTurn(next) === addressTurn(current.number) ? next + 1 : next;
-}
-
 /** What a change that gives way had fetched is of no use to the next one. */
 function leftOver({ discarded, change: before }: AppPlanRecord): readonly string[] {
   return before === undefined ? discarded : [...discarded, ...fetchedCopy(before)];
@@ -152,8 +143,15 @@ function safetyFor(record: AppPlanRecord, id: string): string | undefined {
   return savedVolumes(record).length > 0 ? id : undefined;
 }
 
+/** The current generation may run beside it, so it has the other addresses, whatever numbers earlier tries have used up. */
+function nextNumber({ current, lastGeneration }: AppPlanRecord): number {
+  const next = lastGeneration + 1;
+  return current !== undefined && sideOf(next) === sideOf(current.number) ? next + 1 : next;
+}
+
 export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
-  const number = numberBeside(readyForChange(record), record);
+  readyForChange(record);
+  const number = nextNumber(record);
   const safety = safetyFor(record, snapshot);
   const next = change("update", generationOf(number, wish), nowMs, { safety });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
@@ -165,9 +163,8 @@ export function requestConfigure(
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
-  const current = readyForChange(record);
-  const { manifest, catalog } = current;
-  const number = numberBeside(current, record);
+  const { manifest, catalog } = readyForChange(record);
+  const number = nextNumber(record);
   const { passwords = {} } = wish;
   const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
     safety: safetyFor(record, snapshot),
@@ -181,7 +178,7 @@ export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: 
   const current = readyForChange(record);
   const { rollback } = record;
   if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
-  const number = numberBeside(current, record);
+  const number = nextNumber(record);
   const next = change("rollback", { ...rollback.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
@@ -193,7 +190,7 @@ export function requestRestore(record: AppPlanRecord, backup: string, snapshot: 
   const current = readyForChange(record);
   const kept = record.backups.find(({ id }) => id === backup);
   if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
-  const number = numberBeside(current, record);
+  const number = nextNumber(record);
   const next = change("restore", { ...kept.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
@@ -240,7 +237,8 @@ export function requestRestoreFromBackup(
   { copy, safety }: { readonly copy: string; readonly safety: string },
   nowMs: number,
 ): AppPlanRecord {
-  const number = numberBeside(readyForChange(record), record);
+  readyForChange(record);
+  const number = nextNumber(record);
   const next = change("restore", { ...form.generation, number }, nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
