@@ -9,7 +9,16 @@ export * from "./types.ts";
 export { importCasaOs } from "./import/casaos.ts";
 export { type ComposeDefinition, importCompose } from "./import/compose.ts";
 export { importRuntipi, type RuntipiDefinition } from "./import/runtipi.ts";
-export type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./import/types.ts";
+export { type DefinitionResult, importDefinition } from "./import/definition.ts";
+export type {
+  DefinitionFacts,
+  DefinitionKind,
+  ImportNote,
+  ImportOptions,
+  ImportResult,
+  NoteCode,
+  Unsaid,
+} from "./import/types.ts";
 export { importUmbrel, type UmbrelDefinition } from "./import/umbrel.ts";
 export {
   type Catalog,

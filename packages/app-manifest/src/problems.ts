@@ -49,6 +49,7 @@ export const problemCodes = [
   "target-refused",
   "target-taken",
   "not-importable",
+  "not-said",
 ] as const;
 
 export type ProblemCode = (typeof problemCodes)[number];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -107,6 +107,76 @@ test("a manifest that is fine is named, from a file and from the input", async (
   assert.equal(code, 0);
   assert.match(out, /notes 1\.0 is fine \(1 service, 0 volumes; asks for nothing\)\n$/);
   assert.equal((await call(["app", "check", "-"], fine)).code, 0);
+});
+
+const compose = `services:
+  web:
+    image: registry.example/notes:1.0
+    ports: ["8080:80"]
+`;
+const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+const beside = ["--id", "notes", "--name", "Notes", "--digest", `registry.example/notes:1.0=${digest}`];
+
+test("app import: wrong options, no file and three files are wrong arguments", async () => {
+  for (const args of [
+    [],
+    ["a", "b", "c"],
+    ["-", "-"],
+    ["a", "--web", "web"],
+    ["a", "--web", "web:port"],
+    ["a", "--digest", "nginx"],
+    ["a", "--id"],
+  ]) {
+    const { code, out, err } = await call(["app", "import", ...args]);
+    assert.equal(code, 2, args.join(" "));
+    assert.equal(out, "");
+    assert.match(err, /^piccolo: [^\n]+\n$/);
+  }
+});
+
+test("app import: what cannot be translated is refused with every reason, and with what may be given beside it", async (context) => {
+  const path = file(context, compose.replace("    ports", "    privileged: true\n    ports"));
+  const { code, out, err } = await call(["app", "import", path]);
+  assert.equal(code, 1);
+  assert.equal(out, "");
+  for (const reason of ["privileged", "image-not-by-digest", "not-said"])
+    assert.match(err, new RegExp(`\\[${reason}\\]`));
+  assert.match(err, /given beside it: --id ID, --name NAME, --digest registry.example\/notes:1.0=/);
+  const manifest = await call(["app", "import", "-"], fine);
+  assert.equal(manifest.code, 1);
+  assert.match(manifest.err, /is a manifest already/);
+  assert.equal((await call(["app", "import", "-"], "a: [")).code, 1);
+  assert.equal((await call(["app", "import", file(context, Buffer.from([0xff]))])).code, 1);
+  assert.equal((await call(["app", "import", "/nowhere"])).code, 3);
+});
+
+test("app import: a definition becomes a manifest that passes the check, on the output or in a file that was not there", async (context) => {
+  const { code, out, err } = await call(["app", "import", ...beside, "--version", "1", "-"], compose);
+  assert.equal(code, 0);
+  assert.match(err, /notes 1 from Compose, changed on the way/);
+  assert.equal((await call(["app", "check", "-"], out)).code, 0);
+  const path = file(context, compose);
+  const into = `${path}.manifest`;
+  const importing = ["app", "import", ...beside, "--web", "web:80", "--out", into, path];
+  const filed = await call(importing);
+  assert.deepEqual([filed.code, filed.out], [0, ""]);
+  assert.match(readFileSync(into, "utf8"), /version: "1.0"/);
+  const again = await call(importing);
+  assert.equal(again.code, 3);
+  assert.match(again.err, /cannot be written \(EEXIST\)/);
+});
+
+test("app import --json: both outcomes for programs", async () => {
+  const refused = JSON.parse((await call(["app", "import", "--json", "-"], compose)).out) as Record<string, unknown>;
+  assert.deepEqual(
+    [refused["from"], refused["fine"], refused["unsaid"], refused["undigested"]],
+    ["compose", false, ["id", "name"], ["registry.example/notes:1.0"]],
+  );
+  const { out } = await call(["app", "import", "--json", ...beside, "--web", "web:80", "-"], compose);
+  const made = JSON.parse(out) as { fine: boolean; manifest: string; notes: { code: string }[] };
+  assert.equal(made.fine, true);
+  assert.ok(made.notes.some(({ code }) => code === "grant-added"));
+  assert.equal((await call(["app", "check", "-"], made.manifest)).code, 0);
 });
 
 test("the program ends with the verb's code", async (context) => {

@@ -1,9 +1,13 @@
 /** The table of verbs, and what every one of them has in common. */
 import { appCheck } from "./app/check.ts";
+import { appImport } from "./app/import.ts";
 import { readCall, UsageError } from "./config.ts";
 import { exitCodes, type Terminal, type Verb } from "./verb.ts";
 
-const verbs: ReadonlyMap<string, Verb> = new Map([["app check", appCheck]]);
+const verbs: ReadonlyMap<string, Verb> = new Map([
+  ["app check", appCheck],
+  ["app import", appImport],
+]);
 
 function help(): string {
   const width = Math.max(...[...verbs.values()].map(({ usage }) => usage.length));

@@ -3,7 +3,7 @@ import { readDocument } from "../document.ts";
 import { Problems } from "../problems.ts";
 import { categoriesFrom } from "./categories.ts";
 import { type Dialect, leftOutPath, usualVariable } from "./dialect.ts";
-import { clipped, Draft, nameFrom, unreadable } from "./draft.ts";
+import { clipped, Draft, imageTag, nameFrom, unreadable } from "./draft.ts";
 import { localizedFrom } from "./languages.ts";
 import { isMap, listAt, mapAt, type Plain, plainOf, textAt, textsOf } from "./plain.ts";
 import { portTarget, translateService } from "./service.ts";
@@ -84,7 +84,10 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
   const description = localizedFrom(block["description"], 4000);
   return draft.finish(renamedDependencies(translated, names), {
     id,
-    version: (textAt(block, "version") ?? tagOf(mainService) ?? "0").replaceAll(/[^A-Za-z0-9.+_~-]/g, "-"),
+    version: (textAt(block, "version") ?? imageTag(textAt(mainService, "image")) ?? "0").replaceAll(
+      /[^A-Za-z0-9.+_~-]/g,
+      "-",
+    ),
     name: localizedFrom(block["title"], 60) ?? clipped(foreignId, 60),
     summary: localizedFrom(block["tagline"], 160) ?? localizedFrom(block["title"], 60) ?? clipped(foreignId, 60),
     ...(description === undefined ? {} : { description }),
@@ -103,9 +106,4 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
           },
         }),
   });
-}
-
-function tagOf(service: Plain | undefined): string | undefined {
-  const [name = ""] = (textAt(service, "image") ?? "").split("@");
-  return /:([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(name)?.[1];
 }

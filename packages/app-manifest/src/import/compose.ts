@@ -66,12 +66,7 @@ export function importCompose(definition: ComposeDefinition, options: ImportOpti
   const draft = new Draft(dialectOf(definition.id), options);
   const web = definition.web ?? onlyPublished(services);
   if (web === undefined) {
-    draft.refuse(
-      "not-importable",
-      "/services",
-      "Nothing says where the web page is.",
-      "Say which service and port it has.",
-    );
+    draft.refuse("not-said", "/services", "Nothing says where the web page is.", "Say which service and port it has.");
   }
   for (const key of ["configs", "secrets", "include"]) {
     if (!isMap(compose) || compose[key] === undefined) continue;

@@ -23,6 +23,12 @@ export function nameFrom(text: string): string {
   return serviceName.pattern.test(name) ? name : "";
 }
 
+/** The tag of an image's name, which is mostly the version of what is in it. */
+export function imageTag(image: string | undefined): string | undefined {
+  const [name = ""] = (image ?? "").split("@");
+  return /:([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(name)?.[1];
+}
+
 export class Draft {
   readonly problems = new Problems();
   readonly notes: ImportNote[] = [];
@@ -33,6 +39,7 @@ export class Draft {
   /** By the literal that stood in the definition, so that two services which shared a password share the new one. */
   readonly #secretOfLiteral = new Map<string, string>();
   readonly #volumeOfPath = new Map<string, string>();
+  readonly #undigested = new Set<string>();
   readonly #snapshots = new Map<string, "stop" | "pause">();
 
   constructor(dialect: Dialect, options: ImportOptions) {
@@ -186,7 +193,9 @@ export class Draft {
   image(name: string): string {
     if (name.includes("@")) return name;
     const digest = this.#options.digests?.get(name);
-    return digest === undefined ? name : `${name}@${digest}`;
+    if (digest !== undefined) return `${name}@${digest}`;
+    this.#undigested.add(name);
+    return name;
   }
 
   /** The whole, checked like any other manifest: an importer can let nothing through that an author could not. */
@@ -221,13 +230,14 @@ export class Draft {
     for (const { code, path, reason, advice } of checked.problems)
       this.problems.add(code, path, undefined, reason, advice);
     if (checked.manifest === undefined || this.problems.any) {
-      return { text: undefined, manifest: undefined, problems: this.problems.found, notes: this.notes };
+      const undigested = [...this.#undigested];
+      return { text: undefined, manifest: undefined, problems: this.problems.found, notes: this.notes, undigested };
     }
-    return { text, manifest: checked.manifest, problems: [], notes: this.notes };
+    return { text, manifest: checked.manifest, problems: [], notes: this.notes, undigested: [] };
   }
 }
 
 /** Problems of reading a definition, as a result. */
 export function unreadable(problems: Problems): ImportResult {
-  return { text: undefined, manifest: undefined, problems: problems.found, notes: [] };
+  return { text: undefined, manifest: undefined, problems: problems.found, notes: [], undigested: [] };
 }

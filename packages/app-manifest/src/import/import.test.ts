@@ -98,7 +98,7 @@ test("what a definition does not say is refused, never guessed", () => {
     "not-importable",
     "/services",
   );
-  refusedWith(plain(changed(plainCompose, '    ports: ["${PORT:-8080}:80"]\n', "")), "not-importable", "/services");
+  refusedWith(plain(changed(plainCompose, '    ports: ["${PORT:-8080}:80"]\n', "")), "not-said", "/services");
 });
 
 test("an image without a digest is refused, as long as nobody looked its digest up", () => {

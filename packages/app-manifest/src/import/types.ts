@@ -20,7 +20,10 @@ export interface ImportNote {
   readonly text: string;
 }
 
-export type ImportResult =
+export type ImportResult = {
+  /** Images whose digest nobody gave; with those it may be a manifest. */
+  readonly undigested: readonly string[];
+} & (
   | {
       readonly text: string;
       readonly manifest: AppManifest;
@@ -32,7 +35,21 @@ export type ImportResult =
       readonly manifest: undefined;
       readonly problems: readonly Problem[];
       readonly notes: readonly ImportNote[];
-    };
+    }
+);
+
+export type DefinitionKind = "compose" | "umbrel" | "casaos" | "runtipi";
+
+/** What plain Compose has no words for. */
+export interface DefinitionFacts {
+  readonly id?: string;
+  readonly name?: string;
+  readonly version?: string;
+  /** Where the web page is: a service as the definition writes it, and the port in its container. */
+  readonly web?: { readonly service: string; readonly port: number };
+}
+
+export type Unsaid = keyof DefinitionFacts;
 
 export interface ImportOptions {
   /**

@@ -1,50 +1,8 @@
 /** `piccolo app check FILE`: what is wrong with a manifest, all of it, before anybody else sees it. */
-import { createReadStream } from "node:fs";
-import { type CheckResult, checkManifest, documentBytesMax, type Problem } from "@piccolo/app-manifest";
+import { type CheckResult, checkManifest } from "@piccolo/app-manifest";
 import { readCheckArguments } from "../config.ts";
 import { exitCodes, type Terminal, type Verb } from "../verb.ts";
-
-/** One byte more than a manifest may have is enough to know that it is too large, whatever the file goes on with. */
-async function readBounded(stream: AsyncIterable<Buffer | string>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of stream) {
-    const bytes = typeof part === "string" ? Buffer.from(part) : part;
-    parts.push(bytes);
-    length += bytes.length;
-    if (length > documentBytesMax) break;
-  }
-  return Buffer.concat(parts).subarray(0, documentBytesMax + 1);
-}
-
-/** Undefined for bytes that are no UTF-8. */
-function decode(bytes: Uint8Array): string | undefined {
-  // A character cut in two at the bound is no fault of the file's: it is refused for its size.
-  if (bytes.length > documentBytesMax) return "#".repeat(bytes.length);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-const notText: CheckResult = {
-  manifest: undefined,
-  problems: [
-    {
-      code: "not-yaml",
-      path: "",
-      place: undefined,
-      reason: "The file is not UTF-8 text.",
-      advice: "Save it as UTF-8.",
-    },
-  ],
-};
-
-function line(file: string, { code, path, place, reason, advice }: Problem): string {
-  const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
-  return `${where}  ${path === "" ? "/" : path}\n    ${reason} [${code}]\n    ${advice}\n`;
-}
+import { notText, printable, problemLines, readText } from "./definition-file.ts";
 
 function asText(file: string, { manifest, problems }: CheckResult): string {
   if (manifest !== undefined) {
@@ -54,7 +12,7 @@ function asText(file: string, { manifest, problems }: CheckResult): string {
     return `${file}: ${id} ${version} is fine (${counts}; asks for ${asks})\n`;
   }
   const count = `${problems.length} problem${problems.length === 1 ? "" : "s"}`;
-  return `${problems.map((problem) => line(file, problem)).join("")}${file}: ${count}\n`;
+  return `${problemLines(file, problems)}${file}: ${count}\n`;
 }
 
 function asJson(file: string, { manifest, problems }: CheckResult): string {
@@ -65,18 +23,11 @@ function asJson(file: string, { manifest, problems }: CheckResult): string {
 
 async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const { file, json } = readCheckArguments(args);
-  let bytes;
-  try {
-    bytes = await readBounded(file === "-" ? (terminal.input as AsyncIterable<Buffer>) : createReadStream(file));
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-    terminal.err(`piccolo: ${JSON.stringify(file)} cannot be read (${reason})\n`);
-    return exitCodes.failed;
-  }
-  const text = decode(bytes);
-  const result = text === undefined ? notText : checkManifest(text);
-  // A name may hold what moves a cursor; JSON escapes it by itself.
-  const name = file.replaceAll(/\p{Cc}/gu, "?");
+  const text = await readText(file, terminal);
+  if (text === "unread") return exitCodes.failed;
+  const result: CheckResult =
+    text === undefined ? { manifest: undefined, problems: [notText] } : checkManifest(text.content);
+  const name = printable(file);
   terminal.out(json ? asJson(file, result) : asText(name, result));
   return result.manifest === undefined ? exitCodes.refused : exitCodes.fine;
 }
