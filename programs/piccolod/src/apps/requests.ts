@@ -175,7 +175,7 @@ export function requestConfigure(
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
 export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
-  const current = readyForChange(record);
+  readyForChange(record);
   const { rollback } = record;
   if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
   const number = nextNumber(record);
@@ -187,7 +187,7 @@ export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: 
 }
 
 export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
-  const current = readyForChange(record);
+  readyForChange(record);
   const kept = record.backups.find(({ id }) => id === backup);
   if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
   const number = nextNumber(record);
