@@ -52,11 +52,11 @@ async function attempted(scene: EscapeScene, script: string): Promise<boolean> {
 
 /** Looks again and again while the work is under way, and once after it. */
 async function watched<T>(work: Promise<T>, look: () => void): Promise<T> {
-  let isOver = false;
+  const state = { isOver: false };
   const over = work.finally(() => {
-    isOver = true;
+    state.isOver = true;
   });
-  while (!isOver) {
+  while (!state.isOver) {
     look();
     await delay(20);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifestOf } from "../../test-support/app-world.ts";
-import { isAgreed, keptGrants } from "./agreed-grants.ts";
+import { agreedPaths, grantsFor, isAgreed } from "./agreed-grants.ts";
 
 const reason = { en: "To share" };
 const ofPaths = (...paths: readonly string[]) => ({ kind: "public-paths", reason, required: false, paths }) as const;
@@ -24,10 +24,27 @@ test("more paths than the owner agreed to are another grant, the same or fewer a
   assert.ok(!isAgreed(ofPaths("/share/*"), { ...before, grants: [] }));
 });
 
+const next = (...paths: readonly string[]) => ({ ...manifestOf({ version: 2 }), grants: [ofPaths(...paths)] });
+
 test("an update keeps what was agreed to and nothing beyond", () => {
   const before = agreedTo("/share/*");
-  const next = (...paths: readonly string[]) => ({ ...manifestOf({ version: 2 }), grants: [ofPaths(...paths)] });
-  assert.deepEqual(keptGrants(before, next("/share/a/*")), ["public-paths"]);
-  assert.deepEqual(keptGrants(before, next("/*")), []);
-  assert.deepEqual(keptGrants(before, manifestOf({ version: 2 })), []);
+  assert.deepEqual(grantsFor(before, next("/share/a/*"), []), { grants: ["public-paths"] });
+  assert.deepEqual(grantsFor(before, manifestOf({ version: 2 }), []), { grants: [] });
+  assert.deepEqual(grantsFor(before, next("/other/*"), []), { grants: [] });
+  assert.deepEqual(grantsFor({ ...before, grants: [] }, next("/share/*"), []), { grants: [] });
+});
+
+test("wider paths that are refused leave the former ones as they are", () => {
+  const before = agreedTo("/share/*", "/robots.txt");
+  const refused = grantsFor(before, next("/*"), []);
+  assert.deepEqual(refused, { grants: ["public-paths"], publicPaths: ["/share/*", "/robots.txt"] });
+  assert.deepEqual(grantsFor(before, next("/share/*", "/admin/*"), []).publicPaths, ["/share/*"]);
+  assert.deepEqual(grantsFor(before, next("/*"), ["public-paths"]), { grants: ["public-paths"] });
+  // It is asked for again with the next version, and nothing is widened by that.
+  const after = { number: 2, manifest: next("/*"), settings: {}, ...refused };
+  assert.deepEqual(agreedPaths(after), ["/share/*", "/robots.txt"]);
+  assert.ok(!isAgreed(ofPaths("/*"), after));
+  assert.deepEqual(grantsFor(after, next("/share/*", "/else"), []).publicPaths, ["/share/*"]);
+  const required = { ...manifestOf({ version: 2 }), grants: [{ ...ofPaths("/*"), required: true }] };
+  assert.deepEqual(grantsFor(before, required, []), { grants: [] });
 });

@@ -1,4 +1,4 @@
-/** What of the grants an owner agreed to still holds for another manifest. Pure. */
+/** What of the grants an owner agreed to still holds for another manifest, and for whom a page is. Pure. */
 import type { AppManifest, Grant, GrantKind } from "@piccolo/app-manifest";
 import type { Generation } from "./plan-types.ts";
 
@@ -13,14 +13,39 @@ function isWithin(pattern: string, others: readonly string[]): boolean {
   });
 }
 
-/** Whether the grant is one the owner agreed to for this generation; more public paths than there were are none. */
-export function isAgreed(grant: Grant, { grants, manifest }: Pick<Generation, "grants" | "manifest">): boolean {
-  if (!grants.includes(grant.kind)) return false;
-  if (grant.kind !== "public-paths") return true;
-  const agreed = manifest.grants.flatMap((one) => (one.kind === "public-paths" ? one.paths : []));
-  return grant.paths.every((path) => isWithin(path, agreed));
+type Agreement = Pick<Generation, "grants" | "manifest" | "publicPaths">;
+
+const pathsOf = ({ grants }: AppManifest): readonly string[] =>
+  grants.flatMap((one) => (one.kind === "public-paths" ? one.paths : []));
+
+/** The paths that everybody may see: those of the manifest, or the fewer that the owner agreed to. */
+export function agreedPaths({ grants, manifest, publicPaths }: Agreement): readonly string[] {
+  return grants.includes("public-paths") ? (publicPaths ?? pathsOf(manifest)) : [];
 }
 
-export function keptGrants(before: Generation, manifest: AppManifest): readonly GrantKind[] {
-  return manifest.grants.filter((grant) => isAgreed(grant, before)).map(({ kind }) => kind);
+/** Whether the grant is one the owner agreed to for this generation; more public paths than there were are none. */
+export function isAgreed(grant: Grant, generation: Agreement): boolean {
+  if (!generation.grants.includes(grant.kind)) return false;
+  return grant.kind !== "public-paths" || grant.paths.every((path) => isWithin(path, agreedPaths(generation)));
+}
+
+/**
+ * What holds for another manifest: what was agreed to and what is agreed to now. Of public paths that are more than before, and
+ * not agreed to now, those that were are kept, unless the app does not work without the others.
+ */
+export function grantsFor(
+  before: Agreement,
+  manifest: AppManifest,
+  given: readonly GrantKind[],
+): Pick<Generation, "grants" | "publicPaths"> {
+  const kept = manifest.grants.filter((grant) => isAgreed(grant, before)).map(({ kind }) => kind);
+  const grants = [...new Set([...kept, ...given])];
+  if (grants.includes("public-paths")) return { grants };
+  if (manifest.grants.some(({ kind, required }) => kind === "public-paths" && required)) return { grants };
+  const [former, wanted] = [agreedPaths(before), pathsOf(manifest)];
+  const publicPaths = [
+    ...wanted.filter((path) => isWithin(path, former)),
+    ...former.filter((path) => !wanted.includes(path) && isWithin(path, wanted)),
+  ];
+  return publicPaths.length === 0 ? { grants } : { grants: [...grants, "public-paths"], publicPaths };
 }

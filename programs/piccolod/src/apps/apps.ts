@@ -6,7 +6,7 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
-import { keptGrants } from "./agreed-grants.ts";
+import { grantsFor } from "./agreed-grants.ts";
 import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -397,7 +397,7 @@ export class Apps {
     );
     const wish = {
       manifest,
-      grants: [...new Set([...keptGrants(before, manifest), ...grants])],
+      ...grantsFor(before, manifest, grants),
       settings: kept,
       catalog,
     };
@@ -416,7 +416,11 @@ export class Apps {
     const before = currentOf(app.record);
     const settings = { ...before.settings, ...given.settings };
     const passwords = passwordsOf(before.manifest, given.settings ?? {});
-    const wish = { grants: given.grants ?? before.grants, settings, passwords };
+    const agreed = given.grants ?? before.grants;
+    // Who wants all the paths turns the grant off and on again.
+    const keepsPaths = before.publicPaths !== undefined && agreed.includes("public-paths");
+    const paths = keepsPaths ? { publicPaths: before.publicPaths } : {};
+    const wish = { grants: agreed, ...paths, settings, passwords };
     store.put(requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs()));
     this.go(id);
   }

@@ -11,6 +11,8 @@ export interface Generation {
   readonly number: number;
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];
+  /** Where the owner agreed to fewer paths for everybody than the manifest asks for. */
+  readonly publicPaths?: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
   /** Id of the catalog its manifest is from; absent where the owner gave it. */
   readonly catalog?: string;

@@ -20,6 +20,8 @@ export const planFaults = catalogue({
 export interface Wish {
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];
+  /** Of the grant for public paths, where not all of the manifest's. */
+  readonly publicPaths?: Generation["publicPaths"];
   readonly settings: Readonly<Record<string, string>>;
   /** Id of the catalog the manifest is from. */
   readonly catalog?: string | undefined;
@@ -60,7 +62,7 @@ export function settledSettings(
   return result;
 }
 
-function generationOf(number: number, { manifest, grants, settings, catalog }: Wish): Generation {
+function generationOf(number: number, { manifest, grants, publicPaths, settings, catalog }: Wish): Generation {
   const asked = new Set(manifest.grants.map(({ kind }) => kind));
   for (const { kind, required } of manifest.grants) {
     if (required && !grants.includes(kind)) {
@@ -71,7 +73,8 @@ function generationOf(number: number, { manifest, grants, settings, catalog }: W
   }
   const agreed = [...new Set(grants)].filter((kind) => asked.has(kind)).toSorted();
   const from = catalog === undefined ? {} : { catalog };
-  return { number, manifest, grants: agreed, settings: settledSettings(manifest, settings), ...from };
+  const paths = publicPaths === undefined ? {} : { publicPaths };
+  return { number, manifest, grants: agreed, ...paths, settings: settledSettings(manifest, settings), ...from };
 }
 
 const atRest = {

@@ -3,7 +3,7 @@ import type { AppManifest, Grant, LocalizedText, Setting } from "@piccolo/app-ma
 import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
 import { isAgreed } from "./agreed-grants.ts";
 import { type AppLook, describedOf } from "./apps.ts";
-import type { AppPlanRecord, ChangeKind, Failure, Waiting } from "./plan-types.ts";
+import type { AppPlanRecord, ChangeKind, Failure, Generation, Waiting } from "./plan-types.ts";
 import type { TrashedPlace } from "./types.ts";
 
 export function describeApp(
@@ -93,6 +93,7 @@ export function appView(
   return {
     app: {
       ...describeApp(manifest, { settings, usedBytes: more.usedBytes }),
+      grants: manifest.grants.map((grant) => grantView(narrowed(grant, described))),
       ...(more.icon === undefined ? {} : { icon: more.icon }),
     },
     state: stateOf(record, lane),
@@ -140,6 +141,13 @@ export function appView(
     hasShownSecrets: manifest.secrets.some(({ shownAs }) => shownAs !== undefined),
     installedAtMs,
   };
+}
+
+/** As it holds: with the paths the owner agreed to, where those are fewer. */
+function narrowed(grant: Grant, { publicPaths, grants }: Generation): Grant {
+  return grant.kind === "public-paths" && grants.includes(grant.kind) && publicPaths !== undefined
+    ? { ...grant, paths: publicPaths }
+    : grant;
 }
 
 /** What stands in the way now, else why the last change was given up. */

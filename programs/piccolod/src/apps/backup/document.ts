@@ -115,7 +115,7 @@ const grantKinds: readonly string[] = ["internet", "public-paths"];
 function readFacts(bytes: Uint8Array): Facts {
   const value = parseJson(fromUtf8(bytes));
   const { app, takenAtMs, cause, generation, secrets, idStart } = object(value, "the backup");
-  const { manifest, grants, settings, catalog } = object(generation, "the generation");
+  const { manifest, grants, publicPaths, settings, catalog } = object(generation, "the generation");
   const { id, services, volumes } = object(manifest, "the manifest");
   if (typeof app !== "string" || !/^[a-z][a-z0-9-]{0,31}$/.test(app) || id !== app) {
     throw malformed("the backup is of no app, or of another one than its manifest");
@@ -129,6 +129,9 @@ function readFacts(bytes: Uint8Array): Facts {
   if (!Array.isArray(grants) || !grants.every((kind) => typeof kind === "string" && grantKinds.includes(kind))) {
     throw malformed("the backup has grants that are none");
   }
+  if (publicPaths !== undefined && !(Array.isArray(publicPaths) && publicPaths.every(isText))) {
+    throw malformed("the backup has paths for everybody that are none");
+  }
   if (catalog !== undefined && (typeof catalog !== "string" || !/^[0-9a-f]{64}$/.test(catalog))) {
     throw malformed("the backup is from a catalog that is none");
   }
@@ -140,6 +143,7 @@ function readFacts(bytes: Uint8Array): Facts {
       // Made by this program from a manifest that was checked, and authenticated since, like the device's own records.
       manifest: manifest as AppManifest,
       grants: grants as GrantKind[],
+      ...(publicPaths === undefined ? {} : { publicPaths }),
       settings: texts(settings),
       ...(catalog === undefined ? {} : { catalog }),
     },
@@ -147,6 +151,8 @@ function readFacts(bytes: Uint8Array): Facts {
     idStart,
   };
 }
+
+const isText = (value: unknown): value is string => typeof value === "string";
 
 function parseJson(text: string): unknown {
   try {

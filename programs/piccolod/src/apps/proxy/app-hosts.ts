@@ -6,6 +6,7 @@ import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { authFaults } from "../../auth/types.ts";
 import { httpFaults } from "../../http/faults.ts";
+import { agreedPaths } from "../agreed-grants.ts";
 import { type Apps, describedOf, type OpenRoute } from "../apps.ts";
 import { appFaults } from "../types.ts";
 import { AppConnections } from "./app-connections.ts";
@@ -270,12 +271,7 @@ export class AppHosts {
 
   #isPublic(app: string, target: string): boolean {
     try {
-      const { manifest, grants } = describedOf(this.#options.apps.get(app).record);
-      if (!grants.includes("public-paths")) return false;
-      return isPublicPath(
-        target,
-        manifest.grants.flatMap((grant) => (grant.kind === "public-paths" ? grant.paths : [])),
-      );
+      return isPublicPath(target, agreedPaths(describedOf(this.#options.apps.get(app).record)));
     } catch (error) {
       if (appFaults.owns(error)) return false;
       throw error;
