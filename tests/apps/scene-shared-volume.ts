@@ -38,21 +38,21 @@ interface Seen {
 /** Visitors write without a pause, and one of them looks which version answers, while the work goes on. */
 async function during(app: CounterApp, work: () => Promise<unknown>): Promise<Seen> {
   let [writes, most] = [0, 0];
-  let isOver = false;
+  const over = new AbortController();
   const versions: string[] = [];
   const visit = await app.visit();
   const write = async (): Promise<void> => {
-    while (!isOver) if ((await app.add(visit)) !== undefined) writes += 1;
+    while (!over.signal.aborted) if ((await app.add(visit)) !== undefined) writes += 1;
   };
   const look = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const version = await app.version(visit);
       if (versions.at(-1) !== version) versions.push(version);
       most = Math.max(most, servers());
     }
   };
   const watching = Promise.all([look(), ...Array.from({ length: visitors }, write)]);
-  await work().finally(() => (isOver = true));
+  await work().finally(() => over.abort());
   await watching;
   return { writes, versions, most };
 }
