@@ -1,5 +1,5 @@
 import { toHex } from "@piccolo/bytes";
-import type { Clock, Invitation, NetworkView } from "@piccolo/device-api";
+import type { Clock, Invitation } from "@piccolo/device-api";
 import type { Ed25519Key, OwnerChain } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
 import type { NetworkState as LogState } from "@piccolo/membership";
@@ -11,11 +11,13 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { PeerNet } from "../adapters/peer-net/index.ts";
 import type { TaskProgress } from "../tasks/types.ts";
+import { CentralRounds } from "./central-rounds.ts";
 import { CentralLog } from "./central-log.ts";
 import { type CentralLink, createCentralLink } from "./central-link.ts";
 import { createCentralVault } from "./central-vault.ts";
+import { HandedInvitation } from "./handed-invitation.ts";
 import { Invitations } from "./invitations.ts";
-import { foundNetwork, joinNetwork, parseInvitation, readInvitedLog } from "./joining.ts";
+import { foundNetwork, joinNetwork, parseInvitation } from "./joining.ts";
 import { MemberLogs } from "./member-logs.ts";
 import { MembershipLog } from "./membership-log.ts";
 import { enterLeaving, enterOwnerKey, type OwnEntryParts } from "./own-entry.ts";
@@ -31,13 +33,6 @@ import {
 } from "./types.ts";
 
 const protocolVersion = 1;
-const addressLifetimeMs = 10 * 60_000;
-const announceIntervalMs = 3 * 60_000;
-const roundMs = 5_000;
-const syncIntervalMs = 30_000;
-/** Something hints at news at central (a stranger, another head, a device out of reach): asked at most this often. */
-const hintPauseMs = 1_000;
-
 export interface DeviceNetworkOptions {
   readonly store: NetworkStore;
   readonly world: World;
@@ -71,6 +66,8 @@ export class DeviceNetwork implements NetworkFeature {
   readonly #peerNet: PeerNet;
   readonly #memberLogs: MemberLogs;
   readonly #centralLog: CentralLog;
+  readonly #central: CentralRounds;
+  readonly #handed: HandedInvitation;
   readonly #replacement: ReplacementWatch;
   readonly #invitations: Invitations;
   readonly #listeners = new Set<() => void>();
@@ -78,21 +75,17 @@ export class DeviceNetwork implements NetworkFeature {
   #running: Running | undefined;
   #rounds: Promise<unknown> = Promise.resolve();
   #joining = false;
-  #centralReachable = false;
-  #relays: readonly string[] = [];
-  #waiting: NetworkView["waitingInvitation"];
-  #hint: () => void = () => undefined;
 
   constructor(options: DeviceNetworkOptions) {
     this.#options = options;
     const { store, world, log } = options;
     this.#log = new MembershipLog(store, () => {
       this.#changed();
-      this.#hint();
+      this.#central.hint();
     });
     this.#peerNet = options.createPeerNet({
       isAllowed: (deviceKey) => this.#isAllowed(deviceKey),
-      relays: () => this.#relays,
+      relays: () => this.#central.relays,
       handler: options.handler,
     });
     this.transport = this.#peerNet.transport;
@@ -106,10 +99,10 @@ export class DeviceNetwork implements NetworkFeature {
       ownHello: () => this.#ownHello(),
       hasForgottenTime: () => this.#options.hasForgottenTime(),
       onForeignHead: (account, hello) => {
-        this.#hint();
+        this.#central.hint();
         void this.#memberLogs.noticed(account, hello);
       },
-      onUnreachable: () => this.#hint(),
+      onUnreachable: () => this.#central.hint(),
       onClock: (deviceKey, offsetMs) => this.#peerNet.noteClock(deviceKey, offsetMs),
       stopping: this.#stopping.signal,
       onChange: () => this.#changed(),
@@ -135,6 +128,21 @@ export class DeviceNetwork implements NetworkFeature {
       fetch: options.fetch,
       world,
       report: (event, facts) => log.warn(event, facts),
+    });
+    this.#handed = new HandedInvitation(options.handedInvitation, log, () => this.#changed());
+    this.#central = new CentralRounds({
+      membership: this.#log,
+      centralLog: this.#centralLog,
+      presence: this.#presence,
+      peerNet: this.#peerNet,
+      link: () => this.#started().link,
+      outside: async (link, signal) => {
+        if (!this.#joining) await this.#handed.look(link, signal);
+      },
+      replaced: () => this.#replacement.suspect(),
+      world,
+      log,
+      changed: () => this.#changed(),
     });
     this.#invitations = new Invitations({
       store,
@@ -167,7 +175,7 @@ export class DeviceNetwork implements NetworkFeature {
   #isAllowed(deviceKey: Uint8Array): boolean {
     if (this.memberOf(deviceKey) !== undefined) return true;
     // Perhaps a member this device has not heard of yet.
-    this.#hint();
+    this.#central.hint();
     return false;
   }
 
@@ -210,7 +218,7 @@ export class DeviceNetwork implements NetworkFeature {
   async enterOwnerKey(chain: OwnerChain, signal: AbortSignal): Promise<void> {
     const { owner } = this.#started();
     await enterOwnerKey(this.#ownEntryParts(), { keys: () => owner.keys().current, chain }, signal);
-    this.#hint();
+    this.#central.hint();
   }
 
   async leave(signal: AbortSignal): Promise<void> {
@@ -289,10 +297,11 @@ export class DeviceNetwork implements NetworkFeature {
   }
 
   state(): NetworkState {
-    const facts = { clock: this.clock(), centralReachable: this.#centralReachable };
+    const facts = { clock: this.clock(), centralReachable: this.#central.isReachable };
     const { state } = this.#log;
     if (state === undefined || this.#running === undefined) {
-      const waiting = this.#waiting === undefined ? {} : { waitingInvitation: this.#waiting };
+      const { shown } = this.#handed;
+      const waiting = shown === undefined ? {} : { waitingInvitation: shown };
       return { ...facts, ...waiting, state: this.#joining ? "joining" : "none", name: "", networkId: "", members: [] };
     }
     const own = toHex(this.#running.owner.account);
@@ -326,14 +335,14 @@ export class DeviceNetwork implements NetworkFeature {
     const { signal } = this.#stopping;
     this.#rounds = Promise.all([
       this.#presenceRounds(signal),
-      this.#centralRounds(signal),
+      this.#central.run(signal),
       this.#replacement.run(signal),
     ]);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
-    this.#hint();
+    this.#central.hint();
     await this.#rounds;
     await this.#peerNet.stop();
   }
@@ -346,101 +355,8 @@ export class DeviceNetwork implements NetworkFeature {
     }
   }
 
-  /** Keeps in step with central: registers, announces, and reads what is new. Central's absence holds up nothing else. */
-  async #centralRounds(signal: AbortSignal): Promise<void> {
-    const { world, log } = this.#options;
-    let announced = "";
-    let announcedMs = -Infinity;
-    let syncedMs = -Infinity;
-    while (!signal.aborted) {
-      const hinted = Promise.withResolvers<undefined>();
-      this.#hint = () => hinted.resolve(undefined);
-      try {
-        const { link } = this.#started();
-        await link.ready(signal);
-        const now = world.monotonicMs();
-        if (this.#relays.length === 0) this.#relays = await link.client.relays({ signal });
-        const addresses = this.#peerNet.addresses();
-        const isNews = JSON.stringify(addresses) !== announced || now - announcedMs > announceIntervalMs;
-        if (this.#log.state !== undefined && isNews) {
-          await link.client.announce(addresses, addressLifetimeMs, { signal });
-          announced = JSON.stringify(addresses);
-          announcedMs = now;
-        }
-        if (now - syncedMs >= hintPauseMs) await this.#sync(link, signal);
-        syncedMs = world.monotonicMs();
-        this.#setCentralReachable(true);
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#setCentralReachable(false);
-        if (!isFault(error)) throw error;
-        if (error.code === "device-replaced") this.#replacement.suspect();
-        log.warn("central-round-failed", { code: error.code, message: error.message });
-      }
-      const pause = new AbortController();
-      const silence = AbortSignal.any([signal, pause.signal]);
-      await world.sleep(hintPauseMs, signal).catch(() => undefined);
-      const late = world.sleep(announced === "" ? roundMs : syncIntervalMs, silence).catch(() => undefined);
-      const addressesMoved = this.#addressesMoved(announced, silence);
-      await Promise.race([hinted.promise, late, addressesMoved]);
-      pause.abort();
-    }
-  }
-
-  /** Resolves when the own addresses are no longer those announced, e.g. because a relay took the device in. */
-  async #addressesMoved(announced: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.world.sleep(roundMs, signal).catch(() => undefined);
-      if (JSON.stringify(this.#peerNet.addresses()) !== announced) return;
-    }
-  }
-
-  #setCentralReachable(reachable: boolean): void {
-    if (this.#centralReachable === reachable) return;
-    this.#centralReachable = reachable;
-    this.#changed();
-  }
-
-  async #sync(link: CentralLink, signal: AbortSignal): Promise<void> {
-    const { world } = this.#options;
-    const sentMs = world.nowMs();
-    const startMs = world.monotonicMs();
-    const centralMs = await link.client.time({ signal });
-    this.#presence.centralClock(centralMs - (sentMs + (world.monotonicMs() - startMs) / 2));
-    if (this.#log.state === undefined) {
-      await this.#lookAtHandedInvitation(link, signal);
-      return;
-    }
-    await this.#centralLog.sync(link.client, signal);
-    const peers = await link.client.addresses(this.#memberState().networkId, { signal });
-    for (const { account, multiaddrs } of peers) {
-      if (multiaddrs.length > 0) this.#presence.setAddresses(toHex(account), multiaddrs);
-    }
-  }
-
-  /** Shows the owner what the invitation on this device is to. */
-  async #lookAtHandedInvitation(link: CentralLink, signal: AbortSignal): Promise<void> {
-    const { handedInvitation, log } = this.#options;
-    const text = handedInvitation();
-    if (text === undefined || this.#joining) return;
-    try {
-      const { invitation } = parseInvitation(text);
-      const { state } = await readInvitedLog(link, invitation, signal);
-      const [inviter] = invitation.signed.signatures;
-      const invitedBy = inviter === undefined ? "" : (state.memberByAccount(inviter.account)?.name ?? "");
-      const { expiresAtMs } = invitation.signed.statement;
-      const before = this.#waiting?.networkName;
-      this.#waiting = { networkName: state.name, invitedBy, expiresAtMs };
-      if (before === undefined) this.#changed();
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      this.#waiting = undefined;
-      log.info("handed-invitation-of-no-use", { code: error.code });
-    }
-  }
-
   async join(text: string | undefined, progress: TaskProgress): Promise<Record<string, unknown>> {
-    const given = text ?? this.#options.handedInvitation();
+    const given = text ?? this.#handed.text();
     if (given === undefined)
       throw networkFaults.fault("no-invitation", "no invitation waits here; paste the text of one");
     const { invitation } = parseInvitation(given);
@@ -465,12 +381,12 @@ export class DeviceNetwork implements NetworkFeature {
     try {
       await work(running);
       const state = this.#memberState();
-      this.#waiting = undefined;
+      this.#handed.forget();
       return { networkId: toHex(state.networkId), name: state.name };
     } finally {
       this.#joining = false;
       this.#changed();
-      this.#hint();
+      this.#central.hint();
     }
   }
 
