@@ -15,7 +15,9 @@ import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import { DurableFolder } from "./adapters/state-folder.ts";
 import { readConfig } from "./config.ts";
 import { OwnAddress } from "./http/own-address.ts";
-import { keepRelease } from "./release-context.ts";
+import { GrubBoot } from "./adapters/boot/grub-boot.ts";
+import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
+import { bootImages, keepRelease, keptReleases } from "./release-context.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseTrials } from "./system/release-trials.ts";
@@ -122,3 +124,25 @@ for (const [what, volume, expected] of [
     else await assert.rejects(opened, { code: expected });
   });
 }
+
+test("the settings say which boot loader chooses, and without them it is none of the device's business", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-loader-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const facts = join(folder, "release.json");
+  writeFileSync(facts, JSON.stringify({ version: "3", number: 3, minimum: 2, keys: {} }));
+  const parts = {
+    world: realWorld,
+    log: createLog(
+      () => undefined,
+      () => 0,
+    ),
+    crashPoint: () => undefined,
+  };
+  const bootOf = (...more: string[]): readonly unknown[] => {
+    const config = readConfig(deviceArgs(folder, ...more));
+    return [keptReleases(config, parts)?.boot, bootImages(config, parts)].map((each) => each?.constructor);
+  };
+  assert.deepEqual(bootOf("--release", facts, "--boot-loader", "systemd-boot"), [SystemdBoot, SystemdBoot]);
+  assert.deepEqual(bootOf("--boot-loader", "grub"), [GrubBoot, undefined]);
+  assert.deepEqual(bootOf(), [undefined, undefined]);
+});
