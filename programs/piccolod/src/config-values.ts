@@ -26,6 +26,7 @@ export const options = {
   screen: { type: "string", multiple: true },
   release: { type: "string" },
   "signed-boots": { type: "string" },
+  "boot-loader": { type: "string" },
   policy: { type: "string" },
   "spool-limit-bytes": { type: "string" },
   "holder-quota-bytes": { type: "string" },

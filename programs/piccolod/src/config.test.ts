@@ -40,6 +40,7 @@ test("what is typed is what the device gets", () => {
     screens: [],
     release: undefined,
     signedBootsFile: undefined,
+    bootLoader: undefined,
     code: undefined,
     spoolLimitBytes: undefined,
     holderQuotaBytes: undefined,
@@ -124,6 +125,8 @@ test("each argument that cannot be used is named in one line", () => {
     [{ volume: "luks2" }, /--volume/],
     [{ "signed-boots": "/x" }, /--release/],
     [{ "mount-unit": "a b.mount" }, /--mount-unit/],
+    [{ "boot-loader": "lilo" }, /--boot-loader/],
+    [{ "boot-loader": "" }, /--boot-loader/],
     [{ volume: "luks2:../x" }, /--volume/],
     [{ "podman-socket": "/run/podman.sock" }, /--podman-unit/],
     [{ "podman-unit": "podman.socket" }, /--podman-socket/],
@@ -197,6 +200,14 @@ test("the image's own configuration is one", (context) => {
   assert.deepEqual(read.insecure, []);
   assert.equal(read.https, true);
   assert.deepEqual(read.volume, { backend: "luks2", partition: "piccolo-data" });
+  assert.equal(read.bootLoader, "systemd-boot");
+});
+
+test("so is that of an ordinary Fedora CoreOS, which has no release of ours", () => {
+  const read = readConfig(["--config", join(import.meta.dirname, "../../../os/butane/piccolod.json")]);
+  assert.deepEqual(read.insecure, []);
+  assert.deepEqual([read.release, read.signedBootsFile, read.bootLoader], [undefined, undefined, "grub"]);
+  assert.deepEqual(read.podman, { socketPath: "/run/piccolo/podman.sock", unit: "piccolo-podman.socket" });
 });
 
 test("what the image says of its release is read strictly", (context) => {

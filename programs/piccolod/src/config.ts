@@ -55,6 +55,8 @@ export interface Config {
   readonly release: ReleaseFacts | undefined;
   /** What the system image carries of signed boots; undefined = keys are sealed to the boot as it is. */
   readonly signedBootsFile: string | undefined;
+  /** What chooses the system at each start, and with it who keeps systems on the disk; undefined = no business of the device's. */
+  readonly bootLoader: BootLoader | undefined;
   /** A code of its own instead of the policy's, for drills and benchmarks. */
   readonly code: { readonly k: number; readonly n: number } | undefined;
   readonly spoolLimitBytes: number | undefined;
@@ -85,6 +87,10 @@ export interface Config {
   /** Who is told when the device is ready; undefined = nobody. */
   readonly supervisor: { readonly socket: string; readonly silenceMs: number | undefined } | undefined;
 }
+
+/** `systemd-boot`: boot images of ours and releases in our own repository. `grub`: a Fedora CoreOS, whose systems rpm-ostree keeps. */
+const bootLoaders = ["systemd-boot", "grub"] as const;
+export type BootLoader = (typeof bootLoaders)[number];
 
 export interface Listen {
   readonly listenHost: string;
@@ -244,6 +250,15 @@ function readInsecure(values: Values): readonly string[] {
   return isUnsigned ? [...told, "boot-not-measured"] : told;
 }
 
+function readBootLoader(values: Values): Config["bootLoader"] {
+  const text = optional(values, "boot-loader", /./, bootLoaders.join(" or "));
+  const found = bootLoaders.find((name) => name === text);
+  if (text !== undefined && found === undefined) {
+    throw new UsageError(`--boot-loader takes ${bootLoaders.join(" or ")}, not ${JSON.stringify(text)}`);
+  }
+  return found;
+}
+
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
 function readSupervisor(environment: Readonly<Record<string, string | undefined>>): Config["supervisor"] {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: silence, WATCHDOG_PID: watched } = environment;
@@ -287,6 +302,7 @@ export function readConfig(
     screens: Array.isArray(values.screen) ? values.screen : [],
     release: readRelease(values),
     signedBootsFile: optionalPath("signed-boots"),
+    bootLoader: readBootLoader(values),
     code: readCode(values),
     spoolLimitBytes: readBytes(values, "spool-limit-bytes"),
     holderQuotaBytes: readBytes(values, "holder-quota-bytes"),

@@ -17,7 +17,10 @@ import { DurableFolder } from "./adapters/state-folder.ts";
 import { readConfig } from "./config.ts";
 import { MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { OwnAddress } from "./http/own-address.ts";
-import { distrustOfStart, keepRelease } from "./release-context.ts";
+
+import { GrubBoot } from "./adapters/boot/grub-boot.ts";
+import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
+import { bootImages, distrustOfStart, keepRelease, keptReleases } from "./release-context.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
@@ -145,4 +148,24 @@ test("a machine whose boots no release signs takes no secret with Secure Boot of
   assert.equal(await codeWith("off", { ...settings, tpm: { kind: "swtpm", path: "/tmp/socket" } }), "not-asked");
   chip.measure(11);
   assert.equal(await codeWith("on"), "tpm-policy");
+test("the settings say which boot loader chooses, and without them it is none of the device's business", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-loader-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const facts = join(folder, "release.json");
+  writeFileSync(facts, JSON.stringify({ version: "3", number: 3, minimum: 2, keys: {} }));
+  const parts = {
+    world: realWorld,
+    log: createLog(
+      () => undefined,
+      () => 0,
+    ),
+    crashPoint: () => undefined,
+  };
+  const bootOf = (...more: string[]): readonly unknown[] => {
+    const config = readConfig(deviceArgs(folder, ...more));
+    return [keptReleases(config, parts)?.boot, bootImages(config, parts)].map((each) => each?.constructor);
+  };
+  assert.deepEqual(bootOf("--release", facts, "--boot-loader", "systemd-boot"), [SystemdBoot, SystemdBoot]);
+  assert.deepEqual(bootOf("--boot-loader", "grub"), [GrubBoot, undefined]);
+  assert.deepEqual(bootOf(), [undefined, undefined]);
 });

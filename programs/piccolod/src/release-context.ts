@@ -1,8 +1,11 @@
 /** Constructs what looks after the releases on the disk, where this is a machine of its own that runs one. */
+import { readFileSync } from "node:fs";
 import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
+import { GrubBoot } from "./adapters/boot/grub-boot.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
+import { RpmOstreeDeployments } from "./adapters/deployments/rpm-ostree.ts";
 import { EfiKeys, keysInSignedList } from "./adapters/firmware/efi-keys.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
@@ -10,7 +13,8 @@ import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import type { DurableFolder } from "./adapters/state-folder.ts";
 import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
 import type { Config } from "./config.ts";
-import type { ContextParts, MachineReleases } from "./device-parts.ts";
+import type { ContextParts } from "./device-parts.ts";
+import { versionOf } from "./device-name.ts";
 import type { OwnAddress } from "./http/own-address.ts";
 import type { Reason, Renewal } from "./security/boot.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
@@ -19,9 +23,10 @@ import { startKeys } from "./security/start-keys.ts";
 import { distrustOf } from "./security/start-trust.ts";
 import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
+import { collectReleases } from "./system/collect.ts";
 import { LastGoodStart } from "./system/last-good-start.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
-import { ReleaseKeeper } from "./system/release-keeper.ts";
+import { ReleaseKeeper, type ReleaseKeeperOptions } from "./system/release-keeper.ts";
 import type { ReleaseTrials } from "./system/release-trials.ts";
 
 const efiVariables = "/sys/firmware/efi/efivars";
@@ -32,19 +37,19 @@ function systemdBoot(): SystemdBoot {
   return new SystemdBoot(partition, new LoaderVariables(efiVariables));
 }
 
-/** The images the boot loader chooses from; undefined where this is no machine of its own. */
-export function bootImages({ tpm }: Config, parts: ContextParts): (BootControl & BootImages) | undefined {
+/** The images of ours that the boot loader chooses from; undefined where it chooses from something else. */
+export function bootImages({ bootLoader }: Config, parts: ContextParts): (BootControl & BootImages) | undefined {
   const given = parts.releases?.boot;
-  return given !== undefined || tpm?.kind !== "device" ? given : systemdBoot();
+  return given !== undefined || bootLoader !== "systemd-boot" ? given : systemdBoot();
 }
 
 /** When what is sealed is sealed anew, and what becomes of the firmware's keys; undefined where no release runs on a machine of its own. */
 export function renewalOf(
-  { tpm, release }: Config,
+  { bootLoader, release }: Config,
   { log }: ContextParts,
   { chip, bootState }: { readonly chip: SecurityChip; readonly bootState: BootState },
 ): Renewal | undefined {
-  if (release === undefined || tpm?.kind !== "device") return undefined;
+  if (release === undefined || bootLoader !== "systemd-boot") return undefined;
   const boot = systemdBoot();
   const firmwareKeys = new EfiKeys({
     signedList,
@@ -74,14 +79,39 @@ export function distrustOfStart(
   return distrustOf(secureBoot, chip, keys);
 }
 
-function machineReleases(config: Config, parts: ContextParts): MachineReleases | undefined {
-  if (parts.releases !== undefined || config.release === undefined) return parts.releases;
+/** How many releases known to work stay beside the running one. */
+const spare = 1;
+
+/** What looks after the systems on the disk; undefined where it is no business of the device's. */
+export function keptReleases(
+  config: Config,
+  parts: ContextParts,
+): Pick<ReleaseKeeperOptions, "boot" | "collect" | "restart"> | undefined {
+  if (parts.releases === undefined && config.bootLoader === "grub") {
+    const systems = new RpmOstreeDeployments("fedora");
+    return {
+      boot: new GrubBoot("/boot", () => readFileSync("/proc/cmdline", "utf8").trim()),
+      async collect() {
+        // Which systems stay it decides itself: the running one and the one before.
+        await systems.collect();
+        return { images: [], deployments: [] };
+      },
+      restart: restartMachine,
+    };
+  }
   const boot = bootImages(config, parts);
-  if (boot === undefined) return undefined;
-  const root = mountedRepository({ root: "/sysroot", repository: "ostree/repo", writableAt: "/run/piccolo/root" });
+  if (config.release === undefined || boot === undefined) return undefined;
   const booted = String(config.release.number);
-  const deployments = new OstreeDeployments({ root, source: undefined, booted, verity: "required" });
-  return { boot, deployments, restart: restartMachine };
+  const ostree = (): OstreeDeployments => {
+    const root = mountedRepository({ root: "/sysroot", repository: "ostree/repo", writableAt: "/run/piccolo/root" });
+    return new OstreeDeployments({ root, source: undefined, booted, verity: "required" });
+  };
+  const deployments = parts.releases?.deployments ?? ostree();
+  return {
+    boot,
+    collect: () => collectReleases({ boot, deployments }, { staging: [], spare }),
+    restart: parts.releases?.restart ?? restartMachine,
+  };
 }
 
 export interface RunningSystem {
@@ -100,24 +130,25 @@ export interface Keeping {
   stop(): Promise<void>;
 }
 
-/** Looks after the running release in the background. Nothing is done where no release runs. */
+/** Looks after the running system in the background, where the settings name who starts it. */
 export function keepRelease(config: Config, parts: ContextParts, running: RunningSystem): Keeping {
   const { world, log } = parts;
-  const releases = machineReleases(config, parts);
+  const releases = keptReleases(config, parts);
   const { release } = config;
-  if (releases === undefined || release === undefined) {
+  if (releases === undefined) {
     return { done: Promise.resolve(), stop: async () => undefined };
   }
   const { state, releaseTrials, chip, address, volume, record } = running;
   const keeper = new ReleaseKeeper({
     ...releases,
     world,
-    version: release.version,
+    version: versionOf(config),
     lastGoodStart: new LastGoodStart(state),
     trials: releaseTrials,
     answers: () => ownPortalAnswers(address, config.listenHost),
     volume,
     async raiseMinimum() {
+      if (release === undefined) return;
       const { sealedVolumeKey, sealedPepper } = record() ?? {};
       await chip.raiseMinimumRelease(
         release.minimum,

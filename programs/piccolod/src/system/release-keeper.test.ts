@@ -7,6 +7,7 @@ import { MemoryBoot } from "../../test-support/memory-boot.ts";
 import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { bootControlFaults } from "./boot-control.ts";
+import { collectReleases } from "./collect.ts";
 import { LastGoodStart } from "./last-good-start.ts";
 import { patienceMs, type VolumeOutcome } from "./probation.ts";
 import { ReleaseKeeper } from "./release-keeper.ts";
@@ -78,7 +79,7 @@ class Device {
     };
     return new ReleaseKeeper({
       boot,
-      deployments,
+      collect: () => collectReleases({ boot, deployments }, { staging: [], spare: 1 }),
       version: `0.${numberOf(this.boot.booted)}.0`,
       lastGoodStart: this.lastGoodStart,
       trials: this.trials,

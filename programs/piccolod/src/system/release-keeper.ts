@@ -4,9 +4,8 @@
  */
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
-import type { BootChoice, BootControl, BootImages } from "./boot-control.ts";
-import { collectReleases } from "./collect.ts";
-import type { Deployments } from "./deployments.ts";
+import type { BootChoice, BootControl } from "./boot-control.ts";
+import type { Collection } from "./collect.ts";
 import type { LastGoodStart } from "./last-good-start.ts";
 import { decideProbation, looksGood, provingMs, type VolumeOutcome } from "./probation.ts";
 import type { ReleaseTrials } from "./release-trials.ts";
@@ -15,8 +14,9 @@ export interface ReleaseKeeperOptions {
   readonly world: Pick<World, "nowMs" | "monotonicMs" | "sleep">;
   /** Of the running release. */
   readonly version: string;
-  readonly boot: BootControl & BootImages;
-  readonly deployments: Deployments;
+  readonly boot: BootControl;
+  /** Removes what is needed no more, and says what that was. */
+  readonly collect: () => Promise<Collection>;
   readonly lastGoodStart: LastGoodStart;
   readonly trials: ReleaseTrials;
   readonly answers: () => Promise<boolean>;
@@ -29,8 +29,6 @@ export interface ReleaseKeeperOptions {
   readonly report: (level: "info" | "warn", event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-/** How many releases known to work stay beside the running one. */
-const spare = 1;
 const lookMs = 5_000;
 
 export class ReleaseKeeper {
@@ -119,11 +117,11 @@ export class ReleaseKeeper {
 
   /** Only with the volume open: what a closed device might still need is not removed. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    const { boot, deployments, world, volume, raiseMinimum, report } = this.#options;
+    const { collect, world, volume, raiseMinimum, report } = this.#options;
     while (volume()?.state !== "open") await world.sleep(lookMs, signal);
     this.#remember({ state: "open" });
-    const { images, deployments: removed } = await collectReleases({ boot, deployments }, { staging: [], spare });
-    if (images.length + removed.length > 0) report("info", "releases-removed", { images, deployments: removed });
+    const { images, deployments } = await collect();
+    if (images.length + deployments.length > 0) report("info", "releases-removed", { images, deployments });
     await raiseMinimum();
   }
 }
