@@ -205,7 +205,7 @@ test("the image's own configuration is one", (context) => {
 
 test("so is that of an ordinary Fedora CoreOS, which has no release of ours", () => {
   const read = readConfig(["--config", join(import.meta.dirname, "../../../os/butane/piccolod.json")]);
-  assert.deepEqual(read.insecure, []);
+  assert.deepEqual(read.insecure, ["boot-not-measured"]);
   assert.deepEqual([read.release, read.signedBootsFile, read.bootLoader], [undefined, undefined, "grub"]);
   assert.deepEqual(read.podman, { socketPath: "/run/piccolo/podman.sock", unit: "piccolo-podman.socket" });
 });

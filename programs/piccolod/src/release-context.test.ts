@@ -148,6 +148,8 @@ test("a machine whose boots no release signs takes no secret with Secure Boot of
   assert.equal(await codeWith("off", { ...settings, tpm: { kind: "swtpm", path: "/tmp/socket" } }), "not-asked");
   chip.measure(11);
   assert.equal(await codeWith("on"), "tpm-policy");
+});
+
 test("the settings say which boot loader chooses, and without them it is none of the device's business", (context) => {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-loader-"));
   context.after(() => rmSync(folder, { recursive: true }));
