@@ -62,6 +62,12 @@ const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
 const chipMemoryName = "insecure-chip-memory";
 const standInFolder = "/run/piccolo/stand-in";
+/** What keeps an owner from a page that only looks like the device's; the portal says the same. */
+const secretWarning = [
+  "",
+  "Type password or phrase only if your browser opens the page without a warning about its certificate",
+  "that it did not show before, or shows the fingerprint that you noted at set-up. This screen cannot prove it.",
+];
 const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, chipSeedName, chipMemoryName];
 
 export interface Piccolod {
@@ -371,7 +377,9 @@ class Running {
   /** What whoever stands before the device has to know, and nobody else is told. */
   show(): void {
     const { screens, deviceName } = this.#config;
-    const fingerprint = this.#authority === undefined ? undefined : fingerprintOf(this.#authority.certificate);
+    // Closed, the authority is whose who was at the disk last wants it to be: what is no proof is not shown as one.
+    const authority = this.device === undefined ? undefined : this.#authority;
+    const fingerprint = authority === undefined ? undefined : fingerprintOf(authority.certificate);
     if (screens.length === 0) return;
     const hasOwner = this.device?.keyring.hasOwner ?? true;
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
@@ -384,8 +392,14 @@ class Running {
       ...(fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", fingerprint]),
       "",
       ...(this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : []),
+      ...(this.#takesSecret ? secretWarning : []),
       ...(this.device !== undefined && !hasOwner ? [`Claim code: ${code ?? "the one given to the installer"}`] : []),
     ]);
+  }
+
+  /** Whether somebody could type a secret into the page of the closed device. */
+  get #takesSecret(): boolean {
+    return this.device === undefined && (this.#parts.boot.closed?.opensWith.length ?? 0) > 0;
   }
 
   async #open(opened: Opened): Promise<Device> {

@@ -37,3 +37,45 @@ test("whoever guesses with a session slows down no stranger", () => {
   }
   throttle.attempt(stranger("elsewhere"));
 });
+
+for (const [what, addressOf] of [
+  ["one IPv6 network", (at: number) => `fe80::${(at % 60_000).toString(16)}`],
+  ["a few IPv4 addresses", (at: number) => `192.168.1.${at % 4}`],
+] as const) {
+  test(`who polls from ${what} keeps a stranger elsewhere out for a few turns only`, async () => {
+    const world = new SeededWorld("throttle");
+    const throttle = new Throttle(world);
+    let served = 0;
+    const poll = (at: number): void => {
+      try {
+        throttle.attempt(stranger(addressOf(at)));
+        served++;
+      } catch {
+        // It has to wait.
+      }
+    };
+    for (let at = 0; at < 2_000; at++) {
+      poll(at);
+      await world.advance(100);
+    }
+    const before = served;
+    const genuine: Attempter = stranger("192.168.1.200");
+    let waited = 0;
+    for (let turns = 0; turns < 20; turns++) {
+      for (let at = 0; at < 1_500; at++) {
+        try {
+          throttle.attempt(genuine);
+          throttle.succeeded(genuine);
+          turns = 20;
+          break;
+        } catch {
+          poll(at);
+          await world.advance(100);
+          waited += 100;
+        }
+      }
+    }
+    assert.ok(waited <= 6 * 30_000, `${waited} ms`);
+    assert.ok(served - before <= 7, `${served - before} guesses`);
+  });
+}

@@ -1,6 +1,7 @@
 import { toHex } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import { afterFailure, type Failures, globalRule, isForgotten, perCallerRule, waitMs } from "./decide.ts";
+import { decideTurn, shareOf } from "./turns.ts";
 import { type Attempter, authFaults } from "./types.ts";
 
 const mostCallers = 10_000;
@@ -8,13 +9,16 @@ const mostCallers = 10_000;
 /**
  * Slows down guessing of passwords and claim codes. An attempt counts as failed until it has succeeded. Whoever has a
  * living session got in before: a flood from strangers, also from the same address, does not keep them out, and sessions
- * outlive a restart.
+ * outlive a restart. Strangers who have to wait together take turns, each network of addresses one.
  */
 export class Throttle {
   readonly #world: World;
   readonly #callers = new Map<string, Failures>();
   /** Of strangers, all together. */
   #all: Failures | undefined;
+  #waiting: readonly string[] = [];
+  /** When the turn of the first who waits begins, where turns that nobody took have moved it. */
+  #opensMs = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -24,12 +28,16 @@ export class Throttle {
   attempt(attempter: Attempter): void {
     const nowMs = this.#world.monotonicMs();
     for (const [name, failures] of this.#callers) if (isForgotten(failures, nowMs)) this.#callers.delete(name);
-    if (this.#all !== undefined && isForgotten(this.#all, nowMs)) this.#all = undefined;
+    if (this.#all !== undefined && isForgotten(this.#all, nowMs)) {
+      this.#all = undefined;
+      this.#waiting = [];
+    }
     const name = nameOf(attempter);
     const isStranger = attempter.session === undefined;
     const mine = this.#callers.get(name);
-    const waitWithAllMs = isStranger ? waitMs(this.#all, globalRule, nowMs) : 0;
-    const retryAfterMs = Math.max(waitMs(mine, perCallerRule, nowMs), waitWithAllMs);
+    const ownWaitMs = waitMs(mine, perCallerRule, nowMs);
+    // Whoever has to wait by itself asks for no turn: it could not take it.
+    const retryAfterMs = ownWaitMs > 0 || !isStranger ? ownWaitMs : this.#waitWithAllMs(attempter.remote, nowMs);
     if (retryAfterMs > 0) {
       const seconds = Math.ceil(retryAfterMs / 1000);
       throw authFaults.fault("too-many-attempts", `too many failed attempts; try again in ${seconds} s`, {
@@ -41,7 +49,18 @@ export class Throttle {
       if (oldest !== undefined) this.#callers.delete(oldest);
     }
     this.#callers.set(name, afterFailure(mine, nowMs));
-    if (isStranger) this.#all = afterFailure(this.#all, nowMs);
+    if (!isStranger) return;
+    this.#all = afterFailure(this.#all, nowMs);
+    this.#opensMs = nowMs + waitMs(this.#all, globalRule, nowMs);
+  }
+
+  /** 0 where it is the caller's turn, which is taken then. */
+  #waitWithAllMs(remote: string, nowMs: number): number {
+    if (this.#all === undefined || this.#all.count < globalRule.free) return 0;
+    const turn = decideTurn({ opensMs: this.#opensMs, waiting: this.#waiting }, shareOf(remote), nowMs);
+    this.#waiting = turn.turns.waiting;
+    this.#opensMs = turn.turns.opensMs;
+    return turn.isServed ? 0 : turn.waitMs;
   }
 
   succeeded(attempter: Attempter): void {

@@ -187,6 +187,18 @@ test("the authority of a device with an owner stays over starts, a lost volume a
   writeFileSync(join(secure.device.folder, "state/tls-authority"), "damaged");
   assert.notEqual(await restarted(), first);
   assert.match(secure.shown, /volume/);
+  assert.doesNotMatch(secure.shown, /ingerprint of its authority/, "what lies outside proves nothing");
+});
+
+test("the screen of a closed device that takes a phrase shows no fingerprint, and says when not to type it", async (context) => {
+  const secure = await SecureDevice.start(context);
+  assert.equal((await secure.claim(claimCode)).status, 201);
+  assert.match(secure.shown, /Fingerprint of its authority/);
+  await secure.device.stop();
+  writeFileSync(join(secure.device.folder, "state/insecure-chip-seed"), new Uint8Array(32));
+  await secure.device.start();
+  assert.match(secure.shown, /Type password or phrase only if/);
+  assert.doesNotMatch(secure.shown, /(?:[0-9A-F]{2}:){31}/);
 });
 
 test("a reset device has another authority, at once, on the screen, on its volume and beside it", async (context) => {

@@ -35,6 +35,7 @@ export function Closed({
   return (
     <QuietPage title={title} text={text}>
       {instead === "" ? null : <Banner tone="warn">{instead}</Banner>}
+      {byPassword || byPhrase ? <Banner tone="warn">{texts.beforeSecret}</Banner> : null}
       {byPassword ? (
         <PasswordEntry
           submit={texts.start}
