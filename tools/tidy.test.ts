@@ -13,9 +13,9 @@ const tiers: readonly (readonly string[])[] = [
   ["fault", "world"],
   ["bytes"],
   ["envelope", "erasure", "wire", "tpm2", "oci-image"],
-  ["attest", "update-graph", "membership", "app-manifest", "device-api", "central-api"],
+  ["attest", "membership", "app-manifest", "device-api", "central-api"],
   ["storage"],
-  ["piccolod", "central", "portal", "piccolo", "devnet", "sim", "release"],
+  ["piccolod", "central", "portal", "piccolo", "devnet", "release"],
 ];
 
 const onlyFromDeviceApi = new Set(["portal", "piccolo"]);

@@ -1,4 +1,4 @@
-/** A small development network on which a scene plays with apps; nothing of it is left afterwards. */
+/** Small development networks on which scenes play with apps; nothing of them is left afterwards. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,19 +13,28 @@ export interface AppScene {
   readonly play: (device: Device) => Promise<void>;
 }
 
+/** Where a scene's network listens: each scene has a machine of its own. */
+const ports = { centralPort: 8700, devicePort: 8701, peerPort: 8721 } as const;
+
+/** Opened and not started; `images` is the folder of those that come with the devices. */
+export function openAppNetwork(
+  folder: string,
+  options: Pick<NetworkOptions, "protection" | "devices">,
+  images?: string,
+): Promise<Network> {
+  return Network.open({
+    folder: join(folder, "net"),
+    ...ports,
+    ...options,
+    ...(images === undefined ? {} : { deviceArgs: () => ["--bundled-images", images] }),
+  });
+}
+
 export async function onAppNetwork({ name, protection, bundle, play }: AppScene): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), `piccolo-${name}-`));
   const images = join(folder, "images");
   bundle(images);
-  const network = await Network.open({
-    folder: join(folder, "net"),
-    devices: 2,
-    centralPort: 8700,
-    devicePort: 8701,
-    peerPort: 8721,
-    protection,
-    deviceArgs: () => ["--bundled-images", images],
-  });
+  const network = await openAppNetwork(folder, { devices: 2, protection }, images);
   try {
     await network.central.start();
     await network.startDevice(1);

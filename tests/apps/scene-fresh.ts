@@ -3,22 +3,16 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clearLeftBehind, installApp, Network } from "@piccolo/devnet";
+import { clearLeftBehind, installApp } from "@piccolo/devnet";
 import { tracesAfterStop } from "../drill/app-traces.ts";
+import { openAppNetwork } from "./app-network.ts";
 import { bundleDemo, demoManifest } from "./demo.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-fresh-"));
 const images = join(folder, "images");
 const digest = bundleDemo(images, "counter");
-const network = await Network.open({
-  folder: join(folder, "net"),
-  devices: 1,
-  centralPort: 8700,
-  devicePort: 8701,
-  peerPort: 8721,
-  protection: { tpm: true, volume: true, cheapSlots: true },
-  deviceArgs: () => ["--bundled-images", images],
-});
+const protection = { tpm: true, volume: true, cheapSlots: true };
+const network = await openAppNetwork(folder, { devices: 1, protection }, images);
 try {
   await network.start();
   const device = network.device(1);

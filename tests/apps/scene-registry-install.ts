@@ -8,11 +8,12 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppVisit, installApp, Network, type TaskView, unmountBelow, until } from "@piccolo/devnet";
+import { AppVisit, installApp, type TaskView, unmountBelow, until } from "@piccolo/devnet";
 import type { BuiltImage } from "@piccolo/oci-image";
 import { buildDemoImage } from "@piccolo/oci-image/demo";
 import { keyOfSeed, makeAuthority, makeLeaf } from "../../programs/piccolod/src/adapters/tls/certificates.ts";
 import { pem } from "../../programs/piccolod/src/adapters/tls/der.ts";
+import { openAppNetwork } from "./app-network.ts";
 import { demoManifest } from "./demo.ts";
 import { TestRegistry } from "./registry.ts";
 
@@ -70,14 +71,8 @@ const manifestOf = (name: Name): string =>
     `${registries[name].place}/piccolo/hello`,
   );
 
-const network = await Network.open({
-  folder: join(folder, "net"),
-  devices: 1,
-  centralPort: 8700,
-  devicePort: 8701,
-  peerPort: 8721,
-  protection: { tpm: true, volume: true, cheapSlots: true },
-});
+const protection = { tpm: true, volume: true, cheapSlots: true };
+const network = await openAppNetwork(folder, { devices: 1, protection });
 
 try {
   for (const name of names) {

@@ -296,12 +296,16 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
 
   test(`${name}: what a container uses is measured, with its limit`, async () => {
     const runtime = await withImage();
-    await runtime.create(specOf("measured", forEver));
+    await runtime.createNetwork(network);
+    const attached = { networks: [{ network: network.name, address: "10.131.7.10" }] };
+    await runtime.create(specOf("measured", forEver, attached));
     await runtime.start("measured");
     const own = (await runtime.usage()).find((usage) => usage.name === "measured");
     assert.equal(own?.memoryLimitBytes, 64 * 1024 * 1024);
     assert.ok(own.memoryBytes > 0 && own.processes >= 1);
+    assert.ok(own.receivedBytes >= 0 && own.sentBytes >= 0);
     await runtime.remove("measured");
+    await runtime.removeNetwork(network.name);
   });
 
   test(`${name}: an image in use stays, and goes when nothing uses it`, async () => {

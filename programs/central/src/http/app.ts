@@ -66,6 +66,8 @@ export function createApp(p: AppParts): Api {
   const [small, wide] = [bounded(limits.bodyBytesMax), bounded(limits.largeBodyBytesMax)];
   api.use("*", (c, next) => {
     if (!LargeBodies.isMeant(c.req.method, c.req.path)) return small(c, next);
+    // Else whoever begins a body and never ends it keeps members from bringing theirs.
+    calls.expectBody(c);
     const remote = remoteOf(c.env.incoming.socket.remoteAddress);
     return large.within(remote, () => wide(c, next));
   });

@@ -42,10 +42,7 @@ export class CallCheck {
   /** For every call of a registered account; makes its caller known to the route. */
   readonly signedCall: MiddlewareHandler<ApiEnvironment> = async (c, next) => {
     const credentials = this.#credentials(c);
-    const account = this.#accounts.find(credentials.account);
-    if (account === undefined) {
-      throw centralFaults.fault("unknown-account", "central does not know this account: register it first");
-    }
+    const account = this.#account(credentials);
     const { ownerPublicKey, device } = account;
     await this.#check(c, credentials, [ownerPublicKey, device.deviceKey], account);
     const { deviceKey, deviceEpoch } = device;
@@ -53,6 +50,31 @@ export class CallCheck {
     c.set("caller", { account: account.account, deviceKey, deviceEpoch, isOwner });
     await next();
   };
+
+  /**
+   * Whether the head of a call names a key that speaks for a registered account, or did: all that can be told before the
+   * body has come, which the signature covers.
+   */
+  expectBody(c: ApiContext): void {
+    const credentials = this.#credentials(c);
+    const { ownerPublicKey, device } = this.#account(credentials);
+    if (![ownerPublicKey, device.deviceKey].some((key) => equal(key, credentials.publicKey))) {
+      this.#refuseStranger(credentials);
+    }
+  }
+
+  #account({ account }: CallCredentials): Account {
+    const found = this.#accounts.find(account);
+    if (found !== undefined) return found;
+    throw centralFaults.fault("unknown-account", "central does not know this account: register it first");
+  }
+
+  /** A key that never spoke for an account. */
+  #refuseStranger(credentials: CallCredentials): void {
+    if (this.#accounts.formerKey(credentials.publicKey) === undefined) {
+      throw this.#refuseKey(credentials, undefined, false);
+    }
+  }
 
   /** For the registration itself, by a key that it brings. What it claims must have been checked. */
   async checkRegistration(c: ApiContext, account: Uint8Array, keys: readonly Uint8Array[]): Promise<void> {
@@ -100,9 +122,7 @@ export class CallCheck {
     const { account, publicKey, nonce, timeMs } = credentials;
     const isKnown = keys.some((key) => equal(key, publicKey));
     // Before the body is read, so that a stranger's bytes are not taken in.
-    if (!isKnown && this.#accounts.formerKey(publicKey) === undefined) {
-      throw this.#refuseKey(credentials, undefined, false);
-    }
+    if (!isKnown) this.#refuseStranger(credentials);
     const url = new URL(c.req.url);
     const parts = {
       method: c.req.method,

@@ -1,11 +1,13 @@
 /** What central gives room to: one account's share, everybody's together, many small things, many callers at once. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { CentralUnderTest } from "../../test-support/central.ts";
 import { bare, MetadataAuthor } from "../../test-support/metadata.ts";
 import { answers, codeOf, type Owner } from "../../test-support/owners.ts";
+import { authorize } from "../../test-support/raw-calls.ts";
 import type { Limits } from "../limits.ts";
 
 async function scene(context: TestContext, seed: string, limits: Partial<Limits>, names = ["Ada", "Eve"]) {
@@ -104,4 +106,22 @@ test("bodies under way are bounded for one remote, and those over it are told to
   const { "no fault": taken = 0, "rate-limited": later = 0 } = await codes(puts);
   assert.ok(taken >= 2 && later > 0 && taken + later === 12);
   assert.equal(files(central).length, taken);
+});
+
+test("a stranger who begins bodies and never ends them keeps no member from bringing theirs", async (context) => {
+  const { central, ada } = await scene(context, "quota strangers", { largeBodies: 2, largeBodiesPerRemote: 2 });
+  const target = `${central.origin}/v1/blobs/${"00".repeat(16)}`;
+  const nobody = central.owner("Nobody");
+  const authorization = authorize(central, nobody, { method: "PUT", target: new URL(target).pathname });
+  for (const headers of [{}, { authorization }]) {
+    for (let each = 0; each < 2; each++) {
+      const begun = request(target, { method: "PUT", headers: { ...headers, "transfer-encoding": "chunked" } });
+      context.after(() => begun.destroy());
+      begun.on("error", () => undefined);
+      await new Promise<void>((resolve) => begun.write("a begin", () => resolve()));
+    }
+    // Their heads have come by the time this is answered.
+    await ada.client.time();
+    await ada.client.putBlob(idOf(1), new Uint8Array(4_000_000));
+  }
 });

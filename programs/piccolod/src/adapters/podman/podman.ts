@@ -29,7 +29,7 @@ import { PodmanInterface, type Refusal } from "./interface.ts";
 import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
-import { type ContainerInspection, type ListedContainer, read } from "./shapes.ts";
+import { type ContainerInspection, type ListedContainer, read, type UsageInspection } from "./shapes.ts";
 import { linesOf, unavailable } from "./unix-http.ts";
 import type { WritableRoots } from "./writable-roots.ts";
 
@@ -403,17 +403,7 @@ export class Podman implements ContainerRuntime {
     const answer = await this.#interface.find({ method: "GET", path: `${api}/containers/stats?stream=false` });
     // Where a container ends meanwhile, libpod has no answer for any of them.
     if (answer === undefined) return [];
-    return (read.usage(answer).Stats ?? []).map((one) => ({
-      name: one.Name,
-      cpuMs: one.CPUNano / 1e6,
-      memoryBytes: one.MemUsage,
-      memoryLimitBytes: one.MemLimit,
-      processes: one.PIDs,
-      receivedBytes: one.NetInput,
-      sentBytes: one.NetOutput,
-      readBytes: one.BlockInput,
-      writtenBytes: one.BlockOutput,
-    }));
+    return (read.usage(answer).Stats ?? []).map((one) => usageOf(one));
   }
 
   async *events(signal: AbortSignal, sinceMs: number): AsyncGenerator<ContainerEvent> {
@@ -443,6 +433,21 @@ export class Podman implements ContainerRuntime {
     await this.#endpoint.stop();
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   }
+}
+
+function usageOf(one: UsageInspection): ContainerUsage {
+  const interfaces = Object.values(one.Network ?? {});
+  return {
+    name: one.Name,
+    cpuMs: one.CPUNano / 1e6,
+    memoryBytes: one.MemUsage,
+    memoryLimitBytes: one.MemLimit,
+    processes: one.PIDs,
+    receivedBytes: one.NetInput ?? interfaces.reduce((sum, { RxBytes }) => sum + RxBytes, 0),
+    sentBytes: one.NetOutput ?? interfaces.reduce((sum, { TxBytes }) => sum + TxBytes, 0),
+    readBytes: one.BlockInput,
+    writtenBytes: one.BlockOutput,
+  };
 }
 
 /** What Podman says where a layer's or a container's own files are not what they were. */

@@ -69,14 +69,18 @@ const Usage = z.object({
         MemUsage: z.number(),
         MemLimit: z.number(),
         PIDs: z.number(),
-        NetInput: z.number(),
-        NetOutput: z.number(),
+        // The sums were there until Podman 4; from 5 on, each interface has its own.
+        NetInput: z.number().optional(),
+        NetOutput: z.number().optional(),
+        Network: z.record(z.string(), z.object({ RxBytes: z.number(), TxBytes: z.number() })).nullish(),
         BlockInput: z.number(),
         BlockOutput: z.number(),
       }),
     )
     .nullish(),
 });
+
+export type UsageInspection = NonNullable<z.infer<typeof Usage>["Stats"]>[number];
 
 const Event = z.object({
   Action: z.string(),

@@ -93,14 +93,19 @@ export function appCookies(value: string): string {
 
 const nobody: ReadonlySet<string> = new Set();
 
-/** Names that a Connection header takes along (RFC 9110, section 7.6.1). */
+/** Names that a Connection header's value takes along (RFC 9110, section 7.6.1), in small letters. */
+function namesIn(connection: string): readonly string[] {
+  // What nearly every visit has.
+  if (connection === "keep-alive" || connection === "close") return [];
+  return connection.split(",").map((name) => name.trim().toLowerCase());
+}
+
+/** What the Connection headers of a head take along. */
 function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
   let named: Set<string> | undefined;
   for (let at = 0; at < raw.length; at += 2) {
-    const value = raw[at + 1] ?? "";
-    if (partFor(raw[at] ?? "") !== "connection" || value === "keep-alive" || value === "close") continue;
-    named ??= new Set();
-    for (const name of value.split(",")) named.add(name.trim().toLowerCase());
+    if (partFor(raw[at] ?? "") !== "connection") continue;
+    for (const name of namesIn(raw[at + 1] ?? "")) (named ??= new Set()).add(name);
   }
   return named ?? nobody;
 }
@@ -110,8 +115,7 @@ function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
  * its word it would leave a body without its length, which an app reads as another request.
  */
 export function takesMessageAlong(connection: string | undefined): boolean {
-  if (connection === undefined || connection === "keep-alive" || connection === "close") return false;
-  return connection.split(",").some((name) => ofMessage.has(name.trim().toLowerCase()));
+  return connection !== undefined && namesIn(connection).some((name) => ofMessage.has(name));
 }
 
 export interface Visit {
