@@ -4,7 +4,8 @@ import type { World } from "@piccolo/world";
 import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
 import { generationsOf } from "./observe.ts";
-import type { AppPlanRecord, Generation, Step } from "./plan-types.ts";
+import { lastWords } from "./last-words.ts";
+import type { AppPlanRecord, Generation, SaidLine, Step } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
@@ -263,6 +264,12 @@ export class Executor {
     const address = serviceAddress(form, this.#options.device, web.service);
     const status = await this.#options.probe(address, web.port, web.healthPath, timeoutMs);
     return status !== undefined && status >= 200 && status < 400;
+  }
+
+  /** See `last-words.ts`. */
+  lastWords(app: string, generation: Generation, signal: AbortSignal): Promise<readonly SaidLine[]> {
+    const { runtime, world } = this.#options;
+    return lastWords({ runtime, world, signal }, app, generation);
   }
 
   async #until(limitMs: number, signal: AbortSignal, pauseMs: number, holds: () => Promise<boolean>): Promise<void> {
