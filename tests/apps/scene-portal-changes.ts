@@ -28,7 +28,7 @@ const digests = new Map<string, string>();
 function publish(sequence: number, version: string, isSick = false): void {
   const digest = digests.get(isSick ? "1" : version) ?? "";
   const says = "echo The title is $$TITLE.; exec /bin/busybox httpd -f -p 8080 -h /www";
-  const command = isSick ? "echo 1000000 > /data/number; exec sleep 1000" : says;
+  const command = isSick ? "echo 1000000 > /data/number; echo The shelf is full.; exec sleep 1000" : says;
   const manifest = demoAppManifest("counter", `localhost/piccolo-counter:${version}@${digest}`, version)
     .replace(
       "    init: true\n",
@@ -118,6 +118,9 @@ try {
       .getByText("The update to version 3 did not succeed, and everything is as it was before.")
       .waitFor(slowly);
     await runs("2");
+    // Its container is gone; what it said last is not.
+    await button("What it said").click();
+    await page.getByRole("region", { name: "What it said last" }).getByText("The shelf is full.").waitFor(slowly);
     await photograph("sick-update");
     await addOne(3);
 

@@ -150,6 +150,12 @@ export const appRoutes = {
     },
     responses: ok("The newest lines", AppLog),
   }),
+  "GET /apps/{id}/problem-log": route({
+    method: "get",
+    path: "/apps/{id}/problem-log",
+    request: { params: id },
+    responses: ok("What a version that did not come up said last; empty where its problem has no log", AppLog),
+  }),
   "GET /apps/{id}/resources": route({
     method: "get",
     path: "/apps/{id}/resources",

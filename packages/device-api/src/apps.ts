@@ -275,7 +275,15 @@ export const AppView = z
     step: z.string().optional(),
     doneBytes: z.number().optional(),
     totalBytes: z.number().optional(),
-    problem: z.object({ code: z.string(), detail: z.string(), nextStep: z.string() }).optional(),
+    problem: z
+      .object({
+        code: z.string(),
+        detail: z.string(),
+        nextStep: z.string(),
+        /** What its parts said before they were removed is kept: GET /apps/{id}/problem-log. */
+        hasLog: z.boolean().optional(),
+      })
+      .optional(),
     /** Where its page is opened; absent while there is none. */
     openUrl: z.string().optional(),
     /** Agreed to by the owner. */

@@ -285,6 +285,7 @@ export const routes = {
   "DELETE /apps/{id}": appRoutes["DELETE /apps/{id}"],
   "GET /apps/{id}/secrets": appRoutes["GET /apps/{id}/secrets"],
   "GET /apps/{id}/logs": appRoutes["GET /apps/{id}/logs"],
+  "GET /apps/{id}/problem-log": appRoutes["GET /apps/{id}/problem-log"],
   "GET /apps/{id}/resources": appRoutes["GET /apps/{id}/resources"],
   "GET /app-trash": appRoutes["GET /app-trash"],
   "POST /app-trash/{id}/restore": appRoutes["POST /app-trash/{id}/restore"],

@@ -200,7 +200,8 @@ export class FakeApps {
         problem: {
           code: "not-healthy",
           detail: "The app did not answer within 60 seconds.",
-          nextStep: "Look at its log, then try again.",
+          nextStep: "The app was started and does not answer; look at what it said.",
+          hasLog: true,
         },
         rollback: { version: "3.0", takenAtMs: Date.now() - 3 * day },
       }),
@@ -429,6 +430,16 @@ export class FakeApps {
       res.on("close", () => this.#followers.delete(res));
       return undefined;
     },
+    "GET /apps/{id}/problem-log": () => ({
+      status: 200,
+      json: {
+        truncated: false,
+        lines: [
+          { service: "web", atMs: Date.now() - minute, stream: "out", text: "Reading 3,118 pictures" },
+          { service: "web", atMs: Date.now() - minute, stream: "err", text: "No room for previews is left" },
+        ],
+      },
+    }),
     "GET /apps/{id}/resources": () => ({
       status: 200,
       json: {

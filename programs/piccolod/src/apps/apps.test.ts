@@ -4,6 +4,8 @@ import { engineFaults } from "@piccolo/storage/owner";
 import { checkManifest } from "@piccolo/app-manifest";
 import { AppDevice, manifestText } from "../../test-support/app-device.ts";
 import { leastFreeBytes } from "./apps.ts";
+import { lastLinesMax } from "./last-words.ts";
+import { troubleOf } from "./views.ts";
 
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
 
@@ -173,4 +175,68 @@ test("a health check that fails while the app runs counts like a page that does 
   assert.match(failure()?.detail ?? "", /part "web"/);
   device.runtime.unwell.clear();
   await settles(() => failure() === undefined);
+});
+
+const speaking = (version: string, says: string) => {
+  const text = manifestText("shelf", { version }).replace(
+    "    environment",
+    `    command: [sh, -c, "${says}"]\n    environment`,
+  );
+  const { manifest, problems } = checkManifest(text.replace("port: 80", "port: 80, start-time: 1s"));
+  assert.ok(manifest, JSON.stringify(problems));
+  return { manifest, grants: [], settings: {} };
+};
+
+function register(device: AppDevice, { manifest }: ReturnType<typeof speaking>): void {
+  for (const { image } of manifest.services) {
+    device.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
+  }
+}
+
+/** Its time to answer passes at once. */
+async function givenUp(device: AppDevice): Promise<void> {
+  device.health = 500;
+  await assert.rejects(
+    device.apps.settled("shelf", () => {
+      if (device.apps.get("shelf").record.change?.phase === "starting") device.world.aheadMs += 600_000;
+      if (device.apps.get("shelf").record.current !== undefined) device.health = 500;
+    }),
+    { code: "not-healthy" },
+  );
+  device.health = 200;
+}
+
+test("what a version said that did not come up is told after its containers are gone", async (context) => {
+  const device = AppDevice.start(context);
+  const first = speaking("1", "echo no key was found; echo it ends here >&2");
+  register(device, first);
+  device.apps.install(first);
+  await givenUp(device);
+  assert.deepEqual(await device.runtime.containers(), []);
+  const said = () => {
+    const [look = assert.fail("it is there")] = device.apps.look();
+    return troubleOf(look.app.record, look.lane.waiting)?.said?.map(({ service, stream, text }) => [
+      service,
+      stream,
+      text,
+    ]);
+  };
+  assert.deepEqual(said(), [
+    ["web", "out", "no key was found"],
+    ["web", "err", "it ends here"],
+  ]);
+  await device.restart();
+  assert.equal(said()?.length, 2, "it is kept like the failure");
+  device.apps.run("shelf", "running");
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(said(), undefined);
+
+  const second = speaking("2", Array.from({ length: 300 }, (_, at) => `echo ${at}`).join("; "));
+  register(device, second);
+  device.apps.update("shelf", second);
+  await givenUp(device);
+  await device.apps.openRoute("shelf");
+  assert.equal(device.apps.get("shelf").record.current?.manifest.version, "1");
+  assert.equal(said()?.length, lastLinesMax);
+  assert.deepEqual(said()?.at(-1), ["web", "out", "299"]);
 });

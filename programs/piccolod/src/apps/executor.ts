@@ -5,7 +5,8 @@ import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
 import { isOneShot } from "./generations.ts";
 import { generationsOf } from "./observe.ts";
-import type { AppPlanRecord, Generation, Known, Step } from "./plan-types.ts";
+import { lastWords } from "./last-words.ts";
+import type { AppPlanRecord, Generation, Known, SaidLine, Step } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
@@ -297,6 +298,12 @@ export class Executor {
       if (runtimeFaults.owns(error)) return { known: false, reason: error.message };
       throw error;
     }
+  }
+
+  /** See `last-words.ts`. */
+  lastWords(app: string, generation: Generation, signal: AbortSignal): Promise<readonly SaidLine[]> {
+    const { runtime, world } = this.#options;
+    return lastWords({ runtime, world, signal }, app, generation);
   }
 
   async #until(limitMs: number, signal: AbortSignal, pauseMs: number, holds: () => Promise<boolean>): Promise<void> {

@@ -4,7 +4,17 @@ import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
-import type { AppPlanRecord, Health, Known, Observed, Route, Step, Waiting } from "./plan-types.ts";
+import type {
+  AppPlanRecord,
+  FailureCode,
+  Health,
+  Known,
+  Observed,
+  Route,
+  SaidLine,
+  Step,
+  Waiting,
+} from "./plan-types.ts";
 import { recordAfter, recordAfterFailure, recordAfterRestarts, restartWindowMs, trashOf } from "./record.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { stepFailure } from "./step-failure.ts";
@@ -221,10 +231,24 @@ export class Lane {
       const failure = stepFailure(step, error);
       if (failure === undefined) throw error;
       log.warn("app-step-failed", { app, step: step.do, code: failure.code, ...errorFacts(error) });
+      const said = await this.#lastWords(installed.record, step, failure.code, signal);
       const now = store.get(app);
-      if (now !== undefined) store.put(recordAfterFailure(now.record, step, failure, world.nowMs()));
+      const told = said.length === 0 ? failure : { ...failure, said };
+      if (now !== undefined) store.put(recordAfterFailure(now.record, step, told, world.nowMs()));
       return false;
     }
+  }
+
+  /** Before anything of a version that does not come up is taken down. */
+  async #lastWords(
+    { change, app }: AppPlanRecord,
+    step: Step,
+    code: FailureCode,
+    signal: AbortSignal,
+  ): Promise<readonly SaidLine[]> {
+    const isOfNew = change !== undefined && "generation" in step && step.generation === change.to.number;
+    if (!isOfNew || (code !== "not-started" && code !== "not-healthy")) return [];
+    return this.#options.executor.lastWords(app, change.to, signal);
   }
 
   #record({ record, ...place }: InstalledApp, { event }: Extract<Step, { readonly do: "record" }>): void {

@@ -62,7 +62,20 @@ export interface Failure {
   readonly count: number;
   /** Not before this; undefined: not before somebody asks. */
   readonly retryAtMs: number | undefined;
+  /** What the parts said last, where they are gone once the change is undone. */
+  readonly said?: readonly SaidLine[];
 }
+
+/** Of an app's log. */
+export interface SaidLine {
+  readonly service: string;
+  readonly atMs: number;
+  readonly stream: "out" | "err";
+  readonly text: string;
+}
+
+/** A failure as a person reads it. */
+export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said">;
 
 export type FailureCode =
   | "image-unreachable"
@@ -254,4 +267,4 @@ export interface Plan {
 export type Waiting =
   | { readonly for: "knowledge"; readonly reason: string }
   | { readonly for: "retry"; readonly atMs: number }
-  | { readonly for: "owner"; readonly failure: Pick<Failure, "code" | "detail" | "nextStep"> };
+  | { readonly for: "owner"; readonly failure: Told };

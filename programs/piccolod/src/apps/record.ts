@@ -9,6 +9,7 @@ import type {
   FailureCode,
   KeptSnapshot,
   RecordEvent,
+  SaidLine,
   Step,
   TrashRecord,
 } from "./plan-types.ts";
@@ -156,6 +157,7 @@ export interface StepFailure {
   readonly code: FailureCode;
   readonly detail: string;
   readonly nextStep: string;
+  readonly said?: readonly SaidLine[];
 }
 
 /** How often a step is tried in a row before its phase is given up. */
@@ -209,6 +211,8 @@ export function recordAfterFailure(
   const count = (before: Failure | undefined): number =>
     isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
   const again = (before: Failure | undefined): Failure => ({
+    // What was said before stands where this try came to no word.
+    ...(before?.code === failed.code && before.said !== undefined ? { said: before.said } : {}),
     ...failed,
     count: count(before),
     retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before))),

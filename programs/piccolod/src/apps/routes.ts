@@ -8,7 +8,7 @@ import { type Catalogs, shownId } from "./catalogs.ts";
 import { parseManifest } from "./parse.ts";
 import { type AppHosts, localPath } from "./proxy/app-hosts.ts";
 import { appFaults } from "./types.ts";
-import { appView, trashView } from "./views.ts";
+import { appView, trashView, troubleOf } from "./views.ts";
 
 const defaultLines = 200;
 const searchedLines = 5_000;
@@ -35,6 +35,11 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
       catalog: catalog === undefined ? undefined : { id: shownId(catalog), title: catalogs.titleOf(catalog) },
     });
   };
+  const lookAt = (id: string): AppLook => {
+    const look = apps.look().find(({ app }) => app.record.app === id);
+    if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+    return look;
+  };
   /** What was asked for is in the record; the task follows what becomes of it. */
   const follow = (kind: Task["kind"], app: string, step: string): Task =>
     tasks.start({
@@ -51,10 +56,7 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   mountCatalog(api, { apps, catalogs, freeMemoryBytes });
   api.openapi(routes["GET /apps"], (c) => c.json({ apps: apps.look().map(view) }, 200));
   api.openapi(routes["GET /apps/{id}"], (c) => {
-    const { id } = c.req.valid("param");
-    const look = apps.look().find(({ app }) => app.record.app === id);
-    if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
-    return c.json(view(look), 200);
+    return c.json(view(lookAt(c.req.valid("param").id)), 200);
   });
 
   api.openapi(routes["POST /apps"], (c) => {
@@ -159,6 +161,12 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     }
     const sorted = lines.sort((a, b) => a.atMs - b.atMs);
     return c.json({ lines: sorted.slice(-limit), truncated: sorted.length > limit }, 200);
+  });
+
+  api.openapi(routes["GET /apps/{id}/problem-log"], (c) => {
+    const { app, lane } = lookAt(c.req.valid("param").id);
+    const { said = [] } = troubleOf(app.record, lane.waiting) ?? {};
+    return c.json({ lines: said.map((line) => ({ ...line })), truncated: false }, 200);
   });
 
   api.openapi(routes["GET /apps/{id}/resources"], async (c) => {

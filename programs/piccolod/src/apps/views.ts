@@ -3,7 +3,7 @@ import type { AppManifest, Grant, LocalizedText, Setting } from "@piccolo/app-ma
 import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from "@piccolo/device-api";
 import { isAgreed } from "./agreed-grants.ts";
 import { type AppLook, describedOf } from "./apps.ts";
-import type { AppPlanRecord, ChangeKind, Failure, Generation, Waiting } from "./plan-types.ts";
+import type { AppPlanRecord, ChangeKind, Generation, Told, Waiting } from "./plan-types.ts";
 import type { TrashedPlace } from "./types.ts";
 
 export function describeApp(
@@ -89,7 +89,7 @@ export function appView(
   const described = describedOf(record);
   const { manifest, grants, settings } = described;
   const { progress } = lane;
-  const problem = problemOf(record, lane.waiting);
+  const trouble = troubleOf(record, lane.waiting);
   return {
     app: {
       ...describeApp(manifest, { settings, usedBytes: more.usedBytes }),
@@ -104,7 +104,7 @@ export function appView(
           step: progress.step,
           ...(progress.totalUnits === 0 ? {} : { doneBytes: progress.doneUnits, totalBytes: progress.totalUnits }),
         }),
-    ...(problem === undefined ? {} : { problem }),
+    ...(trouble === undefined ? {} : { problem: shown(trouble) }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
     ...(more.catalog === undefined
@@ -151,15 +151,15 @@ function narrowed(grant: Grant, { publicPaths, grants }: Generation): Grant {
 }
 
 /** What stands in the way now, else why the last change was given up. */
-function problemOf(record: AppPlanRecord, waiting: Waiting | undefined): AppView["problem"] {
-  if (waiting?.for === "owner") return shown(waiting.failure);
+export function troubleOf(record: AppPlanRecord, waiting: Waiting | undefined): Told | undefined {
+  if (waiting?.for === "owner") return waiting.failure;
   const failure = record.change?.failure ?? record.failure;
-  if (failure !== undefined) return shown(failure);
+  if (failure !== undefined) return failure;
   const { notice } = record;
   if (notice === undefined) return undefined;
   // The app is well meanwhile: without these words it would seem that it is not.
   const detail = `${triedInWords(notice)} did not succeed, and everything is as it was before. ${notice.failure.detail}`;
-  return shown({ ...notice.failure, detail });
+  return { ...notice.failure, detail };
 }
 
 function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): string {
@@ -179,8 +179,8 @@ function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): 
   }
 }
 
-function shown({ code, detail, nextStep }: Pick<Failure, "code" | "detail" | "nextStep">): AppView["problem"] {
-  return { code, detail, nextStep };
+function shown({ code, detail, nextStep, said = [] }: Told): AppView["problem"] {
+  return { code, detail, nextStep, ...(said.length === 0 ? {} : { hasLog: true }) };
 }
 
 const changing: Readonly<Record<ChangeKind, AppView["state"]>> = {

@@ -1,8 +1,12 @@
+import type { AppLogLine } from "@piccolo/device-api";
 import { useDeferredValue, useEffect, useRef, useState } from "react";
 import { Button } from "../design/button.tsx";
 import { Group } from "../design/group.tsx";
+import { ProblemNote } from "../design/notes.tsx";
+import { useProblemLog } from "./queries.ts";
 import { useFollowedLog } from "./use-followed-log.ts";
 
+const boxClass = "max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-xs leading-relaxed";
 const clock = (atMs: number): string => new Date(atMs).toLocaleTimeString();
 /** Who has scrolled up by more than this reads what is above. */
 const nearEnd = 24;
@@ -26,6 +30,44 @@ export function LogGroup({ id }: { id: string }) {
         </div>
       )}
     </Group>
+  );
+}
+
+/** Under the problem itself: its version is gone from here, and what it said from the log below. */
+export function ProblemLog({ id, told }: { id: string; told: string }) {
+  const [open, setOpen] = useState(false);
+  return open ? (
+    <SaidLast id={id} told={told} />
+  ) : (
+    <Button className="self-start" onClick={() => setOpen(true)}>
+      What it said
+    </Button>
+  );
+}
+
+function SaidLast({ id, told }: { id: string; told: string }) {
+  const { data, isError, error, refetch } = useProblemLog(id, told);
+  if (isError) return <ProblemNote error={error} onRetry={() => void refetch()} />;
+  return (
+    <div role="region" aria-label="What it said last" tabIndex={0} className={boxClass}>
+      {data === undefined ? (
+        <p className="text-ink-soft">Reading…</p>
+      ) : (
+        // Two lines may be alike in all they have.
+        data.lines.map((line, at) => <Line key={at} line={line} />)
+      )}
+    </div>
+  );
+}
+
+function Line({ line: { service, atMs, stream, text } }: { line: AppLogLine }) {
+  return (
+    <p className={`[overflow-wrap:anywhere] whitespace-pre-wrap ${stream === "err" ? "text-warn" : ""}`}>
+      <span className="text-ink-faint">
+        {clock(atMs)} {service}{" "}
+      </span>
+      {text}
+    </p>
   );
 }
 
@@ -57,7 +99,7 @@ function Followed({ id }: { id: string }) {
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) =>
           setAtEnd(scrollHeight - scrollTop - clientHeight < nearEnd)
         }
-        className="max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-xs leading-relaxed"
+        className={boxClass}
       >
         {lines.length === 0 ? (
           <p className="text-ink-soft">
@@ -68,17 +110,7 @@ function Followed({ id }: { id: string }) {
                 : "Nothing was said that matches."}
           </p>
         ) : (
-          lines.map(({ key, service, atMs, stream, text }) => (
-            <p
-              key={key}
-              className={`[overflow-wrap:anywhere] whitespace-pre-wrap ${stream === "err" ? "text-warn" : ""}`}
-            >
-              <span className="text-ink-faint">
-                {clock(atMs)} {service}{" "}
-              </span>
-              {text}
-            </p>
-          ))
+          lines.map(({ key, ...line }) => <Line key={key} line={line} />)
         )}
       </div>
       <div className="flex min-h-8 items-center justify-between gap-4 text-sm text-ink-soft">

@@ -10,7 +10,7 @@ import { bytesInWords, progressInWords } from "../wording/bytes.ts";
 import { whenInWords } from "../wording/time.ts";
 import { BackupsGroup } from "./app-backups.tsx";
 import { AppIcon } from "./app-icon.tsx";
-import { LogGroup } from "./app-log.tsx";
+import { LogGroup, ProblemLog } from "./app-log.tsx";
 import { ResourcesGroup } from "./app-resources.tsx";
 import { AppSettings } from "./app-settings.tsx";
 import { GrantList, toggled } from "./grant-list.tsx";
@@ -192,6 +192,7 @@ function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void
           <strong className="font-semibold">{problem.detail}</strong> {problem.nextStep}
         </Banner>
       )}
+      {problem?.hasLog === true ? <ProblemLog id={view.app.id} told={problem.detail} /> : null}
       {state === "failed" && rollback !== undefined ? (
         <Button
           className="self-start"

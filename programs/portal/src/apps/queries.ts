@@ -89,6 +89,13 @@ export const useResources = (id: string, enabled: boolean) =>
     enabled,
   });
 
+/** What a version that did not come up said; `told` is its problem, since another one has another log. */
+export const useProblemLog = (id: string, told: string) =>
+  useQuery({
+    queryKey: [...keys.app(id), "problem-log", told],
+    queryFn: ({ signal }) => device.call("GET /apps/{id}/problem-log", { params: { id } }, { signal }),
+  });
+
 /** A change of an app: whatever is known of apps is read again once the device has taken it. */
 export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
   const client = useQueryClient();
