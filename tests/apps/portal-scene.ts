@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildPortal, type Device, unmountBelow, unprotected } from "@piccolo/devnet";
-import { openAppNetwork } from "./app-network.ts";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { openAppNetwork } from "./app-network.ts";
 
 export const slowly = { timeout: 90_000 };
 
