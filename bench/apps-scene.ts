@@ -6,7 +6,8 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppVisit, installApp, Network, type TaskView } from "@piccolo/devnet";
+import { AppVisit, installApp, type TaskView } from "@piccolo/devnet";
+import { openAppNetwork } from "../tests/apps/app-network.ts";
 import { bundleDemo, demoManifest } from "../tests/apps/demo.ts";
 import type { Load } from "./apps-load.ts";
 import { bundleServer, largeBlock, largeBytes, pageSha256 } from "./apps-server.ts";
@@ -34,15 +35,8 @@ const counters = ["1", "2"].map((version) => bundleDemo(images, "counter", versi
 const server = bundleServer(images);
 const counterManifest = (version: 1 | 2): string =>
   demoManifest("counter", counters[version - 1] ?? "", String(version));
-const network = await Network.open({
-  folder: join(folder, "network"),
-  devices: 2,
-  centralPort: 8_700,
-  devicePort: 8_701,
-  peerPort: 8_721,
-  protection: () => ({ tpm: true, volume: true, cheapSlots: true }),
-  deviceArgs: () => ["--bundled-images", images],
-});
+const protection = { tpm: true, volume: true, cheapSlots: true };
+const network = await openAppNetwork(folder, { devices: 2, protection }, images);
 
 /** Visits by the load generator. Throws where one of them is not answered as it should be. */
 async function load(target: Target, cookie: string, path: string, visits: number, sha256: string): Promise<Load> {

@@ -19,7 +19,7 @@ const ports = { centralPort: 8700, devicePort: 8701, peerPort: 8721 } as const;
 /** Opened and not started; `images` is the folder of those that come with the devices. */
 export function openAppNetwork(
   folder: string,
-  options: Pick<NetworkOptions, "protection" | "devices">,
+  options: Pick<NetworkOptions, "protection" | "devices" | "deviceArgs">,
   images?: string,
 ): Promise<Network> {
   return Network.open({

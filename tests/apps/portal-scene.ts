@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { buildPortal, type Device, Network, unmountBelow, unprotected } from "@piccolo/devnet";
+import { buildPortal, type Device, unmountBelow, unprotected } from "@piccolo/devnet";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { openAppNetwork } from "./app-network.ts";
 
 export const slowly = { timeout: 90_000 };
 
@@ -38,12 +39,8 @@ export async function playInPortal(
   const folder = mkdtempSync(join(tmpdir(), "piccolo-portal-apps-"));
   await buildPortal(() => undefined);
   const appArgs = apps(join(folder, "apps"));
-  const network = await Network.open({
-    folder: join(folder, "net"),
+  const network = await openAppNetwork(folder, {
     devices,
-    centralPort: 8700,
-    devicePort: 8701,
-    peerPort: 8721,
     protection: (number) => (number === 1 ? { tpm: true, volume: true, cheapSlots: true } : unprotected),
     deviceArgs: (number) => (number === 1 ? appArgs : []),
   });
