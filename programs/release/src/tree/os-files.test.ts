@@ -60,6 +60,7 @@ test("the stick's text and the installer speak of the same files, and of what bo
     assert.ok(text.includes(file), file);
     assert.ok(script.includes(`/run/piccolo-install/medium/${file}\n`), file);
   }
+  assert.ok(text.includes("claim-code") && script.includes("for name in claim-code claim-code.txt;"));
   assert.ok(text.includes(biosMessage.split(".")[0] ?? ""));
   const initrd = ["piccolo-root.sh", "start-again.service"].map((name) => join(os, "initrd/99piccolo", name));
   const said = initrd.map((path) => readFileSync(path, "utf8")).join("");
