@@ -77,3 +77,23 @@ test("the shell, getty and what asks for passwords must be there to be taken out
   }
   assert.ok(existsSync(join(os, "initrd/99piccolo/piccolo-root.sh")));
 });
+
+test("the initrd has the drivers of each kind of disk the installer takes, and of the stick", () => {
+  const script = readFileSync(join(os, "root/usr/lib/piccolo/install"), "utf8");
+  const [, taken = ""] = /case \$name in ([^)]*)\) ;;/.exec(script) ?? [];
+  const drivers: Readonly<Record<string, readonly string[]>> = {
+    "sd*": ["sd_mod", "ahci", "virtio_scsi"],
+    // Beside the disk's own, for processors that put a controller of theirs before it.
+    "nvme*n*": ["nvme", "vmd"],
+    "vd*": ["virtio_blk", "virtio_pci"],
+    "mmcblk[0-9]": ["mmc_block", "sdhci_pci", "sdhci_acpi"],
+  };
+  assert.deepEqual(taken.split(" | "), Object.keys(drivers));
+  const setup = readFileSync(join(os, "initrd/99piccolo/module-setup.sh"), "utf8");
+  const list = setup.replaceAll("\\\n", " ");
+  const [, installed = ""] = /^ *hostonly='' instmods (.*)$/m.exec(list) ?? [];
+  const stick = ["usb_storage", "uas", "xhci_pci"];
+  for (const driver of [...Object.values(drivers).flat(), ...stick]) {
+    assert.ok(installed.split(/\s+/).includes(driver), driver);
+  }
+});
