@@ -14,6 +14,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -21,7 +22,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { hashClaimCode, matchesHash } from "@piccolo/envelope";
 import { biosBootCode, bootCodeBytes } from "@piccolo/release";
+import { realWorld } from "@piccolo/world/real";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 const script = readFileSync(join(repositoryRoot, "os/root/usr/lib/piccolo/install"), "utf8");
@@ -89,8 +92,11 @@ class Computer {
   }
 
   /** What the owner has put on the stick. */
-  mark(name: "erase-the-disk" | "repair-the-system"): void {
-    writeFileSync(this.path(`run/piccolo-install/medium/${name}`), "");
+  mark(
+    name: "erase-the-disk" | "repair-the-system" | "claim-code" | "claim-code.txt",
+    content: string | Uint8Array = "",
+  ): void {
+    writeFileSync(this.path(`run/piccolo-install/medium/${name}`), content);
   }
 
   forgetCalls(): void {
@@ -261,4 +267,66 @@ test("nothing is repaired on a disk that is no device's, and not where the stick
   device.mark("erase-the-disk");
   device.mark("repair-the-system");
   refuses(device, /both erase-the-disk and repair-the-system/);
+});
+
+const left = "run/piccolo-install/outside/claim-code";
+
+test("what the stick has as claim code and is none stops it before it writes", (context) => {
+  const hash = hashClaimCode("K7F2-QXM3", realWorld);
+  const wrong = [
+    "",
+    "\n",
+    "k7f2qxm",
+    "k7f2-qx?3",
+    "a".repeat(41),
+    `k7f2qxm3${" ".repeat(300)}`,
+    Buffer.from("k7f2qxm3", "utf16le"),
+    Buffer.from("\ufeffk7f2qxm3"),
+    "-k7f2qxm3",
+    hash.slice(0, -1),
+    `${hash}A`,
+    hash.replace(/\$\d+\$/, "$7$"),
+    hash.replace(/\$\d+\$/, "$262145$"),
+    hash.replace(/(\$\d+\$)\d+\$/, "$111$"),
+    hash.replace("argon2id", "argon2i"),
+  ];
+  for (const content of wrong) {
+    const computer = new Computer(context, [{ name: "vda" }]);
+    computer.mark("claim-code", content);
+    refuses(computer, /file claim-code on the stick has no claim code in it/);
+    assert.ok(!existsSync(computer.path(left)));
+  }
+  const other = new Computer(context, [{ name: "vda" }]);
+  other.mark("claim-code.txt", "short");
+  refuses(other, /file claim-code.txt on the stick/);
+});
+
+test("the owner's claim code reaches the device, for root alone and as it was given; without one there is none", (context) => {
+  const none = new Computer(context, [{ name: "vda" }]);
+  assert.equal(none.run().status, 0);
+  assert.ok(!existsSync(none.path(left)));
+  const hash = hashClaimCode("K7F2-QXM3", realWorld);
+  for (const [name, content, expected] of [
+    ["claim-code", "k7f2-qxm3", "k7f2-qxm3\n"],
+    ["claim-code.txt", "k7f2 - qxm3\r\n", "k7f2 - qxm3\n"],
+    ["claim-code", `${hash}\n`, `${hash}\n`],
+  ] as const) {
+    const computer = new Computer(context, [{ name: "vda" }]);
+    computer.mark(name, content);
+    const { status, said } = computer.run();
+    assert.equal(status, 0, said);
+    assert.ok(!said.includes("k7f2"), "it is not shown");
+    assert.equal(readFileSync(computer.path(left), "utf8"), expected);
+    assert.equal(statSync(computer.path(left)).mode & 0o777, 0o600);
+  }
+  assert.ok(matchesHash(hash, "k7f2qxm3"));
+});
+
+test("a device that is repaired keeps the code it has", (context) => {
+  const computer = installed(context);
+  computer.mark("repair-the-system");
+  computer.mark("claim-code", "no code?");
+  const { status, said } = computer.run();
+  assert.equal(status, 0, said);
+  assert.ok(!existsSync(computer.path(left)));
 });

@@ -10,7 +10,9 @@ depends() {
 }
 
 installkernel() {
-  hostonly='' instmods ext4 erofs overlay loop virtio_blk virtio_pci virtio_scsi virtio_rng nvme ahci sd_mod usb_storage uas xhci_pci
+  # A kernel for virtual machines has not all of them.
+  hostonly='' instmods ext4 erofs overlay loop virtio_blk virtio_pci virtio_scsi virtio_rng nvme vmd ahci sd_mod \
+    mmc_block sdhci_pci sdhci_acpi usb_storage uas xhci_pci
 }
 
 install() {

@@ -13,8 +13,12 @@ import {
 import { join } from "node:path";
 import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
 import { layerHas } from "../machine.ts";
+import { refusalOf } from "../refusal.ts";
 import type { Scenario } from "../scenario.ts";
 import { SealedDevice } from "../sealed-device.ts";
+
+const claimCode = "k7f2-qxm3";
+const password = "a password nobody would guess";
 
 function firstBytes(disk: string): Uint8Array {
   const file = openSync(disk, "r");
@@ -30,11 +34,15 @@ function firstBytes(disk: string): Uint8Array {
 export const installer: Scenario = {
   name: "installer",
   summary:
-    "a stick enrols the keys in a machine in setup mode and writes its disk, which starts as a device without it",
+    "a stick enrols the keys in a machine in setup mode and writes its disk, which starts as a device without it and takes the claim code its owner put on the stick",
   set: "full",
   async run(context) {
-    const { tools } = context.laboratory.shop;
+    const { tools, epochS } = context.laboratory.shop;
     const stick = await context.laboratory.installer(join(context.folder, "stick.img"));
+    const given = join(context.folder, "claim-code");
+    writeFileSync(given, `${claimCode}\r\n`);
+    const code = [{ source: given, path: "claim-code" }];
+    await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), code, epochS, tools);
     const secondDisk = join(context.folder, "internal.qcow2");
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", secondDisk, "12G"]);
     const machine = await context.machine("installing", stick, "setup-mode", { secondDisk });
@@ -59,8 +67,14 @@ export const installer: Scenario = {
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
     context.check("Secure Boot is on", device.serial.text.includes("UEFI Secure Boot is enabled"));
-    await device.untilSays(/Claim code: [0-9A-Z-]{8,}/, 120_000);
-    context.check("the screen shows a claim code", true);
+    await device.untilSays(/Claim code: the one given to the installer/, 120_000);
+    context.equal(
+      "another code",
+      await refusalOf(device.client.session().claim("K7F2-QXM4", "Eve", password)),
+      "wrong-claim-code",
+    );
+    const phrase = await device.client.session().claim(claimCode, "Ada", password);
+    context.equal("words of the phrase, by the code of the stick", phrase.split(" ").length, 24);
     await device.powerCut();
   },
 };

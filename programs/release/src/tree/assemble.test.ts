@@ -65,6 +65,7 @@ function fedoraRoot(name: string): string {
   put("etc/passwd", "root:x:0:0:Super User:/root:/bin/bash\n");
   put("etc/shadow", "root:$y$secret:19000:0:99999:7:::\n");
   put("etc/ssh/sshd_config");
+  put("etc/resolv.conf", "nameserver 192.0.2.1\n");
   put("var/lib/something");
   const rows = [
     ...removed.map((each) => [each, "0:1-1.fc41", "x86_64", `${each}-1-1.fc41.src.rpm`]),
@@ -115,6 +116,9 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   assert.ok(!existsSync(join(tree, "usr/lib/systemd/network/50-piccolo.network")), "the other base's network");
   const settings = JSON.parse(readFileSync(join(tree, "usr/lib/piccolo/piccolod.json"), "utf8")) as { central: string };
   assert.equal(settings.central, central);
+  assert.ok(!existsSync(join(tree, "usr/etc/resolv.conf")), "of the machine that built the root");
+  const made = readFileSync(join(tree, "usr/lib/tmpfiles.d/piccolo.conf"), "utf8");
+  assert.match(made, /^L \/etc\/resolv\.conf - - - - \.\.\/run\/systemd\/resolve\/stub-resolv\.conf$/m);
   assert.equal(readFileSync(kernelOf(packagesRoot), "utf8"), "kernel");
   assert.deepEqual(decodePackages(readFileSync(join(tree, packagesOfTree), "utf8")), [
     { kind: "rpm/fedora", name: "bash", version: "0:5.2.32-1.fc41", architecture: "x86_64", source: "bash" },

@@ -60,6 +60,7 @@ test("the stick's text and the installer speak of the same files, and of what bo
     assert.ok(text.includes(file), file);
     assert.ok(script.includes(`/run/piccolo-install/medium/${file}\n`), file);
   }
+  assert.ok(text.includes("claim-code") && script.includes("for name in claim-code claim-code.txt;"));
   assert.ok(text.includes(biosMessage.split(".")[0] ?? ""));
   const initrd = ["piccolo-root.sh", "start-again.service"].map((name) => join(os, "initrd/99piccolo", name));
   const said = initrd.map((path) => readFileSync(path, "utf8")).join("");
@@ -94,4 +95,24 @@ test("piccolod on a Fedora CoreOS masks what the image masks, but for what that 
   for (const unit of enabled) assert.ok(!masked.includes(unit), `${unit} is masked`);
   assert.match(text, /path: \/etc\/systemd\/system-generators\/systemd-ssh-generator\n {6}target: \/dev\/null$/m);
   assert.match(text, /- systemd\.ssh_auto=no$/m);
+});
+
+test("the initrd has the drivers of each kind of disk the installer takes, and of the stick", () => {
+  const script = readFileSync(join(os, "root/usr/lib/piccolo/install"), "utf8");
+  const [, taken = ""] = /case \$name in ([^)]*)\) ;;/.exec(script) ?? [];
+  const drivers: Readonly<Record<string, readonly string[]>> = {
+    "sd*": ["sd_mod", "ahci", "virtio_scsi"],
+    // Beside the disk's own, for processors that put a controller of theirs before it.
+    "nvme*n*": ["nvme", "vmd"],
+    "vd*": ["virtio_blk", "virtio_pci"],
+    "mmcblk[0-9]": ["mmc_block", "sdhci_pci", "sdhci_acpi"],
+  };
+  assert.deepEqual(taken.split(" | "), Object.keys(drivers));
+  const setup = readFileSync(join(os, "initrd/99piccolo/module-setup.sh"), "utf8");
+  const list = setup.replaceAll("\\\n", " ");
+  const [, installed = ""] = /^ *hostonly='' instmods (.*)$/m.exec(list) ?? [];
+  const stick = ["usb_storage", "uas", "xhci_pci"];
+  for (const driver of [...Object.values(drivers).flat(), ...stick]) {
+    assert.ok(installed.split(/\s+/).includes(driver), driver);
+  }
 });
