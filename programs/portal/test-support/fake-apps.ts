@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type {
   AppBackupsView,
+  AppDefinition,
   AppDescription,
   AppLogLine,
   AppView,
@@ -12,6 +13,7 @@ import type {
   Task,
   TrashedApp,
 } from "@piccolo/device-api";
+import { fakeTranslation } from "./fake-translation.ts";
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -286,6 +288,10 @@ export class FakeApps {
     },
     "GET /catalog": ({ query }) => ({ status: 200, json: this.#catalog((query.get("q") ?? "").toLowerCase()) }),
     "POST /apps/preflight": ({ body }) => ({ status: 200, json: this.#preflight(body) }),
+    "POST /apps/translate": ({ body }) => ({
+      status: 200,
+      json: fakeTranslation({ files: [], ...(body as Partial<AppDefinition>) }),
+    }),
     "POST /apps": ({ body: { grants = [] } }) =>
       this.#change(
         "install-app",
@@ -512,6 +518,9 @@ export class FakeApps {
   #preflight({ manifest }: AppCall["body"]): Preflight {
     const facts = { vouchedFor: manifest === undefined, freeBytes: 80_000 * MiB, freeMemoryBytes: 2_000 * MiB };
     if (manifest === undefined) return { ...facts, app: radio, problems: [], obstacles: [], downloadBytes: 62 * MiB };
+    const id = /^ {2}id: ([a-z]+)$/m.exec(manifest)?.[1];
+    if (id !== undefined && !manifest.includes("ports:"))
+      return { ...facts, app: { ...radio, id }, problems: [], obstacles: [] };
     const problem = {
       code: "host-port",
       path: "/services/web/ports",

@@ -30,6 +30,15 @@ export const isChanging = ({ state, step }: Pick<AppView, "state" | "step">): bo
 export const blockedInWords = ({ reason, detail }: { readonly reason: string; readonly detail: string }): string =>
   reason === "digest-unverified" ? "Digest unverified: not offered yet" : detail;
 
+const systems: Readonly<Record<string, string>> = {
+  compose: "Docker Compose",
+  umbrel: "Umbrel",
+  casaos: "CasaOS",
+  runtipi: "Runtipi",
+};
+
+export const systemInWords = (system: string | undefined): string => systems[system ?? ""] ?? "another system";
+
 /** A text in the person's language, else in English. */
 export function inLanguage(text: Readonly<Record<string, string>>, languages: readonly string[]): string {
   for (const language of languages.map((one) => one.toLowerCase())) {
