@@ -87,6 +87,35 @@ for (const kind of ["desk", "phone"] as const) {
     await page.getByText("Running · version 1.4.2").waitFor();
   });
 
+  test(`${kind}: an app is updated from a manifest that is its own, and asks for what is new in it`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const notes = device.apps.apps.get("notes") ?? assert.fail();
+    const { update: _update, ...sideLoaded } = notes;
+    device.apps.apps.set("notes", sideLoaded);
+    await to("app/notes");
+    const give = async (text: string): Promise<void> => {
+      await button(page, "Update from a manifest").click();
+      await page.getByRole("textbox", { name: "Manifest" }).fill(text);
+      await inDialog(page, "Check it").click();
+    };
+    await button(page, "Update from a manifest").waitFor();
+    await photograph("app-side-loaded");
+    await give("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
+    await page.getByText("No app takes a port of the device.").waitFor();
+    await inDialog(page, "Close").first().click();
+    await give('x-piccolo:\n  id: radio\n  version: "2"\n');
+    await page.getByText("This is the manifest of another app").waitFor();
+    await photograph("update-other-app");
+    await inDialog(page, "Close").first().click();
+    await give('x-piccolo:\n  id: notes\n  version: "1.5.0"\n');
+    await page.getByText("The new version asks for more").waitFor();
+    await page.getByText("Nobody but you vouches for this manifest.").waitFor();
+    await photograph("update-from-manifest");
+    await inDialog(page, "Update").click();
+    await page.getByText("Running · version 1.5.0").waitFor();
+    await page.getByText(/^Version 1\.4\.2, as it was/).waitFor();
+  });
+
   test(`${kind}: an app that failed says why and what to do, and comes up again`, async (t) => {
     const { page, to, photograph } = await start(t, kind);
     await to("app/gallery");

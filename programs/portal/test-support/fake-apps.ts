@@ -325,9 +325,10 @@ export class FakeApps {
           state: "stopped",
         }),
       ),
-    "POST /apps/{id}/update": ({ params, body: { grants = [] } }) => {
+    "POST /apps/{id}/update": ({ params, body: { grants = [], manifest } }) => {
       const before = this.#found(params["id"]);
-      const { update, ...rest } = before;
+      const { update: offered, ...rest } = before;
+      const update = manifest === undefined ? offered : this.#preflight({ manifest }).app;
       if (update === undefined)
         throw this.#options.refuse(409, "source-unclear", "No catalog of this device has another version.");
       return this.#change("update-app", rest, "updating", ["Fetching", "Copying its data", "Starting"], (view) => ({
@@ -519,8 +520,9 @@ export class FakeApps {
     const facts = { vouchedFor: manifest === undefined, freeBytes: 80_000 * MiB, freeMemoryBytes: 2_000 * MiB };
     if (manifest === undefined) return { ...facts, app: radio, problems: [], obstacles: [], downloadBytes: 62 * MiB };
     const id = /^ {2}id: ([a-z]+)$/m.exec(manifest)?.[1];
+    const version = /^ {2}version: "([^"]+)"$/m.exec(manifest)?.[1] ?? "1";
     if (id !== undefined && !manifest.includes("ports:"))
-      return { ...facts, app: { ...radio, id }, problems: [], obstacles: [] };
+      return { ...facts, app: { ...(id === "notes" ? notes : radio), id, version }, problems: [], obstacles: [] };
     const problem = {
       code: "host-port",
       path: "/services/web/ports",

@@ -48,6 +48,17 @@ export function inLanguage(text: Readonly<Record<string, string>>, languages: re
   return text["en"] ?? "";
 }
 
+/** What another version asks for beyond what was agreed to; a public path that is new makes the whole grant new. */
+export function newGrantsOf(
+  { grants }: AppView["app"],
+  { granted, app }: Pick<AppView, "granted" | "app">,
+): readonly Grant[] {
+  return grants.filter(({ kind, paths = [] }) => {
+    const before = app.grants.find((one) => one.kind === kind);
+    return !granted.includes(kind) || !paths.every((path) => before?.paths?.includes(path) === true);
+  });
+}
+
 export interface GrantWords {
   readonly title: string;
   /** What it means to agree. */
