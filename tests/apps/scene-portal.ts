@@ -25,11 +25,29 @@ await playInPortal({ devices: 1, apps: prepareApps, pictures }, async (scene) =>
 
   // A manifest that is refused is explained; nothing is installed.
   await button("Install from a manifest").click();
-  await page.getByRole("textbox", { name: "Manifest" }).fill("services:\n  web:\n    image: nginx\n    ports: [80]\n");
+  await page
+    .getByRole("textbox", { name: "Manifest" })
+    .fill("services:\n  web:\n    image: nginx\n    ports: [80]\nx-piccolo: {}\n");
   await button("Check it").click();
   await page.getByText("No app takes a port of the device").waitFor(slowly);
   await photograph("manifest-refused");
   await button("Close").click();
+
+  // Another system's definition is known for what it is, and what it does not say is asked for.
+  await button("Install from a manifest").click();
+  await page
+    .getByRole("textbox", { name: "Manifest" })
+    .fill("services:\n  web:\n    image: nginx:1.29\n    ports: ['8080:80']\n");
+  await button("Check it").click();
+  await page.getByRole("heading", { name: "A definition for Docker Compose" }).waitFor(slowly);
+  await page.getByLabel("Short name").fill("pages");
+  await page.getByLabel("Name", { exact: true }).fill("Pages");
+  await page.getByLabel("Digest of nginx:1.29").fill(`sha256:${"0123456789abcdef".repeat(4)}`);
+  await inDialog("Translate").click();
+  await inDialog("Go on").click(slowly);
+  await page.getByText("Nobody but you vouches for this manifest.").waitFor(slowly);
+  await photograph("definition-translated");
+  await inDialog("Cancel").click();
 
   // Install, with progress on the app's page.
   await button("Install Counter").click();

@@ -87,6 +87,35 @@ for (const kind of ["desk", "phone"] as const) {
     await page.getByText("Running · version 1.4.2").waitFor();
   });
 
+  test(`${kind}: an app is updated from a manifest that is its own, and asks for what is new in it`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const notes = device.apps.apps.get("notes") ?? assert.fail();
+    const { update: _update, ...sideLoaded } = notes;
+    device.apps.apps.set("notes", sideLoaded);
+    await to("app/notes");
+    const give = async (text: string): Promise<void> => {
+      await button(page, "Update from a manifest").click();
+      await page.getByRole("textbox", { name: "Manifest" }).fill(text);
+      await inDialog(page, "Check it").click();
+    };
+    await button(page, "Update from a manifest").waitFor();
+    await photograph("app-side-loaded");
+    await give("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
+    await page.getByText("No app takes a port of the device.").waitFor();
+    await inDialog(page, "Close").first().click();
+    await give('x-piccolo:\n  id: radio\n  version: "2"\n');
+    await page.getByText("This is the manifest of another app").waitFor();
+    await photograph("update-other-app");
+    await inDialog(page, "Close").first().click();
+    await give('x-piccolo:\n  id: notes\n  version: "1.5.0"\n');
+    await page.getByText("The new version asks for more").waitFor();
+    await page.getByText("Nobody but you vouches for this manifest.").waitFor();
+    await photograph("update-from-manifest");
+    await inDialog(page, "Update").click();
+    await page.getByText("Running · version 1.5.0").waitFor();
+    await page.getByText(/^Version 1\.4\.2, as it was/).waitFor();
+  });
+
   test(`${kind}: an app that failed says why and what to do, and comes up again`, async (t) => {
     const { page, to, photograph } = await start(t, kind);
     await to("app/gallery");
@@ -191,6 +220,49 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("installing");
     goOn();
     await page.getByText("Running · version 0.9").waitFor();
+  });
+
+  test(`${kind}: another system's definition is known, translated with what it does not say, and installed`, async (t) => {
+    const { page, to, photograph } = await start(t, kind);
+    await to("catalog");
+    const manifest = page.getByRole("textbox", { name: "Manifest" });
+    const paste = async (text: string): Promise<void> => {
+      await manifest.fill(text);
+      await button(page, "Check it").click();
+    };
+    await button(page, "Install from a manifest").click();
+    await paste("services:\n  web:\n    image: example/wiki:1.2\n    privileged: true\n");
+    await page.getByText("It cannot be translated as it is.").waitFor();
+    await page.getByText("an app that needs it cannot run on this device").waitFor();
+    assert.equal(await inDialog(page, "Translate").count(), 0);
+    await photograph("definition-refused");
+    await inDialog(page, "Back").click();
+    await paste("services:\n  app_proxy: {}\n");
+    await page.getByText("A definition for Umbrel").waitFor();
+    await page.getByLabel("umbrel-app.yml").waitFor();
+    await photograph("definition-other-file");
+    await inDialog(page, "Back").click();
+    await paste("services:\n  web:\n    image: example/wiki:1.2\n    ports: ['80:80']\n");
+    await page.getByText("A definition for Docker Compose").waitFor();
+    await page.getByLabel("Short name").fill("wiki");
+    await inDialog(page, "Translate").click();
+    // What has been said stays, and what is still missing is still asked for.
+    await page.getByLabel("Name", { exact: true }).fill("Wiki");
+    assert.equal(await page.getByLabel("Short name").inputValue(), "wiki");
+    await page.getByLabel("Digest of example/wiki:1.2").fill(`sha256:${"0123456789abcdef".repeat(4)}`);
+    await photograph("definition-asks");
+    await inDialog(page, "Translate").click();
+    await page.getByText("Changed on the way").waitFor();
+    assert.match(await manifest.inputValue(), /id: wiki/);
+    await photograph("definition-translated");
+    await inDialog(page, "Go on").click();
+    await page.getByText("Nobody but you vouches for this manifest.").waitFor();
+    await photograph("definition-install");
+    await inDialog(page, "Cancel").click();
+    // A manifest goes straight on.
+    await button(page, "Install from a manifest").click();
+    await paste("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
+    await page.getByText("This manifest cannot be used as it is.").waitFor();
   });
 
   test(`${kind}: catalogs say how they are; one is added once its key is compared, renewed and removed`, async (t) => {

@@ -1,5 +1,6 @@
 /** The contract between piccolod and its portal, its command line and other clients. */
 export * from "./app-backups.ts";
+export * from "./app-definitions.ts";
 export * from "./apps.ts";
 export * from "./boot.ts";
 export * from "./closed-codes.ts";

@@ -6,6 +6,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import { appBackupRoutes } from "./app-backups.ts";
+import { appDefinitionRoutes } from "./app-definitions.ts";
 import { appRoutes } from "./app-routes.ts";
 import { BootView } from "./boot.ts";
 import { FolderCreation, Listing, Node, NodeChange, NodeList, Placement, VersionList } from "./files.ts";
@@ -272,6 +273,7 @@ export const routes = {
   "POST /catalogs/{id}/renew": appRoutes["POST /catalogs/{id}/renew"],
   "DELETE /catalogs/{id}": appRoutes["DELETE /catalogs/{id}"],
   "POST /apps/preflight": appRoutes["POST /apps/preflight"],
+  ...appDefinitionRoutes,
   "GET /apps": appRoutes["GET /apps"],
   "POST /apps": appRoutes["POST /apps"],
   "GET /apps/{id}": appRoutes["GET /apps/{id}"],

@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type {
   AppBackupsView,
+  AppDefinition,
   AppDescription,
   AppLogLine,
   AppView,
@@ -12,6 +13,7 @@ import type {
   Task,
   TrashedApp,
 } from "@piccolo/device-api";
+import { fakeTranslation } from "./fake-translation.ts";
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -287,6 +289,10 @@ export class FakeApps {
     },
     "GET /catalog": ({ query }) => ({ status: 200, json: this.#catalog((query.get("q") ?? "").toLowerCase()) }),
     "POST /apps/preflight": ({ body }) => ({ status: 200, json: this.#preflight(body) }),
+    "POST /apps/translate": ({ body }) => ({
+      status: 200,
+      json: fakeTranslation({ files: [], ...(body as Partial<AppDefinition>) }),
+    }),
     "POST /apps": ({ body: { grants = [] } }) =>
       this.#change(
         "install-app",
@@ -320,9 +326,10 @@ export class FakeApps {
           state: "stopped",
         }),
       ),
-    "POST /apps/{id}/update": ({ params, body: { grants = [] } }) => {
+    "POST /apps/{id}/update": ({ params, body: { grants = [], manifest } }) => {
       const before = this.#found(params["id"]);
-      const { update, ...rest } = before;
+      const { update: offered, ...rest } = before;
+      const update = manifest === undefined ? offered : this.#preflight({ manifest }).app;
       if (update === undefined)
         throw this.#options.refuse(409, "source-unclear", "No catalog of this device has another version.");
       return this.#change("update-app", rest, "updating", ["Fetching", "Copying its data", "Starting"], (view) => ({
@@ -523,6 +530,10 @@ export class FakeApps {
   #preflight({ manifest }: AppCall["body"]): Preflight {
     const facts = { vouchedFor: manifest === undefined, freeBytes: 80_000 * MiB, freeMemoryBytes: 2_000 * MiB };
     if (manifest === undefined) return { ...facts, app: radio, problems: [], obstacles: [], downloadBytes: 62 * MiB };
+    const id = /^ {2}id: ([a-z]+)$/m.exec(manifest)?.[1];
+    const version = /^ {2}version: "([^"]+)"$/m.exec(manifest)?.[1] ?? "1";
+    if (id !== undefined && !manifest.includes("ports:"))
+      return { ...facts, app: { ...(id === "notes" ? notes : radio), id, version }, problems: [], obstacles: [] };
     const problem = {
       code: "host-port",
       path: "/services/web/ports",

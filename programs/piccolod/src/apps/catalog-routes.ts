@@ -6,6 +6,7 @@ import type { Api } from "../http/api.ts";
 import type { Apps } from "./apps.ts";
 import type { Catalogs } from "./catalogs.ts";
 import { parseManifest } from "./parse.ts";
+import { mountTranslate } from "./translate.ts";
 import { appFaults } from "./types.ts";
 import { describeApp } from "./views.ts";
 
@@ -52,6 +53,7 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
     return c.body(null, 204);
   });
 
+  mountTranslate(api);
   const obstaclesOf = (manifest: AppManifest): Preflight["obstacles"] => {
     const obstacles: Preflight["obstacles"] = [];
     if (installed().has(manifest.id)) {

@@ -11,9 +11,9 @@ import type { LockGate } from "./lock-gate.ts";
 import { faultOf, problemOf } from "./problem.ts";
 
 const jsonBytesMax = 64 * 1024;
-/** Where a manifest may be in the body. What the checker reads fits in, however it is escaped; it says what is too long. */
-const manifestPath = /\/apps(?:\/preflight|\/[^/]+\/update)?$/;
-const manifestBodyBytesMax = jsonBytesMax + 6 * documentBytesMax;
+/** Where manifests may be in the body. What the checker reads fits in, however it is escaped; it says what is too long. */
+const manifestPath = /\/apps(?:\/preflight|\/translate|\/[^/]+\/update)?$/;
+const manifestBodyBytesMax = jsonBytesMax + 2 * 6 * documentBytesMax;
 
 function problemReply(error: unknown, log: Log): Response {
   const { problem, headers } = problemOf(faultOf(error, log));

@@ -1,5 +1,5 @@
 /** One app: how it is, what can be done with it, what it may, and what it keeps. */
-import { ExternalLink, History, Play, RefreshCw, Square, Trash2 } from "lucide-react";
+import { ExternalLink, FileCode2, History, Play, RefreshCw, Square, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Button, buttonClass } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
@@ -15,11 +15,12 @@ import { ResourcesGroup } from "./app-resources.tsx";
 import { AppSettings } from "./app-settings.tsx";
 import { GrantList, toggled } from "./grant-list.tsx";
 import { BackLink } from "./page.tsx";
+import { ManifestUpdate, UpdateDialog } from "./update-dialog.tsx";
 import { type AppView, type Grant, useApp, useAppCall } from "./queries.ts";
 import { ShownSecrets } from "./shown-secrets.tsx";
 import { inLanguage, isChanging, stateInWords } from "./words.ts";
 
-type Asking = "update" | "rollback" | "uninstall";
+type Asking = "update" | "manifest" | "rollback" | "uninstall";
 
 export function AppScreen({ id }: { id: string }) {
   const app = useApp(id);
@@ -94,6 +95,17 @@ function Details({ view }: { view: AppView }) {
       <BackupsGroup view={view} name={name} />
       <ResourcesGroup id={app.id} running={state === "running"} />
       <LogGroup id={app.id} />
+      <Group title="Version">
+        <Row name="A version no catalog of this device has can be given as a manifest.">
+          <Button
+            icon={<FileCode2 aria-hidden="true" className="size-4" />}
+            disabled={isChanging(view)}
+            onClick={() => setAsking("manifest")}
+          >
+            Update from a manifest
+          </Button>
+        </Row>
+      </Group>
       <Group title="Uninstall">
         <Row name="Its data is kept for 30 days and can be brought back.">
           <Button
@@ -106,8 +118,14 @@ function Details({ view }: { view: AppView }) {
         </Row>
       </Group>
       {asking === "update" && view.update !== undefined ? (
-        <UpdateDialog view={view} update={view.update} name={name} onClose={close} />
+        <UpdateDialog
+          id={app.id}
+          title={`Update ${name} to ${view.update.version}`}
+          newGrants={view.update.newGrants}
+          onClose={close}
+        />
       ) : null}
+      {asking === "manifest" ? <ManifestUpdate view={view} name={name} onClose={close} /> : null}
       {asking === "rollback" ? <RollbackDialog view={view} name={name} onClose={close} /> : null}
       {asking === "uninstall" ? <UninstallDialog id={app.id} name={name} onClose={close} /> : null}
     </div>
@@ -263,52 +281,6 @@ function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void 
         </Row>
       )}
     </Group>
-  );
-}
-
-function UpdateDialog({
-  view,
-  update,
-  name,
-  onClose,
-}: {
-  view: AppView;
-  update: NonNullable<AppView["update"]>;
-  name: string;
-  onClose: () => void;
-}) {
-  const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set());
-  const call = useAppCall("POST /apps/{id}/update", onClose);
-  const isMissing = update.newGrants.some(({ kind, required }) => required && !agreed.has(kind));
-  return (
-    <Dialog
-      onClose={onClose}
-      title={`Update ${name} to ${update.version}`}
-      text="Its data is copied first. If the new version does not work, this device goes back to the old one by itself."
-    >
-      {update.newGrants.length === 0 ? null : (
-        <>
-          <p className="text-sm font-semibold">The new version asks for more</p>
-          <GrantList
-            grants={update.newGrants}
-            agreed={agreed}
-            onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))}
-          />
-        </>
-      )}
-      {call.isError ? <ProblemNote error={call.error} /> : null}
-      <DialogButtons>
-        <Button onClick={onClose}>Cancel</Button>
-        <Button
-          look="primary"
-          disabled={isMissing}
-          busy={call.isPending}
-          onClick={() => call.mutate({ params: { id: view.app.id }, body: { grants: [...agreed] } })}
-        >
-          Update
-        </Button>
-      </DialogButtons>
-    </Dialog>
   );
 }
 

@@ -2,13 +2,12 @@
 import { FileCode2, Library, Search } from "lucide-react";
 import { useDeferredValue, useState } from "react";
 import { Button, buttonClass } from "../design/button.tsx";
-import { Dialog, DialogButtons } from "../design/dialog.tsx";
-import { TextArea } from "../design/field.tsx";
 import { Banner, Empty, ProblemNote, Skeleton } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { AppIcon } from "./app-icon.tsx";
 import { InstallDialog } from "./install-dialog.tsx";
 import { Page } from "./page.tsx";
+import { PasteDialog } from "./paste-dialog.tsx";
 import { type AppSource, type CatalogEntry, useCatalog } from "./queries.ts";
 import { blockedInWords, categoryInWords, inLanguage } from "./words.ts";
 
@@ -92,6 +91,8 @@ export function CatalogScreen() {
       {chosen === undefined ? null : <InstallDialog {...chosen} onClose={() => setChosen(undefined)} />}
       {pasting ? (
         <PasteDialog
+          title="Install from a manifest"
+          text="For apps no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
           onClose={() => setPasting(false)}
           onManifest={(manifest) => {
             setPasting(false);
@@ -140,31 +141,5 @@ function EntryCard({
         ) : null}
       </div>
     </li>
-  );
-}
-
-function PasteDialog({ onClose, onManifest }: { onClose: () => void; onManifest: (manifest: string) => void }) {
-  const [text, setText] = useState("");
-  return (
-    <Dialog
-      wide
-      onClose={onClose}
-      title="Install from a manifest"
-      text="For apps no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
-    >
-      <TextArea
-        label="Manifest"
-        rows={10}
-        spellCheck={false}
-        value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-      />
-      <DialogButtons>
-        <Button onClick={onClose}>Cancel</Button>
-        <Button look="primary" disabled={text.trim() === ""} onClick={() => onManifest(text)}>
-          Check it
-        </Button>
-      </DialogButtons>
-    </Dialog>
   );
 }

@@ -8,6 +8,7 @@ import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
 import { useRoute } from "../navigation.ts";
 import { bytesInWords } from "../wording/bytes.ts";
 import { GrantList, toggled } from "./grant-list.tsx";
+import { ManifestProblems } from "./manifest-problems.tsx";
 import { type AppSource, type Grant, type Preflight, useAppCall } from "./queries.ts";
 import { SettingFields } from "./setting-fields.tsx";
 import { firstValues, inLanguage, valueTrouble } from "./words.ts";
@@ -31,7 +32,7 @@ export function InstallDialog({ source, name, onClose }: { source: AppSource; na
           <Skeleton className="h-40" />
         )
       ) : preflight.data.app === undefined ? (
-        <ManifestProblems problems={preflight.data.problems} onClose={onClose} />
+        <RefusedManifest problems={preflight.data.problems} onClose={onClose} />
       ) : (
         <InstallForm source={source} preflight={preflight.data} app={preflight.data.app} onClose={onClose} />
       )}
@@ -39,22 +40,11 @@ export function InstallDialog({ source, name, onClose }: { source: AppSource; na
   );
 }
 
-function ManifestProblems({ problems, onClose }: { problems: Preflight["problems"]; onClose: () => void }) {
+function RefusedManifest({ problems, onClose }: { problems: Preflight["problems"]; onClose: () => void }) {
   return (
     <>
       <Banner tone="danger">This manifest cannot be used as it is.</Banner>
-      <ul className="flex flex-col gap-3">
-        {problems.map(({ code, path, line, reason, advice }) => (
-          <li key={`${path} ${code}`} className="text-sm">
-            <p className="font-mono text-xs text-ink-soft [overflow-wrap:anywhere]">
-              {line === undefined ? "" : `line ${line} · `}
-              {path === "" ? "/" : path}
-            </p>
-            <p>{reason}</p>
-            <p className="text-ink-soft">{advice}</p>
-          </li>
-        ))}
-      </ul>
+      <ManifestProblems problems={problems} />
       <DialogButtons>
         <Button onClick={onClose}>Close</Button>
       </DialogButtons>

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Grant, Setting } from "./queries.ts";
+import type { AppView, Grant, Setting } from "./queries.ts";
 import {
   changedValues,
   firstValues,
   grantInWords,
   inLanguage,
   isChanging,
+  newGrantsOf,
   stateInWords,
   valueTrouble,
 } from "./words.ts";
@@ -57,4 +58,14 @@ test("a value that cannot be taken is told before it is sent", () => {
   assert.equal(valueTrouble(number, "5"), undefined);
   assert.ok(valueTrouble({ name: "T", kind: "text", label, lengthMax: 2 }, "abc"));
   assert.ok(valueTrouble({ name: "P", kind: "password", label }, ""));
+});
+
+test("another version asks anew for what was not agreed to, and for a public path that was not there", () => {
+  const internet: Grant = { kind: "internet", reason: label, required: true };
+  const open = (...paths: string[]): Grant => ({ kind: "public-paths", reason: label, required: false, paths });
+  const app = (...grants: Grant[]) => ({ grants }) as AppView["app"];
+  const before = { granted: ["public-paths" as const], app: app(internet, open("/s/*")) };
+  assert.deepEqual(newGrantsOf(app(open("/s/*")), before), []);
+  assert.deepEqual(newGrantsOf(app(open()), before), []);
+  assert.deepEqual(newGrantsOf(app(internet, open("/s/*", "/x")), before), [internet, open("/s/*", "/x")]);
 });

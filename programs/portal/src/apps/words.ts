@@ -30,6 +30,15 @@ export const isChanging = ({ state, step }: Pick<AppView, "state" | "step">): bo
 export const blockedInWords = ({ reason, detail }: { readonly reason: string; readonly detail: string }): string =>
   reason === "digest-unverified" ? "Digest unverified: not offered yet" : detail;
 
+const systems: Readonly<Record<string, string>> = {
+  compose: "Docker Compose",
+  umbrel: "Umbrel",
+  casaos: "CasaOS",
+  runtipi: "Runtipi",
+};
+
+export const systemInWords = (system: string | undefined): string => systems[system ?? ""] ?? "another system";
+
 /** A text in the person's language, else in English. */
 export function inLanguage(text: Readonly<Record<string, string>>, languages: readonly string[]): string {
   for (const language of languages.map((one) => one.toLowerCase())) {
@@ -37,6 +46,17 @@ export function inLanguage(text: Readonly<Record<string, string>>, languages: re
     if (found !== undefined) return found;
   }
   return text["en"] ?? "";
+}
+
+/** What another version asks for beyond what was agreed to; a public path that is new makes the whole grant new. */
+export function newGrantsOf(
+  { grants }: AppView["app"],
+  { granted, app }: Pick<AppView, "granted" | "app">,
+): readonly Grant[] {
+  return grants.filter(({ kind, paths = [] }) => {
+    const before = app.grants.find((one) => one.kind === kind);
+    return !granted.includes(kind) || !paths.every((path) => before?.paths?.includes(path) === true);
+  });
 }
 
 export interface GrantWords {

@@ -1,0 +1,151 @@
+/** To another version of an app: the newest of its catalog, or one that is given as a manifest. */
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { device } from "../api/device.ts";
+import { Button } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
+import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
+import { GrantList, toggled } from "./grant-list.tsx";
+import { ManifestProblems } from "./manifest-problems.tsx";
+import { PasteDialog } from "./paste-dialog.tsx";
+import { type AppView, type Grant, type Preflight, useAppCall } from "./queries.ts";
+import { newGrantsOf } from "./words.ts";
+
+export function UpdateDialog({
+  id,
+  title,
+  newGrants,
+  manifest,
+  notes,
+  onClose,
+}: {
+  id: string;
+  title: string;
+  /** What it asks for beyond what was agreed to. */
+  newGrants: readonly Grant[];
+  /** Absent: the newest of its catalog. */
+  manifest?: string;
+  notes?: ReactNode;
+  onClose: () => void;
+}) {
+  const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set());
+  const call = useAppCall("POST /apps/{id}/update", onClose);
+  const isMissing = newGrants.some(({ kind, required }) => required && !agreed.has(kind));
+  const body = { grants: [...agreed], ...(manifest === undefined ? {} : { manifest }) };
+  return (
+    <Dialog
+      onClose={onClose}
+      title={title}
+      text="Its data is copied first. If the new version does not work, this device goes back to the old one by itself."
+    >
+      {notes}
+      {newGrants.length === 0 ? null : (
+        <>
+          <p className="text-sm font-semibold">The new version asks for more</p>
+          <GrantList grants={newGrants} agreed={agreed} onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))} />
+        </>
+      )}
+      {call.isError ? <ProblemNote error={call.error} /> : null}
+      <DialogButtons>
+        <Button onClick={onClose}>Cancel</Button>
+        <Button
+          look="primary"
+          disabled={isMissing}
+          busy={call.isPending}
+          onClick={() => call.mutate({ params: { id }, body })}
+        >
+          Update
+        </Button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+interface Updated {
+  view: AppView;
+  name: string;
+  onClose: () => void;
+}
+
+export function ManifestUpdate({ view, name, onClose }: Updated) {
+  const [manifest, setManifest] = useState<string>();
+  return manifest === undefined ? (
+    <PasteDialog
+      title={`Update ${name} from a manifest`}
+      text="For a version no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
+      onClose={onClose}
+      onManifest={setManifest}
+    />
+  ) : (
+    <CheckedUpdate view={view} name={name} manifest={manifest} onClose={onClose} />
+  );
+}
+
+/** An install is in the way of another install, never of an update. */
+const ofInstalls = new Set(["name-taken", "in-trash", "too-little-memory"]);
+
+function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: string }) {
+  const preflight = useQuery({
+    queryKey: ["preflight", manifest],
+    queryFn: ({ signal }) => device.call("POST /apps/preflight", { body: { manifest } }, { signal }),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  const { data } = preflight;
+  const app = data?.app;
+  if (data === undefined || app === undefined || app.id !== view.app.id || blockingOf(data).length > 0)
+    return (
+      <Dialog wide onClose={onClose} title={`Update ${name} from a manifest`}>
+        {data === undefined ? (
+          preflight.isError ? (
+            <ProblemNote error={preflight.error} onRetry={() => void preflight.refetch()} />
+          ) : (
+            <Skeleton className="h-40" />
+          )
+        ) : app === undefined ? (
+          <>
+            <Banner tone="danger">This manifest cannot be used as it is.</Banner>
+            <ManifestProblems problems={data.problems} />
+          </>
+        ) : app.id === view.app.id ? (
+          blockingOf(data).map(({ code, detail }) => (
+            <Banner key={code} tone="danger">
+              {detail}
+            </Banner>
+          ))
+        ) : (
+          <Banner tone="danger">
+            This is the manifest of another app: its id is {app.id}, and {name} has the id {view.app.id}.
+          </Banner>
+        )}
+        <DialogButtons>
+          <Button onClick={onClose}>Close</Button>
+        </DialogButtons>
+      </Dialog>
+    );
+  return (
+    <UpdateDialog
+      id={app.id}
+      title={`Update ${name} to ${app.version}`}
+      newGrants={newGrantsOf(app, view)}
+      manifest={manifest}
+      onClose={onClose}
+      notes={
+        <>
+          <Banner tone="warn">
+            Nobody but you vouches for this manifest. Use it only if you know who wrote it.
+            {view.catalog === undefined
+              ? null
+              : " From then on the app is of no catalog and hears of no newer versions."}
+          </Banner>
+          {app.version === view.app.version ? (
+            <Banner tone="calm">It says it is version {app.version}, which is the one that is there.</Banner>
+          ) : null}
+        </>
+      }
+    />
+  );
+}
+
+const blockingOf = ({ obstacles }: Preflight): Preflight["obstacles"] =>
+  obstacles.filter(({ code }) => !ofInstalls.has(code));
