@@ -10,7 +10,7 @@ const prompt = /[#$] $|login:|Press Enter for maintenance|emergency mode/m;
 export const changedDisk: Scenario = {
   name: "changed-disk",
   summary:
-    "one byte of piccolod changed, piccolod replaced, or a library gone from the disk: nothing of it runs, and no shell opens",
+    "one byte of piccolod changed, piccolod replaced, or systemd gone from the disk: nothing of it runs, and no shell opens",
   set: "core",
   async run(context) {
     const { laboratory } = context;

@@ -63,6 +63,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const shop = await openWorkshop({
     folders: [dirname(out), ...(former === undefined ? [keys] : [keys, former.keys])],
     ...(root === undefined ? {} : { root }),
+    // What is given away has what Debian mended up to the day before.
+    rootDaysMax: 1,
     epochS,
     say,
   });

@@ -10,6 +10,7 @@ import { rpmRecords } from "../tree/packages.ts";
 import { keyOf } from "./inputs.ts";
 
 export const debianSuite = "trixie";
+const dayMs = 86_400_000;
 
 /** What the operating system is made from; each has a folder in `os/`. */
 export type Base = "debian" | "fcos";
@@ -37,6 +38,8 @@ export interface WorkshopOptions {
   /** A root of packages that was made elsewhere, of this base. Without it that of Debian is made here. */
   readonly root?: { readonly base: Base; readonly path: string };
   readonly epochS: number;
+  /** How many days old roots of packages may be that are made here; undefined = a week. */
+  readonly rootDaysMax?: number;
   /** A root with the tools that is there already. */
   readonly toolsRoot?: string;
   readonly say: Say;
@@ -48,13 +51,12 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   mkdirSync(folder, { recursive: true });
   const os = join(repositoryRoot, "os");
   const list = (name: string): string[] => readPackageList(join(os, "debian", name));
-  const roots = join(folder, "roots");
-  const toolsRoot =
-    options.toolsRoot ??
-    (await provideRoot(roots, { name: "tools", suite: debianSuite, packages: list("tools-packages.txt") }, say));
+  const age = { nowMs: Date.now(), ageMaxMs: (options.rootDaysMax ?? 7) * dayMs, say };
+  const provide = (name: string, packages: readonly string[]): Promise<string> =>
+    provideRoot(join(folder, "roots"), { name, suite: debianSuite, packages }, age);
+  const toolsRoot = options.toolsRoot ?? (await provide("tools", list("tools-packages.txt")));
   const packages = [...list("packages.txt"), ...list("build-packages.txt")];
-  const packagesRoot =
-    options.root?.path ?? (await provideRoot(roots, { name: "guest", suite: debianSuite, packages }, say));
+  const packagesRoot = options.root?.path ?? (await provide("guest", packages));
   const base = options.root?.base ?? "debian";
   const packagesKey =
     options.root === undefined ? basename(packagesRoot) : keyOf(packagesRoot, Object.values(rpmRecords), base);
