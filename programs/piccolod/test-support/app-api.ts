@@ -21,9 +21,13 @@ export interface AppReply<T> {
 }
 
 export interface AppApi {
-  ask<T>(method: string, path: string, body?: unknown): Promise<AppReply<T>>;
+  readonly ask: <T>(method: string, path: string, body?: unknown) => Promise<AppReply<T>>;
   /** The task as it is once it has ended. */
-  ended(task: Task): Promise<Task>;
+  readonly ended: (task: Task) => Promise<Task>;
+}
+
+async function readAs<T>(reply: Response): Promise<AppReply<T>> {
+  return { status: reply.status, body: (await reply.json()) as T };
 }
 
 /** Of the device as it is now; one that is started again has another. */
@@ -55,7 +59,7 @@ export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
   mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: () => 1e12 });
   mountAppBackups(api, { apps, backups, drills, bundled, tasks });
   return {
-    ask: async <T>(method: string, path: string, body?: unknown) => {
+    ask: async (method, path, body) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const length = text === undefined ? 0 : Buffer.byteLength(text);
       const reply = await api.request(
@@ -67,7 +71,7 @@ export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
         },
         { caller: { remote: "a test", session: undefined } },
       );
-      return { status: reply.status, body: (await reply.json()) as T };
+      return readAs(reply);
     },
     ended: (task) =>
       new Promise<Task>((resolve) => {
