@@ -2,9 +2,10 @@
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { type AppEvent, eventsOf } from "./app-events.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
-import type { AppPlanRecord, Observed, Route, Step, Waiting } from "./plan-types.ts";
+import type { AppPlanRecord, Observed, RecordEvent, Route, Step, Waiting } from "./plan-types.ts";
 import { recordAfter, recordAfterFailure, recordAfterRestarts, restartWindowMs, trashOf } from "./record.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
@@ -54,6 +55,8 @@ export class Lane {
   readonly #resting: (() => void)[] = [];
   /** When each service was last started to keep the app up, by the monotonic clock. */
   readonly #starts = new Map<string, number[]>();
+  /** Services that have ended by themselves and are not started again yet. */
+  readonly #ended = new Set<string>();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -80,6 +83,7 @@ export class Lane {
   /** The record says something else now. */
   interrupt(): void {
     this.#starts.clear();
+    this.#ended.clear();
     this.#interrupt.abort(new Error("something else is wanted now"));
     this.kick();
   }
@@ -117,8 +121,10 @@ export class Lane {
     const { store, observe, world, log, app, changed, crashPoint } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
-    const plan = decide(installed.record, await observe(installed, this.route), world.nowMs());
+    const observed = await observe(installed, this.route);
+    const plan = decide(installed.record, observed, world.nowMs());
     this.waiting = plan.waiting;
+    this.#noteEnded(installed, observed, plan.steps);
     if (plan.steps.length === 0) {
       if (plan.waiting === undefined) this.restedAs = installed.record.wanted;
       this.progress = undefined;
@@ -131,7 +137,7 @@ export class Lane {
       log.warn("app-ends-again", { app, count: restless.failure?.count ?? 0 });
       // Visitors are told at once that it does not run.
       this.route = { kind: "closed" };
-      store.put(restless);
+      this.#put(installed, restless);
       changed();
       return true;
     }
@@ -186,6 +192,7 @@ export class Lane {
     }
     try {
       await executor.take(installed, step satisfies MachineStep, { signal, report });
+      this.#noteStep(installed, step);
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -193,7 +200,7 @@ export class Lane {
       if (failure === undefined) throw error;
       log.warn("app-step-failed", { app, step: step.do, code: failure.code, ...errorFacts(error) });
       const now = store.get(app);
-      if (now !== undefined) store.put(recordAfterFailure(now.record, step, failure, world.nowMs()));
+      if (now !== undefined) this.#put(now, recordAfterFailure(now.record, step, failure, world.nowMs()));
       return false;
     }
   }
@@ -202,7 +209,11 @@ export class Lane {
     const { store, world } = this.#options;
     if (event.type === "into-trash") {
       const trash = trashOf(record, event.volumes, world.nowMs());
-      if (trash !== undefined) store.intoTrash(trash, place);
+      if (trash === undefined) return;
+      store.transact(() => {
+        store.intoTrash(trash, place);
+        store.addEvents(place, eventsOf(record, record, event), world.nowMs());
+      });
       return;
     }
     if (event.type === "trashed") {
@@ -212,10 +223,46 @@ export class Lane {
     store.transact(() => {
       // Not before: what is put back after a failure was written under the former ones.
       if (event.type === "committed") store.putSecrets(place, record.change?.passwords ?? {});
-      store.put(recordAfter(record, event));
+      this.#put({ record, ...place }, recordAfter(record, event), event);
       if (event.type === "trash-emptied-into-app" && record.trash !== undefined)
         store.deleteTrash(record.trash, place.slot);
     });
+  }
+
+  /** The record and what that means to its owner, in one commit. */
+  #put({ record, ...place }: InstalledApp, after: AppPlanRecord, event?: RecordEvent): void {
+    const { store, world } = this.#options;
+    store.transact(() => {
+      store.put(after);
+      store.addEvents(place, eventsOf(record, after, event), world.nowMs());
+    });
+  }
+
+  /** What is to be started and ran a moment ago has ended by itself; after a start of the device nobody can say that. */
+  #noteEnded({ record, ...place }: InstalledApp, { containers }: Observed, steps: readonly Step[]): void {
+    const { store, world } = this.#options;
+    if (record.change !== undefined || record.wanted !== "running" || !containers.known) return;
+    const wasUp = this.route.kind === "open";
+    const events = steps.flatMap((step): AppEvent[] => {
+      if (step.do !== "start" || this.#ended.has(step.service)) return [];
+      if (!wasUp && (this.#starts.get(step.service) ?? []).length === 0) return [];
+      const now = containers.value.find(
+        ({ service, generation }) => service === step.service && generation === step.generation,
+      );
+      if (now === undefined || now.state === "created") return [];
+      this.#ended.add(step.service);
+      return [{ kind: "ended", service: step.service, exitCode: now.exitCode }];
+    });
+    store.addEvents(place, events, world.nowMs());
+  }
+
+  /** Starts and stops within a change are the change's. */
+  #noteStep({ record, ...place }: InstalledApp, step: MachineStep): void {
+    const { store, world } = this.#options;
+    if (record.change !== undefined || record.wanted === "removed") return;
+    if (step.do !== "start" && !(step.do === "stop" && record.wanted === "stopped")) return;
+    const kind = step.do === "stop" ? "stopped" : this.#ended.delete(step.service) ? "restarted" : "started";
+    store.addEvents(place, [{ kind, service: step.service }], world.nowMs());
   }
 
   #later(ms: number): void {

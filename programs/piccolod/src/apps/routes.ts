@@ -161,6 +161,11 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     return c.json({ lines: sorted.slice(-limit), truncated: sorted.length > limit }, 200);
   });
 
+  api.openapi(routes["GET /apps/{id}/events"], (c) => {
+    const { events, restarts } = apps.happened(c.req.valid("param").id);
+    return c.json({ events: [...events], restarts }, 200);
+  });
+
   api.openapi(routes["GET /apps/{id}/resources"], async (c) => {
     const { id } = c.req.valid("param");
     const { manifest } = describedOf(apps.get(id).record);
