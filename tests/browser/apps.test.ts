@@ -154,6 +154,22 @@ for (const kind of ["desk", "phone"] as const) {
     assert.deepEqual(device.apps.apps.get("notes")?.granted, []);
   });
 
+  test(`${kind}: what happened to an app is told, newest first, and more of it as it happens`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    await to("app/notes");
+    const list = page.getByRole("list", { name: "What happened" });
+    await list.getByText('"web" ended by itself, with the code 137').waitFor();
+    await page.getByText("it was started again once").waitFor();
+    assert.match((await list.getByRole("listitem").first().textContent()) ?? "", /"web" was started again/);
+    assert.equal(await list.getByText("Installed, version 1.4.1").count(), 0);
+    await button(page, "Show all 6").click();
+    await list.getByText("Installed, version 1.4.1").waitFor();
+    await photograph("app-events");
+    device.apps.events.push({ kind: "backed-up", version: "1.4.2", atMs: Date.now() });
+    device.publish({ type: "app", id: "notes" });
+    await list.getByText("A backup was made").nth(1).waitFor();
+  });
+
   test(`${kind}: the log follows, can be searched, and leaves who has scrolled up where they are`, async (t) => {
     const { device, page, to, photograph } = await start(t, kind);
     await to("app/notes");

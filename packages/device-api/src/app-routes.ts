@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import {
   AppConfigure,
+  AppEventList,
   AppInstall,
   AppList,
   AppLog,
@@ -161,6 +162,12 @@ export const appRoutes = {
     path: "/apps/{id}/resources",
     request: { params: id },
     responses: ok("Processor, memory, network and disk", AppResources),
+  }),
+  "GET /apps/{id}/events": route({
+    method: "get",
+    path: "/apps/{id}/events",
+    request: { params: id },
+    responses: ok("What has happened to the app", AppEventList),
   }),
   "GET /app-trash": route({
     method: "get",

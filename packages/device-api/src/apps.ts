@@ -359,3 +359,48 @@ export const AppResources = z
   })
   .openapi("AppResources");
 export type AppResources = z.infer<typeof AppResources>;
+
+/** Something that has happened to an app. */
+export const AppEventView = z
+  .object({
+    atMs: z.number(),
+    /**
+     * `installed` to `backed-up`: a change that succeeded, with `version`; `given-up`: one that did not, with `change`, `version`,
+     * `code` and `detail`, and all is as before; `failed`: it is not as wanted, with `code` and `detail`; `well`: it is again;
+     * `started`, `stopped`, `ended` (by itself, with `exitCode` where it is known), `restarted` (after that): with `service`.
+     */
+    kind: z.enum([
+      "installed",
+      "updated",
+      "configured",
+      "rolled-back",
+      "restored",
+      "backed-up",
+      "given-up",
+      "failed",
+      "well",
+      "uninstalled",
+      "started",
+      "stopped",
+      "ended",
+      "restarted",
+    ]),
+    version: z.string().optional(),
+    change: z.enum(["install", "update", "configure", "rollback", "restore", "backup"]).optional(),
+    service: z.string().optional(),
+    exitCode: z.int().optional(),
+    code: z.string().optional(),
+    detail: z.string().optional(),
+  })
+  .openapi("AppEvent");
+export type AppEventView = z.infer<typeof AppEventView>;
+
+/** The last 100, newest first. */
+export const AppEventList = z
+  .object({
+    events: z.array(AppEventView),
+    /** How often in the last day, as far as the list goes back, a part that had ended by itself was started again. */
+    restarts: z.int(),
+  })
+  .openapi("AppEventList");
+export type AppEventList = z.infer<typeof AppEventList>;

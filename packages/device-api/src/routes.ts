@@ -289,6 +289,7 @@ export const routes = {
   "GET /apps/{id}/logs": appRoutes["GET /apps/{id}/logs"],
   "GET /apps/{id}/problem-log": appRoutes["GET /apps/{id}/problem-log"],
   "GET /apps/{id}/resources": appRoutes["GET /apps/{id}/resources"],
+  "GET /apps/{id}/events": appRoutes["GET /apps/{id}/events"],
   "GET /app-trash": appRoutes["GET /app-trash"],
   "POST /app-trash/{id}/restore": appRoutes["POST /app-trash/{id}/restore"],
   "DELETE /app-trash/{id}": appRoutes["DELETE /app-trash/{id}"],

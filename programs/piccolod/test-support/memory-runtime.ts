@@ -328,7 +328,6 @@ function stateOf({ spec, id, phase, exitCode, startedAtMs }: MemoryContainer): C
     phase,
     exitCode: phase === "stopped" ? exitCode : undefined,
     startedAtMs,
-    restarts: 0,
     labels: spec.labels,
     addresses: Object.fromEntries(spec.networks.map(({ network, address }) => [network, address])),
   };

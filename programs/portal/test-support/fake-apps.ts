@@ -4,6 +4,7 @@ import type {
   AppBackupsView,
   AppDefinition,
   AppDescription,
+  AppEventView,
   AppLogLine,
   AppView,
   CatalogState,
@@ -176,6 +177,22 @@ export class FakeApps {
         atMs: Date.now() - 40 * minute,
       },
     },
+  ];
+  /** Of each app, oldest first. */
+  readonly events: AppEventView[] = [
+    { kind: "installed", version: "1.4.1", atMs: Date.now() - 40 * day },
+    { kind: "updated", version: "1.4.2", atMs: Date.now() - 9 * day },
+    {
+      kind: "given-up",
+      change: "update",
+      version: "1.5.0",
+      code: "not-healthy",
+      detail: "The app did not answer within 60 seconds.",
+      atMs: Date.now() - 3 * day,
+    },
+    { kind: "backed-up", version: "1.4.2", atMs: Date.now() - day },
+    { kind: "ended", service: "web", exitCode: 137, atMs: Date.now() - 50 * minute },
+    { kind: "restarted", service: "web", atMs: Date.now() - 49 * minute },
   ];
   readonly #followers = new Set<ServerResponse>();
   #lines: AppLogLine[] = [];
@@ -447,6 +464,7 @@ export class FakeApps {
         ],
       },
     }),
+    "GET /apps/{id}/events": () => ({ status: 200, json: { events: this.events.toReversed(), restarts: 1 } }),
     "GET /apps/{id}/resources": () => ({
       status: 200,
       json: {

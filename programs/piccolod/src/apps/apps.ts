@@ -6,6 +6,7 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import type { KeptEvent } from "./app-events.ts";
 import { grantsFor } from "./agreed-grants.ts";
 import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
@@ -48,6 +49,7 @@ export const leastFreeBytes = 256 * 1024 * 1024;
 const heldMs = 60_000;
 const heldPauseMs = 50;
 const followPauseMs = 200;
+const dayMs = 24 * 3_600_000;
 
 /** An app as it is seen from here now. */
 export interface AppLook {
@@ -600,6 +602,14 @@ export class Apps {
   /** By volume. */
   usedBytes(id: string): Readonly<Record<string, number>> {
     return this.#options.storage.usedBytes(id);
+  }
+
+  /** What has happened to it, newest first, and how often in the last day it was started again after it had ended by itself. */
+  happened(id: string): { readonly events: readonly KeptEvent[]; readonly restarts: number } {
+    const { store, world } = this.#options;
+    const events = store.eventsOf(this.get(id));
+    const sinceMs = world.nowMs() - dayMs;
+    return { events, restarts: events.filter(({ kind, atMs }) => kind === "restarted" && atMs > sinceMs).length };
   }
 
   /** Generated values that the manifest shows to the owner. */

@@ -2,6 +2,7 @@
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { type AppEvent, eventsOf } from "./app-events.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
 import type {
@@ -10,6 +11,7 @@ import type {
   Health,
   Known,
   Observed,
+  RecordEvent,
   Route,
   SaidLine,
   Step,
@@ -68,6 +70,8 @@ export class Lane {
   /** When each service was last started to keep the app up, by the monotonic clock. */
   readonly #starts = new Map<string, number[]>();
   readonly #health: HealthWatch;
+  /** Services that have ended by themselves and are not started again yet. */
+  readonly #ended = new Set<string>();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -116,6 +120,7 @@ export class Lane {
   /** The record says something else now. */
   interrupt(): void {
     this.#starts.clear();
+    this.#ended.clear();
     this.#interrupt.abort(new Error("something else is wanted now"));
     this.kick();
   }
@@ -153,8 +158,10 @@ export class Lane {
     const { store, observe, world, log, app, changed, crashPoint } = this.#options;
     const installed = store.get(app);
     if (installed === undefined) return false;
-    const plan = decide(installed.record, await observe(installed, this.route, this.#health.now), world.nowMs());
+    const observed = await observe(installed, this.route, this.#health.now);
+    const plan = decide(installed.record, observed, world.nowMs());
     this.waiting = plan.waiting;
+    this.#noteEnded(installed, observed, plan.steps);
     if (plan.steps.length === 0) {
       if (plan.waiting === undefined) this.restedAs = installed.record.wanted;
       this.progress = undefined;
@@ -168,7 +175,7 @@ export class Lane {
       // Visitors are told at once that it does not run.
       this.#health.end();
       this.route = { kind: "closed" };
-      store.put(restless);
+      this.#put(installed, restless);
       changed();
       return true;
     }
@@ -225,6 +232,7 @@ export class Lane {
     }
     try {
       await executor.take(installed, step satisfies MachineStep, { signal, report });
+      this.#noteStep(installed, step);
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -234,7 +242,7 @@ export class Lane {
       const said = await this.#lastWords(installed.record, step, failure.code, signal);
       const now = store.get(app);
       const told = said.length === 0 ? failure : { ...failure, said };
-      if (now !== undefined) store.put(recordAfterFailure(now.record, step, told, world.nowMs()));
+      if (now !== undefined) this.#put(now, recordAfterFailure(now.record, step, told, world.nowMs()));
       return false;
     }
   }
@@ -255,7 +263,11 @@ export class Lane {
     const { store, world, log, app } = this.#options;
     if (event.type === "into-trash") {
       const trash = trashOf(record, event.volumes, world.nowMs());
-      if (trash !== undefined) store.intoTrash(trash, place);
+      if (trash === undefined) return;
+      store.transact(() => {
+        store.intoTrash(trash, place);
+        store.addEvents(place, eventsOf(record, record, event), world.nowMs());
+      });
       return;
     }
     if (event.type === "silent") log.warn("app-silent", { app, count: event.failure.count });
@@ -266,10 +278,46 @@ export class Lane {
     store.transact(() => {
       // Not before: what is put back after a failure was written under the former ones.
       if (event.type === "committed") store.putSecrets(place, record.change?.passwords ?? {});
-      store.put(recordAfter(record, event));
+      this.#put({ record, ...place }, recordAfter(record, event), event);
       if (event.type === "trash-emptied-into-app" && record.trash !== undefined)
         store.deleteTrash(record.trash, place.slot);
     });
+  }
+
+  /** The record and what that means to its owner, in one commit. */
+  #put({ record, ...place }: InstalledApp, after: AppPlanRecord, event?: RecordEvent): void {
+    const { store, world } = this.#options;
+    store.transact(() => {
+      store.put(after);
+      store.addEvents(place, eventsOf(record, after, event), world.nowMs());
+    });
+  }
+
+  /** What is to be started and ran a moment ago has ended by itself; after a start of the device nobody can say that. */
+  #noteEnded({ record, ...place }: InstalledApp, { containers }: Observed, steps: readonly Step[]): void {
+    const { store, world } = this.#options;
+    if (record.change !== undefined || record.wanted !== "running" || !containers.known) return;
+    const wasUp = this.route.kind === "open";
+    const events = steps.flatMap((step): AppEvent[] => {
+      if (step.do !== "start" || this.#ended.has(step.service)) return [];
+      if (!wasUp && (this.#starts.get(step.service) ?? []).length === 0) return [];
+      const now = containers.value.find(
+        ({ service, generation }) => service === step.service && generation === step.generation,
+      );
+      if (now === undefined || now.state === "created") return [];
+      this.#ended.add(step.service);
+      return [{ kind: "ended", service: step.service, exitCode: now.exitCode }];
+    });
+    store.addEvents(place, events, world.nowMs());
+  }
+
+  /** Starts and stops within a change are the change's. */
+  #noteStep({ record, ...place }: InstalledApp, step: MachineStep): void {
+    const { store, world } = this.#options;
+    if (record.change !== undefined || record.wanted === "removed") return;
+    if (step.do !== "start" && !(step.do === "stop" && record.wanted === "stopped")) return;
+    const kind = step.do === "stop" ? "stopped" : this.#ended.delete(step.service) ? "restarted" : "started";
+    store.addEvents(place, [{ kind, service: step.service }], world.nowMs());
   }
 
   #later(ms: number): void {

@@ -169,6 +169,11 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     return c.json({ lines: said.map((line) => ({ ...line })), truncated: false }, 200);
   });
 
+  api.openapi(routes["GET /apps/{id}/events"], (c) => {
+    const { events, restarts } = apps.happened(c.req.valid("param").id);
+    return c.json({ events: [...events], restarts }, 200);
+  });
+
   api.openapi(routes["GET /apps/{id}/resources"], async (c) => {
     const { id } = c.req.valid("param");
     const { manifest } = describedOf(apps.get(id).record);

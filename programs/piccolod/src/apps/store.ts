@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transact } from "../db/database.ts";
+import { type AppEvent, eventsKept, type KeptEvent } from "./app-events.ts";
 import type { AppPlanRecord, TrashRecord } from "./plan-types.ts";
 import type { AppPlace, InstalledApp, SnapshotFacts, TrashedPlace } from "./types.ts";
 
@@ -34,6 +35,9 @@ export class AppStore {
   readonly #snapshot: StatementSync;
   readonly #putSnapshot: StatementSync;
   readonly #deleteSnapshot: StatementSync;
+  readonly #events: StatementSync;
+  readonly #insertEvent: StatementSync;
+  readonly #deleteEvents: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -58,6 +62,11 @@ export class AppStore {
     this.#putNotes = db.prepare("INSERT OR REPLACE INTO app_backup_notes VALUES (?, ?)");
     this.#snapshot = db.prepare("SELECT id_start, secrets FROM app_snapshot WHERE snapshot_id = ?");
     this.#putSnapshot = db.prepare("INSERT OR REPLACE INTO app_snapshot VALUES (?, ?, ?)");
+    this.#events = db.prepare("SELECT at_ms, event FROM app_event WHERE slot = ? ORDER BY number DESC");
+    this.#insertEvent = db.prepare(`INSERT INTO app_event
+      SELECT ?1, 1 + COALESCE(MAX(number), 0), ?2, ?3 FROM app_event WHERE slot = ?1`);
+    this.#deleteEvents = db.prepare(`DELETE FROM app_event
+      WHERE slot = ?1 AND number <= (SELECT MAX(number) FROM app_event WHERE slot = ?1) - ?2`);
     this.#deleteSnapshot = db.prepare("DELETE FROM app_snapshot WHERE snapshot_id = ?");
   }
 
@@ -138,6 +147,20 @@ export class AppStore {
 
   putNotes(app: string, notes: string): void {
     this.#putNotes.run(app, notes);
+  }
+
+  /** What has happened to it, newest first. They go where the app goes: into the trash, back, and away with it. */
+  eventsOf({ slot }: Pick<AppPlace, "slot">): readonly KeptEvent[] {
+    const rows = this.#events.all(slot) as unknown as { readonly at_ms: number; readonly event: string }[];
+    return rows.map(({ at_ms, event }) => ({ ...(JSON.parse(event) as AppEvent), atMs: at_ms }));
+  }
+
+  addEvents({ slot }: Pick<AppPlace, "slot">, events: readonly AppEvent[], atMs: number): void {
+    if (events.length === 0) return;
+    transact(this.#db, () => {
+      for (const event of events) this.#insertEvent.run(slot, atMs, JSON.stringify(event));
+      this.#deleteEvents.run(slot, eventsKept);
+    });
   }
 
   /** What belongs to a copy of data beside the data. */

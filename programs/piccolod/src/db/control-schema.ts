@@ -125,4 +125,14 @@ CREATE TABLE app_catalog_seen (
 ALTER TABLE app_catalog ADD COLUMN failed_code TEXT;
 ALTER TABLE app_catalog ADD COLUMN failed_at_ms INTEGER;
 `,
+  `
+-- What has happened to an app, as AppEvent in JSON: the newest of each.
+CREATE TABLE app_event (
+  slot INTEGER NOT NULL REFERENCES app_place ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  PRIMARY KEY (slot, number)
+) STRICT, WITHOUT ROWID;
+`,
 ];

@@ -1,6 +1,7 @@
 import { Group, Row } from "../design/group.tsx";
 import { bytesInWords, rateInWords } from "../wording/bytes.ts";
 import { useResources } from "./queries.ts";
+import { ratesOf } from "./rates.ts";
 
 /** A line over the last hour; what it shows is said beside it. */
 function Line({ values, most }: { values: readonly number[]; most: number }) {
@@ -21,16 +22,27 @@ function Line({ values, most }: { values: readonly number[]; most: number }) {
   );
 }
 
+/** Against the most there was in the hour, since nothing bounds it; from nothing but silence it is a flat line. */
+function Rates({ rates, children }: { rates: readonly number[]; children?: string }) {
+  const last = rates.at(-1);
+  return (
+    <span className="inline-flex items-center gap-3 tabular-nums">
+      <Line values={rates} most={Math.max(...rates, 1)} />
+      <span>
+        {last === undefined ? "not known yet" : rateInWords(last)}
+        {children}
+      </span>
+    </span>
+  );
+}
+
 export function ResourcesGroup({ id, running }: { id: string; running: boolean }) {
   const resources = useResources(id, running);
   const points = resources.data?.points ?? [];
   const last = points.at(-1);
   if (!running || resources.data === undefined || last === undefined) return null;
-  const before = points.at(-2);
-  const seconds = before === undefined ? 0 : Math.max(last.atMs - before.atMs, 1) / 1000;
-  // A container that was started again counts from zero.
-  const rate = (of: (point: NonNullable<typeof last>) => number): string =>
-    before === undefined ? "not known yet" : rateInWords(Math.max(of(last) - of(before), 0) / seconds);
+  const network = ratesOf(points, ({ receivedBytes, sentBytes }) => receivedBytes + sentBytes);
+  const disk = ratesOf(points, ({ readBytes, writtenBytes }) => readBytes + writtenBytes);
   const { diskBytes } = resources.data;
   const cpus = points.map(({ milliCpus }) => milliCpus);
   return (
@@ -48,13 +60,10 @@ export function ResourcesGroup({ id, running }: { id: string; running: boolean }
         </span>
       </Row>
       <Row name="Network">
-        <span className="tabular-nums">{rate(({ receivedBytes, sentBytes }) => receivedBytes + sentBytes)}</span>
+        <Rates rates={network} />
       </Row>
       <Row name="Disk">
-        <span className="tabular-nums">
-          {rate(({ readBytes, writtenBytes }) => readBytes + writtenBytes)}
-          {diskBytes === undefined ? "" : ` · ${bytesInWords(diskBytes)} kept`}
-        </span>
+        <Rates rates={disk}>{diskBytes === undefined ? "" : ` · ${bytesInWords(diskBytes)} kept`}</Rates>
       </Row>
     </Group>
   );

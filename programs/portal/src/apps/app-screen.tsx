@@ -9,6 +9,7 @@ import { hrefOf, useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
 import { whenInWords } from "../wording/time.ts";
 import { BackupsGroup } from "./app-backups.tsx";
+import { EventsGroup } from "./app-events.tsx";
 import { AppIcon } from "./app-icon.tsx";
 import { LogGroup, ProblemLog } from "./app-log.tsx";
 import { ResourcesGroup } from "./app-resources.tsx";
@@ -94,6 +95,7 @@ function Details({ view }: { view: AppView }) {
       <Data view={view} onAsk={setAsking} />
       <BackupsGroup view={view} name={name} />
       <ResourcesGroup id={app.id} running={state === "running"} />
+      <EventsGroup id={app.id} />
       <LogGroup id={app.id} />
       <Group title="Version">
         <Row name="A version no catalog of this device has can be given as a manifest.">

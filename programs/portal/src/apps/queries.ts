@@ -14,6 +14,7 @@ export type Grant = AppDescription["grants"][number];
 export type Setting = AppDescription["settings"][number];
 export type Preflight = CallOutput<"POST /apps/preflight">;
 export type TrashedApp = CallOutput<"GET /app-trash">["apps"][number];
+export type AppEvent = CallOutput<"GET /apps/{id}/events">["events"][number];
 export type AppBackupsView = CallOutput<"GET /apps/{id}/backups">;
 export type AppBackup = AppBackupsView["backups"][number];
 export type RestoreDrill = NonNullable<AppBackupsView["drill"]>;
@@ -80,6 +81,12 @@ export function useRunningTask(kind: CallOutput<"GET /tasks/{id}">["kind"], app:
   });
   return data?.tasks.some((task) => task.kind === kind && task.subject === app && task.state === "running") === true;
 }
+
+export const useAppEvents = (id: string) =>
+  useQuery({
+    queryKey: [...keys.app(id), "events"],
+    queryFn: ({ signal }) => device.call("GET /apps/{id}/events", { params: { id } }, { signal }),
+  });
 
 export const useResources = (id: string, enabled: boolean) =>
   useQuery({

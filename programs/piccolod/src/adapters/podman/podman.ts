@@ -464,7 +464,6 @@ function brokenState({ Id: id, Names: names, Labels: labels }: ListedContainer):
     phase: "lost",
     exitCode: undefined,
     startedAtMs: undefined,
-    restarts: 0,
     labels: labels ?? {},
     addresses: {},
   };
@@ -503,7 +502,7 @@ function madeWith({ Config }: ContainerInspection): {
 const never = 0;
 
 function stateOf(found: ContainerInspection): ContainerState {
-  const { Id, Name, State, Config, RestartCount, NetworkSettings } = found;
+  const { Id, Name, State, Config, NetworkSettings } = found;
   const startedAtMs = Date.parse(State.StartedAt);
   // Whom nobody brings to an end any more can neither be started nor be stopped.
   const isStuck = /^(?:stopping|removing)$/.test(State.Status) && !isTidiedUp(found);
@@ -514,7 +513,6 @@ function stateOf(found: ContainerInspection): ContainerState {
     phase,
     exitCode: phase === "stopped" ? State.ExitCode : undefined,
     startedAtMs: startedAtMs > never ? startedAtMs : undefined,
-    restarts: RestartCount,
     labels: Config.Labels ?? {},
     addresses: Object.fromEntries(
       Object.entries(NetworkSettings.Networks ?? {}).map(([network, { IPAddress }]) => [network, IPAddress]),

@@ -44,7 +44,6 @@ const ExecInspection = z.object({
 const ContainerInspection = z.object({
   Id: z.string(),
   Name: z.string(),
-  RestartCount: z.number(),
   State: z.object({
     Status: z.string(),
     Pid: z.number(),

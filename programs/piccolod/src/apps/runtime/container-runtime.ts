@@ -45,7 +45,6 @@ export interface ContainerState {
   /** Of the last end; undefined while it runs or never ran. */
   readonly exitCode: number | undefined;
   readonly startedAtMs: number | undefined;
-  readonly restarts: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: Readonly<Record<string, string>>;
 }
