@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
 import { checkManifest } from "@piccolo/app-manifest";
-import { AppDevice, manifestText } from "../../test-support/app-device.ts";
+import { AppDevice, manifestText, untold } from "../../test-support/app-device.ts";
 import { leastFreeBytes } from "./apps.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { troubleOf } from "./views.ts";
@@ -179,4 +179,42 @@ test("what a version said that did not come up is told after its containers are 
   assert.equal(device.apps.get("shelf").record.current?.manifest.version, "1");
   assert.equal(said()?.length, lastLinesMax);
   assert.deepEqual(said()?.at(-1), ["web", "out", "299"]);
+});
+
+test("a device that an app does not fit takes it from nowhere, and changes nothing", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  await device.backUp("shelf");
+  const { id } = device.newest("shelf");
+  const { manifest } = checkManifest(manifestText("other"));
+  assert.ok(manifest);
+  device.unsuited = { reason: "needs-newer-os", detail: "It needs release 9.0.0; this is 1.0.0." };
+  const refused = { code: "needs-newer-os" };
+  assert.throws(() => device.apps.install({ manifest, grants: [], settings: {} }), refused);
+  const { current } = device.apps.get("shelf").record;
+  assert.ok(current);
+  assert.throws(() => device.apps.update("shelf", { manifest: current.manifest, grants: [] }), refused);
+  await assert.rejects(device.restore(id), refused);
+  await assert.rejects(device.drills.drill(id, untold), refused);
+  assert.equal(device.apps.get("shelf").record.change, undefined);
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  const [{ trash } = assert.fail("it is in the trash")] = device.apps.trash();
+  assert.throws(() => device.apps.restoreFromTrash(trash.id), refused);
+  const replacement = device.replacement(context);
+  replacement.unsuited = device.unsuited;
+  await assert.rejects(replacement.restore(id), refused);
+  assert.deepEqual([device.apps.look(), replacement.apps.look()], [[], []]);
+
+  // A name that became the device's own since.
+  device.unsuited = replacement.unsuited = undefined;
+  device.reservedNames.add("shelf");
+  replacement.reservedNames.add("shelf");
+  assert.throws(() => device.apps.restoreFromTrash(trash.id), { code: "app-name-reserved" });
+  await assert.rejects(replacement.restore(id), { code: "app-name-reserved" });
+  device.reservedNames.clear();
+  device.apps.restoreFromTrash(trash.id);
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "all my books");
 });

@@ -1,6 +1,6 @@
 /** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { LocalizedText } from "@piccolo/app-manifest";
+import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
@@ -11,6 +11,8 @@ import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, s
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import { catalogSourceFaults } from "./catalog-faults.ts";
+import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
@@ -75,6 +77,8 @@ export interface AppsOptions {
   readonly log: Log;
   /** Whether an app may have the name: it becomes a host's. */
   readonly mayHaveName: (app: string) => boolean;
+  /** Why a manifest does not fit this device, wherever it is from. */
+  readonly unsuited: (manifest: AppManifest) => Blocked | undefined;
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
@@ -318,14 +322,9 @@ export class Apps {
    * `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`.
    */
   install(wish: Wish, imageBytes = 0): void {
-    const { store, world, mayHaveName } = this.#options;
+    const { store, world } = this.#options;
     const { id, services } = wish.manifest;
-    if (!mayHaveName(id)) {
-      throw appFaults.fault(
-        "app-name-reserved",
-        `the name ${id} belongs to the device itself, or is too long beside its own`,
-      );
-    }
+    this.requireNew(wish.manifest);
     if (services.length > servicesMax) {
       throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
     }
@@ -334,6 +333,23 @@ export class Apps {
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
     this.go(id);
+  }
+
+  /** What an app has to be to come to this device, wherever it comes from. Throws what `requireSuited` does, `app-name-reserved`. */
+  requireNew(manifest: AppManifest): void {
+    if (!this.#options.mayHaveName(manifest.id)) {
+      throw appFaults.fault(
+        "app-name-reserved",
+        `the name ${manifest.id} belongs to the device itself, or is too long beside its own`,
+      );
+    }
+    this.requireSuited(manifest);
+  }
+
+  /** Throws `wrong-architecture`, `needs-newer-os`. */
+  requireSuited(manifest: AppManifest): void {
+    const unsuited = this.#options.unsuited(manifest);
+    if (unsuited !== undefined) throw catalogSourceFaults.fault(unsuited.reason, unsuited.detail);
   }
 
   /** Throws `no-room` where not as much is free, `too-many-apps`. */
@@ -385,6 +401,7 @@ export class Apps {
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
     }
+    this.requireSuited(manifest);
     const app = this.get(id);
     const before = currentOf(app.record);
     const kept = Object.fromEntries(
@@ -441,6 +458,7 @@ export class Apps {
   restoreFromTrash(trashId: string): string {
     const { store, world } = this.#options;
     const { trash, ...place } = this.#trashed(trashId);
+    this.requireNew(trash.generation.manifest);
     const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
     store.insert(record, place, {});
     this.go(trash.app);

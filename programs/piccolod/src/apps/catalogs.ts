@@ -274,12 +274,6 @@ export class Catalogs {
     throw catalogSourceFaults.fault(blocked.reason, blocked.detail);
   }
 
-  /** Throws why a manifest, whoever vouches for it, does not fit this device: `wrong-architecture`, `needs-newer-os`. */
-  requireSuited(manifest: AppManifest): void {
-    const unsuited = this.unsuited(manifest);
-    if (unsuited !== undefined) throw catalogSourceFaults.fault(unsuited.reason, unsuited.detail);
-  }
-
   /** What a catalog says its images weigh on their way here, as far as that is known; nothing of a manifest the owner gave. */
   imageBytes({ manifest, catalog: from }: Pick<Generation, "manifest" | "catalog">): number {
     const found = this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
