@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
 import { checkManifest } from "@piccolo/app-manifest";
+import { Fault } from "@piccolo/fault";
 import { AppDevice, manifestText, untold } from "../../test-support/app-device.ts";
-import { leastFreeBytes } from "./apps.ts";
+import { leastFreeBytes } from "./admission.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { troubleOf } from "./views.ts";
 
@@ -114,7 +115,12 @@ test("neither an install nor an update begins without room for its images", asyn
   assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
   await device.install("shelf");
   assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
-  assert.equal(device.apps.get("shelf").record.change, undefined);
+  // The copy of its data counts, and that of what is in no backup does not, since none is made.
+  device.write("shelf", "x".repeat(1_000));
+  assert.throws(() => device.apps.update("shelf", wish), { code: "no-room" });
+  device.write("shelf", "x".repeat(999));
+  device.apps.update("shelf", wish);
+  await device.apps.settled("shelf", () => undefined);
 });
 
 const speaking = (version: string, says: string) => {
@@ -217,4 +223,37 @@ test("a device that an app does not fit takes it from nowhere, and changes nothi
   device.apps.restoreFromTrash(trash.id);
   await device.apps.settled("shelf", () => undefined);
   assert.equal(device.read("shelf").toString(), "all my books");
+});
+
+test("whoever asks before an install hears what the install would be refused for, and nothing else", async (context) => {
+  const device = AppDevice.start(context);
+  const { manifest } = checkManifest(manifestText("shelf"));
+  assert.ok(manifest);
+  const codes = (roomBytes = 0) => device.apps.refusals(manifest, roomBytes).map(({ code }) => code);
+  const refusal = (roomBytes: number) => {
+    try {
+      device.apps.install({ manifest, grants: [], settings: {} }, roomBytes);
+      return undefined;
+    } catch (error) {
+      return error instanceof Fault ? error.code : assert.fail(String(error));
+    }
+  };
+  device.reservedNames.add("shelf");
+  device.unsuited = { reason: "wrong-architecture", detail: "It has no image for this processor." };
+  device.storage.free = leastFreeBytes;
+  assert.deepEqual(codes(1), ["app-name-reserved", "wrong-architecture", "no-room"]);
+  assert.equal(refusal(1), "app-name-reserved");
+  device.reservedNames.clear();
+  assert.equal(refusal(1), "wrong-architecture");
+  device.unsuited = undefined;
+  assert.equal(refusal(1), "no-room");
+  assert.deepEqual(codes(0), []);
+  assert.equal((await device.apps.imagesHere(manifest))?.size, 0);
+  await device.install("shelf");
+  assert.deepEqual(codes(0), ["app-name-taken"]);
+  assert.equal(refusal(0), "app-name-taken");
+  assert.equal((await device.apps.imagesHere(manifest))?.size, 1);
+  device.runtime.isAway = true;
+  assert.equal(await device.apps.imagesHere(manifest), undefined);
+  device.runtime.isAway = false;
 });

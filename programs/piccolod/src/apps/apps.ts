@@ -2,18 +2,27 @@
 import { createHash } from "node:crypto";
 import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import {
+  installRefusals,
+  leastFreeBytes,
+  misfits,
+  newcomerMisfits,
+  roomTrouble,
+  throwFirst,
+  tooManyApps,
+} from "./admission.ts";
 import { keptGrants } from "./agreed-grants.ts";
-import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
+import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
-import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
+import { savedVolumes } from "./generations.ts";
 import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
@@ -45,7 +54,6 @@ const retryMs = 2_000;
 /** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
 const restMs = 200;
 const measureMs = 5_000;
-export const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
 const heldMs = 60_000;
 const heldPauseMs = 50;
@@ -98,6 +106,8 @@ export class Apps {
   readonly #stopping = new AbortController();
   #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
+  /** What runs the apps was made ready once. */
+  #isOpen = false;
   #strangers: Promise<void> | undefined;
   #filtering: Promise<void> = Promise.resolve();
 
@@ -190,6 +200,7 @@ export class Apps {
       await this.#options.storage.open();
       await this.#options.runtime.describe();
       await this.#filter();
+      this.#isOpen = true;
     })().finally(() => {
       this.#opening = undefined;
     });
@@ -317,52 +328,64 @@ export class Apps {
     return this.#options.storage.freeBytes();
   }
 
-  /**
-   * Puts it into the database; the lane does the rest. `imageBytes`: what its images are known to need. Throws what
-   * `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`.
-   */
-  install(wish: Wish, imageBytes = 0): void {
+  /** Why an install would be refused now; empty when it would not. `roomBytes`: of its images. */
+  refusals(manifest: AppManifest, roomBytes: number): readonly Fault[] {
+    const { store, storage } = this.#options;
+    return installRefusals(manifest, {
+      ...this.#options,
+      isInstalled: store.get(manifest.id) !== undefined,
+      slotsTaken: store.takenSlots().size,
+      freeBytes: storage.freeBytes(),
+      roomBytes,
+    });
+  }
+
+  /** Puts it into the database; the lane does the rest. Throws what `refusals` names, and what `requestInstall` does. */
+  install(wish: Wish, roomBytes = 0): void {
     const { store, world } = this.#options;
-    const { id, services } = wish.manifest;
-    this.requireNew(wish.manifest);
-    if (services.length > servicesMax) {
-      throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
-    }
+    const { id } = wish.manifest;
+    throwFirst(this.refusals(wish.manifest, roomBytes));
     const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
-    const place = this.freePlace(id, leastFreeBytes + imageBytes);
+    const place = this.freePlace(id, leastFreeBytes + roomBytes);
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
     this.go(id);
   }
 
-  /** What an app has to be to come to this device, wherever it comes from. Throws what `requireSuited` does, `app-name-reserved`. */
+  /** Of an app that comes from a backup or the trash. Throws what `newcomerMisfits` names. */
   requireNew(manifest: AppManifest): void {
-    if (!this.#options.mayHaveName(manifest.id)) {
-      throw appFaults.fault(
-        "app-name-reserved",
-        `the name ${manifest.id} belongs to the device itself, or is too long beside its own`,
-      );
-    }
-    this.requireSuited(manifest);
+    throwFirst(newcomerMisfits(manifest, this.#options));
   }
 
-  /** Throws `wrong-architecture`, `needs-newer-os`. */
+  /** Throws what `misfits` names. */
   requireSuited(manifest: AppManifest): void {
-    const unsuited = this.#options.unsuited(manifest);
-    if (unsuited !== undefined) throw catalogSourceFaults.fault(unsuited.reason, unsuited.detail);
+    throwFirst(misfits(manifest, this.#options));
+  }
+
+  /**
+   * Those images of a manifest that are here, by digest; undefined where what runs the apps does not answer. A device that
+   * has not looked after apps since it started does not touch the machine for that, and knows of none.
+   */
+  async imagesHere({ services }: AppManifest): Promise<ReadonlySet<string> | undefined> {
+    const here = new Set<string>();
+    if (!this.#isOpen) return here;
+    try {
+      for (const { image } of services) {
+        if ((await this.#options.runtime.image(image.digest)) !== undefined) here.add(image.digest);
+      }
+      return here;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return undefined;
+    }
   }
 
   /** Throws `no-room` where not as much is free, `too-many-apps`. */
   freePlace(id: string, neededBytes: number): AppPlace {
-    const { world } = this.#options;
-    this.#requireRoom(neededBytes);
+    const { world, storage } = this.#options;
+    throwFirst(roomTrouble(neededBytes, storage.freeBytes()));
     const slot = this.#freeSlot(id);
     return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
-  }
-
-  #requireRoom(neededBytes: number): void {
-    if (this.#options.storage.freeBytes() >= neededBytes) return;
-    throw appFaults.fault("no-room", "there is not enough room for the app and its images");
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
@@ -374,7 +397,7 @@ export class Apps {
       const slot = (first + at) % slotsMax;
       if (!taken.has(slot)) return slot;
     }
-    throw appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+    throw tooManyApps();
   }
 
   /** The app's record says something else. */
@@ -395,8 +418,8 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`. */
-  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, imageBytes = 0): void {
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`, and what `misfits` names. */
+  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, roomBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
@@ -414,12 +437,18 @@ export class Apps {
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
-    this.#requireRoom(leastFreeBytes + imageBytes);
+    throwFirst(roomTrouble(leastFreeBytes + roomBytes + this.#copyBytes(app.record), this.freeBytes()));
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
     });
     this.go(id);
+  }
+
+  /** Of the copy that is made of its data before it changes. */
+  #copyBytes(record: AppPlanRecord): number {
+    const used = this.#options.storage.usedBytes(record.app);
+    return savedVolumes(record).reduce((sum, { name }) => sum + (used[name] ?? 0), 0);
   }
 
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {

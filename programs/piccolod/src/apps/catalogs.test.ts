@@ -428,6 +428,8 @@ test("a manifest the owner gives has to fit the device, too, and what images wei
   const { manifest } = manifestOf(all, { manifest: app("fine").manifest });
   const [{ id } = assert.fail()] = all.view({ words: "", category: undefined, language: "en" }, new Set()).catalogs;
   const taken = manifestOf(all, { catalog: { catalog: id, app: "fine" } });
-  assert.equal(all.imageBytes(taken), 10);
-  assert.equal(all.imageBytes({ manifest }), 0);
+  assert.deepEqual(all.imageNeeds(taken), { downloadBytes: 10, roomBytes: 40 });
+  const here = new Set(taken.manifest.services.map(({ image }) => image.digest));
+  assert.deepEqual(all.imageNeeds(taken, here), { downloadBytes: 0, roomBytes: 0 });
+  assert.deepEqual(all.imageNeeds({ manifest }), { downloadBytes: undefined, roomBytes: 0 });
 });

@@ -1,7 +1,8 @@
 /** Records of apps that come from a backup; their lanes do the rest. */
 import type { World } from "@piccolo/world";
 import { toHex } from "@piccolo/bytes";
-import { type Apps, leastFreeBytes } from "../apps.ts";
+import { leastFreeBytes } from "../admission.ts";
+import type { Apps } from "../apps.ts";
 import {
   type BackedUpForm,
   requestDrill,
