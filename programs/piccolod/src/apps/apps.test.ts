@@ -6,6 +6,7 @@ import { Fault } from "@piccolo/fault";
 import { AppDevice, manifestText, untold } from "../../test-support/app-device.ts";
 import { leastFreeBytes } from "./admission.ts";
 import { lastLinesMax } from "./last-words.ts";
+import { networkTriesMax } from "./record.ts";
 import { troubleOf } from "./views.ts";
 
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
@@ -256,4 +257,40 @@ test("whoever asks before an install hears what the install would be refused for
   device.runtime.isAway = true;
   assert.equal(await device.apps.imagesHere(manifest), undefined);
   device.runtime.isAway = false;
+});
+
+test("where something else has an app's addresses it gets others, and keeps them", async (context) => {
+  const device = AppDevice.start(context);
+  const foreign: string[] = [];
+  // A network of the home: the first two places that are tried lie in it.
+  device.runtime.isForeign = (subnet) => foreign.includes(subnet) || (foreign.length < 2 && foreign.push(subnet) > 0);
+  await device.install("shelf");
+  const networks = await device.runtime.networks();
+  assert.equal(networks.length, 1);
+  const { slot, networkSlot } = device.apps.get("shelf");
+  assert.notEqual(networkSlot, slot);
+  const [before] = await device.runtime.containers();
+  await device.restart();
+  await device.apps.openRoute("shelf");
+  const [after] = await device.runtime.containers();
+  assert.deepEqual([after?.id, after?.addresses], [before?.id, before?.addresses]);
+  assert.deepEqual(await device.runtime.networks(), networks);
+  // Neither place is another app's.
+  assert.ok(device.appStore.takenNetworkSlots().isSupersetOf(new Set([slot, networkSlot])));
+});
+
+test("where every place is taken the owner hears by what, and a later try succeeds", async (context) => {
+  const device = AppDevice.start(context);
+  let tries = 0;
+  device.runtime.isForeign = () => ++tries > 0;
+  const installing = device.install("shelf");
+  installing.catch(() => undefined);
+  const failure = () => device.apps.get("shelf").record.change?.failure;
+  while (failure() === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(tries, networkTriesMax + 1);
+  assert.match(failure()?.nextStep ?? "", /another network/);
+  device.runtime.isForeign = () => false;
+  device.apps.run("shelf", "running");
+  await installing;
+  await device.apps.openRoute("shelf");
 });

@@ -246,7 +246,7 @@ export class Apps {
       facts: {
         PICCOLO_APP_URL: origin,
         PICCOLO_APP_HOST: new URL(origin).host,
-        PICCOLO_PROXY_ADDRESS: networkOf(device, place.slot, "inner").gateway,
+        PICCOLO_PROXY_ADDRESS: networkOf(device, place.networkSlot, "inner").gateway,
         PICCOLO_TIME_ZONE: "UTC",
         PICCOLO_LANGUAGE: "en",
       },
@@ -334,7 +334,7 @@ export class Apps {
     return installRefusals(manifest, {
       ...this.#options,
       isInstalled: store.get(manifest.id) !== undefined,
-      slotsTaken: store.takenSlots().size,
+      slotsTaken: store.takenNetworkSlots().size,
       freeBytes: storage.freeBytes(),
       roomBytes,
     });
@@ -385,12 +385,12 @@ export class Apps {
     const { world, storage } = this.#options;
     throwFirst(roomTrouble(neededBytes, storage.freeBytes()));
     const slot = this.#freeSlot(id);
-    return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+    return { slot, networkSlot: slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
   #freeSlot(id: string): number {
-    const taken = this.#options.store.takenSlots();
+    const taken = this.#options.store.takenNetworkSlots();
     const [high = 0, low = 0] = createHash("sha256").update(id).digest();
     const first = (high * 256 + low) % slotsMax;
     for (let at = 0; at < slotsMax; at++) {
