@@ -188,14 +188,21 @@ export const Preflight = z
     problems: z.array(ManifestProblem),
     /** Side-loaded: nobody but the owner vouches for it. */
     vouchedFor: z.boolean(),
+    /** Of images that are not here yet; absent while nobody knows. */
     downloadBytes: z.number().optional(),
     freeBytes: z.number(),
     freeMemoryBytes: z.number(),
-    /** Why it would be refused now; empty when it would not. */
+    /**
+     * What stands in its way now. `in-trash`, `too-little-memory` and `runtime-unavailable` are only told; without one of the
+     * others it would not be refused.
+     */
     obstacles: z.array(
       z.object({
         code: z.enum([
           "name-taken",
+          "name-reserved",
+          "too-large",
+          "too-many-apps",
           "in-trash",
           "too-little-space",
           "too-little-memory",

@@ -10,7 +10,7 @@ import { fixedPolicy } from "@piccolo/storage/policy";
 import { realWorld } from "@piccolo/world/real";
 import { FolderSnapshotFiles } from "../src/adapters/app-storage/folder-snapshot-files.ts";
 import { createLog } from "../src/adapters/log.ts";
-import { Apps } from "../src/apps/apps.ts";
+import { Apps, type AppsOptions } from "../src/apps/apps.ts";
 import { AppBackups, type BackupOutcome } from "../src/apps/backup/app-backups.ts";
 import { RestoreDrills } from "../src/apps/backup/restore-drills.ts";
 import { BackupStore } from "../src/apps/backup/store.ts";
@@ -79,6 +79,9 @@ export class AppDevice {
   healthEveryMs = 3_600_000;
   /** Addresses at which nothing is answered any more after the first answer. */
   readonly hanging = new Set<string>();
+  readonly reservedNames = new Set<string>();
+  /** Why no manifest fits the device. */
+  unsuited: ReturnType<AppsOptions["unsuited"]>;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
   backups!: AppBackups;
@@ -149,7 +152,8 @@ export class AppDevice {
       device: { tag: "test", base: 0x0a80_0000 },
       world,
       log,
-      mayHaveName: () => true,
+      mayHaveName: (app) => !this.reservedNames.has(app),
+      unsuited: () => this.unsuited,
       originOf: (app) => `http://${app}.localhost`,
       probe: async (address, _port, _path, timeoutMs) => {
         // Who waits for the first answer is more patient.

@@ -42,6 +42,8 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly registry = new Map<string, StoredImage>();
   /** What is asked for while it is set is not answered. */
   isAway = false;
+  /** Whether a network of the house has the addresses. */
+  isForeign: (subnet: string) => boolean = () => false;
   /** Names of containers whose state cannot be found out. */
   readonly unwell = new Set<string>();
   readonly puzzling = new Set<string>();
@@ -122,7 +124,7 @@ export class MemoryRuntime implements ContainerRuntime {
   async createNetwork(spec: NetworkSpec): Promise<void> {
     this.#check();
     if (this.#networks.has(spec.name)) return;
-    if ([...this.#networks.values()].some(({ subnet }) => subnet === spec.subnet)) {
+    if (this.isForeign(spec.subnet) || [...this.#networks.values()].some(({ subnet }) => subnet === spec.subnet)) {
       throw runtimeFaults.fault("address-taken", "the addresses are used");
     }
     this.#networks.set(spec.name, spec);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { addressOf, bridgePrefix, deviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
+import {
+  addressOf,
+  bridgePrefix,
+  deviceNetworks,
+  idStartOf,
+  networkOf,
+  nextNetworkSlot,
+  servicesMax,
+  slotsMax,
+} from "./addresses.ts";
 import { idRangeSize } from "./runtime/container-spec.ts";
 
 const slot = fc.integer({ min: 0, max: slotsMax - 1 });
@@ -48,4 +57,16 @@ test("two generations of an app side by side have no address twice", () => {
   const [first, after] = rangeOf(network.subnet);
   // Neither the network's own address nor the last one, which means everybody.
   for (const address of all) assert.ok(numberOf(address) > first && numberOf(address) < after - 1);
+});
+
+test("another place of an app's networks is free, and every free one is found", () => {
+  fc.assert(
+    fc.property(slot, fc.uniqueArray(slot, { maxLength: 50 }), (one, others) => {
+      const next = nextNetworkSlot(one, new Set([one, ...others]));
+      assert.ok(next !== undefined && next !== one && !others.includes(next));
+    }),
+  );
+  const all = Array.from({ length: slotsMax }, (_, at) => at);
+  assert.equal(nextNetworkSlot(5, new Set(all.filter((at) => at !== 1_234))), 1_234);
+  assert.equal(nextNetworkSlot(5, new Set(all)), undefined);
 });

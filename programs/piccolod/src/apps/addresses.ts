@@ -51,6 +51,18 @@ export function networkOf(device: DeviceNetworks, slot: number, kind: "inner" | 
   };
 }
 
+/** Odd, so that it comes by every slot; far, because a network of the home that is in the way spans many. */
+const networkStride = 421;
+
+/** Where an app's networks go next when something else has the addresses of `slot`; undefined where every place is taken. */
+export function nextNetworkSlot(slot: number, taken: ReadonlySet<number>): number | undefined {
+  for (let at = 1; at < slotsMax; at++) {
+    const next = (slot + at * networkStride) % slotsMax;
+    if (!taken.has(next)) return next;
+  }
+  return undefined;
+}
+
 /** Which of a service's two addresses a generation has. */
 export const sideOf = (generation: number): number => generation % 2;
 

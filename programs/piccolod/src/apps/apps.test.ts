@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
 import { checkManifest } from "@piccolo/app-manifest";
-import { AppDevice, manifestText } from "../../test-support/app-device.ts";
-import { leastFreeBytes } from "./apps.ts";
+import { Fault } from "@piccolo/fault";
+import { AppDevice, manifestText, untold } from "../../test-support/app-device.ts";
+import { leastFreeBytes } from "./admission.ts";
 import { lastLinesMax } from "./last-words.ts";
+import { networkTriesMax } from "./record.ts";
 import { troubleOf } from "./views.ts";
 
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
@@ -114,7 +116,12 @@ test("neither an install nor an update begins without room for its images", asyn
   assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
   await device.install("shelf");
   assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
-  assert.equal(device.apps.get("shelf").record.change, undefined);
+  // The copy of its data counts, and that of what is in no backup does not, since none is made.
+  device.write("shelf", "x".repeat(1_000));
+  assert.throws(() => device.apps.update("shelf", wish), { code: "no-room" });
+  device.write("shelf", "x".repeat(999));
+  device.apps.update("shelf", wish);
+  await device.apps.settled("shelf", () => undefined);
 });
 
 const settles = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
@@ -239,4 +246,111 @@ test("what a version said that did not come up is told after its containers are 
   assert.equal(device.apps.get("shelf").record.current?.manifest.version, "1");
   assert.equal(said()?.length, lastLinesMax);
   assert.deepEqual(said()?.at(-1), ["web", "out", "299"]);
+});
+
+test("a device that an app does not fit takes it from nowhere, and changes nothing", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  await device.backUp("shelf");
+  const { id } = device.newest("shelf");
+  const { manifest } = checkManifest(manifestText("other"));
+  assert.ok(manifest);
+  device.unsuited = { reason: "needs-newer-os", detail: "It needs release 9.0.0; this is 1.0.0." };
+  const refused = { code: "needs-newer-os" };
+  assert.throws(() => device.apps.install({ manifest, grants: [], settings: {} }), refused);
+  const { current } = device.apps.get("shelf").record;
+  assert.ok(current);
+  assert.throws(() => device.apps.update("shelf", { manifest: current.manifest, grants: [] }), refused);
+  await assert.rejects(device.restore(id), refused);
+  await assert.rejects(device.drills.drill(id, untold), refused);
+  assert.equal(device.apps.get("shelf").record.change, undefined);
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  const [{ trash } = assert.fail("it is in the trash")] = device.apps.trash();
+  assert.throws(() => device.apps.restoreFromTrash(trash.id), refused);
+  const replacement = device.replacement(context);
+  replacement.unsuited = device.unsuited;
+  await assert.rejects(replacement.restore(id), refused);
+  assert.deepEqual([device.apps.look(), replacement.apps.look()], [[], []]);
+
+  // A name that became the device's own since.
+  device.unsuited = replacement.unsuited = undefined;
+  device.reservedNames.add("shelf");
+  replacement.reservedNames.add("shelf");
+  assert.throws(() => device.apps.restoreFromTrash(trash.id), { code: "app-name-reserved" });
+  await assert.rejects(replacement.restore(id), { code: "app-name-reserved" });
+  device.reservedNames.clear();
+  device.apps.restoreFromTrash(trash.id);
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "all my books");
+});
+
+test("whoever asks before an install hears what the install would be refused for, and nothing else", async (context) => {
+  const device = AppDevice.start(context);
+  const { manifest } = checkManifest(manifestText("shelf"));
+  assert.ok(manifest);
+  const codes = (roomBytes = 0) => device.apps.refusals(manifest, roomBytes).map(({ code }) => code);
+  const refusal = (roomBytes: number) => {
+    try {
+      device.apps.install({ manifest, grants: [], settings: {} }, roomBytes);
+      return undefined;
+    } catch (error) {
+      return error instanceof Fault ? error.code : assert.fail(String(error));
+    }
+  };
+  device.reservedNames.add("shelf");
+  device.unsuited = { reason: "wrong-architecture", detail: "It has no image for this processor." };
+  device.storage.free = leastFreeBytes;
+  assert.deepEqual(codes(1), ["app-name-reserved", "wrong-architecture", "no-room"]);
+  assert.equal(refusal(1), "app-name-reserved");
+  device.reservedNames.clear();
+  assert.equal(refusal(1), "wrong-architecture");
+  device.unsuited = undefined;
+  assert.equal(refusal(1), "no-room");
+  assert.deepEqual(codes(0), []);
+  assert.equal((await device.apps.imagesHere(manifest))?.size, 0);
+  await device.install("shelf");
+  assert.deepEqual(codes(0), ["app-name-taken"]);
+  assert.equal(refusal(0), "app-name-taken");
+  assert.equal((await device.apps.imagesHere(manifest))?.size, 1);
+  device.runtime.isAway = true;
+  assert.equal(await device.apps.imagesHere(manifest), undefined);
+  device.runtime.isAway = false;
+});
+
+test("where something else has an app's addresses it gets others, and keeps them", async (context) => {
+  const device = AppDevice.start(context);
+  const foreign: string[] = [];
+  // A network of the home: the first two places that are tried lie in it.
+  device.runtime.isForeign = (subnet) => foreign.includes(subnet) || (foreign.length < 2 && foreign.push(subnet) > 0);
+  await device.install("shelf");
+  const networks = await device.runtime.networks();
+  assert.equal(networks.length, 1);
+  const { slot, networkSlot } = device.apps.get("shelf");
+  assert.notEqual(networkSlot, slot);
+  const [before] = await device.runtime.containers();
+  await device.restart();
+  await device.apps.openRoute("shelf");
+  const [after] = await device.runtime.containers();
+  assert.deepEqual([after?.id, after?.addresses], [before?.id, before?.addresses]);
+  assert.deepEqual(await device.runtime.networks(), networks);
+  // Neither place is another app's.
+  assert.ok(device.appStore.takenNetworkSlots().isSupersetOf(new Set([slot, networkSlot])));
+});
+
+test("where every place is taken the owner hears by what, and a later try succeeds", async (context) => {
+  const device = AppDevice.start(context);
+  let tries = 0;
+  device.runtime.isForeign = () => ++tries > 0;
+  const installing = device.install("shelf");
+  installing.catch(() => undefined);
+  const failure = () => device.apps.get("shelf").record.change?.failure;
+  while (failure() === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(tries, networkTriesMax + 1);
+  assert.match(failure()?.nextStep ?? "", /another network/);
+  device.runtime.isForeign = () => false;
+  device.apps.run("shelf", "running");
+  await installing;
+  await device.apps.openRoute("shelf");
 });

@@ -1,18 +1,29 @@
 /** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { LocalizedText } from "@piccolo/app-manifest";
+import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import {
+  installRefusals,
+  leastFreeBytes,
+  misfits,
+  newcomerMisfits,
+  roomTrouble,
+  throwFirst,
+  tooManyApps,
+} from "./admission.ts";
 import type { KeptEvent } from "./app-events.ts";
 import { grantsFor } from "./agreed-grants.ts";
-import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, servicesMax, slotsMax } from "./addresses.ts";
+import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses.ts";
 import { decideTrash } from "./decide.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
+import { savedVolumes } from "./generations.ts";
 import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
@@ -44,7 +55,6 @@ const retryMs = 2_000;
 /** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
 const restMs = 200;
 const measureMs = 5_000;
-export const leastFreeBytes = 256 * 1024 * 1024;
 /** Requests of an app that changes over wait at most this long. */
 const heldMs = 60_000;
 const heldPauseMs = 50;
@@ -77,6 +87,8 @@ export interface AppsOptions {
   readonly log: Log;
   /** Whether an app may have the name: it becomes a host's. */
   readonly mayHaveName: (app: string) => boolean;
+  /** Why a manifest does not fit this device, wherever it is from. */
+  readonly unsuited: (manifest: AppManifest) => Blocked | undefined;
   readonly originOf: (app: string) => string;
   readonly probe: ExecutorOptions["probe"];
   readonly changed: (app: string) => void;
@@ -98,6 +110,8 @@ export class Apps {
   readonly #stopping = new AbortController();
   #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
+  /** What runs the apps was made ready once. */
+  #isOpen = false;
   #strangers: Promise<void> | undefined;
   #filtering: Promise<void> = Promise.resolve();
 
@@ -190,6 +204,7 @@ export class Apps {
       await this.#options.storage.open();
       await this.#options.runtime.describe();
       await this.#filter();
+      this.#isOpen = true;
     })().finally(() => {
       this.#opening = undefined;
     });
@@ -235,7 +250,7 @@ export class Apps {
       facts: {
         PICCOLO_APP_URL: origin,
         PICCOLO_APP_HOST: new URL(origin).host,
-        PICCOLO_PROXY_ADDRESS: networkOf(device, place.slot, "inner").gateway,
+        PICCOLO_PROXY_ADDRESS: networkOf(device, place.networkSlot, "inner").gateway,
         PICCOLO_TIME_ZONE: "UTC",
         PICCOLO_LANGUAGE: "en",
       },
@@ -320,52 +335,76 @@ export class Apps {
     return this.#options.storage.freeBytes();
   }
 
-  /**
-   * Puts it into the database; the lane does the rest. `imageBytes`: what its images are known to need. Throws what
-   * `requestInstall` does, `app-name-reserved`, `no-room`, `too-many-apps`.
-   */
-  install(wish: Wish, imageBytes = 0): void {
-    const { store, world, mayHaveName } = this.#options;
-    const { id, services } = wish.manifest;
-    if (!mayHaveName(id)) {
-      throw appFaults.fault(
-        "app-name-reserved",
-        `the name ${id} belongs to the device itself, or is too long beside its own`,
-      );
-    }
-    if (services.length > servicesMax) {
-      throw appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`);
-    }
+  /** Why an install would be refused now; empty when it would not. `roomBytes`: of its images. */
+  refusals(manifest: AppManifest, roomBytes: number): readonly Fault[] {
+    const { store, storage } = this.#options;
+    return installRefusals(manifest, {
+      ...this.#options,
+      isInstalled: store.get(manifest.id) !== undefined,
+      slotsTaken: store.takenNetworkSlots().size,
+      freeBytes: storage.freeBytes(),
+      roomBytes,
+    });
+  }
+
+  /** Puts it into the database; the lane does the rest. Throws what `refusals` names, and what `requestInstall` does. */
+  install(wish: Wish, roomBytes = 0): void {
+    const { store, world } = this.#options;
+    const { id } = wish.manifest;
+    throwFirst(this.refusals(wish.manifest, roomBytes));
     const record = requestInstall(store.get(id)?.record, wish, world.nowMs());
-    const place = this.freePlace(id, leastFreeBytes + imageBytes);
+    const place = this.freePlace(id, leastFreeBytes + roomBytes);
     const secrets = { ...newSecrets(wish.manifest, {}, world), ...passwordsOf(wish.manifest, wish.settings) };
     store.insert(record, place, secrets);
     this.go(id);
   }
 
-  /** Throws `no-room` where not as much is free, `too-many-apps`. */
-  freePlace(id: string, neededBytes: number): AppPlace {
-    const { world } = this.#options;
-    this.#requireRoom(neededBytes);
-    const slot = this.#freeSlot(id);
-    return { slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
+  /** Of an app that comes from a backup or the trash. Throws what `newcomerMisfits` names. */
+  requireNew(manifest: AppManifest): void {
+    throwFirst(newcomerMisfits(manifest, this.#options));
   }
 
-  #requireRoom(neededBytes: number): void {
-    if (this.#options.storage.freeBytes() >= neededBytes) return;
-    throw appFaults.fault("no-room", "there is not enough room for the app and its images");
+  /** Throws what `misfits` names. */
+  requireSuited(manifest: AppManifest): void {
+    throwFirst(misfits(manifest, this.#options));
+  }
+
+  /**
+   * Those images of a manifest that are here, by digest; undefined where what runs the apps does not answer. A device that
+   * has not looked after apps since it started does not touch the machine for that, and knows of none.
+   */
+  async imagesHere({ services }: AppManifest): Promise<ReadonlySet<string> | undefined> {
+    const here = new Set<string>();
+    if (!this.#isOpen) return here;
+    try {
+      for (const { image } of services) {
+        if ((await this.#options.runtime.image(image.digest)) !== undefined) here.add(image.digest);
+      }
+      return here;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Throws `no-room` where not as much is free, `too-many-apps`. */
+  freePlace(id: string, neededBytes: number): AppPlace {
+    const { world, storage } = this.#options;
+    throwFirst(roomTrouble(neededBytes, storage.freeBytes()));
+    const slot = this.#freeSlot(id);
+    return { slot, networkSlot: slot, idStart: idStartOf(slot), installedAtMs: world.nowMs() };
   }
 
   /** Spread, so that a slot freed today is not another app's tomorrow. */
   #freeSlot(id: string): number {
-    const taken = this.#options.store.takenSlots();
+    const taken = this.#options.store.takenNetworkSlots();
     const [high = 0, low = 0] = createHash("sha256").update(id).digest();
     const first = (high * 256 + low) % slotsMax;
     for (let at = 0; at < slotsMax; at++) {
       const slot = (first + at) % slotsMax;
       if (!taken.has(slot)) return slot;
     }
-    throw appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+    throw tooManyApps();
   }
 
   /** The app's record says something else. */
@@ -386,12 +425,13 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`. */
-  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, imageBytes = 0): void {
+  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`, and what `misfits` names. */
+  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, roomBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
     }
+    this.requireSuited(manifest);
     const app = this.get(id);
     const before = currentOf(app.record);
     const kept = Object.fromEntries(
@@ -404,12 +444,18 @@ export class Apps {
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
-    this.#requireRoom(leastFreeBytes + imageBytes);
+    throwFirst(roomTrouble(leastFreeBytes + roomBytes + this.#copyBytes(app.record), this.freeBytes()));
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
     });
     this.go(id);
+  }
+
+  /** Of the copy that is made of its data before it changes. */
+  #copyBytes(record: AppPlanRecord): number {
+    const used = this.#options.storage.usedBytes(record.app);
+    return savedVolumes(record).reduce((sum, { name }) => sum + (used[name] ?? 0), 0);
   }
 
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
@@ -452,6 +498,7 @@ export class Apps {
   restoreFromTrash(trashId: string): string {
     const { store, world } = this.#options;
     const { trash, ...place } = this.#trashed(trashId);
+    this.requireNew(trash.generation.manifest);
     const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
     store.insert(record, place, {});
     this.go(trash.app);

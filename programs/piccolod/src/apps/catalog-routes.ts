@@ -6,6 +6,7 @@ import type { Api } from "../http/api.ts";
 import type { Apps } from "./apps.ts";
 import type { Catalogs } from "./catalogs.ts";
 import { parseManifest } from "./parse.ts";
+import { sentence } from "./step-failure.ts";
 import { mountTranslate } from "./translate.ts";
 import { appFaults } from "./types.ts";
 import { describeApp } from "./views.ts";
@@ -16,7 +17,7 @@ export interface CatalogRouteOptions {
   readonly freeMemoryBytes: () => number;
 }
 
-/** What an install may take: an entry nothing stands in the way of, or a manifest the owner vouches for that fits the device. */
+/** What an install may take: an entry nothing stands in the way of, or a manifest the owner vouches for. */
 export function manifestOf(
   catalogs: Catalogs,
   { catalog, manifest }: AppSource,
@@ -25,9 +26,7 @@ export function manifestOf(
     throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest");
   }
   if (catalog !== undefined) return catalogs.installable(catalog.catalog, catalog.app);
-  const given = parseManifest(manifest ?? "");
-  catalogs.requireSuited(given);
-  return { manifest: given };
+  return { manifest: parseManifest(manifest ?? "") };
 }
 
 export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: CatalogRouteOptions): void {
@@ -54,11 +53,11 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
   });
 
   mountTranslate(api);
-  const obstaclesOf = (manifest: AppManifest): Preflight["obstacles"] => {
-    const obstacles: Preflight["obstacles"] = [];
-    if (installed().has(manifest.id)) {
-      obstacles.push({ code: "name-taken", detail: "An app of this name is installed; uninstall it first." });
-    }
+  /** What would refuse the install comes first, then what the owner had better know. */
+  const obstaclesOf = (manifest: AppManifest, roomBytes: number, isSeen: boolean): Preflight["obstacles"] => {
+    const obstacles: Preflight["obstacles"] = apps
+      .refusals(manifest, roomBytes)
+      .map(({ code, message }) => ({ code: obstacleOf(code), detail: sentence(message) }));
     if (apps.trash().some(({ trash }) => trash.app === manifest.id)) {
       obstacles.push({
         code: "in-trash",
@@ -69,29 +68,63 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
     if (needed > freeMemoryBytes()) {
       obstacles.push({ code: "too-little-memory", detail: "It may need more memory than the device has free." });
     }
+    if (!isSeen) {
+      obstacles.push({
+        code: "runtime-unavailable",
+        detail: "What runs the apps does not answer at the moment; the install waits until it does.",
+      });
+    }
     return obstacles;
   };
+  const needsOf = async (manifest: AppManifest, catalog: string | undefined) => {
+    const here = await apps.imagesHere(manifest);
+    const { downloadBytes, roomBytes } = catalogs.imageNeeds({ manifest, catalog }, here);
+    return {
+      needs: downloadBytes === undefined ? {} : { downloadBytes },
+      obstacles: obstaclesOf(manifest, roomBytes, here !== undefined),
+    };
+  };
 
-  api.openapi(routes["POST /apps/preflight"], (c) => {
+  api.openapi(routes["POST /apps/preflight"], async (c) => {
     const { catalog, manifest: text } = c.req.valid("json");
     if ((catalog === undefined) === (text === undefined)) {
       throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest");
     }
     const free = { freeBytes: apps.freeBytes(), freeMemoryBytes: freeMemoryBytes() };
     if (catalog !== undefined) {
-      const { app, blocked } = catalogs.entry(catalog.catalog, catalog.app);
-      const obstacles = obstaclesOf(app.manifest);
-      if (blocked !== undefined) obstacles.unshift({ code: blocked.reason, detail: blocked.detail });
-      return c.json({ app: describeApp(app.manifest), problems: [], vouchedFor: true, ...free, obstacles }, 200);
+      const { app, blocked, catalog: from } = catalogs.entry(catalog.catalog, catalog.app);
+      const { needs, obstacles } = await needsOf(app.manifest, from);
+      if (blocked?.reason === "digest-unverified") obstacles.unshift({ code: blocked.reason, detail: blocked.detail });
+      return c.json(
+        { app: describeApp(app.manifest), problems: [], vouchedFor: true, ...free, ...needs, obstacles },
+        200,
+      );
     }
     const { manifest, problems } = checkManifest(text ?? "");
     if (manifest === undefined) {
       const listed = problems.map(({ place, ...problem }) => ({ ...problem, ...place }));
       return c.json({ problems: listed, vouchedFor: false, ...free, obstacles: [] }, 200);
     }
-    const obstacles = obstaclesOf(manifest);
-    const unsuited = catalogs.unsuited(manifest);
-    if (unsuited !== undefined) obstacles.unshift({ code: unsuited.reason, detail: unsuited.detail });
-    return c.json({ app: describeApp(manifest), problems: [], vouchedFor: false, ...free, obstacles }, 200);
+    const { needs, obstacles } = await needsOf(manifest, undefined);
+    return c.json({ app: describeApp(manifest), problems: [], vouchedFor: false, ...free, ...needs, obstacles }, 200);
   });
+}
+
+type ObstacleCode = Preflight["obstacles"][number]["code"];
+
+/** By the fault an install would throw. */
+const obstacleCodes: Readonly<Record<string, ObstacleCode>> = {
+  "app-name-taken": "name-taken",
+  "app-name-reserved": "name-reserved",
+  "app-too-large": "too-large",
+  "too-many-apps": "too-many-apps",
+  "no-room": "too-little-space",
+  "wrong-architecture": "wrong-architecture",
+  "needs-newer-os": "needs-newer-os",
+};
+
+function obstacleOf(code: string): ObstacleCode {
+  const known = obstacleCodes[code];
+  if (known === undefined) throw new Error(`an install is refused as ${code}, and no obstacle says so`);
+  return known;
 }

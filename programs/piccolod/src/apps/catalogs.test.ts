@@ -421,12 +421,15 @@ test("a place that is late, sends too much, sends elsewhere or is not there is a
 
 test("a manifest the owner gives has to fit the device, too, and what images weigh is what its own catalog says", () => {
   const all = catalogs([source([app("fine")])]);
-  const given = (text: string): string => faultOf(() => manifestOf(all, { manifest: app("own", { text }).manifest }));
-  assert.equal(given(", minimum-os: 9.0.0"), "needs-newer-os");
-  assert.equal(given(", architectures: [arm64]"), "wrong-architecture");
+  const given = (text: string) => all.unsuited(manifestOf(all, { manifest: app("own", { text }).manifest }).manifest);
+  assert.equal(given(""), undefined);
+  assert.equal(given(", minimum-os: 9.0.0")?.reason, "needs-newer-os");
+  assert.equal(given(", architectures: [arm64]")?.reason, "wrong-architecture");
   const { manifest } = manifestOf(all, { manifest: app("fine").manifest });
   const [{ id } = assert.fail()] = all.view({ words: "", category: undefined, language: "en" }, new Set()).catalogs;
   const taken = manifestOf(all, { catalog: { catalog: id, app: "fine" } });
-  assert.equal(all.imageBytes(taken), 10);
-  assert.equal(all.imageBytes({ manifest }), 0);
+  assert.deepEqual(all.imageNeeds(taken), { downloadBytes: 10, roomBytes: 40 });
+  const here = new Set(taken.manifest.services.map(({ image }) => image.digest));
+  assert.deepEqual(all.imageNeeds(taken, here), { downloadBytes: 0, roomBytes: 0 });
+  assert.deepEqual(all.imageNeeds({ manifest }), { downloadBytes: undefined, roomBytes: 0 });
 });

@@ -17,6 +17,7 @@ import { toHex } from "@piccolo/bytes";
 import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { type ImageNeeds, imageNeeds } from "./admission.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { CatalogStore, FailedLook, ListedCatalog, SeenCatalog } from "./catalog-store.ts";
 import type { Generation } from "./plan-types.ts";
@@ -274,23 +275,30 @@ export class Catalogs {
     throw catalogSourceFaults.fault(blocked.reason, blocked.detail);
   }
 
-  /** Throws why a manifest, whoever vouches for it, does not fit this device: `wrong-architecture`, `needs-newer-os`. */
-  requireSuited(manifest: AppManifest): void {
-    const unsuited = this.unsuited(manifest);
-    if (unsuited !== undefined) throw catalogSourceFaults.fault(unsuited.reason, unsuited.detail);
-  }
-
-  /** What a catalog says its images weigh on their way here, as far as that is known; nothing of a manifest the owner gave. */
-  imageBytes({ manifest, catalog: from }: Pick<Generation, "manifest" | "catalog">): number {
+  /** What its images need but for those `here`, as its own catalog says; nobody says it of a manifest the owner gave. */
+  imageNeeds(
+    { manifest, catalog: from }: Pick<Generation, "manifest"> & { readonly catalog?: string | undefined },
+    here: ReadonlySet<string> = new Set(),
+  ): ImageNeeds {
     const found = this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
-    const names = new Set(manifest.services.map(({ image }) => imageName(image)));
-    return [...names].reduce((sum, name) => sum + (found?.images.get(name)?.sizeBytes ?? 0), 0);
+    const missing = new Map(
+      manifest.services.flatMap(({ image }) => (here.has(image.digest) ? [] : [[imageName(image), image] as const])),
+    );
+    return imageNeeds(
+      [...missing].map(([name, { digest }]) => ({
+        sizeBytes: found?.images.get(name)?.sizeBytes,
+        bundled: this.#facts.hasImage(digest),
+      })),
+    );
   }
 
   /** With whatever stands in its way; throws `catalog-app-not-found`. */
-  entry(catalog: string, app: string): { readonly app: CatalogApp; readonly blocked: Blocked | undefined } {
-    const { app: found } = this.#find(catalog, app);
-    return { app: found, blocked: this.#blocked(found) };
+  entry(
+    catalog: string,
+    app: string,
+  ): { readonly app: CatalogApp; readonly blocked: Blocked | undefined; readonly catalog: string } {
+    const { app: found, catalog: id } = this.#find(catalog, app);
+    return { app: found, blocked: this.#blocked(found), catalog: id };
   }
 
   /**

@@ -175,7 +175,7 @@ export class Executor {
     const { runtime, device } = this.#options;
     // Both, since an earlier generation may have had a way out.
     for (const kind of ["inner", "outer"] as const)
-      await runtime.removeNetwork(networkOf(device, place.slot, kind).name);
+      await runtime.removeNetwork(networkOf(device, place.networkSlot, kind).name);
   }
 
   async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {

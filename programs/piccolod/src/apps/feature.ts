@@ -113,6 +113,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     healthEveryMs: options.healthEveryMs ?? healthEveryMs,
     store,
     mayHaveName: (app) => names.mayHave(app),
+    unsuited: (manifest) => catalogs.unsuited(manifest),
     originOf: (app) => hosts.originOf(app),
     changed,
     fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
@@ -146,7 +147,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });
   const { bundled, architecture, osVersion } = options;
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
-  const catalogs = new Catalogs({
+  const catalogs: Catalogs = new Catalogs({
     sources: options.catalogs,
     store: new CatalogStore(options.controlDb),
     facts,

@@ -1,4 +1,5 @@
 /** One app's own course: plans, takes the steps, plans again. No lane waits for another one's. */
+import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
@@ -17,7 +18,14 @@ import type {
   Step,
   Waiting,
 } from "./plan-types.ts";
-import { recordAfter, recordAfterFailure, recordAfterRestarts, restartWindowMs, trashOf } from "./record.ts";
+import {
+  recordAfter,
+  recordAfterFailure,
+  recordAfterRestarts,
+  recordElsewhere,
+  restartWindowMs,
+  trashOf,
+} from "./record.ts";
 import { HealthWatch } from "./health-watch.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
@@ -238,11 +246,20 @@ export class Lane {
       if (signal.aborted) throw error;
       const failure = stepFailure(step, error);
       if (failure === undefined) throw error;
+      const now = store.get(app);
+      if (now !== undefined && isFault(error, "address-taken")) {
+        const elsewhere = recordElsewhere(now.record, now.networkSlot, store.takenNetworkSlots());
+        if (elsewhere !== undefined) {
+          log.warn("app-network-moved", { app, slot: elsewhere.network?.slot ?? 0 });
+          store.put(elsewhere);
+          return false;
+        }
+      }
       log.warn("app-step-failed", { app, step: step.do, code: failure.code, ...errorFacts(error) });
       const said = await this.#lastWords(installed.record, step, failure.code, signal);
-      const now = store.get(app);
       const told = said.length === 0 ? failure : { ...failure, said };
-      if (now !== undefined) this.#put(now, recordAfterFailure(now.record, step, told, world.nowMs()));
+      const last = store.get(app);
+      if (last !== undefined) this.#put(last, recordAfterFailure(last.record, step, told, world.nowMs()));
       return false;
     }
   }

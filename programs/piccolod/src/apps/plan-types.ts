@@ -116,6 +116,8 @@ export interface AppPlanRecord {
   /** Highest number given out. A container with a higher one was made by a later state of this record. */
   readonly lastGeneration: number;
   readonly change: Change | undefined;
+  /** Another place of its networks than its slot's, where something else has those addresses; how many were tried. */
+  readonly network?: { readonly slot: number; readonly tries: number };
   /** Volumes that hold data: made once, and never made again when they are missing. */
   readonly volumes: readonly string[];
   /** What a rollback brings back: a generation, and its data where it has any. */

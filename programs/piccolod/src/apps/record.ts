@@ -1,5 +1,6 @@
 /** How a record goes on: by what was done, and by what failed. Pure; each result is one commit of the database. */
 import { imageName } from "@piccolo/app-manifest";
+import { nextNetworkSlot } from "./addresses.ts";
 import { runsBeside, savedVolumes } from "./generations.ts";
 import type {
   AppPlanRecord,
@@ -243,6 +244,20 @@ export function silentFailure({ failure }: AppPlanRecord, silent: string | undef
     count,
     retryAtMs: count === 1 ? nowMs : nowMs + retryAfterMs(count),
   };
+}
+
+/** So many other places are tried in a row where something else has the addresses. */
+export const networkTriesMax = 16;
+
+/** With its networks elsewhere; undefined where it was tried often enough, or every place is taken. */
+export function recordElsewhere(
+  record: AppPlanRecord,
+  networkSlot: number,
+  taken: ReadonlySet<number>,
+): AppPlanRecord | undefined {
+  const { tries } = record.network ?? { tries: 0 };
+  const slot = tries < networkTriesMax ? nextNetworkSlot(networkSlot, taken) : undefined;
+  return slot === undefined ? undefined : { ...record, network: { slot, tries: tries + 1 } };
 }
 
 /** Within `restartWindowMs` a service is started so often before each further start waits longer. */

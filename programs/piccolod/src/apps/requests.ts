@@ -290,6 +290,7 @@ export function requestRetry(record: AppPlanRecord, nowMs: number): AppPlanRecor
     record.change?.failure === undefined ? undefined : { ...record.change.failure, count: 0, retryAtMs: nowMs };
   return {
     ...record,
+    ...(record.network === undefined ? {} : { network: { ...record.network, tries: 0 } }),
     failure: undefined,
     change: record.change === undefined ? undefined : { ...record.change, failure: again },
   };

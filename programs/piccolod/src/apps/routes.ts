@@ -1,3 +1,4 @@
+import type { AppManifest } from "@piccolo/app-manifest";
 import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
 import { type Api, apiPrefix } from "../http/api.ts";
 import type { StreamCall } from "../http/server.ts";
@@ -59,13 +60,13 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     return c.json(view(lookAt(c.req.valid("param").id)), 200);
   });
 
-  api.openapi(routes["POST /apps"], (c) => {
+  const roomFor = async (manifest: AppManifest, catalog: string | undefined): Promise<number> =>
+    catalogs.imageNeeds({ manifest, catalog }, await apps.imagesHere(manifest)).roomBytes;
+
+  api.openapi(routes["POST /apps"], async (c) => {
     const { source, grants, settings } = c.req.valid("json");
     const { manifest, catalog } = manifestOf(catalogs, source);
-    apps.install(
-      { manifest, grants, settings, catalog },
-      catalogs.imageBytes({ manifest, ...(catalog === undefined ? {} : { catalog }) }),
-    );
+    apps.install({ manifest, grants, settings, catalog }, await roomFor(manifest, catalog));
     return c.json(follow("install-app", manifest.id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/start"], (c) => {
@@ -78,16 +79,15 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     apps.run(id, "stopped");
     return c.json(follow("stop-app", id, "Stopping"), 202);
   });
-  api.openapi(routes["POST /apps/{id}/update"], (c) => {
+  api.openapi(routes["POST /apps/{id}/update"], async (c) => {
     const { id } = c.req.valid("param");
     const { manifest, grants } = c.req.valid("json");
     const before = describedOf(apps.get(id).record);
     const wanted = manifest === undefined ? catalogs.newer(before) : parseManifest(manifest);
     if (wanted === undefined) throw appFaults.fault("source-unclear", "its catalog has no other version of the app");
-    catalogs.requireSuited(wanted);
     // Whose manifest the owner gave is from no catalog any more.
     const from = manifest === undefined && before.catalog !== undefined ? { catalog: before.catalog } : {};
-    apps.update(id, { manifest: wanted, grants, ...from }, catalogs.imageBytes({ manifest: wanted, ...from }));
+    apps.update(id, { manifest: wanted, grants, ...from }, await roomFor(wanted, from.catalog));
     return c.json(follow("update-app", id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/rollback"], (c) => {

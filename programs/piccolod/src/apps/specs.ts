@@ -54,8 +54,8 @@ export interface SpecSurroundings {
 
 /** The networks a generation has: its inner one, and one with a way out where the owner agreed to it. */
 export function networksOf({ place, generation }: AppForm, device: DeviceNetworks): readonly NetworkSpec[] {
-  const inner = networkOf(device, place.slot, "inner");
-  return generation.grants.includes("internet") ? [inner, networkOf(device, place.slot, "outer")] : [inner];
+  const inner = networkOf(device, place.networkSlot, "inner");
+  return generation.grants.includes("internet") ? [inner, networkOf(device, place.networkSlot, "outer")] : [inner];
 }
 
 /** Whom a service runs as; names of accounts are only known inside the image, and count as root. */
@@ -82,7 +82,7 @@ export function secretName(service: string, secret: string): string {
 
 export function serviceAddress(form: AppForm, device: DeviceNetworks, service: string): string {
   const at = form.generation.manifest.services.findIndex(({ name }) => name === service);
-  return addressOf(networkOf(device, form.place.slot, "inner"), at, form.generation.number);
+  return addressOf(networkOf(device, form.place.networkSlot, "inner"), at, form.generation.number);
 }
 
 export function specOf(form: AppForm, service: Service, around: SpecSurroundings): ContainerSpec {

@@ -63,7 +63,8 @@ function causeOf(error: unknown): { readonly code: string; readonly message: str
   return undefined;
 }
 
-function sentence(text: string): string {
+/** As a message of a fault is shown to a person. */
+export function sentence(text: string): string {
   const first = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }

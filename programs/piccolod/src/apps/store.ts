@@ -136,6 +136,11 @@ export class AppStore {
     return new Set((this.#slots.all() as unknown as { readonly slot: number }[]).map(({ slot }) => slot));
   }
 
+  /** Slots whose networks are an app's, or would be. */
+  takenNetworkSlots(): ReadonlySet<number> {
+    return new Set([...this.takenSlots(), ...this.all().map(({ networkSlot }) => networkSlot)]);
+  }
+
   secretsOf({ slot }: AppPlace): Readonly<Record<string, string>> {
     const rows = this.#secrets.all(slot) as unknown as { readonly name: string; readonly value: string }[];
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
@@ -188,9 +193,10 @@ export class AppStore {
 }
 
 function placeOf(row: PlaceRow): AppPlace {
-  return { slot: row.slot, idStart: row.id_start, installedAtMs: row.installed_at_ms };
+  return { slot: row.slot, networkSlot: row.slot, idStart: row.id_start, installedAtMs: row.installed_at_ms };
 }
 
 function installedOf(row: RecordRow): InstalledApp {
-  return { ...placeOf(row), record: JSON.parse(row.record) as AppPlanRecord };
+  const record = JSON.parse(row.record) as AppPlanRecord;
+  return { ...placeOf(row), networkSlot: record.network?.slot ?? row.slot, record };
 }

@@ -56,6 +56,8 @@ export const changeFaults = catalogue({
 /** What of the machine is an app's own, also while it is in the trash. */
 export interface AppPlace {
   readonly slot: number;
+  /** Names its bridges and addresses: its slot, unless something else had those. */
+  readonly networkSlot: number;
   readonly idStart: number;
   readonly installedAtMs: number;
 }

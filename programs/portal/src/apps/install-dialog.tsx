@@ -14,7 +14,7 @@ import { SettingFields } from "./setting-fields.tsx";
 import { firstValues, inLanguage, valueTrouble } from "./words.ts";
 
 /** These do not keep an app from being installed; the person is only told. */
-const mild = new Set(["too-little-memory", "in-trash"]);
+const mild = new Set(["too-little-memory", "in-trash", "runtime-unavailable"]);
 
 export function InstallDialog({ source, name, onClose }: { source: AppSource; name: string; onClose: () => void }) {
   const preflight = useQuery({
@@ -94,6 +94,13 @@ function InstallForm({
       <dl className="grid grid-cols-2 gap-x-6 gap-y-2 text-sm sm:grid-cols-3">
         <Fact name="Version">{app.version}</Fact>
         <Fact name="Memory, at most">{bytesInWords(app.memoryBytes)}</Fact>
+        <Fact name="To download">
+          {preflight.downloadBytes === undefined
+            ? "not known"
+            : preflight.downloadBytes === 0
+              ? "nothing"
+              : bytesInWords(preflight.downloadBytes)}
+        </Fact>
         <Fact name="Free space">{bytesInWords(preflight.freeBytes)}</Fact>
       </dl>
       {app.grants.length === 0 ? (

@@ -1,7 +1,8 @@
 /** Records of apps that come from a backup; their lanes do the rest. */
 import type { World } from "@piccolo/world";
 import { toHex } from "@piccolo/bytes";
-import { type Apps, leastFreeBytes } from "../apps.ts";
+import { leastFreeBytes } from "../admission.ts";
+import type { Apps } from "../apps.ts";
 import {
   type BackedUpForm,
   requestDrill,
@@ -18,11 +19,11 @@ import type { StoredBackup } from "./types.ts";
 export const drillName = (app: string): string => `drill_${app}`;
 
 export class RestoredApps {
-  readonly #apps: Pick<Apps, "go" | "freePlace">;
+  readonly #apps: Pick<Apps, "go" | "freePlace" | "requireNew" | "requireSuited">;
   readonly #store: AppStore;
   readonly #world: World;
 
-  constructor(apps: Pick<Apps, "go" | "freePlace">, store: AppStore, world: World) {
+  constructor(apps: Pick<Apps, "go" | "freePlace" | "requireNew" | "requireSuited">, store: AppStore, world: World) {
     this.#apps = apps;
     this.#store = store;
     this.#world = world;
@@ -32,10 +33,13 @@ export class RestoredApps {
     return toHex(this.#world.randomBytes(16));
   }
 
-  /** In the place of the app that is there, or as one that was not. Throws what the requests do, `no-room`. */
+  /** In the place of the app that is there, or as one that was not. Throws what the requests and `requireNew` do, `no-room`. */
   restore(backup: StoredBackup, document: BackupDocument): void {
     const form = formOf(backup, document);
     const installed = this.#store.get(document.app);
+    const { manifest } = document.generation;
+    if (installed === undefined) this.#apps.requireNew(manifest);
+    else this.#apps.requireSuited(manifest);
     if (installed === undefined) {
       const record = requestInstallFromBackup(undefined, form, this.#copyName(), this.#world.nowMs());
       this.#store.insert(record, this.#apps.freePlace(document.app, roomFor(backup)), document.secrets);
@@ -51,8 +55,9 @@ export class RestoredApps {
     this.#apps.go(document.app);
   }
 
-  /** A copy that nobody sees, under `drillName`. Throws `no-room`. */
+  /** A copy that nobody sees, under `drillName`. Throws `no-room`, and what `requireSuited` does. */
   startDrill(backup: StoredBackup, document: BackupDocument): void {
+    this.#apps.requireSuited(document.generation.manifest);
     const name = drillName(document.app);
     const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
     this.#store.insert(record, this.#apps.freePlace(name, roomFor(backup)), document.secrets);

@@ -24,7 +24,11 @@ export const runtimeFaults = catalogue({
   "image-architecture": { retry: "never", meaning: "The image is made for another kind of processor." },
   "container-missing": { retry: "never", meaning: "The container is gone; start the app again." },
   "container-exists": { retry: "never", meaning: "There is a container of that name already." },
-  "address-taken": { retry: "later", meaning: "The network's addresses are used by something else; others are taken." },
+  "address-taken": {
+    retry: "later",
+    meaning:
+      "All addresses that were tried for the app's network belong to another network, as of your home or a VPN; give that one a range outside of 10.128.0.0/9.",
+  },
   "isolation-failed": {
     retry: "never",
     meaning: "A container started without the isolation it was made with, and was stopped at once; see the log.",

@@ -1,0 +1,94 @@
+/**
+ * What keeps an app, or a version of it, off this device: one answer for who asks before an install, for the install, for
+ * the update, and for what comes back from a backup or the trash. Pure.
+ */
+import type { AppManifest } from "@piccolo/app-manifest";
+import type { Fault } from "@piccolo/fault";
+import { servicesMax, slotsMax } from "./addresses.ts";
+import { catalogSourceFaults } from "./catalog-faults.ts";
+import type { Blocked } from "./catalogs.ts";
+import { planFaults } from "./requests.ts";
+import { appFaults } from "./types.ts";
+
+/** Stays free beside what is known to be needed. */
+export const leastFreeBytes = 256 * 1024 * 1024;
+/** What an image takes once it is unpacked, by what it is to fetch: layers of programs and texts shrink to about a third. */
+const unpackedFactor = 3;
+
+/** What the images of an app need that are not here yet. */
+export interface ImageNeeds {
+  /** Undefined where nobody knows. */
+  readonly downloadBytes: number | undefined;
+  /** Fetched and unpacked, since both lie on the disk for a while; as far as it is known. */
+  readonly roomBytes: number;
+}
+
+/** `sizeBytes`: of each image as a registry has it, where it is known; a bundled one is not fetched, and unpacked all the same. */
+export function imageNeeds(
+  images: readonly { readonly sizeBytes: number | undefined; readonly bundled: boolean }[],
+): ImageNeeds {
+  const fetched = images.filter(({ bundled }) => !bundled);
+  const sum = (some: typeof images): number => some.reduce((all, { sizeBytes = 0 }) => all + sizeBytes, 0);
+  return {
+    downloadBytes: fetched.some(({ sizeBytes }) => sizeBytes === undefined) ? undefined : sum(fetched),
+    roomBytes: sum(fetched) + unpackedFactor * sum(images),
+  };
+}
+
+export interface DeviceLimits {
+  readonly mayHaveName: (app: string) => boolean;
+  readonly unsuited: (manifest: AppManifest) => Blocked | undefined;
+}
+
+/** Why it does not fit, wherever it comes from; empty where it does: `wrong-architecture`, `needs-newer-os`, `app-too-large`. */
+export function misfits(manifest: AppManifest, { unsuited }: Pick<DeviceLimits, "unsuited">): readonly Fault[] {
+  const blocked = unsuited(manifest);
+  return [
+    ...(blocked === undefined ? [] : [catalogSourceFaults.fault(blocked.reason, blocked.detail)]),
+    ...(manifest.services.length > servicesMax
+      ? [appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`)]
+      : []),
+  ];
+}
+
+/** As `misfits`, of an app that is not here yet; and `app-name-reserved`. */
+export function newcomerMisfits(manifest: AppManifest, limits: DeviceLimits): readonly Fault[] {
+  const { id } = manifest;
+  if (limits.mayHaveName(id)) return misfits(manifest, limits);
+  const why = `the name ${id} belongs to the device itself, or is too long beside its own`;
+  return [appFaults.fault("app-name-reserved", why), ...misfits(manifest, limits)];
+}
+
+/** `no-room`, where so much is not free. */
+export function roomTrouble(neededBytes: number, freeBytes: number): readonly Fault[] {
+  if (freeBytes >= neededBytes) return [];
+  const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; remove something first`;
+  return [appFaults.fault("no-room", why)];
+}
+
+export interface InstallFacts extends DeviceLimits {
+  readonly isInstalled: boolean;
+  readonly slotsTaken: number;
+  readonly freeBytes: number;
+  /** Of its images. */
+  readonly roomBytes: number;
+}
+
+/** Why an install would be refused; empty when it would not. */
+export function installRefusals(manifest: AppManifest, facts: InstallFacts): readonly Fault[] {
+  return [
+    ...newcomerMisfits(manifest, facts),
+    ...(facts.isInstalled ? [planFaults.fault("app-name-taken", `an app ${manifest.id} is there already`)] : []),
+    ...(facts.slotsTaken >= slotsMax ? [tooManyApps()] : []),
+    ...roomTrouble(leastFreeBytes + facts.roomBytes, facts.freeBytes),
+  ];
+}
+
+export function tooManyApps(): Fault {
+  return appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+}
+
+export function throwFirst([first]: readonly Fault[]): void {
+  if (first !== undefined) throw first;
+}
