@@ -77,14 +77,26 @@ const ignition = { name: "ignition", proof: ["/usr/bin/ignition-validate"] };
 const ostree = { name: "ostree", proof: ["/usr/bin/ostree"] };
 
 /** What tests of a single part need: those of `check`, and with them those of `test`. */
-const parts = [systemd, cryptsetup, fdisk, ostree, ignition, grub, ...protection, ...signing, ...token, ...measuring];
+const parts = [
+  systemd,
+  cryptsetup,
+  fdisk,
+  ostree,
+  ignition,
+  grub,
+  faketime,
+  ...protection,
+  ...signing,
+  ...token,
+  ...measuring,
+];
 
 const commands = {
   start: { entry: "programs/devnet/src/main.ts", debian: [libatomic, ...dispensable] },
   check: { entry: "tools/check.ts", debian: [libatomic, ...parts, ...containers] },
   test: {
     entry: "tools/test.ts",
-    debian: [libatomic, chromium, faketime, binutils, iproute, registry, conntrack, ...parts, ...containers],
+    debian: [libatomic, chromium, binutils, iproute, registry, conntrack, ...parts, ...containers],
   },
   bench: {
     entry: "bench/main.ts",

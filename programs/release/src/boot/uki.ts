@@ -5,7 +5,11 @@ import { policiesToSign, writeReleasePolicies } from "@piccolo/tpm2";
 import type { Chroot } from "../chroot/chroot.ts";
 import { publicKeyOf } from "../keys/read-key.ts";
 import { placesOf } from "../keys/roles.ts";
+import { runTool } from "../tool.ts";
 import { sbsignArguments, signBytes, signingKeyOf } from "../keys/signing-key.ts";
+
+/** What signing with a token takes on the machine itself. */
+const tokenPackages = "faketime, sbsigntool and libengine-pkcs11-openssl";
 
 export interface UkiParts {
   readonly kernel: string;
@@ -75,7 +79,10 @@ async function signedPolicies(image: Uint8Array, number: number, signers: readon
   return writeReleasePolicies({ release: number, policies });
 }
 
-/** The signature names the time of the release, not that of the build: the same input gives the same bytes. */
+/**
+ * The signature names the time of the release, not that of the build: the same input gives the same bytes. A key on a token signs on the
+ * machine itself, where the token and what speaks to it are; throws `tool-missing` or `tool-failed` there.
+ */
 export async function signForFirmware(
   input: string,
   output: string,
@@ -88,7 +95,10 @@ export async function signForFirmware(
   for (const [at, keys] of signers.entries()) {
     const certificate = placesOf(keys, "db").publicHalf;
     const files = ["--cert", certificate, "--output", output, at === 0 ? input : output];
-    await tools.run("faketime", ["-f", time, "sbsign", ...sbsignArguments(signingKeyOf(keys, "db")), ...files]);
+    const key = signingKeyOf(keys, "db");
+    const args = ["-f", time, "sbsign", ...sbsignArguments(key), ...files];
+    if (key.kind === "file") await tools.run("faketime", args);
+    else await runTool("faketime", args, { from: tokenPackages, env: { TZ: "UTC" } });
   }
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isFault } from "@piccolo/fault";
+import { SoftwareToken } from "../../test-support/software-token.ts";
 import { makeKeySet } from "./keys.ts";
 import { placesOf, roles } from "./roles.ts";
 import { parseTokenUri, signBytes, signingKeyOf } from "./signing-key.ts";
@@ -166,21 +167,8 @@ test("a given set is taken over as it is; made ones stay marked, others are not"
 test("keys on a token sign without ever leaving it", async () => {
   const given = copy();
   rmSync(join(given, "fingerprints.json"));
-  const tokens = mkdtempSync(join(tmpdir(), "softhsm-"));
-  writeFileSync(join(tokens, "softhsm2.conf"), `directories.tokendir = ${tokens}\nlog.level = ERROR\n`);
-  process.env["SOFTHSM2_CONF"] = join(tokens, "softhsm2.conf");
-  const softhsm = (...args: string[]): Buffer => execFileSync("softhsm2-util", args, { stdio: "pipe" });
-  softhsm("--init-token", "--free", "--label", "releases", "--pin", "1234", "--so-pin", "12345678");
-  writeFileSync(join(tokens, "pin"), "1234");
-  let id = 0x10;
-  for (const role of ["PK", "KEK", "db", "pcr"] as const) {
-    const { privateKey, token } = placesOf(given, role);
-    id += 1;
-    softhsm("--import", privateKey, "--token", "releases", "--label", role, "--id", id.toString(16), "--pin", "1234");
-    rmSync(privateKey);
-    const uri = `pkcs11:token=releases;object=${role};type=private?pin-source=file:${join(tokens, "pin")}`;
-    writeFileSync(token, `${uri}\n`);
-  }
+  const token = new SoftwareToken();
+  for (const role of ["PK", "KEK", "db", "pcr"] as const) token.take(given, role);
   try {
     const out = nextOut();
     await makeKeySet(out, given);
@@ -189,7 +177,6 @@ test("keys on a token sign without ever leaving it", async () => {
     const publicKey = createPublicKey(readFileSync(join(out, "pcr/policy.pub")));
     assert.ok(verify("sha256", Buffer.from("a policy"), publicKey, signature));
   } finally {
-    delete process.env["SOFTHSM2_CONF"];
-    rmSync(tokens, { recursive: true, force: true });
+    token.close();
   }
 });
