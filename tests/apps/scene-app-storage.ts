@@ -1,7 +1,9 @@
 /** The room for apps' data on real file systems, on a machine of its own: the suite of the port, and whose files are whose. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   closeSync,
+  fsyncSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -10,7 +12,9 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statfsSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -19,6 +23,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
+import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
 import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-app-storage-"));
@@ -105,4 +110,43 @@ test("of a large volume with little in it little is read, and of one that was no
   writeSync(file, image, 0, image.length, 0);
   closeSync(file);
   assert.equal(await readable("clean"), all);
+});
+
+test("an app that fills its volume takes no room another one writes to", async () => {
+  const mebibyte = 1024 ** 2;
+  const [disk, place] = [join(folder, "small.ext4"), join(folder, "small")];
+  mkdirSync(place);
+  writeFileSync(disk, "");
+  truncateSync(disk, 512 * mebibyte);
+  execFileSync("/sbin/mkfs.ext4", ["-q", "-F", disk]);
+  execFileSync("/bin/mount", ["-o", "loop", disk, place]);
+  const freeBytes = (): number => {
+    const { bavail, bsize } = statfsSync(place);
+    return bavail * bsize;
+  };
+  const mountFolder = "/run/piccolo/suite/small";
+  const small = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, freeBytes });
+  try {
+    await small.open();
+    const data = { name: "data", title: { en: "Data" }, snapshot: "stop", backup: true } as const;
+    for (const app of ["greedy", "modest"]) {
+      await small.makeVolume(app, "data", volumeBound(data, { volumes: [data] }, freeBytes()));
+      await small.mountVolume(app, "data", { uid: from, gid: from });
+    }
+    const write = (app: string, mebibytes: number): void => {
+      const file = openSync(join(small.volumeFolder(app, "data"), "filling"), "w");
+      try {
+        for (let at = 0; at < mebibytes; at++) writeSync(file, Buffer.alloc(mebibyte, 1));
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    };
+    assert.throws(() => write("greedy", 512), { code: "ENOSPC" });
+    assert.ok(freeBytes() > 256 * mebibyte, `${freeBytes()} bytes are free`);
+    write("modest", 32);
+  } finally {
+    await small.close();
+    execFileSync("/bin/umount", [place]);
+  }
 });

@@ -64,7 +64,7 @@ const web = object({
   "start-time": maybe(duration(1000, 1_800_000)),
 });
 
-export const volumeBytes = { minimum: 2 ** 20, usual: 100 * 2 ** 30, maximum: 2 ** 44 } as const;
+export const volumeBytes = { minimum: 2 ** 20, maximum: 2 ** 44 } as const;
 
 const volume: Shape<Omit<DataVolume, "name" | "title"> & { readonly title: LocalizedText | undefined }> = turned(
   object({
@@ -77,7 +77,7 @@ const volume: Shape<Omit<DataVolume, "name" | "title"> & { readonly title: Local
     title: value.title,
     snapshot: value.snapshot,
     backup: value.backup ?? true,
-    sizeBytesMax: value["size-max"] ?? volumeBytes.usual,
+    ...(value["size-max"] === undefined ? {} : { sizeBytesMax: value["size-max"] }),
   }),
 );
 

@@ -118,7 +118,8 @@ export interface DataVolume {
   readonly snapshot: SnapshotMode;
   /** False for what an app can make again, such as a cache: neither backed up nor part of a rollback. */
   readonly backup: boolean;
-  readonly sizeBytesMax: number;
+  /** Where the manifest says it. */
+  readonly sizeBytesMax?: number;
 }
 
 /** Generated once for each install; never in the manifest. */

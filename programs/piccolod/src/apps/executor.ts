@@ -24,6 +24,7 @@ import {
 import type { AppStore } from "./store.ts";
 import type { AppPlace, InstalledApp } from "./types.ts";
 import { changeFaults } from "./types.ts";
+import { volumeBound } from "./volume-bounds.ts";
 
 const probePauseMs = 50;
 const probeMs = 5_000;
@@ -181,7 +182,8 @@ export class Executor {
   async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {
     const declared = generation.manifest.volumes.find(({ name }) => name === volume);
     if (declared === undefined) throw new Error(`generation ${generation.number} of ${app} has no volume ${volume}`);
-    await this.#options.storage.makeVolume(app, volume, declared.sizeBytesMax);
+    const { storage } = this.#options;
+    await storage.makeVolume(app, volume, volumeBound(declared, generation.manifest, storage.freeBytes()));
   }
 
   async #create(form: AppForm, name: string, progress: Progress): Promise<void> {

@@ -174,7 +174,7 @@ export class SealedAppStorage implements AppStorage {
 
   async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
     const { blocks, bsize } = statfsSync(dirname(this.#folder));
-    // More than the disk has is no bound, and would cost room of its own.
+    // More than the disk has would cost room of its own.
     const sizeBytes = Math.max(leastVolumeBytes, Math.min(sizeBytesMax, blocks * bsize));
     await this.#image(app, volume).create(Math.floor(sizeBytes / blockBytes) * blockBytes);
   }
