@@ -35,7 +35,6 @@ export const refusedServiceKeys: Readonly<Record<string, Refusal>> = {
   attach: keptElsewhere,
   blkio_config: limits,
   build: notBuilt,
-  cap_drop: outside("All capabilities are dropped anyway.", "Write cap_drop: [ALL], or leave it out."),
   cgroup: hostNamespace("control groups"),
   cgroup_parent: hostNamespace("control groups"),
   configs: outside("Configs are not kept.", "Put settings into environment, or into the image."),
@@ -97,10 +96,6 @@ export const refusedServiceKeys: Readonly<Record<string, Refusal>> = {
   pull_policy: keptElsewhere,
   runtime: keptElsewhere,
   scale: outside("Each service runs once.", "Leave it out."),
-  security_opt: outside(
-    "The device sets these itself.",
-    "Write security_opt: [no-new-privileges:true], or leave it out.",
-  ),
   stdin_open: outside("Nobody sits at a terminal of an app.", "Leave it out."),
   storage_opt: limits,
   sysctls: {

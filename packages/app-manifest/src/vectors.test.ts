@@ -7,6 +7,7 @@ import { readVectors, testVectors } from "../../../tools/vectors.ts";
 import { checkCases, sorted } from "../test-support/check-cases.ts";
 import type { Vector } from "../test-support/vector.ts";
 import { checkManifest, manifestSchema } from "./index.ts";
+import { refusedServiceKeys, refusedTopKeys } from "./refused-keys.ts";
 
 const vectors = readVectors<Vector>("app-manifest");
 
@@ -25,4 +26,20 @@ test("docs/spec/app-manifest.schema.json is what the shapes give (write-vectors.
     readFileSync(join(repositoryRoot, "docs/spec/app-manifest.schema.json"), "utf8"),
   );
   assert.deepEqual(committed, JSON.parse(JSON.stringify(manifestSchema())));
+});
+
+test("every key that is refused has a vector that is refused for it, and for nothing else", () => {
+  const seen = new Set<string>();
+  for (const { expect } of vectors.values()) {
+    const [problem, ...more] = "problems" in expect ? expect.problems : [];
+    if (problem !== undefined && more.length === 0) seen.add(`${problem.path} ${problem.code}`);
+  }
+  const wanted = [
+    ...Object.entries(refusedServiceKeys).map(([key, { code }]) => `/services/web/${key} ${code}`),
+    ...Object.entries(refusedTopKeys).map(([key, { code }]) => `/${key} ${code}`),
+  ];
+  assert.deepEqual(
+    wanted.filter((one) => !seen.has(one)),
+    [],
+  );
 });

@@ -1,6 +1,7 @@
 /** Vectors of the check: one failure each, and a few whole manifests. */
 import assert from "node:assert/strict";
 import { checkManifest } from "../src/index.ts";
+import { keyCases } from "./key-cases.ts";
 import { digestA, fullText, smallText } from "./texts.ts";
 import type { Vector } from "./vector.ts";
 
@@ -491,6 +492,7 @@ export function checkCases(): Record<string, Vector> {
   return {
     ...documentCases(),
     ...subsetCases(),
+    ...keyCases(),
     ...nameCases(),
     ...imageCases(),
     ...secretCases(),
