@@ -125,4 +125,8 @@ CREATE TABLE app_catalog_seen (
 ALTER TABLE app_catalog ADD COLUMN failed_code TEXT;
 ALTER TABLE app_catalog ADD COLUMN failed_at_ms INTEGER;
 `,
+  `
+-- 1 once the owner database lists it; NULL of one from before it did, which is put there as soon as it may be changed.
+ALTER TABLE app_catalog ADD COLUMN adopted INTEGER;
+`,
 ];
