@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AppVisit, textOf } from "@piccolo/devnet";
 import { demoPort } from "@piccolo/oci-image/demo";
-import { buildHostileImage, mirrorCommand, obeyPath } from "@piccolo/oci-image/hostile";
+import { buildHostileImage, mirrorCommand, naiveCommand, obeyPath } from "@piccolo/oci-image/hostile";
 
 export function bundleHostile(folder: string): string {
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
@@ -46,20 +46,38 @@ x-piccolo:
 
 /** Gives back what reaches it. */
 export function mirrorManifest(digest: string): string {
+  return answeringManifest(digest, { id: "mirror", name: "Mirror", does: "Gives back what reaches it" }, mirrorCommand);
+}
+
+/** Reads a path in every way, and sets every cookie. */
+export function naiveManifest(digest: string): string {
+  const does = "Believes what it is told";
+  return answeringManifest(digest, { id: "naive", name: "Naive", does }, naiveCommand).concat(
+    `  grants:
+    public-paths: { reason: To be seen, paths: ["/open/*"] }
+`,
+  );
+}
+
+function answeringManifest(
+  digest: string,
+  { id, name, does }: { readonly id: string; readonly name: string; readonly does: string },
+  command: readonly string[],
+): string {
   return `services:
   web:
     image: localhost/piccolo-hostile:1@${digest}
-    command: ${JSON.stringify(mirrorCommand)}
+    command: ${JSON.stringify(command)}
     read_only: true
     user: "1000:1000"
     mem_limit: 64m
     pids_limit: 64
     init: true
 x-piccolo:
-  id: mirror
+  id: ${id}
   version: "1"
-  name: Mirror
-  summary: Gives back what reaches it
+  name: ${name}
+  summary: ${does}
   web: { service: web, port: ${demoPort}, health-path: /health }
 `;
 }

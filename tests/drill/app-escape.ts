@@ -1,7 +1,7 @@
 import { AppVisit } from "@piccolo/devnet";
 import { demoPort } from "@piccolo/oci-image/demo";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
-import { bundleHostile, hostileManifest, mirrorManifest } from "../apps/hostile.ts";
+import { bundleHostile, hostileManifest, mirrorManifest, naiveManifest } from "../apps/hostile.ts";
 import { CounterApp } from "./app-model.ts";
 import { innerAddressOf } from "./app-traces.ts";
 import { type Drill, protectedCheaply } from "./drill.ts";
@@ -38,14 +38,15 @@ export const appEscapeDrill: Drill = {
       const victim = new CounterApp(session, "counter");
       await victim.install(demoManifest("counter", counter));
       await new CounterApp(session, "mirror").install(mirrorManifest(hostile));
-      const grants = ["internet", "public-paths"];
-      await session.finish(
-        await session.call("POST", "/apps", { source: { manifest: hostileManifest(hostile) }, grants, settings: {} }),
-      );
+      const install = async (manifest: string, grants: readonly string[]): Promise<unknown> =>
+        session.finish(await session.call("POST", "/apps", { source: { manifest }, grants, settings: {} }));
+      await install(naiveManifest(hostile), ["public-paths"]);
+      await install(hostileManifest(hostile), ["internet", "public-paths"]);
       const [attacker, mirror] = [await AppVisit.enter(session, "hostile"), await AppVisit.enter(session, "mirror")];
+      const naive = await AppVisit.enter(session, "naive");
       const scene = new EscapeScene(drill, network, attacker);
       drill.equal("the hostile app does as it is told", await scene.can("true"), true);
-      drill.step("a counter, a mirror and a hostile app run");
+      drill.step("a counter, a mirror, a naive and a hostile app run");
 
       const addressOf = (app: string): Promise<string> => innerAddressOf(`${app}.web.1`);
       await attackNetworks(scene, {
@@ -59,7 +60,8 @@ export const appEscapeDrill: Drill = {
         mirror,
         container: { host: await addressOf("mirror"), port: demoPort },
         hostile: attacker,
-        hostileContainer: { host: await addressOf("hostile"), port: demoPort },
+        naive,
+        naiveContainer: { host: await addressOf("naive"), port: demoPort },
       });
       drill.step("the door held");
       await attackBounds(scene);

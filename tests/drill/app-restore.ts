@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { AppVisit, type Device, type DeviceSession, prepareApps, type TaskView, unprotected } from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
+import { publishCatalog } from "../apps/published-catalog.ts";
 import { cutAppsOff } from "../apps/own-machine.ts";
 import { CounterApp } from "./app-model.ts";
 import { isBackedUp, lose, recovered } from "./device-lost.ts";
@@ -61,6 +62,17 @@ function manifestOf(digest: string, sizeMebibytes: number): string {
     .concat("  secrets:\n    TOKEN: { shown-as: Token }\n");
 }
 
+interface CatalogState {
+  readonly address?: string;
+  readonly index?: { readonly sequence: number };
+}
+
+/** What a device has of the catalog that lies at an address; undefined where it is not on its list. */
+async function catalogAt(session: DeviceSession, address: string): Promise<CatalogState | undefined> {
+  const { catalogs } = await session.call<{ catalogs: CatalogState[] }>("GET", "/catalogs");
+  return catalogs.find((one) => one.address === address);
+}
+
 /** Where the app finds its data, as seen from the machine the devices run on. */
 function dataFolder(): string {
   const devices = readdirSync("/run/piccolo").map((tag) =>
@@ -115,6 +127,10 @@ export const appRestoreDrill: Drill = {
     await app.install(manifestOf(counter, small ? 64 : 512));
     const catalog = await installFromCatalog(session, "hello");
     drill.equal("an app from a catalog says which one", (await appOf(session, "hello")).catalog?.id, catalog);
+    await using published = await publishCatalog();
+    const { address, publicKey } = published;
+    await session.call("POST", "/catalogs", { address, publicKey });
+    drill.equal("a catalog is added", (await catalogAt(session, address))?.index?.sequence, 1);
     const visit = await app.visit();
     for (let at = 0; at < (small ? 5 : 100); at++) await app.add(visit);
     const data = join(dataFolder(), "pictures");
@@ -158,6 +174,10 @@ export const appRestoreDrill: Drill = {
     await cutAppsOff();
     const { phrase, fresh } = await losing;
     drill.equal("the recovery by the phrase", await recovered(network, fresh, { phrase }), "recovered");
+    await drill.eventually("the new device has the catalog the owner added, and fetches it by itself", async () => {
+      const there = await catalogAt(fresh.session, address);
+      return there?.index?.sequence === 1;
+    });
     const { apps } = await fresh.session.call<BackedUp>("GET", "/app-backups");
     drill.equal(
       "the new device knows what was there",

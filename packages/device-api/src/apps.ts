@@ -117,7 +117,7 @@ export const CatalogState = z
     address: z.string().optional(),
     /** Ed25519, 64 hexadecimal digits; absent where it is not known. */
     publicKey: z.string().optional(),
-    /** Of one the owner added: when what there is was fetched. */
+    /** Of one the owner added: when what there is was fetched; absent until this device has fetched it. */
     fetchedAtMs: z.number().optional(),
     /** What is in use; absent while nothing of it can be. */
     index: z

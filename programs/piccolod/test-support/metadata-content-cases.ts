@@ -59,6 +59,14 @@ const mediaTypes: Table = {
 };
 const secrets: Table = { name: "account_secret", columns: ["name", "secret"], rows: [["a", new Uint8Array([1, 2])]] };
 
+const catalogs = (...rows: Table["rows"]): Table => ({
+  name: "listed_catalog",
+  columns: ["public_key", "address"],
+  rows,
+});
+const catalogKey = new Uint8Array(32).fill(7);
+const catalogAddress = "https://example.org/apps";
+
 const damagedSnapshots: Readonly<Record<string, readonly [string, string]>> = {
   "other-label": [snapshot([], { label: "piccolo metadata content v2" }), "Another format."],
   "no-schema": [snapshot([], { schema: 0 }), "Schema versions begin with 1."],
@@ -70,6 +78,19 @@ const damagedSnapshots: Readonly<Record<string, readonly [string, string]>> = {
   "wrong-type": [snapshot([{ ...mediaTypes, rows: [["x", "y"]] }]), "A text where the table takes an integer."],
   "row-twice": [snapshot([{ ...mediaTypes, rows: [...mediaTypes.rows, [1, "b"]] }]), "Two rows with one key."],
   "null-refused": [snapshot([{ ...mediaTypes, rows: [[1, null]] }]), "A NULL where the table takes none."],
+  "catalog-key-short": [
+    snapshot([catalogs([catalogKey.subarray(1), catalogAddress])], { schema: 4 }),
+    "A catalog's key has 32 bytes.",
+  ],
+  "catalog-key-as-text": [
+    snapshot([catalogs([toHex(catalogKey), catalogAddress])], { schema: 4 }),
+    "A catalog's key is bytes.",
+  ],
+  "catalog-twice": [
+    snapshot([catalogs([catalogKey, catalogAddress], [catalogKey, "https://example.org/other"])], { schema: 4 }),
+    "A catalog stands there once.",
+  ],
+  "catalog-nowhere": [snapshot([catalogs([catalogKey, null])], { schema: 4 }), "A catalog has an address."],
   cut: [snapshot([mediaTypes]).slice(0, -2), "The end's mark is missing."],
   "left-over": [`${snapshot([mediaTypes])}00`, "A byte after the end."],
 };
@@ -124,6 +145,14 @@ export function metadataContentCases(): Readonly<Record<string, MetadataContentV
     const about = `A snapshot that is read: ${name}.`;
     add(`snapshot-${name}`, "M9", about, { operation: "read-snapshot", input: { bytes: text } });
   }
+  add("snapshot-catalogs", "M16", "Catalogs the owner added are content.", {
+    operation: "read-snapshot",
+    input: { bytes: snapshot([secrets, catalogs([catalogKey, catalogAddress])], { schema: 4 }) },
+  });
+  add("digest-catalog", "M16", "A catalog the owner added.", {
+    operation: "digest",
+    input: { rows: [{ table: "listed_catalog", cells: [{ blob: toHex(catalogKey) }, { text: catalogAddress }] }] },
+  });
   // What compresses may differ, what decompresses does not: sixteen bytes of 7, compressed once.
   const changes = { none: "00", plain: "0000000002aabb00000001cc", deflated: "016360601060470300" };
   for (const [name, text] of Object.entries(changes)) {

@@ -1,6 +1,7 @@
 /** From outside: what a visitor, or another site in a visitor's browser, tries at the device's door. */
 import { connect } from "node:net";
 import type { AppVisit, Device, DeviceSession } from "@piccolo/devnet";
+import { cookiesPath, foreignCookies, ownCookie } from "@piccolo/oci-image/hostile";
 import type { DrillContext } from "../drill.ts";
 
 interface Place {
@@ -32,9 +33,11 @@ export interface ProxyTargets {
   /** The app that gives back what reaches it, as its owner visits it, and its container's own address. */
   readonly mirror: AppVisit;
   readonly container: Place;
-  /** The app with a page for everybody. */
+  /** With a cookie of its own. */
   readonly hostile: AppVisit;
-  readonly hostileContainer: Place;
+  /** The app with a page for everybody that reads a path in every way, and its container's own address. */
+  readonly naive: AppVisit;
+  readonly naiveContainer: Place;
 }
 
 export async function attackProxy(drill: DrillContext, targets: ProxyTargets): Promise<void> {
@@ -42,6 +45,7 @@ export async function attackProxy(drill: DrillContext, targets: ProxyTargets): P
   await smuggle(drill, targets);
   await rebind(drill, targets);
   await trickPaths(drill, targets);
+  await setCookies(drill, targets);
 }
 
 const identityNames = [
@@ -233,36 +237,64 @@ async function rebind(
 
 async function trickPaths(
   drill: DrillContext,
-  { device, hostile, hostileContainer: container }: ProxyTargets,
+  { device, naive, naiveContainer: container }: ProxyTargets,
 ): Promise<void> {
   const door: Place = { host: "127.0.0.1", port: device.record.port };
-  const host = new URL(hostile.origin).host;
-  const ask = (path: string): Promise<string> =>
-    exchange(door, lines(`GET ${path} HTTP/1.1`, `Host: ${host}`, "Connection: close"));
+  const asking = (path: string): string =>
+    lines(`GET ${path} HTTP/1.1`, `Host: ${new URL(naive.origin).host}`, "Connection: close");
+  const ask = (path: string): Promise<string> => exchange(door, asking(path));
   drill.check("the page for everybody is shown to everybody", /open to all/.test(await ask("/open/page")));
-  drill.equal("the owner sees the other one", (await hostile.text("/closed")).text, "for the owner\n");
+  drill.equal("the owner sees the other one", (await naive.text("/closed")).text, "for the owner");
   for (const path of [
     "/closed",
     "/open/../closed",
     "/open/./../closed",
     "/open/%2e%2e/closed",
+    "/open/%2E%2e%2fclosed",
     "/open/..%2fclosed",
     "/open/.%2e/closed",
     "/open/..\\closed",
+    "/open/..%5cclosed",
+    "/open\\..\\closed",
     "/open//../closed",
     "/open/;/../closed",
     "/open/..;/closed",
     "/open/.;/../closed",
     "/open/;x=1/..;y/closed",
+    "/open/..%3b/closed",
     "/open/%252e%252e/closed",
+    "/open/..%252fclosed",
+    "/open/..%255cclosed",
     "//open/../closed",
     "/open/page/../../closed?/open/page",
-    "/open/\u00ae/../closed",
+    "/open/\u00ae/../../closed",
   ]) {
     drill.fault(`a stranger asks for ${path}`);
     const answer = await ask(path);
-    drill.check(`${path} shows nothing (${statusOf(answer)})`, !/for the owner/.test(answer));
+    const status = statusOf(answer);
+    const shows = (text: string): boolean => /for the owner/.test(text);
+    drill.check(`${path} shows nothing (${status})`, !shows(answer) && [400, 401].includes(status));
+    drill.check(`${path} shows it where the app is visited directly`, shows(await exchange(container, asking(path))));
   }
-  const direct = await exchange(container, lines("GET /open/../closed HTTP/1.1", `Host: ${host}`, "Connection: close"));
-  drill.check("an app that is visited directly shows it", /for the owner/.test(direct));
+}
+
+/** What an app's answers set in a visitor's browser. */
+async function setCookies(
+  drill: DrillContext,
+  { device, naive, naiveContainer: container }: ProxyTargets,
+): Promise<void> {
+  const door: Place = { host: "127.0.0.1", port: device.record.port };
+  const cookiesAt = async (place: Place, cookie: readonly string[]): Promise<readonly string[]> => {
+    const host = `Host: ${new URL(naive.origin).host}`;
+    const answer = await exchange(place, lines(`GET ${cookiesPath} HTTP/1.1`, host, ...cookie, "Connection: close"));
+    drill.equal("the app answers", statusOf(answer), 200);
+    return [...answer.matchAll(/^set-cookie:[ ]?(.*)\r$/gim)].map(([, value = ""]) => value);
+  };
+  for (const cookie of foreignCookies) drill.fault(`an app sets ${cookie.trim()}`);
+  drill.equal("an app that is visited directly sets all of them", await cookiesAt(container, []), [
+    ...foreignCookies,
+    ownCookie,
+  ]);
+  drill.equal("a stranger's browser gets the app's own alone", await cookiesAt(door, []), [ownCookie]);
+  drill.equal("and so does the owner's", await cookiesAt(door, [`Cookie: ${naive.cookie}`]), [ownCookie]);
 }

@@ -7,10 +7,11 @@ import { catalogSourceFaults } from "../apps/catalog-faults.ts";
 
 const signatureBytesMax = 256;
 
-/** `timeoutMs`: for both files together. Throws `catalog-unreachable`, `catalog-too-large`. */
-export async function fetchCatalog(address: string, timeoutMs: number): Promise<SignedCatalog> {
+/** `timeoutMs`: for both files together; `stopping` ends it sooner. Throws `catalog-unreachable`, `catalog-too-large`. */
+export async function fetchCatalog(address: string, timeoutMs: number, stopping?: AbortSignal): Promise<SignedCatalog> {
   if (!URL.canParse(address)) throw catalogSourceFaults.fault("catalog-unreachable", "the address is none");
-  const signal = AbortSignal.timeout(timeoutMs);
+  const late = AbortSignal.timeout(timeoutMs);
+  const signal = stopping === undefined ? late : AbortSignal.any([late, stopping]);
   const folder = address.endsWith("/") ? address : `${address}/`;
   const signature = await fetchFile(new URL("index.sig", folder), signatureBytesMax, signal);
   const index = await fetchFile(new URL("index.json", folder), catalogBytesMax, signal);

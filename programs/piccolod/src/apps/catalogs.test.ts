@@ -19,6 +19,7 @@ import { fetchCatalog } from "../adapters/catalog-fetch.ts";
 import { catalogFolders } from "../adapters/catalog-folders.ts";
 import { controlMigrations } from "../db/control-schema.ts";
 import { openDatabase } from "../db/database.ts";
+import { ownerMigrations } from "../db/owner-schema.ts";
 import { CatalogStore } from "./catalog-store.ts";
 import { Catalogs, type CatalogsOptions, type CatalogSource } from "./catalogs.ts";
 
@@ -58,17 +59,23 @@ function catalogs(sources: readonly CatalogSource[], has: readonly string[] = []
 function open(more: Partial<CatalogsOptions> = {}): Catalogs {
   return new Catalogs({
     sources: [],
-    store: new CatalogStore(database()),
+    store: openStore(),
     facts: { architecture: "amd64", osVersion: "0.1.0", hasImage: () => false },
     fetch: () => Promise.reject(new Error("nothing is fetched")),
     log,
-    world: { nowMs: () => 1_000, sleep: () => new Promise(() => undefined) },
+    mayWork: () => true,
+    world: { nowMs: () => 1_000, monotonicMs: () => 0, sleep: () => new Promise(() => undefined) },
     ...more,
   });
 }
 
 function database(): ReturnType<typeof openDatabase> {
   return openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
+}
+
+function openStore(control = database()): CatalogStore {
+  const owner = openDatabase(":memory:", { name: "owner", synchronous: "FULL", migrations: ownerMigrations });
+  return new CatalogStore(control, owner);
 }
 
 function signedOf(sequence: number, apps: CatalogDraft["apps"] = [], by = key): SignedCatalog {
@@ -208,7 +215,7 @@ test("an update is another form of the app that could be installed, and nothing 
 });
 
 test("a catalog is added once, is there after a restart, and is gone when it is removed", async () => {
-  const store = new CatalogStore(database());
+  const store = openStore();
   const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
   const all = open({ store, fetch });
   const id = await all.add("https://example.org/apps", key.publicKey);
@@ -245,7 +252,7 @@ test("a catalog is added once, is there after a restart, and is gone when it is 
 });
 
 test("an older catalog is refused, also after a restart, and after it was removed and added again", async () => {
-  const store = new CatalogStore(database());
+  const store = openStore();
   let given = signedOf(5, [app("notes")]);
   const fetch = (): Promise<SignedCatalog> => Promise.resolve(given);
   const id = await open({ store, fetch }).add("https://example.org/apps", key.publicKey);
@@ -272,10 +279,10 @@ test("an older catalog is refused, also after a restart, and after it was remove
 });
 
 test("why a newer catalog was not taken is kept until one is, also over a restart", async () => {
-  const store = new CatalogStore(database());
+  const store = openStore();
   let given = (): Promise<SignedCatalog> => Promise.resolve(signedOf(5, [app("notes")]));
   let nowMs = 1_000;
-  const world = { nowMs: () => nowMs, sleep: () => new Promise<void>(() => undefined) };
+  const world = { nowMs: () => nowMs, monotonicMs: () => 0, sleep: () => new Promise<void>(() => undefined) };
   const all = open({ store, fetch: () => given(), world });
   const id = await all.add("https://example.org/apps", key.publicKey);
   const problem = (of: Catalogs): unknown => {
@@ -302,7 +309,7 @@ test("why a newer catalog was not taken is kept until one is, also over a restar
 
 test("a catalog that cannot be opened any more says why, and can be renewed, added again or removed", async () => {
   const db = database();
-  const store = new CatalogStore(db);
+  const store = openStore(db);
   const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
   const id = await open({ store, fetch }).add("https://example.org/apps", key.publicKey);
   const spoil = (): void => void db.prepare("UPDATE app_catalog SET content = ?").run(new Uint8Array([1]));
@@ -337,7 +344,7 @@ test("one that came with the system and is refused says why", () => {
 });
 
 test("a catalog that is removed while it is fetched stays removed, and there is never one too many", async () => {
-  const store = new CatalogStore(database());
+  const store = openStore();
   const gate = Promise.withResolvers<SignedCatalog>();
   let fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(1));
   const all = open({ store, fetch: () => fetch() });
@@ -370,7 +377,7 @@ test("what is signed by another key, or is no catalog, is refused, and nothing o
     ["catalog-signature", { ...signedOf(1), index: new Uint8Array(catalogBytesMax + 1) }],
   ];
   for (const [code, given] of cases) {
-    const store = new CatalogStore(database());
+    const store = openStore();
     const all = open({ store, fetch: () => Promise.resolve(given) });
     assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), code);
     assert.deepEqual([store.all(), store.seen(catalogId(key.publicKey))], [[], undefined]);

@@ -19,7 +19,7 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { type ImageNeeds, imageNeeds } from "./admission.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
-import type { CatalogStore, FailedLook, ListedCatalog, SeenCatalog } from "./catalog-store.ts";
+import type { AddedCatalog, CatalogStore, FailedLook, ListedCatalog, SeenCatalog } from "./catalog-store.ts";
 import type { Generation } from "./plan-types.ts";
 import { describeApp } from "./views.ts";
 
@@ -48,14 +48,20 @@ const developmentKeys: ReadonlySet<string> = new Set([
 const addedMax = 8;
 const fetchMs = 30_000;
 const renewMs = 12 * 3_600_000;
+/** One that was never fetched is tried again so soon, and sooner where something has changed, though not at each change. */
+const missingMs = 5 * 60_000;
+const leastPauseMs = 10_000;
 
 export interface CatalogsOptions {
   readonly sources: readonly CatalogSource[];
   readonly store: CatalogStore;
   readonly facts: DeviceFacts;
-  readonly fetch: (address: string, timeoutMs: number) => Promise<SignedCatalog>;
+  /** Ended by the signal, too. */
+  readonly fetch: (address: string, timeoutMs: number, signal?: AbortSignal) => Promise<SignedCatalog>;
+  /** Whether the owner database may be changed, and has the newest list. */
+  readonly mayWork: () => boolean;
   readonly log: Log;
-  readonly world: Pick<World, "nowMs" | "sleep">;
+  readonly world: Pick<World, "nowMs" | "monotonicMs" | "sleep">;
 }
 
 interface Shelf {
@@ -78,6 +84,9 @@ export class Catalogs {
   readonly #builtIn: readonly Shelf[];
   readonly #added = new Map<string, Shelf>();
   readonly #refusedSources: RefusedSource[] = [];
+  /** Tries for those that this device never had. */
+  readonly #missed = new Map<string, FailedLook & { readonly triedMs: number }>();
+  #wake = new AbortController();
   readonly #facts: DeviceFacts;
   readonly #nowMs: () => number;
 
@@ -161,7 +170,10 @@ export class Catalogs {
     const signed = await this.#options.fetch(address, fetchMs);
     // Another one may have come meanwhile.
     this.#mayAdd(id);
-    this.#take(id, address, publicKey, signed);
+    const { fetched, seen, shelf } = this.#opened({ id, address, publicKey }, signed);
+    this.#options.store.put(fetched, seen);
+    this.#added.set(id, shelf);
+    this.#missed.delete(id);
     return shownId(id);
   }
 
@@ -175,27 +187,36 @@ export class Catalogs {
     }
   }
 
-  #take(id: string, address: string, publicKey: Uint8Array, signed: SignedCatalog): void {
+  #opened(
+    of: Pick<AddedCatalog, "id" | "address" | "publicKey">,
+    signed: SignedCatalog,
+  ): { readonly fetched: AddedCatalog; readonly shelf: Shelf; readonly seen: SeenCatalog } {
     const fetchedAtMs = this.#nowMs();
-    const { shelf, seen } = this.#open(signed, publicKey, { address, fetchedAtMs });
-    this.#options.store.put({ id, address, publicKey, ...signed, fetchedAtMs }, seen);
-    this.#added.set(id, shelf);
+    const { shelf, seen } = this.#open(signed, of.publicKey, { address: of.address, fetchedAtMs });
+    return { fetched: { ...of, ...signed, fetchedAtMs }, shelf, seen };
   }
 
   /**
    * Throws `catalog-not-found`, `catalog-built-in`, and what `add` does; what was there stays then, and why it failed is
    * kept beside it.
    */
-  async renew(shown: string): Promise<void> {
+  async renew(shown: string, signal?: AbortSignal): Promise<void> {
     const { id, address, publicKey } = this.#listed(shown);
-    const { store, fetch } = this.#options;
+    const { store, fetch, world } = this.#options;
     try {
-      const signed = await fetch(address, fetchMs);
+      const signed = await fetch(address, fetchMs, signal);
       // Whoever removed it meanwhile does not get it back.
       this.#listed(shown);
-      this.#take(id, address, publicKey, signed);
+      const { fetched, seen, shelf } = this.#opened({ id, address, publicKey }, signed);
+      store.keep(fetched, seen);
+      this.#added.set(id, shelf);
+      this.#missed.delete(id);
     } catch (error) {
-      if (isCatalogFault(error)) store.putFailed(id, { code: error.code, atMs: this.#nowMs() });
+      if (isCatalogFault(error) && signal?.aborted !== true) {
+        const look = { code: error.code, atMs: this.#nowMs() };
+        store.putFailed(id, look);
+        this.#missed.set(id, { ...look, triedMs: world.monotonicMs() });
+      }
       throw error;
     }
   }
@@ -204,22 +225,54 @@ export class Catalogs {
   remove(shown: string): void {
     const { id } = this.#listed(shown);
     this.#options.store.delete(id);
-    this.#added.delete(id);
+    this.#forget(id);
   }
 
-  /** Until the signal: looks for newer ones now and then. One that cannot be had stays as it is. */
+  #forget(id: string): void {
+    this.#added.delete(id);
+    this.#missed.delete(id);
+  }
+
+  /** Something has changed that one which was never fetched may be waiting for, or the list itself. */
+  wake(): void {
+    this.#wake.abort(new Error("it is looked at now"));
+  }
+
+  /**
+   * Until the signal: fetches those that the list has and this device has not, as after it took another one's place, and looks
+   * for newer ones now and then. One that cannot be had stays as it is.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const { world, log, store } = this.#options;
+    const { world, store, mayWork } = this.#options;
+    let renewedMs = world.monotonicMs();
     while (!signal.aborted) {
-      await world.sleep(renewMs, signal).catch(() => undefined);
-      for (const { id } of signal.aborted ? [] : store.listed()) {
-        try {
-          await this.renew(shownId(id));
-        } catch (error) {
-          if (!isFault(error)) throw error;
-          log.warn("catalog-not-renewed", { catalog: id, ...errorFacts(error) });
-        }
+      this.#wake = new AbortController();
+      if (mayWork()) for (const id of store.tidy()) this.#forget(id);
+      const isRenewing = world.monotonicMs() - renewedMs >= renewMs;
+      if (isRenewing) renewedMs = world.monotonicMs();
+      for (const one of store.listed()) {
+        if (!signal.aborted && (isRenewing || this.#isDue(one))) await this.#look(one.id, signal);
       }
+      const isComplete = store.listed().every(({ fetchedAtMs }) => fetchedAtMs !== undefined);
+      const pauseMs = Math.max(renewedMs + renewMs - world.monotonicMs(), 0);
+      await world
+        .sleep(isComplete ? pauseMs : Math.min(pauseMs, missingMs), AbortSignal.any([signal, this.#wake.signal]))
+        .catch(() => undefined);
+    }
+  }
+
+  #isDue({ id, fetchedAtMs }: ListedCatalog): boolean {
+    if (fetchedAtMs !== undefined) return false;
+    const missed = this.#missed.get(id);
+    return missed === undefined || this.#options.world.monotonicMs() - missed.triedMs >= leastPauseMs;
+  }
+
+  async #look(id: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.renew(shownId(id), signal);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      if (!signal.aborted) this.#options.log.warn("catalog-not-renewed", { catalog: id, ...errorFacts(error) });
     }
   }
 
@@ -230,15 +283,18 @@ export class Catalogs {
       ...this.#builtIn.map((shelf) => this.#stateOf(shelf)),
       ...this.#refusedSources.map(({ look }) => ({ builtIn: true, problem: problemOf(look) })),
     ];
-    const added = store.listed().map(({ id, address, publicKey, fetchedAtMs, failed }) => ({
-      ...this.#stateOf(this.#added.get(id)),
-      id: shownId(id),
-      builtIn: false,
-      address,
-      publicKey: toHex(publicKey),
-      fetchedAtMs,
-      ...(failed === undefined ? {} : { problem: problemOf(failed) }),
-    }));
+    const added = store.listed().map(({ id, address, publicKey, fetchedAtMs, failed }) => {
+      const problem = failed ?? (fetchedAtMs === undefined ? this.#missed.get(id) : undefined);
+      return {
+        ...this.#stateOf(this.#added.get(id)),
+        id: shownId(id),
+        builtIn: false,
+        address,
+        publicKey: toHex(publicKey),
+        ...(fetchedAtMs === undefined ? {} : { fetchedAtMs }),
+        ...(problem === undefined ? {} : { problem: problemOf(problem) }),
+      };
+    });
     return [...builtIn, ...added];
   }
 

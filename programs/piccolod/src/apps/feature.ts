@@ -149,9 +149,10 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   const facts = { architecture, osVersion, hasImage: (digest: string) => bundled.has(digest) };
   const catalogs: Catalogs = new Catalogs({
     sources: options.catalogs,
-    store: new CatalogStore(options.controlDb),
+    store: new CatalogStore(options.controlDb, options.ownerDb),
     facts,
     fetch: options.fetchCatalog,
+    mayWork: options.mayWork,
     log,
     world,
   });
@@ -180,10 +181,13 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     startBackups: () => {
       backups.start();
       drills.start();
+      // A device that has just taken another one's place has its list from now on.
+      catalogs.wake();
     },
     wake: () => {
       backups.wake();
       apps.wake();
+      catalogs.wake();
     },
     stop: async () => {
       logs.stop();

@@ -34,6 +34,8 @@ test("what shows or checks content is no change; what makes, moves or removes it
     ["POST", "/uploads"],
     ["PATCH", "/uploads/1"],
     ["DELETE", "/app-backups/1"],
+    ["POST", "/catalogs"],
+    ["DELETE", "/catalogs/1"],
   ] as const;
   for (const [method, path] of changes) assert.ok(made.isChange(method, path), `${method} ${path}`);
   const others = [
@@ -45,6 +47,9 @@ test("what shows or checks content is no change; what makes, moves or removes it
     ["POST", "/filesystem"],
     ["GET", "/app-backups"],
     ["POST", "/app-backups/1/drill"],
+    ["GET", "/catalogs"],
+    ["GET", "/catalog"],
+    ["POST", "/catalogs/1/renew"],
   ] as const;
   for (const [method, path] of others) assert.ok(!made.isChange(method, path), `${method} ${path}`);
 });

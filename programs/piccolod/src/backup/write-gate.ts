@@ -3,7 +3,7 @@ import type { Backup } from "./backup.ts";
 
 /** So long a change waits for the device to have asked its witnesses. */
 const readyLimitMs = 10_000;
-const changes = /^\/(?:(?:files|trash|uploads)(?:\/|$)|app-backups\/[^/]+$)/;
+const changes = /^\/(?:(?:files|trash|uploads)(?:\/|$)|app-backups\/[^/]+$|catalogs(?:\/[^/]+)?$)/;
 const reads: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const never = new AbortController().signal;
 

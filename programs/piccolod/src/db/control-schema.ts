@@ -135,4 +135,8 @@ CREATE TABLE app_event (
   PRIMARY KEY (slot, number)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+-- 1 once the owner database lists it; NULL of one from before it did, which is put there as soon as it may be changed.
+ALTER TABLE app_catalog ADD COLUMN adopted INTEGER;
+`,
 ];

@@ -1,6 +1,7 @@
 import { appBackupSchema } from "./app-backup-schema.ts";
 import { engineSchema } from "./engine-schema.ts";
 import { filesSchema } from "./files-schema.ts";
+import { listedCatalogSchema } from "./listed-catalog-schema.ts";
 import { logSchema } from "./log-schema.ts";
 import { reencryptionSchema } from "./reencryption-schema.ts";
 
@@ -12,6 +13,7 @@ export const ownerMigrations: readonly string[] = [
   `${engineSchema}${filesSchema}${logSchema}${firstContent}`,
   reencryptionSchema,
   appBackupSchema,
+  listedCatalogSchema,
 ];
 
 /**
@@ -29,4 +31,5 @@ export const contentTables = [
   "account_secret",
   "app_chunk",
   "app_backup",
+  "listed_catalog",
 ] as const;

@@ -63,6 +63,7 @@ test("a catalog says how much it has, and since when", () => {
     "12 apps · number 7 · fetched 1 hour ago",
   );
   assert.equal(catalogInWords({ builtIn: false, fetchedAtMs: 60_000 }, 61_000), "fetched just now");
+  assert.equal(catalogInWords({ builtIn: false }, 61_000), "not fetched yet");
 });
 
 test("what is wrong is said with what it means", () => {
@@ -71,8 +72,14 @@ test("what is wrong is said with what it means", () => {
   const refused = catalogTroubles({ builtIn: true, problem }, 0);
   assert.deepEqual(tones(refused), ["danger"]);
   assert.match(refused[0]?.text ?? "", /nothing of it is offered\. An older one was given\.$/);
+  const missing = catalogTroubles({ builtIn: false, problem }, 3_660_000);
+  assert.deepEqual(tones(missing), ["warn"]);
+  assert.match(missing[0]?.text ?? "", /could not fetch it yet, last tried 1 hour ago\. An older/);
   const late = { ...index, development: true, stale: true };
-  const [failed, development, stale] = catalogTroubles({ builtIn: false, index: late, problem }, 3_660_000);
+  const [failed, development, stale] = catalogTroubles(
+    { builtIn: false, fetchedAtMs: 0, index: late, problem },
+    3_660_000,
+  );
   assert.match(failed?.text ?? "", /looked for 1 hour ago, in vain\. An older/);
   assert.match(development?.text ?? "", /nobody vouches/);
   assert.match(stale?.text ?? "", /by its publisher; newer versions may be missing/);

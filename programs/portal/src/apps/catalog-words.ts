@@ -32,10 +32,10 @@ export function catalogInWords({ builtIn, fetchedAtMs, index }: CatalogState, no
   const when = builtIn
     ? "came with the system"
     : fetchedAtMs === undefined
-      ? undefined
+      ? "not fetched yet"
       : `fetched ${agoInWords(fetchedAtMs, nowMs)}`;
   const what = index === undefined ? [] : [amount(index.apps, "app"), `number ${index.sequence}`];
-  return [...what, ...(when === undefined ? [] : [when])].join(" · ");
+  return [...what, when].join(" · ");
 }
 
 export interface CatalogTrouble {
@@ -44,9 +44,15 @@ export interface CatalogTrouble {
 }
 
 /** What is wrong with it, the worst first. */
-export function catalogTroubles({ index, problem, builtIn }: CatalogState, nowMs: number): readonly CatalogTrouble[] {
+export function catalogTroubles(
+  { index, problem, builtIn, fetchedAtMs }: CatalogState,
+  nowMs: number,
+): readonly CatalogTrouble[] {
   const troubles: CatalogTrouble[] = [];
-  if (problem !== undefined && index === undefined) {
+  if (problem !== undefined && !builtIn && fetchedAtMs === undefined) {
+    const when = agoInWords(problem.atMs, nowMs);
+    troubles.push({ tone: "warn", text: `This device could not fetch it yet, last tried ${when}. ${problem.detail}` });
+  } else if (problem !== undefined && index === undefined) {
     troubles.push({ tone: "danger", text: `Refused, so nothing of it is offered. ${problem.detail}` });
   } else if (problem !== undefined) {
     const when = agoInWords(problem.atMs, nowMs);

@@ -133,6 +133,9 @@ test("an answer sets no cookie for other hosts or in the device's name, and says
     ["Set-Cookie", "b=1; Domain=localhost"],
     ["Set-Cookie", "c=1; domain = .localhost"],
     ["Set-Cookie", "piccolo_device1=x"],
+    // A browser keeps it without a name, and gives back what follows the sign.
+    ["Set-Cookie", "=piccolo_device1=x"],
+    ["Set-Cookie", " =\t__Host-piccolo_device1=x"],
     ["Strict-Transport-Security", "max-age=1"],
     ["X-Piccolo-User", "x"],
     ["Connection", "X-Hop"],

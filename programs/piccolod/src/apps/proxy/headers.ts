@@ -77,16 +77,19 @@ function partFor(name: string): Part {
   return part;
 }
 
-/** Cookies that are the device's own: an app neither gets nor sets them. */
-function isOwnCookie(name: string): boolean {
-  return /^(?:__host-|__secure-)?piccolo[_-]/i.test(name.trim());
+/**
+ * Cookies that are the device's own: an app neither gets nor sets them. What has no name counts by its value, since browsers
+ * give it back without the sign before it.
+ */
+function isOwnCookie(cookie: string): boolean {
+  return /^[\s=]*(?:__host-|__secure-)?piccolo[_-]/i.test(cookie);
 }
 
 /** A Cookie header without the device's own; empty where nothing is left. */
 export function appCookies(value: string): string {
   return value
     .split(";")
-    .filter((cookie) => !isOwnCookie(cookie.split("=", 1)[0] ?? ""))
+    .filter((cookie) => !isOwnCookie(cookie))
     .join(";")
     .trim();
 }
@@ -188,7 +191,7 @@ const isOwnHeader = (name: string): boolean => plain(name).startsWith("xpiccolo"
 /** With a Domain it would be sent to other hosts; with the device's names it would replace its own. */
 function isHarmlessCookie(value: string): boolean {
   const [first = "", ...attributes] = value.split(";");
-  if (isOwnCookie(first.split("=")[0] ?? "")) return false;
+  if (isOwnCookie(first)) return false;
   return !attributes.some((attribute) => (attribute.split("=")[0] ?? "").trim().toLowerCase() === "domain");
 }
 
