@@ -96,6 +96,14 @@ export const RecoverySheet = z
     /** Lower-case hex; empty while the device is in no network. */
     networkId: z.string(),
     centralUrl: z.string(),
+    /**
+     * SHA-256 of the certificate of the authority that vouches for this device's pages, as browsers and the device's screen show it: 32
+     * pairs of upper-case hex digits with colons between them. Absent where the device speaks plain HTTP.
+     */
+    authorityFingerprint: z
+      .string()
+      .regex(/^[0-9A-F]{2}(:[0-9A-F]{2}){31}$/)
+      .optional(),
     /** At most three. */
     members: z.array(
       z.object({
@@ -106,7 +114,7 @@ export const RecoverySheet = z
         keyHash: z.string(),
       }),
     ),
-    /** All of the above as one line, for `place` of the recovery. */
+    /** Where the network is found as one line, for `place` of the recovery. */
     text: z.string(),
     madeAtMs: z.number(),
   })

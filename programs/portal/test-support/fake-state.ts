@@ -262,6 +262,9 @@ export class FakeState {
       networkName: member ? "Lindenstrasse" : "",
       networkId,
       centralUrl,
+      authorityFingerprint: Array.from({ length: 32 }, (_, at) =>
+        (at * 8 + 7).toString(16).toUpperCase().padStart(2, "0"),
+      ).join(":"),
       members,
       text: [
         "piccolo-sheet-1",
