@@ -192,6 +192,18 @@ export const SecurityView = z
         firmware: z.string(),
         /** It refuses all attempts for a time, after too many wrong ones. */
         lockout: z.boolean(),
+        /**
+         * What tells this chip from any other, as the chip says it; nothing proves it to the device. Absent where the chip gives no endorsement
+         * key: its endorsement hierarchy has a password or is switched off, or the chip fails.
+         */
+        identity: z
+          .object({
+            /** SHA-256 of the endorsement key (ECC P-256, TCG template L-2) as SubjectPublicKeyInfo, lower-case hex. */
+            endorsementKey: z.string().regex(/^[0-9a-f]{64}$/),
+            /** Of which endorsement keys the maker left certificates in the chip; they are not checked. */
+            certificates: z.array(z.enum(["rsa-2048", "ecc-p256"])),
+          })
+          .optional(),
         /** Software on the same machine: good for development, no protection from a thief. */
         simulated: z.boolean(),
       })
