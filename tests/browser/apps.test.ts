@@ -3,17 +3,11 @@
  * asked of it is tested in tests/apps. With PICCOLO_PICTURES set to a folder, each page leaves a picture there.
  */
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { buildPortal } from "@piccolo/devnet";
-import { type Browser, chromium, devices, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import type { FakeDevice } from "../../programs/portal/test-support/fake-device.ts";
-import { openWatched } from "./watched-page.ts";
-
-const pictures = process.env["PICCOLO_PICTURES"];
-const desk = { viewport: { width: 1280, height: 900 } } as const;
-const phone = { ...devices["Pixel 7"], colorScheme: "dark" } as const;
+import { openWatched, photograph, type View, views } from "./watched-page.ts";
 
 let browser: Browser;
 before(async () => {
@@ -30,8 +24,8 @@ interface Scene {
 }
 
 /** Signed in, on a page that may neither complain nor be wider than its screen. */
-async function start(t: TestContext, kind: "desk" | "phone"): Promise<Scene> {
-  const { device, page } = await openWatched(t, browser, { stepMs: 300 }, kind === "desk" ? desk : phone);
+async function start(t: TestContext, kind: View): Promise<Scene> {
+  const { device, page } = await openWatched(t, browser, { stepMs: 300 }, views[kind]);
   await page.goto(`${device.origin}/#/apps`);
   await page.getByLabel("Password", { exact: true }).fill("correct horse");
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
@@ -42,15 +36,7 @@ async function start(t: TestContext, kind: "desk" | "phone"): Promise<Scene> {
     to: async (place) => {
       await page.goto(`${device.origin}/#/${place}`);
     },
-    photograph: async (name) => {
-      const overflow = await page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-      );
-      assert.equal(overflow, 0, `${name} is wider than its screen`);
-      if (pictures === undefined) return;
-      mkdirSync(pictures, { recursive: true });
-      await page.screenshot({ path: join(pictures, `${kind}-${name}.png`), fullPage: true });
-    },
+    photograph: (name) => photograph(page, `${kind}-${name}`),
   };
 }
 

@@ -10,7 +10,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { tamperedBoot } from "../../programs/portal/test-support/fake-boot.ts";
 import { closedInWords } from "../../programs/portal/src/security/closed-words.ts";
 import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
-import { openWatched } from "./watched-page.ts";
+import { openWatched, photograph, views } from "./watched-page.ts";
 
 const password = "correct horse";
 const newPassword = "seven green bicycles";
@@ -376,6 +376,27 @@ test("after a change of the key new keys are offered for the files of before, ca
   await page.getByText("Files are getting new keys").waitFor({ state: "detached" });
   assert.equal(await give.count(), 0);
 });
+
+for (const kind of ["desk", "phone"] as const) {
+  test(`on a ${kind} the page of security tells which chip it is, or that the chip does not say`, async (t) => {
+    const { device, page } = await openWatched(t, browser, {}, views[kind]);
+    await page.goto(`${device.origin}/#/security`);
+    await enter(page, "Sign in");
+    const key =
+      device.state
+        .security()
+        .tpm?.identity?.endorsementKey.toUpperCase()
+        .replaceAll(/(..)(?=.)/g, "$1:") ?? "";
+    await page.getByText(key, { exact: true }).waitFor();
+    await page.getByText("Its maker left a certificate for its RSA key and for this key").waitFor();
+    await photograph(page, `${kind}-security`);
+    const tpm = { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false };
+    const silent = await openWatched(t, browser, { security: { tpm } }, views[kind]);
+    await silent.page.goto(`${silent.device.origin}/#/security`);
+    await enter(silent.page, "Sign in");
+    await silent.page.getByText("The chip does not tell it").waitFor();
+  });
+}
 
 test("a device tells how it was started, step by step", async (t) => {
   const { device, page } = await start(t, {});

@@ -96,6 +96,14 @@ export const RecoverySheet = z
     /** Lower-case hex; empty while the device is in no network. */
     networkId: z.string(),
     centralUrl: z.string(),
+    /**
+     * SHA-256 of the certificate of the authority that vouches for this device's pages, as browsers and the device's screen show it: 32
+     * pairs of upper-case hex digits with colons between them. Absent where the device speaks plain HTTP.
+     */
+    authorityFingerprint: z
+      .string()
+      .regex(/^[0-9A-F]{2}(:[0-9A-F]{2}){31}$/)
+      .optional(),
     /** At most three. */
     members: z.array(
       z.object({
@@ -106,7 +114,7 @@ export const RecoverySheet = z
         keyHash: z.string(),
       }),
     ),
-    /** All of the above as one line, for `place` of the recovery. */
+    /** Where the network is found as one line, for `place` of the recovery. */
     text: z.string(),
     madeAtMs: z.number(),
   })
@@ -184,6 +192,18 @@ export const SecurityView = z
         firmware: z.string(),
         /** It refuses all attempts for a time, after too many wrong ones. */
         lockout: z.boolean(),
+        /**
+         * What tells this chip from any other, as the chip says it; nothing proves it to the device. Absent where the chip gives no endorsement
+         * key: its endorsement hierarchy has a password or is switched off, or the chip fails.
+         */
+        identity: z
+          .object({
+            /** SHA-256 of the endorsement key (ECC P-256, TCG template L-2) as SubjectPublicKeyInfo, lower-case hex. */
+            endorsementKey: z.string().regex(/^[0-9a-f]{64}$/),
+            /** Of which endorsement keys the maker left certificates in the chip; they are not checked. */
+            certificates: z.array(z.enum(["rsa-2048", "ecc-p256"])),
+          })
+          .optional(),
         /** Software on the same machine: good for development, no protection from a thief. */
         simulated: z.boolean(),
       })

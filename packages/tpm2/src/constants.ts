@@ -77,10 +77,14 @@ export const permanentHandles = {
   platform: 0x4000_000c,
 } as const;
 
-/** First handle of a range (TPM_HT, 7.2): PCRs, NV indexes, loaded sessions, transient objects. */
+/** Indexes of the certificates of endorsement keys, by the key's template (TCG EK Credential Profile 2.5, 2.2.1.4 and 2.2.1.5). */
+export const endorsementCertificates = { "rsa-2048": 0x01c0_0002, "ecc-p256": 0x01c0_000a } as const;
+
+/** First handle of a range (TPM_HT, 7.2): PCRs, NV indexes, those of the TCG among them, loaded sessions, transient objects. */
 export const handleRanges = {
   pcr: 0x0000_0000,
   nvIndex: 0x0100_0000,
+  tcgIndex: 0x01c0_0000,
   loadedSession: 0x0200_0000,
   savedSession: 0x0300_0000,
   transient: 0x8000_0000,

@@ -59,6 +59,7 @@ export {
   type Comparison,
   comparisons,
   digestBytes,
+  endorsementCertificates,
   frameBytesMax,
   inLockoutBit,
   nvAttributes,
@@ -69,7 +70,7 @@ export {
 export { type Credential, makeCredential } from "./credential.ts";
 export { handleName, nameOf, sha256 } from "./digests.ts";
 export { tpmFaults } from "./faults.ts";
-export { type EccPoint, pointOf } from "./p256.ts";
+export { type EccPoint, pointOf, spkiOf } from "./p256.ts";
 export { decodePcrSelection, encodePcrSelection, extended, pcrCount, pcrDigest } from "./pcr.ts";
 export {
   approvalOf,

@@ -50,6 +50,11 @@ export function publicKeyOf(point: EccPoint): KeyObject {
   }
 }
 
+/** A public key from outside as DER (SubjectPublicKeyInfo). Throws `malformed` for a point that is not on the curve. */
+export function spkiOf(point: EccPoint): Uint8Array {
+  return new Uint8Array(publicKeyOf(point).export({ format: "der", type: "spki" }));
+}
+
 /** A TPM may leave out leading zeros of a coordinate (Part 1, C.8); the derivations take all 32 bytes. */
 export function padded(coordinate: Uint8Array): Uint8Array {
   if (coordinate.length > coordinateBytes) throw malformed("a coordinate is longer than 32 bytes");

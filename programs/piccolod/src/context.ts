@@ -408,8 +408,10 @@ class Running {
     opened.outside.onChange(() => {
       if (this.#showsOwnerless && opened.outside.record.slots !== undefined) this.show();
     });
+    let authorityFingerprint: string | undefined;
     if (this.#config.https) {
-      await authority.keep(opened.content);
+      // Not of the certificate that is shown now: after a start with the volume closed, that can be somebody else's.
+      authorityFingerprint = fingerprintOf((await authority.keep(opened.content)).certificate);
       // What the chip sealed before a change of the password is shut out with it.
       opened.outside.onChange(() => void authority.keep(opened.content));
     }
@@ -417,6 +419,7 @@ class Running {
       ...parts,
       opened,
       address: this.address,
+      authorityFingerprint,
       appHostsChanged: (names) => this.#tellAppHosts(names),
       reset: () => this.#reset(),
       reopen: () => this.#reopen(opened),

@@ -61,6 +61,8 @@ export interface DeviceParts extends ContextParts {
   readonly measuredBoot: MeasuredBoot;
   readonly releaseTrials: ReleaseTrials;
   readonly address: OwnAddress;
+  /** Of the authority that the volume keeps; undefined = the device speaks plain HTTP. */
+  readonly authorityFingerprint: string | undefined;
   /** Told under which host names apps are reached. */
   readonly appHostsChanged: (names: readonly string[]) => void;
   readonly claimCode: ClaimCode;

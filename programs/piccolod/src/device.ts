@@ -446,7 +446,10 @@ async function build(
     slotCopies: () => slotKeeper.copies(),
     replacedAtMs: () => backup.replacedAtMs,
     mayBeStale: () => settling.staleness,
-    sheet: () => recoverySheet(whereabouts(), world.nowMs()),
+    sheet: () => ({
+      ...recoverySheet(whereabouts(), world.nowMs()),
+      ...(parts.authorityFingerprint === undefined ? {} : { authorityFingerprint: parts.authorityFingerprint }),
+    }),
     unlockedWork,
     reencryption,
     leaveNetwork: () => leaveWithin(network, world),

@@ -7,6 +7,7 @@ import { CatalogStore } from "../src/apps/catalog-store.ts";
 import { Catalogs } from "../src/apps/catalogs.ts";
 import { mountApps } from "../src/apps/routes.ts";
 import { controlMigrations } from "../src/db/control-schema.ts";
+import { ownerMigrations } from "../src/db/owner-schema.ts";
 import { openDatabase } from "../src/db/database.ts";
 import { apiPrefix } from "../src/http/api.ts";
 import { createApp } from "../src/http/app.ts";
@@ -33,6 +34,7 @@ async function readAs<T>(reply: Response): Promise<AppReply<T>> {
 /** Of the device as it is now; one that is started again has another. */
 export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
   const db = openDatabase(":memory:", { name: "control", synchronous: "NORMAL", migrations: controlMigrations });
+  const owner = openDatabase(":memory:", { name: "owner", synchronous: "NORMAL", migrations: ownerMigrations });
   const log = createLog(
     () => undefined,
     () => world.nowMs(),
@@ -48,10 +50,11 @@ export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
   });
   const catalogs = new Catalogs({
     sources: [],
-    store: new CatalogStore(db),
+    store: new CatalogStore(db, owner),
     facts: { architecture: "amd64", osVersion: "0.1.0", hasImage: () => false },
     fetch: () => Promise.reject(new Error("nothing is fetched")),
     log,
+    mayWork: () => true,
     world,
   });
   const bundled = { has: () => false, open: () => undefined };

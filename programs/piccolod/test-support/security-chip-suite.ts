@@ -187,6 +187,21 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       assert.deepEqual(await machine.chip().pcrs(), before);
     });
 
+    test("it says which one it is, in every boot the same and never another one's", async (context) => {
+      const machine = await make(context);
+      const identity = await machine.chip().identity();
+      assert.match(identity.endorsementKey, /^[0-9a-f]{64}$/);
+      assert.deepEqual(identity.certificates, []);
+      assert.deepEqual(await machine.chip().identity(), identity);
+      const others = await machine.other();
+      assert.notEqual((await others.identity()).endorsementKey, identity.endorsementKey);
+      await machine.measure(7);
+      await machine.chip().closeWindow(undefined);
+      assert.deepEqual(await machine.chip().identity(), identity);
+      await machine.reboot();
+      assert.deepEqual(await machine.chip().identity(), identity);
+    });
+
     test("it says who made it, and is closed for good", async (context) => {
       const chip = (await make(context)).chip();
       const described = await chip.describe();
@@ -195,6 +210,7 @@ export function securityChipSuite(name: string, make: (context: TestContext) => 
       assert.notEqual(described.manufacturer, "");
       await chip.close();
       await assert.rejects(chip.describe(), { code: "tpm-missing" });
+      await assert.rejects(chip.identity(), { code: "tpm-missing" });
       await assert.rejects(chip.seal(secret, "pepper"), { code: "tpm-missing" });
     });
   });

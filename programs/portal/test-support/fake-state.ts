@@ -219,7 +219,16 @@ export class FakeState {
         this.reencryption === "none"
           ? { state: "none", versions: 0, bytes: 0 }
           : { state: this.reencryption, versions: 1204, bytes: 18_300_000_000 },
-      tpm: { manufacturer: "IFX", firmware: "7.85", lockout: false, simulated: false },
+      tpm: {
+        manufacturer: "IFX",
+        firmware: "7.85",
+        lockout: false,
+        identity: {
+          endorsementKey: Array.from({ length: 32 }, (_, at) => (at * 6 + 3).toString(16).padStart(2, "0")).join(""),
+          certificates: ["rsa-2048", "ecc-p256"],
+        },
+        simulated: false,
+      },
       volume: { backend: "gocryptfs", encrypted: true },
       backup: {
         state: member ? "ready" : "none",
@@ -262,6 +271,9 @@ export class FakeState {
       networkName: member ? "Lindenstrasse" : "",
       networkId,
       centralUrl,
+      authorityFingerprint: Array.from({ length: 32 }, (_, at) =>
+        (at * 8 + 7).toString(16).toUpperCase().padStart(2, "0"),
+      ).join(":"),
       members,
       text: [
         "piccolo-sheet-1",

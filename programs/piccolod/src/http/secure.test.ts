@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connect, type PeerCertificate } from "node:tls";
+import type { Claimed, NewPhrase, RecoverySheet } from "@piccolo/device-api";
 import { claimCode, contentFolder, password, TestDevice } from "../../test-support/device.ts";
 
 interface Answer {
@@ -199,6 +200,34 @@ test("the screen of a closed device that takes a phrase shows no fingerprint, an
   await secure.device.start();
   assert.match(secure.shown, /Type password or phrase only if/);
   assert.doesNotMatch(secure.shown, /(?:[0-9A-F]{2}:){31}/);
+});
+
+test("the recovery sheet has the fingerprint of the volume's authority, also where the connection is under one that lay outside", async (context) => {
+  const secure = await SecureDevice.start(context);
+  const claimed = await secure.claim(claimCode);
+  const { phrase } = JSON.parse(claimed.text) as Claimed & { readonly phrase: NewPhrase };
+  const printed = async ({ text, headers }: Answer): Promise<string | undefined> => {
+    const cookie = String(headers["set-cookie"]).split(";")[0] ?? "";
+    const { csrf } = JSON.parse(text) as { readonly csrf: string };
+    const asked = { headers: { cookie, "x-piccolo-csrf": csrf } };
+    const sheet = await secure.ask("GET", "/api/v1/security/recovery-sheet", asked);
+    return (JSON.parse(sheet.text) as RecoverySheet).authorityFingerprint;
+  };
+  const own = new X509Certificate(secure.trusted).fingerprint256;
+  assert.equal(await printed(claimed), own);
+  assert.ok(secure.shown.includes(own));
+
+  await secure.device.stop();
+  writeFileSync(join(secure.device.folder, "state/insecure-chip-seed"), new Uint8Array(32));
+  await secure.device.start();
+  secure.trusted = (await secure.chain()).at(-1) ?? "";
+  assert.notEqual(new X509Certificate(secure.trusted).fingerprint256, own, "the chip opens no authority any more");
+  const opened = await secure.ask("POST", "/api/v1/open-volume", {
+    headers: { origin: secure.device.origin, "x-piccolo-csrf": "1" },
+    body: { phrase: phrase.words.join(" "), newPassword: password },
+  });
+  assert.equal(opened.status, 201, opened.text);
+  assert.equal(await printed(opened), own);
 });
 
 test("a reset device has another authority, at once, on the screen, on its volume and beside it", async (context) => {

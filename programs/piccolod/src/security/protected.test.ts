@@ -214,7 +214,9 @@ if (whatGocryptfsLacks() === undefined) {
       assert.deepEqual(codes(await daemon.start()), ["locked"]);
       await daemon.client.signIn();
       assert.match((await daemon.client.raw("GET", "/files")).text, /canary-folder/);
-      assert.equal((await daemon.client.call<SecurityView>("GET", "/security")).tpm?.lockout, true);
+      const { tpm } = await daemon.client.call<SecurityView>("GET", "/security");
+      assert.equal(tpm?.lockout, true);
+      assert.match(tpm?.identity?.endorsementKey ?? "", /^[0-9a-f]{64}$/);
       const newPassword = "a password made in the lockout";
       const reply = await daemon.client.send("POST", "/session/password", { oldPassword: password, newPassword });
       assert.equal(reply.status, 204, reply.text);

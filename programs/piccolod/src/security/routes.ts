@@ -1,5 +1,6 @@
 import { type RecoverySheet, routes, type SecurityBackup, type SecurityView, type Task } from "@piccolo/device-api";
 import { passwordSlotCost } from "@piccolo/envelope";
+import { isFault } from "@piccolo/fault";
 import type { Auth } from "../auth/auth.ts";
 import { authFaults } from "../auth/types.ts";
 import type { Api } from "../http/api.ts";
@@ -73,7 +74,7 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
         rekey: rekeyState(),
       },
       reencryption: options.reencryption.view(),
-      ...(insecure.includes("no-tpm") ? {} : { tpm: await chip.describe() }),
+      ...(insecure.includes("no-tpm") ? {} : { tpm: await tpmView(chip) }),
       volume: { backend: volume.backend, encrypted: volume.backend !== "plain-folder" },
       backup: options.backup(),
       insecure: [...insecure],
@@ -137,4 +138,16 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
       return c.body(null, 204);
     });
   });
+}
+
+/** A chip that gives no endorsement key, or fails at it, is shown all the same. */
+async function tpmView(chip: SecurityChip): Promise<NonNullable<SecurityView["tpm"]>> {
+  const described = await chip.describe();
+  try {
+    const { endorsementKey, certificates } = await chip.identity();
+    return { ...described, identity: { endorsementKey, certificates: [...certificates] } };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return described;
+  }
 }

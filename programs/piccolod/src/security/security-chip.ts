@@ -44,6 +44,20 @@ export interface ChipDescription {
   readonly simulated: boolean;
 }
 
+/** The endorsement keys whose certificate the maker may have left in a chip: by template L-1 and L-2 of the TCG's profile. */
+export type CertifiedKey = "rsa-2048" | "ecc-p256";
+
+/** What tells this chip from any other. It is what the chip says: whoever sits between it and the processor can say another's. */
+export interface ChipIdentity {
+  /**
+   * SHA-256 of the public endorsement key (ECC P-256, template L-2, as SubjectPublicKeyInfo), lower-case hex. The same for the life of
+   * the chip, also after it was cleared.
+   */
+  readonly endorsementKey: string;
+  /** Of which endorsement keys certificates lie in the chip. They are not read. */
+  readonly certificates: readonly CertifiedKey[];
+}
+
 export interface SecurityChip {
   /**
    * Seals 1 to 128 bytes in this chip; the blob is public and useless elsewhere. `expected` are values that PCR 7 will have in coming starts
@@ -86,6 +100,11 @@ export interface SecurityChip {
   /** PCR 0 to 15 of the SHA-256 bank, by number: what was measured in this boot so far. */
   pcrs(): Promise<ReadonlyMap<number, Uint8Array>>;
   describe(): Promise<ChipDescription>;
+  /**
+   * Leaves nothing behind, in the chip or of its tries. The first answer takes a chip up to seconds. Throws `tpm-auth` or `tpm-refused` where
+   * the chip gives no endorsement key: its hierarchy has a password or is switched off.
+   */
+  identity(): Promise<ChipIdentity>;
   close(): Promise<void>;
 }
 

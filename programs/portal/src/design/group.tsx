@@ -11,7 +11,7 @@ export function Group({ title, children }: { title: string; children: ReactNode 
 }
 
 /** `note`: what is to be said of it beside its name. */
-export function Row({ name, note, children }: { name: string; note?: string; children: ReactNode }) {
+export function Row({ name, note, children }: { name: string; note?: string | undefined; children: ReactNode }) {
   return (
     <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b border-line py-2 last:border-none">
       {note === undefined ? (

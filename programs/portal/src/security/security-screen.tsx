@@ -18,11 +18,13 @@ import { momentInWords, whenInWords } from "../wording/time.ts";
 import { BackupGroup } from "./backup-group.tsx";
 import { BootGroup } from "./boot-group.tsx";
 import { bootConcernsOf } from "./boot-words.ts";
+import { Fingerprint } from "./fingerprint.tsx";
 import { FailedRelease } from "./failed-release.tsx";
 import { NewKeys } from "./new-keys.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 import { StateText } from "./state-text.tsx";
 import {
+  chipCertificatesInWords,
   chipInWords,
   concernsOf,
   copiesInWords,
@@ -114,6 +116,18 @@ function Parts({ security, session, nowMs }: { security: Security; session: Sess
         <Row name="Security chip">
           <StateText sentence={chipInWords(tpm)} />
         </Row>
+        {tpm === undefined ? null : (
+          <Row
+            name="The chip's key"
+            note={tpm.identity === undefined ? undefined : chipCertificatesInWords(tpm.identity)}
+          >
+            {tpm.identity === undefined ? (
+              "The chip does not tell it"
+            ) : (
+              <Fingerprint of={tpm.identity.endorsementKey.match(/.{2}/g)?.join(":").toUpperCase() ?? ""} />
+            )}
+          </Row>
+        )}
         <Row name="Disk">
           <StateText sentence={volumeInWords(volume)} />
         </Row>

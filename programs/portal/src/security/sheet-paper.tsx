@@ -5,6 +5,7 @@
 import { createPortal } from "react-dom";
 import { useSheet } from "../api/queries.ts";
 import { momentInWords } from "../wording/time.ts";
+import { Fingerprint } from "./fingerprint.tsx";
 import { phraseWords } from "./phrase-text.ts";
 import type { Sheet } from "./words.ts";
 
@@ -60,6 +61,17 @@ export function SheetPaper({ sheet }: { sheet: Sheet | undefined }) {
           words can read all your files: keep this sheet like the key to your home.
         </p>
       </section>
+      {sheet?.authorityFingerprint === undefined ? null : (
+        <section className="flex break-inside-avoid flex-col gap-1 border-t border-current pt-3">
+          <h2 className="font-semibold">How you know this device</h2>
+          <p>
+            If it asks for the words one day, type them only where the browser knew its page before, or where the
+            authority in the page&apos;s certificate has this SHA-256 fingerprint. A device that was reset has another
+            one.
+          </p>
+          <Fingerprint of={sheet.authorityFingerprint} />
+        </section>
+      )}
       {sheet === undefined || sheet.networkId === "" ? null : <Whereabouts sheet={sheet} />}
     </article>
   );

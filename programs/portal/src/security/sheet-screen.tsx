@@ -11,7 +11,7 @@ export function SheetScreen() {
     <SubPage
       wide
       title="Recovery sheet"
-      text="It says where your network is found again, and has lines for your 24 words. The device does not keep them, so they are never printed: write them by hand."
+      text="It says where your network is found again and how you know this device, and has lines for your 24 words. The device does not keep them, so they are never printed: write them by hand."
     >
       <div className="flex flex-wrap gap-2">
         <Button

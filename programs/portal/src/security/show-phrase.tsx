@@ -2,10 +2,12 @@
 import { Copy, Printer } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import type { CallOutput } from "@piccolo/device-api/client";
+import { useSheet } from "../api/queries.ts";
 import { Button } from "../design/button.tsx";
 import { Banner, ProblemNote } from "../design/notes.tsx";
 import { useToast } from "../design/toasts.tsx";
 import { AskedWords, type AskedWord } from "./asked-words.tsx";
+import { Fingerprint } from "./fingerprint.tsx";
 import { PhraseList } from "./phrase-list.tsx";
 import { PrintedSheet } from "./sheet-paper.tsx";
 import { useLeaveWarning } from "./use-leave-warning.ts";
@@ -64,6 +66,7 @@ export function ShowPhrase({
         <strong className="font-semibold">{nobodyCanHelp}</strong> They are shown this once. Write them on paper, and
         keep it where nobody else looks.
       </Banner>
+      <BesideThem />
       <div className="flex flex-wrap gap-2">
         <Button icon={<Printer aria-hidden="true" className="size-4" />} onClick={() => window.print()}>
           Print a sheet to write on
@@ -78,6 +81,25 @@ export function ShowPhrase({
       </div>
       <PrintedSheet />
     </div>
+  );
+}
+
+/** While the device is closed nothing but this tells its own page from one that only looks like it. */
+function BesideThem() {
+  const fingerprint = useSheet().data?.authorityFingerprint;
+  if (fingerprint === undefined) return null;
+  return (
+    <section aria-labelledby="beside-them" className="flex flex-col gap-1.5 rounded-2xl border border-line px-4 py-3.5">
+      <h2 id="beside-them" className="font-medium">
+        Beside them: how you know this device
+      </h2>
+      <Fingerprint of={fingerprint} />
+      <p className="text-sm text-ink-soft">
+        The SHA-256 fingerprint of this device&apos;s authority. Its screen shows it too: if they differ, somebody
+        stands between you and the device. Should it ever ask for the words, type them only where the page&apos;s
+        certificate comes from this authority. The printed sheet has it.
+      </p>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   type Backup,
   backupInWords,
+  chipCertificatesInWords,
   chipInWords,
   concernsOf,
   copiesInWords,
@@ -155,4 +156,13 @@ test("concerns come with the dangers first", () => {
     false,
   ).map(({ tone }) => tone);
   assert.deepEqual(tones, ["danger", "danger", "warn", "warn", "warn", "warn"]);
+});
+
+test("of a chip's certificates is said which there are, and that nobody checks them", () => {
+  const words = (...certificates: ("rsa-2048" | "ecc-p256")[]): string =>
+    chipCertificatesInWords({ endorsementKey: "", certificates });
+  assert.equal(words(), "Its maker left no certificate in it.");
+  assert.equal(words("ecc-p256"), "Its maker left a certificate for this key, which is not checked.");
+  assert.match(words("rsa-2048"), /for its RSA key, which/);
+  assert.match(words("rsa-2048", "ecc-p256"), /for its RSA key and for this key, which/);
 });

@@ -106,6 +106,15 @@ export function chipInWords(tpm: Security["tpm"]): Sentence {
   return { tone: "good", text: name };
 }
 
+/** Nothing verifies the certificates; that there are some is what the maker did. */
+export function chipCertificatesInWords({
+  certificates,
+}: NonNullable<NonNullable<Security["tpm"]>["identity"]>): string {
+  if (certificates.length === 0) return "Its maker left no certificate in it.";
+  const keys = certificates.map((name) => (name === "rsa-2048" ? "its RSA key" : "this key")).join(" and for ");
+  return `Its maker left a certificate for ${keys}, which is not checked.`;
+}
+
 const backends: Readonly<Record<Security["volume"]["backend"], string>> = {
   gocryptfs: "gocryptfs",
   luks2: "LUKS2",

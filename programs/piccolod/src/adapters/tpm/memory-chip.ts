@@ -6,6 +6,7 @@ import { tpmFaults } from "@piccolo/tpm2";
 import type { World } from "@piccolo/world";
 import {
   type ChipDescription,
+  type ChipIdentity,
   sealedSecretBytesMax,
   type SealedUse,
   type SealedWhen,
@@ -163,6 +164,14 @@ export class MemoryChip implements SecurityChip {
   async describe(): Promise<ChipDescription> {
     this.#refuseClosed();
     return { manufacturer: "none", firmware: "0", lockout: false, simulated: true };
+  }
+
+  async identity(): Promise<ChipIdentity> {
+    this.#refuseClosed();
+    return {
+      endorsementKey: createHmac("sha256", this.#key).update("endorsement key").digest("hex"),
+      certificates: [],
+    };
   }
 
   async close(): Promise<void> {

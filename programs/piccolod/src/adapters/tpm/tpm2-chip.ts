@@ -34,6 +34,7 @@ import {
 import type { World } from "@piccolo/world";
 import {
   type ChipDescription,
+  type ChipIdentity,
   sealedSecretBytesMax,
   type SealedUse,
   type SealedWhen,
@@ -42,6 +43,7 @@ import {
   superseded,
 } from "../../security/security-chip.ts";
 import type { TpmChannel } from "./channel.ts";
+import { readChipIdentity } from "./chip-identity.ts";
 import { ensureMinimumRelease, knownMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
 import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
@@ -91,6 +93,8 @@ export class Tpm2Chip implements SecurityChip {
   #channel: TpmChannel | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Of the chip behind the channel. */
+  #identity: ChipIdentity | undefined;
 
   constructor(options: Tpm2ChipOptions) {
     this.#options = options;
@@ -277,6 +281,10 @@ export class Tpm2Chip implements SecurityChip {
     });
   }
 
+  identity(): Promise<ChipIdentity> {
+    return this.#exclusively(async (tpm) => (this.#identity ??= await readChipIdentity(tpm)));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
@@ -317,6 +325,7 @@ export class Tpm2Chip implements SecurityChip {
     const channel = known ?? (await this.#options.connect());
     const tpm = new Tpm((command) => channel.transmit(command), this.#options.world);
     if (known !== undefined) return tpm;
+    this.#identity = undefined;
     try {
       if (channel.exclusive) await takeOver(tpm);
     } catch (error) {
