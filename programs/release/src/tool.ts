@@ -11,18 +11,15 @@ export interface ToolOptions {
   readonly from: string;
   readonly cwd?: string;
   readonly input?: Uint8Array;
-  /** Beside what this process has. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs a program and gives what it printed. Throws `tool-missing` or `tool-failed` with its last words. */
 export async function runTool(name: string, args: readonly string[], options: ToolOptions): Promise<Buffer> {
-  const { from, cwd, input, env } = options;
+  const { from, cwd, input } = options;
   const running = execute(name, args, {
     encoding: "buffer",
     maxBuffer: outputBytesMax,
     ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
   });
   // A program that ends before it has read its input says so by its exit code.
   running.child.stdin?.on("error", () => undefined);

@@ -96,9 +96,10 @@ export async function signForFirmware(
     const certificate = placesOf(keys, "db").publicHalf;
     const files = ["--cert", certificate, "--output", output, at === 0 ? input : output];
     const key = signingKeyOf(keys, "db");
-    const args = ["-f", time, "sbsign", ...sbsignArguments(key), ...files];
-    if (key.kind === "file") await tools.run("faketime", args);
-    else await runTool("faketime", args, { from: tokenPackages, env: { TZ: "UTC" } });
+    const sign = ["sbsign", ...sbsignArguments(key), ...files];
+    if (key.kind === "file") await tools.run("faketime", ["-f", time, ...sign]);
+    // The time is one of UTC, wherever the machine stands.
+    else await runTool("faketime", ["-f", time, "env", "TZ=UTC", ...sign], { from: tokenPackages });
   }
 }
 
