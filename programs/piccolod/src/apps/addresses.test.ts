@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { addressOf, bridgePrefix, deviceNetworks, idStartOf, networkOf, nextNetworkSlot, servicesMax, slotsMax } from "./addresses.ts";
+import {
+  addressOf,
+  bridgePrefix,
+  deviceNetworks,
+  idStartOf,
+  networkOf,
+  nextNetworkSlot,
+  servicesMax,
+  slotsMax,
+} from "./addresses.ts";
 import { idRangeSize } from "./runtime/container-spec.ts";
 
 const slot = fc.integer({ min: 0, max: slotsMax - 1 });

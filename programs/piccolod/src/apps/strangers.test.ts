@@ -22,7 +22,11 @@ async function machine(): Promise<{ readonly runtime: MemoryRuntime; readonly op
   const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
   const store = new AppStore(db);
   const wish = { manifest: manifestOf({ version: 1 }), grants: [], settings: {} };
-  store.insert(requestInstall(undefined, wish, 0), { networkSlot: 0, slot: 3, idStart: 0x4003_0000, installedAtMs: 0 }, {});
+  store.insert(
+    requestInstall(undefined, wish, 0),
+    { networkSlot: 0, slot: 3, idStart: 0x4003_0000, installedAtMs: 0 },
+    {},
+  );
   await runtime.loadImage(
     image.digest,
     (async function* (): AsyncGenerator<Uint8Array> {
