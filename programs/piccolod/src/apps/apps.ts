@@ -251,6 +251,7 @@ export class Apps {
         PICCOLO_APP_URL: origin,
         PICCOLO_APP_HOST: new URL(origin).host,
         PICCOLO_PROXY_ADDRESS: networkOf(device, place.networkSlot, "inner").gateway,
+        // No setting of the owner's says either (A19).
         PICCOLO_TIME_ZONE: "UTC",
         PICCOLO_LANGUAGE: "en",
       },

@@ -19,7 +19,9 @@ const boundsOf = (sizes: readonly (number | undefined)[], freeBytes: number): re
 
 test("a volume gets what its manifest says while that leaves room for others, and a share where it says nothing", () => {
   assert.deepEqual(boundsOf([gibibyte], 100 * gibibyte), [gibibyte]);
-  assert.deepEqual(boundsOf([200 * gibibyte, 100 * gibibyte], 100 * gibibyte), [50 * gibibyte, 25 * gibibyte]);
+  assert.deepEqual(boundsOf([200 * gibibyte, 100 * gibibyte], 100 * gibibyte), [37.5 * gibibyte, 37.5 * gibibyte]);
+  assert.deepEqual(boundsOf([4_096 * gibibyte, 50 * gibibyte], 100 * gibibyte), [37.5 * gibibyte, 37.5 * gibibyte]);
+  assert.deepEqual(boundsOf([4_096 * gibibyte, 5 * gibibyte], 100 * gibibyte), [70 * gibibyte, 5 * gibibyte]);
   assert.deepEqual(boundsOf([undefined], 100 * gibibyte), [25 * gibibyte]);
   assert.deepEqual(boundsOf([undefined, gibibyte, undefined], 16 * gibibyte), [2 * gibibyte, gibibyte, 2 * gibibyte]);
   assert.deepEqual(boundsOf([undefined], 10_000 * gibibyte), [100 * gibibyte]);

@@ -9,7 +9,7 @@ const unsaidBytesMax = 100 * 1024 ** 3;
 const saidShare = 3 / 4;
 const unsaidShare = 1 / 4;
 
-/** `freeBytes`: on the device now. What is said stays in proportion where it is more than its share. */
+/** `freeBytes`: on the device now. Where what is said is more than its share, the largest give way. */
 export function volumeBound(
   { sizeBytesMax }: DataVolume,
   { volumes }: Pick<AppManifest, "volumes">,
@@ -19,6 +19,17 @@ export function volumeBound(
     const count = volumes.filter((one) => one.sizeBytesMax === undefined).length;
     return Math.floor(Math.min(unsaidBytesMax, (unsaidShare * freeBytes) / Math.max(count, 1)));
   }
-  const said = volumes.reduce((sum, one) => sum + (one.sizeBytesMax ?? 0), 0);
-  return Math.floor(sizeBytesMax * Math.min(1, (saidShare * freeBytes) / said));
+  const said = volumes.flatMap((one) => one.sizeBytesMax ?? []);
+  return Math.floor(Math.min(sizeBytesMax, levelOf(said, saidShare * freeBytes)));
+}
+
+/** To which all sizes can be cut so that they are at most so much together, and those below it stay whole. */
+function levelOf(sizes: readonly number[], totalBytes: number): number {
+  let [left, count] = [totalBytes, sizes.length];
+  for (const size of sizes.toSorted((a, b) => a - b)) {
+    if (size > left / count) return left / count;
+    left -= size;
+    count -= 1;
+  }
+  return Number.POSITIVE_INFINITY;
 }
