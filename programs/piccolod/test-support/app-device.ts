@@ -71,6 +71,9 @@ export class AppDevice {
   /** Whether the packet filter has the apps' rules. */
   isFiltered = false;
   health = 200;
+  /** Names no app may have here. */
+  readonly reservedNames = new Set<string>();
+  onChanged: () => void = () => undefined;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
   backups!: AppBackups;
@@ -141,10 +144,13 @@ export class AppDevice {
       device: { tag: "test", base: 0x0a80_0000 },
       world,
       log,
-      mayHaveName: () => true,
+      mayHaveName: (app) => !this.reservedNames.has(app),
       originOf: (app) => `http://${app}.localhost`,
       probe: () => Promise.resolve(this.health),
-      changed: (app) => this.events.push(app),
+      changed: (app) => {
+        this.events.push(app);
+        this.onChanged();
+      },
       fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,
