@@ -106,7 +106,10 @@ test("a name of the device's own and a grant that is needed are refused, and not
   const agreed = await ask<Task>("POST", "/apps", { ...asking(wanting), grants: ["internet"] });
   assert.equal((await ended(agreed.body)).state, "done");
   // Another version that needs a grant the owner has not agreed to is refused in the same way, and the app goes on.
-  const open = wanting.replace("} }\n", '}, public-paths: { reason: Shares, paths: ["/s"] } }\n');
+  const open = wanting.replace(
+    "covers } }\n",
+    'covers }, public-paths: { reason: Shares, required: true, paths: ["/s"] } }\n',
+  );
   const update = await ask<Problem>("POST", "/apps/shelf/update", { manifest: open, grants: [] });
   assert.deepEqual([update.status, update.body.code], [422, "grant-needed"]);
   assert.equal(device.apps.get("shelf").record.change, undefined);
