@@ -21,9 +21,9 @@ export interface AppReply<T> {
 }
 
 export interface AppApi {
-  ask<T>(method: string, path: string, body?: unknown): Promise<AppReply<T>>;
+  readonly ask: <T>(method: string, path: string, body?: unknown) => Promise<AppReply<T>>;
   /** The task as it is once it has ended. */
-  ended(task: Task): Promise<Task>;
+  readonly ended: (task: Task) => Promise<Task>;
 }
 
 /** Of the device as it is now; one that is started again has another. */
