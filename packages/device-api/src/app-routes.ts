@@ -144,6 +144,7 @@ export const appRoutes = {
     request: {
       params: id,
       query: z.object({
+        /** Searched for in all that is kept of the log, in whatever case. */
         q: z.string().max(200).optional(),
         service: z.string().max(64).optional(),
         limit: z.coerce.number().int().min(1).max(2000).optional(),

@@ -79,9 +79,11 @@ export class AppDevice {
   healthEveryMs = 3_600_000;
   /** Addresses at which nothing is answered any more after the first answer. */
   readonly hanging = new Set<string>();
+  /** Names no app may have here. */
   readonly reservedNames = new Set<string>();
   /** Why no manifest fits the device. */
   unsuited: ReturnType<AppsOptions["unsuited"]>;
+  onChanged: () => void = () => undefined;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
   backups!: AppBackups;
@@ -161,7 +163,10 @@ export class AppDevice {
         await realWorld.sleep(timeoutMs, never);
         return undefined;
       },
-      changed: (app) => this.events.push(app),
+      changed: (app) => {
+        this.events.push(app);
+        this.onChanged();
+      },
       fetchBackup: (step, progress) => backups.kept.fetch(step, progress),
       drained: () => Promise.resolve(),
       crashPoint: () => undefined,

@@ -14,9 +14,8 @@ const mostStreams = 24;
 const heartbeatMs = 15_000;
 /** A container that has ended may be started again, or another one may take its place. */
 const lookAgainMs = 500;
+/** Without a search; one goes through all that is kept, which is bounded on the disk. */
 const firstLines = 500;
-/** Of those, where they are searched. */
-const searchedLines = 5_000;
 
 interface Stream {
   readonly res: ServerResponse;
@@ -80,13 +79,17 @@ export class LogStreams {
       if (source === undefined) return;
       if (source !== place.source) Object.assign(place, { source, atMs: 0, sameTime: 0 });
       try {
-        const tail = wanted === "" ? firstLines : searchedLines;
-        await this.#read(apps.logsOf(source, { follow: true, tail, signal }), place, async ({ atMs, stream, text }) => {
-          if (!text.toLowerCase().includes(wanted)) return;
-          const line: AppLogLine = { service, atMs, stream: stream === "stdout" ? "out" : "err", text };
-          // Who reads slowly holds up the reading, and nothing piles up here.
-          if (!res.write(`event: line\ndata: ${JSON.stringify(line)}\n\n`)) await once(res, "drain", { signal });
-        });
+        const range = wanted === "" ? { tail: firstLines } : {};
+        await this.#read(
+          apps.logsOf(source, { follow: true, ...range, signal }),
+          place,
+          async ({ atMs, stream, text }) => {
+            if (!text.toLowerCase().includes(wanted)) return;
+            const line: AppLogLine = { service, atMs, stream: stream === "stdout" ? "out" : "err", text };
+            // Who reads slowly holds up the reading, and nothing piles up here.
+            if (!res.write(`event: line\ndata: ${JSON.stringify(line)}\n\n`)) await once(res, "drain", { signal });
+          },
+        );
       } catch (error) {
         if (signal.aborted) return;
         // Between two containers there is none, and what runs them may just be starting again.

@@ -12,7 +12,6 @@ import { appFaults } from "./types.ts";
 import { appView, trashView, troubleOf } from "./views.ts";
 
 const defaultLines = 200;
-const searchedLines = 5_000;
 
 export interface AppRouteOptions {
   readonly apps: Apps;
@@ -151,13 +150,15 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const names = manifest.services.map(({ name }) => name);
     const lines: AppLogLine[] = [];
     for (const name of names.filter((one) => service === undefined || one === service)) {
-      // One more than shown, to know whether there are more.
-      for await (const { stream, atMs, text } of apps.logsOf(apps.logSource(id, name), {
-        tail: q === undefined ? limit + 1 : searchedLines,
-      })) {
+      const found: AppLogLine[] = [];
+      // One more than shown, to know whether there are more; a search goes through all that is kept.
+      const range = q === undefined ? { tail: limit + 1 } : {};
+      for await (const { stream, atMs, text } of apps.logsOf(apps.logSource(id, name), range)) {
         if (q !== undefined && !text.toLowerCase().includes(q.toLowerCase())) continue;
-        lines.push({ service: name, atMs, stream: stream === "stdout" ? "out" : "err", text });
+        found.push({ service: name, atMs, stream: stream === "stdout" ? "out" : "err", text });
+        if (found.length > 2 * limit) found.splice(0, found.length - limit - 1);
       }
+      lines.push(...found.slice(-limit - 1));
     }
     const sorted = lines.sort((a, b) => a.atMs - b.atMs);
     return c.json({ lines: sorted.slice(-limit), truncated: sorted.length > limit }, 200);
