@@ -40,6 +40,7 @@ const reasons: ReadonlySet<string> = new Set([
 ]);
 
 const askedAgain = "asked-again";
+const atRest = "at rest";
 
 /** What the owner asks for: gives the task, once it is taken. */
 type Ask = () => Promise<TaskView>;
@@ -112,15 +113,22 @@ class Scene {
     return apps.map((one) => one.id);
   }
 
-  async #isAtRest(): Promise<boolean> {
-    if (!this.device.process.running) return false;
+  /** Of the app: at rest, or what it is instead. */
+  async #state(): Promise<string> {
+    if (!this.device.process.running) return "piccolod is gone";
     try {
       await this.device.session.call("GET", "/apps");
-    } catch {
-      return false;
+    } catch (error) {
+      return String(error);
     }
     const view = await this.view();
-    return view === undefined || view.state === "running" || (view.state === "failed" && isExplained(view));
+    const { state = "not there", problem } = view ?? {};
+    const isAtRest = ["not there", "running"].includes(state) || (state === "failed" && isExplained(view));
+    return isAtRest ? atRest : `${state} ${JSON.stringify(problem)}`;
+  }
+
+  async #comesToRest(what: string): Promise<void> {
+    await becomes(this.drill, what, async () => ({ found: await this.#state(), wanted: atRest }));
   }
 
   #begin(ask: Ask): Asked {
@@ -166,9 +174,9 @@ class Scene {
     const { drill } = this;
     const { session } = this.device;
     await this.heal();
-    await drill.eventually(`${what} comes to rest`, () => this.#isAtRest(), restMs(drill));
+    await this.#comesToRest(`${what} comes to rest`);
     await asked.ended;
-    await drill.eventually(`${what} stays at rest`, () => this.#isAtRest());
+    await this.#comesToRest(`${what} stays at rest`);
     if (!(await isSo())) {
       const view = await this.view();
       const isTaken = await asked.taken;
