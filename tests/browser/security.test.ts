@@ -177,7 +177,7 @@ for (const kind of ["desk", "phone"] as const) {
       ],
       [
         "by-password",
-        { phase: "closed", reason: "ask-at-boot", insecure: ["boot-not-measured"] },
+        { phase: "closed", reason: "ask-at-boot", opensWith: ["password", "phrase"], insecure: ["boot-not-measured"] },
         "Enter your password",
       ],
     ];
