@@ -71,7 +71,7 @@ test("who has no session sees the paths the owner agreed to, also where the mani
   assert.ok(manifest, JSON.stringify(problems));
   const wish = { manifest, grants: ["public-paths"] as const, settings: {} };
   const statuses = async (more: Partial<Wish>): Promise<readonly number[]> => {
-    const place = { slot: 0, idStart: 1_073_741_824, installedAtMs: 0 };
+    const place = { slot: 0, networkSlot: 0, idStart: 1_073_741_824, installedAtMs: 0 };
     one.installed = { ...place, record: requestInstall(undefined, { ...wish, ...more }, 0) };
     const seen: number[] = [];
     for (const path of ["/share/a", "/admin/a", "/share/../admin/a", "/"]) {
