@@ -1,7 +1,8 @@
 /**
- * When a machine hangs in its firmware. The emulated firmware has done so: a start without one word on the serial line, and
- * nothing read or written. It says nothing of the product, which has not begun, so such a start is repeated; it is
- * counted and reported, and what has said one word is judged as it is.
+ * When a machine hangs before the product has begun, which says nothing of it: such a start is repeated, counted and
+ * reported. Two ways are known. The emulated firmware hangs: a start without one word on the serial line, and nothing read
+ * or written. Or the emulator gives a second processor no ticks from the first one on: the kernel names that within half a
+ * minute. Whatever else says one word is judged as it is.
  */
 
 /** How long the firmware is silent after power-on on a machine that has nothing else to do. */
@@ -11,6 +12,16 @@ const silentMs = 15 * quietMs;
 const stuckMs = 5 * quietMs;
 /** How often one start of a machine is repeated. */
 export const firmwareRepeatsMax = 2;
+
+/** What the kernel says of a processor that has had no timer's tick since it was started (kernel/rcu/tree_stall.h). */
+const withoutTicks = /rcu_preempt detected stalls[\s\S]{0,400}\(0 ticks this GP\)[\s\S]*Possible timer handling issue/;
+/** Once systemd starts things, both processors have run. */
+const hasBegun = /Starting |Started |Reached target /;
+
+export function isWithoutTicks(said: string): boolean {
+  const found = withoutTicks.exec(said);
+  return found !== null && !hasBegun.test(said.slice(0, found.index));
+}
 
 export interface FirmwareSeen {
   /** Whether anything at all was written on the serial line: firmware, boot loader, or kernel. */

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chroot, Place } from "@piccolo/release";
 import { DeviceClient } from "./device-client.ts";
-import { decideFirmware, operationsOf } from "./firmware-watch.ts";
+import { decideFirmware, firmwareRepeatsMax, isWithoutTicks, operationsOf } from "./firmware-watch.ts";
 import { Stranger } from "./lan/stranger.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
@@ -84,8 +84,10 @@ export class Machine {
   #plugged: Promise<void> = Promise.resolve();
   #changes = 0;
   #changedDisk: string | undefined;
-  /** How often this start was repeated; undefined once the firmware, or what it started, has said something. */
-  #firmwareRepeats: number | undefined;
+  /** How often this start was repeated. */
+  #repeats = 0;
+  /** The firmware, or what it started, has said something. */
+  #isPastFirmware = false;
   serial: SerialLog;
   probe: SerialLog;
   poweredOnMs = 0;
@@ -172,7 +174,8 @@ export class Machine {
   /** Starts it, with a serial log of its own for each start. */
   powerOn(): void {
     // What goes on from a snapshot is past its firmware, and may be silent for ever.
-    this.#firmwareRepeats = this.#isRestoring ? undefined : 0;
+    this.#repeats = 0;
+    this.#isPastFirmware = this.#isRestoring;
     this.#start();
   }
 
@@ -294,26 +297,23 @@ export class Machine {
   async #pastFirmware(): Promise<void> {
     let operations = -1;
     let progressMs = performance.now();
-    while (this.#firmwareRepeats !== undefined) {
+    while (!this.#isPastFirmware) {
       const now = await this.#operations();
       if (now !== operations) [operations, progressMs] = [now, performance.now()];
       const verdict = decideFirmware({
         hasSpoken: this.serial.text !== "",
         sincePowerOnMs: performance.now() - this.poweredOnMs,
         sinceProgressMs: performance.now() - progressMs,
-        repeats: this.#firmwareRepeats,
+        repeats: this.#repeats,
       });
       if (verdict === "past") {
-        this.#firmwareRepeats = undefined;
+        this.#isPastFirmware = true;
       } else if (!this.isOn) {
         throw new Error(`${this.options.name}: went off before it said a word`);
       } else if (verdict === "give-up") {
         throw new Error(`${this.options.name}: the firmware hung, and again when it was started anew`);
       } else if (verdict === "power-on-again") {
-        this.#firmwareRepeats++;
-        this.options.onFirmwareHang?.();
-        await this.powerCut();
-        this.#start();
+        await this.#startAgain();
         progressMs = performance.now();
       } else await delay(lookEveryMs);
     }
@@ -351,17 +351,36 @@ export class Machine {
     };
     const signal = stop.signal;
     await this.#pastFirmware();
+    const hung = this.#untilWithoutTicks(signal);
     const others = [
       delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
       ...(untilFatal ? [this.serial.match(fatal, signal).then(([said]) => fail(`it said ${said}`))] : []),
     ];
-    for (const other of others) other.catch(() => undefined);
+    for (const other of [...others, hung]) other.catch(() => undefined);
     try {
-      await Promise.race([wait(signal), ...others]);
+      if ((await Promise.race([wait(signal), ...others, hung])) !== "hung") return;
     } finally {
       stop.abort();
     }
+    await this.#startAgain();
+    await this.#race(what, deadlineMs, wait, untilFatal);
+  }
+
+  /** For as long as the start may be repeated. */
+  async #untilWithoutTicks(signal: AbortSignal): Promise<"hung"> {
+    while (this.#repeats >= firmwareRepeatsMax || !isWithoutTicks(this.serial.text)) {
+      await delay(lookEveryMs, undefined, { signal });
+    }
+    return "hung";
+  }
+
+  async #startAgain(): Promise<void> {
+    this.#repeats++;
+    this.options.onFirmwareHang?.();
+    await this.powerCut();
+    this.#isPastFirmware = false;
+    this.#start();
   }
 
   async #control(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
