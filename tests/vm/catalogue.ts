@@ -33,6 +33,8 @@ export const scenarios: readonly Scenario[] = [
   changedDisk,
   rollback,
   probation,
+  // Takes the longest by far, so that it does not run alone in the end.
+  uploadsPowerOffs,
   installer,
   installerAgain,
   installerRepairs,
@@ -55,5 +57,4 @@ export const scenarios: readonly Scenario[] = [
   containerRuntime,
   diskFull,
   powerCuts,
-  uploadsPowerOffs,
 ];
