@@ -163,6 +163,33 @@ test("each reason of a closed device fits on a telephone and on a desk, and says
   }
 });
 
+for (const kind of ["desk", "phone"] as const) {
+  test(`on a ${kind} what matters most of a closed device stands on its page, and so does a boot that is not measured`, async (t) => {
+    const shut: FakeOptions = { phase: "closed", opensWith: [], resets: false };
+    const scenes: readonly (readonly [string, FakeOptions, string])[] = [
+      ["keys-of-others", { ...shut, reason: "ask-at-boot", distrusted: "start-keys-of-others" }, "trusts other keys"],
+      ["keys-unknown", { ...shut, reason: "tpm-policy", distrusted: "start-keys-unknown" }, "Nobody can tell by which"],
+      ["state-damaged", { ...shut, reason: "state-damaged" }, "own files cannot be used"],
+      [
+        "by-phrase",
+        { phase: "closed", reason: "tpm-policy", insecure: ["boot-not-measured"] },
+        "did not start as expected",
+      ],
+      [
+        "by-password",
+        { phase: "closed", reason: "ask-at-boot", opensWith: ["password", "phrase"], insecure: ["boot-not-measured"] },
+        "Enter your password",
+      ],
+    ];
+    for (const [name, options, title] of scenes) {
+      const { device, page } = await openWatched(t, browser, options, views[kind]);
+      await page.goto(`${device.origin}/`);
+      await page.getByRole("heading", { name: title }).waitFor();
+      await photograph(page, `${kind}-closed-${name}`);
+    }
+  });
+}
+
 test("a device that nothing opens is reset by its name and its claim code", async (t) => {
   const { device, page } = await start(t, { phase: "closed", reason: "record-missing", opensWith: [] });
   await page.goto(`${device.origin}/`);

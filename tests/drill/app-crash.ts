@@ -24,6 +24,37 @@ const processNames: Readonly<Record<Exclude<Victim, "piccolod">, string>> = {
 interface View {
   readonly state: string;
   readonly app: { readonly version: string };
+  readonly problem?: { readonly code: string; readonly detail: string };
+  readonly snapshots: readonly unknown[];
+}
+
+/** Why a change may have been given up where a part it needs was killed below it. */
+const reasons: ReadonlySet<string> = new Set([
+  "not-started",
+  "not-healthy",
+  "not-answering",
+  "not-stopped",
+  "snapshot-failed",
+  "restore-failed",
+  "runtime-unavailable",
+]);
+
+const askedAgain = "asked-again";
+const atRest = "at rest";
+
+/** What the owner asks for: gives the task, once it is taken. */
+type Ask = () => Promise<TaskView>;
+
+interface Asked {
+  /** Whether it was answered, and with yes: from then on the owner counts on it. */
+  readonly taken: Promise<boolean>;
+  readonly ended: Promise<unknown>;
+}
+
+interface Wanted {
+  readonly what: string;
+  readonly ask: Ask;
+  readonly isSo: () => Promise<boolean>;
 }
 
 /** One device, its counter, and the owner who sees to it. */
@@ -82,62 +113,91 @@ class Scene {
     return apps.map((one) => one.id);
   }
 
-  async #isAtRest(): Promise<boolean> {
-    if (!this.device.process.running) return false;
+  /** Of the app: at rest, or what it is instead. */
+  async #state(): Promise<string> {
+    if (!this.device.process.running) return "piccolod is gone";
     try {
       await this.device.session.call("GET", "/apps");
-    } catch {
-      return false;
+    } catch (error) {
+      return String(error);
     }
     const view = await this.view();
-    return view === undefined || ["running", "failed"].includes(view.state);
+    const { state = "not there", problem } = view ?? {};
+    const isAtRest = ["not there", "running"].includes(state) || (state === "failed" && isExplained(view));
+    return isAtRest ? atRest : `${state} ${JSON.stringify(problem)}`;
+  }
+
+  async #comesToRest(what: string): Promise<void> {
+    await becomes(this.drill, what, async () => ({ found: await this.#state(), wanted: atRest }));
+  }
+
+  #begin(ask: Ask): Asked {
+    const task = ask();
+    return {
+      taken: task.then(
+        () => true,
+        () => false,
+      ),
+      ended: task.then((one) => this.device.session.finish(one)).catch(() => undefined),
+    };
   }
 
   /** A change with a fault in its midst, and whatever follows; then all is as the owner wanted it, or as it was before. */
-  async withFault(what: string, change: () => Promise<unknown>, isSo: () => Promise<boolean>): Promise<void> {
+  async withFault(what: string, ask: Ask, isSo: () => Promise<boolean>): Promise<void> {
     const { drill } = this;
     const victim = drill.pick(victims);
     const afterMs = drill.below(latestMs);
-    const attempt = change().catch(() => undefined);
+    const asked = this.#begin(ask);
+    // What piccolod has taken it must do, however it ends; so it ends after that.
+    if (victim === "piccolod") drill.check(`${what} is taken`, await asked.taken);
     await delay(afterMs);
     const wasThere = await this.kill(victim);
     drill.fault(`${victim} is killed ${afterMs} ms into ${what}${wasThere ? "" : " (there was none)"}`);
-    await this.settle(what, attempt, change, isSo);
+    await this.#settle({ what, ask, isSo }, asked, victim !== "piccolod");
   }
 
   /** The device ends itself at a point of a change. */
-  async withCrashAt(
-    point: string,
-    what: string,
-    change: () => Promise<unknown>,
-    isSo: () => Promise<boolean>,
-  ): Promise<void> {
+  async withCrashAt(point: string, what: string, ask: Ask, isSo: () => Promise<boolean>): Promise<void> {
     const { drill } = this;
     await this.network.startDeviceWith(1, ["--insecure-drills", "--crash-at", point]);
     await this.network.claim(this.device);
-    const attempt = change().catch(() => undefined);
+    const asked = this.#begin(ask);
     await Promise.race([this.device.process.ended(), delay(20_000)]);
     drill.equal(`piccolod is gone at ${point}`, this.device.process.running, false);
     drill.fault(`piccolod ends at ${point} of ${what}`);
-    await this.settle(what, attempt, change, isSo);
+    // Such a point is reached only after the change was recorded, whether or not the answer got out.
+    await this.#settle({ what, ask, isSo }, asked, false);
   }
 
-  async settle(
-    what: string,
-    attempt: Promise<unknown>,
-    change: () => Promise<unknown>,
-    isSo: () => Promise<boolean>,
-  ): Promise<void> {
+  /** What was taken is done, without another word of the owner, unless the device says why not. */
+  async #settle({ what, ask, isSo }: Wanted, asked: Asked, mayBeGivenUp: boolean): Promise<void> {
     const { drill } = this;
+    const { session } = this.device;
     await this.heal();
-    await drill.eventually(`${what} comes to rest`, () => this.#isAtRest(), restMs(drill));
-    await attempt;
-    await drill.eventually(`${what} stays at rest`, () => this.#isAtRest());
-    // Undone by the fault, or never asked for: the owner asks once more.
-    if (!(await isSo())) await change();
+    await this.#comesToRest(`${what} comes to rest`);
+    await asked.ended;
+    await this.#comesToRest(`${what} stays at rest`);
+    if (!(await isSo())) {
+      const view = await this.view();
+      const isTaken = await asked.taken;
+      const why = isTaken ? `given up: ${view?.problem?.code ?? "for no reason"}` : "never taken";
+      drill.check(
+        `${what} is not done (${view?.state ?? "not there"}; ${why})`,
+        mayBeGivenUp && (!isTaken || isExplained(view)),
+      );
+      drill.tally(askedAgain);
+      drill.step(`${what} was ${why}, and is asked for again`);
+      // An install that was given up is there, and tried again.
+      await session.finish(
+        view?.state === "failed" ? await session.call<TaskView>("POST", `/apps/${id}/start`) : await ask(),
+      );
+    }
     drill.check(`${what} is done`, await isSo());
   }
 }
+
+const isExplained = (view: View | undefined): boolean =>
+  view?.problem !== undefined && reasons.has(view.problem.code) && view.problem.detail.length > 0;
 
 export const appCrashDrill: Drill = {
   name: "app-crash",
@@ -154,6 +214,7 @@ export const appCrashDrill: Drill = {
       deviceArgs: () => ["--bundled-images", images],
     });
     const scene = new Scene(drill, network, manifest);
+    drill.tally(askedAgain, 0);
     const lives = small ? 1 : 6;
     for (let life = 1; life <= lives; life++) {
       await live(scene);
@@ -229,8 +290,17 @@ async function live(scene: Scene): Promise<void> {
     }
   };
 
+  const asking =
+    (method: string, path: string, body?: unknown): Ask =>
+    () =>
+      session.call<TaskView>(method, path, body);
+  const updating = (version: 1 | 2): Ask =>
+    asking("POST", `/apps/${id}/update`, { manifest: manifest(version), grants: [] });
+  const rollingBack = asking("POST", `/apps/${id}/rollback`);
+
   app.told = 0;
-  await scene.withFault("an install", () => app.install(manifest(1)), isVersion("1"));
+  const installing = asking("POST", "/apps", { source: { manifest: manifest(1) }, grants: [], settings: {} });
+  await scene.withFault("an install", installing, isVersion("1"));
   await counts(0);
   await inOrder();
 
@@ -262,34 +332,35 @@ async function live(scene: Scene): Promise<void> {
   await inOrder();
 
   const toldBeforeUpdate = app.told;
-  await visited(() => scene.withFault("an update", () => app.update(manifest(2)), isVersion("2")));
+  await visited(() => scene.withFault("an update", updating(2), isVersion("2")));
   await counts(app.told);
   await inOrder();
   const toldAtUpdate = app.told;
 
-  await scene.withCrashAt("volume-frozen:1", "a backup", () => app.do("POST", "/backup"), isVersion("2"));
+  const copies = async (): Promise<number> => (await scene.view())?.snapshots.length ?? 0;
+  const before = await copies();
+  const isBackedUp = async (): Promise<boolean> => (await isVersion("2")()) && (await copies()) === before + 1;
+  await scene.withCrashAt("volume-frozen:1", "a backup", asking("POST", `/apps/${id}/backup`), isBackedUp);
   await counts(app.told);
   const toldBefore = app.told;
 
-  await scene.withFault("a rollback", () => app.do("POST", "/rollback"), isVersion("1"));
+  await scene.withFault("a rollback", rollingBack, isVersion("1"));
   await counts(toldBeforeUpdate, toldAtUpdate);
   await inOrder();
-  await scene.withFault("the way back", () => app.do("POST", "/rollback"), isVersion("2"));
+  await scene.withFault("the way back", rollingBack, isVersion("2"));
   app.told = toldBefore;
   await counts(app.told);
   await inOrder();
 
   const point = `${drill.pick(["before-app-step", "after-app-step"])}:${1 + drill.below(8)}`;
-  await scene.withCrashAt(point, "an update", () => app.update(manifest(1)), isVersion("1"));
+  await scene.withCrashAt(point, "an update", updating(1), isVersion("1"));
   await counts(app.told);
   await inOrder();
 
   const isGone = async (): Promise<boolean> => (await scene.view()) === undefined;
-  await scene.withFault("an uninstall", () => app.do("DELETE", ""), isGone);
+  await scene.withFault("an uninstall", asking("DELETE", `/apps/${id}`), isGone);
   const [trash = ""] = await scene.trash();
-  const restore = async (): Promise<unknown> =>
-    session.finish(await session.call<TaskView>("POST", `/app-trash/${trash}/restore`));
-  await scene.withFault("a restore", restore, isVersion("1"));
+  await scene.withFault("a restore", asking("POST", `/app-trash/${trash}/restore`), isVersion("1"));
   await counts(app.told);
   await inOrder();
 

@@ -42,6 +42,8 @@ export class DrillContext {
   readonly folder: string;
   checks = 0;
   faults = 0;
+  /** What else a drill counts, by its name in the last line. */
+  readonly #tallies = new Map<string, number>();
   readonly #random: SeededWorld;
   readonly #startedMs = Date.now();
   readonly #networks: Network[] = [];
@@ -90,6 +92,15 @@ export class DrillContext {
   fault(text: string): void {
     this.faults++;
     this.step(`fault: ${text}`);
+  }
+
+  /** Counts what is no fault and no check, and is to be seen in the last line; none is seen, too, once it was named. */
+  tally(name: string, more = 1): void {
+    this.#tallies.set(name, (this.#tallies.get(name) ?? 0) + more);
+  }
+
+  get tallies(): string {
+    return [...this.#tallies].map(([name, count]) => ` ${name}=${count}`).join("");
   }
 
   /** A whole number from 0 to below `bound`, by the seed. */
@@ -181,7 +192,7 @@ async function runElsewhere(drill: Drill, { seed, small, sabotage, say }: DrillO
 export async function runHere(drill: Drill, options: DrillOptions): Promise<Outcome> {
   const context = new DrillContext(options);
   const counts = (): string =>
-    `seed=${options.seed} checks=${context.checks} faults=${context.faults} drill=${drill.name}` +
+    `seed=${options.seed} checks=${context.checks} faults=${context.faults}${context.tallies} drill=${drill.name}` +
     `${options.small ? " small" : ""}${options.sabotage ? " sabotage" : ""}`;
   try {
     await drill.run(context);

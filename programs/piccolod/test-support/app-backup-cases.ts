@@ -72,9 +72,10 @@ export async function answerOf(vector: Case): Promise<unknown> {
   }
   if (vector.operation === "decode-document") {
     const { app, generation, secrets, volumes } = decodeDocument(fromHex(vector.input.bytes));
-    const { catalog } = generation;
+    const { catalog, publicPaths } = generation;
     const from = catalog === undefined ? {} : { catalog };
-    return { app, ...from, secrets: Object.keys(secrets), volumes: volumes.map(jsonOf) };
+    const paths = publicPaths === undefined ? {} : { publicPaths };
+    return { app, ...from, ...paths, secrets: Object.keys(secrets), volumes: volumes.map(jsonOf) };
   }
   const { bytes, length, hash } = vector.input;
   return { plain: toHex(await unpackChunk(fromHex(bytes), length, fromHex(hash))) };
@@ -114,6 +115,7 @@ const otherManifest = (change: object): object => ({
 
 const generationWith = (change: object): object => ({ generation: { ...facts.generation, ...change } });
 const catalog = "ef".repeat(32);
+const fewerPaths = { grants: ["public-paths"], publicPaths: ["/share/*", "/robots.txt"] };
 
 const damaged: Readonly<Record<string, readonly [bytes: string, rule: string, about: string]>> = {
   empty: ["", "A5", "Nothing at all."],
@@ -157,6 +159,9 @@ const damaged: Readonly<Record<string, readonly [bytes: string, rule: string, ab
     "A6",
     "Digits are lower case.",
   ],
+  "public-paths-a-text": [encoded(generationWith({ publicPaths: "/share/*" }), []), "A6", "Paths are a list."],
+  "public-paths-of-numbers": [encoded(generationWith({ publicPaths: [5] }), []), "A6", "A path is a text."],
+  "public-paths-null": [encoded(generationWith({ publicPaths: null }), []), "A6", "Paths are there, or are not."],
   "secret-a-number": [encoded({ secrets: { KEY: 5 } }, []), "A6", "A secret is no text."],
 };
 
@@ -210,6 +215,24 @@ export async function appBackupCases(): Promise<Readonly<Record<string, AppBacku
       "A6",
       "Of an app from a catalog.",
       { operation: "decode-document", input: { bytes: encoded(generationWith({ catalog })) } },
+    ],
+    "document-public-paths-written": [
+      "A6",
+      "The owner agreed to fewer paths than the manifest's.",
+      {
+        operation: "encode-document",
+        input: { facts: { ...facts, ...generationWith(fewerPaths) }, volumes: [data] },
+      },
+    ],
+    "document-public-paths-read": [
+      "A6",
+      "The owner agreed to fewer paths than the manifest's.",
+      { operation: "decode-document", input: { bytes: encoded(generationWith(fewerPaths)) } },
+    ],
+    "document-public-paths-none": [
+      "A6",
+      "The owner agreed to none of the paths.",
+      { operation: "decode-document", input: { bytes: encoded(generationWith({ publicPaths: [] })) } },
     ],
     "document-unknown-keys": [
       "A6",

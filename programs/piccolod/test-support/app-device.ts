@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { checkManifest } from "@piccolo/app-manifest";
+import { type AppManifest, checkManifest } from "@piccolo/app-manifest";
 import { deriveOwnerKeys, envelopeFaults, sealToFileKey } from "@piccolo/envelope";
 import { fixedPolicy } from "@piccolo/storage/policy";
 import { realWorld } from "@piccolo/world/real";
@@ -33,7 +33,19 @@ export const untold = { signal: never, report: (): void => undefined };
 /** An app with a volume of data and a secret, or without any data. */
 export function manifestText(
   id: string,
-  { hasData = true, version = "1", hasPassword = false, hasCheck = false } = {},
+  {
+    hasData = true,
+    version = "1",
+    hasPassword = false,
+    hasCheck = false,
+    publicPaths = [],
+  }: {
+    readonly hasData?: boolean;
+    readonly version?: string;
+    readonly hasPassword?: boolean;
+    readonly hasCheck?: boolean;
+    readonly publicPaths?: readonly string[];
+  } = {},
 ): string {
   return `services:
   web:
@@ -49,6 +61,7 @@ x-piccolo:
   summary: Books
   web: { service: web, port: 80 }
   secrets: { KEY: {} }
+  ${publicPaths.length > 0 ? `grants: { public-paths: { reason: To share, paths: ${JSON.stringify(publicPaths)} } }` : ""}
   ${hasPassword ? "settings: { WORD: { type: password, label: Word } }" : ""}
   ${hasData ? "volumes: { data: { snapshot: live }, cache: { snapshot: live, backup: false } }" : ""}
 `;
@@ -232,15 +245,21 @@ export class AppDevice {
     this.start();
   }
 
-  async install(id: string, options: Parameters<typeof manifestText>[1] = {}, catalog?: string): Promise<void> {
+  /** Of an app whose image can be had from now on. */
+  manifest(id: string, options: Parameters<typeof manifestText>[1] = {}): AppManifest {
     const { manifest, problems } = checkManifest(manifestText(id, options));
     assert.ok(manifest, JSON.stringify(problems));
     for (const { image } of manifest.services) {
       this.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
     }
+    return manifest;
+  }
+
+  async install(id: string, options: Parameters<typeof manifestText>[1] = {}, catalog?: string): Promise<void> {
+    const manifest = this.manifest(id, options);
     this.apps.install({
       manifest,
-      grants: [],
+      grants: manifest.grants.map(({ kind }) => kind),
       settings: options.hasPassword === true ? { WORD: "first" } : {},
       catalog,
     });

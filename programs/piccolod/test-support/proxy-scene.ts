@@ -11,7 +11,7 @@ import type { Route } from "../src/apps/plan-types.ts";
 import { AppHosts } from "../src/apps/proxy/app-hosts.ts";
 import { Entrance } from "../src/apps/proxy/entrance.ts";
 import { hostNames } from "../src/apps/proxy/host-names.ts";
-import { appFaults } from "../src/apps/types.ts";
+import { appFaults, type InstalledApp } from "../src/apps/types.ts";
 import { Sessions } from "../src/auth/sessions.ts";
 import { SessionStore } from "../src/auth/store.ts";
 import type { OpenedSession } from "../src/auth/types.ts";
@@ -32,6 +32,8 @@ export class ProxyScene {
   #port = 0;
   #route: Route = { kind: "open", generation: 1 };
   #containers = 1;
+  /** The app's record; without one no path of it is public. */
+  installed: InstalledApp | undefined;
   /** How often the app was looked for. */
   looks = 0;
   readonly #waiting: (() => void)[] = [];
@@ -58,6 +60,7 @@ export class ProxyScene {
         routeOf: () => this.#route,
         openRoute: () => this.#openRoute(),
         get: () => {
+          if (this.installed !== undefined) return this.installed;
           throw appFaults.fault("app-not-found", "no path of the scene's app is public");
         },
       },

@@ -121,7 +121,8 @@ async function crowd(scene: EscapeScene): Promise<void> {
     most = Math.max(most, countsOf(container).now);
   });
   drill.check(`it has ${most} processes at most`, most <= processesMax);
-  drill.check("which are all it may have", most > processesMax / 2 && countsOf(container).refused > 0);
+  const { refused } = countsOf(container);
+  drill.check(`which are all it may have: ${most}, ${refused} were refused`, most > processesMax / 2 && refused > 0);
   await drill.eventually("the crowd is gone", async () => countsOf(container).now <= before.now + 4);
   const hundred = "n=0; while [ $n -lt 100 ]; do sleep 2 & n=$((n+1)); done";
   drill.equal("a hundred at once are refused", await attempted(scene, hundred), false);

@@ -10,7 +10,7 @@ const lineCount = 12_000;
 async function scene(context: Parameters<typeof AppDevice.start>[0]): Promise<(query: string) => Promise<AppLog>> {
   const device = AppDevice.start(context);
   await device.install("shelf");
-  device.runtime.logs = async function* (_name: string, { tail }: LogOptions = {}): AsyncGenerator<LogLine> {
+  device.runtime.logs = async function* (_name: string, { tail }: LogOptions): AsyncGenerator<LogLine> {
     for (let at = tail === undefined ? 0 : lineCount - tail; at < lineCount; at++)
       yield { stream: "stdout", atMs: at, text: at === 3 ? "Something BROKE" : `line ${at}` };
   };

@@ -20,7 +20,10 @@ test("of two installs of one name at once one gets it; the other is refused and 
   const { ask, ended } = appApi(device);
   const texts = ["1", "2"].map((version) => published(device, manifestText("shelf", { version })));
   const replies = await Promise.all(texts.map((text) => ask<Task & Problem>("POST", "/apps", asking(text))));
-  assert.deepEqual(replies.map(({ status }) => status).toSorted(), [202, 409]);
+  assert.deepEqual(
+    replies.map(({ status }) => status).toSorted((a, b) => a - b),
+    [202, 409],
+  );
   const refused = replies.findIndex(({ status }) => status === 409);
   assert.equal(replies[refused]?.body.code, "app-name-taken");
   const won = replies[1 - refused]?.body ?? assert.fail();

@@ -38,11 +38,12 @@ test("whoever guesses with a session slows down no stranger", () => {
   throttle.attempt(stranger("elsewhere"));
 });
 
-for (const [what, addressOf] of [
-  ["one IPv6 network", (at: number) => `fe80::${(at % 60_000).toString(16)}`],
-  ["a few IPv4 addresses", (at: number) => `192.168.1.${at % 4}`],
+for (const [what, addressOf, where, home] of [
+  ["one IPv6 network", (at: number) => `fe80::${(at % 60_000).toString(16)}`, "elsewhere", "192.168.1.200"],
+  ["a few IPv4 addresses", (at: number) => `192.168.1.${at % 4}`, "elsewhere", "192.168.1.200"],
+  ["a few addresses of one IPv6 network", (at: number) => `fe80::${at % 4}`, "in the same network", "fe80::c8"],
 ] as const) {
-  test(`who polls from ${what} keeps a stranger elsewhere out for a few turns only`, async () => {
+  test(`who polls from ${what} keeps a stranger ${where} out for a few turns only`, async () => {
     const world = new SeededWorld("throttle");
     const throttle = new Throttle(world);
     let served = 0;
@@ -59,7 +60,7 @@ for (const [what, addressOf] of [
       await world.advance(100);
     }
     const before = served;
-    const genuine: Attempter = stranger("192.168.1.200");
+    const genuine: Attempter = stranger(home);
     let waited = 0;
     for (let turns = 0; turns < 20; turns++) {
       for (let at = 0; at < 1_500; at++) {

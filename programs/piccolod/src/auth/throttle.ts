@@ -1,7 +1,7 @@
 import { toHex } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import { afterFailure, type Failures, globalRule, isForgotten, perCallerRule, waitMs } from "./decide.ts";
-import { decideTurn, shareOf } from "./turns.ts";
+import { decideTurn, type Turns } from "./turns.ts";
 import { type Attempter, authFaults } from "./types.ts";
 
 const mostCallers = 10_000;
@@ -9,16 +9,15 @@ const mostCallers = 10_000;
 /**
  * Slows down guessing of passwords and claim codes. An attempt counts as failed until it has succeeded. Whoever has a
  * living session got in before: a flood from strangers, also from the same address, does not keep them out, and sessions
- * outlive a restart. Strangers who have to wait together take turns, each network of addresses one.
+ * outlive a restart. Strangers who have to wait together take turns, each network of addresses one, and
+ * in it each address one.
  */
 export class Throttle {
   readonly #world: World;
   readonly #callers = new Map<string, Failures>();
   /** Of strangers, all together. */
   #all: Failures | undefined;
-  #waiting: readonly string[] = [];
-  /** When the turn of the first who waits begins, where turns that nobody took have moved it. */
-  #opensMs = 0;
+  #turns: Turns = { opensMs: 0, waiting: [] };
 
   constructor(world: World) {
     this.#world = world;
@@ -30,7 +29,7 @@ export class Throttle {
     for (const [name, failures] of this.#callers) if (isForgotten(failures, nowMs)) this.#callers.delete(name);
     if (this.#all !== undefined && isForgotten(this.#all, nowMs)) {
       this.#all = undefined;
-      this.#waiting = [];
+      this.#turns = { opensMs: 0, waiting: [] };
     }
     const name = nameOf(attempter);
     const isStranger = attempter.session === undefined;
@@ -51,15 +50,14 @@ export class Throttle {
     this.#callers.set(name, afterFailure(mine, nowMs));
     if (!isStranger) return;
     this.#all = afterFailure(this.#all, nowMs);
-    this.#opensMs = nowMs + waitMs(this.#all, globalRule, nowMs);
+    this.#turns = { ...this.#turns, opensMs: nowMs + waitMs(this.#all, globalRule, nowMs) };
   }
 
   /** 0 where it is the caller's turn, which is taken then. */
   #waitWithAllMs(remote: string, nowMs: number): number {
     if (this.#all === undefined || this.#all.count < globalRule.free) return 0;
-    const turn = decideTurn({ opensMs: this.#opensMs, waiting: this.#waiting }, shareOf(remote), nowMs);
-    this.#waiting = turn.turns.waiting;
-    this.#opensMs = turn.turns.opensMs;
+    const turn = decideTurn(this.#turns, remote, nowMs);
+    this.#turns = turn.turns;
     return turn.isServed ? 0 : turn.waitMs;
   }
 

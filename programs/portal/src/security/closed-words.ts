@@ -163,7 +163,8 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "start-keys-of-others": {
     title: "The device trusts other keys than the release's",
     text: "Its firmware let something start that somebody else signed, so anybody's system could have run before this one.",
-    instead: "Start the installer's USB stick once more, which puts the release's keys alone into the firmware.",
+    instead:
+      "Start the installer's USB stick once more, which puts the release's keys alone into the firmware. Until then type nothing into this device.",
   },
   "start-keys-unknown": {
     title: "Nobody can tell by which keys the device started",
@@ -173,7 +174,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "start-weakened": {
     title: "The firmware runs with a protection switched off",
     text: "It says that its debugger is on, or that other devices may read the memory.",
-    instead: "Put the firmware's settings back as they were, and restart.",
+    instead: "Put the firmware's settings back as they were, and restart. Until then type nothing into this device.",
   },
   "boot-state-unreadable": {
     title: "The device cannot read how it was started",

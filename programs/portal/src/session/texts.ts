@@ -16,7 +16,7 @@ export const texts = {
   start: "Start",
   openDevice: "Open the device",
   beforeSecret:
-    "Go on only if your browser opened this page without a warning about its certificate that it did not show before, or if the certificate's fingerprint is the one you noted at set-up. While the device is closed, nothing else proves that this page is its own.",
+    "Go on only if your browser opened this page without a warning about its certificate that it did not show before, or if the authority in its certificate has the fingerprint that is on your recovery sheet, or that you noted at set-up. While the device is closed, nothing else proves that this page is its own.",
   signInTo: "Sign in to",
   wrongWait: (seconds: number): string =>
     `For your protection, wait ${seconds} ${seconds === 1 ? "second" : "seconds"} before the next try.`,

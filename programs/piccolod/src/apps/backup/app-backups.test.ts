@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { diskFaults } from "@piccolo/storage/ports";
 import { engineFaults } from "@piccolo/storage/owner";
 import { AppDevice, never, untold } from "../../../test-support/app-device.ts";
+import { agreedPaths } from "../agreed-grants.ts";
 import { chunkBytes } from "./chunks.ts";
 
 const secretsOf = (device: AppDevice, app: string) => device.appStore.secretsOf(device.apps.get(app));
@@ -81,6 +82,28 @@ test("an app comes back from the catalog it was from, and one its owner gave com
   const { current } = fresh.apps.get("shelf").record;
   assert.deepEqual(current, { ...before, number: 1 }, "all of it comes back");
   assert.equal(fresh.apps.get("own").record.current?.catalog, undefined);
+});
+
+test("an app whose wider public paths were refused comes back with those the owner agreed to, and no more", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { publicPaths: ["/share/*"] });
+  const manifest = device.manifest("shelf", { version: "2", publicPaths: ["/*"] });
+  device.apps.update("shelf", { manifest, grants: [], catalog: undefined });
+  await device.apps.settled("shelf", () => undefined);
+  const pathsOn = ({ apps }: AppDevice): readonly string[] =>
+    agreedPaths(apps.get("shelf").record.current ?? assert.fail("it is installed"));
+  assert.deepEqual(pathsOn(device), ["/share/*"]);
+  assert.equal((await device.backUp("shelf")).place, "network");
+  const { document } = await device.backups.kept.read(device.newest("shelf").id, never);
+  assert.deepEqual(document.generation.publicPaths, ["/share/*"]);
+  await device.restore(device.newest("shelf").id);
+  assert.deepEqual(pathsOn(device), ["/share/*"], "in the place of the app that is there");
+  await device.stop();
+  const fresh = device.replacement(context);
+  for (const [digest, image] of device.runtime.registry) fresh.runtime.registry.set(digest, image);
+  await fresh.restore(fresh.newest("shelf").id);
+  assert.deepEqual(pathsOn(fresh), ["/share/*"], "on a device that replaces another");
+  assert.equal(fresh.apps.get("shelf").record.current?.manifest.version, "2");
 });
 
 test("where its ids are another app's by now, its files get other ones", async (context) => {

@@ -383,8 +383,10 @@ function newestCopy({ backups }: AppPlanRecord): KeptSnapshot | undefined {
   return backups.at(-1);
 }
 
-function withoutNumber({ manifest, grants, settings, catalog }: Generation): Omit<Generation, "number"> {
-  return { manifest, grants, settings, ...(catalog === undefined ? {} : { catalog }) };
+function withoutNumber({ manifest, grants, publicPaths, settings, catalog }: Generation): Omit<Generation, "number"> {
+  // Without them the paths would be all those of the manifest when it comes back.
+  const paths = publicPaths === undefined ? {} : { publicPaths };
+  return { manifest, grants, ...paths, settings, ...(catalog === undefined ? {} : { catalog }) };
 }
 
 /** Images that no registry has, and that did not come with the device: another device cannot have them. */

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test, type TestContext } from "node:test";
+import { checkManifest } from "@piccolo/app-manifest";
+import { manifestText } from "../../../test-support/app-device.ts";
 import { ProxyScene } from "../../../test-support/proxy-scene.ts";
+import { requestInstall, type Wish } from "../requests.ts";
 
 async function scene(t: TestContext): Promise<ProxyScene> {
   const one = await ProxyScene.open();
@@ -59,6 +62,30 @@ test("without a session nothing reaches the app", async (t) => {
   assert.equal((await late.answer()).status, 401);
   late.close();
   assert.equal(asked, 0);
+});
+
+test("who has no session sees the paths the owner agreed to, also where the manifest has more, and nothing else", async (t) => {
+  const one = await scene(t);
+  await one.serve((req, res) => res.end(`saw ${req.url ?? ""}`));
+  const { manifest, problems } = checkManifest(manifestText("notes", { publicPaths: ["/share/*", "/admin/*"] }));
+  assert.ok(manifest, JSON.stringify(problems));
+  const wish = { manifest, grants: ["public-paths"] as const, settings: {} };
+  const statuses = async (more: Partial<Wish>): Promise<readonly number[]> => {
+    const place = { slot: 0, networkSlot: 0, idStart: 1_073_741_824, installedAtMs: 0 };
+    one.installed = { ...place, record: requestInstall(undefined, { ...wish, ...more }, 0) };
+    const seen: number[] = [];
+    for (const path of ["/share/a", "/admin/a", "/share/../admin/a", "/"]) {
+      const visitor = one.visitor();
+      visitor.say(one.head(`GET ${path}`, ""));
+      seen.push((await visitor.answer()).status);
+      visitor.close();
+    }
+    return seen;
+  };
+  assert.deepEqual(await statuses({ publicPaths: ["/share/*"] }), [200, 401, 401, 401]);
+  assert.deepEqual(await statuses({ publicPaths: [] }), [401, 401, 401, 401]);
+  assert.deepEqual(await statuses({ grants: [], publicPaths: ["/share/*"] }), [401, 401, 401, 401]);
+  assert.deepEqual(await statuses({}), [200, 200, 401, 401]);
 });
 
 test("a connection whose session ends is not let in again, and a visit under way is cut", async (t) => {
