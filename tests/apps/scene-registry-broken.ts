@@ -94,8 +94,13 @@ try {
     const takenBytes = freeBytes - freeOnDisk();
     assert.ok(takenBytes < 4 * MiB, `${takenBytes} bytes are taken by what is not installed`);
   };
-  const counts = async (app: string): Promise<void> => {
+  /** And the other way round: where it is installed, all that is looked for above is there. */
+  const counts = async (app: string, freeBytes: number, image: BuiltImage): Promise<void> => {
     assert.equal((await view(app)).problem, undefined);
+    const { diskBytes } = await session.call<AppResources>("GET", `/apps/${app}/resources`);
+    assert.ok(diskBytes > 0 && freeBytes - freeOnDisk() > layerOf(image).bytes);
+    const { events } = await session.call<AppEventList>("GET", `/apps/${app}/events`);
+    assert.ok(events.some(({ kind }) => kind === "installed"));
     const visit = await AppVisit.enter(session, app);
     assert.equal((await visit.text("/cgi-bin/number", "POST")).text.trim(), "1");
   };
@@ -120,7 +125,7 @@ try {
   await registry.start();
   // Nobody asks for it again: the install that was under way goes on by itself.
   await session.finish(installing);
-  await counts("interrupted");
+  await counts("interrupted", freeBytes, dying);
 
   // Another program takes the room that was there when the install was let in.
   const large = imageOf("large", 96 * MiB);
@@ -142,8 +147,9 @@ try {
   // An app that runs is none the worse for it.
   assert.equal((await view("interrupted")).state, "running");
   rmSync(filler);
+  const roomyBytes = freeOnDisk();
   await session.finish(await session.call<TaskView>("POST", "/apps/crowded/start"));
-  await counts("crowded");
+  await counts("crowded", roomyBytes, large);
 } catch (error) {
   const said = readFileSync(join(place, "logs/device1.log"), "utf8").split("\n").slice(-40).join("\n");
   throw new Error(`the device says:\n${said}`, { cause: error });
