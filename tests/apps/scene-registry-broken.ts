@@ -97,7 +97,7 @@ try {
   /** And the other way round: where it is installed, all that is looked for above is there. */
   const counts = async (app: string, freeBytes: number, image: BuiltImage): Promise<void> => {
     assert.equal((await view(app)).problem, undefined);
-    const { diskBytes } = await session.call<AppResources>("GET", `/apps/${app}/resources`);
+    const { diskBytes = 0 } = await session.call<AppResources>("GET", `/apps/${app}/resources`);
     assert.ok(diskBytes > 0 && freeBytes - freeOnDisk() > layerOf(image).bytes);
     const { events } = await session.call<AppEventList>("GET", `/apps/${app}/events`);
     assert.ok(events.some(({ kind }) => kind === "installed"));
