@@ -7,3 +7,6 @@ test("images come from a registry, and whatever goes wrong on the way is told as
 
 test("an app comes from a registry with TLS, and from one without it only where a setting of development names that one", () =>
   playScene("scene-registry-install.ts"));
+
+test("a registry that dies and a disk that fills up in the middle of an install leave nothing half, and the app comes after all", () =>
+  playScene("scene-registry-broken.ts"));

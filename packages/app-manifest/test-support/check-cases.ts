@@ -499,6 +499,10 @@ export function checkCases(): Record<string, Vector> {
     ...referenceCases(),
     "ok-small": accepted("the least an app can say", smallText),
     "ok-full": accepted("one of everything that is used often", fullText),
+    "ok-grants-unsaid": accepted(
+      "grants that do not say whether they are required: the internet is, public paths are not",
+      changed(fullText, ", required: false", ""),
+    ),
     "ok-merge": accepted(
       "anchors, aliases, merge keys and passed-over extensions",
       `x-usual: &usual { init: true, mem_limit: 64m }\nversion: "3.7"\n${changed(smallText, image, `${image}    <<: *usual\n    mem_limit: 128m\n    restart: unless-stopped\n    x-note: kept for people\n`)}`,

@@ -4,7 +4,7 @@ import { realWorld } from "@piccolo/world/real";
 import { createLog } from "../src/adapters/log.ts";
 import { mountAppBackups } from "../src/apps/backup/routes.ts";
 import { CatalogStore } from "../src/apps/catalog-store.ts";
-import { Catalogs } from "../src/apps/catalogs.ts";
+import { Catalogs, type CatalogSource } from "../src/apps/catalogs.ts";
 import { mountApps } from "../src/apps/routes.ts";
 import { controlMigrations } from "../src/db/control-schema.ts";
 import { ownerMigrations } from "../src/db/owner-schema.ts";
@@ -31,8 +31,16 @@ async function readAs<T>(reply: Response): Promise<AppReply<T>> {
   return { status: reply.status, body: (await reply.json()) as T };
 }
 
+export interface AppApiOptions {
+  readonly sources?: readonly CatalogSource[];
+  readonly freeMemoryBytes?: () => number;
+}
+
 /** Of the device as it is now; one that is started again has another. */
-export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
+export function appApi(
+  { apps, backups, drills, world }: AppDevice,
+  { sources = [], freeMemoryBytes = () => 1e12 }: AppApiOptions = {},
+): AppApi {
   const db = openDatabase(":memory:", { name: "control", synchronous: "NORMAL", migrations: controlMigrations });
   const owner = openDatabase(":memory:", { name: "owner", synchronous: "NORMAL", migrations: ownerMigrations });
   const log = createLog(
@@ -49,7 +57,7 @@ export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
     },
   });
   const catalogs = new Catalogs({
-    sources: [],
+    sources,
     store: new CatalogStore(db, owner),
     facts: { architecture: "amd64", osVersion: "0.1.0", hasImage: () => false },
     fetch: () => Promise.reject(new Error("nothing is fetched")),
@@ -59,7 +67,7 @@ export function appApi({ apps, backups, drills, world }: AppDevice): AppApi {
   });
   const bundled = { has: () => false, open: () => undefined };
   const api = createApp({ log, lockGate: noLockGate });
-  mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: () => 1e12 });
+  mountApps(api, { apps, tasks, catalogs, freeMemoryBytes });
   mountAppBackups(api, { apps, backups, drills, bundled, tasks });
   return {
     ask: async (method, path, body) => {

@@ -1,12 +1,14 @@
 /**
  * What keeps an app, or a version of it, off this device: one answer for who asks before an install, for the install, for
- * the update, and for what comes back from a backup or the trash. Pure.
+ * each change that copies data first, and for what comes back from a backup or the trash. Pure.
  */
 import type { AppManifest } from "@piccolo/app-manifest";
 import type { Fault } from "@piccolo/fault";
 import { servicesMax, slotsMax } from "./addresses.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { Blocked } from "./catalogs.ts";
+import { savedVolumes } from "./generations.ts";
+import type { AppPlanRecord } from "./plan-types.ts";
 import { planFaults } from "./requests.ts";
 import { appFaults } from "./types.ts";
 
@@ -83,6 +85,26 @@ export function installRefusals(manifest: AppManifest, facts: InstallFacts): rea
     ...(facts.slotsTaken >= slotsMax ? [tooManyApps()] : []),
     ...roomTrouble(leastFreeBytes + facts.roomBytes, facts.freeBytes),
   ];
+}
+
+export interface ChangeFacts {
+  /** What each volume of the app takes. */
+  readonly usedBytes: Readonly<Record<string, number>>;
+  readonly freeBytes: number;
+  /** Of the images and data that it brings; undefined where it brings none, as new settings do. */
+  readonly roomBytes: number | undefined;
+}
+
+/** `no-room`, where a change of an app has none for the copy of its data that it begins with, and for what it brings. */
+export function changeRefusals(
+  record: AppPlanRecord,
+  { usedBytes, freeBytes, roomBytes }: ChangeFacts,
+): readonly Fault[] {
+  const copied = savedVolumes(record);
+  // A change that writes nothing helps an owner whose disk is full, who takes a grant back for instance.
+  if (copied.length === 0 && roomBytes === undefined) return [];
+  const copyBytes = copied.reduce((sum, { name }) => sum + (usedBytes[name] ?? 0), 0);
+  return roomTrouble(leastFreeBytes + (roomBytes ?? 0) + copyBytes, freeBytes);
 }
 
 export function tooManyApps(): Fault {

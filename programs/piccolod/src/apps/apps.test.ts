@@ -124,6 +124,62 @@ test("neither an install nor an update begins without room for its images", asyn
   await device.apps.settled("shelf", () => undefined);
 });
 
+test("no change begins without room for the copy of the data that it makes first", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { hasPassword: true });
+  const { apps, storage } = device;
+  const settled = () => apps.settled("shelf", () => undefined);
+  device.write("shelf", "x".repeat(1_000));
+  const next = manifestText("shelf", { version: "2", hasPassword: true });
+  const { manifest } = checkManifest(next);
+  assert.ok(manifest);
+  register(device, { manifest });
+  apps.update("shelf", { manifest, grants: [] });
+  await settled();
+  apps.backUp("shelf");
+  await settled();
+  const [kept = assert.fail("a backup is here")] = apps.get("shelf").record.backups;
+  await device.backUp("shelf");
+  const inNetwork = device.newest("shelf").id;
+
+  const lacksRoom = { code: "no-room" };
+  storage.free = leastFreeBytes + 999;
+  assert.throws(() => apps.configure("shelf", { settings: { WORD: "second" } }), lacksRoom);
+  assert.throws(() => apps.rollBack("shelf"), lacksRoom);
+  assert.throws(() => apps.restore("shelf", kept.id), lacksRoom);
+  await assert.rejects(device.restore(inNetwork), lacksRoom);
+  // What cannot be at all is told first.
+  assert.throws(() => apps.restore("shelf", "another"), { code: "snapshot-not-found" });
+  const { change, lastGeneration } = apps.get("shelf").record;
+  assert.deepEqual([change, lastGeneration], [undefined, 2]);
+  assert.equal(wordOf(device), "first");
+
+  storage.free = leastFreeBytes + 1_000;
+  await assert.rejects(device.restore(inNetwork), lacksRoom, "what is fetched needs room beside the copy");
+  apps.configure("shelf", { settings: { WORD: "second" } });
+  await settled();
+  assert.equal(wordOf(device), "second");
+  apps.restore("shelf", kept.id);
+  await settled();
+  apps.rollBack("shelf");
+  await settled();
+  storage.free = 1e12;
+  await device.restore(inNetwork);
+  assert.equal(device.read("shelf").length, 1_000);
+});
+
+test("a change that copies no data and brings nothing needs no room: a full disk keeps nobody from it", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { hasData: false, hasPassword: true });
+  device.storage.free = 0;
+  device.apps.configure("shelf", { settings: { WORD: "second" } });
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(wordOf(device), "second");
+  const { manifest } = checkManifest(manifestText("shelf", { hasData: false, version: "2" }));
+  assert.ok(manifest);
+  assert.throws(() => device.apps.update("shelf", { manifest, grants: [] }), { code: "no-room" });
+});
+
 const settles = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 1));
 };
@@ -194,7 +250,7 @@ const speaking = (version: string, says: string) => {
   return { manifest, grants: [], settings: {} };
 };
 
-function register(device: AppDevice, { manifest }: ReturnType<typeof speaking>): void {
+function register(device: AppDevice, { manifest }: Pick<ReturnType<typeof speaking>, "manifest">): void {
   for (const { image } of manifest.services) {
     device.runtime.registry.set(image.digest, { digest: image.digest, architecture: "amd64", sizeBytes: 1, user: "" });
   }

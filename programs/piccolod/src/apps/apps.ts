@@ -7,6 +7,7 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import {
+  changeRefusals,
   installRefusals,
   leastFreeBytes,
   misfits,
@@ -23,7 +24,6 @@ import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
 import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
-import { savedVolumes } from "./generations.ts";
 import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
@@ -421,6 +421,14 @@ export class Apps {
     this.go(id);
   }
 
+  #changeWithCopy(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
+    this.#change(id, (before) => {
+      const after = request(before);
+      this.requireRoom(before);
+      return after;
+    });
+  }
+
   /** A name for a copy of data, unlike any other. */
   #snapshotId(): string {
     return toHex(this.#options.world.randomBytes(16));
@@ -445,7 +453,7 @@ export class Apps {
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
-    throwFirst(roomTrouble(leastFreeBytes + roomBytes + this.#copyBytes(app.record), this.freeBytes()));
+    this.requireRoom(app.record, roomBytes);
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
@@ -453,12 +461,14 @@ export class Apps {
     this.go(id);
   }
 
-  /** Of the copy that is made of its data before it changes. */
-  #copyBytes(record: AppPlanRecord): number {
-    const used = this.#options.storage.usedBytes(record.app);
-    return savedVolumes(record).reduce((sum, { name }) => sum + (used[name] ?? 0), 0);
+  /** For a change of it. Throws what `changeRefusals` names. */
+  requireRoom(record: AppPlanRecord, roomBytes?: number): void {
+    const { storage } = this.#options;
+    const facts = { usedBytes: storage.usedBytes(record.app), freeBytes: storage.freeBytes(), roomBytes };
+    throwFirst(changeRefusals(record, facts));
   }
 
+  /** Throws `no-room`, and what `requestConfigure` does; so do, with their requests, `rollBack` and `restore`. */
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
     const { store, world } = this.#options;
     const app = this.get(id);
@@ -470,16 +480,19 @@ export class Apps {
     const keepsPaths = before.publicPaths !== undefined && agreed.includes("public-paths");
     const paths = keepsPaths ? { publicPaths: before.publicPaths } : {};
     const wish = { grants: agreed, ...paths, settings, passwords };
-    store.put(requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs()));
+    const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
+    this.requireRoom(app.record);
+    store.put(record);
     this.go(id);
   }
 
   rollBack(id: string): void {
-    this.#change(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
+    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
   }
 
   restore(id: string, backup: string): void {
-    this.#change(id, (record) => requestRestore(record, backup, this.#snapshotId(), this.#options.world.nowMs()));
+    const { world } = this.#options;
+    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs()));
   }
 
   backUp(id: string): void {

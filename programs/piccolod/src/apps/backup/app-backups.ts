@@ -26,7 +26,10 @@ const storingAtOnce = 2;
 const tidyEachMs = 3_600_000;
 
 export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
-  readonly apps: Pick<Apps, "go" | "freePlace" | "requireNew" | "requireSuited" | "backUp" | "settled" | "get">;
+  readonly apps: Pick<
+    Apps,
+    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "settled" | "get"
+  >;
   readonly storage: Pick<AppStorage, "snapshots">;
   readonly bundled: BundledImages;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;

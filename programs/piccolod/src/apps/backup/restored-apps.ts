@@ -18,12 +18,14 @@ import type { StoredBackup } from "./types.ts";
 /** No manifest can have an id like that. */
 export const drillName = (app: string): string => `drill_${app}`;
 
+type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited">;
+
 export class RestoredApps {
-  readonly #apps: Pick<Apps, "go" | "freePlace" | "requireNew" | "requireSuited">;
+  readonly #apps: HostApps;
   readonly #store: AppStore;
   readonly #world: World;
 
-  constructor(apps: Pick<Apps, "go" | "freePlace" | "requireNew" | "requireSuited">, store: AppStore, world: World) {
+  constructor(apps: HostApps, store: AppStore, world: World) {
     this.#apps = apps;
     this.#store = store;
     this.#world = world;
@@ -42,10 +44,15 @@ export class RestoredApps {
     else this.#apps.requireSuited(manifest);
     if (installed === undefined) {
       const record = requestInstallFromBackup(undefined, form, this.#copyName(), this.#world.nowMs());
-      this.#store.insert(record, this.#apps.freePlace(document.app, roomFor(backup)), document.secrets);
+      this.#store.insert(
+        record,
+        this.#apps.freePlace(document.app, leastFreeBytes + roomFor(backup)),
+        document.secrets,
+      );
     } else {
       const names = { copy: this.#copyName(), safety: this.#copyName() };
       const record = requestRestoreFromBackup(installed.record, form, names, this.#world.nowMs());
+      this.#apps.requireRoom(installed.record, form.volumes.length === 0 ? undefined : roomFor(backup));
       this.#store.transact(() => {
         this.#store.put(record);
         // Others come with the data, when that is put in place.
@@ -60,7 +67,7 @@ export class RestoredApps {
     this.#apps.requireSuited(document.generation.manifest);
     const name = drillName(document.app);
     const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
-    this.#store.insert(record, this.#apps.freePlace(name, roomFor(backup)), document.secrets);
+    this.#store.insert(record, this.#apps.freePlace(name, leastFreeBytes + roomFor(backup)), document.secrets);
     this.#apps.go(name);
   }
 
@@ -86,7 +93,7 @@ export class RestoredApps {
 }
 
 /** The copy that is fetched, and the volumes made from it. */
-const roomFor = ({ facts }: StoredBackup): number => leastFreeBytes + 2 * facts.plainBytes;
+const roomFor = ({ facts }: StoredBackup): number => 2 * facts.plainBytes;
 
 function formOf({ id }: StoredBackup, { generation, volumes }: BackupDocument): BackedUpForm {
   return { generation, backup: id, volumes: volumes.map(({ name }) => name) };
