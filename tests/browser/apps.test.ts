@@ -106,7 +106,7 @@ for (const kind of ["desk", "phone"] as const) {
     const { page, to, photograph } = await start(t, kind);
     await to("app/gallery");
     await page.getByText("Needs your attention").waitFor();
-    await page.getByText("The app did not answer within 60 seconds.").waitFor();
+    await page.getByRole("strong").getByText("The app did not answer within 60 seconds.").waitFor();
     await button(page, "Go back to version 3.0").waitFor();
     await photograph("failed");
     await button(page, "Try again").click();
