@@ -34,8 +34,11 @@ after(async () => {
 const to = (place: string): Promise<unknown> => page.goto(`${network.device(1).origin}/#/${place}`);
 
 async function enter(button: string): Promise<void> {
+  const submit = page.getByRole("button", { name: button, exact: true });
+  // The form before may have a field of the same name, and stands there until it is answered.
+  await submit.waitFor();
   await page.getByLabel("Password", { exact: true }).fill(password);
-  await page.getByRole("button", { name: button, exact: true }).click();
+  await submit.click();
 }
 
 async function check(phrase: string): Promise<void> {

@@ -34,9 +34,12 @@ after(async () => {
 const password = (): string => network.device(1).record.password ?? "";
 const security = (): Promise<SecurityView> => network.device(1).session.call<SecurityView>("GET", "/security");
 
+/** The form before may have a field of the same name, and stands there until it is answered. */
 async function enter(button: string): Promise<void> {
+  const submit = page.getByRole("button", { name: button, exact: true });
+  await submit.waitFor();
   await page.getByLabel("Password", { exact: true }).fill(password());
-  await page.getByRole("button", { name: button, exact: true }).click();
+  await submit.click();
 }
 
 test("after a change of the key, files of before get new keys on their owner's word", async () => {

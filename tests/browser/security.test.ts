@@ -26,8 +26,11 @@ after(() => browser.close());
 const start = (t: TestContext, options: FakeOptions) => openWatched(t, browser, { stepMs: 50, ...options });
 
 async function enter(page: Page, button: string): Promise<void> {
+  const submit = page.getByRole("button", { name: button, exact: true });
+  // The form before may have a field of the same name, and stands there until it is answered.
+  await submit.waitFor();
   await page.getByLabel("Password", { exact: true }).fill(password);
-  await page.getByRole("button", { name: button, exact: true }).click();
+  await submit.click();
 }
 
 /** Everything in which a browser could keep a word, as its own code: the page, its fields, its stores, its address. */
