@@ -117,14 +117,18 @@ async function crowd(scene: EscapeScene): Promise<void> {
   const before = countsOf(container);
   drill.check("a few processes are none too many", before.refused === 0 && before.now > 0);
   let most = 0;
-  await watched(attempted(scene, "b() { b | b & }; b; sleep 2"), () => {
-    most = Math.max(most, countsOf(container).now);
-  });
+  const look = (): number => {
+    const { now, refused } = countsOf(container);
+    most = Math.max(most, now);
+    return refused;
+  };
+  await watched(attempted(scene, "b() { b | b & }; b; sleep 2"), look);
+  // On a busy machine it may grow for longer than it was watched. One more is only refused where there are as many as may be.
+  await drill.eventually("it has all it may have", async () => look() > 0);
   drill.check(`it has ${most} processes at most`, most <= processesMax);
-  const { refused } = countsOf(container);
-  drill.check(`which are all it may have: ${most}, ${refused} were refused`, most > processesMax / 2 && refused > 0);
   await drill.eventually("the crowd is gone", async () => countsOf(container).now <= before.now + 4);
-  const hundred = "n=0; while [ $n -lt 100 ]; do sleep 2 & n=$((n+1)); done";
+  // None ends before the last was tried, however long that takes.
+  const hundred = `trap 'kill $all' EXIT; n=0; while [ $n -lt 100 ]; do sleep 60 & all="$all $!"; n=$((n+1)); done`;
   drill.equal("a hundred at once are refused", await attempted(scene, hundred), false);
   await drill.eventually("they are gone", async () => countsOf(container).now <= before.now + 4);
   const bound = join(container.processesGroup, "pids.max");

@@ -8,7 +8,7 @@ import { generationsOf } from "./observe.ts";
 import { lastWords } from "./last-words.ts";
 import type { AppPlanRecord, Generation, Known, SaidLine, Step } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
-import type { ContainerRuntime } from "./runtime/container-runtime.ts";
+import type { ContainerRuntime, ContainerState } from "./runtime/container-runtime.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
 import {
   accountOf,
@@ -238,10 +238,9 @@ export class Executor {
     report(`Waiting for ${name}`);
     await this.#until(dependencyMs, signal, checkPauseMs, async () => {
       const now = await runtime.container(container);
-      if (condition === "healthy") return now?.phase === "running" && this.#isHealthy(container, service);
-      if (now?.phase !== "stopped") return false;
-      if (now.exitCode === 0) return true;
-      throw changeFaults.fault("not-started", `The part "${name}" ended with the code ${now.exitCode ?? "unknown"}.`);
+      if (condition === "completed" && now?.phase === "stopped" && now.exitCode === 0) return true;
+      if (hasEnded(now)) throw endedPart(name, now);
+      return condition === "healthy" && now?.phase === "running" && this.#isHealthy(container, service);
     });
   }
 
@@ -251,15 +250,39 @@ export class Executor {
     return exitCode === 0;
   }
 
-  /** Until it answers at its health path, with everything up that should be; or the time to start is over. */
+  /**
+   * Until it answers at its health path, with everything up that should be; or the time to start is over, or a part has
+   * ended meanwhile, without which it need not be waited for any longer.
+   */
   async #untilHealthy(form: AppForm, { signal, report }: Progress): Promise<void> {
+    const { world } = this.#options;
     const { manifest } = form.generation;
     report("Waiting for its first answer");
     const limitMs = (manifest.web?.startSeconds ?? 10) * 1_000;
+    let lookAtMs = world.monotonicMs() + checkPauseMs;
     await this.#until(limitMs, signal, probePauseMs, async () => {
       // What answers at its address is it only while it runs.
-      return (await this.isHealthy(form, probeMs)) && (await this.#runs(form));
+      if ((await this.isHealthy(form, probeMs)) && (await this.#runs(form))) return true;
+      if (world.monotonicMs() < lookAtMs) return false;
+      await this.#requireUp(form);
+      lookAtMs = world.monotonicMs() + checkPauseMs;
+      return false;
     });
+  }
+
+  /** Throws `not-started` where a part that shall go on running has ended; what cannot be found out has not. */
+  async #requireUp({ app, generation }: AppForm): Promise<void> {
+    for (const { name } of generation.manifest.services) {
+      if (isOneShot(generation, name)) continue;
+      let now: ContainerState | undefined;
+      try {
+        now = await this.#options.runtime.container(containerName(app, generation.number, name));
+      } catch (error) {
+        if (runtimeFaults.owns(error)) continue;
+        throw error;
+      }
+      if (hasEnded(now)) throw endedPart(name, now);
+    }
   }
 
   async #runs({ app, generation: { manifest, number } }: AppForm): Promise<boolean> {
@@ -320,6 +343,16 @@ export class Executor {
       await world.sleep(pauseMs, signal);
     }
   }
+}
+
+/** Of one that was started: nothing but another start makes it run again. */
+function hasEnded(state: ContainerState | undefined): boolean {
+  return state === undefined || state.phase === "stopped" || state.phase === "lost";
+}
+
+function endedPart(name: string, state: ContainerState | undefined): Error {
+  const how = state?.exitCode === undefined ? "unexpectedly" : `with the code ${state.exitCode}`;
+  return changeFaults.fault("not-started", `The part "${name}" ended ${how} while the app was starting.`);
 }
 
 function serviceOf({ manifest, number }: Generation, name: string): Service {

@@ -169,7 +169,8 @@ const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "backup-damaged": 1,
   "disk-full": 1,
   "not-healthy": 1,
-  "not-started": 2,
+  // A part may need another one to be up first: those that run go on meanwhile.
+  "not-started": 4,
   "snapshot-missing": 1,
 };
 const triesElse = 3;
