@@ -52,7 +52,7 @@ export interface MachineOptions {
   readonly bios?: boolean;
   /** What the machine's clock says at power-on, such as `1970-01-01T00:00:40`; undefined: the time. */
   readonly clock?: string;
-  /** Called for each start that is repeated because the firmware hung. */
+  /** Called for each start that is repeated because the machine hung before the product began. */
   readonly onFirmwareHang?: () => void;
 }
 

@@ -13,7 +13,7 @@ const Result = z.object({
   seconds: z.number(),
   checks: z.number(),
   figures: z.array(Figure),
-  /** Starts that were repeated because the firmware hung (`firmware-watch.ts`). */
+  /** Starts that were repeated because the machine hung before the product began (`firmware-watch.ts`). */
   firmwareHangs: z.number(),
   error: z.string().optional(),
   /** Shown by an earlier run on the same image. */

@@ -31,7 +31,7 @@ export class ScenarioContext {
   readonly cuts: number;
   readonly figures: Figure[] = [];
   checks = 0;
-  /** Starts that were repeated because the firmware hung. */
+  /** Starts that were repeated because the machine hung before the product began. */
   firmwareHangs = 0;
   readonly #machines: Machine[] = [];
 
@@ -52,7 +52,7 @@ export class ScenarioContext {
     const { tools } = this.laboratory.shop;
     const onFirmwareHang = (): void => {
       this.firmwareHangs++;
-      this.say(`  ${name}: the firmware hung; the machine is powered on again`);
+      this.say(`  ${name}: it hung before the product began (firmware-watch.ts); the machine is powered on again`);
     };
     const own = { name, tools, folder: join(this.folder, name), disk, variables, onFirmwareHang };
     const machine = await Machine.create({ ...own, ...options });

@@ -186,3 +186,10 @@ export const plainCompose = `services:
 volumes:
   uploads: {}
 `;
+
+/** Of the images they name by a tag alone. */
+export const digests: ReadonlyMap<string, string> = new Map([
+  ["example/readlater:2.0.1", digestA],
+  ["ghcr.io/example/ledger:v5.0", digestA],
+  ["mariadb:11", digestB],
+]);

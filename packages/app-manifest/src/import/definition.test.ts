@@ -3,20 +3,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   casaOs,
+  digests,
   plainCompose,
   runtipiCompose,
   runtipiConfig,
   umbrelApp,
   umbrelCompose,
 } from "../../test-support/foreign.ts";
-import { digestA, digestB } from "../../test-support/texts.ts";
+import { digestA } from "../../test-support/texts.ts";
 import { type DefinitionFacts, type DefinitionResult, importDefinition } from "../index.ts";
 
-const digests = new Map([
-  ["example/readlater:2.0.1", digestA],
-  ["ghcr.io/example/ledger:v5.0", digestA],
-  ["mariadb:11", digestB],
-]);
 const facts: DefinitionFacts = { id: "wiki", name: "Wiki", version: "1" };
 
 function foreign(result: DefinitionResult): Exclude<DefinitionResult, { readonly from: "manifest" }> {

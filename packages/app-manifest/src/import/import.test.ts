@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   casaOs,
+  digests,
   plainCompose,
   runtipiCompose,
   runtipiConfig,
@@ -21,11 +22,6 @@ import {
   problemCodes,
 } from "../index.ts";
 
-const digests = new Map([
-  ["example/readlater:2.0.1", digestA],
-  ["ghcr.io/example/ledger:v5.0", digestA],
-  ["mariadb:11", digestB],
-]);
 const umbrel = (compose = umbrelCompose, app = umbrelApp): ImportResult => importUmbrel({ compose, app });
 const plain = (compose: string): ImportResult => importCompose({ compose, id: "wiki", name: "Wiki", version: "1" });
 

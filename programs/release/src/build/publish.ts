@@ -92,8 +92,12 @@ export async function publish(
   const { tools } = shop;
   const inside = tools.within([out]);
   for (const path of [image.uki, image.loader, image.prediction]) cpSync(path, join(out, basename(path)));
-  for (const path of [image.disk, installer]) {
-    await execute("cp", ["--sparse=always", "--reflink=auto", path, join(out, basename(path))]);
+  for (const [path, name] of [
+    [image.disk, basename(image.disk)],
+    // Whoever holds the release against its papers looks for it by this name, whatever file it was built as.
+    [installer, "installer.img"],
+  ] as const) {
+    await execute("cp", ["--sparse=always", "--reflink=auto", path, join(out, name)]);
   }
   shop.say("compact disk image");
   await inside.run("qemu-img", ["convert", "-c", "-O", "qcow2", image.disk, join(out, compactName)]);
