@@ -1,6 +1,6 @@
 /** What the kernel says of FUSE mounts: which there are, whether somebody still answers for them, and who. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -27,11 +27,14 @@ export function mountsOn(
     });
 }
 
-/** Whether the file system on the path is served: a dead server gives an error at once, a stopped one nothing. */
+/**
+ * Whether the file system on the path is served: a dead server gives an error at once, a stopped one nothing. What is asked is
+ * how much room there is, since the kernel keeps a copy of attributes for a second and answers from it for a dead server.
+ */
 export async function answers(path: string): Promise<boolean> {
   const timeout = new AbortController();
   const late = delay(answerMs, false, { signal: timeout.signal }).catch(() => false);
-  const asked = stat(path).then(
+  const asked = statfs(path).then(
     () => true,
     () => false,
   );

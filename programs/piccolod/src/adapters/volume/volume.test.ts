@@ -51,9 +51,21 @@ function server(volume: GocryptfsVolume): number {
   return pid;
 }
 
+/** Its program is gone from a process before its files are closed: the kernel has let go of all when no thread is left. */
 async function kill(pid: number): Promise<void> {
   process.kill(pid, "SIGKILL");
-  while (existsSync(`/proc/${pid}/exe`)) await delay(10);
+  while (hasRunningThread(pid)) await delay(10);
+}
+
+function hasRunningThread(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).some(
+      (thread) => !/\) [ZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")),
+    );
+  } catch {
+    // It went away while it was asked, or a thread of it did.
+    return existsSync(`/proc/${pid}`);
+  }
 }
 
 // A machine without FUSE can run everything else; what it lacks is said by the first of these tests alone.
