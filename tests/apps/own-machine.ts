@@ -13,6 +13,8 @@ const ownNamespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "-
 const setUp = [
   // What is mounted in here is nobody else's, and what others mount does not come in.
   "mount --make-rprivate /",
+  // Networks that the machine has by name would be seen below the new folder, where nothing can be done with them.
+  "{ umount -R /run/netns 2>/dev/null; true; }",
   "mount -t tmpfs -o mode=755 tmpfs /run",
   "ip link set lo up",
 ].join(" && ");

@@ -122,6 +122,27 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     assert.equal(await runtime.image(unknownDigest), undefined);
   });
 
+  test(`${name}: while an image arrives none is taken for one that nobody needs`, async () => {
+    const runtime = await withImage();
+    const other = buildDemoImage("counter", { busybox, architecture });
+    const atItsEnd = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const slow = async function* (): AsyncGenerator<Uint8Array> {
+      yield* inParts(other.archive);
+      atItsEnd.resolve();
+      await asked.promise;
+    };
+    const arriving = runtime.loadImage(other.digest, slow());
+    await atItsEnd.promise;
+    await runtime.keepImages(new Set());
+    assert.equal((await runtime.image(image.digest))?.digest, image.digest);
+    asked.resolve();
+    await arriving;
+    await runtime.keepImages(new Set([image.digest]));
+    assert.equal(await runtime.image(other.digest), undefined);
+    assert.equal((await runtime.image(image.digest))?.digest, image.digest);
+  });
+
   test(`${name}: what is not there is told apart from what fails`, async () => {
     const runtime = await withImage();
     assert.equal(await runtime.container("nobody"), undefined);

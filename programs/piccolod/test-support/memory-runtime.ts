@@ -30,6 +30,7 @@ interface MemoryContainer {
 
 export class MemoryRuntime implements ContainerRuntime {
   readonly #images = new Map<string, StoredImage>();
+  #arriving = 0;
   readonly #networks = new Map<string, NetworkSpec>();
   readonly #containers = new Map<string, MemoryContainer>();
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
@@ -80,10 +81,15 @@ export class MemoryRuntime implements ContainerRuntime {
   ): Promise<StoredImage> {
     const parts: Uint8Array[] = [];
     let doneBytes = 0;
-    for await (const part of archive) {
-      parts.push(part);
-      doneBytes += part.length;
-      progress?.(doneBytes, 0);
+    this.#arriving++;
+    try {
+      for await (const part of archive) {
+        parts.push(part);
+        doneBytes += part.length;
+        progress?.(doneBytes, 0);
+      }
+    } finally {
+      this.#arriving--;
     }
     this.#check();
     const blobs = jsonFilesOf(Buffer.concat(parts));
@@ -113,6 +119,7 @@ export class MemoryRuntime implements ContainerRuntime {
   }
 
   async keepImages(digests: ReadonlySet<string>): Promise<void> {
+    if (this.#arriving > 0) return;
     for (const digest of this.#images.keys()) if (!digests.has(digest)) await this.removeImage(digest);
   }
 

@@ -1,4 +1,5 @@
 import { arch } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import type { RegistryImage, StoredImage, TransferOptions } from "../../apps/runtime/container-runtime.ts";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import type { PodmanInterface } from "./interface.ts";
@@ -12,16 +13,24 @@ const pullLineBytesMax = 64 * 1024;
 
 const machineArchitecture = arch() === "arm64" ? "arm64" : "amd64";
 
+const listTries = 30;
+const listPauseMs = 100;
+
 export class PodmanImages {
   readonly #interface: PodmanInterface;
   readonly #api: string;
+  /** So many images are just arriving. */
+  #arriving = 0;
+  #keeping: Promise<void> | undefined;
 
   constructor(inside: PodmanInterface, api: string) {
     this.#interface = inside;
     this.#api = api;
   }
 
+  /** One that is just being removed is not found. */
   async find(digest: string): Promise<StoredImage | undefined> {
+    await this.#keeping?.catch(() => undefined);
     const id = await this.idOf(digest);
     const found = id === undefined ? undefined : await this.#inspect(id);
     return found === undefined ? undefined : storedOf(found, digest);
@@ -29,10 +38,37 @@ export class PodmanImages {
 
   /** Podman's own name of the image with the digest: of the image itself, or of the list a registry has it in. */
   async idOf(digest: string): Promise<string | undefined> {
-    const all = read.images(await this.#interface.call({ method: "GET", path: `${this.#api}/images/json` }));
-    return all.find(
+    return (await this.#list()).find(
       ({ Digest, RepoDigests }) => Digest === digest || (RepoDigests ?? []).some((name) => name.endsWith(`@${digest}`)),
     )?.Id;
+  }
+
+  /** Where one of them is removed while they are looked through, Podman has no answer for any of them. */
+  async #list(): Promise<ReturnType<typeof read.images>> {
+    const removed = new Error("an image was removed meanwhile");
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return read.images(
+          await this.#interface.call({ method: "GET", path: `${this.#api}/images/json` }, ({ message }) =>
+            attempt < listTries && /(?:image|layer) not known/i.test(message) ? removed : undefined,
+          ),
+        );
+      } catch (error) {
+        if (error !== removed) throw error;
+        await delay(listPauseMs);
+      }
+    }
+  }
+
+  /** An image that is not whole yet has no digest, and would be taken for one that nobody needs. */
+  async #besideNoRemoval<Result>(transfer: () => Promise<Result>): Promise<Result> {
+    this.#arriving++;
+    try {
+      await this.#keeping?.catch(() => undefined);
+      return await transfer();
+    } finally {
+      this.#arriving--;
+    }
   }
 
   async #inspect(id: string): Promise<ImageInspection | undefined> {
@@ -43,10 +79,14 @@ export class PodmanImages {
     return answer === undefined ? undefined : read.image(answer);
   }
 
-  async load(
+  load(digest: string, archive: AsyncIterable<Uint8Array>, options: TransferOptions = {}): Promise<StoredImage> {
+    return this.#besideNoRemoval(() => this.#load(digest, archive, options));
+  }
+
+  async #load(
     digest: string,
     archive: AsyncIterable<Uint8Array>,
-    { signal, progress }: TransferOptions = {},
+    { signal, progress }: TransferOptions,
   ): Promise<StoredImage> {
     let doneBytes = 0;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
@@ -64,7 +104,7 @@ export class PodmanImages {
         timeoutMs: transferMs,
         ...(signal === undefined ? {} : { signal }),
       },
-      ({ status, message }) => (status === 500 && !/no space/i.test(message) ? differs() : undefined),
+      ({ message }) => (/payload does not match/i.test(message) ? differs() : undefined),
     );
     const { Names: names } = read.loaded(answer);
     try {
@@ -75,7 +115,11 @@ export class PodmanImages {
     }
   }
 
-  async pull(image: RegistryImage, { signal, progress }: TransferOptions = {}): Promise<StoredImage> {
+  pull(image: RegistryImage, options: TransferOptions = {}): Promise<StoredImage> {
+    return this.#besideNoRemoval(() => this.#pull(image, options));
+  }
+
+  async #pull(image: RegistryImage, { signal, progress }: TransferOptions): Promise<StoredImage> {
     const reference = `${image.registry}/${image.repository}@${image.digest}`;
     const body = await this.#interface.open({
       method: "POST",
@@ -145,9 +189,15 @@ export class PodmanImages {
     if (id !== undefined) await this.#removeByName(id);
   }
 
-  async keep(digests: ReadonlySet<string>): Promise<void> {
-    const all = read.images(await this.#interface.call({ method: "GET", path: `${this.#api}/images/json` }));
-    for (const { Id, Digest, RepoDigests } of all) {
+  /** While any is arriving, all stay until the next time. */
+  keep(digests: ReadonlySet<string>): Promise<void> {
+    if (this.#arriving > 0) return Promise.resolve();
+    this.#keeping ??= this.#keep(digests).finally(() => (this.#keeping = undefined));
+    return this.#keeping;
+  }
+
+  async #keep(digests: ReadonlySet<string>): Promise<void> {
+    for (const { Id, Digest, RepoDigests } of await this.#list()) {
       const names = [Digest ?? "", ...(RepoDigests ?? []).map((name) => name.slice(name.indexOf("@") + 1))];
       if (!names.some((name) => digests.has(name))) await this.#removeByName(Id);
     }

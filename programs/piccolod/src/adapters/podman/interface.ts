@@ -28,11 +28,13 @@ export class PodmanInterface {
 
   /** A stream of an answer that is a success. Throws the `refused` of a caller, `runtime-failed`, `runtime-unavailable`. */
   async open(call: Call, refused?: (refusal: Refusal) => Error | undefined): Promise<IncomingMessage> {
-    const { status, body } = await this.#send(call);
-    if (status >= 200 && status < 300) return body;
+    const { status: said, body } = await this.#send(call);
+    if (said >= 200 && said < 300) return body;
     // What is so already: started, stopped.
-    if (status === 304) return body;
+    if (said === 304) return body;
     const message = messageOf(await this.#read(body));
+    // A container that is removed while it is asked about is missing, too.
+    const status = said === 500 && message.startsWith("no such container") ? 404 : said;
     throw refused?.({ status, message }) ?? this.failed(`${call.method} ${call.path}`, { status, message });
   }
 

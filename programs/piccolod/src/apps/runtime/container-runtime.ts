@@ -111,7 +111,7 @@ export interface ContainerRuntime {
   pullImage(image: RegistryImage, options?: TransferOptions): Promise<StoredImage>;
   /** Images a container uses stay. */
   removeImage(digest: string): Promise<void>;
-  /** Removes all images but these, and those a container uses. */
+  /** Removes all images but these, and those a container uses. While an image is arriving all stay, until it is asked again. */
   keepImages(digests: ReadonlySet<string>): Promise<void>;
 
   networks(): Promise<readonly string[]>;
