@@ -8,10 +8,13 @@ import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-stora
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
 import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
+import { StrayNetworks } from "../../programs/piccolod/src/adapters/podman/stray-networks.ts";
+import { ownView } from "../../programs/piccolod/src/adapters/app-storage/run-program.ts";
 import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
 import { logSuite } from "./log-suite.ts";
+import { serviceKilledSuite } from "./service-killed-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
 const storage = new SealedAppStorage({
@@ -36,10 +39,11 @@ const roots = new WritableRoots({
   folder: join(folder, "apps/roots"),
   layers: join(storage.runtimeFolder, "graph/overlay"),
 });
-const runtime = new Podman(service, roots, log);
+const runtime = new Podman({ endpoint: service, roots, strays: new StrayNetworks({ view: ownView, log }), log });
 
 containerRuntimeSuite("podman", () => runtime);
 logSuite({ runtime, storageFolder: storage.runtimeFolder });
+serviceKilledSuite(runtime);
 isolationSuite({ runtime, storage, log, rootFiles: () => readdirSync(join(folder, "apps/roots")) });
 
 after(async () => {

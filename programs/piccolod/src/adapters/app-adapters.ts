@@ -19,6 +19,8 @@ import type { Log } from "./log.ts";
 import { Podman } from "./podman/podman.ts";
 import { OwnPodmanService } from "./podman/service.ts";
 import { SystemPodmanService } from "./podman/system-service.ts";
+import { StrayNetworks } from "./podman/stray-networks.ts";
+import { ownView, systemView } from "./app-storage/run-program.ts";
 import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
@@ -71,7 +73,12 @@ export function openAppAdapters({
     ofSystem: !isOwnService,
   });
   return {
-    runtime: new Podman(endpoint, roots, log),
+    runtime: new Podman({
+      endpoint,
+      roots,
+      strays: new StrayNetworks({ view: isOwnService ? ownView : systemView, log }),
+      log,
+    }),
     storage,
     files: new FolderSnapshotFiles(join(content, "apps", "snapshots")),
     firewall: new NftFirewall(isOwnService ? traces.firewallTable : "piccolo_apps", log),

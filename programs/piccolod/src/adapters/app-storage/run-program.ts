@@ -35,14 +35,19 @@ export function runProgram(path: string, args: readonly string[], patienceMs = u
 /** In whose view of the file systems something is mounted. */
 export interface MountView {
   readonly run: typeof runProgram;
+  /** What stands before a command that is to have it. */
+  readonly enter: readonly string[];
   /** Of its mounts; a file. */
   readonly table: string;
 }
 
-export const ownView: MountView = { run: runProgram, table: "/proc/self/mountinfo" };
+export const ownView: MountView = { run: runProgram, enter: [], table: "/proc/self/mountinfo" };
+
+const enterSystem = ["--target", "1", "--mount", "--"];
 
 /** The first process's: what is mounted in it is there for the whole system, and stays when this process ends. */
 export const systemView: MountView = {
-  run: (path, args) => runProgram("/usr/bin/nsenter", ["--target", "1", "--mount", "--", path, ...args]),
+  run: (path, args) => runProgram("/usr/bin/nsenter", [...enterSystem, path, ...args]),
+  enter: ["nsenter", ...enterSystem],
   table: "/proc/1/mountinfo",
 };

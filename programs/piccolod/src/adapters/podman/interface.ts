@@ -3,12 +3,24 @@ import { errorFacts, type Log } from "../log.ts";
 import { diskFaults } from "@piccolo/storage/ports";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import type { PodmanEndpoint } from "./service.ts";
-import { exchange, isGone, readBody, type SocketReply, type SocketRequest, unavailable } from "./unix-http.ts";
+import {
+  exchange,
+  isGone,
+  isNobody,
+  readBody,
+  type SocketReply,
+  type SocketRequest,
+  unavailable,
+} from "./unix-http.ts";
 
 const answerBytesMax = 8 * 1024 * 1024;
 const answerMs = 60_000;
 
-export type Call = Omit<SocketRequest, "timeoutMs"> & { readonly timeoutMs?: number };
+export type Call = Omit<SocketRequest, "timeoutMs"> & {
+  readonly timeoutMs?: number;
+  /** What was begun and cut off is not to be asked for again: the caller looks first. */
+  readonly isOnce?: boolean;
+};
 
 /** What libpod says when it refuses; for the log, since its words may name paths. */
 export interface Refusal {
@@ -75,7 +87,8 @@ export class PodmanInterface {
     } catch (error) {
       if (call.signal?.aborted === true) throw error;
       // A body that was begun cannot be sent again, and what was asked may have been done: only who found nobody asks again.
-      if (!isGone(error) || call.body !== undefined) throw asUnavailable(error);
+      const mayBeBegun = call.body !== undefined || (call.isOnce === true && !isNobody(error));
+      if (!isGone(error) || mayBeBegun) throw asUnavailable(error);
       this.#log.info("podman-gone", errorFacts(error));
     }
     await this.#endpoint.ensure();

@@ -31,6 +31,7 @@ import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
 import { type ContainerInspection, type ListedContainer, read, type UsageInspection } from "./shapes.ts";
 import { linesOf, unavailable } from "./unix-http.ts";
+import type { StrayNetworks } from "./stray-networks.ts";
 import type { WritableRoots } from "./writable-roots.ts";
 
 /** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
@@ -43,6 +44,8 @@ const busyPauseMs = 100;
 const cleanUpTries = 250;
 const cleanUpPauseMs = 20;
 const addressTries = 50;
+/** The service may be killed while it starts a container, and what it leaves has to be looked at before it is asked again. */
+const startTries = 3;
 const addressPauseMs = 100;
 const stopMarginMs = 30_000;
 const commandTries = 50;
@@ -53,8 +56,16 @@ const idLabel = "piccolo.ids";
 const capabilityLabel = "piccolo.capabilities";
 const graceLabel = "piccolo.grace-ms";
 const rootLabel = "piccolo.root-bytes";
+const addressLabel = "piccolo.addresses";
 
 const at = (name: string, rest: string): string => `${api}/containers/${encodeURIComponent(name)}${rest}`;
+
+export interface PodmanParts {
+  readonly endpoint: PodmanEndpoint;
+  readonly roots: WritableRoots;
+  readonly strays: StrayNetworks;
+  readonly log: Log;
+}
 
 /** Containers by Podman, over the socket of its service. */
 export class Podman implements ContainerRuntime {
@@ -62,11 +73,13 @@ export class Podman implements ContainerRuntime {
   readonly #interface: PodmanInterface;
   readonly #images: PodmanImages;
   readonly #roots: WritableRoots;
+  readonly #strays: StrayNetworks;
   readonly #log: Log;
 
-  constructor(endpoint: PodmanEndpoint, roots: WritableRoots, log: Log) {
+  constructor({ endpoint, roots, strays, log }: PodmanParts) {
     this.#endpoint = endpoint;
     this.#roots = roots;
+    this.#strays = strays;
     this.#log = log;
     this.#interface = new PodmanInterface(endpoint, log);
     this.#images = new PodmanImages(this.#interface, api);
@@ -102,6 +115,7 @@ export class Podman implements ContainerRuntime {
 
   async keepImages(digests: ReadonlySet<string>): Promise<void> {
     this.#roots.forgetGone();
+    await this.#strays.sweep();
     await this.#images.keep(digests);
   }
 
@@ -177,13 +191,26 @@ export class Podman implements ContainerRuntime {
       [idLabel]: `${spec.ids.start}:${spec.ids.size}`,
       [capabilityLabel]: spec.capabilities.join(","),
       [graceLabel]: String(spec.stopGraceMs),
+      [addressLabel]: spec.networks.map(({ address }) => address).join(","),
       ...(spec.readOnlyRoot ? {} : { [rootLabel]: String(spec.rootBytesMax) }),
     };
     const body = createBody({ ...spec, labels }, image, this.#endpoint.cgroupParent);
+    try {
+      return await this.#createOf(spec.name, body);
+    } catch (error) {
+      const isTaken = runtimeFaults.owns(error) && error.code === "container-exists";
+      if (!isTaken || (await this.#inspectUnlessDamaged(spec.name)) !== undefined) throw error;
+    }
+    // Whoever was to make it was killed meanwhile: its files have the name, and no container is there.
+    await this.#removeByForce(spec.name);
+    return this.#createOf(spec.name, body);
+  }
+
+  async #createOf(name: string, body: unknown): Promise<ContainerState> {
     const { Id } = read.created(
       await this.#interface.call({ method: "POST", path: `${api}/containers/create`, json: body }, (refusal) =>
         isNameTaken(refusal)
-          ? runtimeFaults.fault("container-exists", `there is a container ${spec.name} already`)
+          ? runtimeFaults.fault("container-exists", `there is a container ${name} already`)
           : undefined,
       ),
     );
@@ -197,11 +224,24 @@ export class Podman implements ContainerRuntime {
   }
 
   async start(name: string): Promise<ContainerState> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#startOnce(name);
+      } catch (error) {
+        const isAway = runtimeFaults.owns(error) && error.code === "runtime-unavailable";
+        if (!isAway || attempt === startTries) throw error;
+      }
+    }
+  }
+
+  async #startOnce(name: string): Promise<ContainerState> {
     const before = await this.#inspect(name);
     if (before === undefined) throw missing();
-    // What Podman still takes for running would not be started.
-    if (stateOf(before).phase === "lost") await this.#kill(before);
+    const { phase } = stateOf(before);
+    // What Podman still takes for running would not be started, and one whose start was cut off would run without a network.
+    if (phase === "lost" || before.State.Status === "initialized") await this.#kill(before);
     await this.#cleanedUp(name);
+    if (phase !== "running" && phase !== "paused") await this.#strays.end(before.Id, addressesOf(before));
     await this.#boundRoot(before);
     await this.#startWithAddress(name);
     const now = await this.#inspect(name);
@@ -228,7 +268,7 @@ export class Podman implements ContainerRuntime {
     const taken = new Error("the address is not given back yet");
     for (let attempt = 1; ; attempt++) {
       try {
-        const body = await this.#interface.open({ method: "POST", path: at(name, "/start") }, (refusal) =>
+        const body = await this.#interface.open({ method: "POST", path: at(name, "/start"), isOnce: true }, (refusal) =>
           attempt < addressTries && /IPAM error.*already allocated/.test(refusal.message) ? taken : orMissing(refusal),
         );
         body.resume();
@@ -485,6 +525,10 @@ function missing(): Error {
 function orMissing({ status, message }: Refusal): Error | undefined {
   const isNotRunning = /can only create exec sessions on running|container state improper/i.test(message);
   return status === 404 || isNotRunning ? missing() : undefined;
+}
+
+function addressesOf({ Config }: ContainerInspection): readonly string[] {
+  return (Config.Labels?.[addressLabel] ?? "").split(",").filter((address) => address !== "");
 }
 
 function madeWith({ Config }: ContainerInspection): {

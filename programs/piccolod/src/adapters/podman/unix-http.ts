@@ -18,11 +18,21 @@ export interface SocketReply {
   readonly body: IncomingMessage;
 }
 
-const gone = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
+const nobody = new Set(["ENOENT", "ECONNREFUSED"]);
+const gone = new Set([...nobody, "ECONNRESET", "EPIPE"]);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** Errors that say that nobody listens: nothing of what was asked has begun. */
+export function isNobody(error: unknown): boolean {
+  return nobody.has(codeOf(error));
+}
 
 /** Errors that say that nobody listens, or that whoever did has ended. */
 export function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && gone.has(error.code);
+  return gone.has(codeOf(error));
 }
 
 export function unavailable(cause: unknown): Error {

@@ -1,0 +1,97 @@
+/** What Podman leaves behind where its service is killed in the midst of something: the same call, made again, does it. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { get } from "node:http";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { isFault } from "@piccolo/fault";
+import type { ContainerRuntime } from "../../programs/piccolod/src/apps/runtime/container-runtime.ts";
+import { network, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { endProcess } from "../../programs/piccolod/src/adapters/podman/service.ts";
+import { processesCalled } from "../drill/processes.ts";
+
+const address = "10.131.7.9";
+const port = 8_080;
+const namespaces = "/run/netns";
+const script = `while true; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhere' | nc -l -p ${port}; done`;
+/** Until a container is made and started takes about 200 ms here. */
+const momentsMs = Array.from({ length: 12 }, (_, at) => at * 25);
+const triesMax = 20;
+/** So long a network without a process may be one that is just being set up. */
+const emptyMs = 10_000;
+
+const names = (): readonly string[] => (existsSync(namespaces) ? readdirSync(namespaces) : []);
+
+function kill(): void {
+  for (const pid of processesCalled("podman")) endProcess(pid, "SIGKILL");
+}
+
+/** What the container at the address says; undefined where nobody is reached. */
+function asked(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const outgoing = get({ host: address, port, agent: false, timeout: 1_000 }, (reply) => {
+      let text = "";
+      reply.on("data", (part: Buffer) => (text += part.toString()));
+      reply.on("end", () => resolve(text));
+    });
+    outgoing.on("timeout", () => outgoing.destroy());
+    outgoing.on("error", () => resolve(undefined));
+  });
+}
+
+/** As the engine does it: what is there is not made again, and a failure is followed by another try. */
+async function made(runtime: ContainerRuntime, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if ((await runtime.container(name)) === undefined) {
+        await runtime.create(specOf(name, script, { networks: [{ network: network.name, address }] }));
+      }
+      await runtime.start(name);
+      return;
+    } catch (error) {
+      if (!isFault(error) || attempt === triesMax) throw error;
+      await delay(100);
+    }
+  }
+}
+
+async function isReached(): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await asked();
+    if (answer !== undefined || attempt === triesMax) {
+      assert.equal(answer, "here");
+      return;
+    }
+    await delay(100);
+  }
+}
+
+export function serviceKilledSuite(runtime: ContainerRuntime): void {
+  test("podman: killed when it has just set up a container's network, it leaves none that has the address", async () => {
+    await runtime.createNetwork(network);
+    const making = made(runtime, "strayed");
+    while (names().length === 0) await delay(1);
+    kill();
+    await making;
+    await isReached();
+    await runtime.remove("strayed");
+  });
+
+  test("podman: killed at any moment while it makes and starts a container, it does so when it is asked again", async () => {
+    await runtime.createNetwork(network);
+    for (const momentMs of momentsMs) {
+      const making = made(runtime, `killed-${momentMs}`);
+      await delay(momentMs);
+      kill();
+      await making;
+      await isReached();
+      await runtime.remove(`killed-${momentMs}`);
+    }
+    await runtime.removeNetwork(network.name);
+    // What was never set up is of no use to anybody, and goes in the end.
+    await runtime.keepImages(new Set());
+    await delay(emptyMs);
+    await runtime.keepImages(new Set());
+    assert.deepEqual(names(), []);
+  });
+}
