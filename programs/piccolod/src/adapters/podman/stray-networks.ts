@@ -90,8 +90,7 @@ export class StrayNetworks {
   async #hasOne({ path, id }: NamedNetwork, addresses: readonly string[]): Promise<boolean> {
     if (id === undefined) return false;
     // In that network, the table is the network's own. Without an answer it is gone meanwhile.
-    const { enter } = this.#options.view;
-    const [program = "", ...words] = [...enter, "nsenter", `--net=${path}`, "cat", "/proc/net/fib_trie"];
+    const [program, ...words] = [...this.#options.view.enter, "nsenter", `--net=${path}`, "cat", "/proc/net/fib_trie"];
     const { stdout } = await runCommand(program, words);
     const own = new Set([...stdout.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map(([, address]) => address));
     return addresses.some((address) => own.has(address));
