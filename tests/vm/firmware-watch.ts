@@ -12,6 +12,8 @@ const silentMs = 15 * quietMs;
 const stuckMs = 5 * quietMs;
 /** How often one start of a machine is repeated. */
 export const firmwareRepeatsMax = 2;
+/** Of a release that is to be found good: the boot loader counts a start that hung after it, too. */
+export const triesOfWorking = 1 + firmwareRepeatsMax;
 
 /** What the kernel says of a processor that has had no timer's tick since it was started (kernel/rcu/tree_stall.h). */
 const withoutTicks = /rcu_preempt detected stalls[\s\S]{0,400}\(0 ticks this GP\)[\s\S]*Possible timer handling issue/;

@@ -1,6 +1,7 @@
 /** A release that must not run any more is laid back onto the disk, genuine and signed as it is. */
 import { join } from "node:path";
 import { copyPartition } from "../partitions.ts";
+import { triesOfWorking } from "../firmware-watch.ts";
 import type { Scenario } from "../scenario.ts";
 import { SealedDevice } from "../sealed-device.ts";
 
@@ -17,7 +18,7 @@ export const oldRelease: Scenario = {
     const asReleased = await machine.copyDisk(join(context.folder, "release-1.img"));
     await device.change(async (_place, disk) => {
       const second = await laboratory.addRelease(disk, image, 2, "watch", undefined);
-      await laboratory.addRelease(disk, image, 3, "watch", 1, { minimum: 2, beside: [second] });
+      await laboratory.addRelease(disk, image, 3, "watch", triesOfWorking, { minimum: 2, beside: [second] });
     });
     machine.powerOn();
     await machine.untilAnswers();

@@ -1,4 +1,5 @@
 /** A release that works keeps its place, and those that are no longer needed make room. */
+import { triesOfWorking } from "../firmware-watch.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const probation: Scenario = {
@@ -10,7 +11,7 @@ export const probation: Scenario = {
     const image = await laboratory.image();
     const disk = await laboratory.copyDisk(image, "probation");
     await laboratory.addRelease(disk, image, 2, "dies", undefined);
-    await laboratory.addRelease(disk, image, 3, "watch", 1);
+    await laboratory.addRelease(disk, image, 3, "watch", triesOfWorking);
     const machine = await context.machine("device", disk);
     machine.powerOn();
     await machine.untilAnswers();
