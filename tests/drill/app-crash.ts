@@ -24,6 +24,7 @@ const processNames: Readonly<Record<Exclude<Victim, "piccolod">, string>> = {
 interface View {
   readonly state: string;
   readonly app: { readonly version: string };
+  readonly step?: string;
   readonly problem?: { readonly code: string; readonly detail: string };
   readonly snapshots: readonly unknown[];
 }
@@ -122,9 +123,9 @@ class Scene {
       return String(error);
     }
     const view = await this.view();
-    const { state = "not there", problem } = view ?? {};
+    const { state = "not there", step, problem } = view ?? {};
     const isAtRest = ["not there", "running"].includes(state) || (state === "failed" && isExplained(view));
-    return isAtRest ? atRest : `${state} ${JSON.stringify(problem)}`;
+    return isAtRest ? atRest : JSON.stringify({ state, step, problem });
   }
 
   async #comesToRest(what: string): Promise<void> {
