@@ -14,7 +14,7 @@ import { whatIsolationLacks } from "../../programs/piccolod/src/adapters/podman/
 import type { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import type { FirewallPlan } from "../../programs/piccolod/src/apps/runtime/firewall.ts";
 import type { ContainerSpec, NetworkSpec } from "../../programs/piccolod/src/apps/runtime/container-spec.ts";
-import { forEver, image, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { forEver, loadSuiteImage, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 
 export interface IsolationParts {
   /** The files that bound what containers write to their roots. */
@@ -87,10 +87,7 @@ export function isolationSuite({ runtime, storage, log, rootFiles }: IsolationPa
   const prepared = async (): Promise<void> => {
     if (isReady) return;
     isReady = true;
-    const bytes = async function* (): AsyncGenerator<Uint8Array> {
-      yield image.archive;
-    };
-    await runtime.loadImage(image.digest, bytes());
+    await loadSuiteImage(runtime);
     await firewall.apply(plan);
     for (const network of [inner(1), inner(2), outer]) await runtime.createNetwork(network);
     for (const host of ["0.0.0.0", "::"]) {

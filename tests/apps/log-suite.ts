@@ -4,7 +4,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
-import { image, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { loadSuiteImage, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 
 const MiB = 1024 ** 2;
 const said = 60_000;
@@ -17,12 +17,7 @@ export function logSuite({
   readonly storageFolder: string;
 }): void {
   test("a container that talks without an end fills no disk, and its last words can be read", async () => {
-    if ((await runtime.image(image.digest)) === undefined) {
-      const bytes = async function* (): AsyncGenerator<Uint8Array> {
-        yield image.archive;
-      };
-      await runtime.loadImage(image.digest, bytes());
-    }
+    await loadSuiteImage(runtime);
     const script = `at=0; while [ $at -lt ${said} ]; do at=$((at+1)); echo "line $at of what nobody will ever read to its end"; done`;
     const { id } = await runtime.create(specOf("talkative", script, { logBytesMax: MiB, milliCpus: 2_000 }));
     await runtime.start("talkative");

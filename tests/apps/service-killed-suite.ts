@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isFault } from "@piccolo/fault";
 import type { ContainerRuntime } from "../../programs/piccolod/src/apps/runtime/container-runtime.ts";
-import { network, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { loadSuiteImage, network, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { endProcess } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { processesCalled } from "../drill/processes.ts";
 
@@ -14,8 +14,7 @@ const address = "10.131.7.9";
 const port = 8_080;
 const namespaces = "/run/netns";
 const script = `while true; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhere' | nc -l -p ${port}; done`;
-/** Until a container is made and started takes about 200 ms here. */
-const momentsMs = Array.from({ length: 12 }, (_, at) => at * 25);
+const moments = 12;
 const triesMax = 20;
 /** So long a network without a process may be one that is just being set up. */
 const emptyMs = 10_000;
@@ -68,6 +67,7 @@ async function isReached(): Promise<void> {
 
 export function serviceKilledSuite(runtime: ContainerRuntime): void {
   test("podman: killed when it has just set up a container's network, it leaves none that has the address", async () => {
+    await loadSuiteImage(runtime);
     await runtime.createNetwork(network);
     const making = made(runtime, "strayed");
     while (names().length === 0) await delay(1);
@@ -78,14 +78,19 @@ export function serviceKilledSuite(runtime: ContainerRuntime): void {
   });
 
   test("podman: killed at any moment while it makes and starts a container, it does so when it is asked again", async () => {
+    await loadSuiteImage(runtime);
     await runtime.createNetwork(network);
-    for (const momentMs of momentsMs) {
-      const making = made(runtime, `killed-${momentMs}`);
-      await delay(momentMs);
+    const startMs = performance.now();
+    await made(runtime, "undisturbed");
+    const undisturbedMs = performance.now() - startMs;
+    await runtime.remove("undisturbed");
+    for (let at = 0; at < moments; at++) {
+      const making = made(runtime, `killed-${at}`);
+      await delay((undisturbedMs * at) / moments);
       kill();
       await making;
       await isReached();
-      await runtime.remove(`killed-${momentMs}`);
+      await runtime.remove(`killed-${at}`);
     }
     await runtime.removeNetwork(network.name);
     // What was never set up is of no use to anybody, and goes in the end.

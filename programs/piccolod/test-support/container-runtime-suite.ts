@@ -61,13 +61,17 @@ async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 export const forEver = "sleep 100000";
 
+/** Has the suite's image in the runtime. */
+export async function loadSuiteImage(runtime: ContainerRuntime): Promise<void> {
+  if ((await runtime.image(image.digest)) !== undefined) return;
+  await runtime.loadImage(image.digest, inParts(image.archive));
+}
+
 /** The runtime is there when a test runs, and shared by all of them. */
 export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRuntime): void {
   const withImage = async (): Promise<ContainerRuntime> => {
     const runtime = runtimeOf();
-    if ((await runtime.image(image.digest)) === undefined) {
-      await runtime.loadImage(image.digest, inParts(image.archive));
-    }
+    await loadSuiteImage(runtime);
     return runtime;
   };
   const ended = async (runtime: ContainerRuntime, container: string): Promise<number | undefined> => {

@@ -16,6 +16,7 @@ import { systemView } from "../../../programs/piccolod/src/adapters/app-storage/
 import { WritableRoots } from "../../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { linuxBlockSystem } from "../../../programs/piccolod/src/adapters/volume/block-system.ts";
 import { Luks2Volume } from "../../../programs/piccolod/src/adapters/volume/luks2.ts";
+import { serviceKilledSuite } from "../../apps/service-killed-suite.ts";
 import { containerRuntimeSuite } from "../../../programs/piccolod/test-support/container-runtime-suite.ts";
 
 const volume = new Luks2Volume({
@@ -59,6 +60,7 @@ const { version } = await runtime.describe();
 process.stdout.write(`# podman ${version}\n`);
 
 containerRuntimeSuite("podman", () => runtime);
+serviceKilledSuite(runtime);
 
 after(async () => {
   await runtime.shutDown();
