@@ -18,8 +18,8 @@ import {
 } from "./admission.ts";
 import type { KeptEvent } from "./app-events.ts";
 import { grantsFor } from "./agreed-grants.ts";
-import { bridgePrefix, type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses.ts";
-import { decideTrash } from "./decide.ts";
+import { type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses.ts";
+import { AppFilter } from "./app-filter.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
 import type { Blocked } from "./catalogs.ts";
@@ -28,7 +28,6 @@ import { Lane } from "./lane.ts";
 import { generationsOf, observe } from "./observe.ts";
 import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
-  planFaults,
   requestBackup,
   requestConfigure,
   requestInstall,
@@ -47,14 +46,15 @@ import type { Firewall } from "./runtime/firewall.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import type { AppStore } from "./store.ts";
 import { removeStrangers } from "./strangers.ts";
+import { Trash } from "./trash.ts";
 import { appFaults, type AppPlace, changeFaults, type InstalledApp, type TrashedPlace } from "./types.ts";
-import { type UsagePoint, UsageSeries } from "./usage-series.ts";
+import { UsageMeter } from "./usage-meter.ts";
+import type { UsagePoint } from "./usage-series.ts";
 
 const lookAgainMs = 20_000;
 const retryMs = 2_000;
 /** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
 const restMs = 200;
-const measureMs = 5_000;
 /** Requests of an app that changes over wait at most this long. */
 const heldMs = 60_000;
 const heldPauseMs = 50;
@@ -106,24 +106,28 @@ export class Apps {
   readonly #options: AppsOptions;
   readonly #executor: Executor;
   readonly #lanes = new Map<string, Lane>();
-  readonly #series = new Map<string, UsageSeries>();
+  readonly #usage: UsageMeter;
+  readonly #filter: AppFilter;
+  readonly #trash: Trash;
   readonly #stopping = new AbortController();
   #watching: Promise<unknown> | undefined;
   #opening: Promise<void> | undefined;
   /** What runs the apps was made ready once. */
   #isOpen = false;
   #strangers: Promise<void> | undefined;
-  #filtering: Promise<void> = Promise.resolve();
 
   constructor(options: AppsOptions) {
     this.#options = options;
     const { store } = options;
+    this.#usage = new UsageMeter(options);
+    this.#filter = new AppFilter(options);
+    this.#trash = new Trash(options);
     this.#executor = new Executor({
       ...options,
       around: (form) => this.#around(form),
       secretsOf: (place) => store.secretsOf(place),
       snapshots: store,
-      filter: () => this.#filter(),
+      filter: () => this.#filter.apply(),
     });
   }
 
@@ -144,7 +148,7 @@ export class Apps {
 
   #watch(): void {
     if (this.#stopping.signal.aborted) return;
-    this.#watching ??= Promise.all([this.#run(), this.#measure()]);
+    this.#watching ??= Promise.all([this.#run(), this.#usage.run(this.#stopping.signal)]);
   }
 
   /** Until the device stops: whatever happened, each app is made what it shall be. */
@@ -157,7 +161,7 @@ export class Apps {
         // From before the first look on, so that nothing happens in between unheard.
         const sinceMs = world.nowMs();
         for (const { record } of store.all()) this.#lane(record.app).kick();
-        await this.#tidyTrash();
+        await this.#trash.tidy();
         this.#removeStrangers();
         await this.#untilSomethingHappens(signal, sinceMs);
         await world.sleep(restMs, signal);
@@ -203,36 +207,12 @@ export class Apps {
     this.#opening ??= (async () => {
       await this.#options.storage.open();
       await this.#options.runtime.describe();
-      await this.#filter();
+      await this.#filter.apply();
       this.#isOpen = true;
     })().finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
-  }
-
-  /** One after the other, each with the newest records: two at once could leave the older rules. */
-  #filter(): Promise<void> {
-    const apply = async (): Promise<void> => {
-      const { firewall, device, store } = this.#options;
-      const networks = store
-        .all()
-        .flatMap(({ record, ...place }) =>
-          generationsOf(record).flatMap((generation) => networksOf({ app: record.app, place, generation }, device)),
-        );
-      const byBridge = new Map(networks.map((network) => [network.bridge, network]));
-      await firewall.apply({
-        bridgePrefix: bridgePrefix(device),
-        networks: [...byBridge.values()].map(({ bridge, gateway, internal }) => ({
-          bridge,
-          gateway,
-          egress: !internal,
-        })),
-      });
-    };
-    const result = this.#filtering.then(apply);
-    this.#filtering = result.catch(() => undefined);
-    return result;
   }
 
   #around({ app, place, generation }: AppForm): Parameters<typeof specOf>[2] {
@@ -293,26 +273,6 @@ export class Apps {
     return lane;
   }
 
-  async #tidyTrash(): Promise<void> {
-    const { store, world, storage, log, changed, mayWork } = this.#options;
-    for (const { trash, ...place } of store.trash()) {
-      const inUse = store.get(trash.app)?.record;
-      for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
-        if (step.do === "record") {
-          store.deleteTrash(trash.id, place.slot);
-          changed(trash.app);
-        } else if (step.do === "purge-trash") {
-          for (const id of step.snapshots) {
-            storage.dropSnapshot(id);
-            store.deleteSnapshotFacts(id);
-          }
-          storage.purgeTrash(step.trash);
-          log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
-        }
-      }
-    }
-  }
-
   /** Throws `app-not-found`; one that is being uninstalled is not found. */
   get(id: string): InstalledApp {
     const app = this.#options.store.get(id);
@@ -328,8 +288,7 @@ export class Apps {
   }
 
   trash(): readonly TrashedPlace[] {
-    // What is to go at once, as what a restore drill leaves, is nobody's to bring back.
-    return this.#options.store.trash().filter(({ trash }) => !trash.purge);
+    return this.#trash.all();
   }
 
   freeBytes(): number {
@@ -511,7 +470,7 @@ export class Apps {
 
   restoreFromTrash(trashId: string): string {
     const { store, world } = this.#options;
-    const { trash, ...place } = this.#trashed(trashId);
+    const { trash, ...place } = this.#trash.get(trashId);
     this.requireNew(trash.generation.manifest);
     const record = requestTrashRestore(trash, store.get(trash.app)?.record, world.nowMs());
     store.insert(record, place, {});
@@ -520,29 +479,12 @@ export class Apps {
   }
 
   purge(trashId: string): void {
-    const { store } = this.#options;
-    const { trash } = this.#trashed(trashId);
-    if (store.get(trash.app)?.record.trash === trashId) {
-      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it`);
-    }
-    store.putTrash({ ...trash, purge: true });
+    this.#trash.markForPurge(trashId);
     this.#watch();
   }
 
-  /** Resolves when nothing of it is left, or of whatever is due where none is named. */
-  async purged(id?: string): Promise<void> {
-    await this.#tidyTrash();
-    if (id !== undefined && this.#options.store.trash().some(({ trash }) => trash.id === id)) {
-      throw changeFaults.fault("step-failed", "It could not be deleted yet.");
-    }
-  }
-
-  #trashed(id: string): TrashedPlace {
-    const found = this.#options.store.trash().find(({ trash }) => trash.id === id);
-    if (found === undefined || found.trash.purge) {
-      throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
-    }
-    return found;
+  purged(id?: string): Promise<void> {
+    return this.#trash.purged(id);
   }
 
   /**
@@ -637,27 +579,7 @@ export class Apps {
   /** Of the last hour, oldest first. */
   series(id: string): readonly UsagePoint[] {
     this.get(id);
-    return this.#series.get(id)?.points ?? [];
-  }
-
-  /** While the device runs: what each app uses. */
-  async #measure(): Promise<void> {
-    const { world, runtime, store } = this.#options;
-    const { signal } = this.#stopping;
-    await world.sleep(measureMs, signal).catch(() => undefined);
-    while (!signal.aborted) {
-      const usages = await runtime.usage().catch((error: unknown) => {
-        if (isFault(error)) return undefined;
-        throw error;
-      });
-      for (const { record } of usages === undefined ? [] : store.all()) {
-        const own = (usages ?? []).filter(({ name }) => name.startsWith(`${record.app}.`));
-        let series = this.#series.get(record.app);
-        if (series === undefined) this.#series.set(record.app, (series = new UsageSeries()));
-        if (own.length > 0) series.add(world.nowMs(), own);
-      }
-      await world.sleep(measureMs, signal).catch(() => undefined);
-    }
+    return this.#usage.of(id);
   }
 
   /** By volume. */

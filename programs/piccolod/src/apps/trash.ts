@@ -1,0 +1,78 @@
+/** Uninstalled apps: their data is kept for a while, can be brought back, and goes when it is due or when its owner says so. */
+import type { World } from "@piccolo/world";
+import type { Log } from "../adapters/log.ts";
+import { decideTrash } from "./decide.ts";
+import { planFaults } from "./requests.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import type { AppStore } from "./store.ts";
+import { appFaults, changeFaults, type TrashedPlace } from "./types.ts";
+
+export interface TrashOptions {
+  readonly store: AppStore;
+  readonly storage: AppStorage;
+  readonly world: World;
+  readonly log: Log;
+  readonly changed: (app: string) => void;
+  /** Whether what is done for good by the clock may be done. */
+  readonly mayWork: () => boolean;
+}
+
+export class Trash {
+  readonly #options: TrashOptions;
+
+  constructor(options: TrashOptions) {
+    this.#options = options;
+  }
+
+  all(): readonly TrashedPlace[] {
+    // What is to go at once, as what a restore drill leaves, is nobody's to bring back.
+    return this.#options.store.trash().filter(({ trash }) => !trash.purge);
+  }
+
+  /** Throws `app-not-found`. */
+  get(id: string): TrashedPlace {
+    const found = this.all().find(({ trash }) => trash.id === id);
+    if (found === undefined) {
+      throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+    }
+    return found;
+  }
+
+  /** It goes with the next tidying. Throws `app-not-found`, `app-busy`. */
+  markForPurge(id: string): void {
+    const { store } = this.#options;
+    const { trash } = this.get(id);
+    if (store.get(trash.app)?.record.trash === id) {
+      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it`);
+    }
+    store.putTrash({ ...trash, purge: true });
+  }
+
+  async tidy(): Promise<void> {
+    const { store, world, storage, log, changed, mayWork } = this.#options;
+    for (const { trash, ...place } of store.trash()) {
+      const inUse = store.get(trash.app)?.record;
+      for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
+        if (step.do === "record") {
+          store.deleteTrash(trash.id, place.slot);
+          changed(trash.app);
+        } else if (step.do === "purge-trash") {
+          for (const id of step.snapshots) {
+            storage.dropSnapshot(id);
+            store.deleteSnapshotFacts(id);
+          }
+          storage.purgeTrash(step.trash);
+          log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
+        }
+      }
+    }
+  }
+
+  /** Resolves when nothing of it is left, or of whatever is due where none is named. Throws `step-failed`. */
+  async purged(id?: string): Promise<void> {
+    await this.tidy();
+    if (id !== undefined && this.#options.store.trash().some(({ trash }) => trash.id === id)) {
+      throw changeFaults.fault("step-failed", "It could not be deleted yet.");
+    }
+  }
+}
