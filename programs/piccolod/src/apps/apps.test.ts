@@ -227,6 +227,20 @@ test("an app that hangs each time it was started again is started ever more seld
   await settles(() => failure()?.count === 3);
 });
 
+test("who follows an app that does not get well hears when nothing more is to be followed", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 10;
+  await device.restart();
+  await device.install("shelf");
+  const { address } = await device.apps.openRoute("shelf");
+  device.hanging.add(address);
+  await settles(() => (device.apps.get("shelf").record.failure?.count ?? 0) === 2);
+  const cancel = new AbortController();
+  const following = device.apps.settled("shelf", () => undefined, cancel.signal);
+  cancel.abort(new Error("the device stops"));
+  await assert.rejects(following, { message: "the device stops" });
+});
+
 test("a health check that fails while the app runs counts like a page that does not answer", async (context) => {
   const device = AppDevice.start(context);
   device.healthEveryMs = 10;

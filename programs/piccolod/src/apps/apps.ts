@@ -44,6 +44,7 @@ import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
+import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { removeStrangers } from "./strangers.ts";
 import { Trash } from "./trash.ts";
@@ -75,6 +76,8 @@ export interface OpenRoute {
   readonly port: number;
   readonly containerId: string;
 }
+
+export type ProgressReport = (step: string, doneUnits: number, totalUnits: number) => void;
 
 export interface AppsOptions {
   readonly store: AppStore;
@@ -167,7 +170,7 @@ export class Apps {
         await world.sleep(restMs, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (!isFault(error)) throw error;
+        if (!isOfWorld(error)) throw error;
         // What cannot be seen is not gone: nothing is torn down, and it is looked at again.
         log.warn("apps-out-of-sight", { code: error.code, ...errorFacts(error) });
         await world.sleep(retryMs, signal).catch(() => undefined);
@@ -179,7 +182,7 @@ export class Apps {
   #removeStrangers(): void {
     this.#strangers ??= removeStrangers(this.#options)
       .catch((error: unknown) => {
-        if (!isFault(error)) throw error;
+        if (!isOfWorld(error)) throw error;
         this.#options.log.warn("strangers-out-of-sight", { code: error.code, ...errorFacts(error) });
       })
       .finally(() => {
@@ -455,7 +458,7 @@ export class Apps {
   }
 
   backUp(id: string): void {
-    this.#change(id, (record) => requestBackup(record, this.#snapshotId(), this.#options.world.nowMs()));
+    this.#changeWithCopy(id, (record) => requestBackup(record, this.#snapshotId(), this.#options.world.nowMs()));
   }
 
   run(id: string, wanted: "running" | "stopped"): void {
@@ -489,15 +492,33 @@ export class Apps {
 
   /**
    * Resolves when what was asked for is so, or the app is gone where it was to be removed. Throws why it was given up, as
-   * a fault of `changeFaults`.
+   * a fault of `changeFaults`, and what the signal says.
    */
-  async settled(id: string, report: (step: string, doneUnits: number, totalUnits: number) => void): Promise<void> {
+  settled(id: string, report: ProgressReport, signal?: AbortSignal): Promise<void> {
+    return this.#follow(id, report, signal, (record, lane) => {
+      if (lane.isActive) return false;
+      if (lane.waiting?.for === "owner") throw givenUp(lane.waiting.failure);
+      return record.change === undefined && lane.waiting === undefined && record.wanted !== "removed";
+    });
+  }
+
+  /** The same of a change alone: an app that is not well has come to rest neither before nor after it. */
+  changeEnded(id: string, report: ProgressReport, signal?: AbortSignal): Promise<void> {
+    return this.#follow(id, report, signal, (record) => record.change === undefined);
+  }
+
+  async #follow(
+    id: string,
+    report: ProgressReport,
+    signal: AbortSignal | undefined,
+    hasEnded: (record: AppPlanRecord, lane: Lane) => boolean,
+  ): Promise<void> {
     const { store } = this.#options;
-    const { signal } = this.#stopping;
+    const either = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal]);
     const lane = this.#lane(id);
     const beforeNotice = store.get(id)?.record.notice;
     for (;;) {
-      signal.throwIfAborted();
+      either.throwIfAborted();
       const { progress } = lane;
       if (progress !== undefined) report(progress.step, progress.doneUnits, progress.totalUnits);
       const record = store.get(id)?.record;
@@ -508,18 +529,17 @@ export class Apps {
           throw givenUp(notice.failure);
         const failure = record.change === undefined ? record.failure : record.change.failure;
         if (failure !== undefined && failure.retryAtMs === undefined) throw givenUp(failure);
-        if (lane.waiting?.for === "owner") throw givenUp(lane.waiting.failure);
-        if (record.change === undefined && lane.waiting === undefined && record.wanted !== "removed") return;
       }
-      await this.#orAWhile(lane, followPauseMs);
+      if (hasEnded(record, lane)) return;
+      await this.#orAWhile(lane, followPauseMs, either);
     }
   }
 
   /** Resolves when the lane comes to rest, but never at once: who asks again and again must let others have their turn. */
-  async #orAWhile(lane: Lane, ms: number): Promise<void> {
+  async #orAWhile(lane: Lane, ms: number, signal = this.#stopping.signal): Promise<void> {
     const { world } = this.#options;
     const late = new AbortController();
-    const slept = world.sleep(ms, AbortSignal.any([late.signal, this.#stopping.signal]));
+    const slept = world.sleep(ms, AbortSignal.any([late.signal, signal]));
     try {
       await (lane.isActive ? Promise.race([lane.rest(), slept]) : slept);
     } finally {

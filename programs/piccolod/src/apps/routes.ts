@@ -47,8 +47,8 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
       subject: app,
       step,
       cancellable: false,
-      work: async ({ report }) => {
-        await apps.settled(app, report);
+      work: async ({ report, signal }) => {
+        await apps.settled(app, report, signal);
         return { app };
       },
     });

@@ -52,6 +52,11 @@ export function stepFailure(step: Step, error: unknown): StepFailure | undefined
   return { code, detail: sentence(fault.message), nextStep };
 }
 
+/** A fault, or what the file system refuses: the world's doing, and no bug. */
+export function isOfWorld(error: unknown): error is Error & { readonly code: string } {
+  return isFault(error) || (error instanceof Error && "errno" in error && "code" in error);
+}
+
 function causeOf(error: unknown): { readonly code: string; readonly message: string } | undefined {
   if (isFault(error)) return error;
   // What the file system refuses is the world's doing, like a fault.

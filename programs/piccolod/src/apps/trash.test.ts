@@ -63,3 +63,23 @@ test("what is being brought back is not deleted meanwhile, neither by the clock 
   assert.equal(device.read("shelf").toString(), "all my books");
   assert.deepEqual(device.appStore.trash(), []);
 });
+
+test("data that the disk does not let go stays in the trash, holds up nothing, and goes when it does", async (context) => {
+  const device = AppDevice.start(context);
+  const id = await uninstalled(device);
+  await device.install("other");
+  const { storage } = device;
+  const purge = storage.purgeTrash.bind(storage);
+  let refused = 0;
+  storage.purgeTrash = () => {
+    refused++;
+    throw Object.assign(new Error("the disk cannot be read"), { code: "EIO", errno: -5 });
+  };
+  device.apps.purge(id);
+  await assert.rejects(device.apps.purged(id), { code: "step-failed" });
+  assert.ok(refused > 0);
+  await device.apps.openRoute("other");
+  storage.purgeTrash = purge;
+  await device.apps.purged(id);
+  assert.deepEqual(device.appStore.trash(), []);
+});

@@ -1,9 +1,10 @@
 /** Uninstalled apps: their data is kept for a while, can be brought back, and goes when it is due or when its owner says so. */
 import type { World } from "@piccolo/world";
-import type { Log } from "../adapters/log.ts";
+import { errorFacts, type Log } from "../adapters/log.ts";
 import { decideTrash } from "./decide.ts";
 import { planFaults } from "./requests.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
+import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { appFaults, changeFaults, type TrashedPlace } from "./types.ts";
 
@@ -48,22 +49,33 @@ export class Trash {
     store.putTrash({ ...trash, purge: true });
   }
 
+  /** One that cannot be deleted now holds up no other one, and is tried again the next time. */
   async tidy(): Promise<void> {
+    const { store, log } = this.#options;
+    for (const one of store.trash()) {
+      try {
+        this.#tidyOne(one);
+      } catch (error) {
+        if (!isOfWorld(error)) throw error;
+        log.warn("trash-stays", { app: one.trash.app, code: error.code, ...errorFacts(error) });
+      }
+    }
+  }
+
+  #tidyOne({ trash, ...place }: TrashedPlace): void {
     const { store, world, storage, log, changed, mayWork } = this.#options;
-    for (const { trash, ...place } of store.trash()) {
-      const inUse = store.get(trash.app)?.record;
-      for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
-        if (step.do === "record") {
-          store.deleteTrash(trash.id, place.slot);
-          changed(trash.app);
-        } else if (step.do === "purge-trash") {
-          for (const id of step.snapshots) {
-            storage.dropSnapshot(id);
-            store.deleteSnapshotFacts(id);
-          }
-          storage.purgeTrash(step.trash);
-          log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
+    const inUse = store.get(trash.app)?.record;
+    for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
+      if (step.do === "record") {
+        store.deleteTrash(trash.id, place.slot);
+        changed(trash.app);
+      } else if (step.do === "purge-trash") {
+        for (const id of step.snapshots) {
+          storage.dropSnapshot(id);
+          store.deleteSnapshotFacts(id);
         }
+        storage.purgeTrash(step.trash);
+        log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
       }
     }
   }

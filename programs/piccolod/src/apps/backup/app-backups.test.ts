@@ -121,6 +121,28 @@ test("where its ids are another app's by now, its files get other ones", async (
   assert.deepEqual(device.storage.moved, [{ app: "shelf", from: before, to: after }]);
 });
 
+test("an app that is not well is backed up like any other", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 10;
+  await device.restart();
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  const { address } = await device.apps.openRoute("shelf");
+  device.hanging.add(address);
+  while (device.apps.get("shelf").record.failure?.count !== 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal((await device.backUp("shelf")).place, "network");
+  assert.equal(device.backups.kept.ofApp("shelf").length, 1);
+});
+
+test("a copy for which there is no room is not begun, and the owner is told", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  device.storage.free = 1_000;
+  await assert.rejects(device.backUp("shelf"), { code: "no-room" });
+  assert.deepEqual([...device.storage.snapshots()], []);
+});
+
 test("an app without data comes back from its record alone", async (context) => {
   const device = AppDevice.start(context);
   await device.install("plain", { hasData: false });

@@ -28,7 +28,7 @@ const tidyEachMs = 3_600_000;
 export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
   readonly apps: Pick<
     Apps,
-    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "settled" | "get"
+    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
   >;
   readonly storage: Pick<AppStorage, "snapshots">;
   readonly bundled: BundledImages;
@@ -231,7 +231,7 @@ export class AppBackups {
     const { apps, world } = this.#options;
     const before = newestCopy(apps.get(app).record);
     apps.backUp(app);
-    await this.#settled(app, report, this.#stopping.signal);
+    await apps.changeEnded(app, report, this.#stopping.signal);
     const { record } = apps.get(app);
     if (newestCopy(record)?.id !== before?.id) return;
     if (record.volumes.length > 0 && record.current?.manifest.volumes.some(({ backup }) => backup) === true) {
@@ -239,16 +239,6 @@ export class AppBackups {
     }
     const copy = Buffer.from(world.randomBytes(16)).toString("hex");
     await this.#store(app, copy, report, this.#stopping.signal);
-  }
-
-  /** The app's lane has come to rest, or nobody waits for it any longer. */
-  async #settled(app: string, report: Report, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    try {
-      await Promise.race([this.#options.apps.settled(app, report), aborted(AbortSignal.any([signal, over.signal]))]);
-    } finally {
-      over.abort(new Error("it has ended"));
-    }
   }
 
   /** Throws what storing throws. */
@@ -353,7 +343,7 @@ export class AppBackups {
       !record.volumes.some((name) => record.current?.manifest.volumes.some((one) => one.name === name && one.backup));
     if (!isEmpty(apps.get(app).record)) {
       apps.backUp(app);
-      await this.#settled(app, report, signal);
+      await apps.changeEnded(app, report, signal);
     }
     const copy = newestCopy(apps.get(app).record)?.id;
     const waiting = this.next(apps.get(app).record);

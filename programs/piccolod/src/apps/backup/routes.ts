@@ -61,7 +61,7 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
       work: async ({ signal, report }): ReturnType<Parameters<Tasks["start"]>[0]["work"]> => {
         const { backup, document } = await backups.kept.read(id, signal);
         backups.restored.restore(backup, document);
-        await apps.settled(app, report);
+        await apps.settled(app, report, signal);
         return { app };
       },
     });
