@@ -27,6 +27,10 @@ export const closedCodes = [
   "volume-busy",
   "state-damaged",
   "state-in-use",
+  // What is in the volume.
+  "database-too-new",
+  "database-damaged",
+  "identity-damaged",
   // The security chip.
   "tpm-missing",
   "tpm-timeout",

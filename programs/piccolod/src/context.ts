@@ -1,7 +1,8 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
 import assert from "node:assert/strict";
+import { ReasonFile } from "./adapters/reason-file.ts";
 import { uptime } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import type { Session } from "@piccolo/device-api";
 import { type Argon2id, type OpenedRoot, type PasswordCost, passwordCostFloor, productCost } from "@piccolo/envelope";
@@ -158,6 +159,7 @@ async function start(
     renewal,
     unusable,
     staysUp,
+    firstReason: standIn === undefined ? undefined : new ReasonFile(join(dirname(standIn), "why-closed")),
   });
   const named = nameDevice(config, state, world);
   const running = new Running(named, {
@@ -171,6 +173,7 @@ async function start(
     measuredBoot,
     releaseTrials,
     boot,
+    staysUp,
     claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
     authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
   });
@@ -264,6 +267,7 @@ interface RunningParts extends ContextParts {
   readonly boot: Boot;
   readonly claimCode: ClaimCode;
   readonly authority: DeviceAuthority;
+  readonly staysUp: boolean;
 }
 
 /** The device as it is now: closed, or whole. */
@@ -347,7 +351,17 @@ class Running {
     // After a reset: nobody types anything under the authority of before.
     if (this.#authority !== undefined) await this.#openAuthority();
     this.#authorityChanged();
-    if (opened !== undefined) await this.#open(opened);
+    if (opened !== undefined) await this.#openOrSay(opened);
+  }
+
+  /** On the image nobody reads why a start failed, and one who is started again would fail in the same way. */
+  async #openOrSay(opened: Opened): Promise<void> {
+    try {
+      await this.#open(opened);
+    } catch (error) {
+      if (!this.#parts.staysUp || !isFault(error)) throw error;
+      this.#parts.boot.giveUp({ code: error.code, detail: error.message });
+    }
   }
 
   /** With the authority of the volume, or of the chip, whichever is there. */
@@ -438,10 +452,30 @@ class Running {
         if (newPassword !== undefined) await device.security.takeOverChip(root, newPassword);
         device.keyring.hold(root);
       });
-      return device.signIn(cookies);
+      const signedIn = device.signIn(cookies);
+      await this.#leaveClosed();
+      return signedIn;
+    } catch (error) {
+      if (this.device === undefined && isFault(error)) {
+        this.#parts.boot.giveUp({ code: error.code, detail: error.message });
+      }
+      throw error;
     } finally {
       root.erase();
     }
+  }
+
+  /** What was shown while the volume was closed is not the device's own: neither its authority nor what its screen says. */
+  async #leaveClosed(): Promise<void> {
+    const before = this.#authority;
+    if (before !== undefined) {
+      await this.#openAuthority();
+      const isSame =
+        fingerprintOf(before.certificate) === fingerprintOf(this.#authority?.certificate ?? before.certificate);
+      if (isSame) this.#authority = before;
+      else this.#authorityChanged();
+    }
+    this.show();
   }
 
   /** Goes on as a new device. Where that fails, the process ends, and the next start goes on from what is left. */
@@ -456,7 +490,7 @@ class Running {
       await this.start();
       this.show();
     });
-    this.#changing.catch((error: unknown) => log.error("reset-failed", errorFacts(error)));
+    this.#endAtFailure("reset-failed");
   }
 
   /** The volume stays open. Where that fails, the process ends, and the next start opens the device. */
@@ -467,7 +501,15 @@ class Running {
       await this.#closeDevice();
       await this.#open(opened);
     });
-    this.#changing.catch((error: unknown) => log.error("reopen-failed", errorFacts(error)));
+    this.#endAtFailure("reopen-failed");
+  }
+
+  /** A device that is half closed can do nothing but begin again: a rejection that nobody takes ends the process. */
+  #endAtFailure(event: string): void {
+    void this.#changing.catch((error: unknown) => {
+      this.#parts.log.error(event, errorFacts(error));
+      throw error;
+    });
   }
 
   async #closeDevice(): Promise<void> {

@@ -18,7 +18,7 @@ import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
 import type { FirstBoot } from "./first-boot.ts";
-import { findOutside, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
+import { findOutside, isNewer, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
 import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import type { FirmwareKeys } from "../system/firmware-keys.ts";
@@ -84,6 +84,13 @@ export interface Renewal {
   readonly firmwareKeys: FirmwareKeys;
 }
 
+/** What a daemon said in this start of the machine, for one that is started again in it. */
+export interface FirstReason {
+  read(): Reason | undefined;
+  keep(reason: Reason): void;
+  forget(): void;
+}
+
 export interface BootOptions {
   readonly state: DurableFolder;
   readonly volume: Volume;
@@ -102,6 +109,7 @@ export interface BootOptions {
   readonly renewal?: Renewal | undefined;
   /** Nobody is there to read a log: whatever is wrong, the device goes on and says it. */
   readonly staysUp?: boolean;
+  readonly firstReason?: FirstReason | undefined;
 }
 
 /** On the volume: authenticates the record outside when the volume was left open by a process before this one. */
@@ -169,14 +177,19 @@ export class Boot {
     }
   }
 
-  /** The record outside; where it is lost, what the volume kept of it. */
+  /**
+   * The record outside, or what the volume kept of it where that is newer, as it is where the partition beside the volume was once
+   * away. Neither is proven before the volume is open.
+   */
   async #find(volumeState: VolumeState): Promise<FoundOutside> {
     const { state, volume, log } = this.#options;
     const found = findOutside(state);
-    if (typeof found === "object" || volumeState !== "closed") return found;
+    if (volumeState !== "closed") return found;
     const kept = await volume.keptRecord?.();
-    if (kept === undefined) return found;
-    log.warn("outside-record-from-volume", { was: found });
+    if (kept === undefined || !isNewer(kept, found)) return found;
+    log.warn("outside-record-from-volume", {
+      was: typeof found === "object" ? `number ${found.record.number}` : found,
+    });
     return restoreOutside(state, kept);
   }
 
@@ -192,10 +205,28 @@ export class Boot {
     }
     // Asked also where nothing would open it: a start that is not trusted is often the cause, and says what to change.
     const distrusted = await this.#options.distrust?.();
-    const further = distrusted === undefined || distrusted.code === code ? [] : [distrusted];
-    const reasons = [{ code, detail }, ...further];
+    const own = this.#firstAnd({ code, detail });
+    const further = distrusted === undefined || own.some((one) => one.code === distrusted.code) ? [] : [distrusted];
+    const reasons = [...own, ...further];
     this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
+  }
+
+  /** That the chip's window was closed says nothing of why; the daemon before this one, which closed it, has said it. */
+  #firstAnd(reason: Reason): readonly Reason[] {
+    const { firstReason } = this.#options;
+    if (reason.code !== "tpm-window-closed") {
+      firstReason?.keep(reason);
+      return [reason];
+    }
+    const first = firstReason?.read();
+    return first === undefined ? [reason] : [first, reason];
+  }
+
+  /** The volume is open, and what is in it cannot be used. It stays as it is: one who is started again finds the same. */
+  giveUp({ code, detail }: Reason): void {
+    this.#options.log.error("device-not-opened", { code, detail });
+    this.#closed = { reasons: [{ code, detail }], opensWith: [], distrusted: undefined };
   }
 
   /**
@@ -311,6 +342,9 @@ export class Boot {
     const identity = volumeIdentity(key ?? stored ?? new Uint8Array(0));
     await chip.closeWindow(identity);
     this.#closed = undefined;
+    this.#options.firstReason?.forget();
+    // A claim that was cut off may have left what the owner's slots hold by now.
+    if (slots !== undefined && content.read(unclaimedKeyName) !== undefined) forgetUnclaimedKey(content);
     this.#keepRecord(outside);
     outside.onChange(() => this.#keepRecord(outside));
     return { outside, content, identity };

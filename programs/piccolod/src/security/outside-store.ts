@@ -29,6 +29,18 @@ function find(folder: DurableFolder, name: string): FoundOutside {
   }
 }
 
+/** Whether what the volume kept of a record is of a later change than what lies outside; anything is newer than nothing. */
+export function isNewer(kept: Uint8Array, found: FoundOutside): boolean {
+  if (typeof found !== "object") return true;
+  try {
+    const decoded = decodeRecord(kept);
+    return typeof decoded === "object" && decoded.record.number > found.record.number;
+  } catch (error) {
+    if (outsideFaults.owns(error)) return false;
+    throw error;
+  }
+}
+
 /** Puts back what the volume kept of a record that is lost outside; as unchecked as what lies outside. */
 export function restoreOutside(state: DurableFolder, kept: Uint8Array): FoundOutside {
   try {

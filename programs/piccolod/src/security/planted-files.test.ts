@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Status } from "@piccolo/device-api";
-import { TestDevice } from "../../test-support/device.ts";
+import { contentFolder, TestDevice } from "../../test-support/device.ts";
 
 const planted: Readonly<Record<string, (path: string, elsewhere: string) => void>> = {
   "a link to the true file": (path, elsewhere) => symlinkSync(elsewhere, path),
@@ -118,6 +118,29 @@ test("a device of its own goes on and says what is wrong beside its volume, and 
     if (existsSync(aside)) renameSync(aside, path);
   }
   assert.equal(existsSync(marker), false, "nobody asked for a new volume");
+  await device.start();
+  await device.client().signIn();
+});
+
+test("a device of its own whose records are damaged goes on and says so, however often it is started", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-inside-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const marker = join(folder, "first-boot");
+  writeFileSync(marker, "");
+  const machine = { standInFolder: join(folder, "stand-in") };
+  const device = await TestDevice.start(context, { args: ["--first-boot", marker], machine });
+  await device.owner();
+  await device.stop();
+  const path = join(contentFolder(device.folder), "control.db");
+  const whole = readFileSync(path);
+  writeFileSync(path, "no database".repeat(1_000));
+  for (let start = 0; start < 2; start++) {
+    await device.start();
+    const { phase, reasons, opensWith } = await device.client().call<Status>("GET", "/status");
+    assert.deepEqual([phase, reasons.map(({ code }) => code), opensWith], ["closed", ["database-damaged"], []]);
+    await device.stop();
+  }
+  writeFileSync(path, whole);
   await device.start();
   await device.client().signIn();
 });

@@ -134,7 +134,9 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
       else if (phrase !== undefined) auth.checkPhrase(c.env.caller, phrase);
       else await auth.withRoot(c.env.caller, password, () => undefined);
       if (leaveNetwork && keyring.hasOwner) await options.leaveNetwork();
-      c.env.outgoing.once("close", options.reset);
+      // Who asked may have gone meanwhile.
+      if (c.env.outgoing.destroyed) options.reset();
+      else c.env.outgoing.once("close", options.reset);
       return c.body(null, 204);
     });
   });

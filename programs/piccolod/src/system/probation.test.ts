@@ -28,6 +28,11 @@ test("a release whose portal is silent is given up once there was time enough", 
   assert.equal(decide({ answers: false, ...late }), "give-up: portal-silent");
 });
 
+test("that the daemon was started again in the same start is nothing by which two releases are alike", () => {
+  const again = closed("tpm-window-closed");
+  assert.equal(decide({ volume: again, before: again, ...late }), "give-up: volume-closed");
+});
+
 test("a volume that the release before opened and this one does not is this one's fault", () => {
   for (const code of ["tpm-policy", "tpm-missing", "volume-damaged", "record-missing", "volume-unavailable"]) {
     assert.equal(decide({ volume: closed(code), provenMs: undefined }), "wait: not-yet");

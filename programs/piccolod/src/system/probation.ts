@@ -40,6 +40,9 @@ const distrustCodes: ReadonlySet<string> = new Set(["secure-boot-off", "no-uefi"
 /** The owner chose so: the device is as it should be. */
 const byChoice: ReadonlySet<string> = new Set(["ask-at-boot"]);
 
+/** That the daemon was started again in the same start of the machine, which says nothing of either. */
+export const saysNothingCode = "tpm-window-closed";
+
 export function isDistrusted(volume: VolumeOutcome): boolean {
   return volume.state === "closed" && volume.codes.some((code) => distrustCodes.has(code));
 }
@@ -51,6 +54,7 @@ export function isDistrusted(volume: VolumeOutcome): boolean {
 export function isNoFaultOfRelease(volume: VolumeOutcome, before: VolumeOutcome | undefined): boolean {
   if (volume.state === "open") return true;
   const [code = ""] = volume.codes;
+  if (code === saysNothingCode) return false;
   return byChoice.has(code) || (before?.state === "closed" && before.codes[0] === code);
 }
 

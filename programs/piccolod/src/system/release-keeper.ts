@@ -7,7 +7,7 @@ import type { World } from "@piccolo/world";
 import type { BootChoice, BootControl } from "./boot-control.ts";
 import type { Collection } from "./collect.ts";
 import type { LastGoodStart } from "./last-good-start.ts";
-import { decideProbation, looksGood, provingMs, type VolumeOutcome } from "./probation.ts";
+import { decideProbation, looksGood, provingMs, saysNothingCode, type VolumeOutcome } from "./probation.ts";
 import type { ReleaseTrials } from "./release-trials.ts";
 
 export interface ReleaseKeeperOptions {
@@ -99,6 +99,7 @@ export class ReleaseKeeper {
 
   /** What the next release on probation is held against. Without it that one has less to go by, and no more happens. */
   #remember(volume: VolumeOutcome): void {
+    if (volume.state === "closed" && volume.codes[0] === saysNothingCode) return;
     this.#keep(() => this.#options.lastGoodStart.write(volume));
   }
 

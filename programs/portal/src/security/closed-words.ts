@@ -212,6 +212,21 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     text: "A program from before the restart still uses it.",
     instead: restart,
   },
+  "database-too-new": {
+    title: "The device runs an older release than before",
+    text: "A newer release has changed how it keeps its records, which this one cannot read. Nothing is lost.",
+    instead: "Install the newest release from its USB stick; what is on the disk stays.",
+  },
+  "database-damaged": {
+    title: "The device's records are damaged",
+    text: "The encrypted disk opens, but the records on it cannot be read. The disk may be failing.",
+    instead: startAnew,
+  },
+  "identity-damaged": {
+    title: "The device's keys are damaged",
+    text: "The encrypted disk opens, but the keys on it cannot be read. The disk may be failing.",
+    instead: startAnew,
+  },
   "record-missing": {
     title: "The device's key list is gone",
     text: "The small file beside the encrypted disk that says how to open it was removed.",

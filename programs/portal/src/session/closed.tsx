@@ -77,14 +77,14 @@ function Fold({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function ByPhrase() {
-  const opened = useOpened();
   const [text, setText] = useSecret("");
   // The choice of a password waits until there is a phrase: one question at a time.
   const [begun, setBegun] = useState(false);
   const open = useCall(async (newPassword: string) => {
-    const session = await device.call("POST /open-volume", { body: { phrase: wordsOf(text).join(" "), newPassword } });
+    await device.call("POST /open-volume", { body: { phrase: wordsOf(text).join(" "), newPassword } });
     setText("");
-    await opened(session);
+    // From now on the device shows the certificates of its own authority, which the browser asks about when a page is loaded.
+    globalThis.location.assign("/");
   });
   return (
     <form
