@@ -213,7 +213,8 @@ export class AppWorld {
       case "start":
         return this.#start(step.generation, step.service);
       case "stop":
-        this.#set(step, "stopped");
+        // A damaged one cannot be: only its removal ends it.
+        if (this.#container(step)?.state !== "broken") this.#set(step, "stopped");
         return undefined;
       case "pause":
         this.#set(step, "paused");

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
 import type { Observed, Step } from "./plan-types.ts";
+import { recordAfter } from "./record.ts";
 import {
   requestBackup,
   requestConfigure,
@@ -717,4 +718,74 @@ test("an app that hung before the device started is started anew once it was ask
   world.sick.clear();
   assert.equal(settle(world), undefined);
   assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});
+
+test("a damaged container of a stopped app is removed, since no stop ends it, and it rests then", () => {
+  const world = installed();
+  world.want(requestRun(must(world.record), "stopped"));
+  assert.equal(settle(world), undefined);
+  Object.assign(must(world.containers.get("1/db")), { state: "broken" });
+  const { steps } = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(stepNames(steps), ["stop 1/db", "remove 1/db"]);
+  assert.equal(settle(world), undefined);
+  world.want(requestRun(must(world.record), "running"));
+  assert.equal(settle(world), undefined);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});
+
+test("an uninstall waits after a failure, and neither for one of before it nor with what it does to a change", () => {
+  for (const phase of [undefined, "fetching", "saving", "starting"] as const) {
+    const world = installed();
+    const earlier = { code: "not-started", detail: "", nextStep: "", count: 9, retryAtMs: world.nowMs + 1e6 } as const;
+    const record = { ...must(world.record), failure: earlier };
+    const asked = requestUpdate(record, wish({ ...stateful, version: 2 }), "s1", world.nowMs);
+    world.want(
+      requestRemoval(
+        phase === undefined ? record : { ...asked, change: { ...must(asked.change), phase, failure: earlier } },
+        "t1",
+      ),
+    );
+    for (let tries = 1; tries <= 5; tries += 1) {
+      const plan = decide(must(world.record), world.observe(), world.nowMs);
+      assert.ok(plan.steps.length > 0);
+      world.run(plan, (step) => (step.do === "remove" ? { code: "not-stopped", detail: "", nextStep: "" } : "done"));
+      assert.equal(world.record?.failure?.count, tries);
+      assert.equal(world.record.change?.phase, phase);
+      assert.equal(world.record.change?.failure, undefined);
+      const { steps, waiting } = decide(world.record, world.observe(), world.nowMs);
+      assert.deepEqual(steps, []);
+      assert.ok(waiting?.for === "retry");
+      world.nowMs = waiting.atMs;
+    }
+    settle(world);
+    assert.equal(world.record, undefined);
+    assert.ok(world.trash);
+  }
+});
+
+test("the copy an app came back from the trash with goes once the app is up, and one that is needed stays", () => {
+  const world = installed();
+  world.sick.add(2);
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  for (let round = 0; round < 3; round += 1) world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  const trash = must(world.trash);
+  assert.equal(trash.placed, "s1");
+  const kept = {
+    id: "s1",
+    generation: trash.generation,
+    takenAtMs: 0,
+    cause: "backup",
+    volumes: ["data", "cache"],
+  } as const;
+  const committed = (one: typeof trash) =>
+    recordAfter(requestTrashRestore(one, undefined, world.nowMs), { type: "committed" });
+  assert.deepEqual(committed({ ...trash, backups: [kept] }).discarded, []);
+  const rollback = { generation: trash.generation, snapshot: kept };
+  assert.deepEqual(committed({ ...trash, rollback }).discarded, []);
+  world.want(requestTrashRestore(trash, undefined, world.nowMs));
+  assert.equal(settle(world), undefined);
+  assert.deepEqual([...world.snapshots.keys()], []);
+  assert.deepEqual(world.record?.discarded, []);
 });

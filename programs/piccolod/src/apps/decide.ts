@@ -56,13 +56,21 @@ export function decide(record: AppPlanRecord, observed: Observed, nowMs: number)
       },
     });
   }
-  if (record.wanted === "removed") return decideRemoval(record, observed, containers);
+  if (record.wanted === "removed") return decideRemoval(record, observed, containers, nowMs);
   const { change } = record;
   if (change === undefined) return decideSteady(record, observed, containers, nowMs);
   return decideChange(record, change, observed, containers, nowMs);
 }
 
-function decideRemoval(record: AppPlanRecord, observed: Observed, containers: readonly ObservedContainer[]): Plan {
+function decideRemoval(
+  record: AppPlanRecord,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+  nowMs: number,
+): Plan {
+  const waiting = held(record.failure, nowMs);
+  // The wish has been said: it waits for time, and never for its owner again.
+  if (waiting?.for === "retry") return wait(waiting);
   if (!observed.volumes.known) return notKnown(observed.volumes.reason);
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
@@ -93,7 +101,13 @@ function decideSteady(
   const waiting = held(record.failure, nowMs);
   const strangers = containers.filter(({ generation }) => generation !== current.number);
   if (wanted === "stopped") {
-    const steps = [...routeTo(observed, { kind: "closed" }), ...stopAll(record, containers, false)];
+    const broken = containers.filter(({ state }) => state === "broken");
+    const steps = [
+      ...routeTo(observed, { kind: "closed" }),
+      ...stopAll(record, containers, false),
+      // A damaged one stays what it is however often it is stopped.
+      ...broken.map(({ generation, service }) => ({ do: "remove", generation, service }) as const),
+    ];
     if (waiting !== undefined) return { steps: [], waiting };
     return steps.length > 0 ? plan(...steps) : decideRest(record, observed);
   }

@@ -82,7 +82,7 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
     untrashing: false,
     discarded: [...record.discarded, ...fetched],
   };
-  if (current === undefined) return next;
+  if (current === undefined) return { ...next, discarded: [...record.discarded, ...startedFrom(record, change)] };
   if (change.kind === "configure") {
     // Its copy only guarded the change: a rollback leads to the version before, not to the settings before.
     return { ...next, discarded: [...next.discarded, ...(change.safety === undefined ? [] : [change.safety])] };
@@ -93,6 +93,12 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
     rollback: { generation: current, snapshot: copy },
     discarded: [...next.discarded, ...(before === undefined ? [] : [before])],
   };
+}
+
+/** The copy an app came from, out of the trash or of the network, where it is none of those that are kept. */
+function startedFrom({ rollback, backups }: AppPlanRecord, { placed }: Change): readonly string[] {
+  const isKept = [rollback?.snapshot, ...backups].some((kept) => kept?.id === placed);
+  return placed === undefined || isKept ? [] : [placed];
 }
 
 /** The local copy of a backup in the network: only the change needed it. */
@@ -219,7 +225,9 @@ export function recordAfterFailure(
     count: count(before),
     retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before))),
   });
-  if (change === undefined || !isOfChange(record, step)) return { ...record, failure: again(record.failure) };
+  // What an uninstall fails at says nothing of a change it cut off, whose phase tells which data can be trusted.
+  const isOfRecord = change === undefined || record.wanted === "removed" || !isOfChange(record, step);
+  if (isOfRecord) return { ...record, failure: again(record.failure) };
   const failure = again(change.failure);
   const tries = triesOf[failed.code] ?? triesElse;
   if (isUnavailable || failure.count < tries || givenUpPhase[change.phase] === "again") {
