@@ -578,7 +578,9 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
     }
     if (action === "update") {
       const version = Number(record.current?.manifest.version ?? 0) + 1;
-      world.want(requestUpdate(record, wish({ ...made, version }), `s${at}`, world.nowMs));
+      // Every other version has a volume those around it lack.
+      const volumes = { ...made.volumes, ...(version % 2 === 0 ? { more: "live" as const } : {}) };
+      world.want(requestUpdate(record, wish({ ...made, version, volumes }), `s${at}`, world.nowMs));
     }
     if (action === "configure")
       world.want(requestConfigure(record, { grants: [], settings: {} }, `s${at}`, world.nowMs));
@@ -788,4 +790,118 @@ test("the copy an app came back from the trash with goes once the app is up, and
   assert.equal(settle(world), undefined);
   assert.deepEqual([...world.snapshots.keys()], []);
   assert.deepEqual(world.record?.discarded, []);
+});
+
+const one: ManifestWish = { version: 1, volumes: { data: "stop" } };
+const withMore = (version: number, sideBySide = false): ManifestWish => ({
+  version,
+  sideBySide,
+  volumes: { data: sideBySide ? "live" : "stop", more: "live" },
+});
+/** Takes so many steps of the change under way, and ends in the next one. */
+function cutOff(world: AppWorld, steps: number, end: Outcome | "crash" | "reboot"): void {
+  let left = steps;
+  while (world.record?.change !== undefined) {
+    world.run(decide(world.record, world.observe(), world.nowMs), () => (left-- === 0 ? end : "done"));
+    if (left < 0) return;
+  }
+}
+
+/** The highest version that wrote to a volume before the one the change leads to first starts; then it goes on to its end. */
+function foundBy(world: AppWorld, volume: string): number {
+  const found: number[] = [];
+  while (found.length === 0) {
+    const record = must(world.record);
+    const { to } = must(record.change);
+    world.run(decide(record, world.observe(), world.nowMs), (step) => {
+      if (step.do === "start" && step.generation === to.number) found.push(must(world.volumes.get(volume)).version);
+      return "done";
+    });
+  }
+  settle(world);
+  return must(found[0]);
+}
+
+test("a volume that only the new version has goes with an update that is undone, and the next try finds it empty", () => {
+  for (const sideBySide of [false, true]) {
+    for (const end of ["crash", "half", "reboot"] as const) {
+      for (let at = 0; at < 120; at += 1) {
+        const world = installed({ ...one, sideBySide, volumes: { data: sideBySide ? "live" : "stop" } });
+        world.sick.add(2);
+        world.want(requestUpdate(must(world.record), wish(withMore(2, sideBySide)), "s1", world.nowMs));
+        cutOff(world, Math.floor(at / 2), end);
+        const isRemoved = at % 2 === 1 && world.record?.change !== undefined;
+        if (isRemoved) {
+          world.want(requestRemoval(must(world.record), "t1"));
+          settle(world);
+          world.want(requestTrashRestore(must(world.trash), undefined, world.nowMs));
+        }
+        assert.equal(settle(world), undefined);
+        assert.deepEqual([...world.volumes.keys()], ["data"]);
+        assert.deepEqual(world.record?.volumes, ["data"]);
+        world.want(requestUpdate(must(world.record), wish(withMore(3, sideBySide)), "s2", world.nowMs));
+        assert.equal(foundBy(world, "more"), 0);
+        assert.equal(world.record.current?.manifest.version, "3");
+        assert.ok(world.acknowledged.isSubsetOf(world.live()));
+      }
+    }
+  }
+});
+
+test("what a change would make and what was there already, recorded or not, are told apart", () => {
+  const world = installed(one);
+  world.volumes.set("more", { writes: new Set([77]), version: 1, torn: false });
+  world.sick.add(2);
+  world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+  settle(world);
+  assert.ok(world.volumes.get("more")?.writes.has(77));
+});
+
+test("a rollback takes volumes the version before lacks into its copy, and neither way do they stay or get lost", () => {
+  for (const end of ["crash", "half", "reboot"] as const) {
+    for (let at = 0; at < 240; at += 1) {
+      const world = installed(one);
+      world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+      settle(world);
+      world.write();
+      const late = new Set(must(world.volumes.get("more")).writes);
+      assert.ok(late.size > 0);
+      world.want(requestRollback(must(world.record), "s2", world.nowMs));
+      cutOff(world, Math.floor(at / 4), end);
+      if (at % 2 === 1 && world.record?.change !== undefined) {
+        world.want(requestRemoval(must(world.record), "t1"));
+        settle(world);
+        world.want(requestTrashRestore(must(world.trash), undefined, world.nowMs));
+        settle(world);
+        assert.equal(world.record.current?.manifest.version, "2");
+        assert.ok(late.isSubsetOf(must(world.volumes.get("more")).writes));
+        continue;
+      }
+      settle(world);
+      assert.deepEqual([...world.volumes.keys()], ["data"]);
+      assert.deepEqual(world.record?.volumes, ["data"]);
+      if (at % 4 === 0) {
+        world.want(requestUpdate(must(world.record), wish(withMore(3)), "s3", world.nowMs));
+        assert.equal(foundBy(world, "more"), 0);
+        continue;
+      }
+      world.want(requestRollback(must(world.record), "s3", world.nowMs));
+      settle(world);
+      assert.ok(late.isSubsetOf(must(world.volumes.get("more")).writes));
+    }
+  }
+});
+
+test("a rollback that fails brings back the volumes only the current version has", () => {
+  const world = installed(one);
+  world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+  settle(world);
+  world.write();
+  const before = new Set(world.acknowledged);
+  world.sick.add(1);
+  world.want(requestRollback(must(world.record), "s2", world.nowMs));
+  settle(world);
+  assert.equal(world.record?.current?.manifest.version, "2");
+  assert.ok(before.isSubsetOf(must(world.volumes.get("more")).writes.union(must(world.volumes.get("data")).writes)));
+  assert.deepEqual([...must(world.record).volumes].toSorted(), ["data", "more"]);
 });

@@ -27,9 +27,13 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
         ? record
         : { ...record, change: { ...change, phase: event.phase, failure: undefined } };
     case "committed":
-      return change === undefined ? record : committed(record, change);
+      return change === undefined ? record : without(committed(record, change), event.dropped);
     case "abandoned":
       return change === undefined ? record : abandoned(record, change);
+    case "volumes-announced":
+      return change === undefined
+        ? record
+        : { ...record, change: { ...change, made: [...(change.made ?? []), ...event.volumes] } };
     case "volumes-made":
       return { ...record, volumes: [...new Set([...record.volumes, ...event.volumes])] };
     case "trash-emptied-into-app":
@@ -47,6 +51,10 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
     default:
       return record;
   }
+}
+
+function without(record: AppPlanRecord, gone: readonly string[] = []): AppPlanRecord {
+  return { ...record, volumes: record.volumes.filter((name) => !gone.includes(name)) };
 }
 
 function copyOf(record: AppPlanRecord, change: Change): KeptSnapshot | undefined {
@@ -115,7 +123,7 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     };
   }
   return {
-    ...record,
+    ...without(record, change.made),
     change: undefined,
     failure: undefined,
     discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],
@@ -142,7 +150,8 @@ export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs
     id: trash,
     app: record.app,
     generation,
-    volumes,
+    // Those of a change that was cut off are no data of the app that comes back.
+    volumes: volumes.filter((name) => change?.made?.includes(name) !== true),
     placed,
     ...(current === undefined && change?.fetched !== undefined ? { fetched: change.fetched } : {}),
     rollback: record.rollback,
