@@ -97,6 +97,29 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     assert.equal(storage.snapshots().get("s4"), undefined);
   });
 
+  test(`${name}: a volume that is dropped is made empty again, and others of the app stay in use`, async () => {
+    const { storage, read, write } = await withVolume("dropped", "kept");
+    await storage.makeVolume("dropped", "more", sizeBytes);
+    await storage.mountVolume("dropped", "more", owner);
+    write("dropped", "more", "half");
+    await storage.dropVolumes("dropped", ["more", "never"]);
+    await storage.dropVolumes("dropped", ["more"]);
+    assert.deepEqual(storage.volumesOf("dropped"), ["data"]);
+    assert.equal(read("dropped", "data"), "kept");
+    await storage.makeVolume("dropped", "more", sizeBytes);
+    await storage.mountVolume("dropped", "more", owner);
+    const left = (): string => {
+      try {
+        return read("dropped", "more");
+      } catch {
+        return "";
+      }
+    };
+    assert.equal(left(), "");
+    await storage.dropVolumes("nobody", ["data"]);
+    assert.deepEqual(storage.volumesOf("nobody"), []);
+  });
+
   test(`${name}: what goes into the trash comes out as it was, or is gone for good`, async () => {
     const { storage, read } = await withVolume("trashed", "kept");
     await storage.intoTrash("t1", "trashed", ["data"]);

@@ -213,7 +213,8 @@ export class AppWorld {
       case "start":
         return this.#start(step.generation, step.service);
       case "stop":
-        this.#set(step, "stopped");
+        // A damaged one cannot be: only its removal ends it.
+        if (this.#container(step)?.state !== "broken") this.#set(step, "stopped");
         return undefined;
       case "pause":
         this.#set(step, "paused");
@@ -241,11 +242,14 @@ export class AppWorld {
         assert.ok(this.record?.discarded.includes(step.snapshot), "only what nothing needs is deleted");
         this.snapshots.delete(step.snapshot);
         return undefined;
+      case "drop-volumes":
+        return this.#drop(step.volumes, half);
       case "trash-volumes":
         this.#move(this.volumes, this.trashed, step.volumes, half);
         return undefined;
       case "untrash-volumes":
         this.#move(this.trashed, this.volumes, step.volumes, half);
+        if (!half) this.trashed.clear();
         return undefined;
       case "purge-trash":
         assert.ok(this.trash !== undefined && (this.trash.purge || this.nowMs >= this.trash.purgeAtMs));
@@ -358,6 +362,21 @@ export class AppWorld {
     return undefined;
   }
 
+  #drop(names: readonly string[], half: boolean): StepFailure | undefined {
+    const { made = [], safety } = this.record?.change ?? {};
+    const copy = this.snapshots.get(safety ?? "");
+    for (const name of half ? names.slice(0, 1) : names) {
+      const isCopied = copy?.state === "complete" && copy.contents.has(name);
+      assert.ok(made.includes(name) || isCopied, `${name} goes without a copy`);
+      for (const { generation, state } of this.containers.values()) {
+        const isDeclared = this.generation(generation).manifest.volumes.some((one) => one.name === name);
+        assert.ok(!isDeclared || !["running", "paused"].includes(state), `${name} goes under a running app`);
+      }
+      this.volumes.delete(name);
+    }
+    return undefined;
+  }
+
   #move(from: Map<string, Content>, to: Map<string, Content>, names: readonly string[], half: boolean): void {
     const there = names.filter((name) => from.has(name));
     for (const name of half ? there.slice(0, 1) : there) {
@@ -383,7 +402,8 @@ export class AppWorld {
       return;
     }
     if (event.type === "trash-emptied-into-app") this.trash = undefined;
-    const undoes = event.type === "committed" && record.change?.placed !== undefined;
+    const isBack = record.change?.kind === "rollback" || record.change?.kind === "restore";
+    const undoes = event.type === "committed" && (isBack || record.change?.placed !== undefined);
     this.want(recordAfter(record, event));
     // A rollback the owner asked for takes writes back; they must then be in the copy that can undo it.
     if (undoes) {

@@ -60,6 +60,10 @@ export class FolderAppStorage implements AppStorage {
 
   async mountVolume(): Promise<void> {}
 
+  async dropVolumes(app: string, volumes: readonly string[]): Promise<void> {
+    for (const volume of volumes) rmSync(this.volumeFolder(app, volume), { force: true });
+  }
+
   volumesOf(app: string): readonly string[] {
     const folder = join(this.#folder, "volumes", app);
     return existsSync(folder) ? readdirSync(folder).map((name) => name.slice(0, -5)) : [];

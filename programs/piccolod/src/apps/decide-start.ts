@@ -1,6 +1,6 @@
 /** How a generation is brought up from whatever of it is there. */
 import { imageName } from "@piccolo/app-manifest";
-import { dataMissing, hasDone } from "./generations.ts";
+import { announced, dataMissing, hasDone } from "./generations.ts";
 import type { AppPlanRecord, Generation, Observed, ObservedContainer, Step, Waiting } from "./plan-types.ts";
 
 type StartSteps = { readonly steps: readonly Step[] } | { readonly waiting: Waiting };
@@ -43,6 +43,7 @@ export function startSteps(
     added.length === 0
       ? []
       : [
+          ...(generation.number === record.change?.to.number ? announced(record, added, volumes.value) : []),
           ...added.map((volume) => ({ do: "make-volume", volume, generation: number }) as const),
           { do: "record", event: { type: "volumes-made", volumes: added } },
         ];

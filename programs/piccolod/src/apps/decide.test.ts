@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
 import type { Observed, Step } from "./plan-types.ts";
+import { recordAfter } from "./record.ts";
 import {
   requestBackup,
   requestConfigure,
@@ -577,7 +578,9 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
     }
     if (action === "update") {
       const version = Number(record.current?.manifest.version ?? 0) + 1;
-      world.want(requestUpdate(record, wish({ ...made, version }), `s${at}`, world.nowMs));
+      // Every other version has a volume those around it lack.
+      const volumes = { ...made.volumes, ...(version % 2 === 0 ? { more: "live" as const } : {}) };
+      world.want(requestUpdate(record, wish({ ...made, version, volumes }), `s${at}`, world.nowMs));
     }
     if (action === "configure")
       world.want(requestConfigure(record, { grants: [], settings: {} }, `s${at}`, world.nowMs));
@@ -717,4 +720,188 @@ test("an app that hung before the device started is started anew once it was ask
   world.sick.clear();
   assert.equal(settle(world), undefined);
   assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});
+
+test("a damaged container of a stopped app is removed, since no stop ends it, and it rests then", () => {
+  const world = installed();
+  world.want(requestRun(must(world.record), "stopped"));
+  assert.equal(settle(world), undefined);
+  Object.assign(must(world.containers.get("1/db")), { state: "broken" });
+  const { steps } = decide(must(world.record), world.observe(), world.nowMs);
+  assert.deepEqual(stepNames(steps), ["stop 1/db", "remove 1/db"]);
+  assert.equal(settle(world), undefined);
+  world.want(requestRun(must(world.record), "running"));
+  assert.equal(settle(world), undefined);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+});
+
+test("an uninstall waits after a failure, and neither for one of before it nor with what it does to a change", () => {
+  for (const phase of [undefined, "fetching", "saving", "starting"] as const) {
+    const world = installed();
+    const earlier = { code: "not-started", detail: "", nextStep: "", count: 9, retryAtMs: world.nowMs + 1e6 } as const;
+    const record = { ...must(world.record), failure: earlier };
+    const asked = requestUpdate(record, wish({ ...stateful, version: 2 }), "s1", world.nowMs);
+    world.want(
+      requestRemoval(
+        phase === undefined ? record : { ...asked, change: { ...must(asked.change), phase, failure: earlier } },
+        "t1",
+      ),
+    );
+    for (let tries = 1; tries <= 5; tries += 1) {
+      const plan = decide(must(world.record), world.observe(), world.nowMs);
+      assert.ok(plan.steps.length > 0);
+      world.run(plan, (step) => (step.do === "remove" ? { code: "not-stopped", detail: "", nextStep: "" } : "done"));
+      assert.equal(world.record?.failure?.count, tries);
+      assert.equal(world.record.change?.phase, phase);
+      assert.equal(world.record.change?.failure, undefined);
+      const { steps, waiting } = decide(world.record, world.observe(), world.nowMs);
+      assert.deepEqual(steps, []);
+      assert.ok(waiting?.for === "retry");
+      world.nowMs = waiting.atMs;
+    }
+    settle(world);
+    assert.equal(world.record, undefined);
+    assert.ok(world.trash);
+  }
+});
+
+test("the copy an app came back from the trash with goes once the app is up, and one that is needed stays", () => {
+  const world = installed();
+  world.sick.add(2);
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  for (let round = 0; round < 3; round += 1) world.run(decide(must(world.record), world.observe(), world.nowMs), done);
+  world.want(requestRemoval(must(world.record), "t1"));
+  settle(world);
+  const trash = must(world.trash);
+  assert.equal(trash.placed, "s1");
+  const kept = {
+    id: "s1",
+    generation: trash.generation,
+    takenAtMs: 0,
+    cause: "backup",
+    volumes: ["data", "cache"],
+  } as const;
+  const committed = (one: typeof trash) =>
+    recordAfter(requestTrashRestore(one, undefined, world.nowMs), { type: "committed" });
+  assert.deepEqual(committed({ ...trash, backups: [kept] }).discarded, []);
+  const rollback = { generation: trash.generation, snapshot: kept };
+  assert.deepEqual(committed({ ...trash, rollback }).discarded, []);
+  world.want(requestTrashRestore(trash, undefined, world.nowMs));
+  assert.equal(settle(world), undefined);
+  assert.deepEqual([...world.snapshots.keys()], []);
+  assert.deepEqual(world.record?.discarded, []);
+});
+
+const one: ManifestWish = { version: 1, volumes: { data: "stop" } };
+const withMore = (version: number, sideBySide = false): ManifestWish => ({
+  version,
+  sideBySide,
+  volumes: { data: sideBySide ? "live" : "stop", more: "live" },
+});
+/** Takes so many steps of the change under way, and ends in the next one. */
+function cutOff(world: AppWorld, steps: number, end: Outcome | "crash" | "reboot"): void {
+  let left = steps;
+  while (world.record?.change !== undefined) {
+    world.run(decide(world.record, world.observe(), world.nowMs), () => (left-- === 0 ? end : "done"));
+    if (left < 0) return;
+  }
+}
+
+/** The highest version that wrote to a volume before the one the change leads to first starts; then it goes on to its end. */
+function foundBy(world: AppWorld, volume: string): number {
+  const found: number[] = [];
+  while (found.length === 0) {
+    const record = must(world.record);
+    const { to } = must(record.change);
+    world.run(decide(record, world.observe(), world.nowMs), (step) => {
+      if (step.do === "start" && step.generation === to.number) found.push(must(world.volumes.get(volume)).version);
+      return "done";
+    });
+  }
+  settle(world);
+  return must(found[0]);
+}
+
+test("a volume that only the new version has goes with an update that is undone, and the next try finds it empty", () => {
+  for (const sideBySide of [false, true]) {
+    for (const end of ["crash", "half", "reboot"] as const) {
+      for (let at = 0; at < 120; at += 1) {
+        const world = installed({ ...one, sideBySide, volumes: { data: sideBySide ? "live" : "stop" } });
+        world.sick.add(2);
+        world.want(requestUpdate(must(world.record), wish(withMore(2, sideBySide)), "s1", world.nowMs));
+        cutOff(world, Math.floor(at / 2), end);
+        const isRemoved = at % 2 === 1 && world.record?.change !== undefined;
+        if (isRemoved) {
+          world.want(requestRemoval(must(world.record), "t1"));
+          settle(world);
+          world.want(requestTrashRestore(must(world.trash), undefined, world.nowMs));
+        }
+        assert.equal(settle(world), undefined);
+        assert.deepEqual([...world.volumes.keys()], ["data"]);
+        assert.deepEqual(world.record?.volumes, ["data"]);
+        world.want(requestUpdate(must(world.record), wish(withMore(3, sideBySide)), "s2", world.nowMs));
+        assert.equal(foundBy(world, "more"), 0);
+        assert.equal(world.record.current?.manifest.version, "3");
+        assert.ok(world.acknowledged.isSubsetOf(world.live()));
+      }
+    }
+  }
+});
+
+test("what a change would make and what was there already, recorded or not, are told apart", () => {
+  const world = installed(one);
+  world.volumes.set("more", { writes: new Set([77]), version: 1, torn: false });
+  world.sick.add(2);
+  world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+  settle(world);
+  assert.ok(world.volumes.get("more")?.writes.has(77));
+});
+
+test("a rollback takes volumes the version before lacks into its copy, and neither way do they stay or get lost", () => {
+  for (const end of ["crash", "half", "reboot"] as const) {
+    for (let at = 0; at < 240; at += 1) {
+      const world = installed(one);
+      world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+      settle(world);
+      world.write();
+      const late = new Set(must(world.volumes.get("more")).writes);
+      assert.ok(late.size > 0);
+      world.want(requestRollback(must(world.record), "s2", world.nowMs));
+      cutOff(world, Math.floor(at / 4), end);
+      if (at % 2 === 1 && world.record?.change !== undefined) {
+        world.want(requestRemoval(must(world.record), "t1"));
+        settle(world);
+        world.want(requestTrashRestore(must(world.trash), undefined, world.nowMs));
+        settle(world);
+        assert.equal(world.record.current?.manifest.version, "2");
+        assert.ok(late.isSubsetOf(must(world.volumes.get("more")).writes));
+        continue;
+      }
+      settle(world);
+      assert.deepEqual([...world.volumes.keys()], ["data"]);
+      assert.deepEqual(world.record?.volumes, ["data"]);
+      if (at % 4 === 0) {
+        world.want(requestUpdate(must(world.record), wish(withMore(3)), "s3", world.nowMs));
+        assert.equal(foundBy(world, "more"), 0);
+        continue;
+      }
+      world.want(requestRollback(must(world.record), "s3", world.nowMs));
+      settle(world);
+      assert.ok(late.isSubsetOf(must(world.volumes.get("more")).writes));
+    }
+  }
+});
+
+test("a rollback that fails brings back the volumes only the current version has", () => {
+  const world = installed(one);
+  world.want(requestUpdate(must(world.record), wish(withMore(2)), "s1", world.nowMs));
+  settle(world);
+  world.write();
+  const before = new Set(world.acknowledged);
+  world.sick.add(1);
+  world.want(requestRollback(must(world.record), "s2", world.nowMs));
+  settle(world);
+  assert.equal(world.record?.current?.manifest.version, "2");
+  assert.ok(before.isSubsetOf(must(world.volumes.get("more")).writes.union(must(world.volumes.get("data")).writes)));
+  assert.deepEqual([...must(world.record).volumes].toSorted(), ["data", "more"]);
 });

@@ -1,13 +1,22 @@
 /**
  * What is still to be done for one app, from its record and what is observed of it alone: no other app's state is asked, so
  * none can delay it. Pure. Three rules hold in every plan: what is not known changes nothing; data is moved to the trash or
- * copied, and replaced only where a complete copy of it is recorded; and two generations run together only where both say
- * that they may.
+ * copied, and replaced or dropped only where a complete copy of it is recorded, or no generation that served wrote it; and
+ * two generations run together only where both say that they may.
  */
 import { imageName } from "@piccolo/app-manifest";
 import { startSteps } from "./decide-start.ts";
 import { answersMin, missesMax } from "./health-watch.ts";
-import { dataMissing, isRunning, isSatisfied, runsBeside, savedVolumes, stopAll } from "./generations.ts";
+import {
+  announced,
+  dataMissing,
+  isRunning,
+  isSatisfied,
+  outlivedVolumes,
+  runsBeside,
+  savedVolumes,
+  stopAll,
+} from "./generations.ts";
 import { silentFailure } from "./record.ts";
 import type {
   AppPlanRecord,
@@ -56,13 +65,21 @@ export function decide(record: AppPlanRecord, observed: Observed, nowMs: number)
       },
     });
   }
-  if (record.wanted === "removed") return decideRemoval(record, observed, containers);
+  if (record.wanted === "removed") return decideRemoval(record, observed, containers, nowMs);
   const { change } = record;
   if (change === undefined) return decideSteady(record, observed, containers, nowMs);
   return decideChange(record, change, observed, containers, nowMs);
 }
 
-function decideRemoval(record: AppPlanRecord, observed: Observed, containers: readonly ObservedContainer[]): Plan {
+function decideRemoval(
+  record: AppPlanRecord,
+  observed: Observed,
+  containers: readonly ObservedContainer[],
+  nowMs: number,
+): Plan {
+  const waiting = held(record.failure, nowMs);
+  // The wish has been said: it waits for time, and never for its owner again.
+  if (waiting?.for === "retry") return wait(waiting);
   if (!observed.volumes.known) return notKnown(observed.volumes.reason);
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
@@ -93,7 +110,13 @@ function decideSteady(
   const waiting = held(record.failure, nowMs);
   const strangers = containers.filter(({ generation }) => generation !== current.number);
   if (wanted === "stopped") {
-    const steps = [...routeTo(observed, { kind: "closed" }), ...stopAll(record, containers, false)];
+    const broken = containers.filter(({ state }) => state === "broken");
+    const steps = [
+      ...routeTo(observed, { kind: "closed" }),
+      ...stopAll(record, containers, false),
+      // A damaged one stays what it is however often it is stopped.
+      ...broken.map(({ generation, service }) => ({ do: "remove", generation, service }) as const),
+    ];
     if (waiting !== undefined) return { steps: [], waiting };
     return steps.length > 0 ? plan(...steps) : decideRest(record, observed);
   }
@@ -291,9 +314,12 @@ function decidePlacing(
   const { placed } = change;
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
   const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
+  const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
+  if (!observed.volumes.known)
+    return { steps: isolated, waiting: { for: "knowledge", reason: observed.volumes.reason } };
   return plan(
-    ...pausedRoute(record, observed),
-    ...stopAll(record, containers, true),
+    ...isolated,
+    ...announced(record, volumes, observed.volumes.value),
     { do: "restore", snapshot: placed, volumes },
     { do: "record", event: { type: "volumes-made", volumes } },
     { do: "record", event: { type: "phase", phase: "starting" } },
@@ -312,7 +338,6 @@ function decideStarting(
   containers: readonly ObservedContainer[],
 ): Plan {
   const { to } = change;
-  const committed: Step = { do: "record", event: { type: "committed" } };
   const isBeside = runsBeside(record);
   const others = containers.filter(({ generation }) => generation !== to.number);
   const isolated = isBeside ? [] : stopAll(record, others, true);
@@ -324,7 +349,20 @@ function decideStarting(
   const opened: readonly Step[] =
     record.wanted === "stopped" ? [] : [{ do: "route", to: { kind: "open", generation: to.number } }];
   const probe: Step = { do: "probe", generation: to.number };
-  return plan(...waiting, ...isolated, ...start.steps, probe, committed, ...opened);
+  const outlived = outlivedVolumes(record);
+  if (outlived.length > 0 && !observed.snapshots.known)
+    return { steps: [...waiting, ...isolated], waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+  // They stay recorded until the commit: where it is not reached, the copy brings them back with all others.
+  const dropped = change.safety !== undefined && isComplete(observed, change.safety) ? outlived : [];
+  return plan(
+    ...waiting,
+    ...isolated,
+    ...start.steps,
+    probe,
+    ...(dropped.length === 0 ? [] : [{ do: "drop-volumes", volumes: dropped } as const]),
+    { do: "record", event: { type: "committed", dropped } },
+    ...opened,
+  );
 }
 
 function decideUndoing(
@@ -333,15 +371,19 @@ function decideUndoing(
   observed: Observed,
   containers: readonly ObservedContainer[],
 ): Plan {
-  const abandoned: Step = { do: "record", event: { type: "abandoned" } };
+  const { made = [] } = change;
+  const undone: readonly Step[] = [
+    ...(made.length === 0 ? [] : [{ do: "drop-volumes", volumes: made } as const]),
+    { do: "record", event: { type: "abandoned" } },
+  ];
   if (runsBeside(record)) {
     // The current generation went on writing: putting its copy back would undo what it acknowledged.
     const failed = containers.filter(({ generation }) => generation === change.to.number);
-    return plan(...stopAll(record, failed, true), abandoned);
+    return plan(...stopAll(record, failed, true), ...undone);
   }
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   const { safety } = change;
-  if (safety === undefined) return plan(...isolated, abandoned);
+  if (safety === undefined) return plan(...isolated, ...undone);
   if (!observed.snapshots.known)
     return { steps: isolated, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
   if (observed.snapshots.value.get(safety) !== "complete") {
@@ -353,7 +395,7 @@ function decideUndoing(
     return { steps: isolated, waiting: { for: "owner", failure } };
   }
   const volumes = savedVolumes(record).map(({ name }) => name);
-  return plan(...isolated, { do: "restore", snapshot: safety, volumes }, abandoned);
+  return plan(...isolated, { do: "restore", snapshot: safety, volumes }, ...undone);
 }
 
 /** `believedMs`: what time it is, where that is believed; by a clock that is years ahead everything would be due. */

@@ -108,6 +108,8 @@ export class Executor {
       case "drop-snapshot":
         storage.dropSnapshot(step.snapshot);
         return snapshots.deleteSnapshotFacts(step.snapshot);
+      case "drop-volumes":
+        return storage.dropVolumes(record.app, step.volumes);
       case "trash-volumes":
         storage.removeSecrets(record.app);
         return storage.intoTrash(step.trash, record.app, step.volumes);

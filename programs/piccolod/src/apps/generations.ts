@@ -34,6 +34,31 @@ export function savedVolumes({ current, volumes }: AppPlanRecord): readonly Data
   return current?.manifest.volumes.filter(({ name, backup }) => backup && volumes.includes(name)) ?? [];
 }
 
+/**
+ * Those that a change back to another generation leaves without a use, and that its safety copy has. If they stayed, the
+ * next update would start from what they were then.
+ */
+export function outlivedVolumes(record: AppPlanRecord): readonly string[] {
+  const { change } = record;
+  if (change?.safety === undefined || (change.kind !== "rollback" && change.kind !== "restore")) return [];
+  const declared = change.to.manifest.volumes.map(({ name }) => name);
+  return savedVolumes(record)
+    .map(({ name }) => name)
+    .filter((name) => !declared.includes(name));
+}
+
+/** Written down before they are made, so that undoing the change tells them from data that was there. */
+export function announced(
+  { change, current, volumes }: AppPlanRecord,
+  names: readonly string[],
+  there: ReadonlySet<string>,
+): readonly Step[] {
+  if (change === undefined || current === undefined) return [];
+  const known = [...volumes, ...there, ...(change.made ?? [])];
+  const fresh = names.filter((name) => !known.includes(name));
+  return fresh.length === 0 ? [] : [{ do: "record", event: { type: "volumes-announced", volumes: fresh } }];
+}
+
 /** Whether the change under way may have both generations run: both say so, and a copy needs no stop. */
 export function runsBeside(record: AppPlanRecord): boolean {
   const { change, current } = record;

@@ -27,7 +27,8 @@ export type ChangeKind = "install" | "update" | "configure" | "rollback" | "rest
 /**
  * How far a change has come. Each is entered by one commit of the database, before anything is done that only it allows:
  * `fetching` images (the current generation serves); `saving` a copy of the data (nothing serves that could write to it);
- * `placing` other data; `starting` the new generation; `undoing`: the copy is put back.
+ * `placing` other data; `starting` the new generation; `undoing`: the copy is put back, and
+ * volumes the change made go.
  */
 export type ChangePhase = "fetching" | "saving" | "placing" | "starting" | "undoing";
 
@@ -43,6 +44,8 @@ export interface Change {
   readonly fetched?: { readonly backup: string; readonly volumes: readonly string[] };
   /** Values of password settings the new generation has; those of the app once it is the current one. */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** Volumes that were not there before it: no generation that served has written to them, and they go when it is undone. */
+  readonly made?: readonly string[];
   readonly phase: ChangePhase;
   readonly startedAtMs: number;
   /** Of the last try of this phase. */
@@ -235,6 +238,8 @@ export type Step =
   /** The volumes become what they were; what is in them goes. */
   | { readonly do: "restore"; readonly snapshot: string; readonly volumes: readonly string[] }
   | { readonly do: "drop-snapshot"; readonly snapshot: string }
+  /** Of the app while others of it may be in use: they are gone for good. */
+  | { readonly do: "drop-volumes"; readonly volumes: readonly string[] }
   | { readonly do: "trash-volumes"; readonly trash: string; readonly volumes: readonly string[] }
   | { readonly do: "untrash-volumes"; readonly trash: string; readonly volumes: readonly string[] }
   | { readonly do: "purge-trash"; readonly trash: string; readonly snapshots: readonly string[] }
@@ -244,10 +249,12 @@ export type Step =
 /** What becomes of a record; `record.ts` says how. */
 export type RecordEvent =
   | { readonly type: "phase"; readonly phase: ChangePhase }
-  /** The change succeeded. */
-  | { readonly type: "committed" }
+  /** The change succeeded. `dropped`: volumes that went, since what is current now has none of that name. */
+  | { readonly type: "committed"; readonly dropped?: readonly string[] }
   /** The change is undone or was given up, and its reason is kept. */
   | { readonly type: "abandoned" }
+  /** Before they are made by a change of an app that is there. */
+  | { readonly type: "volumes-announced"; readonly volumes: readonly string[] }
   | { readonly type: "volumes-made"; readonly volumes: readonly string[] }
   | { readonly type: "trash-emptied-into-app" }
   | { readonly type: "discarded-gone"; readonly snapshots: readonly string[] }

@@ -27,9 +27,13 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
         ? record
         : { ...record, change: { ...change, phase: event.phase, failure: undefined } };
     case "committed":
-      return change === undefined ? record : committed(record, change);
+      return change === undefined ? record : without(committed(record, change), event.dropped);
     case "abandoned":
       return change === undefined ? record : abandoned(record, change);
+    case "volumes-announced":
+      return change === undefined
+        ? record
+        : { ...record, change: { ...change, made: [...(change.made ?? []), ...event.volumes] } };
     case "volumes-made":
       return { ...record, volumes: [...new Set([...record.volumes, ...event.volumes])] };
     case "trash-emptied-into-app":
@@ -47,6 +51,10 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
     default:
       return record;
   }
+}
+
+function without(record: AppPlanRecord, gone: readonly string[] = []): AppPlanRecord {
+  return { ...record, volumes: record.volumes.filter((name) => !gone.includes(name)) };
 }
 
 function copyOf(record: AppPlanRecord, change: Change): KeptSnapshot | undefined {
@@ -82,7 +90,7 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
     untrashing: false,
     discarded: [...record.discarded, ...fetched],
   };
-  if (current === undefined) return next;
+  if (current === undefined) return { ...next, discarded: [...record.discarded, ...startedFrom(record, change)] };
   if (change.kind === "configure") {
     // Its copy only guarded the change: a rollback leads to the version before, not to the settings before.
     return { ...next, discarded: [...next.discarded, ...(change.safety === undefined ? [] : [change.safety])] };
@@ -93,6 +101,12 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
     rollback: { generation: current, snapshot: copy },
     discarded: [...next.discarded, ...(before === undefined ? [] : [before])],
   };
+}
+
+/** The copy an app came from, out of the trash or of the network, where it is none of those that are kept. */
+function startedFrom({ rollback, backups }: AppPlanRecord, { placed }: Change): readonly string[] {
+  const isKept = [rollback?.snapshot, ...backups].some((kept) => kept?.id === placed);
+  return placed === undefined || isKept ? [] : [placed];
 }
 
 /** The local copy of a backup in the network: only the change needed it. */
@@ -109,7 +123,7 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     };
   }
   return {
-    ...record,
+    ...without(record, change.made),
     change: undefined,
     failure: undefined,
     discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],
@@ -136,7 +150,8 @@ export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs
     id: trash,
     app: record.app,
     generation,
-    volumes,
+    // Those of a change that was cut off are no data of the app that comes back.
+    volumes: volumes.filter((name) => change?.made?.includes(name) !== true),
     placed,
     ...(current === undefined && change?.fetched !== undefined ? { fetched: change.fetched } : {}),
     rollback: record.rollback,
@@ -219,7 +234,9 @@ export function recordAfterFailure(
     count: count(before),
     retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before))),
   });
-  if (change === undefined || !isOfChange(record, step)) return { ...record, failure: again(record.failure) };
+  // What an uninstall fails at says nothing of a change it cut off, whose phase tells which data can be trusted.
+  const isOfRecord = change === undefined || record.wanted === "removed" || !isOfChange(record, step);
+  if (isOfRecord) return { ...record, failure: again(record.failure) };
   const failure = again(change.failure);
   const tries = triesOf[failed.code] ?? triesElse;
   if (isUnavailable || failure.count < tries || givenUpPhase[change.phase] === "again") {

@@ -299,9 +299,12 @@ export function requestRetry(record: AppPlanRecord, nowMs: number): AppPlanRecor
 /** At any time, in the middle of a change, too: the owner's wish to be rid of an app waits for nothing. */
 export function requestRemoval(record: AppPlanRecord, trash: string): AppPlanRecord {
   if (record.wanted === "removed") return record;
+  const { change: before } = record;
   return {
     ...record,
     wanted: "removed",
+    failure: undefined,
+    change: before === undefined ? undefined : { ...before, failure: undefined },
     trash: record.trash !== undefined && record.untrashing ? record.trash : trash,
   };
 }

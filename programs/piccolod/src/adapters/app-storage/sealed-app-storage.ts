@@ -185,6 +185,16 @@ export class SealedAppStorage implements AppStorage {
     image.contentFolder(owner, 0o755);
   }
 
+  async dropVolumes(app: string, volumes: readonly string[]): Promise<void> {
+    const folder = this.#volumes(app);
+    for (const volume of volumes) {
+      await patiently(() => this.#image(app, volume).unmount());
+      // What was cut off while it was made goes, too.
+      for (const end of ["", ".new"]) rmSync(join(folder, `${fileOf(volume)}${end}`), { force: true });
+    }
+    if (isThere(folder)) fsyncPath(folder);
+  }
+
   volumesOf(app: string): readonly string[] {
     return volumesIn(this.#volumes(app));
   }

@@ -40,6 +40,8 @@ export interface AppStorage {
   makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void>;
   /** Has it mounted; an empty one becomes the owner's. */
   mountVolume(app: string, volume: string, owner: Owner): Promise<void>;
+  /** Volumes nothing uses are gone for good; others of the app may be in use. */
+  dropVolumes(app: string, volumes: readonly string[]): Promise<void>;
   volumesOf(app: string): readonly string[];
   /** What each volume takes of the disk. */
   usedBytes(app: string): Readonly<Record<string, number>>;
