@@ -48,6 +48,8 @@ const addressTries = 50;
 const startTries = 3;
 const addressPauseMs = 100;
 const stopMarginMs = 30_000;
+const isolationLooks = 200;
+const isolationPauseMs = 50;
 const commandTries = 50;
 const commandLooks = 5;
 const commandPauseMs = 20;
@@ -246,7 +248,7 @@ export class Podman implements ContainerRuntime {
     await this.#startWithAddress(name);
     const now = await this.#inspect(name);
     if (now === undefined) throw missing();
-    const lacks = now.State.Status === "running" ? whatIsolationLacks(now.State.Pid, madeWith(now)) : undefined;
+    const lacks = now.State.Status === "running" ? await lacksLastingly(now) : undefined;
     if (lacks !== undefined) {
       await this.#kill(now);
       this.#log.error("isolation-failed", { container: now.Name, lacks });
@@ -541,6 +543,15 @@ function madeWith({ Config }: ContainerInspection): {
     ids: { start, size },
     capabilities: (labels[capabilityLabel] ?? "").split(",").filter((name) => name !== ""),
   };
+}
+
+/** A start is over for Podman when the container's first process goes on, which closes itself in only then. */
+async function lacksLastingly(now: ContainerInspection): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const lacks = whatIsolationLacks(now.State.Pid, madeWith(now));
+    if (lacks === undefined || attempt === isolationLooks) return lacks;
+    await delay(isolationPauseMs);
+  }
 }
 
 const never = 0;
