@@ -45,10 +45,12 @@ export class Auth {
     const name = parseName(claim.ownerName);
     this.#claiming = true;
     try {
-      const phrase = await security.claim(name, claim.password);
-      if (security.identity !== undefined) await claimed(security.identity);
-      sessions.endAll();
-      return { session: sessions.open(), phrase };
+      return await security.alone(async () => {
+        const phrase = await security.claim(name, claim.password);
+        if (security.identity !== undefined) await claimed(security.identity);
+        sessions.endAll();
+        return { session: sessions.open(), phrase };
+      });
     } finally {
       this.#claiming = false;
     }
