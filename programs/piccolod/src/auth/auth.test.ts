@@ -157,6 +157,24 @@ test("a new password takes the old one, ends other sessions, and is one the cont
   await other.signIn("a good new one");
 });
 
+test("a change of the password that fails has ended the other sessions, whether the new one is durable by then or not", async (context) => {
+  for (const failing of ["before-reseal", "after-reseal"]) {
+    const device = await TestDevice.start(context);
+    const owner = await device.owner();
+    const other = device.client();
+    await other.signIn();
+    device.atCrashPoint = (name) => {
+      if (name === failing) throw new Error("the chip is gone");
+    };
+    const change = { oldPassword: password, newPassword: "another password 2" };
+    refusedWith(await owner.send("POST", "/session/password", change), 500, "internal");
+    device.atCrashPoint = () => undefined;
+    refusedWith(await other.send("GET", "/session"), 401, "sign-in-required");
+    assert.equal((await owner.send("GET", "/session")).status, 200);
+    await device.client().signIn(failing === "before-reseal" ? password : change.newPassword);
+  }
+});
+
 test("a password is the same however its letters were put together", async (context) => {
   const device = await TestDevice.start(context);
   await device.client().send("POST", "/claim", { ...claim, password: "caf\u00e9 caf\u00e9 caf\u00e9" });
