@@ -485,6 +485,8 @@ async function build(
   apps.start();
   atClose(() => apps.stop());
   atClose(() => tasks.stop());
+  // Before the tasks: a turn may start one.
+  atClose(() => security.close());
   return {
     interrupt: () => {
       hub.stop();

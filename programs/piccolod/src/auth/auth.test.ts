@@ -124,7 +124,13 @@ test("who unlocks without a session, or with one that has ended, gets one", asyn
 test("a session that ends while its password is being looked at is not handed out", async (context) => {
   const device = await TestDevice.start(context);
   const owner = await device.owner();
-  const [reply] = await Promise.all([owner.send("POST", "/unlock", { password }), owner.call("DELETE", "/session")]);
+  const { keyring } = device.inside;
+  const openRoot = keyring.openRoot.bind(keyring);
+  keyring.openRoot = async (given) => {
+    await owner.call("DELETE", "/session");
+    return openRoot(given);
+  };
+  const reply = await owner.send("POST", "/unlock", { password });
   assert.equal(reply.status, 201);
   refusedWith(await owner.raw("GET", "/session"), 401, "sign-in-required");
   const cookie = String(reply.headers["set-cookie"]).split(";")[0] ?? "";
@@ -155,6 +161,24 @@ test("a new password takes the old one, ends other sessions, and is one the cont
   refusedWith(await other.raw("GET", "/session"), 401, "sign-in-required");
   refusedWith(await other.send("POST", "/session", { password }), 401, "wrong-password");
   await other.signIn("a good new one");
+});
+
+test("a change of the password that fails has ended the other sessions, whether the new one is durable by then or not", async (context) => {
+  for (const failing of ["before-reseal", "after-reseal"]) {
+    const device = await TestDevice.start(context);
+    const owner = await device.owner();
+    const other = device.client();
+    await other.signIn();
+    device.atCrashPoint = (name) => {
+      if (name === failing) throw new Error("the chip is gone");
+    };
+    const change = { oldPassword: password, newPassword: "another password 2" };
+    refusedWith(await owner.send("POST", "/session/password", change), 500, "internal");
+    device.atCrashPoint = () => undefined;
+    refusedWith(await other.send("GET", "/session"), 401, "sign-in-required");
+    assert.equal((await owner.send("GET", "/session")).status, 200);
+    await device.client().signIn(failing === "before-reseal" ? password : change.newPassword);
+  }
 });
 
 test("a password is the same however its letters were put together", async (context) => {

@@ -45,10 +45,12 @@ export class Auth {
     const name = parseName(claim.ownerName);
     this.#claiming = true;
     try {
-      const phrase = await security.claim(name, claim.password);
-      if (security.identity !== undefined) await claimed(security.identity);
-      sessions.endAll();
-      return { session: sessions.open(), phrase };
+      return await security.alone(async () => {
+        const phrase = await security.claim(name, claim.password);
+        if (security.identity !== undefined) await claimed(security.identity);
+        sessions.endAll();
+        return { session: sessions.open(), phrase };
+      });
     } finally {
       this.#claiming = false;
     }
@@ -94,15 +96,23 @@ export class Auth {
     this.#options.sessions.end(session.tokenHash);
   }
 
-  /** Ends all other sessions. Throws `wrong-password`, `too-many-attempts`. */
+  /** Ends all other sessions, also where the change fails after the old password was right. Throws `wrong-password`, `too-many-attempts`. */
   async changePassword(
     attempter: Attempter,
     session: SessionInfo,
     change: { readonly oldPassword: string; readonly newPassword: string },
   ): Promise<void> {
     const { security, sessions } = this.#options;
-    await this.withRoot(attempter, change.oldPassword, (root) => security.changePassword(root, change.newPassword));
-    sessions.endOthers(session.tokenHash);
+    await this.withRoot(attempter, change.oldPassword, async (root) => {
+      // Whom the change is to shut out is out before it: whatever fails or is cut off after the new password is durable changes that no more.
+      sessions.endOthers(session.tokenHash);
+      try {
+        await security.changePassword(root, change.newPassword);
+      } finally {
+        // Who had signed in with the old password just before may have got a session since.
+        sessions.endOthers(session.tokenHash);
+      }
+    });
   }
 
   /** Whoever knows the phrase is the owner. Throws `phrase-unknown`, what `parsePhrase` says, `too-many-attempts`. */

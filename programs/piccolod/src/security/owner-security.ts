@@ -70,10 +70,18 @@ export class OwnerSecurity {
 
   /**
    * The verbs, and the checks of a password before them, run one after the other: none overwrites what another has just
-   * made, and none goes on by a password or a phrase that another has just replaced.
+   * made, and none goes on by a password or a phrase that another has just replaced. Throws `stopping` after `close`.
    */
   alone<Result>(work: () => Promise<Result> | Result): Promise<Result> {
     return this.#turns.take(work);
+  }
+
+  /**
+   * Waits for the verb that runs, and refuses those behind it: after a reset they would write the old owner's slots into the record of
+   * a new device. Nobody may wait for this in a turn.
+   */
+  close(): Promise<void> {
+    return this.#turns.close();
   }
 
   /** Undefined before the claim. */
@@ -81,7 +89,10 @@ export class OwnerSecurity {
     return this.#record.identity;
   }
 
-  /** Makes an owner: root secret, password, and a phrase that is valid at once and waits to be confirmed. */
+  /**
+   * Makes an owner: root secret, password, and a phrase that is valid at once and waits to be confirmed. On a device that runs it is
+   * called `alone`.
+   */
   async claim(name: string, password: string): Promise<ShownPhrase> {
     const { content, outside, keyring, chip, argon2, world, cost, floor, deviceKey } = this.#options;
     assert.ok(!keyring.hasOwner);

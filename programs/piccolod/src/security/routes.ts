@@ -109,8 +109,12 @@ export function mountSecurity(api: Api, options: SecurityRouteOptions): void {
     const { password, confirmation } = c.req.valid("json");
     return answerPhraseFaults("phrase" in confirmation ? confirmation.phrase : "", async () => {
       const { caller } = c.env;
-      await auth.withRoot(caller, password, (root) => security.rekey.begin(root, password, confirmation));
-      return c.json(unlockedWork.startRekey(), 202);
+      const task = await auth.withRoot(caller, password, async (root) => {
+        await security.rekey.begin(root, password, confirmation);
+        // Still in its turn: what a device that closes waits for starts nothing afterwards.
+        return unlockedWork.startRekey();
+      });
+      return c.json(task, 202);
     });
   });
 

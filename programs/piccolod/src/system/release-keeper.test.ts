@@ -10,7 +10,7 @@ import { bootControlFaults } from "./boot-control.ts";
 import { collectReleases } from "./collect.ts";
 import { LastGoodStart } from "./last-good-start.ts";
 import { patienceMs, type VolumeOutcome } from "./probation.ts";
-import { ReleaseKeeper } from "./release-keeper.ts";
+import { attemptsMax, ReleaseKeeper } from "./release-keeper.ts";
 import { ReleaseTrials } from "./release-trials.ts";
 
 const open: VolumeOutcome = { state: "open" };
@@ -254,14 +254,56 @@ test("with the volume closed nothing is removed and no minimum raised, until it 
   assert.deepEqual(device.lastGoodStart.read(), open);
 });
 
-test("a boot partition that cannot be read is reported, and the device runs on", async (context) => {
+const unreadable = () => bootControlFaults.fault("boot-partition-unreadable", "it is not there");
+
+test("a boot partition that cannot be read is reported and tried again so often, and the device runs on", async (context) => {
   const device = await Device.started(context);
-  device.boot.choice = () => Promise.reject(bootControlFaults.fault("boot-partition-unreadable", "it is not there"));
+  device.boot.choice = () => Promise.reject(unreadable());
   await device.run();
-  assert.deepEqual([device.done, device.events], [[], ["release-not-kept"]]);
+  assert.deepEqual(device.done, []);
+  assert.deepEqual(device.events, Array<string>(attemptsMax).fill("release-not-kept"));
+  device.events.length = 0;
   device.boot.choice = () => Promise.reject(Object.assign(new Error("a disk that fails"), { errno: -5, code: "EIO" }));
   await device.run();
-  assert.deepEqual([device.done, device.events], [[], ["release-not-kept", "release-not-kept"]]);
+  assert.deepEqual([device.done, device.events], [[], ["release-not-kept"]]);
+});
+
+test("a boot partition that is busy at any step keeps no release from its place", async (context) => {
+  const undisturbed = await Device.started(context);
+  await undisturbed.run();
+  for (const at of undisturbed.done.keys()) {
+    const device = await Device.started(context);
+    let count = 0;
+    device.step = () => {
+      if (count++ === at) throw unreadable();
+    };
+    await device.run();
+    assert.equal(device.events.filter((event) => event === "release-not-kept").length, 1);
+    assert.ok(device.done.includes("bless piccolo-4.efi"));
+    assert.equal(device.done.at(-1), "raise");
+    assert.deepEqual(await device.left(), whole);
+  }
+});
+
+test("a release that is to give up its place restarts though the boot partition was busy, no later than otherwise", async (context) => {
+  const device = await Device.started(context);
+  device.lastGoodStart.write(open);
+  device.volume = closed("tpm-policy");
+  const { boot } = device;
+  const choice = boot.choice.bind(boot);
+  boot.choice = () => (device.nowMs < patienceMs / 2 ? Promise.reject(unreadable()) : choice());
+  await device.run();
+  assert.equal(device.done.at(-1), "restart");
+  assert.ok(device.nowMs <= patienceMs + 5_000);
+});
+
+test("stopped while it waits to try again, it ends", async (context) => {
+  const device = await Device.started(context);
+  device.boot.choice = () => Promise.reject(unreadable());
+  const stop = new AbortController();
+  device.wait = () => stop.abort();
+  await device.keeper().run(stop.signal);
+  assert.deepEqual(device.events, ["release-not-kept"]);
 });
 
 test("what lies in the place of the last start, and is none, is not known", (context) => {

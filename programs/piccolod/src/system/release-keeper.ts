@@ -30,6 +30,9 @@ export interface ReleaseKeeperOptions {
 }
 
 const lookMs = 5_000;
+/** What fails is tried again so often, this far apart. */
+const againMs = 30_000;
+export const attemptsMax = 20;
 
 export class ReleaseKeeper {
   readonly #options: ReleaseKeeperOptions;
@@ -38,23 +41,41 @@ export class ReleaseKeeper {
     this.#options = options;
   }
 
-  /** Ends when all is done, or by the signal. What goes wrong is reported: the device runs whatever becomes of this. */
+  /**
+   * Ends when all is done, or by the signal. What goes wrong is reported: the device runs whatever becomes of this. What may pass is
+   * tried again after a while, since a release without its place loses it at the next start.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const { report } = this.#options;
+    const { world } = this.#options;
+    const startedMs = world.monotonicMs();
     try {
-      if (await this.#settle(signal)) await this.#tidy(signal);
+      for (let attempt = 1; await this.#failsForNow(startedMs, signal, attempt < attemptsMax); attempt++) {
+        await world.sleep(againMs, signal);
+      }
     } catch (error) {
-      if (signal.aborted) return;
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Whether it is to be tried again. */
+  async #failsForNow(startedMs: number, signal: AbortSignal, mayTryAgain: boolean): Promise<boolean> {
+    try {
+      if (await this.#settle(startedMs, signal)) await this.#tidy(signal);
+      return false;
+    } catch (error) {
+      if (signal.aborted) return false;
       // A disk that fails here is no reason to end a device that works.
       if (!isFault(error) && !(error instanceof Error && "errno" in error)) throw error;
-      report("warn", "release-not-kept", { error: error.message, ...(isFault(error) ? { code: error.code } : {}) });
+      const again = mayTryAgain && isFault(error) && error.retry === "later";
+      const code = isFault(error) ? { code: error.code } : {};
+      this.#options.report("warn", "release-not-kept", { error: error.message, ...code, again });
+      return again;
     }
   }
 
   /** Whether the running release has its place, once that is known. */
-  async #settle(signal: AbortSignal): Promise<boolean> {
+  async #settle(startedMs: number, signal: AbortSignal): Promise<boolean> {
     const { world, boot, lastGoodStart, restart, report } = this.#options;
-    const startedMs = world.monotonicMs();
     // The boot partition is mounted to be read, and nobody else writes to it.
     const choice = await boot.choice();
     // Before anything is tidied up: an entry that was used up is what tells of a release that gave its place back.

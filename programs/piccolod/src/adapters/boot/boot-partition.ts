@@ -4,10 +4,8 @@ import { mkdirSync } from "node:fs";
 import { promisify } from "node:util";
 import { bootControlFaults } from "../../system/boot-control.ts";
 
-const execute = promisify(execFile);
-
 export interface BootPartition {
-  /** One use at a time. Throws `boot-partition-unreadable`. */
+  /** One use at a time in a process. Throws `boot-partition-unreadable`. */
   use<Result>(access: "read" | "write", work: (folder: string) => Result): Promise<Result>;
 }
 
@@ -16,9 +14,18 @@ export function openBootPartition(folder: string): BootPartition {
   return { use: async (_access, work) => work(folder) };
 }
 
+/** Runs a program. */
+export type Run = (program: string, args: readonly string[]) => Promise<unknown>;
+
+/** The last use of each mount point: the uses of one process come one after the other, however many partitions it made over it. */
+const lastUses = new Map<string, Promise<unknown>>();
+
 /** Mounts the partition below a folder of its own for each use. */
-export function mountedBootPartition(device: string, folder: string): BootPartition {
-  let last: Promise<unknown> = Promise.resolve();
+export function mountedBootPartition(
+  device: string,
+  folder: string,
+  execute: Run = promisify(execFile),
+): BootPartition {
   const run = async (program: string, args: readonly string[]): Promise<void> => {
     try {
       await execute(program, args);
@@ -39,8 +46,11 @@ export function mountedBootPartition(device: string, folder: string): BootPartit
   };
   return {
     use: (access, work) => {
-      const result = last.then(() => mounted(access, work));
-      last = result.catch(() => undefined);
+      const result = (lastUses.get(folder) ?? Promise.resolve()).then(() => mounted(access, work));
+      lastUses.set(
+        folder,
+        result.catch(() => undefined),
+      );
       return result;
     },
   };
