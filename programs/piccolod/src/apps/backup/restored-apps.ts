@@ -18,7 +18,7 @@ import type { StoredBackup } from "./types.ts";
 /** No manifest can have an id like that. */
 export const drillName = (app: string): string => `drill_${app}`;
 
-type HostApps = Pick<Apps, "go" | "look" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited">;
+type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited">;
 
 export class RestoredApps {
   readonly #apps: HostApps;
@@ -88,8 +88,8 @@ export class RestoredApps {
     const record = requestForgetCopy(installed.record, copy);
     if (record === installed.record) return;
     this.#store.put(record);
-    // Nothing that is under way is given up for it, such as an update that is being fetched.
-    for (const { app: one, lane } of this.#apps.look()) if (one.record.app === app) lane.kick();
+    // No change is interrupted for it, such as an update that is being fetched: the copy goes after it.
+    if (record.change === undefined) this.#apps.go(app);
   }
 }
 
