@@ -80,6 +80,23 @@ test("owners of a range move, with modes kept and links not followed; all others
   assert.deepEqual(owner(outside), [from + 7, from + 7]);
 });
 
+test("a copy whose volume cannot be made still leaves nobody waiting for the volume", async () => {
+  await storage.open();
+  await storage.makeVolume("still", "data", 16 * 1024 * 1024);
+  await storage.mountVolume("still", "data", { uid: from, gid: from });
+  const top = storage.volumeFolder("still", "data");
+  const freeze = (way: string): void => {
+    execFileSync("/sbin/fsfreeze", [way, join(top, "..")], { stdio: "ignore" });
+  };
+  // As one that was ended too late has left it.
+  freeze("--freeze");
+  await assert.rejects(storage.snapshot("still", "still", ["data"]), { code: "app-storage-failed" });
+  assert.throws(() => freeze("--unfreeze"), "it is not frozen any more");
+  writeFileSync(join(top, "text"), "a few words");
+  await storage.snapshot("still", "still", ["data"]);
+  assert.equal(storage.snapshots().get("still"), "complete");
+});
+
 test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {
   await storage.open();
   const gibibyte = 1024 ** 3;

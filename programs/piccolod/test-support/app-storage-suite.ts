@@ -120,6 +120,14 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     assert.deepEqual(storage.volumesOf("nobody"), []);
   });
 
+  test(`${name}: a copy that fails takes no room, and the next one succeeds`, async () => {
+    const { storage } = await withVolume("failing", "before");
+    await assert.rejects(storage.snapshot("s5", "failing", ["data", "missing"]));
+    assert.equal(storage.snapshots().get("s5"), undefined);
+    await storage.snapshot("s5", "failing", ["data"]);
+    assert.equal(storage.snapshots().get("s5"), "complete");
+  });
+
   test(`${name}: what goes into the trash comes out as it was, or is gone for good`, async () => {
     const { storage, read } = await withVolume("trashed", "kept");
     await storage.intoTrash("t1", "trashed", ["data"]);

@@ -91,8 +91,13 @@ export class FolderAppStorage implements AppStorage {
     this.snapshotFault = undefined;
     if (fault !== undefined) throw fault;
     mkdirSync(join(this.snapshotFolder, id), { recursive: true });
-    for (const volume of volumes) {
-      copyFileSync(this.volumeFolder(app, volume), join(this.snapshotFolder, id, fileOf(volume)));
+    try {
+      for (const volume of volumes) {
+        copyFileSync(this.volumeFolder(app, volume), join(this.snapshotFolder, id, fileOf(volume)));
+      }
+    } catch (error) {
+      this.dropSnapshot(id);
+      throw error;
     }
   }
 

@@ -41,6 +41,8 @@ export class MemoryRuntime implements ContainerRuntime {
   #lastMs = 1_800_000_000_000;
   /** What a registry would give, by digest. */
   readonly registry = new Map<string, StoredImage>();
+  /** Images come only after it. */
+  pullGate: (digest: string, signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve();
   /** What is asked for while it is set is not answered. */
   isAway = false;
   /** Whether a network of the house has the addresses. */
@@ -103,8 +105,9 @@ export class MemoryRuntime implements ContainerRuntime {
     return image;
   }
 
-  async pullImage({ digest }: RegistryImage, { progress }: TransferOptions = {}): Promise<StoredImage> {
+  async pullImage({ digest }: RegistryImage, { progress, signal }: TransferOptions = {}): Promise<StoredImage> {
     this.#check();
+    await this.pullGate(digest, signal);
     const image = this.registry.get(digest);
     if (image === undefined) throw runtimeFaults.fault("image-refused", "the registry has no such image");
     progress?.(image.sizeBytes, image.sizeBytes);

@@ -29,6 +29,7 @@ import {
 import { HealthWatch } from "./health-watch.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
+import { isBeforeTransfer, isTransfer, TransferWatch } from "./transfer-watch.ts";
 import type { InstalledApp } from "./types.ts";
 
 /** A plan that comes again this often without an end is looked at again later. */
@@ -78,6 +79,7 @@ export class Lane {
   /** When each service was last started to keep the app up, by the monotonic clock. */
   readonly #starts = new Map<string, number[]>();
   readonly #health: HealthWatch;
+  readonly #transfers: TransferWatch;
   /** Services that have ended by themselves and are not started again yet. */
   readonly #ended = new Set<string>();
 
@@ -93,6 +95,15 @@ export class Lane {
       silentPart: (timeoutMs) => this.#silentPart(timeoutMs),
       due: () => this.kick(),
     });
+    this.#transfers = new TransferWatch({ world, isInTheWay: () => this.#isTransferInTheWay() });
+  }
+
+  async #isTransferInTheWay(): Promise<boolean> {
+    const { store, observe, world, app } = this.#options;
+    const installed = store.get(app);
+    if (installed === undefined) return false;
+    const observed = await observe(installed, this.route, this.#health.now);
+    return isBeforeTransfer(decide(installed.record, observed, world.nowMs()));
   }
 
   /** While it is being changed nobody can tell: parts of it may be stopped, or frozen for a copy. */
@@ -116,6 +127,7 @@ export class Lane {
     this.#isDue = true;
     if (this.#options.stopping.aborted) return;
     this.#wake?.abort(new Error("it is looked at now"));
+    this.#transfers.look();
     this.#driving ??= this.#drive().finally(() => {
       this.#driving = undefined;
       this.hasRested = true;
@@ -187,7 +199,10 @@ export class Lane {
       changed();
       return true;
     }
-    for (const step of plan.steps) {
+    for (const [at, step] of plan.steps.entries()) {
+      const isProbed = plan.steps.slice(0, at).some(({ do: what }) => what === "probe");
+      // A plan made while the route was open opens it no more: the next one does, before something that may take hours.
+      if (isTransfer(step) && isProbed && this.route.kind === "held") return true;
       crashPoint("before-app-step");
       if (!(await this.#take(step))) break;
       crashPoint("after-app-step");
@@ -239,7 +254,8 @@ export class Lane {
       this.#starts.set(step.service, [...(this.#starts.get(step.service) ?? []), world.monotonicMs()]);
     }
     try {
-      await executor.take(installed, step satisfies MachineStep, { signal, report });
+      const work = (ended: AbortSignal): Promise<void> => executor.take(installed, step, { signal: ended, report });
+      if (!(await this.#watched(installed.record, step, signal, work))) return false;
       this.#noteStep(installed, step);
       return true;
     } catch (error) {
@@ -262,6 +278,25 @@ export class Lane {
       if (last !== undefined) this.#put(last, recordAfterFailure(last.record, step, told, world.nowMs()));
       return false;
     }
+  }
+
+  /** Whether it went through; a transfer may be broken off for what runs meanwhile, which is no failure. */
+  async #watched(
+    { change, current }: AppPlanRecord,
+    step: MachineStep,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<boolean> {
+    if (change?.phase !== "fetching" || current === undefined || !isTransfer(step)) {
+      await work(signal);
+      return true;
+    }
+    const transfer = this.#transfers.run(change.startedAtMs, (own) => work(AbortSignal.any([signal, own])));
+    // What came while the plan's steps before were taken has been heard by nobody.
+    if (this.#isDue) this.#transfers.look();
+    if (await transfer) return true;
+    this.#options.log.info("app-transfer-broken-off", { app: this.#options.app, step: step.do });
+    return false;
   }
 
   /** Before anything of a version that does not come up is taken down. */

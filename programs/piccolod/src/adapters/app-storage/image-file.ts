@@ -19,6 +19,8 @@ import { type MountView, ownView, runProgram } from "./run-program.ts";
 /** What is an app's own in it; beside it lies what a file system has for itself. */
 export const contentName = "content";
 
+/** All that waits to be written goes to the disk first, and nothing can end that. */
+const freezeMs = 30 * 60_000;
 const thawTries = 5;
 const thawPauseMs = 200;
 
@@ -149,7 +151,13 @@ export class ImageFile {
   /** While `copy` reads the file, nothing in it changes: what uses the file system waits meanwhile. */
   async whileStill(copy: () => Promise<void>): Promise<void> {
     if (!this.isMounted) return copy();
-    await runProgram("/sbin/fsfreeze", ["--freeze", this.#mountPoint]);
+    try {
+      await runProgram("/sbin/fsfreeze", ["--freeze", this.#mountPoint], freezeMs);
+    } catch (error) {
+      // One that was ended for taking too long has frozen it all the same. It is refused where nothing is frozen.
+      await unfreeze(this.#mountPoint).catch(() => undefined);
+      throw error;
+    }
     try {
       await copy();
     } finally {

@@ -222,14 +222,16 @@ export class SealedAppStorage implements AppStorage {
   async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
     const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
     for (const path of [whole, partial]) rmSync(path, { recursive: true, force: true });
-    mkdirSync(partial, { recursive: true, mode: 0o700 });
-    for (const volume of volumes) {
-      await this.#image(app, volume).whileStill(() => {
-        this.#frozen();
-        return copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume)));
-      });
-    }
-    fsyncPath(partial);
+    await orRemoved(partial, async () => {
+      mkdirSync(partial, { recursive: true, mode: 0o700 });
+      for (const volume of volumes) {
+        await this.#image(app, volume).whileStill(() => {
+          this.#frozen();
+          return copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume)));
+        });
+      }
+      fsyncPath(partial);
+    });
     renameSync(partial, whole);
     fsyncPath(dirname(whole));
   }
@@ -239,7 +241,7 @@ export class SealedAppStorage implements AppStorage {
     for (const volume of volumes) {
       await patiently(() => this.#image(app, volume).unmount());
       const path = join(this.#volumes(app), fileOf(volume));
-      await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), `${path}.new`);
+      await orRemoved(`${path}.new`, () => copyFile(join(this.#snapshotFolder(id), fileOf(volume)), `${path}.new`));
       renameSync(`${path}.new`, path);
     }
     fsyncPath(this.#volumes(app));
@@ -353,6 +355,20 @@ async function copyFile(from: string, to: string): Promise<void> {
   rmSync(to, { force: true });
   await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to], copyMs);
   fsyncPath(to);
+}
+
+/** Where it cannot be made whole it goes: on a disk that is full nothing else would give its room back. */
+async function orRemoved(path: string, make: () => Promise<void>): Promise<void> {
+  try {
+    await make();
+  } catch (error) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch {
+      // Why it was not made is told; the next try removes it first.
+    }
+    throw error;
+  }
 }
 
 /** Who has just ended may still hold a file open for a moment. */

@@ -10,6 +10,8 @@ import { linesOf, unavailable } from "./unix-http.ts";
 const compatible = "/v1.41";
 const transferMs = 24 * 3_600_000;
 const pullLineBytesMax = 64 * 1024;
+/** Nothing is said while the last layers are unpacked, which on a slow disk takes its time. */
+const stalledMs = 30 * 60_000;
 
 const machineArchitecture = arch() === "arm64" ? "arm64" : "amd64";
 
@@ -19,13 +21,16 @@ const listPauseMs = 100;
 export class PodmanImages {
   readonly #interface: PodmanInterface;
   readonly #api: string;
+  readonly #stalledMs: number;
   /** So many images are just arriving. */
   #arriving = 0;
   #keeping: Promise<void> | undefined;
 
-  constructor(inside: PodmanInterface, api: string) {
+  /** `silenceMs`: a pull of which nothing is heard for so long is given up. */
+  constructor(inside: PodmanInterface, api: string, silenceMs = stalledMs) {
     this.#interface = inside;
     this.#api = api;
+    this.#stalledMs = silenceMs;
   }
 
   /** One that is just being removed is not found. */
@@ -119,18 +124,45 @@ export class PodmanImages {
     return this.#besideNoRemoval(() => this.#pull(image, options));
   }
 
-  async #pull(image: RegistryImage, { signal, progress }: TransferOptions): Promise<StoredImage> {
+  async #pull(image: RegistryImage, options: TransferOptions): Promise<StoredImage> {
     const reference = `${image.registry}/${image.repository}@${image.digest}`;
+    const stalled = new AbortController();
+    const watch = setTimeout(() => stalled.abort(unreachable()), this.#stalledMs);
+    let failure: string | undefined;
+    try {
+      failure = await this.#transfer(reference, options, stalled.signal, () => watch.refresh());
+    } catch (error) {
+      throw stalled.signal.aborted && options.signal?.aborted !== true ? stalled.signal.reason : error;
+    } finally {
+      clearTimeout(watch);
+    }
+    if (failure !== undefined) throw this.#pullFailed(failure);
+    try {
+      return await this.#checked(image.digest);
+    } catch (error) {
+      await this.#removeByName(reference);
+      throw error;
+    }
+  }
+
+  /** Why it failed, where it did. `heard`: told of each sign of life. */
+  async #transfer(
+    reference: string,
+    { signal, progress }: TransferOptions,
+    stalled: AbortSignal,
+    heard: () => void,
+  ): Promise<string | undefined> {
     const body = await this.#interface.open({
       method: "POST",
       path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}`,
       timeoutMs: transferMs,
-      ...(signal === undefined ? {} : { signal }),
+      signal: signal === undefined ? stalled : AbortSignal.any([signal, stalled]),
     });
     const parts = new Map<string, { readonly done: number; readonly total: number }>();
     let failure: string | undefined;
     try {
       for await (const line of linesOf(body, pullLineBytesMax)) {
+        heard();
         // The answer is a success from its first byte; that it failed is one of its lines.
         const { id, progressDetail, error } = PullLine.parse(JSON.parse(line));
         failure ??= error;
@@ -146,13 +178,7 @@ export class PodmanImages {
       if (signal?.aborted === true) throw signal.reason as Error;
       throw unavailable(error);
     }
-    if (failure !== undefined) throw this.#pullFailed(failure);
-    try {
-      return await this.#checked(image.digest);
-    } catch (error) {
-      await this.#removeByName(reference);
-      throw error;
-    }
+    return failure;
   }
 
   #pullFailed(message: string): Error {
@@ -171,10 +197,7 @@ export class PodmanImages {
       );
     }
     if (/no image found in manifest list for architecture|architecture/i.test(message)) return otherArchitecture();
-    return runtimeFaults.fault(
-      "image-unreachable",
-      "the image's registry does not answer, or broke off; try again later",
-    );
+    return unreachable();
   }
 
   async #checked(digest: string): Promise<StoredImage> {
@@ -218,6 +241,13 @@ export class PodmanImages {
 
 function storedOf(found: ImageInspection, digest: string): StoredImage {
   return { digest, architecture: found.Architecture, sizeBytes: found.Size, user: found.User ?? "" };
+}
+
+function unreachable(): Error {
+  return runtimeFaults.fault(
+    "image-unreachable",
+    "the image's registry does not answer, or broke off; try again later",
+  );
 }
 
 function differs(): Error {

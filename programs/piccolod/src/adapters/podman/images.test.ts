@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { createLog } from "../log.ts";
+import { PodmanImages } from "./images.ts";
+import { PodmanInterface } from "./interface.ts";
+
+const image = { registry: "registry.example", repository: "shelf", digest: `sha256:${"a".repeat(64)}` } as const;
+
+/** A service that answers each pull with `said`, and then says nothing more. */
+async function imagesOf(
+  context: TestContext,
+  said: (answer: ServerResponse) => void,
+  silenceMs?: number,
+): Promise<{ readonly images: PodmanImages; readonly ended: Promise<unknown> }> {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-images-"));
+  const socketPath = join(folder, "socket");
+  const ended = Promise.withResolvers<unknown>();
+  const server = createServer((_, answer) => {
+    answer.on("close", () => ended.resolve(undefined));
+    said(answer);
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const log = createLog(
+    () => undefined,
+    () => 0,
+  );
+  const inside = new PodmanInterface(
+    { socketPath, cgroupParent: undefined, ensure: () => Promise.resolve(), stop: () => Promise.resolve() },
+    log,
+  );
+  return { images: new PodmanImages(inside, "/v4.0.0/libpod", silenceMs), ended: ended.promise };
+}
+
+const line = `${JSON.stringify({ id: "a", progressDetail: { current: 1, total: 2 } })}\n`;
+
+test("a pull of which nothing is heard any more is given up, whether it has begun or not", async (context) => {
+  for (const said of [() => undefined, (answer: ServerResponse) => void answer.write(line)]) {
+    const { images } = await imagesOf(context, said, 20);
+    await assert.rejects(images.pull(image), { code: "image-unreachable" });
+  }
+});
+
+test("a pull that is broken off says why, and ends", async (context) => {
+  const { images, ended } = await imagesOf(context, (answer) => answer.write(line));
+  const reason = new Error("something else is wanted");
+  const over = new AbortController();
+  const pull = images.pull(image, { signal: over.signal, progress: () => over.abort(reason) });
+  await assert.rejects(pull, reason);
+  await ended;
+});
