@@ -13,12 +13,16 @@ interface Pull {
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
 /** An app of which an update is being fetched, and the pulls as they begin. */
-async function fetching(context: TestContext): Promise<{
+async function fetching(
+  context: TestContext,
+  before: (device: AppDevice) => Promise<void> = () => Promise.resolve(),
+): Promise<{
   readonly device: AppDevice;
   readonly next: () => Promise<Pull>;
 }> {
   const device = AppDevice.start(context);
   await device.install("shelf");
+  await before(device);
   const begun: Pull[] = [];
   device.runtime.pullGate = (_, signal) => {
     const arrived = Promise.withResolvers<void>();
@@ -92,4 +96,21 @@ test("looks at an app that is well leave what is fetched alone", async (context)
   assert.ok(!isEnded);
   pull.arrive();
   await device.apps.settled("shelf", () => undefined);
+});
+
+test("a copy that has come into the network meanwhile goes without breaking off what is fetched", async (context) => {
+  const { device, next } = await fetching(context, async ({ apps }) => {
+    apps.backUp("shelf");
+    await apps.settled("shelf", () => undefined);
+  });
+  const pull = await next();
+  let isEnded = false;
+  void pull.ended.then(() => (isEnded = true));
+  const [copy = assert.fail("a copy is here")] = device.apps.get("shelf").record.backups;
+  device.backups.restored.forgetCopy("shelf", copy.id);
+  for (let turn = 0; turn < 20; turn++) await soon();
+  assert.ok(!isEnded);
+  pull.arrive();
+  await device.apps.settled("shelf", () => undefined);
+  assert.ok(!device.storage.snapshots().has(copy.id));
 });

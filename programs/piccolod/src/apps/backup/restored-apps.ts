@@ -88,7 +88,8 @@ export class RestoredApps {
     const record = requestForgetCopy(installed.record, copy);
     if (record === installed.record) return;
     this.#store.put(record);
-    this.#apps.go(app);
+    // No change is interrupted for it, such as an update that is being fetched: the copy goes after it.
+    if (record.change === undefined) this.#apps.go(app);
   }
 }
 
