@@ -202,7 +202,7 @@ test("the screen of a closed device that takes a phrase shows no fingerprint, an
   assert.doesNotMatch(secure.shown, /(?:[0-9A-F]{2}:){31}/);
 });
 
-test("the recovery sheet has the fingerprint of the volume's authority, also where the connection is under one that lay outside", async (context) => {
+test("the recovery sheet has the fingerprint of the volume's authority, under which connections are as soon as the volume is open", async (context) => {
   const secure = await SecureDevice.start(context);
   const claimed = await secure.claim(claimCode);
   const { phrase } = JSON.parse(claimed.text) as Claimed & { readonly phrase: NewPhrase };
@@ -227,6 +227,8 @@ test("the recovery sheet has the fingerprint of the volume's authority, also whe
     body: { phrase: phrase.words.join(" "), newPassword: password },
   });
   assert.equal(opened.status, 201, opened.text);
+  secure.trusted = (await secure.chain()).at(-1) ?? "";
+  assert.equal(new X509Certificate(secure.trusted).fingerprint256, own);
   assert.equal(await printed(opened), own);
 });
 
