@@ -132,6 +132,14 @@ test("after a restart, ended tasks are as they were, and those that ran have fai
   assert.deepEqual(open().get(running.id), after.get(running.id));
 });
 
+test("a device that stops begins no task any more", async (context) => {
+  const { open } = setUp(context);
+  const tasks = open();
+  await tasks.stop();
+  assert.throws(() => start(tasks, async () => undefined), { code: "stopping" });
+  assert.deepEqual(tasks.list(), []);
+});
+
 test("only the last ended tasks are kept", async (context) => {
   const { open } = setUp(context);
   const tasks = open();

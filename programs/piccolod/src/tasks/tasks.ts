@@ -25,6 +25,7 @@ export interface TasksOptions {
 export class Tasks {
   readonly #options: TasksOptions;
   readonly #tasks = new Map<string, Task>();
+  #isStopping = false;
   readonly #running = new Map<string, Running>();
 
   constructor(options: TasksOptions) {
@@ -49,8 +50,9 @@ export class Tasks {
     return task;
   }
 
-  /** Throws `task-running` where one of the kind, for the same subject, runs. */
+  /** Throws `task-running` where one of the kind, for the same subject, runs, and `stopping`. */
   start({ kind, subject, step, cancellable, work, cancelled }: TaskStart): Task {
+    if (this.#isStopping) throw taskFaults.fault("stopping", "the device is stopping; do it again when it is back");
     if (this.list().some((task) => task.kind === kind && task.subject === subject && task.state === "running")) {
       throw taskFaults.fault("task-running", "this is under way already; wait until it has ended");
     }
@@ -107,6 +109,7 @@ export class Tasks {
 
   /** Ends what runs; the next start shows it as interrupted. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     const running = [...this.#running.values()];
     for (const { cancel } of running) cancel.abort(new Error("the device stops"));
     await Promise.all(running.map(({ ended }) => ended));

@@ -5,6 +5,7 @@ export const taskFaults = catalogue({
   "task-running": { retry: "later", meaning: "A task of this kind runs already; wait until it has ended." },
   "task-not-found": { retry: "never", meaning: "There is no such task; only the last ones are kept." },
   "not-cancellable": { retry: "never", meaning: "The task has ended, or has gone too far to be cancelled." },
+  stopping: { retry: "later", meaning: "The device is stopping; do it again when it is back." },
   interrupted: { retry: "later", meaning: "The device was restarted while the task ran; start it again." },
 });
 
