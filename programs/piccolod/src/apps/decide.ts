@@ -137,7 +137,8 @@ function decideSteady(
   }
   const opened: readonly Step[] = [
     { do: "probe", generation: current.number },
-    ...routeTo(observed, { kind: "open", generation: current.number }),
+    // Also where it is open now: before a start it is held.
+    { do: "route", to: { kind: "open", generation: current.number } },
   ];
   // The current generation is up: it takes over before others go, so that requests find one or the other.
   if (isUp) {

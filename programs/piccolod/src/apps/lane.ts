@@ -199,10 +199,7 @@ export class Lane {
       changed();
       return true;
     }
-    for (const [at, step] of plan.steps.entries()) {
-      const isProbed = plan.steps.slice(0, at).some(({ do: what }) => what === "probe");
-      // A plan made while the route was open opens it no more: the next one does, before something that may take hours.
-      if (isTransfer(step) && isProbed && this.route.kind === "held") return true;
+    for (const step of plan.steps) {
       crashPoint("before-app-step");
       if (!(await this.#take(step))) break;
       crashPoint("after-app-step");
