@@ -469,11 +469,11 @@ class Running {
   async #leaveClosed(): Promise<void> {
     const before = this.#authority;
     if (before !== undefined) {
-      await this.#openAuthority();
-      const isSame =
-        fingerprintOf(before.certificate) === fingerprintOf(this.#authority?.certificate ?? before.certificate);
-      if (isSame) this.#authority = before;
-      else this.#authorityChanged();
+      const own = await this.#parts.authority.open(this.#opened?.content);
+      if (fingerprintOf(own.certificate) !== fingerprintOf(before.certificate)) {
+        this.#authority = own;
+        this.#authorityChanged();
+      }
     }
     this.show();
   }

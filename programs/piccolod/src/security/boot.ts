@@ -22,6 +22,7 @@ import { findOutside, isNewer, OutsideStore, restoreOutside, writeFirstOutside }
 import { supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import type { FirmwareKeys } from "../system/firmware-keys.ts";
+import { saysNothingCode } from "../system/probation.ts";
 import { type Volume, volumeFaults, volumeKeyBytes, type VolumeState } from "./volume.ts";
 
 export const bootFaults = catalogue({
@@ -215,7 +216,7 @@ export class Boot {
   /** That the chip's window was closed says nothing of why; the daemon before this one, which closed it, has said it. */
   #firstAnd(reason: Reason): readonly Reason[] {
     const { firstReason } = this.#options;
-    if (reason.code !== "tpm-window-closed") {
+    if (reason.code !== saysNothingCode) {
       firstReason?.keep(reason);
       return [reason];
     }

@@ -46,7 +46,7 @@ export class StrayNetworks {
     const { log } = this.#options;
     for (const network of this.#named()) {
       if (!(await this.#hasOne(network, addresses))) continue;
-      const inside = processesIn(network);
+      const inside = processesByNetwork().get(network.id ?? "") ?? [];
       if (!inside.every((pid) => isProcessOf(pid, containerId))) {
         log.warn("stray-network-in-use", { container: containerId, network: network.path });
         continue;
@@ -59,7 +59,9 @@ export class StrayNetworks {
   /** Now and then: takes those away that nothing has been in for a while, as one that was never set up. */
   async sweep(): Promise<void> {
     const nowMs = performance.now();
-    const empty = this.#named().filter((network) => processesIn(network).length === 0);
+    const named = this.#named();
+    const inside = processesByNetwork();
+    const empty = named.filter(({ id }) => id === undefined || !inside.has(id));
     const before = this.#emptySinceMs;
     this.#emptySinceMs = new Map(empty.map(({ path }) => [path, before.get(path) ?? nowMs]));
     for (const network of empty) {
@@ -107,17 +109,17 @@ function mountedNetworks(table: string): ReadonlyMap<string, string> {
   );
 }
 
-function processesIn({ id }: NamedNetwork): readonly number[] {
-  if (id === undefined) return [];
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return readlinkSync(`/proc/${name}/ns/net`) === id;
-      } catch {
-        // It has ended meanwhile, or is one of the kernel's own.
-        return false;
-      }
-    })
-    .map(Number);
+/** Of the whole machine, in one look. */
+function processesByNetwork(): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const id = readlinkSync(`/proc/${name}/ns/net`);
+      found.set(id, [...(found.get(id) ?? []), Number(name)]);
+    } catch {
+      // It has ended meanwhile, or is one of the kernel's own.
+    }
+  }
+  return found;
 }
