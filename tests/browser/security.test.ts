@@ -172,6 +172,9 @@ for (const kind of ["desk", "phone"] as const) {
     const scenes: readonly (readonly [string, FakeOptions, string])[] = [
       ["keys-of-others", { ...shut, reason: "ask-at-boot", distrusted: "start-keys-of-others" }, "trusts other keys"],
       ["keys-unknown", { ...shut, reason: "tpm-policy", distrusted: "start-keys-unknown" }, "Nobody can tell by which"],
+      ["records-too-new", { ...shut, reason: "database-too-new" }, "older release than before"],
+      ["records-damaged", { ...shut, reason: "database-damaged" }, "records are damaged"],
+      ["keys-damaged", { ...shut, reason: "identity-damaged" }, "keys are damaged"],
       ["state-damaged", { ...shut, reason: "state-damaged" }, "own files cannot be used"],
       [
         "by-phrase",
