@@ -34,13 +34,33 @@ async function operateUntil(drill: DrillContext, model: FileModel, ended: () => 
   await Promise.all([lane(["upload"]), lane(["upload", "upload", "delete"]), lane(["rename", "delete"])]);
 }
 
+/**
+ * Starts the round's device and resolves when it serves its owner and no member misses another; false when it died
+ * before that. What an earlier crash left unfinished goes on as soon as the device is up, and may reach the armed crash
+ * point at once.
+ */
+async function startArmed(network: Network, victim: Device, round: Round): Promise<boolean> {
+  const armed = round.crashPoint === undefined ? [] : ["--crash-at", round.crashPoint, "--insecure-drills"];
+  const serve = async (): Promise<true> => {
+    if (round.owner) await network.claim(victim);
+    await network.allOnline(network.device(1));
+    return true;
+  };
+  try {
+    await network.startDevice(victim.number, armed);
+    return await Promise.race([serve(), victim.process.ended().then(() => false)]);
+  } catch (error) {
+    // The broken connection may be noticed before the end of the process is.
+    const isGone = await Promise.race([victim.process.ended().then(() => true), delay(1_000, false)]);
+    if (round.crashPoint === undefined || !isGone) throw error;
+    return false;
+  }
+}
+
 async function crash(drill: DrillContext, network: Network, model: FileModel, round: Round): Promise<boolean> {
   const victim: Device = round.owner ? network.device(1) : network.device(2 + drill.below(network.devices.length - 1));
   await victim.process.stop();
-  const armed = round.crashPoint === undefined ? [] : ["--crash-at", round.crashPoint, "--insecure-drills"];
-  await network.startDevice(victim.number, armed);
-  if (round.owner) await network.claim(victim);
-  await network.allOnline(network.device(1));
+  const isServing = await startArmed(network, victim, round);
 
   let over = false;
   let inFlight = 0;
@@ -49,7 +69,7 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
     inFlight = Math.max(inFlight, model.inFlight);
     over = true;
   });
-  const work = operateUntil(drill, model, () => over);
+  const work = isServing ? operateUntil(drill, model, () => over) : Promise.resolve();
   // What goes wrong in it is thrown where it is awaited, after the crash.
   work.catch(() => undefined);
   const limitMs = round.crashPoint === undefined ? 100 + drill.below(1_500) : reachLimitMs;
