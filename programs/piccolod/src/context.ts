@@ -39,7 +39,7 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, distrustOfStart, keepRelease, renewalOf } from "./release-context.ts";
+import { bootImages, distrustOfStart, keepRelease, keptReleases, renewalOf } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
@@ -174,6 +174,7 @@ async function start(
     releaseTrials,
     boot,
     staysUp,
+    restartMachine: keptReleases(config, parts)?.restart,
     claimCode: new ClaimCode({ file: config.claimCodeFile, world: config.screens.length > 0 ? world : undefined }),
     authority: new DeviceAuthority({ state, chip, deviceName: named.deviceName, world, log }),
   });
@@ -268,6 +269,8 @@ interface RunningParts extends ContextParts {
   readonly claimCode: ClaimCode;
   readonly authority: DeviceAuthority;
   readonly staysUp: boolean;
+  /** Undefined where the machine is not this daemon's to start again. */
+  readonly restartMachine: (() => Promise<void>) | undefined;
 }
 
 /** The device as it is now: closed, or whole. */
@@ -478,7 +481,10 @@ class Running {
     this.show();
   }
 
-  /** Goes on as a new device. Where that fails, the process ends, and the next start goes on from what is left. */
+  /**
+   * Goes on as a new device, after a start of the machine where it has one of its own: what the chip measured tells of the volume of
+   * before until then. Where that fails, the process ends, and the next start goes on from what is left.
+   */
   #reset(): void {
     const { boot, authority, log } = this.#parts;
     this.#changing = this.#changing.then(async () => {
@@ -487,10 +493,23 @@ class Running {
       await boot.reset();
       // Who had the device before may know its key, from a copy of the disk and the phrase.
       authority.forget();
+      if (await this.#restartsMachine()) return;
       await this.start();
       this.show();
     });
     this.#endAtFailure("reset-failed");
+  }
+
+  async #restartsMachine(): Promise<boolean> {
+    const { restartMachine, log } = this.#parts;
+    try {
+      await restartMachine?.();
+      return restartMachine !== undefined;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      log.warn("machine-not-restarted", errorFacts(error));
+      return false;
+    }
   }
 
   /** The volume stays open. Where that fails, the process ends, and the next start opens the device. */

@@ -9,8 +9,11 @@ import { tpmFaults } from "@piccolo/tpm2";
 import { realWorld } from "@piccolo/world/real";
 import { bootMachine } from "../../test-support/boot-machine.ts";
 import { claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { MemoryBoot } from "../../test-support/memory-boot.ts";
+import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { type SecureBootState, readSecureBoot } from "../adapters/firmware/secure-boot.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
+import { supervisorFaults } from "../adapters/supervisor/supervisor.ts";
 import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
 import type { Boot, BootOptions } from "./boot.ts";
@@ -206,6 +209,42 @@ test("a reset by the owner makes a new device without an installer", async (cont
     while ((await phase()) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
   }
 });
+
+for (const [what, isDeaf] of [
+  ["starts anew, and is a new device then", false],
+  ["does not start anew when told so is a new device at once", true],
+] as const) {
+  test(`a machine of the daemon's own that was reset and ${what}`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "piccolo-marker-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const [marker, facts] = [join(folder, "first-boot"), join(folder, "release.json")];
+    writeFileSync(marker, "");
+    writeFileSync(facts, JSON.stringify({ version: "1", number: 1, minimum: 1, keys: {} }));
+    let toldToStart = (): void => undefined;
+    const told = new Promise<void>((resolve) => (toldToStart = resolve));
+    const restart = async (): Promise<void> => {
+      toldToStart();
+      if (isDeaf) throw supervisorFaults.fault("supervisor-deaf", "nobody listens");
+    };
+    const device = await TestDevice.start(context, {
+      args: ["--first-boot", marker, "--release", facts],
+      machine: { releases: { boot: new MemoryBoot(), deployments: new MemoryDeployments(() => undefined), restart } },
+    });
+    const phase = async (): Promise<string> => (await device.client().call<Status>("GET", "/status")).phase;
+    const owner = await device.owner();
+    assert.equal((await owner.send("POST", "/factory-reset", { confirmation: "device1", password })).status, 204);
+    await told;
+    if (!isDeaf) {
+      assert.equal(await phase(), "closed");
+      assert.equal(existsSync(marker), true);
+      await device.stop();
+      await device.start();
+      assert.equal(await phase(), "unclaimed");
+    }
+    while ((await phase()) !== "unclaimed") await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(existsSync(marker), false);
+  });
+}
 
 test("the firmware's word on Secure Boot is read as the kernel shows it", (context) => {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-efi-"));

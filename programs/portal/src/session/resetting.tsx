@@ -1,11 +1,12 @@
 import { useEffect } from "react";
 import { useStatus } from "../api/queries.ts";
 import { Busy } from "../design/busy.tsx";
+import { Button } from "../design/button.tsx";
 import { QuietPage } from "./page.tsx";
 
 /** Until the device answers as one without an owner. */
 export function Resetting() {
-  const { data, refetch } = useStatus();
+  const { data, isError: isSilent, refetch } = useStatus();
   const fresh = data?.phase === "unclaimed";
   useEffect(() => {
     const timer = setInterval(() => void refetch(), 2000);
@@ -16,10 +17,20 @@ export function Resetting() {
     if (fresh) location.replace(location.pathname);
   }, [fresh]);
   return (
-    <QuietPage title="The device starts anew" text="Everything on it is being removed. This page goes on by itself.">
+    <QuietPage title="The device starts anew" text="Everything on it is being removed. That takes a few minutes.">
       <p role="status" className="flex items-center gap-3 text-ink-soft">
         <Busy className="size-5 text-accent" /> Waiting for the device…
       </p>
+      {/* The browser does not tell a page that the device now has a certificate it does not know. */}
+      {isSilent ? (
+        <div className="mt-6 flex flex-col items-start gap-3">
+          <p className="text-sm text-ink-soft">
+            A device that was reset has a new certificate, which your browser asks you about again. Once the device has
+            started, load this page.
+          </p>
+          <Button onClick={() => location.replace(location.pathname)}>Load the page</Button>
+        </div>
+      ) : null}
     </QuietPage>
   );
 }
