@@ -21,6 +21,7 @@ import { rootCost } from "./scenarios/root-cost.ts";
 import { probation } from "./scenarios/probation.ts";
 import { rollback } from "./scenarios/rollback.ts";
 import { rotation } from "./scenarios/rotation.ts";
+import { stagedRelease } from "./scenarios/staged-release.ts";
 import { swappedVolume } from "./scenarios/swapped-volume.ts";
 import { uploadsPowerOffs } from "./scenarios/uploads-power-offs.ts";
 import { volumeShut } from "./scenarios/volume-shut.ts";
@@ -48,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
   swappedVolume,
   rotation,
   oldRelease,
+  stagedRelease,
   factoryReset,
   apps,
   reproducible,

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Chroot, createDisk, kernelOf, type Workshop } from "@piccolo/release";
+import { Chroot, createDisk, type DiskLayout, kernelOf, linuxType, type Workshop } from "@piccolo/release";
 import { build } from "esbuild";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 import { type GuestKind, pack, provideSystem, stageStart } from "./guest-system.ts";
@@ -20,8 +20,10 @@ export interface GuestSuite {
   /** The test file, relative to the repository. */
   readonly entry: string;
   readonly kind: GuestKind;
-  /** Names of partitions and their sizes. */
-  readonly partitions: Readonly<Record<string, number>>;
+  /** Names of partitions and their sizes, on an empty disk. */
+  readonly partitions?: Readonly<Record<string, number>>;
+  /** Disks of somebody else's below the folder, as raw images: what the suite writes to them stays. */
+  readonly disks?: readonly string[];
 }
 
 export interface GuestResult {
@@ -46,7 +48,8 @@ async function bundle(entry: string, folder: string): Promise<void> {
   });
 }
 
-export async function runGuestSuite({ shop, folder, entry, kind, partitions }: GuestSuite): Promise<GuestResult> {
+export async function runGuestSuite(suite: GuestSuite): Promise<GuestResult> {
+  const { shop, folder, entry, kind, partitions, disks = [] } = suite;
   const staged = join(folder, "staged");
   const tests = join(staged, "tests");
   mkdirSync(tests, { recursive: true });
@@ -60,16 +63,11 @@ export async function runGuestSuite({ shop, folder, entry, kind, partitions }: G
   await shop.tools
     .within([folder])
     .run("sh", ["-c", 'cat "$1" "$2" >"$3"', "cat", await provideSystem(shop, kind), own, initrd]);
-  const disk = join(folder, "disk.img");
-  const layout = Object.entries(partitions).map(([label, mebibytes]) => ({
-    label,
-    type: "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
-    mebibytes,
-  }));
-  await createDisk(disk, layout, shop.tools.within([folder]));
+  const empty = partitions === undefined ? [] : [join(folder, "disk.img")];
+  for (const disk of empty) await createDisk(disk, layoutOf(partitions ?? {}), shop.tools.within([folder]));
   const [serial, said] = [new SerialLog(join(folder, "serial.log")), new SerialLog(join(folder, "tests.log"))];
-  await emulate(shop, folder, initrd, disk, [serial, said]);
-  for (const path of [initrd, own, disk]) rmSync(path);
+  await emulate(shop, folder, initrd, [...empty, ...disks], [serial, said]);
+  for (const path of [initrd, own, ...empty]) rmSync(path);
   rmSync(staged, { recursive: true });
   const output = readFileSync(said.path, "utf8");
   if (!/^ended with \d+/m.test(output)) throw new Error(`the tests did not end\n${serial.tail}\n${said.tail}`);
@@ -77,11 +75,14 @@ export async function runGuestSuite({ shop, folder, entry, kind, partitions }: G
   return { passed: count("pass"), failed: count("tests") - count("pass"), output };
 }
 
+const layoutOf = (partitions: Readonly<Record<string, number>>): DiskLayout =>
+  Object.entries(partitions).map(([label, mebibytes]) => ({ label, type: linuxType, mebibytes }));
+
 async function emulate(
   shop: Workshop,
   folder: string,
   initrd: string,
-  disk: string,
+  disks: readonly string[],
   [serial, said]: readonly [SerialLog, SerialLog],
 ): Promise<void> {
   const args = [
@@ -89,7 +90,7 @@ async function emulate(
     ["-display", "none", "-nodefaults", "-no-reboot"],
     ["-kernel", kernelOf(shop.packagesRoot), "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"],
     ["-serial", `file:${serial.path}`, "-serial", `file:${said.path}`],
-    ["-drive", `if=virtio,format=raw,cache=unsafe,file=${disk}`],
+    ...disks.map((disk) => ["-drive", `if=virtio,format=raw,cache=unsafe,file=${disk}`]),
     ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
   ].flat();
   const [command, all] = shop.tools.within([folder]).commandOf("qemu-system-x86_64", args);

@@ -16,7 +16,7 @@ export {
 } from "./build/image.ts";
 export { buildInstaller } from "./build/installer.ts";
 export { filesOfNobodyIn } from "./build/coverage.ts";
-export { publish } from "./build/publish.ts";
+export { branchOfRelease, publish, writeRepository } from "./build/publish.ts";
 export { openWorkshop, type Workshop } from "./build/workshop.ts";
 export { Chroot } from "./chroot/chroot.ts";
 export { readPackageList } from "./chroot/root-cache.ts";
@@ -25,9 +25,13 @@ export {
   askExt4,
   createDisk,
   deviceLayout,
+  type DiskLayout,
   editExt4,
   formatEsp,
+  formatExt4,
   installerLayout,
+  linuxType,
+  listEsp,
   mebibyte,
   type Place,
   placeOf,

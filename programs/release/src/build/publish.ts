@@ -107,7 +107,8 @@ export async function publish(
   await writePapers(shop, parts, image, out);
 }
 
-async function writeRepository(
+/** The commit in a repository that any web server can serve, in a folder that is made; with a signed summary. */
+export async function writeRepository(
   shop: Workshop,
   { release, keys }: CommitParts,
   commit: Commit,

@@ -3,7 +3,7 @@
  * at the place of its partition, so that nothing has to be copied.
  */
 import { closeSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Chroot } from "../chroot/chroot.ts";
 import { biosBootCode } from "./bios-message.ts";
 
@@ -11,7 +11,7 @@ export const mebibyte = 1024 * 1024;
 
 const espType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 // The generic type, so that no other system takes a partition for one of its own.
-const linuxType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+export const linuxType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
 interface Partition {
   readonly label: string;
@@ -113,6 +113,12 @@ export async function writeEsp(place: Place, files: readonly EspFile[], epochS: 
   for (const { source, path } of files) {
     await tools.run("mcopy", ["-o", "-m", "-i", image, source, `::/${path}`], { env });
   }
+}
+
+/** Names of the files in a folder of the boot loader's file system. */
+export async function listEsp({ disk, offset }: Place, folder: string, tools: Chroot): Promise<readonly string[]> {
+  const listed = await tools.text("mdir", ["-b", "-i", `${disk}@@${offset}`, `::/${folder}`]);
+  return listed.split("\n").flatMap((line) => (line === "" || line.endsWith("/") ? [] : [basename(line)]));
 }
 
 /** Takes files off the boot loader's file system. */
