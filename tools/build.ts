@@ -27,7 +27,7 @@ interface Target {
   readonly execArgv: readonly string[];
 }
 
-/** The built-in catalog; a release puts its own, signed by its key, in these files' place. */
+/** The catalog of a daemon that is told of none, as on Fedora CoreOS; a release of ours brings its own, signed by its key. */
 function catalogAssets(): Record<string, string> {
   const files = ["index.json", "index.sig", "key.hex"];
   return Object.fromEntries(files.map((file) => [`catalog/${file}`, join(repositoryRoot, "catalog", file)]));

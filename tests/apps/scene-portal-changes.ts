@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { createCatalog } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
-import { demoAppManifest } from "@piccolo/devnet";
+import { demoAppManifest } from "@piccolo/oci-image/demo-manifest";
 import { ed25519FromSeed } from "@piccolo/envelope";
 import { bundleDemo } from "./demo.ts";
 import { playInPortal, slowly } from "./portal-scene.ts";

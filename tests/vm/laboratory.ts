@@ -1,5 +1,5 @@
 /** Images, keys and firmware for the scenarios, made when the first scenario asks for them and kept for the next run. */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import {
   addToRoot,
@@ -26,12 +26,11 @@ import {
   type Workshop,
   writeEsp,
 } from "@piccolo/release";
-import { bundleDemo } from "../apps/demo.ts";
 import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure" | "fills" | "watch" | "apps";
+export type OverlayName = "probe" | "dies" | "measure" | "fills" | "watch";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 
@@ -101,20 +100,8 @@ export class Laboratory {
     return { ...signed, overlay: { name: overlay, folder: this.#overlayFolder(overlay) } };
   }
 
-  /** Digest of the app's image in images with the overlay `apps`. */
-  get demoImage(): string {
-    return bundleDemo(join(this.#overlayFolder("apps"), "usr/lib/piccolo/images"), "counter", "1");
-  }
-
-  /** The one with apps is made here: an image of an app is larger than what belongs into a repository. */
   #overlayFolder(overlay: OverlayName): string {
-    if (overlay !== "apps") return join(import.meta.dirname, "overlays", overlay);
-    const folder = join(this.folder, "overlays", overlay);
-    cpSync(join(import.meta.dirname, "overlays/watch"), folder, { recursive: true });
-    const programs = join(folder, "usr/lib/piccolo");
-    bundleDemo(join(programs, "images"), "counter", "1");
-    writeFileSync(join(programs, "test-overlay/README"), "The image of an app, for tests alone.\n");
-    return folder;
+    return join(import.meta.dirname, "overlays", overlay);
   }
 
   /** The product's image, or one with an overlay. */
@@ -129,7 +116,7 @@ export class Laboratory {
   sourceKey(name: string): string {
     const programs = ["piccolod", "portal", "release"].map((program) => `programs/${program}`);
     const own = name === "product" ? [] : [relative(repositoryRoot, this.#overlayFolder(name as OverlayName))];
-    const sources = ["os", "packages", ...programs, "package-lock.json", "tools/build.ts", ...own];
+    const sources = ["os", "packages", "catalog", ...programs, "package-lock.json", "tools/build.ts", ...own];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
     return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
   }

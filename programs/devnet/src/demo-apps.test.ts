@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkManifest } from "@piccolo/app-manifest";
-import { demoAppManifest } from "./demo-apps.ts";
+import { demoAppManifest } from "@piccolo/oci-image/demo-manifest";
 
 test("the manifests of the demo apps are fine, in both languages", () => {
   for (const name of ["hello", "counter"] as const) {

@@ -8,51 +8,13 @@ import { join, resolve } from "node:path";
 import { type CatalogDraft, createCatalog } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
 import { ed25519FromSeed } from "@piccolo/envelope";
-import { buildDemoImage, demoPort, type DemoName } from "@piccolo/oci-image/demo";
+import { buildDemoImage, demoNames } from "@piccolo/oci-image/demo";
+import { demoAppManifest } from "@piccolo/oci-image/demo-manifest";
 
 const root = resolve(import.meta.dirname, "../../..");
 const builtIn = join(root, "catalog");
 const busyboxes = ["/bin/busybox", "/usr/bin/busybox"];
 const dayMs = 86_400_000;
-
-const texts: Readonly<Record<DemoName, { readonly name: string; readonly summary: string; readonly data: string }>> = {
-  hello: {
-    name: "{ en: Hello, de: Hallo }",
-    summary: '{ en: A page that greets you, de: "Eine Seite, die grüßt" }',
-    data: "",
-  },
-  counter: {
-    name: "{ en: Counter, de: Zähler }",
-    summary:
-      '{ en: A number that only grows and is never lost, de: "Eine Zahl, die nur wächst und nie verloren geht" }',
-    data: "  volumes:\n    data: { title: { en: The number, de: Die Zahl }, snapshot: stop, size-max: 64m }\n",
-  },
-};
-
-/** `reference`: the image's name with its digest. */
-export function demoAppManifest(name: DemoName, reference: string, version = "1"): string {
-  const { name: title, summary, data } = texts[name];
-  const hasData = data !== "";
-  return `services:
-  web:
-    image: ${reference}
-    read_only: true
-    init: true
-    mem_limit: 64m
-    pids_limit: 128
-${hasData ? "    volumes: [data:/data]\nvolumes:\n  data: {}\n" : ""}x-piccolo:
-  id: ${name}
-  version: "${version}"
-  name: ${title}
-  summary: ${summary}
-  author: Piccolo-OS
-  license: Apache-2.0
-  categories: [tools]
-  architectures: [amd64, arm64]
-  web: { service: web, port: ${demoPort}, health-path: /health }
-${data}  update: { side-by-side: ${!hasData} }
-`;
-}
 
 /** Writes images and catalog below the folder; gives what a device is started with. Without busybox only the built-in catalog. */
 export function prepareApps(folder: string): readonly string[] {
@@ -63,7 +25,7 @@ export function prepareApps(folder: string): readonly string[] {
   mkdirSync(images, { recursive: true });
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
   const bytes = readFileSync(busybox);
-  const apps = (["hello", "counter"] as const).map((name): CatalogDraft["apps"][number] => {
+  const apps = demoNames.map((name): CatalogDraft["apps"][number] => {
     const { digest, archive } = buildDemoImage(name, { busybox: bytes, architecture });
     writeFileSync(join(images, `${digest.replace(":", "-")}.tar`), archive);
     const repository = `localhost/piccolo-${name}`;

@@ -2,7 +2,7 @@
 export { AppVisit, installApp } from "./app-visit.ts";
 export { DeviceProblem, DeviceSession, type TaskView } from "./device-session.ts";
 export { forwardedRequest, loopbackRequest, textOf, type LoopbackReply, type RequestDevice } from "./loopback-fetch.ts";
-export { demoAppManifest, prepareApps } from "./demo-apps.ts";
+export { prepareApps } from "./demo-apps.ts";
 export { clearLeftBehind, Device, Network, ownerName, until, type NetworkOptions } from "./network.ts";
 export { possibleProtection, type Protection, unmountBelow, unprotected } from "./protection.ts";
 export { Supervised, type ProgramCommand } from "./supervised.ts";

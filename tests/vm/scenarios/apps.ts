@@ -1,6 +1,6 @@
 /** A container on the device: installed by its owner, on the sealed volume, there again after a restart. */
-import type { DeviceSession } from "@piccolo/devnet";
-import { demoManifest } from "../../apps/demo.ts";
+import type { CatalogView } from "@piccolo/device-api";
+import type { DeviceSession, TaskView } from "@piccolo/devnet";
 import { CounterApp } from "../../drill/app-model.ts";
 import type { Machine } from "../machine.ts";
 import type { Scenario } from "../scenario.ts";
@@ -13,14 +13,23 @@ async function signedIn(machine: Machine, password: string): Promise<DeviceSessi
 
 export const apps: Scenario = {
   name: "apps",
-  summary: "an app is installed through the interface, answers, and runs again after a restart, with its data",
+  summary:
+    "an app of the image's own catalog is installed without a registry, answers, and runs again after a restart, with its data",
   set: "full",
   async run(context) {
-    const { laboratory } = context;
-    const { machine, secrets } = await context.restored("device", "claimed", "apps");
-    const app = new CounterApp(await signedIn(machine, secrets.password));
+    const { machine, secrets } = await context.restored("device", "claimed");
+    const owner = await signedIn(machine, secrets.password);
+    const { entries } = await owner.call<CatalogView>("GET", "/catalog");
+    const offered = entries.filter(({ blocked }) => blocked === undefined);
+    context.equal("apps that are offered", offered.map(({ app }) => app.id).sort(), ["counter", "hello"]);
+    context.check(
+      "they take no registry",
+      offered.every(({ offline }) => offline),
+    );
+    const app = new CounterApp(owner);
+    const source = { catalog: { catalog: offered[0]?.catalog, app: app.id } };
     const startedMs = performance.now();
-    await app.install(demoManifest("counter", laboratory.demoImage));
+    await owner.finish(await owner.call<TaskView>("POST", "/apps", { source, grants: [], settings: {} }));
     context.figure("an app installed and started", Math.round((performance.now() - startedMs) / 100) / 10, "s");
     context.equal("the app", (await app.view()).state, "running");
     const visit = await app.visit();

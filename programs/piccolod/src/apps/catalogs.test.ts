@@ -269,13 +269,22 @@ test("an older catalog is refused, also after a restart, and after it was remove
   assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), "catalog-forked");
   given = signedOf(6, [app("newer")]);
   assert.equal(await codeOf(all.add("https://example.org/apps", key.publicKey)), "none");
-  // What came with the system counts, too: an older system does not bring an older catalog.
-  const builtIn = (sequence: number): CatalogSource => ({
+});
+
+test("a release that gave way to the one before takes its catalog with it", () => {
+  const store = openStore();
+  const builtIn = (sequence: number, id: string): CatalogSource => ({
     name: "built in",
-    read: () => ({ signed: signedOf(sequence, [app("x")], other), publicKey: other.publicKey }),
+    read: () => ({ signed: signedOf(sequence, [app(id)], other), publicKey: other.publicKey }),
   });
-  assert.equal(open({ store, sources: [builtIn(2)] }).view(everything, new Set()).catalogs.length, 2);
-  assert.equal(open({ store, sources: [builtIn(1)] }).view(everything, new Set()).catalogs.length, 1);
+  for (const [sequence, id] of [
+    [2, "newer"],
+    [1, "older"],
+    [1, "built-anew"],
+  ] as const) {
+    const { entries, catalogs } = open({ store, sources: [builtIn(sequence, id)] }).view(everything, new Set());
+    assert.deepEqual([entries.map((entry) => entry.app.id), catalogs.length], [[id], 1]);
+  }
 });
 
 test("why a newer catalog was not taken is kept until one is, also over a restart", async () => {

@@ -98,9 +98,7 @@ export class Catalogs {
     this.#builtIn = sources.flatMap(({ name, read }) => {
       try {
         const { signed, publicKey } = read();
-        const { shelf, seen } = this.#open(signed, publicKey, undefined);
-        store.see(shelf.catalog.id, seen);
-        return [shelf];
+        return [this.#open(signed, publicKey, undefined).shelf];
       } catch (error) {
         this.#refusedSources.push({ name, look: this.#refused(name, error) });
         return [];
@@ -122,13 +120,16 @@ export class Catalogs {
     return { code: isCatalogFault(error) ? error.code : unreadable, atMs: this.#nowMs() };
   }
 
-  /** Of a publisher's key nothing older than the newest that was ever seen, and not two of one number. */
+  /**
+   * Of a publisher's key nothing older than the newest that was ever seen, and not two of one number. What came with the system is
+   * believed as the system is: where a release gives way to the one before, so does its catalog.
+   */
   #open(
     signed: SignedCatalog,
     publicKey: Uint8Array,
     added: Shelf["added"],
   ): { readonly shelf: Shelf; readonly seen: SeenCatalog } {
-    const known = this.#options.store.seen(catalogId(publicKey));
+    const known = added === undefined ? undefined : this.#options.store.seen(catalogId(publicKey));
     const catalog = openCatalog(signed, publicKey, known?.sequence);
     const digest = hash("sha256", signed.index, "hex");
     const isDevelopment = developmentKeys.has(toHex(publicKey));

@@ -5,6 +5,7 @@ import { repositoryRoot } from "../config.ts";
 import { toHex } from "@piccolo/bytes";
 import { signedKeyList } from "../firmware/key-lists.ts";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
+import { installOwnApps } from "../tree/own-apps.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
 
@@ -121,11 +122,13 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     shop.packagesKey,
     shop.epochS,
     basename(programs),
+    basename(shop.tools.root),
     parts.release,
     list === undefined ? "" : toHex(list),
   ];
   const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
-  const key = keyOf(repositoryRoot, [...sources, "programs/release/src/tree"], facts);
+  const apps = ["catalog", "packages/app-manifest/src", "packages/oci-image/src"];
+  const key = keyOf(repositoryRoot, [...sources, ...apps, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);
   const branch = `build/${key}`;
   let base = await resolve(shop, branch);
@@ -135,6 +138,11 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     rmSync(tree, { recursive: true, force: true });
     const { packagesRoot, os, base: kind } = shop;
     await assembleTree({ packagesRoot, os, base: kind, programs, release: parts.release, tree }, shop.tools);
+    const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+    const busybox = join(shop.tools.root, "usr/bin/busybox");
+    const { number } = parts.release;
+    const catalog = join(repositoryRoot, "catalog");
+    installOwnApps({ tree, catalog, busybox, architecture, keys, number, epochS: shop.epochS });
     if (list !== undefined) {
       mkdirSync(join(tree, "usr/lib/piccolo/firmware"));
       writeFileSync(join(tree, "usr/lib/piccolo/firmware/db.auth"), list);

@@ -11,7 +11,7 @@ export function readVersion(): string {
 
 /** The time of the sources, not of the build: that of the last change to anything that goes into an image. */
 export async function readSourceEpoch(): Promise<number> {
-  const paths = ["os", "packages", "programs/piccolod", "programs/portal", "package-lock.json"];
+  const paths = ["os", "packages", "catalog", "programs/piccolod", "programs/portal", "package-lock.json"];
   const text = await executeText("git", ["log", "-1", "--format=%ct", "--", ...paths], { cwd: repositoryRoot });
   const epochS = Number(text);
   if (!Number.isSafeInteger(epochS) || epochS <= 0)

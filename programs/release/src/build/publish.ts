@@ -22,8 +22,8 @@ export const repositoryName = "repository";
 export const compactName = "disk.qcow2";
 export const branchOfRelease = (number: number): string => `piccolo/release/${number}`;
 
-/** Packages of the tools whose files become part of boot loader and boot image. */
-const toolsInside = ["systemd-boot-efi"];
+/** Packages of the tools whose files become part of boot loader, boot image, and the images of the release's own apps. */
+const toolsInside = ["systemd-boot-efi", "busybox-static"];
 
 /**
  * Throws `overlay-in-release` for a commit with a test's overlay: by its metadata, and by its tree, since one

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { repositoryRoot } from "../config.ts";
 import { fillIn, makeIgnition } from "../ignition/ignition.ts";
+import { catalogPath, imagesPath } from "./own-apps.ts";
 
 const os = join(repositoryRoot, "os");
 const filesOf = (folder: string): string[] =>
@@ -89,7 +90,7 @@ function valuesOf(text: string, key: string): string[] {
 /** Made by the machine itself, or by whoever has something to put there. */
 const elsewhere: ReadonlySet<string> = new Set([
   "/run/systemd/tpm2-pcr-signature.json",
-  "/usr/lib/piccolo/images",
+  ...[catalogPath, imagesPath].map((path) => `/${path}`),
   "/run/piccolo/podman.environment",
 ]);
 

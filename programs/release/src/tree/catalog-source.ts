@@ -1,0 +1,54 @@
+/** The parts of a catalog as they lie in a folder of sources, and the files of a signed one as a device reads them. */
+import { createPrivateKey } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type CatalogDraft, checkManifest, imageName, type SignedCatalog } from "@piccolo/app-manifest";
+import { toHex } from "@piccolo/bytes";
+import { type Ed25519Key, ed25519FromSeed } from "@piccolo/envelope";
+
+interface Facts extends Pick<CatalogDraft, "title" | "sequence" | "issuedAtMs" | "expiresAtMs"> {
+  /** By image name with digest: what somebody has fetched, and found to be what it says. */
+  readonly verified: Readonly<Record<string, { readonly sizeBytes?: number }>>;
+}
+
+function appOf(folder: string, file: string, { verified }: Facts): CatalogDraft["apps"][number] {
+  const path = join(folder, "manifests", file);
+  const text = readFileSync(path, "utf8");
+  const { manifest, problems } = checkManifest(text);
+  if (manifest === undefined) throw new Error(`${path} is refused: ${problems[0]?.reason ?? ""}`);
+  const names = [...new Set(manifest.services.map(({ image }) => imageName(image)))];
+  return {
+    manifest: text,
+    icon: readCatalogIcon(folder, basename(file, ".yaml")),
+    images: Object.fromEntries(
+      names.map((name) => [name, { verified: verified[name] !== undefined, ...verified[name] }]),
+    ),
+  };
+}
+
+export function readCatalogIcon(folder: string, app: string): string {
+  return readFileSync(join(folder, "icons", `${app}.svg`), "utf8");
+}
+
+/** Reads `catalog.json`, `manifests/` and `icons/` of a folder. */
+export function readCatalogSource(folder: string): CatalogDraft {
+  const facts = JSON.parse(readFileSync(join(folder, "catalog.json"), "utf8")) as Facts;
+  const { title, sequence, issuedAtMs, expiresAtMs } = facts;
+  const files = readdirSync(join(folder, "manifests")).toSorted();
+  return { title, sequence, issuedAtMs, expiresAtMs, apps: files.map((file) => appOf(folder, file, facts)) };
+}
+
+/** What a device reads: the index, its signature and the key, beside each other. */
+export function writeCatalog(folder: string, { index, signature }: SignedCatalog, key: Ed25519Key): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "index.json"), index);
+  writeFileSync(join(folder, "index.sig"), `${toHex(signature)}\n`);
+  writeFileSync(join(folder, "key.hex"), `${toHex(key.publicKey)}\n`);
+}
+
+/** Of an Ed25519 private key in PKCS #8, as PEM. */
+export function readCatalogKey(file: string): Ed25519Key {
+  const { d, crv } = createPrivateKey(readFileSync(file)).export({ format: "jwk" });
+  if (d === undefined || crv !== "Ed25519") throw new Error("the key is no Ed25519 private key");
+  return ed25519FromSeed(Buffer.from(d, "base64url"));
+}
