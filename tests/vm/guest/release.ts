@@ -33,13 +33,19 @@ let given = 0;
 const server = createServer((request, reply) => {
   const path = normalize(join("/", decodeURIComponent(request.url ?? "/")));
   if (path.startsWith("/objects/")) {
-    if (patience <= 0) return void request.socket.destroy();
+    if (patience <= 0) {
+      request.socket.destroy();
+      return;
+    }
     patience--;
     given++;
   }
   const file = join(offered, "repository", path);
   const size = statSync(file, { throwIfNoEntry: false });
-  if (size?.isFile() !== true) return void reply.writeHead(404).end();
+  if (size?.isFile() !== true) {
+    reply.writeHead(404).end();
+    return;
+  }
   reply.writeHead(200, { "content-length": size.size });
   createReadStream(file).pipe(reply);
 });

@@ -9,7 +9,7 @@ import { repositoryRoot } from "../config.ts";
 import { makeKeySet } from "../keys/keys.ts";
 import { catalogPath, imagesPath, installOwnApps } from "./own-apps.ts";
 
-async function release(context: TestContext): Promise<{ readonly folder: string; install(name: string): string }> {
+async function release(context: TestContext): Promise<{ readonly folder: string; readonly install: (name: string) => string }> {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-own-apps-"));
   context.after(() => rmSync(folder, { recursive: true }));
   const [keys, busybox] = [join(folder, "keys"), join(folder, "busybox")];
@@ -18,7 +18,7 @@ async function release(context: TestContext): Promise<{ readonly folder: string;
   const parts = { catalog: join(repositoryRoot, "catalog"), busybox, keys, number: 7, epochS: 1_700_000_000 };
   return {
     folder,
-    install(name) {
+    install: (name) => {
       const tree = join(folder, name);
       installOwnApps({ tree, architecture: "amd64", ...parts });
       return tree;
