@@ -43,6 +43,7 @@ import {
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
+import { stopInOrder } from "./shut-down.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
@@ -633,7 +634,9 @@ export class Apps {
     await this.#watching;
     await this.#strangers;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
-    const { runtime, storage, firewall, log } = this.#options;
+    const { runtime, storage, firewall, store, world, log } = this.#options;
+    const records = store.all().map(({ record }) => record);
+    await stopInOrder(records, { runtime, world, log });
     let areEnded = false;
     try {
       await runtime.shutDown();

@@ -72,14 +72,18 @@ function generationOf(record: AppPlanRecord, number: number): Generation | undef
   return [record.current, record.change?.to, record.rollback?.generation].find((known) => known?.number === number);
 }
 
+/** When a service is started among those of its generation; 0 where the record knows neither. */
+export function placeOfService(record: AppPlanRecord, generation: number, service: string): number {
+  return generationOf(record, generation)?.manifest.services.findIndex(({ name }) => name === service) ?? 0;
+}
+
 /** Those that run are stopped, last started first; and, if `remove`, all are removed. */
 export function stopAll(
   record: AppPlanRecord,
   containers: readonly ObservedContainer[],
   remove: boolean,
 ): readonly Step[] {
-  const place = ({ generation, service }: ObservedContainer): number =>
-    generationOf(record, generation)?.manifest.services.findIndex(({ name }) => name === service) ?? 0;
+  const place = ({ generation, service }: ObservedContainer): number => placeOfService(record, generation, service);
   const ordered = containers.toSorted((a, b) => a.generation - b.generation || place(b) - place(a));
   return [
     ...ordered
