@@ -20,9 +20,12 @@ const lookEveryMs = 500;
 /** QEMU's name of its made-up network where that is not the machine's only one. */
 const gatewayName = "gateway";
 
-/** What ends every wait for something better. What a boot image ignores is none of it. */
+/**
+ * What ends every wait for something better. What a boot image ignores is none of it, nor is a daemon that is given up: the
+ * release before may be the answer.
+ */
 const fatal =
-  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|release cannot start here/;
 
 export interface MachineOptions {
   readonly name: string;
