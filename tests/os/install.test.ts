@@ -39,6 +39,8 @@ interface Disk {
   readonly name: string;
   readonly bytes?: number;
   readonly removable?: boolean;
+  /** A path to a disk that has another name for use, as NVMe with several paths has; undefined: a kernel that does not tell. */
+  readonly hidden?: boolean;
 }
 
 class Computer {
@@ -64,9 +66,10 @@ class Computer {
     return join(this.#folder, name);
   }
 
-  addDisk({ name, bytes = 9 * gigabyte, removable = false }: Disk): void {
+  addDisk({ name, bytes = 9 * gigabyte, removable = false, hidden }: Disk): void {
     mkdirSync(this.path(`sys/block/${name}`));
     writeFileSync(this.path(`sys/block/${name}/removable`), removable ? "1\n" : "0\n");
+    if (hidden !== undefined) writeFileSync(this.path(`sys/block/${name}/hidden`), hidden ? "1\n" : "0\n");
     writeFileSync(this.path(`sys/block/${name}/size`), `${Math.floor(bytes / sector)}\n`);
     writeFileSync(this.path(`dev/${name}`), "");
     truncateSync(this.path(`dev/${name}`), Math.floor(bytes / sector) * sector);
@@ -146,6 +149,17 @@ test("without a disk that it may take, or with several, it writes nothing and sa
   refuses(new Computer(context, [{ name: "sdb", removable: true }]), /has no disk of 8 GB/);
   refuses(new Computer(context, [{ name: "loop0" }]), /has no disk of 8 GB/);
   refuses(new Computer(context, [{ name: "vda" }, { name: "nvme0n1" }]), /several disks \( nvme0n1 vda \)/);
+});
+
+test("a path to a disk is no second disk", (context) => {
+  const { status, said } = new Computer(context, [
+    { name: "nvme0c0n1", hidden: true },
+    { name: "nvme0c1n1", hidden: true },
+    { name: "nvme0n1", hidden: false },
+  ]).run();
+  assert.equal(status, 0, said);
+  assert.match(said, /writing to \S*\/nvme0n1$/m);
+  refuses(new Computer(context, [{ name: "nvme0c0n1", hidden: true }]), /has no disk of 8 GB/);
 });
 
 test("a stick that cannot be read is said, before anything is looked for", (context) => {

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chroot, Place } from "@piccolo/release";
+import { deadlineMs } from "./deadlines.ts";
 import { DeviceClient } from "./device-client.ts";
 import { decideFirmware, firmwareRepeatsMax, isWithoutTicks, operationsOf } from "./firmware-watch.ts";
 import { Stranger } from "./lan/stranger.ts";
@@ -20,9 +21,12 @@ const lookEveryMs = 500;
 /** QEMU's name of its made-up network where that is not the machine's only one. */
 const gatewayName = "gateway";
 
-/** What ends every wait for something better. What a boot image ignores is none of it. */
+/**
+ * What ends every wait for something better. What a boot image ignores is none of it, nor is a daemon that is given up: the
+ * release before may be the answer.
+ */
 const fatal =
-  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|starts again/;
+  /Kernel panic|double fault|BUG: unable to handle|(?<!ignoring: )Access [Dd]enied|Security Violation|release cannot start here/;
 
 export interface MachineOptions {
   readonly name: string;
@@ -234,10 +238,11 @@ export class Machine {
   }
 
   /** Resolves when the machine has switched itself off. */
-  async untilOff(deadlineMs: number): Promise<void> {
+  async untilOff(): Promise<void> {
     const stop = new AbortController();
-    const late = delay(deadlineMs, undefined, { signal: stop.signal }).then(() => {
-      throw new Error(`${this.options.name}: still on after ${deadlineMs / 1000} s\n${this.serial.tail}`);
+    const withinMs = deadlineMs("off");
+    const late = delay(withinMs, undefined, { signal: stop.signal }).then(() => {
+      throw new Error(`${this.options.name}: still on after ${withinMs / 1000} s\n${this.serial.tail}`);
     });
     late.catch(() => undefined);
     try {
@@ -248,34 +253,34 @@ export class Machine {
   }
 
   /** Resolves to the milliseconds since power-on; rejects with what the machine said instead. */
-  async untilAnswers(deadlineMs = 360_000): Promise<number> {
-    await this.#race("an answer of the portal", deadlineMs, async (signal) => {
+  async untilAnswers(withinMs = deadlineMs("start")): Promise<number> {
+    await this.#race("an answer of the portal", withinMs, async (signal) => {
       while (!(await this.client.answers())) await delay(300, undefined, { signal });
     });
     return performance.now() - this.poweredOnMs;
   }
 
   /** Asks again and again; an answer that does not come counts as no. */
-  async until(what: string, isSo: () => Promise<boolean>, deadlineMs = 180_000): Promise<void> {
-    await this.#race(what, deadlineMs, async (signal) => {
+  async until(what: string, isSo: () => Promise<boolean>, withinMs = deadlineMs("step")): Promise<void> {
+    await this.#race(what, withinMs, async (signal) => {
       while (!(await isSo().catch(() => false))) await delay(300, undefined, { signal });
     });
   }
 
   /** After a reset: resolves when the portal of before answers no more. */
-  async untilGone(deadlineMs = 60_000): Promise<void> {
-    await this.#race("the reset", deadlineMs, async (signal) => {
+  async untilGone(): Promise<void> {
+    await this.#race("the reset", deadlineMs("gone"), async (signal) => {
       while (await this.client.answers()) await delay(50, undefined, { signal });
     });
   }
 
   /** Waits for a pattern on the serial line; what counts as fatal may be what is waited for. */
-  async untilSays(pattern: RegExp, deadlineMs = 360_000, from = 0): Promise<RegExpExecArray> {
+  async untilSays(pattern: RegExp, withinMs = deadlineMs("start"), from = 0): Promise<RegExpExecArray> {
     let found: RegExpExecArray | undefined;
     const ends = fatal.exec(pattern.source) === null;
     await this.#race(
       `${pattern} on the serial line`,
-      deadlineMs,
+      withinMs,
       async (signal) => void (found = await this.serial.match(pattern, signal, from)),
       ends,
     );
@@ -283,8 +288,8 @@ export class Machine {
   }
 
   /** Sections of the probe, by name, once it has told all. */
-  async untilProbed(deadlineMs = 360_000): Promise<ReadonlyMap<string, readonly string[]>> {
-    await this.#race("the probe", deadlineMs, async (signal) => void (await this.probe.match(/^== end$/m, signal)));
+  async untilProbed(withinMs = deadlineMs("start")): Promise<ReadonlyMap<string, readonly string[]>> {
+    await this.#race("the probe", withinMs, async (signal) => void (await this.probe.match(/^== end$/m, signal)));
     const sections = this.probe.text.split(/^== /m).slice(1);
     return new Map(
       sections.map((section) => {
@@ -330,11 +335,11 @@ export class Machine {
   }
 
   /** Waits for a pattern in piccolod's log, which an image with the overlay `watch` tells. */
-  async untilTells(pattern: RegExp, deadlineMs = 360_000): Promise<RegExpExecArray> {
+  async untilTells(pattern: RegExp): Promise<RegExpExecArray> {
     let found: RegExpExecArray | undefined;
     await this.#race(
       `${pattern} in piccolod's log`,
-      deadlineMs,
+      deadlineMs("start"),
       async (signal) => void (found = await this.probe.match(pattern, signal)),
     );
     return found as RegExpExecArray;
@@ -342,7 +347,7 @@ export class Machine {
 
   async #race(
     what: string,
-    deadlineMs: number,
+    withinMs: number,
     wait: (signal: AbortSignal) => Promise<void>,
     untilFatal = true,
   ): Promise<void> {
@@ -354,7 +359,7 @@ export class Machine {
     await this.#pastFirmware();
     const hung = this.#untilWithoutTicks(signal);
     const others = [
-      delay(deadlineMs, undefined, { signal }).then(() => fail(`not within ${deadlineMs / 1000} s`)),
+      delay(withinMs, undefined, { signal }).then(() => fail(`not within ${withinMs / 1000} s`)),
       this.#exited.then(() => fail("the machine went off")),
       ...(untilFatal ? [this.serial.match(fatal, signal).then(([said]) => fail(`it said ${said}`))] : []),
     ];
@@ -365,7 +370,7 @@ export class Machine {
       stop.abort();
     }
     await this.#startAgain();
-    await this.#race(what, deadlineMs, wait, untilFatal);
+    await this.#race(what, withinMs, wait, untilFatal);
   }
 
   /** For as long as the start may be repeated. */
@@ -426,7 +431,7 @@ export class Machine {
     this.powerOn();
     this.#isRestoring = false;
     const socket = join(this.#sockets, "qmp.sock");
-    await this.#race("its control socket", 60_000, async (signal) => {
+    await this.#race("its control socket", deadlineMs("restored"), async (signal) => {
       while (!existsSync(socket)) await delay(50, undefined, { signal });
     });
     await this.#withControl(async (qmp) => {
@@ -435,10 +440,12 @@ export class Machine {
     });
   }
 
-  /** Presses the power button and waits until the machine is off. */
-  async powerButton(deadlineMs = 240_000): Promise<void> {
+  /** Presses the power button; resolves to the milliseconds until the machine is off. */
+  async powerButton(): Promise<number> {
+    const pressedMs = performance.now();
     await this.#control("system_powerdown");
-    await this.untilOff(deadlineMs);
+    await this.untilOff();
+    return performance.now() - pressedMs;
   }
 
   /** What a reset button does: memory and chip start anew, nothing is written. */

@@ -48,11 +48,13 @@ export function withResult(progress: Progress, key: string, result: Result): Pro
   return { format: 1, passed: result.outcome === "passed" ? { ...others, [key]: result } : others };
 }
 
-/** The last lines of a run. */
-export function countsOf(results: readonly Result[], seconds: number): string[] {
+/** The last lines of a run. `goalSeconds`: what a whole run should at most take; a slow machine is told, and nothing fails. */
+export function countsOf(results: readonly Result[], seconds: number, goalSeconds?: number): string[] {
   const count = (outcome: Outcome): number => results.filter((result) => result.outcome === outcome).length;
   const sum = (of: (result: Result) => number): number => results.reduce((total, result) => total + of(result), 0);
   const earlier = results.filter((result) => result.earlier).length;
+  const missed = goalSeconds !== undefined && seconds > goalSeconds ? ": missed" : "";
+  const goal = goalSeconds === undefined || earlier > 0 ? "" : `, goal at most ${goalSeconds}${missed}`;
   return [
     `scenarios ${results.length}`,
     `passed ${count("passed")}${earlier === 0 ? "" : ` (${earlier} of them in an earlier run)`}`,
@@ -61,7 +63,7 @@ export function countsOf(results: readonly Result[], seconds: number): string[] 
     `not run ${count("not-run")}`,
     `checks ${sum(({ checks }) => checks)}`,
     `firmware hangs ${sum(({ firmwareHangs }) => firmwareHangs)}`,
-    `seconds ${Math.round(seconds)}`,
+    `seconds ${Math.round(seconds)}${goal}`,
   ];
 }
 

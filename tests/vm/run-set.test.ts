@@ -20,6 +20,7 @@ class Bench {
   readonly stop = new AbortController();
   image = "image-1";
   atOnce = 1;
+  goalSeconds: number | undefined;
   #nowMs = 0;
 
   options(scenarios: readonly Planned[], progress: Progress, resume: boolean): SetOptions<Planned> {
@@ -39,6 +40,8 @@ class Bench {
       atOnce: this.atOnce,
       stop: this.stop.signal,
       nowMs: () => (this.#nowMs += 1_000),
+      beganMs: -20_000,
+      goalSeconds: this.goalSeconds,
       say: (line) => this.said.push(line),
       keep: (kept, results, isWhole) => this.kept.push({ progress: kept, results: [...results], isWhole }),
     };
@@ -200,6 +203,27 @@ test("the last lines count", () => {
     "firmware hangs 0",
     "seconds 61",
   ]);
+});
+
+test("a run that takes longer than it should says so and fails for no other reason; what went before it counts", async () => {
+  const bench = new Bench();
+  bench.goalSeconds = 20;
+  assert.equal(havePassed(await bench.run([passes("a")])), true);
+  const last = bench.said.at(-1) ?? "";
+  assert.match(last, /^seconds 2\d, goal at most 20: missed$/);
+  const quick = new Bench();
+  quick.goalSeconds = 60;
+  await quick.run([passes("a")]);
+  assert.match(quick.said.at(-1) ?? "", /^seconds 2\d, goal at most 60$/);
+});
+
+test("a run that took some of it from an earlier one shows nothing of how long it takes", async () => {
+  const bench = new Bench();
+  await bench.run([passes("a")]);
+  const again = new Bench();
+  again.goalSeconds = 20;
+  await again.run([passes("a")], bench.progress, true);
+  assert.match(again.said.at(-1) ?? "", /^seconds 2\d$/);
 });
 
 test("a file of progress that is damaged or of another kind shows nothing", () => {

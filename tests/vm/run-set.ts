@@ -28,6 +28,10 @@ export interface SetOptions<Each extends { readonly name: string }> {
   /** Aborted by whoever interrupts, or when the time is over; the reason says which, in words. */
   readonly stop: AbortSignal;
   readonly nowMs: () => number;
+  /** When all of it began, with what was made before the first scenario. */
+  readonly beganMs: number;
+  /** What all of it should at most take; undefined: somebody chose scenarios. */
+  readonly goalSeconds: number | undefined;
   readonly say: (line: string) => void;
   /** Called after each scenario, so that nothing is lost whatever ends this process. */
   readonly keep: (progress: Progress, results: readonly Result[], isWhole: boolean) => void;
@@ -38,8 +42,7 @@ const notShown: Performed = { checks: 0, figures: [], firmwareHangs: 0 };
 export async function runSet<Each extends { readonly name: string }>(
   options: SetOptions<Each>,
 ): Promise<readonly Result[]> {
-  const { scenarios, say, keep, stop, nowMs, resume, atOnce } = options;
-  const beganMs = nowMs();
+  const { scenarios, say, keep, stop, nowMs, beganMs, goalSeconds, resume, atOnce } = options;
   const ended: (Result | undefined)[] = scenarios.map(() => undefined);
   const results = (): readonly Result[] => ended.filter((result) => result !== undefined);
   let { progress } = options;
@@ -58,7 +61,7 @@ export async function runSet<Each extends { readonly name: string }>(
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   keep(progress, results(), !stop.aborted);
-  for (const line of countsOf(results(), (nowMs() - beganMs) / 1000)) say(line);
+  for (const line of countsOf(results(), (nowMs() - beganMs) / 1000, goalSeconds)) say(line);
   return results();
 }
 

@@ -1,6 +1,7 @@
 /** What every scenario is made of: machines, checks that are counted, and figures. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { deadlineMs } from "./deadlines.ts";
 import type { FirmwareName, Laboratory, OverlayName } from "./laboratory.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 import type { OwnerSecrets, SnapshotName } from "./snapshots.ts";
@@ -22,6 +23,8 @@ export interface Figure {
 }
 
 const usualCuts = 20;
+/** From the memory on the disk to an answer of the portal. */
+const restoredGoalSeconds = 3;
 
 export class ScenarioContext {
   readonly laboratory: Laboratory;
@@ -68,8 +71,15 @@ export class ScenarioContext {
   ): Promise<{ readonly machine: Machine; readonly secrets: OwnerSecrets }> {
     const { folder, image, secrets } = await this.laboratory.snapshot(snapshot, overlay);
     const machine = await this.machine(name, image.disk, "enforcing", { saved: folder });
+    const beganMs = performance.now();
     await machine.restore();
-    await machine.untilAnswers();
+    await machine.untilAnswers(deadlineMs("restored"));
+    this.figure(
+      "restoring the snapshot",
+      Math.round((performance.now() - beganMs) / 100) / 10,
+      "s",
+      restoredGoalSeconds,
+    );
     return { machine, secrets };
   }
 

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { predictionPath, ukiPath, writeEsp } from "@piccolo/release";
+import { deadlineMs } from "../deadlines.ts";
 import type { Scenario } from "../scenario.ts";
 import { SealedDevice } from "../sealed-device.ts";
 
@@ -40,14 +41,14 @@ export const badEsp: Scenario = {
     await write([{ source: half, path: ukiPath(2, 1) }]);
     const { machine } = device;
     machine.powerOn();
-    const [said] = await machine.untilSays(unloadable, 120_000);
+    const [said] = await machine.untilSays(unloadable, deadlineMs("firmwareSays"));
     context.say(`  half an image with a try: ${said}`);
     await machine.powerCut();
     await device.opens("after it was switched off and on");
 
     await write([{ source: half, path: ukiPath(1) }]);
     machine.powerOn();
-    const [named] = await machine.untilSays(unloadable, 120_000);
+    const [named] = await machine.untilSays(unloadable, deadlineMs("firmwareSays"));
     context.say(`  half an image, and no other: ${named}`);
     context.check("the boot loader names the file", /piccolo-1/.test(machine.serial.text));
     context.check("nothing of it was started", !/EFI stub|Linux version/.test(machine.serial.text));

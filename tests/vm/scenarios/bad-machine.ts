@@ -1,6 +1,7 @@
 /** What is wrong with the machine itself is said, with what to do about it, by whatever can still speak. */
 import { join } from "node:path";
 import { createDisk, deviceLayout } from "@piccolo/release";
+import { deadlineMs } from "../deadlines.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const badMachine: Scenario = {
@@ -18,7 +19,10 @@ export const badMachine: Scenario = {
     const small = { memoryMebibytes: 256, processors: 1, network: false, tpm: false };
     const old = await context.machine("bios", empty, "enforcing", { ...small, bios: true });
     old.powerOn();
-    await old.untilSays(/does not start in the old way[\s\S]*choose UEFI there[\s\S]*start again\./, 60_000);
+    await old.untilSays(
+      /does not start in the old way[\s\S]*choose UEFI there[\s\S]*start again\./,
+      deadlineMs("firmwareSays"),
+    );
     context.check("started by a BIOS, the disk says what to change", true);
     await old.powerCut();
 
@@ -35,7 +39,7 @@ export const badMachine: Scenario = {
     const status = await chipless.client.status();
     context.equal("without a chip", [status.phase, status.reasons[0]?.code], ["closed", "tpm-missing"]);
     context.equal("what opens it", status.opensWith, []);
-    await chipless.untilSays(/Open https:\/\/piccolo\.local/, 60_000, shown);
+    await chipless.untilSays(/Open https:\/\/piccolo\.local/, deadlineMs("line"), shown);
     context.check(
       "with the cable in, the screen asks for none",
       !chipless.serial.text.slice(shown).includes("has no network"),

@@ -5,12 +5,14 @@ import { deviceLayout, editExt4, placeOf, writeVerityContent } from "@piccolo/re
 import type { Scenario } from "../scenario.ts";
 import { changeOneByte, neverRan, objectOf } from "../sealed-device.ts";
 
+/** What `piccolod-gave-up.service` says. */
+const gaveUp = /the device's own program does not run; the machine starts again[\s\S]*READ-ME\.txt/;
 const prompt = /[#$] $|login:|Press Enter for maintenance|emergency mode/m;
 
 export const changedDisk: Scenario = {
   name: "changed-disk",
   summary:
-    "one byte of piccolod changed, piccolod replaced, or systemd gone from the disk: nothing of it runs, and no shell opens",
+    "one byte of piccolod changed, piccolod replaced, or systemd gone from the disk: nothing of it runs, no shell opens, and the screen says what to do",
   set: "core",
   async run(context) {
     const { laboratory } = context;
@@ -24,6 +26,8 @@ export const changedDisk: Scenario = {
     first.powerOn();
     await first.untilSays(/FILE CORRUPTED!/);
     context.check("the kernel noticed the byte, and nothing of piccolod runs", await neverRan(first));
+    const [said] = await first.untilSays(gaveUp);
+    context.check("its owner hears what to do", said.includes("repair the system"));
     await first.powerCut();
 
     const replaced = await laboratory.copyDisk(image, "replaced");
@@ -33,6 +37,7 @@ export const changedDisk: Scenario = {
     const second = await context.machine("replaced", replaced);
     second.powerOn();
     await second.untilSays(/Failed to start.*piccolod\.service|has the wrong fs-verity digest/);
+    await second.untilSays(gaveUp);
     context.check("the attacker's program did not run", !second.serial.text.includes("attacker runs"));
     await second.powerCut();
 

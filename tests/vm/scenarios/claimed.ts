@@ -105,7 +105,7 @@ export const claimed: Scenario = {
     context.equal("PCR 15 tells of the volume", window?.measured, window?.predicted);
     for (const pcr of [12, 13]) context.equal(`PCR ${pcr}`, pcrs.get(pcr), zero);
 
-    await machine.powerButton();
+    context.figure("power button to off", Math.round((await machine.powerButton()) / 100) / 10, "s");
     const raw = await machine.copyDisk(join(context.folder, "disk.img"));
     const data = placeOf(raw, deviceLayout, "piccolo-data");
     context.check("the data partition is LUKS2", contains(raw, data.offset, 512, luks2Magic));

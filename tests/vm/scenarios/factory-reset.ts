@@ -1,6 +1,7 @@
 /** The owner gives the device away: three times over, through the portal's interface alone. */
 import { join } from "node:path";
 import type { BootView } from "@piccolo/device-api";
+import { deadlineMs } from "../deadlines.ts";
 import type { Machine } from "../machine.ts";
 import { refusalOf } from "../refusal.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
@@ -11,7 +12,7 @@ const times = 3;
 async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promise<void> {
   // It starts anew in between, so that what the chip measured tells of one volume alone.
   const isUnclaimed = async (): Promise<boolean> => (await machine.client.status()).phase === "unclaimed";
-  await machine.until("a device without owner", isUnclaimed, 360_000);
+  await machine.until("a device without owner", isUnclaimed, deadlineMs("start"));
   context.check("it is as new", true);
 }
 
@@ -44,7 +45,7 @@ export const factoryReset: Scenario = {
       const from = machine.serial.text.length;
       await reset({ confirmation: deviceName, ...(time === times ? { phrase } : { password }) });
       await untilUnclaimed(context, machine);
-      const [, code = ""] = await machine.untilSays(claimCodePattern, 120_000, from);
+      const [, code = ""] = await machine.untilSays(claimCodePattern, deadlineMs("start"), from);
       context.equal("the old password", await refusalOf(stranger.signIn(password)), "not-claimed");
       const next = machine.client.session();
       password = `the password of owner ${time + 1}`;

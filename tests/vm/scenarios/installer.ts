@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
+import { deadlineMs } from "../deadlines.ts";
 import { layerHas } from "../machine.ts";
 import { refusalOf } from "../refusal.ts";
 import type { Scenario } from "../scenario.ts";
@@ -48,13 +49,13 @@ export const installer: Scenario = {
     const machine = await context.machine("installing", stick, "setup-mode", { secondDisk });
     machine.powerOn();
     const seconds = (): number => Math.round((performance.now() - machine.poweredOnMs) / 100) / 10;
-    await machine.untilSays(/keys successfully enrolled/, 120_000);
-    await machine.untilSays(/UEFI Secure Boot is enabled/, 300_000);
+    await machine.untilSays(/keys successfully enrolled/, deadlineMs("stick"));
+    await machine.untilSays(/UEFI Secure Boot is enabled/, deadlineMs("stick"));
     context.check("the keys were enrolled before anything of ours was started", true);
-    const ended = await machine.untilSays(/Piccolo-OS is installed|Nothing was written/, 900_000);
+    const ended = await machine.untilSays(/Piccolo-OS is installed|Nothing was written/, deadlineMs("stick"));
     context.equal("it was installed", ended[0], "Piccolo-OS is installed");
     context.figure("stick, power-on to installed", seconds(), "s");
-    await machine.untilOff(120_000);
+    await machine.untilOff();
 
     const variables = join(context.folder, "installing", "variables.fd");
     const disk = join(context.folder, "internal.img");
@@ -67,7 +68,7 @@ export const installer: Scenario = {
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
     context.check("Secure Boot is on", device.serial.text.includes("UEFI Secure Boot is enabled"));
-    await device.untilSays(/Claim code: the one given to the installer/, 120_000);
+    await device.untilSays(/Claim code: the one given to the installer/, deadlineMs("line"));
     context.equal(
       "another code",
       await refusalOf(device.client.session().claim("K7F2-QXM4", "Eve", password)),
@@ -92,8 +93,8 @@ export const installerAgain: Scenario = {
     // A firmware that has the keys, and whose owner chose the stick in its menu: its own list would name the disk first.
     const again = await context.machine("again", stick, "enforcing", { secondDisk });
     again.powerOn();
-    await again.untilSays(/is not empty[^\n]*erase-the-disk/, 600_000);
-    await again.untilSays(/Nothing was written/, 60_000);
+    await again.untilSays(/is not empty[^\n]*erase-the-disk/, deadlineMs("stick"));
+    await again.untilSays(/Nothing was written/, deadlineMs("line"));
     context.check("nothing is erased unasked", !again.serial.text.includes("writing to"));
     await again.powerCut();
     const all = { offset: 0, sizeBytes: statSync(disk).size };
@@ -108,7 +109,7 @@ export const installerAgain: Scenario = {
     await tools.run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", unknown, unknownDisk]);
     const beside = await context.machine("beside-unknown", stick, "enforcing", { secondDisk: unknownDisk });
     beside.powerOn();
-    await beside.untilSays(/is not empty[^\n]*erase-the-disk/, 600_000);
+    await beside.untilSays(/is not empty[^\n]*erase-the-disk/, deadlineMs("stick"));
     context.check("nor what nobody can name", !beside.serial.text.includes("writing to"));
     await beside.powerCut();
 
@@ -118,9 +119,9 @@ export const installerAgain: Scenario = {
     await writeEsp(place, [{ source: asked, path: "erase-the-disk" }], epochS, tools);
     const erasing = await context.machine("erasing", stick, "enforcing", { secondDisk });
     erasing.powerOn();
-    await erasing.untilSays(/writing to \/dev\/vdb/, 600_000);
-    await erasing.untilSays(/Piccolo-OS is installed/, 900_000);
-    await erasing.untilOff(120_000);
+    await erasing.untilSays(/writing to \/dev\/vdb/, deadlineMs("stick"));
+    await erasing.untilSays(/Piccolo-OS is installed/, deadlineMs("stick"));
+    await erasing.untilOff();
     context.check("what the owner has allowed is erased", await layerHas(secondDisk, all, tools));
   },
 };
@@ -149,8 +150,8 @@ export const installerRepairs: Scenario = {
     const secondDisk = join(device.machine.options.folder, "disk.qcow2");
     const repairing = await context.machine("repairing", stick, "enforcing", { secondDisk });
     repairing.powerOn();
-    await repairing.untilSays(/The system is written anew/, 900_000);
-    await repairing.untilOff(120_000);
+    await repairing.untilSays(/The system is written anew/, deadlineMs("stick"));
+    await repairing.untilOff();
     context.check("nothing else was written", !/writing to|is installed/.test(repairing.serial.text));
     await device.opens("after its system was repaired");
   },

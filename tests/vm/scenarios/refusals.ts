@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDisk, deviceLayout, formatEsp, placeOf, signForFirmware, ukiPath, writeEsp } from "@piccolo/release";
+import { deadlineMs } from "../deadlines.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** Neither firmware nor boot loader says more; a machine that goes on would show its kernel. */
@@ -43,7 +44,7 @@ export const refusals: Scenario = {
       const small = { memoryMebibytes: 512, processors: 1, network: false, tpm: false };
       const machine = await context.machine(name, disk, "enforcing", small);
       machine.powerOn();
-      const [said] = await machine.untilSays(refused, 90_000);
+      const [said] = await machine.untilSays(refused, deadlineMs("firmwareSays"));
       context.check(`${name}: ${said}`, !/Linux version|EFI stub/.test(machine.serial.text));
       await machine.powerCut();
     }

@@ -1,5 +1,6 @@
 /** A release that does not work gives way to the one before, which has all that was there. */
 import type { BootView } from "@piccolo/device-api";
+import { deadlineMs } from "../deadlines.ts";
 import type { Scenario } from "../scenario.ts";
 
 const folder = "of before the bad release";
@@ -20,7 +21,7 @@ export const rollback: Scenario = {
     await machine.changeDisk(async (disk) => void (await laboratory.addRelease(disk, good, 2, "dies", 2)));
 
     machine.powerOn();
-    await machine.untilAnswers(1_200_000);
+    await machine.untilAnswers(deadlineMs("startAfterTwoFailed"));
     const begun = machine.serial.text.match(/EFI stub: UEFI Secure Boot is enabled/g)?.length ?? 0;
     context.figure(
       "power-on to portal over two failed starts",

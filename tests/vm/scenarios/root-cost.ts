@@ -1,4 +1,5 @@
 /** What the check of /usr costs, beside what the other way would: reading and hashing all of it before the start goes on. */
+import { deadlineMs } from "../deadlines.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const rootCost: Scenario = {
@@ -10,7 +11,7 @@ export const rootCost: Scenario = {
     const machine = await context.machine("device", image.disk);
     machine.powerOn();
     await machine.untilAnswers();
-    const told = await machine.untilProbed(900_000);
+    const told = await machine.untilProbed(deadlineMs("usrRead"));
     const number = (name: string): number => Number(told.get(name)?.[0]);
     context.figure("bytes of /usr", Math.round(number("bytes") / 1e5) / 10, "MB");
     context.figure("all of it read, each block checked by fs-verity", number("read-with-fs-verity"), "ms");

@@ -1,5 +1,6 @@
 import { BlockList, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
+import { isAppBridge } from "../apps/addresses.ts";
 import { isLocalAddress } from "./tls/certificates.ts";
 
 const addressesMax = 32;
@@ -16,6 +17,17 @@ function interfacesNow(): readonly OwnInterface[] {
     .flatMap((each) => each ?? [])
     .map(({ address, cidr, internal }) => ({ address: address.replace(/%.*$/, ""), cidr, internal }))
     .filter(({ address }) => isLocalAddress(address));
+}
+
+/** By name, with what counts of each of its addresses. */
+type Interfaces = Readonly<Record<string, readonly Pick<OwnInterface, "address" | "internal">[] | undefined>>;
+
+/** Whether an interface that leads out of the device has an address beyond the one that it gives itself. */
+export function hasWayOut(interfaces: Interfaces = networkInterfaces()): boolean {
+  return Object.entries(interfaces)
+    .filter(([name]) => !isAppBridge(name))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .some(({ address, internal }) => !internal && !address.startsWith("fe80:") && !address.startsWith("169.254."));
 }
 
 /** Addresses of local networks browsers may reach the device at. */

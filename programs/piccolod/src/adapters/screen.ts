@@ -1,7 +1,7 @@
 /** The attached screens: what stands there can be read and not answered. */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import type { World } from "@piccolo/world";
+import { hasWayOut } from "./own-addresses.ts";
 
 const lookEveryMs = 2_000;
 const noNetwork = [
@@ -36,13 +36,13 @@ export class Screens {
   }
 
   #write(): void {
-    this.#hadNetwork = (this.#options.hasNetwork ?? hasAddress)();
+    this.#hadNetwork = (this.#options.hasNetwork ?? hasWayOut)();
     const lines = this.#hadNetwork ? this.#lines : [...this.#lines, ...noNetwork];
     showOnScreens(this.#options.paths, lines);
   }
 
   async #watch(): Promise<void> {
-    const { world, hasNetwork = hasAddress } = this.#options;
+    const { world, hasNetwork = hasWayOut } = this.#options;
     for (;;) {
       await world.sleep(lookEveryMs, this.#stop.signal).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
@@ -54,13 +54,6 @@ export class Screens {
     this.#stop.abort();
     await this.#watching;
   }
-}
-
-/** An address that is more than the one each interface gives itself. */
-function hasAddress(): boolean {
-  return Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .some(({ address, internal }) => !internal && !address.startsWith("fe80:") && !address.startsWith("169.254."));
 }
 
 /** Clears the screen and writes the lines; a screen that is not there is none. */

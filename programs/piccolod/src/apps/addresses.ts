@@ -33,6 +33,9 @@ export function deviceNetworks(tag: string, number: number): DeviceNetworks {
 
 export const bridgePrefix = ({ tag }: DeviceNetworks): string => `pc${tag}-`;
 
+/** Whether an interface is a bridge of apps, of whichever device on this machine. */
+export const isAppBridge = (name: string): boolean => /^pc[0-9a-z]{4}-/.test(name);
+
 function dotted(address: number): string {
   return [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join(".");
 }

@@ -12,7 +12,7 @@ import type { SecurityChip } from "./security-chip.ts";
 const keysOfOthers: Reason = {
   code: "start-keys-of-others",
   detail:
-    "The firmware let something start by a key that is not the release's: enrol the release's keys alone, by its installer.",
+    "The firmware let something start by a key that is not the release's: delete its platform key (setup mode), then start the installer, which enrols the release's keys alone.",
 };
 const weakened: Reason = {
   code: "start-weakened",

@@ -30,6 +30,22 @@ test("where nothing typed helps, it says what does", () => {
   );
 });
 
+test("where the chip may be broken, and this machine therefore takes no phrase, the way out of it is named", () => {
+  for (const code of ["tpm-failed", "tpm-malformed", "tpm-missing", "tpm-not-started"]) {
+    const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: true });
+    assert.match(instead, /disk into another PC: .*recovery phrase.*stick.*keys into that PC's firmware/, code);
+  }
+});
+
+test("whose firmware has keys of others is told to delete them before the stick is started, which enters none beside them", () => {
+  const { instead } = closedInWords({
+    reasons: [{ code: "start-keys-of-others", detail: "" }],
+    opensWith: [],
+    resets: true,
+  });
+  assert.match(instead, /[Dd]elete.*platform key.*\(Setup Mode\).*stick/);
+});
+
 test("where password or phrase help, nothing else is advised", () => {
   assert.equal(
     closedInWords({ reasons: [{ code: "tpm-lockout", detail: "" }], opensWith: ["phrase"], resets: true }).instead,

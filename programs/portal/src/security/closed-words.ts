@@ -22,11 +22,15 @@ const installAnew =
 
 const unchanged =
   "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, install the system from its USB stick again.";
+/** The image takes no phrase in a start that its chip cannot vouch for. */
+const otherMachine =
+  "If the chip is broken, put the disk into another PC: your recovery phrase opens it there, once the installer's USB stick has put its keys into that PC's firmware.";
+const chipOff = `Switch the security chip (TPM) on in the firmware set-up, then restart. ${otherMachine}`;
 const chipFailure: Known = {
   title: "The security chip reports a failure",
   text: "A restart may help.",
   byPhrase: "If the chip is broken, your recovery phrase opens the device with a new one.",
-  instead: restart,
+  instead: `${restart} ${otherMachine}`,
 };
 const chipBusy: Known = {
   title: "The security chip is busy",
@@ -72,7 +76,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     title: "The security chip does not answer",
     text: "It may be switched off in the firmware set-up.",
     byPhrase: "Switch it on again and restart, or open the device with your recovery phrase.",
-    instead: "Switch the security chip (TPM) on in the firmware set-up, then restart.",
+    instead: chipOff,
   },
   "tpm-lockout": {
     title: "The security chip refuses for a while",
@@ -114,7 +118,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "tpm-not-started": {
     title: "The firmware did not start the security chip",
     text: "Without it nothing tells which system was started. Look for the security chip (TPM) in the firmware set-up and switch it on.",
-    instead: "Switch the security chip (TPM) on in the firmware set-up, then restart.",
+    instead: chipOff,
   },
   "not-installed": {
     title: "No disk was set up for this device",
@@ -164,7 +168,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     title: "The device trusts other keys than the release's",
     text: "Its firmware let something start that somebody else signed, so anybody's system could have run before this one.",
     instead:
-      "Start the installer's USB stick once more, which puts the release's keys alone into the firmware. Until then type nothing into this device.",
+      "Delete the platform key in the firmware set-up (Setup Mode), then start the installer's USB stick once more, which puts the release's keys alone into the firmware. Until then type nothing into this device.",
   },
   "start-keys-unknown": {
     title: "Nobody can tell by which keys the device started",

@@ -70,6 +70,28 @@ test("the stick's text and the installer speak of the same files, and of what bo
   assert.match(text, /^[ -~\n]+$/, "every editor shows it");
 });
 
+test("a program of the device's own that does not run is said on every screen before the machine starts again, without a shell", () => {
+  const daemon = readFileSync(join(os, "units/piccolod.service"), "utf8").split("\n");
+  for (const line of ["OnFailure=piccolod-gave-up.service", "StartLimitAction=reboot"]) {
+    assert.ok(daemon.includes(line), line);
+  }
+  const unit = readFileSync(join(os, "units/piccolod-gave-up.service"), "utf8");
+  assert.match(unit, /^DefaultDependencies=no$/m);
+  assert.match(unit, /^Before=shutdown\.target$/m, "the machine is not off before");
+  const binding = /^(?:Conflicts|Requires|Wants|BindsTo|RequiresMountsFor|Condition\w+|Assert\w+|\w*Stop\w*)=/m;
+  assert.doesNotMatch(unit, binding, "the shutdown has begun, and nothing keeps it from being said");
+  const settings = JSON.parse(readFileSync(join(os, "piccolod/piccolod.json"), "utf8")) as { screen: string[] };
+  const commands = [...unit.matchAll(/^Exec\w+=(.*)$/gm)].map(([, command]) => command);
+  assert.deepEqual(commands, [`-tee ${settings.screen.join(" ")}`, "sleep 10"]);
+  const said = [...unit.matchAll(/^StandardInputText=(.*)$/gm)].map(([, line = ""]) => line);
+  assert.ok(said.every((line) => line.length < 90 && !line.includes("%")));
+  const words = "the device's own program does not run; the machine starts again";
+  assert.ok(said.join("\n").includes(words));
+  for (const path of ["os/installer/READ-ME.txt", "docs/guide/install.md", "docs/guide/os.md"]) {
+    assert.ok(readFileSync(join(repositoryRoot, path), "utf8").includes(words), path);
+  }
+});
+
 test("the shell, getty and what asks for passwords must be there to be taken out", () => {
   const removed = readPackageList(join(os, "removed-paths.txt"));
   for (const path of ["usr/bin/sh", "usr/bin/bash", "usr/sbin/agetty", "usr/sbin/sulogin", "usr/bin/su"]) {
