@@ -9,7 +9,9 @@ import { repositoryRoot } from "../config.ts";
 import { makeKeySet } from "../keys/keys.ts";
 import { catalogPath, imagesPath, installOwnApps } from "./own-apps.ts";
 
-async function release(context: TestContext): Promise<{ readonly folder: string; readonly install: (name: string) => string }> {
+async function release(
+  context: TestContext,
+): Promise<{ readonly folder: string; readonly install: (name: string) => string }> {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-own-apps-"));
   context.after(() => rmSync(folder, { recursive: true }));
   const [keys, busybox] = [join(folder, "keys"), join(folder, "busybox")];
