@@ -22,6 +22,7 @@ import { type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses
 import { AppFilter } from "./app-filter.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import { drilledApp } from "./backup/restored-apps.ts";
 import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { Lane } from "./lane.ts";
@@ -128,6 +129,7 @@ export class Apps {
     this.#executor = new Executor({
       ...options,
       around: (form) => this.#around(form),
+      originOf: (app) => this.#originOf(app),
       secretsOf: (place) => store.secretsOf(place),
       snapshots: store,
       filter: () => this.#filter.apply(),
@@ -218,9 +220,14 @@ export class Apps {
     return this.#opening;
   }
 
+  /** The copy of a restore drill is the app: its data has the app's name in it, and its own is no host's. */
+  #originOf(app: string): string {
+    return this.#options.originOf(drilledApp(app) ?? app);
+  }
+
   #around({ app, place, generation }: AppForm): Parameters<typeof specOf>[2] {
-    const { device, originOf, storage, store } = this.#options;
-    const origin = originOf(app);
+    const { device, storage, store } = this.#options;
+    const origin = this.#originOf(app);
     const change = store.get(app)?.record.change;
     return {
       device,
