@@ -7,8 +7,10 @@ import { AppDevice, manifestText, untold } from "../../test-support/app-device.t
 import { leastFreeBytes } from "./admission.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { networkTriesMax } from "./record.ts";
+import { runtimeFaults } from "./runtime/faults.ts";
 import { troubleOf } from "./views.ts";
 
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
 
 test("where an app cannot be ended, the rules that keep it apart stay", async (context) => {
@@ -423,4 +425,27 @@ test("where every place is taken the owner hears by what, and a later try succee
   device.apps.run("shelf", "running");
   await installing;
   await device.apps.openRoute("shelf");
+});
+
+test("a registry that gives no more for a while is told as that, and the install goes on by itself once it gives again", async (context) => {
+  const device = AppDevice.start(context);
+  let asked = 0;
+  device.runtime.pullGate = () => {
+    asked += 1;
+    return Promise.reject(runtimeFaults.fault("registry-busy", "the registry gives no more for a while"));
+  };
+  const manifest = device.manifest("shelf");
+  device.apps.install({ manifest, grants: [], settings: {} });
+  const change = () => device.apps.get("shelf").record.change;
+  for (let tries = 1; tries <= 8; tries++) {
+    while (asked < tries || change()?.failure?.count !== tries) await turn();
+    assert.equal(change()?.failure?.code, "registry-busy");
+    assert.match(change()?.failure?.nextStep ?? "", /asks again by itself/);
+    device.world.aheadMs += 3_600_000;
+    if (tries === 8) device.runtime.pullGate = () => Promise.resolve();
+    device.apps.wake();
+  }
+  await device.apps.settled("shelf", () => undefined);
+  await device.apps.openRoute("shelf");
+  assert.equal(asked, 8);
 });

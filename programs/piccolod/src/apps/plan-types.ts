@@ -82,6 +82,7 @@ export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said">;
 
 export type FailureCode =
   | "image-unreachable"
+  | "registry-busy"
   | "image-refused"
   | "disk-full"
   | "not-started"

@@ -10,6 +10,7 @@ import { changeFaults } from "./types.ts";
 /** What a fault of runtime, storage or filter means for the app. */
 const codes: Readonly<Record<string, FailureCode>> = {
   "image-unreachable": "image-unreachable",
+  "registry-busy": "registry-busy",
   "image-refused": "image-refused",
   "image-digest-differs": "image-refused",
   "image-architecture": "image-refused",

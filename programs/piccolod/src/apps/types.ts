@@ -32,6 +32,11 @@ export const appFaults = catalogue({
 /** Why a change of an app was given up, as the task that asked for it says. */
 export const changeFaults = catalogue({
   "image-unreachable": { retry: "later", meaning: "The image's registry does not answer; try again later." },
+  "registry-busy": {
+    retry: "later",
+    meaning:
+      "Registries give each internet connection only so many images within some hours; nothing is wrong with yours. The device asks again by itself, at least once an hour; where it has given up, try again tomorrow.",
+  },
   "image-refused": { retry: "never", meaning: "The image cannot be had, or is not the one the manifest names." },
   "disk-full": { retry: "later", meaning: "The disk is full; free some room, then try again." },
   "not-started": { retry: "later", meaning: "A part of the app cannot be started; look at what it said." },

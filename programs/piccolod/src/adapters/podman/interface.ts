@@ -119,7 +119,9 @@ function messageOf(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null) {
-      const { cause, message } = value as { readonly cause?: unknown; readonly message?: unknown };
+      const { cause, message, error } = value as Readonly<Record<string, unknown>>;
+      // Of the compatible interface, where an image cannot be had.
+      if (typeof error === "string") return error;
       return `${typeof cause === "string" ? `${cause}: ` : ""}${typeof message === "string" ? message : ""}`;
     }
   } catch {

@@ -16,6 +16,10 @@ export const runtimeFaults = catalogue({
     retry: "later",
     meaning: "The registry of the image does not answer or broke off; check the internet connection and try again.",
   },
+  "registry-busy": {
+    retry: "later",
+    meaning: "The registry gives this connection no more images for a while; try again in some hours.",
+  },
   "image-refused": { retry: "never", meaning: "The registry has no such image, or does not give it to everybody." },
   "image-digest-differs": {
     retry: "never",
