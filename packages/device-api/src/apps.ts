@@ -287,6 +287,8 @@ export const AppView = z
         code: z.string(),
         detail: z.string(),
         nextStep: z.string(),
+        /** What Podman or another program of the system said: words of a fixed vocabulary, and `…` for all else. */
+        systemSaid: z.string().max(300).optional(),
         /** What its parts said before they were removed is kept: GET /apps/{id}/problem-log. */
         hasLog: z.boolean().optional(),
       })

@@ -449,3 +449,30 @@ test("a registry that gives no more for a while is told as that, and the install
   await device.apps.openRoute("shelf");
   assert.equal(asked, 8);
 });
+
+test("what the system said of a failed step is kept with it, and nothing of the app's secrets and settings is in it", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { hasPassword: true });
+  const key = device.appStore.secretsOf(device.apps.get("shelf"))["KEY"] ?? assert.fail();
+  const create = device.runtime.create.bind(device.runtime);
+  device.runtime.create = () =>
+    Promise.reject(
+      runtimeFaults.fault("runtime-failed", "what runs the apps could not do it", {
+        cause: new Error(
+          `crun: exec KEY=${key} network ADMIN_PASSWORD=network device "${key}" /data/apps/shelf: permission denied ${key}`,
+        ),
+      }),
+    );
+  device.apps.configure("shelf", { settings: { WORD: "network" } });
+  const change = () => device.apps.get("shelf").record.change;
+  while (change()?.failure === undefined) await turn();
+  const { failure } = change() ?? {};
+  assert.deepEqual([failure?.code, failure?.systemSaid], ["not-started", "crun: exec … device … permission denied …"]);
+  assert.match(failure?.nextStep ?? "", /[Tt]ry again; .* restart the device, .* report it/);
+  assert.doesNotMatch(JSON.stringify([failure, device.apps.look().map(({ lane }) => lane.waiting)]), /log/);
+  device.runtime.create = create;
+  device.world.aheadMs += 60_000;
+  device.apps.wake();
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(wordOf(device), "network");
+});

@@ -27,6 +27,7 @@ import {
   trashOf,
 } from "./record.ts";
 import { HealthWatch } from "./health-watch.ts";
+import { generationsOf } from "./observe.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { isBeforeTransfer, isTransfer, TransferWatch } from "./transfer-watch.ts";
@@ -257,7 +258,7 @@ export class Lane {
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      const failure = stepFailure(step, error);
+      const failure = stepFailure(step, error, this.#hidden(installed));
       if (failure === undefined) throw error;
       const now = store.get(app);
       if (now !== undefined && isFault(error, "address-taken")) {
@@ -294,6 +295,13 @@ export class Lane {
     if (await transfer) return true;
     this.#options.log.info("app-transfer-broken-off", { app: this.#options.app, step: step.do });
     return false;
+  }
+
+  /** Values of the owner's, of which nothing may come back in what the system says. */
+  #hidden({ record, ...place }: InstalledApp): readonly string[] {
+    const settings = generationsOf(record).flatMap((generation) => Object.values(generation.settings));
+    const secrets = Object.values(this.#options.store.secretsOf(place));
+    return [...settings, ...secrets, ...Object.values(record.change?.passwords ?? {})];
   }
 
   /** Before anything of a version that does not come up is taken down. */

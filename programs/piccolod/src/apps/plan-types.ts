@@ -67,6 +67,8 @@ export interface Failure {
   readonly retryAtMs: number | undefined;
   /** What the parts said last, where they are gone once the change is undone. */
   readonly said?: readonly SaidLine[];
+  /** What the system said, where it was the system that refused; see `system-words.ts`. */
+  readonly systemSaid?: string;
 }
 
 /** Of an app's log. */
@@ -78,7 +80,7 @@ export interface SaidLine {
 }
 
 /** A failure as a person reads it. */
-export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said">;
+export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said" | "systemSaid">;
 
 export type FailureCode =
   | "image-unreachable"

@@ -174,6 +174,11 @@ export interface StepFailure {
   readonly detail: string;
   readonly nextStep: string;
   readonly said?: readonly SaidLine[];
+  readonly systemSaid?: string;
+}
+
+function saidOf({ said, systemSaid }: Failure): Pick<Failure, "said" | "systemSaid"> {
+  return { ...(said === undefined ? {} : { said }), ...(systemSaid === undefined ? {} : { systemSaid }) };
 }
 
 /** How often a step is tried in a row before its phase is given up. */
@@ -234,7 +239,7 @@ export function recordAfterFailure(
     isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
   const again = (before: Failure | undefined): Failure => ({
     // What was said before stands where this try came to no word.
-    ...(before?.code === failed.code && before.said !== undefined ? { said: before.said } : {}),
+    ...(before?.code === failed.code ? saidOf(before) : {}),
     ...failed,
     count: count(before),
     retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before), paceOf)),

@@ -55,7 +55,11 @@ export const changeFaults = catalogue({
   "backup-damaged": { retry: "never", meaning: "The backup is not what was stored; choose an older one." },
   "device-locked": { retry: "later", meaning: "The device is locked; it goes on once the password was entered." },
   "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
-  "step-failed": { retry: "later", meaning: "The device could not do it; its log has the reason." },
+  "step-failed": {
+    retry: "later",
+    meaning:
+      "The device could not do it. Try again; where that does not help, restart the device, and where it stays so, report it with what is said here.",
+  },
 } satisfies Record<FailureCode, { retry: "later" | "never"; meaning: string }>);
 
 /** What of the machine is an app's own, also while it is in the trash. */

@@ -179,8 +179,14 @@ function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): 
   }
 }
 
-function shown({ code, detail, nextStep, said = [] }: Told): AppView["problem"] {
-  return { code, detail, nextStep, ...(said.length === 0 ? {} : { hasLog: true }) };
+function shown({ code, detail, nextStep, said = [], systemSaid }: Told): AppView["problem"] {
+  return {
+    code,
+    detail,
+    nextStep,
+    ...(systemSaid === undefined ? {} : { systemSaid }),
+    ...(said.length === 0 ? {} : { hasLog: true }),
+  };
 }
 
 const changing: Readonly<Record<ChangeKind, AppView["state"]>> = {

@@ -210,6 +210,9 @@ function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void
           }
         >
           <strong className="font-semibold">{problem.detail}</strong> {problem.nextStep}
+          {problem.systemSaid === undefined ? null : (
+            <span className="mt-1 block text-sm [overflow-wrap:anywhere]">The system said: {problem.systemSaid}</span>
+          )}
         </Banner>
       )}
       {problem?.hasLog === true ? <ProblemLog id={view.app.id} told={problem.detail} /> : null}

@@ -92,3 +92,16 @@ for (const [code, error] of refusals) {
     }
   });
 }
+
+test("what Podman says where it refuses is the cause of the fault, in bounds, and not its message", async (context) => {
+  const words = `crun: permission denied: ${"x".repeat(5_000)}`;
+  const { images } = await imagesOf(context, (answer) => {
+    answer.statusCode = 500;
+    answer.end(JSON.stringify({ cause: "it broke", message: words, response: 500 }));
+  });
+  const error = await images.find(image.digest).catch((caught: unknown) => caught);
+  assert.ok(error instanceof Error && error.cause instanceof Error);
+  assert.equal(error.message, "what runs the apps could not do it");
+  assert.match(error.cause.message, /^it broke: crun: permission denied: x+$/);
+  assert.equal(error.cause.message.length, 1_000);
+});
