@@ -31,6 +31,7 @@ import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
   requestBackup,
   requestConfigure,
+  requestDismissal,
   requestInstall,
   requestRemoval,
   requestRestore,
@@ -472,6 +473,20 @@ export class Apps {
     this.#change(id, (record) =>
       requestRun(wanted === "running" ? requestRetry(record, this.#options.world.nowMs()) : record, wanted),
     );
+  }
+
+  /** What failed is tried again; whether it runs afterwards stays as it is wanted. */
+  retry(id: string): void {
+    this.#change(id, (record) => requestRetry(record, this.#options.world.nowMs()));
+  }
+
+  /** The owner has read why a change was given up; another notice stays. */
+  dismiss(id: string, notice: string): void {
+    const { record } = this.get(id);
+    const after = requestDismissal(record, notice);
+    if (after === record) return;
+    this.#options.store.put(after);
+    this.#options.changed(id);
   }
 
   remove(id: string): void {

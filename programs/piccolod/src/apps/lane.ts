@@ -190,13 +190,16 @@ export class Lane {
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
       return this.#isDue;
     }
-    const restless = this.#afterRestarts(installed, plan.steps);
+    // As it is now: not everything that changes a record interrupts its lane.
+    const latest = store.get(app);
+    if (latest === undefined) return false;
+    const restless = this.#afterRestarts(latest, plan.steps);
     if (restless !== undefined) {
       log.warn("app-ends-again", { app, count: restless.failure?.count ?? 0 });
       // Visitors are told at once that it does not run.
       this.#health.end();
       this.route = { kind: "closed" };
-      this.#put(installed, restless);
+      this.#put(latest, restless);
       changed();
       return true;
     }

@@ -139,7 +139,15 @@ export interface AppPlanRecord {
   /** Of keeping the current generation as wanted. */
   readonly failure: Failure | undefined;
   /** Of the last change that was given up, for the owner to read; nothing waits for it. */
-  readonly notice: { readonly kind: ChangeKind; readonly version: string; readonly failure: Failure } | undefined;
+  readonly notice: Notice | undefined;
+}
+
+export interface Notice {
+  readonly kind: ChangeKind;
+  readonly version: string;
+  /** When its change was asked for; absent in records of earlier releases. */
+  readonly startedAtMs?: number;
+  readonly failure: Failure;
 }
 
 /** An uninstalled app, restorable until it is purged. */

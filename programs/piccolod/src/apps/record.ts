@@ -127,7 +127,12 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     change: undefined,
     failure: undefined,
     discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],
-    notice: { kind: change.kind, version: change.to.manifest.version, failure: { ...failure, retryAtMs: undefined } },
+    notice: {
+      kind: change.kind,
+      version: change.to.manifest.version,
+      startedAtMs: change.startedAtMs,
+      failure: { ...failure, retryAtMs: undefined },
+    },
   };
 }
 
