@@ -4,6 +4,7 @@ import type { AppView, Problem, Task } from "@piccolo/device-api";
 import { appApi } from "../../test-support/app-api.ts";
 import { AppDevice } from "../../test-support/app-device.ts";
 import { noticeId } from "./requests.ts";
+import { appStorageFaults } from "./runtime/app-storage.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
@@ -120,4 +121,36 @@ test("who asks for another try gets what was wanted: an app that shall be stoppe
   }
   const none = await appApi(AppDevice.start(context)).ask<Problem>("POST", "/apps/shelf/retry");
   assert.deepEqual([none.status, none.body.code], [404, "app-not-found"]);
+});
+
+test("where apps cannot be made ready when the device starts, each says why, and comes up by itself once they can", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  const open = device.storage.open.bind(device.storage);
+  let opened = 0;
+  device.storage.open = () => {
+    opened += 1;
+    return Promise.reject(
+      appStorageFaults.fault("app-storage-failed", "the room for the apps could not be made ready", {
+        cause: new Error("mount: /run/piccolo/apps: wrong fs type, bad superblock on /dev/loop0"),
+      }),
+    );
+  };
+  device.events.length = 0;
+  await device.restart();
+  const view = async (): Promise<AppView> => (await appApi(device).ask<AppView>("GET", "/apps/shelf")).body;
+  while ((await view()).problem === undefined) await turn();
+  const { state, problem } = await view();
+  assert.deepEqual([state, problem?.code, problem?.notice], ["unknown", "step-failed", undefined]);
+  assert.equal(problem?.systemSaid, "mount: … wrong fs type, bad superblock on …");
+  assert.match(problem?.nextStep ?? "", /restart the device/);
+  assert.deepEqual(device.events, ["shelf"]);
+  // It is looked at again and again, and told once.
+  while (opened < 2) await turn();
+  await turn();
+  assert.deepEqual(device.events, ["shelf"]);
+  device.storage.open = open;
+  await device.apps.openRoute("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  assert.deepEqual([(await view()).state, (await view()).problem], ["running", undefined]);
 });

@@ -176,6 +176,7 @@ export class Apps {
         if (!isOfWorld(error)) throw error;
         // What cannot be seen is not gone: nothing is torn down, and it is looked at again.
         log.warn("apps-out-of-sight", { code: error.code, ...errorFacts(error) });
+        if (!this.#isOpen) for (const { record } of store.all()) this.#lane(record.app).outOfSight(error);
         await world.sleep(retryMs, signal).catch(() => undefined);
       }
     }

@@ -4,6 +4,7 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { type AppEvent, eventsOf } from "./app-events.ts";
+import { ownValues } from "./app-secrets.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
 import type {
@@ -27,7 +28,6 @@ import {
   trashOf,
 } from "./record.ts";
 import { HealthWatch } from "./health-watch.ts";
-import { generationsOf } from "./observe.ts";
 import { stepFailure } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { isBeforeTransfer, isTransfer, TransferWatch } from "./transfer-watch.ts";
@@ -261,7 +261,7 @@ export class Lane {
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      const failure = stepFailure(step, error, this.#hidden(installed));
+      const failure = stepFailure(step, error, ownValues(installed.record, store.secretsOf(installed)));
       if (failure === undefined) throw error;
       const now = store.get(app);
       if (now !== undefined && isFault(error, "address-taken")) {
@@ -300,11 +300,17 @@ export class Lane {
     return false;
   }
 
-  /** Values of the owner's, of which nothing may come back in what the system says. */
-  #hidden({ record, ...place }: InstalledApp): readonly string[] {
-    const settings = generationsOf(record).flatMap((generation) => Object.values(generation.settings));
-    const secrets = Object.values(this.#options.store.secretsOf(place));
-    return [...settings, ...secrets, ...Object.values(record.change?.passwords ?? {})];
+  /** Before its first look: why it cannot be looked at. */
+  outOfSight(error: unknown): void {
+    const { store, app, changed } = this.#options;
+    const installed = store.get(app);
+    if (installed === undefined || this.isActive || this.hasRested) return;
+    const failure = stepFailure(undefined, error, ownValues(installed.record, store.secretsOf(installed)));
+    if (failure === undefined) return;
+    const waiting: Waiting = { for: "knowledge", reason: failure.detail, failure };
+    if (JSON.stringify(waiting) === JSON.stringify(this.waiting)) return;
+    this.waiting = waiting;
+    changed();
   }
 
   /** Before anything of a version that does not come up is taken down. */

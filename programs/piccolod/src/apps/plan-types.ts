@@ -285,6 +285,7 @@ export interface Plan {
 }
 
 export type Waiting =
-  | { readonly for: "knowledge"; readonly reason: string }
+  /** `failure`: where that says more. */
+  | { readonly for: "knowledge"; readonly reason: string; readonly failure?: Told }
   | { readonly for: "retry"; readonly atMs: number }
   | { readonly for: "owner"; readonly failure: Told };

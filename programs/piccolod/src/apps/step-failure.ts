@@ -48,14 +48,18 @@ const entries: Readonly<Record<string, FaultEntry>> = {
 const ofSystem: ReadonlySet<string> = new Set(["runtime-failed", "app-storage-failed", "firewall-failed"]);
 
 /**
- * A failure a person understands; undefined for what is a bug. `hidden`: the values of the app's secrets and settings, of
- * which nothing is in it.
+ * A failure a person understands; undefined for what is a bug. `step`: undefined where it was before any. `hidden`: the
+ * values of the app's secrets and settings, of which nothing is in it.
  */
-export function stepFailure(step: Step, error: unknown, hidden: readonly string[]): StepFailure | undefined {
+export function stepFailure(
+  step: Step | undefined,
+  error: unknown,
+  hidden: readonly string[],
+): StepFailure | undefined {
   const fault = causeOf(error);
   if (fault === undefined) return undefined;
   const own = Object.hasOwn(changeFaults.entries, fault.code) ? (fault.code as FailureCode) : undefined;
-  const code = own ?? codes[fault.code] ?? codesByStep[step.do] ?? "step-failed";
+  const code = own ?? codes[fault.code] ?? (step === undefined ? undefined : codesByStep[step.do]) ?? "step-failed";
   const nextStep = (entries[fault.code] ?? changeFaults.entries[code]).meaning;
   const systemSaid = systemWords(wordsOfSystem(error), hidden);
   return { code, detail: sentence(fault.message), nextStep, ...(systemSaid === undefined ? {} : { systemSaid }) };

@@ -155,7 +155,9 @@ function narrowed(grant: Grant, { publicPaths, grants }: Generation): Grant {
 
 /** What stands in the way now. */
 function obstacleOf({ change, failure }: AppPlanRecord, waiting: Waiting | undefined): Told | undefined {
-  return waiting?.for === "owner" ? waiting.failure : (change?.failure ?? failure);
+  if (waiting?.for === "owner") return waiting.failure;
+  const unknown = waiting?.for === "knowledge" ? waiting.failure : undefined;
+  return unknown ?? change?.failure ?? failure;
 }
 
 /** What stands in the way now, else why the last change was given up. */
