@@ -127,9 +127,9 @@ test("where apps cannot be made ready when the device starts, each says why, and
   const device = AppDevice.start(context);
   await device.install("shelf");
   const open = device.storage.open.bind(device.storage);
-  let opened = 0;
+  const looks = { opened: 0 };
   device.storage.open = () => {
-    opened += 1;
+    looks.opened += 1;
     return Promise.reject(
       appStorageFaults.fault("app-storage-failed", "the room for the apps could not be made ready", {
         cause: new Error("mount: /run/piccolo/apps: wrong fs type, bad superblock on /dev/loop0"),
@@ -146,7 +146,7 @@ test("where apps cannot be made ready when the device starts, each says why, and
   assert.match(problem?.nextStep ?? "", /restart the device/);
   assert.deepEqual(device.events, ["shelf"]);
   // It is looked at again and again, and told once.
-  while (opened < 2) await turn();
+  while (looks.opened < 2) await turn();
   await turn();
   assert.deepEqual(device.events, ["shelf"]);
   device.storage.open = open;

@@ -429,25 +429,25 @@ test("where every place is taken the owner hears by what, and a later try succee
 
 test("a registry that gives no more for a while is told as that, and the install goes on by itself once it gives again", async (context) => {
   const device = AppDevice.start(context);
-  let asked = 0;
+  const pulls = { asked: 0 };
   device.runtime.pullGate = () => {
-    asked += 1;
+    pulls.asked += 1;
     return Promise.reject(runtimeFaults.fault("registry-busy", "the registry gives no more for a while"));
   };
   const manifest = device.manifest("shelf");
   device.apps.install({ manifest, grants: [], settings: {} });
   const change = () => device.apps.get("shelf").record.change;
-  for (let tries = 1; tries <= 8; tries++) {
-    while (asked < tries || change()?.failure?.count !== tries) await turn();
+  for (let tries = 1; tries <= 7; tries++) {
+    while (change()?.failure?.count !== tries) await turn();
     assert.equal(change()?.failure?.code, "registry-busy");
     assert.match(change()?.failure?.nextStep ?? "", /asks again by itself/);
     device.world.aheadMs += 3_600_000;
-    if (tries === 8) device.runtime.pullGate = () => Promise.resolve();
+    if (tries === 7) device.runtime.pullGate = () => Promise.resolve();
     device.apps.wake();
   }
   await device.apps.settled("shelf", () => undefined);
   await device.apps.openRoute("shelf");
-  assert.equal(asked, 8);
+  assert.equal(pulls.asked, 7);
 });
 
 test("what the system said of a failed step is kept with it, and nothing of the app's secrets and settings is in it", async (context) => {
