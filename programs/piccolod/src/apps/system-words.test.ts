@@ -31,6 +31,7 @@ const said: readonly (readonly [string, string | undefined])[] = [
   ["\u001b[31mfailed\u001b[0m to mount it\u0000", "… to mount …"],
   // Whatever a quote that nobody closes begins with is somebody's to the end.
   ['the value "device busy: permission denied', "the value …"],
+  ['the value "device busy\\', "the value …"],
   [`can't open 'device busy' now`, "can't open …"],
   [`{"cause":"${secret}","device":"lost"}`, undefined],
   ["4711", undefined],
@@ -57,6 +58,11 @@ test("no word of a secret is kept, also where it is one of everybody's", () => {
 test("it is short, however much was said, and whatever a secret looks like it is not in it", () => {
   const long = systemWords(`${"permission denied: ".repeat(50_000)}${secret}`) ?? "";
   assert.ok(long.length <= systemWordsCharactersMax && long.startsWith("permission denied: permission"));
+  const mixed = systemWords("x file ".repeat(500)) ?? "";
+  assert.ok(
+    mixed.length > systemWordsCharactersMax - 10 && mixed.length <= systemWordsCharactersMax,
+    `${mixed.length}`,
+  );
   for (const value of [secret, "correct horse battery staple", "0000", "file", "no such", ":", ".", "…", " "]) {
     for (const text of [
       `exec ${value}: no such file or directory`,

@@ -53,7 +53,7 @@ const shownAs: ReadonlyMap<string, string> = new Map(
 const counted: ReadonlySet<string> = new Set(["code", "errno", "error", "signal", "status"]);
 
 /** What stands in quotes is somebody's; where the last ones are not closed, so is all that follows. */
-const quoted = /"(?:[^"\\]|\\.)*(?:"|$)|`[^`]*(?:`|$)|[“‘][^”’]*(?:[”’]|$)|(?<![\p{L}\p{N}])'[^']*(?:'|$)/gsu;
+const quoted = /"(?:[^"\\]|\\.?)*(?:"|$)|`[^`]*(?:`|$)|[“‘][^”’]*(?:[”’]|$)|(?<![\p{L}\p{N}])'[^']*(?:'|$)/gsu;
 
 /**
  * `hidden`: values of the app's secrets and settings, of which no word is taken over either. Undefined where nothing
@@ -71,7 +71,8 @@ export function systemWords(said: string, hidden: readonly string[] = []): strin
     const known = shownAs.get(word) ?? (isNumberOf && /^\d{1,3}$/.test(word) ? word : undefined);
     isNumberOf = counted.has(word);
     const part = known === undefined || isHidden(word) ? leftOut : `${known}${end}`;
-    if (part === leftOut ? text.endsWith(leftOut) : text.length + part.length + 1 > systemWordsCharactersMax) continue;
+    if (part === leftOut && text.endsWith(leftOut)) continue;
+    if (text.length + part.length + 1 > systemWordsCharactersMax) break;
     if (part !== leftOut) kept += 1;
     text = text === "" ? part : `${text} ${part}`;
   }
