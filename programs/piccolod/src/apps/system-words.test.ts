@@ -31,7 +31,7 @@ const said: readonly (readonly [string, string | undefined])[] = [
   ["\u001b[31mfailed\u001b[0m to mount it\u0000", "… to mount …"],
   // Whatever a quote that nobody closes begins with is somebody's to the end.
   ['the value "device busy: permission denied', "the value …"],
-  ['the value "device busy\\', "the value …"],
+  ['the value "x device busy \\', "the value …"],
   [`can't open 'device busy' now`, "can't open …"],
   [`{"cause":"${secret}","device":"lost"}`, undefined],
   ["4711", undefined],
