@@ -17,6 +17,8 @@ export interface Mischief {
   readonly at: RegExp;
   /** After so many bytes of the body the connection breaks. */
   readonly cutAfterBytes?: number;
+  /** The answer is this one instead (OCI distribution specification, section "Error Codes"). */
+  readonly refuse?: { readonly status: number; readonly code: string; readonly message: string };
   /** One bit of the body is another one. */
   readonly spoil?: boolean;
   /** Waits before each part of the body. */
@@ -137,6 +139,14 @@ export class TestRegistry {
   #pass(req: IncomingMessage, res: ServerResponse): void {
     const path = (req.url ?? "/").replace(/^\/v2\//, "");
     this.asked.push({ path, range: req.headers.range });
+    const { mischief } = this;
+    if (mischief?.refuse !== undefined && mischief.at.test(path)) {
+      const { status, code, message } = mischief.refuse;
+      // Without the last one who asks waits minutes before it asks again, and again, before it says so.
+      res.writeHead(status, { "content-type": "application/json", "retry-after": "0" });
+      res.end(JSON.stringify({ errors: [{ code, message }] }));
+      return;
+    }
     const outgoing = request({
       host: "127.0.0.1",
       port: this.#port,

@@ -227,6 +227,18 @@ test("a manifest or a part that is not what its digest says is refused, and not 
   }
 });
 
+test("a registry that gives no more for a while is told as that, and gives again later", async () => {
+  const image = imageOf("limited", MiB);
+  await registry.push("piccolo/limited", image);
+  const message = "You have reached your pull rate limit.";
+  for (const at of [/manifests/, /blobs/]) {
+    registry.mischief = { at, refuse: { status: 429, code: "TOOMANYREQUESTS", message } };
+    await assert.rejects(runtime.pullImage(reference("piccolo/limited", image.digest)), { code: "registry-busy" });
+  }
+  registry.mischief = undefined;
+  assert.equal((await runtime.pullImage(reference("piccolo/limited", image.digest))).digest, image.digest);
+});
+
 test("an image for another processor is refused and not kept, also where it is one of several", async () => {
   const image = imageOf("other", MiB, otherArchitecture);
   await registry.push("piccolo/other", image);

@@ -93,7 +93,15 @@ for (const kind of ["desk", "phone"] as const) {
     await page.getByText("This is the manifest of another app").waitFor();
     await photograph("update-other-app");
     await inDialog(page, "Close").first().click();
+    device.apps.obstacles.push({ code: "wrong-architecture", detail: "It is made for another processor." });
     await give('x-piccolo:\n  id: notes\n  version: "1.5.0"\n');
+    await page.getByText("It is made for another processor.").waitFor();
+    await inDialog(page, "Close").first().click();
+    // What the device would take it in spite of keeps nobody from it.
+    const detail = "What runs the apps does not answer at the moment; it is waited for.";
+    device.apps.obstacles.splice(0, 1, { code: "runtime-unavailable", detail });
+    await give('x-piccolo:\n  id: notes\n  version: "1.5.0"\n');
+    await page.getByText(detail).waitFor();
     await page.getByText("The new version asks for more").waitFor();
     await page.getByText("Nobody but you vouches for this manifest.").waitFor();
     await photograph("update-from-manifest");
@@ -111,6 +119,37 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("failed");
     await button(page, "Try again").click();
     await page.getByText("Running · version 3.1").waitFor();
+  });
+
+  test(`${kind}: an app that failed and shall be stopped is stopped after another try`, async (t) => {
+    const { device, page, to } = await start(t, kind);
+    const gallery = device.apps.apps.get("gallery") ?? assert.fail();
+    device.apps.apps.set("gallery", { ...gallery, wanted: "stopped" });
+    await to("app/gallery");
+    await button(page, "Try again").click();
+    await page.getByText("Stopped · version 3.1").waitFor();
+  });
+
+  test(`${kind}: why a change was given up is told with what the system said, until it is put away`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const notes = device.apps.apps.get("notes") ?? assert.fail();
+    const detail = "The update to version 2.0.0 did not succeed, and everything is as it was before.";
+    const problem = {
+      code: "step-failed",
+      detail,
+      nextStep: "The device could not do it. Try again.",
+      systemSaid: "mount: … permission denied",
+      notice: "update-1",
+    };
+    device.apps.apps.set("notes", { ...notes, problem });
+    await to("app/notes");
+    await page.getByText("The system said: mount: … permission denied").waitFor();
+    assert.equal(await button(page, "Try again").count(), 0);
+    await photograph("given-up");
+    await button(page, "Dismiss").click();
+    await page.getByText(detail).waitFor({ state: "detached" });
+    await page.getByText("Running · version 1.4.2").waitFor();
+    assert.equal(device.apps.apps.get("notes")?.problem, undefined);
   });
 
   test(`${kind}: permissions and settings are changed, and what is wrong is said beside it`, async (t) => {

@@ -86,6 +86,20 @@ export const appRoutes = {
     request: { params: id },
     responses: accepted,
   }),
+  /** Another try of what failed; whether it runs afterwards is as it was wanted. */
+  "POST /apps/{id}/retry": route({
+    method: "post",
+    path: "/apps/{id}/retry",
+    request: { params: id },
+    responses: accepted,
+  }),
+  /** Puts that problem away, and no later one; again is harmless. */
+  "DELETE /apps/{id}/notices/{noticeId}": route({
+    method: "delete",
+    path: "/apps/{id}/notices/{noticeId}",
+    request: { params: id.extend({ noticeId: z.string().max(64) }) },
+    responses: nothing,
+  }),
   "POST /apps/{id}/update": route({
     method: "post",
     path: "/apps/{id}/update",

@@ -287,8 +287,12 @@ export const AppView = z
         code: z.string(),
         detail: z.string(),
         nextStep: z.string(),
+        /** What Podman or another program of the system said: words of a fixed vocabulary, and `…` for all else. */
+        systemSaid: z.string().max(300).optional(),
         /** What its parts said before they were removed is kept: GET /apps/{id}/problem-log. */
         hasLog: z.boolean().optional(),
+        /** Of a change that was given up and is over: DELETE /apps/{id}/notices/{noticeId} puts it away. */
+        notice: z.string().max(64).optional(),
       })
       .optional(),
     /** Where its page is opened; absent while there is none. */

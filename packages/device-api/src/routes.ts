@@ -279,6 +279,8 @@ export const routes = {
   "GET /apps/{id}": appRoutes["GET /apps/{id}"],
   "POST /apps/{id}/start": appRoutes["POST /apps/{id}/start"],
   "POST /apps/{id}/stop": appRoutes["POST /apps/{id}/stop"],
+  "POST /apps/{id}/retry": appRoutes["POST /apps/{id}/retry"],
+  "DELETE /apps/{id}/notices/{noticeId}": appRoutes["DELETE /apps/{id}/notices/{noticeId}"],
   "POST /apps/{id}/update": appRoutes["POST /apps/{id}/update"],
   "POST /apps/{id}/rollback": appRoutes["POST /apps/{id}/rollback"],
   "POST /apps/{id}/configure": appRoutes["POST /apps/{id}/configure"],

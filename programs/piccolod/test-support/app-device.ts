@@ -88,6 +88,8 @@ export class AppDevice {
   /** Whether the packet filter has the apps' rules. */
   isFiltered = false;
   health = 200;
+  /** The origin apps want to be asked by; whoever asks by another one is told 400. */
+  answersTo: string | undefined;
   /** Of the next start. */
   healthEveryMs = 3_600_000;
   /** Addresses at which nothing is answered any more after the first answer. */
@@ -170,7 +172,8 @@ export class AppDevice {
       mayHaveName: (app) => !this.reservedNames.has(app),
       unsuited: () => this.unsuited,
       originOf: (app) => `http://${app}.localhost`,
-      probe: async (address, _port, _path, timeoutMs) => {
+      probe: async ({ address, origin, timeoutMs }) => {
+        if (this.answersTo !== undefined && origin !== this.answersTo) return 400;
         // Who waits for the first answer is more patient.
         if (timeoutMs > this.healthEveryMs || !this.hanging.has(address)) return this.health;
         await realWorld.sleep(timeoutMs, never);

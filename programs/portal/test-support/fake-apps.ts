@@ -194,6 +194,8 @@ export class FakeApps {
     { kind: "ended", service: "web", exitCode: 137, atMs: Date.now() - 50 * minute },
     { kind: "restarted", service: "web", atMs: Date.now() - 49 * minute },
   ];
+  /** Of every app that is asked about. */
+  readonly obstacles: Preflight["obstacles"] = [];
   readonly #followers = new Set<ServerResponse>();
   #lines: AppLogLine[] = [];
 
@@ -343,6 +345,17 @@ export class FakeApps {
           state: "stopped",
         }),
       ),
+    "POST /apps/{id}/retry": ({ params }) => {
+      const view = this.#found(params["id"]);
+      return view.wanted === "running"
+        ? this.#change("start-app", view, "starting", ["Starting"], (then) => ({ ...then, state: "running" }))
+        : this.#change("stop-app", view, "stopping", ["Stopping"], (then) => ({ ...then, state: "stopped" }));
+    },
+    "DELETE /apps/{id}/notices/{noticeId}": ({ params }) => {
+      const { problem, ...rest } = this.#found(params["id"]);
+      if (problem !== undefined && problem.notice === params["noticeId"]) this.#put(rest);
+      return { status: 204 };
+    },
     "POST /apps/{id}/update": ({ params, body: { grants = [], manifest } }) => {
       const before = this.#found(params["id"]);
       const { update: offered, ...rest } = before;
@@ -547,11 +560,17 @@ export class FakeApps {
 
   #preflight({ manifest }: AppCall["body"]): Preflight {
     const facts = { vouchedFor: manifest === undefined, freeBytes: 80_000 * MiB, freeMemoryBytes: 2_000 * MiB };
-    if (manifest === undefined) return { ...facts, app: radio, problems: [], obstacles: [], downloadBytes: 62 * MiB };
+    if (manifest === undefined)
+      return { ...facts, app: radio, problems: [], obstacles: this.obstacles, downloadBytes: 62 * MiB };
     const id = /^ {2}id: ([a-z]+)$/m.exec(manifest)?.[1];
     const version = /^ {2}version: "([^"]+)"$/m.exec(manifest)?.[1] ?? "1";
     if (id !== undefined && !manifest.includes("ports:"))
-      return { ...facts, app: { ...(id === "notes" ? notes : radio), id, version }, problems: [], obstacles: [] };
+      return {
+        ...facts,
+        app: { ...(id === "notes" ? notes : radio), id, version },
+        problems: [],
+        obstacles: this.obstacles,
+      };
     const problem = {
       code: "host-port",
       path: "/services/web/ports",

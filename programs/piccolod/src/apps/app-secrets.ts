@@ -1,5 +1,7 @@
 import type { AppManifest, GeneratedSecret } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
+import { generationsOf } from "./observe.ts";
+import type { AppPlanRecord } from "./plan-types.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const alphabets: Readonly<Record<GeneratedSecret["alphabet"], string>> = {
@@ -32,6 +34,12 @@ export function passwordsOf(
       return kind === "password" && value !== undefined ? [[name, value]] : [];
     }),
   );
+}
+
+/** What the owner typed and what was made for the app: nothing of it may come back in what the system says. */
+export function ownValues(record: AppPlanRecord, secrets: Readonly<Record<string, string>>): readonly string[] {
+  const settings = generationsOf(record).flatMap((generation) => Object.values(generation.settings));
+  return [...settings, ...Object.values(secrets), ...Object.values(record.change?.passwords ?? {})];
 }
 
 /** Every character of the alphabet as likely as any other. */

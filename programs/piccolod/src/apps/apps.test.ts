@@ -7,8 +7,10 @@ import { AppDevice, manifestText, untold } from "../../test-support/app-device.t
 import { leastFreeBytes } from "./admission.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { networkTriesMax } from "./record.ts";
+import { runtimeFaults } from "./runtime/faults.ts";
 import { troubleOf } from "./views.ts";
 
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 const wordOf = (device: AppDevice) => device.appStore.secretsOf(device.apps.get("shelf"))["WORD"];
 
 test("where an app cannot be ended, the rules that keep it apart stay", async (context) => {
@@ -423,4 +425,54 @@ test("where every place is taken the owner hears by what, and a later try succee
   device.apps.run("shelf", "running");
   await installing;
   await device.apps.openRoute("shelf");
+});
+
+test("a registry that gives no more for a while is told as that, and the install goes on by itself once it gives again", async (context) => {
+  const device = AppDevice.start(context);
+  const pulls = { asked: 0 };
+  device.runtime.pullGate = () => {
+    pulls.asked += 1;
+    return Promise.reject(runtimeFaults.fault("registry-busy", "the registry gives no more for a while"));
+  };
+  const manifest = device.manifest("shelf");
+  device.apps.install({ manifest, grants: [], settings: {} });
+  const change = () => device.apps.get("shelf").record.change;
+  for (let tries = 1; tries <= 7; tries++) {
+    while (change()?.failure?.count !== tries) await turn();
+    assert.equal(change()?.failure?.code, "registry-busy");
+    assert.match(change()?.failure?.nextStep ?? "", /asks again by itself/);
+    device.world.aheadMs += 3_600_000;
+    if (tries === 7) device.runtime.pullGate = () => Promise.resolve();
+    device.apps.wake();
+  }
+  await device.apps.settled("shelf", () => undefined);
+  await device.apps.openRoute("shelf");
+  assert.equal(pulls.asked, 7);
+});
+
+test("what the system said of a failed step is kept with it, and nothing of the app's secrets and settings is in it", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { hasPassword: true });
+  const key = device.appStore.secretsOf(device.apps.get("shelf"))["KEY"] ?? assert.fail();
+  const create = device.runtime.create.bind(device.runtime);
+  device.runtime.create = () =>
+    Promise.reject(
+      runtimeFaults.fault("runtime-failed", "what runs the apps could not do it", {
+        cause: new Error(
+          `crun: exec KEY=${key} network ADMIN_PASSWORD=network device "${key}" /data/apps/shelf: permission denied ${key}`,
+        ),
+      }),
+    );
+  device.apps.configure("shelf", { settings: { WORD: "network" } });
+  const change = () => device.apps.get("shelf").record.change;
+  while (change()?.failure === undefined) await turn();
+  const { failure } = change() ?? {};
+  assert.deepEqual([failure?.code, failure?.systemSaid], ["not-started", "crun: exec … device … permission denied …"]);
+  assert.match(failure?.nextStep ?? "", /[Tt]ry again; .* restart the device, .* report it/);
+  assert.doesNotMatch(JSON.stringify([failure, device.apps.look().map(({ lane }) => lane.waiting)]), /log/);
+  device.runtime.create = create;
+  device.world.aheadMs += 60_000;
+  device.apps.wake();
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(wordOf(device), "network");
 });

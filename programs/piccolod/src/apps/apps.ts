@@ -22,6 +22,7 @@ import { type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses
 import { AppFilter } from "./app-filter.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import { drilledApp } from "./backup/restored-apps.ts";
 import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
 import { Lane } from "./lane.ts";
@@ -30,6 +31,7 @@ import type { AppPlanRecord, Generation, Route } from "./plan-types.ts";
 import {
   requestBackup,
   requestConfigure,
+  requestDismissal,
   requestInstall,
   requestRemoval,
   requestRestore,
@@ -129,6 +131,7 @@ export class Apps {
     this.#executor = new Executor({
       ...options,
       around: (form) => this.#around(form),
+      originOf: (app) => this.#originOf(app),
       secretsOf: (place) => store.secretsOf(place),
       snapshots: store,
       filter: () => this.#filter.apply(),
@@ -174,6 +177,7 @@ export class Apps {
         if (!isOfWorld(error)) throw error;
         // What cannot be seen is not gone: nothing is torn down, and it is looked at again.
         log.warn("apps-out-of-sight", { code: error.code, ...errorFacts(error) });
+        if (!this.#isOpen) for (const { record } of store.all()) this.#lane(record.app).outOfSight(error);
         await world.sleep(retryMs, signal).catch(() => undefined);
       }
     }
@@ -219,9 +223,14 @@ export class Apps {
     return this.#opening;
   }
 
+  /** The copy of a restore drill is the app: its data has the app's name in it, and its own is no host's. */
+  #originOf(app: string): string {
+    return this.#options.originOf(drilledApp(app) ?? app);
+  }
+
   #around({ app, place, generation }: AppForm): Parameters<typeof specOf>[2] {
-    const { device, originOf, storage, store } = this.#options;
-    const origin = originOf(app);
+    const { device, storage, store } = this.#options;
+    const origin = this.#originOf(app);
     const change = store.get(app)?.record.change;
     return {
       device,
@@ -466,6 +475,20 @@ export class Apps {
     this.#change(id, (record) =>
       requestRun(wanted === "running" ? requestRetry(record, this.#options.world.nowMs()) : record, wanted),
     );
+  }
+
+  /** What failed is tried again; whether it runs afterwards stays as it is wanted. */
+  retry(id: string): void {
+    this.#change(id, (record) => requestRetry(record, this.#options.world.nowMs()));
+  }
+
+  /** The owner has read why a change was given up; another notice stays. */
+  dismiss(id: string, notice: string): void {
+    const { record } = this.get(id);
+    const after = requestDismissal(record, notice);
+    if (after === record) return;
+    this.#options.store.put(after);
+    this.#options.changed(id);
   }
 
   remove(id: string): void {

@@ -71,7 +71,7 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
     if (!isSeen) {
       obstacles.push({
         code: "runtime-unavailable",
-        detail: "What runs the apps does not answer at the moment; the install waits until it does.",
+        detail: "What runs the apps does not answer at the moment; it is waited for.",
       });
     }
     return obstacles;

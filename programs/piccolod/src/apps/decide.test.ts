@@ -495,6 +495,25 @@ test("a registry that does not answer leaves the running version alone, and an u
   assert.equal(world.record?.notice?.failure.code, "image-unreachable");
 });
 
+test("a registry that gives no more for a while is asked ever more seldom, for hours, and at most an hour apart", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  const startedAtMs = world.nowMs;
+  const waits: number[] = [];
+  while (world.record?.change !== undefined && waits.length < 100) {
+    const plan = decide(must(world.record), world.observe(), world.nowMs);
+    world.run(plan, (step) => (step.do === "pull" ? { code: "registry-busy", detail: "", nextStep: "" } : "done"));
+    const nextMs = world.record?.change?.failure?.retryAtMs ?? world.nowMs;
+    waits.push((nextMs - world.nowMs) / 60_000);
+    world.nowMs = nextMs;
+  }
+  assert.deepEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 0]);
+  // Docker Hub counts by six hours.
+  assert.ok(world.nowMs - startedAtMs > 6 * 3_600_000);
+  assert.deepEqual(world.route, { kind: "open", generation: 1 });
+  assert.equal(world.record?.notice?.failure.code, "registry-busy");
+});
+
 test("while Podman is away nothing is given up, however long it takes", () => {
   const world = installed();
   world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));

@@ -55,8 +55,20 @@ export interface ExecutorOptions {
   readonly fetchBackup: (step: Extract<Step, { readonly do: "fetch-backup" }>, progress: Progress) => Promise<void>;
   /** Sets the rules for the networks of all apps. */
   readonly filter: () => Promise<void>;
-  /** The status of an answer at an address; undefined where there is none in time. */
-  readonly probe: (address: string, port: number, path: string, timeoutMs: number) => Promise<number | undefined>;
+  /** By which visitors reach the app. */
+  readonly originOf: (app: string) => string;
+  /** The status of the answer; undefined where there is none in time. */
+  readonly probe: (asked: Probed) => Promise<number | undefined>;
+}
+
+/** A page that is asked for as a visitor would who is not signed in. */
+export interface Probed {
+  readonly address: string;
+  readonly port: number;
+  readonly path: string;
+  /** What the app is visited by: many answer to no other name. */
+  readonly origin: string;
+  readonly timeoutMs: number;
 }
 
 export class Executor {
@@ -298,8 +310,14 @@ export class Executor {
   async isHealthy(form: AppForm, timeoutMs: number): Promise<boolean> {
     const { web } = form.generation.manifest;
     if (web === undefined) return true;
-    const address = serviceAddress(form, this.#options.device, web.service);
-    const status = await this.#options.probe(address, web.port, web.healthPath, timeoutMs);
+    const { device, originOf, probe } = this.#options;
+    const status = await probe({
+      address: serviceAddress(form, device, web.service),
+      port: web.port,
+      path: web.healthPath,
+      origin: originOf(form.app),
+      timeoutMs,
+    });
     return status !== undefined && status >= 200 && status < 400;
   }
 

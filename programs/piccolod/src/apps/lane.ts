@@ -4,6 +4,7 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { type AppEvent, eventsOf } from "./app-events.ts";
+import { ownValues } from "./app-secrets.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
 import type {
@@ -189,13 +190,16 @@ export class Lane {
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
       return this.#isDue;
     }
-    const restless = this.#afterRestarts(installed, plan.steps);
+    // As it is now: not everything that changes a record interrupts its lane.
+    const latest = store.get(app);
+    if (latest === undefined) return false;
+    const restless = this.#afterRestarts(latest, plan.steps);
     if (restless !== undefined) {
       log.warn("app-ends-again", { app, count: restless.failure?.count ?? 0 });
       // Visitors are told at once that it does not run.
       this.#health.end();
       this.route = { kind: "closed" };
-      this.#put(installed, restless);
+      this.#put(latest, restless);
       changed();
       return true;
     }
@@ -257,7 +261,7 @@ export class Lane {
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      const failure = stepFailure(step, error);
+      const failure = stepFailure(step, error, ownValues(installed.record, store.secretsOf(installed)));
       if (failure === undefined) throw error;
       const now = store.get(app);
       if (now !== undefined && isFault(error, "address-taken")) {
@@ -294,6 +298,19 @@ export class Lane {
     if (await transfer) return true;
     this.#options.log.info("app-transfer-broken-off", { app: this.#options.app, step: step.do });
     return false;
+  }
+
+  /** Before its first look: why it cannot be looked at. */
+  outOfSight(error: unknown): void {
+    const { store, app, changed } = this.#options;
+    const installed = store.get(app);
+    if (installed === undefined || this.isActive || this.hasRested) return;
+    const failure = stepFailure(undefined, error, ownValues(installed.record, store.secretsOf(installed)));
+    if (failure === undefined) return;
+    const waiting: Waiting = { for: "knowledge", reason: failure.detail, failure };
+    if (JSON.stringify(waiting) === JSON.stringify(this.waiting)) return;
+    this.waiting = waiting;
+    changed();
   }
 
   /** Before anything of a version that does not come up is taken down. */

@@ -67,6 +67,8 @@ export interface Failure {
   readonly retryAtMs: number | undefined;
   /** What the parts said last, where they are gone once the change is undone. */
   readonly said?: readonly SaidLine[];
+  /** What the system said, where it was the system that refused; see `system-words.ts`. */
+  readonly systemSaid?: string;
 }
 
 /** Of an app's log. */
@@ -78,10 +80,11 @@ export interface SaidLine {
 }
 
 /** A failure as a person reads it. */
-export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said">;
+export type Told = Pick<Failure, "code" | "detail" | "nextStep" | "said" | "systemSaid">;
 
 export type FailureCode =
   | "image-unreachable"
+  | "registry-busy"
   | "image-refused"
   | "disk-full"
   | "not-started"
@@ -136,7 +139,15 @@ export interface AppPlanRecord {
   /** Of keeping the current generation as wanted. */
   readonly failure: Failure | undefined;
   /** Of the last change that was given up, for the owner to read; nothing waits for it. */
-  readonly notice: { readonly kind: ChangeKind; readonly version: string; readonly failure: Failure } | undefined;
+  readonly notice: Notice | undefined;
+}
+
+export interface Notice {
+  readonly kind: ChangeKind;
+  readonly version: string;
+  /** When its change was asked for; absent in records of earlier releases. */
+  readonly startedAtMs?: number;
+  readonly failure: Failure;
 }
 
 /** An uninstalled app, restorable until it is purged. */
@@ -274,6 +285,7 @@ export interface Plan {
 }
 
 export type Waiting =
-  | { readonly for: "knowledge"; readonly reason: string }
+  /** `failure`: where that says more. */
+  | { readonly for: "knowledge"; readonly reason: string; readonly failure?: Told }
   | { readonly for: "retry"; readonly atMs: number }
   | { readonly for: "owner"; readonly failure: Told };

@@ -127,7 +127,12 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     change: undefined,
     failure: undefined,
     discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],
-    notice: { kind: change.kind, version: change.to.manifest.version, failure: { ...failure, retryAtMs: undefined } },
+    notice: {
+      kind: change.kind,
+      version: change.to.manifest.version,
+      startedAtMs: change.startedAtMs,
+      failure: { ...failure, retryAtMs: undefined },
+    },
   };
 }
 
@@ -174,11 +179,18 @@ export interface StepFailure {
   readonly detail: string;
   readonly nextStep: string;
   readonly said?: readonly SaidLine[];
+  readonly systemSaid?: string;
+}
+
+function saidOf({ said, systemSaid }: Failure): Pick<Failure, "said" | "systemSaid"> {
+  return { ...(said === undefined ? {} : { said }), ...(systemSaid === undefined ? {} : { systemSaid }) };
 }
 
 /** How often a step is tried in a row before its phase is given up. */
 const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "image-unreachable": 5,
+  // Those of Docker count what a connection has had in six hours.
+  "registry-busy": 12,
   "image-refused": 1,
   "backup-unreadable": 8,
   "backup-damaged": 1,
@@ -192,11 +204,13 @@ const triesElse = 3;
 const unavailableRetryMs = 2_000;
 /** It is looked at again at once when the device is unlocked. */
 const lockedRetryMs = 60_000;
-const firstRetryMs = 2_000;
-const longestRetryMs = 15 * 60_000;
+/** The first wait, which doubles, and the longest. */
+const pace = { firstMs: 2_000, longestMs: 15 * 60_000 };
+/** Who asks in vain too often is given nothing for longer. */
+const busyPace = { firstMs: 60_000, longestMs: 3_600_000 };
 
-function retryAfterMs(count: number): number {
-  return Math.min(firstRetryMs * 2 ** Math.min(count - 1, 20), longestRetryMs);
+function retryAfterMs(count: number, { firstMs, longestMs } = pace): number {
+  return Math.min(firstMs * 2 ** Math.min(count - 1, 20), longestMs);
 }
 
 /** What a phase becomes once it is given up; `undoing` never is, since nothing else brings the data back. */
@@ -225,14 +239,15 @@ export function recordAfterFailure(
   const { change } = record;
   const isUnavailable = failed.code === "runtime-unavailable" || failed.code === "device-locked";
   const soonMs = failed.code === "device-locked" ? lockedRetryMs : unavailableRetryMs;
+  const paceOf = failed.code === "registry-busy" ? busyPace : pace;
   const count = (before: Failure | undefined): number =>
     isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
   const again = (before: Failure | undefined): Failure => ({
     // What was said before stands where this try came to no word.
-    ...(before?.code === failed.code && before.said !== undefined ? { said: before.said } : {}),
+    ...(before?.code === failed.code ? saidOf(before) : {}),
     ...failed,
     count: count(before),
-    retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before))),
+    retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before), paceOf)),
   });
   // What an uninstall fails at says nothing of a change it cut off, whose phase tells which data can be trusted.
   const isOfRecord = change === undefined || record.wanted === "removed" || !isOfChange(record, step);

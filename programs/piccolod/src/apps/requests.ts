@@ -3,7 +3,7 @@ import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
 import { sideOf } from "./addresses.ts";
 import { savedVolumes } from "./generations.ts";
-import type { AppPlanRecord, Change, ChangeKind, Generation, TrashRecord } from "./plan-types.ts";
+import type { AppPlanRecord, Change, ChangeKind, Generation, Notice, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy } from "./record.ts";
 
 export const planFaults = catalogue({
@@ -294,6 +294,15 @@ export function requestRetry(record: AppPlanRecord, nowMs: number): AppPlanRecor
     failure: undefined,
     change: record.change === undefined ? undefined : { ...record.change, failure: again },
   };
+}
+
+/** Names a notice, so that no later one is put away for it. */
+export const noticeId = ({ kind, startedAtMs = 0 }: Notice): string => `${kind}-${startedAtMs}`;
+
+/** The owner has read it. */
+export function requestDismissal(record: AppPlanRecord, notice: string): AppPlanRecord {
+  const isSeen = record.notice !== undefined && noticeId(record.notice) === notice;
+  return isSeen ? { ...record, notice: undefined } : record;
 }
 
 /** At any time, in the middle of a change, too: the owner's wish to be rid of an app waits for nothing. */

@@ -78,6 +78,17 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     apps.run(id, "stopped");
     return c.json(follow("stop-app", id, "Stopping"), 202);
   });
+  api.openapi(routes["POST /apps/{id}/retry"], (c) => {
+    const { id } = c.req.valid("param");
+    apps.retry(id);
+    const isToRun = apps.get(id).record.wanted === "running";
+    return c.json(follow(isToRun ? "start-app" : "stop-app", id, "Trying again"), 202);
+  });
+  api.openapi(routes["DELETE /apps/{id}/notices/{noticeId}"], (c) => {
+    const { id, noticeId } = c.req.valid("param");
+    apps.dismiss(id, noticeId);
+    return c.body(null, 204);
+  });
   api.openapi(routes["POST /apps/{id}/update"], async (c) => {
     const { id } = c.req.valid("param");
     const { manifest, grants } = c.req.valid("json");

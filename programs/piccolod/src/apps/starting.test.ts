@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AppManifest, checkManifest } from "@piccolo/app-manifest";
-import { AppDevice } from "../../test-support/app-device.ts";
+import { AppDevice, untold } from "../../test-support/app-device.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 
 /** `services` in the order in which they are started; the commands are those of the containers in memory. */
@@ -122,4 +122,14 @@ test("a part whose state cannot be found out while the app starts has not ended"
   device.health = 200;
   await device.apps.settled("shelf", () => undefined);
   await device.apps.openRoute("shelf");
+});
+
+test("an app that answers to its own name alone comes up, and so does the restored copy of it that is tried", async (context) => {
+  const device = AppDevice.start(context);
+  device.answersTo = "http://shelf.localhost";
+  await device.install("shelf");
+  await device.apps.openRoute("shelf");
+  await device.backUp("shelf");
+  const { trouble } = await device.drills.drill(device.newest("shelf").id, untold);
+  assert.equal(trouble, undefined);
 });

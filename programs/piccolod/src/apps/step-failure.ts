@@ -5,11 +5,13 @@ import type { StepFailure } from "./record.ts";
 import { appStorageFaults } from "./runtime/app-storage.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
 import { firewallFaults } from "./runtime/firewall.ts";
+import { systemWords } from "./system-words.ts";
 import { changeFaults } from "./types.ts";
 
 /** What a fault of runtime, storage or filter means for the app. */
 const codes: Readonly<Record<string, FailureCode>> = {
   "image-unreachable": "image-unreachable",
+  "registry-busy": "registry-busy",
   "image-refused": "image-refused",
   "image-digest-differs": "image-refused",
   "image-architecture": "image-refused",
@@ -42,14 +44,30 @@ const entries: Readonly<Record<string, FaultEntry>> = {
   ...changeFaults.entries,
 };
 
-/** A failure a person understands; undefined for what is a bug. */
-export function stepFailure(step: Step, error: unknown): StepFailure | undefined {
+/** Of these the system's own words are the cause, and all there is to go by. */
+const ofSystem: ReadonlySet<string> = new Set(["runtime-failed", "app-storage-failed", "firewall-failed"]);
+
+/**
+ * A failure a person understands; undefined for what is a bug. `step`: undefined where it was before any. `hidden`: the
+ * values of the app's secrets and settings, of which nothing is in it.
+ */
+export function stepFailure(
+  step: Step | undefined,
+  error: unknown,
+  hidden: readonly string[],
+): StepFailure | undefined {
   const fault = causeOf(error);
   if (fault === undefined) return undefined;
   const own = Object.hasOwn(changeFaults.entries, fault.code) ? (fault.code as FailureCode) : undefined;
-  const code = own ?? codes[fault.code] ?? codesByStep[step.do] ?? "step-failed";
+  const code = own ?? codes[fault.code] ?? (step === undefined ? undefined : codesByStep[step.do]) ?? "step-failed";
   const nextStep = (entries[fault.code] ?? changeFaults.entries[code]).meaning;
-  return { code, detail: sentence(fault.message), nextStep };
+  const systemSaid = systemWords(wordsOfSystem(error), hidden);
+  return { code, detail: sentence(fault.message), nextStep, ...(systemSaid === undefined ? {} : { systemSaid }) };
+}
+
+function wordsOfSystem(error: unknown): string {
+  if (!isFault(error)) return error instanceof Error ? error.message : "";
+  return ofSystem.has(error.code) && error.cause instanceof Error ? error.cause.message : "";
 }
 
 /** A fault, or what the file system refuses: the world's doing, and no bug. */

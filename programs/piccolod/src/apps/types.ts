@@ -32,6 +32,11 @@ export const appFaults = catalogue({
 /** Why a change of an app was given up, as the task that asked for it says. */
 export const changeFaults = catalogue({
   "image-unreachable": { retry: "later", meaning: "The image's registry does not answer; try again later." },
+  "registry-busy": {
+    retry: "later",
+    meaning:
+      "Registries give each internet connection only so many images within some hours; nothing is wrong with yours. The device asks again by itself, at least once an hour; where it has given up, try again tomorrow.",
+  },
   "image-refused": { retry: "never", meaning: "The image cannot be had, or is not the one the manifest names." },
   "disk-full": { retry: "later", meaning: "The disk is full; free some room, then try again." },
   "not-started": { retry: "later", meaning: "A part of the app cannot be started; look at what it said." },
@@ -50,7 +55,11 @@ export const changeFaults = catalogue({
   "backup-damaged": { retry: "never", meaning: "The backup is not what was stored; choose an older one." },
   "device-locked": { retry: "later", meaning: "The device is locked; it goes on once the password was entered." },
   "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
-  "step-failed": { retry: "later", meaning: "The device could not do it; its log has the reason." },
+  "step-failed": {
+    retry: "later",
+    meaning:
+      "The device could not do it. Try again; where that does not help, restart the device, and where it stays so, report it with what is said here.",
+  },
 } satisfies Record<FailureCode, { retry: "later" | "never"; meaning: string }>);
 
 /** What of the machine is an app's own, also while it is in the trash. */

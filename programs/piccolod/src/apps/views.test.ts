@@ -68,3 +68,11 @@ test("an app names the catalog it is from, by a title only where the device has 
   assert.deepEqual(viewOf({}, { id: "ab", title: undefined }).catalog, { id: "ab" });
   assert.deepEqual(viewOf({}, { id: "ab", title: { en: "Ours" } }).catalog, { id: "ab", title: { en: "Ours" } });
 });
+
+test("what the system said is told with the problem, also of a change that was given up", () => {
+  const refused: Failure = { ...failure, code: "step-failed", systemSaid: "mount: permission denied" };
+  assert.equal(viewOf({ failure: refused }).problem?.systemSaid, "mount: permission denied");
+  const notice = { kind: "update", version: "2", failure: refused } as const;
+  assert.equal(viewOf({ notice }).problem?.systemSaid, "mount: permission denied");
+  assert.equal("systemSaid" in (viewOf({ failure }).problem ?? {}), false);
+});

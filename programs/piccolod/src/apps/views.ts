@@ -4,6 +4,7 @@ import type { AppDescription, AppView, GrantView, SettingView, TrashedApp } from
 import { isAgreed } from "./agreed-grants.ts";
 import { type AppLook, describedOf } from "./apps.ts";
 import type { AppPlanRecord, ChangeKind, Generation, Told, Waiting } from "./plan-types.ts";
+import { noticeId } from "./requests.ts";
 import type { TrashedPlace } from "./types.ts";
 
 export function describeApp(
@@ -104,7 +105,9 @@ export function appView(
           step: progress.step,
           ...(progress.totalUnits === 0 ? {} : { doneBytes: progress.doneUnits, totalBytes: progress.totalUnits }),
         }),
-    ...(trouble === undefined ? {} : { problem: shown(trouble) }),
+    ...(trouble === undefined
+      ? {}
+      : { problem: shown(trouble, obstacleOf(record, lane.waiting) === undefined ? record.notice : undefined) }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
     ...(more.catalog === undefined
@@ -150,13 +153,18 @@ function narrowed(grant: Grant, { publicPaths, grants }: Generation): Grant {
     : grant;
 }
 
+/** What stands in the way now. */
+function obstacleOf({ change, failure }: AppPlanRecord, waiting: Waiting | undefined): Told | undefined {
+  if (waiting?.for === "owner") return waiting.failure;
+  const unknown = waiting?.for === "knowledge" ? waiting.failure : undefined;
+  return unknown ?? change?.failure ?? failure;
+}
+
 /** What stands in the way now, else why the last change was given up. */
 export function troubleOf(record: AppPlanRecord, waiting: Waiting | undefined): Told | undefined {
-  if (waiting?.for === "owner") return waiting.failure;
-  const failure = record.change?.failure ?? record.failure;
-  if (failure !== undefined) return failure;
+  const obstacle = obstacleOf(record, waiting);
   const { notice } = record;
-  if (notice === undefined) return undefined;
+  if (obstacle !== undefined || notice === undefined) return obstacle;
   // The app is well meanwhile: without these words it would seem that it is not.
   const detail = `${triedInWords(notice)} did not succeed, and everything is as it was before. ${notice.failure.detail}`;
   return { ...notice.failure, detail };
@@ -179,8 +187,19 @@ function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): 
   }
 }
 
-function shown({ code, detail, nextStep, said = [] }: Told): AppView["problem"] {
-  return { code, detail, nextStep, ...(said.length === 0 ? {} : { hasLog: true }) };
+/** `notice`: that it is, where it is over. */
+function shown(
+  { code, detail, nextStep, said = [], systemSaid }: Told,
+  notice: AppPlanRecord["notice"],
+): AppView["problem"] {
+  return {
+    code,
+    detail,
+    nextStep,
+    ...(systemSaid === undefined ? {} : { systemSaid }),
+    ...(said.length === 0 ? {} : { hasLog: true }),
+    ...(notice === undefined ? {} : { notice: noticeId(notice) }),
+  };
 }
 
 const changing: Readonly<Record<ChangeKind, AppView["state"]>> = {

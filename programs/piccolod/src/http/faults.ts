@@ -13,5 +13,8 @@ export const httpFaults = catalogue({
   "idempotency-key-reused": { retry: "never", meaning: "The key was used for another request; make a fresh one." },
   "idempotency-in-progress": { retry: "later", meaning: "The first request with this key still runs; ask again." },
   "too-many-streams": { retry: "later", meaning: "Too many event streams are open; close a page of the device." },
-  internal: { retry: "later", meaning: "The device met a bug; its log has the details." },
+  internal: {
+    retry: "later",
+    meaning: "The device met a bug; try again, restart it if that does not help, and report it.",
+  },
 });

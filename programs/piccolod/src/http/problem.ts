@@ -187,7 +187,10 @@ export function faultOf(error: unknown, log: Log): Fault {
   const full = diskFullOf(error);
   if (full !== undefined) return full;
   log.error("request-failed", errorFacts(error));
-  return httpFaults.fault("internal", "the device met a bug; try again, and look at its log if it happens again");
+  return httpFaults.fault(
+    "internal",
+    "the device met a bug; try again, restart the device if it happens again, and report it if it goes on",
+  );
 }
 
 const drainBytesMax = 8 * 1024 * 1024;

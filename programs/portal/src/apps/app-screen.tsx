@@ -177,7 +177,9 @@ function Actions({ view, name }: { view: AppView; name: string }) {
 
 function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void }) {
   const { state, step, doneBytes, totalBytes = 0, problem, rollback } = view;
-  const retry = useAppCall("POST /apps/{id}/start");
+  const retry = useAppCall("POST /apps/{id}/retry");
+  const putAway = useAppCall("DELETE /apps/{id}/notices/{noticeId}");
+  const error = retry.error ?? putAway.error;
   return (
     <>
       {isChanging(view) ? (
@@ -206,12 +208,24 @@ function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void
               >
                 Try again
               </Button>
-            ) : undefined
+            ) : problem.notice === undefined ? undefined : (
+              <Button
+                className="-my-1 shrink-0"
+                busy={putAway.isPending}
+                onClick={() => putAway.mutate({ params: { id: view.app.id, noticeId: problem.notice ?? "" } })}
+              >
+                Dismiss
+              </Button>
+            )
           }
         >
           <strong className="font-semibold">{problem.detail}</strong> {problem.nextStep}
+          {problem.systemSaid === undefined ? null : (
+            <span className="mt-1 block text-sm [overflow-wrap:anywhere]">The system said: {problem.systemSaid}</span>
+          )}
         </Banner>
       )}
+      {error === null ? null : <ProblemNote error={error} />}
       {problem?.hasLog === true ? <ProblemLog id={view.app.id} told={problem.detail} /> : null}
       {state === "failed" && rollback !== undefined ? (
         <Button

@@ -5,6 +5,8 @@ export type RouteNames =
   | "POST /apps"
   | "POST /apps/{id}/start"
   | "POST /apps/{id}/stop"
+  | "POST /apps/{id}/retry"
+  | "DELETE /apps/{id}/notices/{noticeId}"
   | "POST /apps/{id}/update"
   | "POST /apps/{id}/rollback"
   | "POST /apps/{id}/configure"

@@ -9,12 +9,10 @@ import { useRoute } from "../navigation.ts";
 import { bytesInWords } from "../wording/bytes.ts";
 import { GrantList, toggled } from "./grant-list.tsx";
 import { ManifestProblems } from "./manifest-problems.tsx";
+import { blocksInstall } from "./obstacles.ts";
 import { type AppSource, type Grant, type Preflight, useAppCall } from "./queries.ts";
 import { SettingFields } from "./setting-fields.tsx";
 import { firstValues, inLanguage, valueTrouble } from "./words.ts";
-
-/** These do not keep an app from being installed; the person is only told. */
-const mild = new Set(["too-little-memory", "in-trash", "runtime-unavailable"]);
 
 export function InstallDialog({ source, name, onClose }: { source: AppSource; name: string; onClose: () => void }) {
   const preflight = useQuery({
@@ -71,7 +69,7 @@ function InstallForm({
     onClose();
     navigate({ screen: "app", id: app.id });
   });
-  const blocking = preflight.obstacles.filter(({ code }) => !mild.has(code));
+  const isBlocked = preflight.obstacles.some(blocksInstall);
   const missing = app.grants.filter(({ kind, required }) => required && !agreed.has(kind));
   const wrong = app.settings.some((setting) => valueTrouble(setting, values[setting.name] ?? "") !== undefined);
   const start = (): void => {
@@ -86,9 +84,9 @@ function InstallForm({
       {preflight.vouchedFor ? null : (
         <Banner tone="warn">Nobody but you vouches for this manifest. Install it only if you know who wrote it.</Banner>
       )}
-      {preflight.obstacles.map(({ code, detail }) => (
-        <Banner key={code} tone={mild.has(code) ? "warn" : "danger"}>
-          {detail}
+      {preflight.obstacles.map((obstacle) => (
+        <Banner key={obstacle.code} tone={blocksInstall(obstacle) ? "danger" : "warn"}>
+          {obstacle.detail}
         </Banner>
       ))}
       <dl className="grid grid-cols-2 gap-x-6 gap-y-2 text-sm sm:grid-cols-3">
@@ -134,7 +132,7 @@ function InstallForm({
       {install.isError ? <ProblemNote error={install.error} onRetry={start} /> : null}
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
-        <Button look="primary" disabled={blocking.length > 0} busy={install.isPending} onClick={start}>
+        <Button look="primary" disabled={isBlocked} busy={install.isPending} onClick={start}>
           Install
         </Button>
       </DialogButtons>

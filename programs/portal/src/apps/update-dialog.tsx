@@ -7,8 +7,9 @@ import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
 import { GrantList, toggled } from "./grant-list.tsx";
 import { ManifestProblems } from "./manifest-problems.tsx";
+import { blocksUpdate } from "./obstacles.ts";
 import { PasteDialog } from "./paste-dialog.tsx";
-import { type AppView, type Grant, type Preflight, useAppCall } from "./queries.ts";
+import { type AppView, type Grant, useAppCall } from "./queries.ts";
 import { newGrantsOf } from "./words.ts";
 
 export function UpdateDialog({
@@ -81,9 +82,6 @@ export function ManifestUpdate({ view, name, onClose }: Updated) {
   );
 }
 
-/** An install is in the way of another install, never of an update. */
-const ofInstalls = new Set(["name-taken", "in-trash", "too-little-memory"]);
-
 function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: string }) {
   const preflight = useQuery({
     queryKey: ["preflight", manifest],
@@ -93,7 +91,10 @@ function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: 
   });
   const { data } = preflight;
   const app = data?.app;
-  if (data === undefined || app === undefined || app.id !== view.app.id || blockingOf(data).length > 0)
+  const obstacles = data?.obstacles ?? [];
+  const blocking = obstacles.filter(blocksUpdate);
+  const away = obstacles.find(({ code }) => code === "runtime-unavailable");
+  if (data === undefined || app === undefined || app.id !== view.app.id || blocking.length > 0)
     return (
       <Dialog wide onClose={onClose} title={`Update ${name} from a manifest`}>
         {data === undefined ? (
@@ -108,7 +109,7 @@ function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: 
             <ManifestProblems problems={data.problems} />
           </>
         ) : app.id === view.app.id ? (
-          blockingOf(data).map(({ code, detail }) => (
+          blocking.map(({ code, detail }) => (
             <Banner key={code} tone="danger">
               {detail}
             </Banner>
@@ -138,6 +139,7 @@ function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: 
               ? null
               : " From then on the app is of no catalog and hears of no newer versions."}
           </Banner>
+          {away === undefined ? null : <Banner tone="warn">{away.detail}</Banner>}
           {app.version === view.app.version ? (
             <Banner tone="calm">It says it is version {app.version}, which is the one that is there.</Banner>
           ) : null}
@@ -146,6 +148,3 @@ function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: 
     />
   );
 }
-
-const blockingOf = ({ obstacles }: Preflight): Preflight["obstacles"] =>
-  obstacles.filter(({ code }) => !ofInstalls.has(code));

@@ -37,7 +37,8 @@ export class NftFirewall implements Firewall {
     return new Promise((resolve, reject) => {
       const failed = (reason: string): void => {
         this.#log.error("firewall-failed", { table: this.#table, reason });
-        reject(firewallFaults.fault("firewall-failed", "the rules that keep apps apart could not be set"));
+        const cause = new Error(reason);
+        reject(firewallFaults.fault("firewall-failed", "the rules that keep apps apart could not be set", { cause }));
       };
       child.once("error", (error) => failed(error.message));
       child.once("close", (code, signal) => {

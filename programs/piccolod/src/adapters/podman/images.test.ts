@@ -57,3 +57,51 @@ test("a pull that is broken off says why, and ends", async (context) => {
   await assert.rejects(pull, reason);
   await ended;
 });
+
+const refusals: readonly (readonly [string, string])[] = [
+  [
+    "registry-busy",
+    "reading manifest sha256:aa in docker.io/library/shelf: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+  ],
+  [
+    "registry-busy",
+    "initializing source docker://ghcr.io/a/b@sha256:aa: reading manifest: denied: You have reached your pull rate limit",
+  ],
+  ["registry-busy", "reading manifest sha256:aa in quay.io/a/b: too many requests to registry"],
+  ["registry-busy", "copying blob sha256:aa: invalid status code from registry 429 (Too Many Requests)"],
+  ["registry-busy", "fetching blob: received unexpected HTTP status: 429 Slow Down"],
+  [
+    "registry-busy",
+    "unable to retrieve auth token: invalid username/password: toomanyrequests: too many failed login attempts",
+  ],
+  // A name is no reason.
+  ["image-refused", "reading manifest sha256:aa in example.org/toomanyrequests/429: manifest unknown"],
+  ["image-refused", "reading manifest sha256:aa in example.org/rate-limit: unauthorized: access is denied"],
+  ["image-unreachable", "pinging container registry example.org: dial tcp: lookup example.org: no such host"],
+];
+
+for (const [code, error] of refusals) {
+  test(`what Podman says of a pull is told as ${code}: ${error}`, async (context) => {
+    // Podman 4 says so in the stream of a success, later ones by the status where nothing has come yet.
+    for (const status of [200, code === "registry-busy" ? 429 : 500]) {
+      const { images } = await imagesOf(context, (answer) => {
+        answer.statusCode = status;
+        answer.end(`${JSON.stringify({ errorDetail: { message: error }, error })}\n`);
+      });
+      await assert.rejects(images.pull(image), { code }, String(status));
+    }
+  });
+}
+
+test("what Podman says where it refuses is the cause of the fault, in bounds, and not its message", async (context) => {
+  const words = `crun: permission denied: ${"x".repeat(5_000)}`;
+  const { images } = await imagesOf(context, (answer) => {
+    answer.statusCode = 500;
+    answer.end(JSON.stringify({ cause: "it broke", message: words, response: 500 }));
+  });
+  const error = await images.find(image.digest).catch((caught: unknown) => caught);
+  assert.ok(error instanceof Error && error.cause instanceof Error);
+  assert.equal(error.message, "what runs the apps could not do it");
+  assert.match(error.cause.message, /^it broke: crun: permission denied: x+$/);
+  assert.equal(error.cause.message.length, 1_000);
+});

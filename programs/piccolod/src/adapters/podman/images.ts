@@ -152,12 +152,15 @@ export class PodmanImages {
     stalled: AbortSignal,
     heard: () => void,
   ): Promise<string | undefined> {
-    const body = await this.#interface.open({
-      method: "POST",
-      path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}`,
-      timeoutMs: transferMs,
-      signal: signal === undefined ? stalled : AbortSignal.any([signal, stalled]),
-    });
+    const body = await this.#interface.open(
+      {
+        method: "POST",
+        path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}`,
+        timeoutMs: transferMs,
+        signal: signal === undefined ? stalled : AbortSignal.any([signal, stalled]),
+      },
+      ({ message }) => this.#pullFailed(message),
+    );
     const parts = new Map<string, { readonly done: number; readonly total: number }>();
     let failure: string | undefined;
     try {
@@ -184,6 +187,15 @@ export class PodmanImages {
   #pullFailed(message: string): Error {
     if (/no space left/i.test(message)) return this.#interface.failed("pull", { status: 500, message });
     this.#interface.failed("pull", { status: 500, message });
+    // First, since some say so in the words by which others refuse.
+    if (
+      /toomanyrequests: |too many requests|rate limit|\bstatus(?: code from registry| code)?:? 429\b/i.test(message)
+    ) {
+      return runtimeFaults.fault(
+        "registry-busy",
+        "the image's registry gives your internet connection no more images for a while",
+      );
+    }
     if (/digest|does not match|corrupt|invalid checksum/i.test(message) && !/manifest unknown/i.test(message)) {
       return differs();
     }

@@ -15,6 +15,7 @@ import {
 
 const answerBytesMax = 8 * 1024 * 1024;
 const answerMs = 60_000;
+const wordsCharactersMax = 1_000;
 
 export type Call = Omit<SocketRequest, "timeoutMs"> & {
   readonly timeoutMs?: number;
@@ -22,7 +23,7 @@ export type Call = Omit<SocketRequest, "timeoutMs"> & {
   readonly isOnce?: boolean;
 };
 
-/** What libpod says when it refuses; for the log, since its words may name paths. */
+/** What libpod says when it refuses; for the log, since its words may repeat whatever it was given. */
 export interface Refusal {
   readonly status: number;
   readonly message: string;
@@ -73,11 +74,12 @@ export class PodmanInterface {
   }
 
   failed(what: string, { status, message }: Refusal): Error {
-    this.#log.warn("podman-refused", { what: what.split("?")[0], status, message: message.slice(0, 1_000) });
+    const words = message.slice(0, wordsCharactersMax);
+    this.#log.warn("podman-refused", { what: what.split("?")[0], status, message: words });
     if (/no space left on device/i.test(message)) {
       return diskFaults.fault("disk-full", "there is no room left for apps; remove one, or free some room");
     }
-    return runtimeFaults.fault("runtime-failed", "what runs the apps could not do it; the device's log has its words");
+    return runtimeFaults.fault("runtime-failed", "what runs the apps could not do it", { cause: new Error(words) });
   }
 
   async #send(call: Call): Promise<SocketReply> {
@@ -119,7 +121,9 @@ function messageOf(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null) {
-      const { cause, message } = value as { readonly cause?: unknown; readonly message?: unknown };
+      const { cause, message, error } = value as Readonly<Record<string, unknown>>;
+      // Of the compatible interface, where an image cannot be had.
+      if (typeof error === "string") return error;
       return `${typeof cause === "string" ? `${cause}: ` : ""}${typeof message === "string" ? message : ""}`;
     }
   } catch {

@@ -18,6 +18,12 @@ import type { StoredBackup } from "./types.ts";
 /** No manifest can have an id like that. */
 export const drillName = (app: string): string => `drill_${app}`;
 
+/** The app that a drill is of; undefined where the name is none of a drill. */
+export function drilledApp(name: string): string | undefined {
+  const start = drillName("");
+  return name.startsWith(start) ? name.slice(start.length) : undefined;
+}
+
 type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited">;
 
 export class RestoredApps {

@@ -135,6 +135,18 @@ export interface Visit {
 const headerText = (text: string): string =>
   /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) ? text : encodeURIComponent(text);
 
+/** By which name, by which scheme and from where an app is asked; every request that reaches it says so. */
+export const namingHeaders = ({
+  host,
+  remote,
+  scheme,
+}: Pick<Visit, "host" | "remote" | "scheme">): Readonly<Record<string, string>> => ({
+  Host: host,
+  "X-Forwarded-For": remote,
+  "X-Forwarded-Proto": scheme,
+  "X-Forwarded-Host": host,
+});
+
 /** The header lines of a visit as the app gets them, each with its end, without the empty one. */
 export function requestLines(raw: readonly string[], visit: Visit, upgrade: string | undefined): string {
   const named = namedByConnection(raw);

@@ -9,7 +9,8 @@ import { catalogue } from "@piccolo/fault";
 export const appStorageFaults = catalogue({
   "app-storage-failed": {
     retry: "later",
-    meaning: "The room for apps could not be made ready; the device's log has the reason.",
+    meaning:
+      "Try again; where that does not help, restart the device. Where it concerns one app alone, uninstall that app and restore it from its newest backup; otherwise report it with what is said here.",
   },
 });
 

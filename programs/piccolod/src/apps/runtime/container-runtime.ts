@@ -107,7 +107,7 @@ export interface ContainerRuntime {
    * fails keeps nothing either and throws its error.
    */
   loadImage(digest: string, archive: AsyncIterable<Uint8Array>, options?: TransferOptions): Promise<StoredImage>;
-  /** Throws `image-unreachable`, `image-refused`, `image-digest-differs`, `image-architecture`. */
+  /** Throws `image-unreachable`, `registry-busy`, `image-refused`, `image-digest-differs`, `image-architecture`. */
   pullImage(image: RegistryImage, options?: TransferOptions): Promise<StoredImage>;
   /** Images a container uses stay. */
   removeImage(digest: string): Promise<void>;

@@ -10,11 +10,19 @@ export const runtimeFaults = catalogue({
     retry: "later",
     meaning: "What runs the apps does not answer; it is started again by itself, try in a moment.",
   },
-  "runtime-failed": { retry: "later", meaning: "Podman refused or failed; its own words are in the device's log." },
+  "runtime-failed": {
+    retry: "later",
+    meaning:
+      "What runs the apps refused or failed. Try again; where that does not help, restart the device, and where it stays so, report it with what is said here.",
+  },
   "image-missing": { retry: "never", meaning: "The image is not on this device; install the app again." },
   "image-unreachable": {
     retry: "later",
     meaning: "The registry of the image does not answer or broke off; check the internet connection and try again.",
+  },
+  "registry-busy": {
+    retry: "later",
+    meaning: "The registry gives this connection no more images for a while; try again in some hours.",
   },
   "image-refused": { retry: "never", meaning: "The registry has no such image, or does not give it to everybody." },
   "image-digest-differs": {
@@ -31,6 +39,7 @@ export const runtimeFaults = catalogue({
   },
   "isolation-failed": {
     retry: "never",
-    meaning: "A container started without the isolation it was made with, and was stopped at once; see the log.",
+    meaning:
+      "Nothing runs that is not kept apart from the rest as it should be. Restart the device, then try again; where it happens again, report it with what is said here.",
   },
 });

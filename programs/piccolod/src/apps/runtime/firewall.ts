@@ -7,7 +7,8 @@ import { catalogue } from "@piccolo/fault";
 export const firewallFaults = catalogue({
   "firewall-failed": {
     retry: "later",
-    meaning: "The rules that keep apps apart could not be set, so no app is started; the device's log has the reason.",
+    meaning:
+      "Without the rules that keep apps apart no app is started. Restart the device; where it stays so, report it with what is said here.",
   },
 });
 
