@@ -72,6 +72,7 @@ function centralRelay(folder: string, share: () => boolean = () => true): Promis
     listen: "/ip4/127.0.0.1/tcp/0",
     gate: { isRegistered: () => true, share },
     world: realWorld,
+    log: { error: () => undefined },
   });
 }
 

@@ -23,6 +23,7 @@ const relay = await startRelay({
   listen: "/ip4/127.0.0.1/tcp/0",
   gate: { isRegistered: () => true, share: () => true },
   world: realWorld,
+  log: { error: () => undefined },
 });
 
 async function start(listen: readonly string[]) {

@@ -62,7 +62,7 @@ export async function openCentral(
         share: (deviceKey, other) => networkStore.share(deviceKey, other),
       };
       const folder = new RelayFolder(join(config.stateFolder, "relay"), world);
-      const relay = await startRelay({ folder, listen: config.relayListen, gate, world });
+      const relay = await startRelay({ folder, listen: config.relayListen, gate, world, log });
       closers.push(() => relay.stop());
       addressStore.putRelay(relay.peerId, relay.multiaddrs);
     }

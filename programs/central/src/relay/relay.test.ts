@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
@@ -7,10 +10,13 @@ import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
+import { realWorld } from "@piccolo/world/real";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { CentralUnderTest } from "../../test-support/central.ts";
 import { foundNetwork, type Owner } from "../../test-support/owners.ts";
+import { RelayFolder } from "./folder.ts";
 import { deviceKeyOf, peerIdOf } from "./peer-id.ts";
+import { startRelay } from "./relay.ts";
 
 const central = new CentralUnderTest("relay", { role: "both" });
 const nodes: Libp2p[] = [];
@@ -91,4 +97,48 @@ test("members reach each other through the relay with the limits of members, and
   }
   await stream.close();
   assert.equal(await echoed, 32 * block.length);
+});
+
+test("who is registered that cannot be read for a moment ends nothing, and is looked for again", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-relay-"));
+  const rounds: (() => void)[] = [];
+  const world = Object.assign(Object.create(realWorld) as typeof realWorld, {
+    sleep: (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        rounds.push(resolve);
+        signal?.addEventListener("abort", () => reject(new Error("stopped")));
+      }),
+  });
+  let asked = 0;
+  let answer = (): boolean => true;
+  const lines: string[] = [];
+  const relay = await startRelay({
+    folder: new RelayFolder(folder, world),
+    listen: "/ip4/127.0.0.1/tcp/0",
+    gate: { isRegistered: () => (asked++, answer()), share: () => false },
+    world,
+    log: { error: (text) => lines.push(text) },
+  });
+  context.after(async () => {
+    await relay.stop();
+    rmSync(folder, { recursive: true });
+  });
+  const ada = await device(central.owner("Ada"), []);
+  const connection = await ada.dial(multiaddr(relay.multiaddrs[0] ?? ""));
+  /** The relay knows of the connection a little later than who made it. */
+  const sweepUntil = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) {
+      rounds.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  // Once when it is let in, and then whenever the relay looks through its connections.
+  await sweepUntil(() => asked > 1);
+  answer = () => {
+    throw new Error("disk I/O error");
+  };
+  await sweepUntil(() => lines.length > 0);
+  assert.equal(connection.status, "open");
+  answer = () => false;
+  await sweepUntil(() => connection.status !== "open");
 });

@@ -5,6 +5,7 @@ import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import type { World } from "@piccolo/world";
 import { createLibp2p } from "libp2p";
+import type { Log } from "../adapters/log.ts";
 import type { RelayFolder, RelayKey } from "./folder.ts";
 import { deviceKeyOf, type PeerId } from "./peer-id.ts";
 
@@ -118,6 +119,7 @@ export async function startRelay(p: {
   readonly listen: string;
   readonly gate: RelayGate;
   readonly world: World;
+  readonly log: Pick<Log, "error">;
 }): Promise<Relay> {
   const { node, isStranger } = await startWhereRemembered(p.folder, p.listen, p.gate);
   const stopping = new AbortController();
@@ -125,8 +127,13 @@ export async function startRelay(p: {
   const sweep = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await p.world.sleep(sweepEveryMs, stopping.signal);
-      for (const connection of node.getConnections()) {
-        if (isStranger(connection.remotePeer)) connection.abort(new Error("the device is no longer registered"));
+      try {
+        for (const connection of node.getConnections()) {
+          if (isStranger(connection.remotePeer)) connection.abort(new Error("the device is no longer registered"));
+        }
+      } catch (error) {
+        // Who is registered cannot be read at the moment: those who are connected stay until the next round.
+        p.log.error("the relay did not look through its connections", error);
       }
     }
   };

@@ -5,7 +5,8 @@ import type { Member } from "@piccolo/membership";
 import type { HolderView, PeerTransport } from "@piccolo/storage/ports";
 import { decodeResponse, encodeRequest, type Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
-import type { Log } from "../adapters/log.ts";
+import { errorFacts, type Log } from "../adapters/log.ts";
+import { isOfDisk } from "../db/database.ts";
 import { isPeerClockWrong, judgeClock, wrongClockMs } from "./clock.ts";
 import type { NetworkStore } from "./store.ts";
 
@@ -125,8 +126,15 @@ export class Presence {
     this.#save(account, status);
   }
 
+  /** For the next start, which finds it out anew where it was not kept. */
   #save(account: string, { lastSeenMs, domain, addresses }: PeerStatus): void {
-    this.#options.store.savePeer({ account, lastSeenMs, domain, addresses });
+    const { store, log } = this.#options;
+    try {
+      store.savePeer({ account, lastSeenMs, domain, addresses });
+    } catch (error) {
+      if (!isFault(error) && !isOfDisk(error)) throw error;
+      log.warn("peer-not-kept", { account, ...errorFacts(error) });
+    }
   }
 
   /** What a member's greeting tells, whoever began. */

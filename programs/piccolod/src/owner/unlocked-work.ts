@@ -4,6 +4,7 @@ import type { World } from "@piccolo/world";
 import type { Backup } from "../backup/backup.ts";
 import { finishRekey } from "../backup/finish-rekey.ts";
 import type { SlotKeeper } from "../backup/slot-keeper.ts";
+import { isOfDisk } from "../db/database.ts";
 import type { NetworkFeature } from "../network/types.ts";
 import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
@@ -90,8 +91,8 @@ export class UnlockedWork {
     try {
       if (keyring.unlocked) await rewrapLocked(() => keyring.keys(), wrappedKeys, signal);
     } catch (error) {
-      // It was locked again, or the device stops: the next unlocking goes on.
-      if (!isFault(error) && !signal.aborted) throw error;
+      // It was locked again, the device stops, or the disk does not answer: the next unlocking goes on.
+      if (!isFault(error) && !isOfDisk(error) && !signal.aborted) throw error;
     }
   }
 

@@ -23,8 +23,13 @@ function setUp(context: TestContext) {
     () => world.nowMs(),
   );
   const told: Task[] = [];
+  /** From now on the database takes nothing more than it has. */
+  const fill = (): void => {
+    const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
+    db.exec(`PRAGMA max_page_count = ${pages}`);
+  };
   const open = (): Tasks => new Tasks({ store: new TaskStore(db), world, log, changed: (task) => told.push(task) });
-  return { open, told, lines };
+  return { open, told, lines, fill };
 }
 
 const start = (tasks: Tasks, work: TaskWork, cancellable = true): Task =>
@@ -49,6 +54,19 @@ test("a task reports its steps and its result", async (context) => {
   );
   const { result, cancellable, endedAtMs } = tasks.get(id);
   assert.deepEqual([result, cancellable, endedAtMs !== undefined], [{ network: "n" }, false, true]);
+});
+
+test("the end of a task that the disk does not take is known until the next start, and ends nothing", async (context) => {
+  const { open, lines, fill } = setUp(context);
+  const tasks = open();
+  const { id } = start(tasks, async () => {
+    fill();
+    return { much: "x".repeat(1_000_000) };
+  });
+  await settled();
+  assert.equal(tasks.get(id).state, "done");
+  assert.equal(lines.filter((line) => line.includes("task-not-kept")).length, 1);
+  assert.equal(open().get(id).error?.code, "interrupted");
 });
 
 test("a failure is told by its code, a bug only as one", async (context) => {

@@ -1,7 +1,9 @@
 import { toHex } from "@piccolo/bytes";
 import type { Task } from "@piccolo/device-api";
+import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { isOfDisk } from "../db/database.ts";
 import { faultOf } from "../http/problem.ts";
 import type { TaskStore } from "./store.ts";
 import { taskFaults, type TaskStart } from "./types.ts";
@@ -33,7 +35,7 @@ export class Tasks {
     const { store, world } = options;
     for (const task of [...store.all()].reverse()) {
       const now: Task = task.state === "running" ? { ...task, ...interrupted(world.nowMs()) } : task;
-      if (now !== task) store.put(now, mostKept);
+      if (now !== task) this.#store(now);
       this.#tasks.set(task.id, now);
     }
   }
@@ -123,7 +125,18 @@ export class Tasks {
 
   #end(id: string, change: Partial<Task>): void {
     this.#change(id, { ...change, cancellable: false, endedAtMs: this.#options.world.nowMs() });
-    this.#options.store.put(this.get(id), mostKept);
+    this.#store(this.get(id));
+  }
+
+  /** What is not kept is known until the next start, and is said to be interrupted then: no reason to end the device. */
+  #store(task: Task): void {
+    const { store, log } = this.#options;
+    try {
+      store.put(task, mostKept);
+    } catch (error) {
+      if (!isFault(error) && !isOfDisk(error)) throw error;
+      log.warn("task-not-kept", { kind: task.kind, ...errorFacts(error) });
+    }
   }
 
   #keep(task: Task): void {
