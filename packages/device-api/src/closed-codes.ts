@@ -11,6 +11,7 @@ export const closedCodes = [
   "start-keys-unknown",
   "start-weakened",
   "boot-state-unreadable",
+  "release-too-old",
   "closed",
   // The volume, and the record outside it.
   "not-installed",

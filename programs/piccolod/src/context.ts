@@ -20,6 +20,7 @@ import { type Authority, fingerprintOf } from "./adapters/tls/certificates.ts";
 import { authorityFile, DeviceAuthority } from "./adapters/tls/device-authority.ts";
 import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
+import type { TpmChannel } from "./adapters/tpm/channel.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
@@ -39,7 +40,15 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, distrustOfStart, keepRelease, keptReleases, renewalOf } from "./release-context.ts";
+import {
+  bootImages,
+  distrustOfStart,
+  firstMinimum,
+  firstRelease,
+  keepRelease,
+  keptReleases,
+  renewalOf,
+} from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
@@ -56,8 +65,6 @@ import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
 
-/** Of a daemon that is part of no release: the first. What is sealed opens in this one and in later ones. */
-const firstRelease = 1;
 /** Next to no work: for tests and drills, whose devices say so. */
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
@@ -230,7 +237,8 @@ function openChip(config: Config, state: DurableFolder, { world, log }: ContextP
     config.signedBootsFile === undefined
       ? undefined
       : { trustedKey: release?.keys["pcr"] ?? "", policies: readSignedBoots(config.signedBootsFile, log) };
-  return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber, signedBoots });
+  const connect = (): Promise<TpmChannel> => open(tpm.path, { world });
+  return new Tpm2Chip({ connect, world, releaseNumber, firstMinimum: firstMinimum(config), signedBoots });
 }
 
 /** As little protected as the seed beside it. */

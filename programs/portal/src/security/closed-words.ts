@@ -138,6 +138,12 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     text: "What was started is not what its release says, so this device takes no password and no phrase: it could be there to catch them.",
     instead: unchanged,
   },
+  "release-too-old": {
+    title: "The device runs a release that is too old",
+    text: "Its security chip was told to open nothing for a release as old as this one, which has faults that a later one mended. So this device takes no password and no phrase. Nothing is lost.",
+    instead:
+      "Install the newest release from its USB stick; what is on the disk stays. If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. Your recovery phrase then opens the disk.",
+  },
   "volume-two-partitions": {
     title: "Two disks say they are this device's",
     text: "The machine finds two data partitions, and cannot know which of them is yours. Nothing was changed on either.",
