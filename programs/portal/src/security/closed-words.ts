@@ -174,13 +174,15 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   },
   "start-keys-unknown": {
     title: "Nobody can tell by which keys the device started",
-    text: "What the firmware wrote down of its start is not what the security chip holds.",
-    instead: unchanged,
+    text: "What the firmware wrote down of its keys is not what the security chip holds, or is written in a way that this system does not know.",
+    instead:
+      "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, update the machine's firmware; if that does not help either, please report which machine it is.",
   },
   "start-weakened": {
     title: "The firmware runs with a protection switched off",
     text: "It says that its debugger is on, or that other devices may read the memory.",
-    instead: "Put the firmware's settings back as they were, and restart. Until then type nothing into this device.",
+    instead:
+      "In the firmware set-up, switch the debugger off and the protection of the memory on (IOMMU, VT-d, AMD-Vi or DMA protection), and restart. Until then type nothing into this device.",
   },
   "boot-state-unreadable": {
     title: "The device cannot read how it was started",
