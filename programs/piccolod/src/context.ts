@@ -51,6 +51,7 @@ import {
 } from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
+import { faultOfStart } from "./security/disk-failure.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
@@ -370,8 +371,9 @@ class Running {
     try {
       await this.#open(opened);
     } catch (error) {
-      if (!this.#parts.staysUp || !isFault(error)) throw error;
-      this.#parts.boot.giveUp({ code: error.code, detail: error.message });
+      const fault = faultOfStart(error, this.#parts.volume.path);
+      if (!this.#parts.staysUp || fault === undefined) throw error;
+      this.#parts.boot.giveUp(fault);
     }
   }
 
@@ -390,8 +392,15 @@ class Running {
     };
   }
 
+  /** A device whose volume cannot be read has its page under the authority that the chip keeps. */
   async #openAuthority(): Promise<void> {
-    this.#authority = await this.#parts.authority.open(this.#opened?.content);
+    const { authority, volume, staysUp } = this.#parts;
+    try {
+      this.#authority = await authority.open(this.#opened?.content);
+    } catch (error) {
+      if (!staysUp || faultOfStart(error, volume.path) === undefined) throw error;
+      this.#authority = await authority.open(undefined);
+    }
   }
 
   /** The listener is told when certificates of the authority before are no longer shown. */
@@ -467,10 +476,9 @@ class Running {
       await this.#leaveClosed();
       return signedIn;
     } catch (error) {
-      if (this.device === undefined && isFault(error)) {
-        this.#parts.boot.giveUp({ code: error.code, detail: error.message });
-      }
-      throw error;
+      const fault = faultOfStart(error, this.#parts.volume.path);
+      if (this.device === undefined && fault !== undefined) this.#parts.boot.giveUp(fault);
+      throw fault ?? error;
     } finally {
       root.erase();
     }

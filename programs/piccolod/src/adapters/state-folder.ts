@@ -69,7 +69,7 @@ export class DurableFolder {
       if (hasCode(error, "ELOOP") || hasCode(error, "ENXIO")) throw damaged(path);
       throw error;
     }
-    try {
+    return usingFile(file, path, () => {
       const facts = fstatSync(file);
       if (!facts.isFile() || facts.size > bytesMax) throw damaged(path);
       const content = new Uint8Array(facts.size);
@@ -80,9 +80,7 @@ export class DurableFolder {
         at += read;
       }
       return content;
-    } finally {
-      closeSync(file);
-    }
+    });
   }
 
   /** Replaces the file as a whole: after a power cut it has the old content or the new one. */
@@ -148,22 +146,28 @@ function writeDurably(path: string, content: Uint8Array): void {
   const next = join(folder, `.${basename(path)}.next`);
   rmSync(next, { force: true });
   const file = openSync(next, "wx", 0o600);
-  try {
+  usingFile(file, path, () => {
     let at = 0;
     while (at < content.length) at += writeSync(file, content, at);
     fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  });
   renameSync(next, path);
   fsyncFolder(folder);
 }
 
 function fsyncFolder(folder: string): void {
   const handle = openSync(folder, "r");
+  usingFile(handle, folder, () => fsyncSync(handle));
+}
+
+/** Closes the file in the end. What the system says of an open file lacks the path, which tells what it was that failed. */
+function usingFile<Result>(file: number, path: string, use: () => Result): Result {
   try {
-    fsyncSync(handle);
+    return use();
+  } catch (error) {
+    if (error instanceof Error && "errno" in error && !("path" in error)) Object.assign(error, { path });
+    throw error;
   } finally {
-    closeSync(handle);
+    closeSync(file);
   }
 }

@@ -15,6 +15,7 @@ import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
+import { faultOfStart } from "./disk-failure.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
 import type { FirstBoot } from "./first-boot.ts";
@@ -141,8 +142,9 @@ export class Boot {
     try {
       return await this.#start();
     } catch (error) {
-      if (this.#options.staysUp !== true || !isFault(error)) throw error;
-      return this.#stayClosed(error.code, error.message, []);
+      const fault = faultOfStart(error, this.#options.volume.path);
+      if (this.#options.staysUp !== true || fault === undefined) throw error;
+      return this.#stayClosed(fault.code, fault.message, []);
     }
   }
 
@@ -225,9 +227,9 @@ export class Boot {
   }
 
   /** The volume is open, and what is in it cannot be used. It stays as it is: one who is started again finds the same. */
-  giveUp({ code, detail }: Reason): void {
-    this.#options.log.error("device-not-opened", { code, detail });
-    this.#closed = { reasons: [{ code, detail }], opensWith: [], distrusted: undefined };
+  giveUp({ code, message }: Fault): void {
+    this.#options.log.error("device-not-opened", { code, detail: message });
+    this.#closed = { reasons: [{ code, detail: message }], opensWith: [], distrusted: undefined };
   }
 
   /**
@@ -419,7 +421,7 @@ export class Boot {
       return { ...opened, root };
     } catch (error) {
       root.erase();
-      throw error;
+      throw faultOfStart(error, this.#options.volume.path) ?? error;
     } finally {
       volumeKey?.fill(0);
       keys?.erase();

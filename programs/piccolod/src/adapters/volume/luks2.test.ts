@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -148,4 +149,34 @@ test("the record outside is kept in the header and in its copy, as large as it m
   await again().open(key);
   await volume.destroy();
   assert.equal(await again().keptRecord(), undefined);
+});
+
+const planted: readonly (readonly [ending: "" | ".next", plant: (path: string) => void])[] = [
+  ["", (path) => mkdirSync(join(path, "full"), { recursive: true })],
+  [".next", (path) => mkdirSync(join(path, "full"), { recursive: true })],
+  ["", (path) => void execFileSync("mkfifo", [path])],
+  ["", (path) => symlinkSync("/dev/zero", path)],
+];
+
+test("what was planted in the place of the header's copy hinders neither a reset nor a new copy, and is never followed", async (context) => {
+  for (const [ending, plant] of planted) {
+    const { volume, again, machine, headerCopy, header, rest } = scene(context);
+    const replant = (): void => {
+      rmSync(`${headerCopy}${ending}`, { recursive: true, force: true });
+      plant(`${headerCopy}${ending}`);
+    };
+    await volume.create(key);
+    replant();
+    await volume.keepRecord(toUtf8("first"));
+    assert.deepEqual(readFileSync(headerCopy).subarray(0, luksHeaderBytes), header(), "a copy takes its place");
+    replant();
+    await volume.close();
+    const whole = readFileSync(machine.disk);
+    writeFileSync(machine.disk, Buffer.from(whole).fill(1, 0, 2 * luksMetadataBytes));
+    assert.equal(await again().state(), ending === "" ? "damaged" : "closed");
+    await again().destroy();
+    assert.deepEqual(rest(), []);
+    await again().create(key);
+    assert.equal(await again().state(), "open");
+  }
 });
