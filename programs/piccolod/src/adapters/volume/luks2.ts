@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, lstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { concat, toBase64Url, toUtf8 } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import { type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
@@ -70,9 +71,10 @@ export class Luks2Volume implements Volume {
       return isOurs && (await this.#isEncrypting(device)) && (await system.answers(path)) ? "open" : "stale";
     }
     const header = readHeader(device);
-    if (header === "none") return "absent";
-    if (header !== "damaged") return header.label === labels.unfinished ? "absent" : "closed";
-    return this.#headerCopy() === undefined ? "damaged" : "closed";
+    if (typeof header === "object") return header.label === labels.unfinished ? "absent" : "closed";
+    // Where a volume is removed, the copy goes first: beside one, zeros are a header that was lost.
+    if (this.#headerCopy() !== undefined) return "closed";
+    return header === "none" ? "absent" : "damaged";
   }
 
   async create(key: Uint8Array): Promise<void> {
@@ -271,8 +273,11 @@ export class Luks2Volume implements Volume {
     return typeof found === "object" && found.label === labels.whole ? found : undefined;
   }
 
+  /** Durable when it returns. */
   #forgetHeaderCopy(): void {
-    for (const path of [this.#options.headerCopy, `${this.#options.headerCopy}.next`]) discard(path);
+    const { headerCopy } = this.#options;
+    for (const path of [headerCopy, `${headerCopy}.next`]) discard(path);
+    fsyncPath(dirname(headerCopy));
   }
 
   /** Throws `volume-unavailable` where the program is missing or fails; its words hold no secret. */
