@@ -77,7 +77,9 @@ const secretWarning = [
   "Type password or phrase only if your browser opens the page without a warning about its certificate",
   "that it did not show before, or shows the fingerprint that you noted at set-up. This screen cannot prove it.",
 ];
-const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, chipSeedName, chipMemoryName];
+/** Where the installer leaves it; beside the record on the image. */
+const claimCodeName = "claim-code";
+const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, claimCodeName, chipSeedName, chipMemoryName];
 
 export interface Piccolod {
   /** Where the portal answers. */
