@@ -15,6 +15,7 @@ export const closedCodes = [
   "closed",
   // The volume, and the record outside it.
   "not-installed",
+  "no-owner-yet",
   "ask-at-boot",
   "record-missing",
   "record-damaged",

@@ -14,7 +14,7 @@ import { catalogue, type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
-import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
+import { type ClosedCode, decideBoot, isLostWithoutOwner, opensAfterChip } from "./decide.ts";
 import { faultOfStart } from "./disk-failure.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
@@ -49,6 +49,11 @@ export const bootFaults = catalogue({
     meaning:
       "The device has no volume, and no installer asked for one: put its disk back, or install the system from a USB stick again.",
   },
+  "no-owner-yet": {
+    retry: "never",
+    meaning:
+      "Nobody made this device theirs, as far as it knows, and the chip opens its volume no more: install the system again from a USB stick, with an empty file named erase-the-disk on it.",
+  },
   "start-not-trusted": {
     retry: "never",
     meaning: "The device did not start as its release says, so nobody should type a password or phrase into it.",
@@ -63,6 +68,8 @@ export interface Reason {
   readonly code: string;
   readonly detail: string;
 }
+
+const noOwnerYet: Reason = { code: "no-owner-yet", detail: bootFaults.entries["no-owner-yet"].meaning };
 
 export interface Closed {
   /** The first says what keeps it closed, the others what keeps it from being opened. */
@@ -164,7 +171,8 @@ export class Boot {
       volumeKey = await this.#options.chip.unseal(plan.sealedVolumeKey);
     } catch (error) {
       if (!isFault(error) || typeof record !== "object") throw error;
-      return this.#stayClosed(error.code, error.message, opensAfterChip(record));
+      const further = isLostWithoutOwner(record, error.code) ? [noOwnerYet] : [];
+      return this.#stayClosed(error.code, error.message, opensAfterChip(record), further);
     }
     try {
       const opened = await this.#openWith(volumeKey);
@@ -196,7 +204,12 @@ export class Boot {
     return restoreOutside(state, kept);
   }
 
-  async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
+  async #stayClosed(
+    code: string,
+    detail: string,
+    opensWith: Closed["opensWith"],
+    last: readonly Reason[] = [],
+  ): Promise<undefined> {
     const { chip, log } = this.#options;
     log.warn("volume-closed", { code });
     try {
@@ -210,7 +223,7 @@ export class Boot {
     const distrusted = await this.#options.distrust?.();
     const own = this.#firstAnd({ code, detail });
     const further = distrusted === undefined || own.some((one) => one.code === distrusted.code) ? [] : [distrusted];
-    const reasons = [...own, ...further];
+    const reasons = [...own, ...further, ...last];
     this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
   }

@@ -121,6 +121,12 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     text: "It has no encrypted disk, and no installer asked for one. If this device was in use before, somebody took its disk out or emptied it: put it back and restart. The device does not take this for a fresh start.",
     instead: "For a new device, start the machine from the USB stick with the installer.",
   },
+  "no-owner-yet": {
+    title: "The device has no owner yet, and its disk does not open",
+    text: "Since the system was installed, the firmware, its keys or the security chip have become others, so the chip keeps the key of the disk. Nothing that could be typed opens a device that nobody has set up.",
+    instead:
+      "If you have not set the device up yet, nothing is lost: install the system from its USB stick again, with an empty file named erase-the-disk on the stick. If you have, somebody changed its disk: put it back as it was; or install the system again, then choose “I have a recovery phrase”.",
+  },
   "secure-boot-off": {
     title: "Secure Boot is switched off",
     text: "Without it anybody's system could be running here and look just like this one, so this device takes no password and no phrase.",
