@@ -70,7 +70,6 @@ export type { ContextParts } from "./device-parts.ts";
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
 const chipMemoryName = "insecure-chip-memory";
-const standInFolder = "/run/piccolo/stand-in";
 /** What keeps an owner from a page that only looks like the device's; the portal says the same. */
 const secretWarning = [
   "",
@@ -119,9 +118,14 @@ async function start(
   const { world, log } = parts;
   // On the image nobody reads why a start failed, so the device goes on and says it, as it does without a volume.
   const staysUp = config.firstBootFile !== undefined;
-  const standIn = staysUp ? (parts.standInFolder ?? standInFolder) : undefined;
-  const { folder: state, unusable } = openUsableState(config.stateFolder, { standIn, small: smallFiles, log });
+  const standIn = staysUp ? (parts.standInFolder ?? join(config.runFolder, "stand-in")) : undefined;
+  const { folder: state, unusable: unusableState } = openUsableState(config.stateFolder, {
+    standIn,
+    small: smallFiles,
+    log,
+  });
   atClose(() => state.close());
+  const unusable = unusableState ?? (staysUp ? parts.endsByDisk?.reason() : undefined);
   const chip = openChip(config, state, parts);
   atClose(() => chip.close());
   try {

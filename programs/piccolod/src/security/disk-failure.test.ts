@@ -45,7 +45,7 @@ test("what the system says of an open file is told by where the file lies", (con
       assert.match(fault?.message ?? "", /EIO/);
     }
   }
-  disk.failure = { call: "read", code: "EUCLEAN", below: `${volume.path}` };
+  disk.failure = { call: "read", code: "EUCLEAN", below: volume.path };
   assert.match(
     faultOfStart(
       thrownBy(() => volume.read("file")),

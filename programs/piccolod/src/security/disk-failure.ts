@@ -39,15 +39,19 @@ const ofDisks: ReadonlyMap<number, string> = new Map([
 /** SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_CANTOPEN and SQLITE_NOTADB. */
 const ofDatabases: ReadonlySet<number> = new Set([10, 11, 13, 14, 26]);
 
-/**
- * A fault as it is, and what a disk that fails throws as `volume-damaged`, `database-damaged` or, for what lies beside the volume,
- * `state-damaged`; undefined for what is neither, which is a bug. `volumePath` is where the open volume lies.
- */
+/** A fault as it is, and what a disk that fails throws as `failureOfDisk` has it; undefined for what is neither, which is a bug. */
 export function faultOfStart(error: unknown, volumePath: string): Fault | undefined {
+  return failureOfDisk(error, volumePath) ?? (isFault(error) ? error : undefined);
+}
+
+/**
+ * What a disk that fails throws, as `volume-damaged`, `database-damaged` or, for what lies beside the volume, `state-damaged`; undefined for
+ * everything else. `volumePath` is where the open volume lies.
+ */
+export function failureOfDisk(error: unknown, volumePath: string): Fault | undefined {
   // The engine's disk is a folder of the volume.
   if (diskFaults.owns(error)) return ofVolume(error.message, error);
-  if (isFault(error)) return error;
-  if (!(error instanceof Error)) return undefined;
+  if (isFault(error) || !(error instanceof Error)) return undefined;
   const found = error as { readonly errcode?: unknown; readonly errno?: unknown; readonly path?: unknown };
   if (typeof found.errcode === "number" && ofDatabases.has(found.errcode & 0xff)) {
     const message = `a database of the device cannot be read or written (${error.message})`;
