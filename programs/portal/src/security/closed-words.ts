@@ -148,7 +148,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     title: "The device runs a release that is too old",
     text: "Its security chip was told to open nothing for a release as old as this one, which has faults that a later one mended. So this device takes no password and no phrase. Nothing is lost.",
     instead:
-      "Install the newest release from its USB stick; what is on the disk stays. If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. Your recovery phrase then opens the disk.",
+      "Install the newest release from its USB stick; what is on the disk stays. If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. A device with an owner then opens by its recovery phrase, and a new one begins.",
   },
   "volume-two-partitions": {
     title: "Two disks say they are this device's",
