@@ -1,4 +1,5 @@
 /** The crypto-agile boot log of a PC (TCG PC Client Platform Firmware Profile 1.06, section 10), read strictly. `docs/spec/measured-boot.md`. */
+import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { equalConstantTime, fromUtf8, malformed } from "@piccolo/bytes";
 import { dataIsMeasured, type EventType, eventTypeOf, mayStandIn } from "./event-types.ts";
@@ -48,6 +49,9 @@ export interface EventLog {
   /** Those that were measured, in their order. */
   readonly events: readonly LogEvent[];
 }
+
+/** What a log says of one PCR; of the other ones nothing is known. */
+export type PcrEvents = Pick<EventLog, "banks" | "events">;
 
 const headerSignature = "Spec ID Event03\0";
 
@@ -134,24 +138,15 @@ function checkData(event: LogEvent): void {
  * does not belong to its PCR, `log-unexpected` where data is not what was measured. Nothing is ever passed over.
  */
 export function parseEventLog(bytes: Uint8Array): EventLog {
-  if (bytes.length > logBytesMax) throw malformed(`the log is over its bound of ${logBytesMax} bytes`);
-  const reader = new LittleEndianReader(bytes);
-  const banks = readHeader(reader);
+  const { reader, banks } = open(bytes);
   const events: LogEvent[] = [];
   let startupLocality: 0 | 3 | 4 | undefined;
   for (let at = 0; reader.remaining > 0; at += 1) {
-    if (at >= eventsMax) throw malformed(`the log has more than ${eventsMax} events`);
+    refuseMany(at);
     const pcr = reader.u32();
-    const number = reader.u32();
     if (pcr >= pcrCount) throw malformed(`event ${at} is of PCR ${pcr}, which no chip has`);
-    const type = eventTypeOf(number);
-    if (type === undefined || !mayStandIn(type, pcr)) {
-      const what = `of kind 0x${number.toString(16)} in PCR ${pcr}`;
-      throw attestFaults.fault("log-unknown-event", `event ${at} ${what} is not known there`);
-    }
-    const digests = readDigests(reader, banks);
-    const event: LogEvent = { at, pcr, type, digests, data: reader.sized(logBytesMax) };
-    if (type === "noAction") {
+    const event = readEvent(reader, banks, { at, pcr });
+    if (event.type === "noAction") {
       const locality = localityOf(event);
       if (locality === undefined) continue;
       if (startupLocality !== undefined || events.some((earlier) => earlier.pcr === 0)) {
@@ -160,10 +155,62 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
       startupLocality = locality;
       continue;
     }
-    checkData(event);
     events.push(event);
   }
   return { banks, startupLocality: startupLocality ?? 0, events };
+}
+
+/**
+ * Reads what a log says of one PCR but the first, as strictly as the whole is read. Of other events it is only looked where they end: what they
+ * say is for nobody who asks for this PCR alone, and holds the events against what the chip has there (docs/spec/measured-boot.md, M18).
+ * Throws as `parseEventLog` does.
+ */
+export function parseEventsOf(bytes: Uint8Array, pcr: number): PcrEvents {
+  assert.ok(pcr > 0, "PCR 0 begins with the locality, which other events tell");
+  const events: LogEvent[] = [];
+  const { reader, banks } = open(bytes);
+  for (let at = 0; reader.remaining > 0; at += 1) {
+    refuseMany(at);
+    if (reader.u32() === pcr) events.push(readEvent(reader, banks, { at, pcr }));
+    else passOver(reader, banks);
+  }
+  return { banks, events };
+}
+
+function open(bytes: Uint8Array): { readonly reader: LittleEndianReader; readonly banks: readonly Bank[] } {
+  if (bytes.length > logBytesMax) throw malformed(`the log is over its bound of ${logBytesMax} bytes`);
+  const reader = new LittleEndianReader(bytes);
+  return { reader, banks: readHeader(reader) };
+}
+
+function refuseMany(at: number): void {
+  if (at >= eventsMax) throw malformed(`the log has more than ${eventsMax} events`);
+}
+
+/** What follows an event's PCR. */
+function readEvent(
+  reader: LittleEndianReader,
+  banks: readonly Bank[],
+  { at, pcr }: Pick<LogEvent, "at" | "pcr">,
+): LogEvent {
+  const number = reader.u32();
+  const type = eventTypeOf(number);
+  if (type === undefined || !mayStandIn(type, pcr)) {
+    const what = `of kind 0x${number.toString(16)} in PCR ${pcr}`;
+    throw attestFaults.fault("log-unknown-event", `event ${at} ${what} is not known there`);
+  }
+  const digests = readDigests(reader, banks);
+  const event: LogEvent = { at, pcr, type, digests, data: reader.sized(logBytesMax) };
+  if (type !== "noAction") checkData(event);
+  return event;
+}
+
+function passOver(reader: LittleEndianReader, banks: readonly Bank[]): void {
+  reader.u32();
+  const count = reader.u32();
+  if (count > banks.length) throw malformed(`an event has ${count} digests, and the header names ${banks.length}`);
+  for (let at = 0; at < count; at += 1) reader.fixed(bankBytes(bankOf(reader.u16())));
+  reader.sized(logBytesMax);
 }
 
 /** A text an event carries, without its final NUL. `malformed` where it is none. */

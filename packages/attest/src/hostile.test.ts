@@ -6,11 +6,13 @@ import { recordedBoot } from "../test-support/boot-logs.ts";
 import { writePe } from "../test-support/pe-writer.ts";
 import {
   authenticodeDigest,
+  confirmedSecureBootEvents,
   decodeSignatureLists,
   decodeVariable,
   explainBoot,
   openSignedPrediction,
   parseEventLog,
+  readSecureBoot,
   sectionsOfImage,
 } from "./index.ts";
 
@@ -27,6 +29,7 @@ function decodes(decode: (bytes: Uint8Array) => unknown, bytes: Uint8Array): voi
 
 const decoders: readonly ((bytes: Uint8Array) => unknown)[] = [
   (bytes) => explainBoot({ log: parseEventLog(bytes), pcrs: recorded.pcrs }),
+  (bytes) => confirmedSecureBootEvents(bytes, recorded.pcrs.get(7) ?? new Uint8Array(32)),
   authenticodeDigest,
   sectionsOfImage,
   decodeVariable,
@@ -57,6 +60,24 @@ test("no change of a byte of a log is believed: it is refused, does not fit the 
         const report = explainBoot({ log: parseEventLog(changed), pcrs: recorded.pcrs });
         assert.ok(report.verdict === "differs" || JSON.stringify(report.steps) === told);
       }, bytes);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("no change of a byte tells other keys of PCR 7 than the chip confirms", () => {
+  const pcr7 = recorded.pcrs.get(7) ?? new Uint8Array(32);
+  const toldBy = (log: Uint8Array): string | undefined => {
+    const events = confirmedSecureBootEvents(log, pcr7);
+    return events === undefined ? undefined : JSON.stringify(readSecureBoot(events));
+  };
+  const told = toldBy(recorded.log);
+  assert.ok(told !== undefined);
+  fc.assert(
+    fc.property(fc.nat(recorded.log.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const bytes = new Uint8Array(recorded.log);
+      bytes[at] = (bytes[at] ?? 0) ^ flip;
+      decodes((changed) => assert.ok([undefined, told].includes(toldBy(changed))), bytes);
     }),
     { numRuns: 400 },
   );

@@ -7,6 +7,7 @@ export {
   logBytesMax,
   type LogEvent,
   parseEventLog,
+  type PcrEvents,
 } from "./event-log.ts";
 export { dataIsMeasured, type EventType, eventTypes, mayStandIn } from "./event-types.ts";
 export { encodeSignatureLists, type EnrolledKeys, enrolledState, releaseKeyOwner } from "./enrolled-keys.ts";
@@ -37,6 +38,7 @@ export {
 export { extend, replay } from "./replay.ts";
 export {
   type Authority,
+  confirmedSecureBootEvents,
   decodeSignatureLists,
   decodeVariable,
   encodeVariable,

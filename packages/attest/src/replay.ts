@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { concat } from "@piccolo/bytes";
 import { attestFaults } from "./faults.ts";
-import { bankBytes, type EventLog, type ReplayableBank } from "./event-log.ts";
+import { type Bank, bankBytes, type EventLog, type PcrEvents, type ReplayableBank } from "./event-log.ts";
 
 export function extend(bank: ReplayableBank, value: Uint8Array, digest: Uint8Array): Uint8Array {
   return hash(bank, concat(value, digest), "buffer");
@@ -10,9 +10,7 @@ export function extend(bank: ReplayableBank, value: Uint8Array, digest: Uint8Arr
 
 /** The values of all PCRs a log may extend, 0 to 14 without 10, the kernel's own; those without events hold zeros. */
 export function replay(log: EventLog, bank: ReplayableBank): ReadonlyMap<number, Uint8Array> {
-  if (!log.banks.includes(bank)) {
-    throw attestFaults.fault("boot-not-measured", `the log has no digests of the bank ${bank}`);
-  }
+  refuseAbsent(log.banks, bank);
   const values = new Map<number, Uint8Array>();
   for (let pcr = 0; pcr < 15; pcr += 1) if (pcr !== 10) values.set(pcr, new Uint8Array(bankBytes(bank)));
   values.get(0)?.set([log.startupLocality], bankBytes(bank) - 1);
@@ -21,4 +19,21 @@ export function replay(log: EventLog, bank: ReplayableBank): ReadonlyMap<number,
     if (value !== undefined && digest !== undefined) values.set(pcr, extend(bank, value, digest));
   }
   return values;
+}
+
+/** The value of the one PCR whose events these are, and not PCR 0. */
+export function replayOf({ banks, events }: PcrEvents, bank: ReplayableBank): Uint8Array {
+  refuseAbsent(banks, bank);
+  return events.reduce(
+    (value: Uint8Array, { digests }) => {
+      const digest = digests.get(bank);
+      return digest === undefined ? value : extend(bank, value, digest);
+    },
+    new Uint8Array(bankBytes(bank)),
+  );
+}
+
+function refuseAbsent(banks: readonly Bank[], bank: ReplayableBank): void {
+  if (banks.includes(bank)) return;
+  throw attestFaults.fault("boot-not-measured", `the log has no digests of the bank ${bank}`);
 }

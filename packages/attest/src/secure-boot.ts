@@ -1,11 +1,11 @@
 /** Secure Boot as it was measured into PCR 7: what firmware believed, and whose key started the programs. */
 import { createPublicKey, hash } from "node:crypto";
-import { concat, malformed, toHex } from "@piccolo/bytes";
-import { type EventLog, type LogEvent, textOf, unexpected } from "./event-log.ts";
+import { concat, equalConstantTime, malformed, toHex } from "@piccolo/bytes";
+import { type EventLog, type LogEvent, parseEventsOf, type PcrEvents, textOf, unexpected } from "./event-log.ts";
 import { attestFaults } from "./faults.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { fromUtf16, LittleEndianReader, readGuid, toUtf16 } from "./little-endian.ts";
-import { extend } from "./replay.ts";
+import { extend, replayOf } from "./replay.ts";
 
 export const secureBootPcr = 7;
 
@@ -133,7 +133,7 @@ function authorityOf(event: LogEvent): Authority {
 }
 
 /** Reads PCR 7 in the one order it has; throws `log-unexpected` or `boot-not-measured` for any other. */
-export function readSecureBoot(log: EventLog): SecureBoot {
+export function readSecureBoot(log: Pick<EventLog, "events">): SecureBoot {
   const events = log.events.filter(({ pcr }) => pcr === secureBootPcr);
   const variables = new Map<string, Uint8Array>();
   const weakened: string[] = [];
@@ -175,6 +175,15 @@ export function readSecureBoot(log: EventLog): SecureBoot {
   };
 }
 
+/**
+ * What a log says of PCR 7 alone, where that leads to what the chip holds there; undefined where it does not. What it says of other PCRs, which
+ * each maker's firmware fills in ways of its own, is not looked at. Throws as `parseEventsOf` does.
+ */
+export function confirmedSecureBootEvents(log: Uint8Array, pcr7: Uint8Array): PcrEvents | undefined {
+  const events = parseEventsOf(log, secureBootPcr);
+  return equalConstantTime(replayOf(events, "sha256"), pcr7) ? events : undefined;
+}
+
 /** What firmware will measure into PCR 7. */
 export interface SecureBootState {
   /** SecureBoot, PK, KEK, db and dbx, then those firmware measures besides, each content as the variable holds it. */
@@ -198,7 +207,7 @@ export function predictPcr7({ variables, authorities }: SecureBootState): Uint8A
  * What firmware measured into PCR 7 in this boot, in the form of a prediction: `predictPcr7` of it is what the chip holds, unless the firmware
  * measured something that nobody can predict. Throws as `readSecureBoot` does.
  */
-export function secureBootStateOf(log: EventLog): SecureBootState {
+export function secureBootStateOf(log: Pick<EventLog, "events">): SecureBootState {
   readSecureBoot(log);
   const events = log.events.filter(({ pcr }) => pcr === secureBootPcr);
   const authorities = events.filter(({ type }) => type !== "variableDriverConfig" && type !== "separator");

@@ -3,12 +3,14 @@ import {
   afterPhases,
   authenticodeDigest,
   bootPhases,
+  confirmedSecureBootEvents,
   decodePrediction,
   explainBoot,
   openSignedPrediction,
   parseEventLog,
   pcr11Of,
   predictPcr15,
+  readSecureBoot,
   replay,
   sectionsOfImage,
   volumeMeasurement,
@@ -56,6 +58,15 @@ export function answer(vector: Operation): unknown {
           pcrs: report.pcrs.filter(({ finding }) => finding === "unexpected").map(({ pcr }) => pcr),
         },
       };
+    }
+    case "secure-boot": {
+      const { log: name, pcr7 } = vector.input;
+      const value = pcr7 === undefined ? recordedBoot(name).pcrs.get(7) : fromHex(pcr7);
+      const events = confirmedSecureBootEvents(logOf(vector.input), value ?? new Uint8Array(0));
+      if (events === undefined) return { confirmed: false };
+      const { enabled, weakened, authorities } = readSecureBoot(events);
+      const signers = authorities.map(({ fingerprint }) => fingerprint ?? null);
+      return { confirmed: true, enabled, weakened, signers };
     }
     case "image": {
       const file = fromHex(vector.input.file);

@@ -17,42 +17,12 @@ import {
 } from "../src/index.ts";
 import { answer } from "./answer.ts";
 import { type BootName, recordedBoot } from "./boot-logs.ts";
-import { digestsOf, putTogether, type RawEvent, type RawLog, spliceOf, takeApart } from "./log-writer.ts";
+import { type Add, type Change, changedLog, event, find, measured, zeroed } from "./changed-log.ts";
+import { digestsOf, type RawEvent, spliceOf } from "./log-writer.ts";
 import { type NewSection, stubMagic, writePe } from "./pe-writer.ts";
+import { addSecureBoots } from "./secure-boot-cases.ts";
 import type { LogInput, Operation, Vector, VectorSet } from "./vector.ts";
 
-type Change = (log: RawLog) => void;
-type Add = (
-  name: string,
-  rule: string,
-  about: string,
-  operation: { operation: string; input: unknown },
-  fault?: string,
-) => void;
-
-function changedLog(name: BootName, change: Change): LogInput {
-  const from = recordedBoot(name).log;
-  const log = takeApart(from);
-  change(log);
-  return { log: name, splice: spliceOf(from, putTogether(log)) };
-}
-
-function event(log: RawLog, at: number): RawEvent {
-  const found = log.events[at];
-  if (found === undefined) throw new Error(`the recorded log has no event ${at}`);
-  return found;
-}
-
-const measured = (pcr: number, type: number, data: Uint8Array): RawEvent => ({
-  pcr,
-  type,
-  data,
-  digests: digestsOf(data),
-});
-const find = (log: RawLog, pcr: number, type: keyof typeof eventTypes): number =>
-  log.events.findIndex((entry) => entry.pcr === pcr && entry.type === eventTypes[type]);
-const zeroed = (entry: RawEvent): RawEvent["digests"] =>
-  entry.digests.map(({ algorithm, digest }) => ({ algorithm, digest: new Uint8Array(digest.length) }));
 const secureBootOn = encodeVariable({
   owner: "8be4df61-93ca-11d2-aa0d-00e098032b8c",
   name: "SecureBoot",
@@ -581,6 +551,7 @@ export function cases(): VectorSet {
   addForms(add);
   addAttacks(add);
   addExplanations(add);
+  addSecureBoots(add);
   addKeyLists(add);
   addVolumes(add);
   addImages(add);

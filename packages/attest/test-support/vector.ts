@@ -39,6 +39,20 @@ export type Operation =
           };
     }
   | {
+      /** What the log says of PCR 7 alone, which holds the recorded value or `pcr7`. */
+      readonly operation: "secure-boot";
+      readonly input: LogInput & { readonly pcr7?: string };
+      readonly expect:
+        | Fault
+        | { readonly confirmed: false }
+        | {
+            readonly confirmed: true;
+            readonly enabled: boolean;
+            readonly weakened: readonly string[];
+            readonly signers: readonly (string | null)[];
+          };
+    }
+  | {
       readonly operation: "image";
       readonly input: { readonly file: string };
       readonly expect:

@@ -11,9 +11,11 @@ export const closedCodes = [
   "start-keys-unknown",
   "start-weakened",
   "boot-state-unreadable",
+  "release-too-old",
   "closed",
   // The volume, and the record outside it.
   "not-installed",
+  "no-owner-yet",
   "ask-at-boot",
   "record-missing",
   "record-damaged",

@@ -57,6 +57,7 @@ test("what is typed is what the device gets", () => {
     cheapSlots: false,
     insecure: ["boot-not-measured"],
     supervisor: undefined,
+    runFolder: "/run/piccolo",
   });
   assert.equal(readConfig([...args(), "--mdns"]).mdns, true);
   const drill = readConfig([...args({ policy: "6-of-9", "crash-at": "segment-sealed:2" }), "--insecure-drills"]);

@@ -86,6 +86,8 @@ export interface Config {
   readonly insecure: readonly string[];
   /** Who is told when the device is ready; undefined = nobody. */
   readonly supervisor: { readonly socket: string; readonly silenceMs: number | undefined } | undefined;
+  /** What belongs to this start of the machine, in memory. */
+  readonly runFolder: string;
 }
 
 /** `systemd-boot`: boot images of ours and releases in our own repository. `grub`: a Fedora CoreOS, whose systems rpm-ostree keeps. */
@@ -267,6 +269,11 @@ function readSupervisor(environment: Readonly<Record<string, string | undefined>
   return { socket, silenceMs: isWatched ? Number(silence) / 1_000 : undefined };
 }
 
+/** The variable of systemd.exec(5), where the unit has one folder of its own. */
+function readRunFolder({ RUNTIME_DIRECTORY: given }: Readonly<Record<string, string | undefined>>): string {
+  return given !== undefined && /^\/[^:]+$/.test(given) ? given : "/run/piccolo";
+}
+
 /** Throws `UsageError`. */
 export function readConfig(
   args: readonly string[] = process.argv.slice(2),
@@ -319,5 +326,6 @@ export function readConfig(
     cheapSlots: values["insecure-cheap-slots"] === true,
     insecure: readInsecure(values),
     supervisor: readSupervisor(environment),
+    runFolder: readRunFolder(environment),
   };
 }

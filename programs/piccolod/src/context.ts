@@ -20,6 +20,7 @@ import { type Authority, fingerprintOf } from "./adapters/tls/certificates.ts";
 import { authorityFile, DeviceAuthority } from "./adapters/tls/device-authority.ts";
 import { AppLeaves } from "./adapters/tls/app-leaves.ts";
 import { Leaf } from "./adapters/tls/leaf.ts";
+import type { TpmChannel } from "./adapters/tpm/channel.ts";
 import { openDeviceChannel } from "./adapters/tpm/device-channel.ts";
 import { type ChipMemory, MemoryChip } from "./adapters/tpm/memory-chip.ts";
 import { readSignedBoots } from "./adapters/tpm/signed-boots.ts";
@@ -39,9 +40,18 @@ import type { ContextParts, Device } from "./device-parts.ts";
 import { listen } from "./http/listening.ts";
 import { OwnAddress } from "./http/own-address.ts";
 import type { Site } from "./http/server.ts";
-import { bootImages, distrustOfStart, keepRelease, keptReleases, renewalOf } from "./release-context.ts";
+import {
+  bootImages,
+  distrustOfStart,
+  firstMinimum,
+  firstRelease,
+  keepRelease,
+  keptReleases,
+  renewalOf,
+} from "./release-context.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
+import { faultOfStart } from "./security/disk-failure.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
@@ -56,20 +66,19 @@ import { trustedKeys } from "./system/trusted-keys.ts";
 
 export type { ContextParts } from "./device-parts.ts";
 
-/** Of a daemon that is part of no release: the first. What is sealed opens in this one and in later ones. */
-const firstRelease = 1;
 /** Next to no work: for tests and drills, whose devices say so. */
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
 const chipMemoryName = "insecure-chip-memory";
-const standInFolder = "/run/piccolo/stand-in";
 /** What keeps an owner from a page that only looks like the device's; the portal says the same. */
 const secretWarning = [
   "",
   "Type password or phrase only if your browser opens the page without a warning about its certificate",
   "that it did not show before, or shows the fingerprint that you noted at set-up. This screen cannot prove it.",
 ];
-const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, chipSeedName, chipMemoryName];
+/** Where the installer leaves it; beside the record on the image. */
+const claimCodeName = "claim-code";
+const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, claimCodeName, chipSeedName, chipMemoryName];
 
 export interface Piccolod {
   /** Where the portal answers. */
@@ -109,9 +118,14 @@ async function start(
   const { world, log } = parts;
   // On the image nobody reads why a start failed, so the device goes on and says it, as it does without a volume.
   const staysUp = config.firstBootFile !== undefined;
-  const standIn = staysUp ? (parts.standInFolder ?? standInFolder) : undefined;
-  const { folder: state, unusable } = openUsableState(config.stateFolder, { standIn, small: smallFiles, log });
+  const standIn = staysUp ? (parts.standInFolder ?? join(config.runFolder, "stand-in")) : undefined;
+  const { folder: state, unusable: unusableState } = openUsableState(config.stateFolder, {
+    standIn,
+    small: smallFiles,
+    log,
+  });
   atClose(() => state.close());
+  const unusable = unusableState ?? (staysUp ? parts.endsByDisk?.reason() : undefined);
   const chip = openChip(config, state, parts);
   atClose(() => chip.close());
   try {
@@ -230,7 +244,8 @@ function openChip(config: Config, state: DurableFolder, { world, log }: ContextP
     config.signedBootsFile === undefined
       ? undefined
       : { trustedKey: release?.keys["pcr"] ?? "", policies: readSignedBoots(config.signedBootsFile, log) };
-  return new Tpm2Chip({ connect: () => open(tpm.path, { world }), world, releaseNumber, signedBoots });
+  const connect = (): Promise<TpmChannel> => open(tpm.path, { world });
+  return new Tpm2Chip({ connect, world, releaseNumber, firstMinimum: firstMinimum(config), signedBoots });
 }
 
 /** As little protected as the seed beside it. */
@@ -362,8 +377,9 @@ class Running {
     try {
       await this.#open(opened);
     } catch (error) {
-      if (!this.#parts.staysUp || !isFault(error)) throw error;
-      this.#parts.boot.giveUp({ code: error.code, detail: error.message });
+      const fault = faultOfStart(error, this.#parts.volume.path);
+      if (!this.#parts.staysUp || fault === undefined) throw error;
+      this.#parts.boot.giveUp(fault);
     }
   }
 
@@ -382,8 +398,15 @@ class Running {
     };
   }
 
+  /** A device whose volume cannot be read has its page under the authority that the chip keeps. */
   async #openAuthority(): Promise<void> {
-    this.#authority = await this.#parts.authority.open(this.#opened?.content);
+    const { authority, volume, staysUp } = this.#parts;
+    try {
+      this.#authority = await authority.open(this.#opened?.content);
+    } catch (error) {
+      if (!staysUp || faultOfStart(error, volume.path) === undefined) throw error;
+      this.#authority = await authority.open(undefined);
+    }
   }
 
   /** The listener is told when certificates of the authority before are no longer shown. */
@@ -459,10 +482,9 @@ class Running {
       await this.#leaveClosed();
       return signedIn;
     } catch (error) {
-      if (this.device === undefined && isFault(error)) {
-        this.#parts.boot.giveUp({ code: error.code, detail: error.message });
-      }
-      throw error;
+      const fault = faultOfStart(error, this.#parts.volume.path);
+      if (this.device === undefined && fault !== undefined) this.#parts.boot.giveUp(fault);
+      throw fault ?? error;
     } finally {
       root.erase();
     }

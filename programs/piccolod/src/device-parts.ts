@@ -3,6 +3,7 @@ import type { Session } from "@piccolo/device-api";
 import type { Argon2id, PasswordCost } from "@piccolo/envelope";
 import type { EngineOptions, OwnerEngine } from "@piccolo/storage/owner";
 import type { World } from "@piccolo/world";
+import type { EndsByDisk } from "./adapters/ends-by-disk.ts";
 import type { Log } from "./adapters/log.ts";
 import type { SecureBootState } from "./adapters/firmware/secure-boot.ts";
 import type { createPeerNet } from "./adapters/peer-net/index.ts";
@@ -39,6 +40,8 @@ export interface ContextParts {
   readonly releases?: MachineReleases;
   /** Where a device keeps its own files while those on its disk cannot be used; undefined = below /run. */
   readonly standInFolder?: string;
+  /** Undefined = nothing is told of daemons before. */
+  readonly endsByDisk?: EndsByDisk | undefined;
 }
 
 /** The releases on the disk, and the machine that starts one of them. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
-import { claimCode, Client, deviceArgs } from "../test-support/device.ts";
+import { claimCode, Client, contentFolder, deviceArgs } from "../test-support/device.ts";
 
 interface Run {
   readonly child: ChildProcess;
@@ -16,9 +17,10 @@ interface Run {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-function run(context: TestContext, args: readonly string[]): Run {
+function run(context: TestContext, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Run {
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
   });
   context.after(() => child.kill("SIGKILL"));
   let stderr = "";
@@ -93,4 +95,54 @@ test("an armed crash point ends it at once, and the next start finds what was ac
   );
   again.child.kill("SIGINT");
   assert.equal((await again.ended).code, 0);
+});
+
+/** The first page of a table in a database of the device, which is written over. */
+function damageTable(path: string, table: string): void {
+  const db = new DatabaseSync(path, { readOnly: true });
+  const { rootpage } = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(table) as {
+    rootpage: number;
+  };
+  db.close();
+  const content = readFileSync(path);
+  const pageBytes = content.readUInt16BE(16);
+  writeFileSync(path, content.fill(0xa5, (rootpage - 1) * pageBytes, rootpage * pageBytes));
+}
+
+test("a daemon of its own that ends again and again by its disk stays closed and says so, for this start of the machine", async (context) => {
+  const path = folder(context);
+  const marker = join(path, "first-boot");
+  writeFileSync(marker, "");
+  const start = (): Run =>
+    run(context, deviceArgs(path, "--first-boot", marker), { RUNTIME_DIRECTORY: join(path, "run") });
+  const first = start();
+  const started = await first.listening;
+  assert.ok(started !== undefined, first.stderr());
+  await new Client(started.origin).claim();
+  first.child.kill("SIGTERM");
+  assert.equal((await first.ended).code, 0);
+  const database = join(contentFolder(path), "control.db");
+  const whole = readFileSync(database);
+  damageTable(database, "app");
+  for (let end = 0; end < 3; end++) {
+    const ending = start();
+    assert.equal((await ending.ended).code, 70, ending.stderr());
+    assert.match(ending.stderr(), /malformed/);
+  }
+  for (let again = 0; again < 2; again++) {
+    const closed = start();
+    const { origin } = (await closed.listening) ?? assert.fail(closed.stderr());
+    const { phase, reasons, opensWith } = await new Client(origin).call<Status>("GET", "/status");
+    assert.deepEqual([phase, reasons.map(({ code }) => code), opensWith], ["closed", ["database-damaged"], []]);
+    closed.child.kill("SIGTERM");
+    assert.equal((await closed.ended).code, 0);
+  }
+  // The machine is started again, and the disk is put right.
+  rmSync(join(path, "run"), { recursive: true });
+  writeFileSync(database, whole);
+  const mended = start();
+  const { origin } = (await mended.listening) ?? assert.fail(mended.stderr());
+  await new Client(origin).signIn();
+  mended.child.kill("SIGTERM");
+  assert.equal((await mended.ended).code, 0);
 });

@@ -1,6 +1,9 @@
 /** The device daemon. Prints `listening {json}` once it answers; ends cleanly at SIGTERM and SIGINT. */
+import { uptime } from "node:os";
+import { join } from "node:path";
 import { realWorld } from "@piccolo/world/real";
 import { isFault } from "@piccolo/fault";
+import { EndsByDisk } from "./adapters/ends-by-disk.ts";
 import { NoSupervisor, runAlive } from "./adapters/supervisor/supervisor.ts";
 import { SystemdNotify } from "./adapters/supervisor/systemd-notify.ts";
 import { createLog, errorFacts } from "./adapters/log.ts";
@@ -16,7 +19,11 @@ const log = createLog(
   () => realWorld.nowMs(),
 );
 
+/** Of a device that nobody looks after: what it is started again for, it tells. */
+let endsByDisk: EndsByDisk | undefined;
+
 async function run(config: Config): Promise<void> {
+  endsByDisk = endsByDiskOf(config);
   const asked = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
@@ -26,7 +33,7 @@ async function run(config: Config): Promise<void> {
   const stop = new AbortController();
   // From before the first step on, since opening the volume of a slow machine may outlast the silence that is allowed.
   void runAlive(supervisor, realWorld, stop.signal, unheard);
-  const piccolod = await openPiccolod(config, { world: realWorld, log, crashPoint });
+  const piccolod = await openPiccolod(config, { world: realWorld, log, crashPoint, endsByDisk });
   const readyMs = Math.round(performance.now());
   process.stdout.write(`listening ${JSON.stringify({ origin: piccolod.origin, readyMs })}\n`);
   log.info("started", { origin: piccolod.origin, readyMs });
@@ -40,7 +47,14 @@ async function run(config: Config): Promise<void> {
 /** A bug: what is in memory cannot be trusted any more, and the supervisor starts the device again. */
 function endAtBug(error: unknown): void {
   log.error("bug", errorFacts(error));
+  endsByDisk?.note(error);
   process.exit(exitBug);
+}
+
+function endsByDiskOf({ firstBootFile, runFolder, stateFolder }: Config): EndsByDisk | undefined {
+  if (firstBootFile === undefined) return undefined;
+  const path = join(runFolder, "ended-by-disk");
+  return new EndsByDisk({ path, volumePath: join(stateFolder, "volume"), uptimeS: uptime });
 }
 
 process.on("uncaughtException", endAtBug);

@@ -20,8 +20,9 @@ import { OwnAddress } from "./http/own-address.ts";
 
 import { GrubBoot } from "./adapters/boot/grub-boot.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
-import { bootImages, distrustOfStart, keepRelease, keptReleases } from "./release-context.ts";
+import { bootImages, distrustOfStart, firstMinimum, keepRelease, keptReleases } from "./release-context.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
+import { bootControlFaults } from "./system/boot-control.ts";
 import { nothingMeasured } from "./system/boot-state.ts";
 import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseTrials } from "./system/release-trials.ts";
@@ -54,7 +55,7 @@ test("a portal that answers with anything but its status is silent, and so is on
 });
 
 for (const [what, volume, expected] of [
-  ["once the release was found good with the volume open", { state: "open" }, "tpm-policy"],
+  ["once the release was found good with the volume open", { state: "open" }, "release-too-old"],
   ["not while the volume is closed", { state: "closed", codes: ["ask-at-boot"] }, undefined],
 ] as const) {
   test(`older releases are shut out by the chip, ${what}`, async (context) => {
@@ -148,6 +149,28 @@ test("a machine whose boots no release signs takes no secret with Secure Boot of
   assert.equal(await codeWith("off", { ...settings, tpm: { kind: "swtpm", path: "/tmp/socket" } }), "not-asked");
   chip.measure(11);
   assert.equal(await codeWith("on"), "tpm-policy");
+});
+
+test("a chip without a minimum gets the one its release names, and none that shuts out the release before a release on probation", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-minimum-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const facts = join(folder, "release.json");
+  writeFileSync(facts, JSON.stringify({ version: "3", number: 3, minimum: 3, keys: {} }));
+  const released = readConfig(deviceArgs(folder, "--release", facts, "--boot-loader", "systemd-boot"));
+  assert.equal(
+    firstMinimum(released, () => false),
+    3,
+  );
+  assert.equal(
+    firstMinimum(released, () => true),
+    1,
+  );
+  const unreadable = (): never => {
+    throw bootControlFaults.fault("boot-partition-unreadable", "the firmware does not give it out");
+  };
+  assert.equal(firstMinimum(released, unreadable), 1, "where nobody knows, it is raised later");
+  assert.equal(firstMinimum(readConfig(deviceArgs(folder, "--release", facts))), 3, "nobody counts its starts");
+  assert.equal(firstMinimum(readConfig(deviceArgs(folder))), 1);
 });
 
 test("the settings say which boot loader chooses, and without them it is none of the device's business", (context) => {

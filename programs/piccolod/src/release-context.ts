@@ -1,5 +1,6 @@
 /** Constructs what looks after the releases on the disk, where this is a machine of its own that runs one. */
 import { readFileSync } from "node:fs";
+import { isFault } from "@piccolo/fault";
 import { mountedBootPartition } from "./adapters/boot/boot-partition.ts";
 import { GrubBoot } from "./adapters/boot/grub-boot.ts";
 import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
@@ -29,6 +30,8 @@ import type { VolumeOutcome } from "./system/probation.ts";
 import { ReleaseKeeper, type ReleaseKeeperOptions } from "./system/release-keeper.ts";
 import type { ReleaseTrials } from "./system/release-trials.ts";
 
+/** Also of a daemon that is part of no release. What is sealed opens in this one and in later ones. */
+export const firstRelease = 1;
 const efiVariables = "/sys/firmware/efi/efivars";
 const signedList = "/usr/lib/piccolo/firmware/db.auth";
 
@@ -60,6 +63,25 @@ export function renewalOf(
     report: (event, facts) => log.warn(event, facts),
   });
   return { hasItsPlace: () => !boot.isCounted, firmwareKeys };
+}
+
+/**
+ * The minimum release of a chip that has none yet: what the running one names. On probation that shuts nothing out, since the release before
+ * still has to open the volume where this one is given up (docs/spec/release-policy.md, R9).
+ */
+export function firstMinimum(
+  { bootLoader, release }: Config,
+  isOnProbation: () => boolean = () => systemdBoot().isCounted,
+): number {
+  if (release === undefined) return firstRelease;
+  if (bootLoader !== "systemd-boot") return release.minimum;
+  try {
+    return isOnProbation() ? firstRelease : release.minimum;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    // Nobody knows, and a release that was found good raises the minimum later.
+    return firstRelease;
+  }
 }
 
 /**

@@ -42,7 +42,7 @@ export const owner = entity(permanentHandles.owner);
 export const endorsement = entity(permanentHandles.endorsement);
 export const endorsementPolicy = policySecret(emptyPolicy, endorsement.name);
 
-export function number(value: number): Uint8Array {
+export function number(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
   return bytes;

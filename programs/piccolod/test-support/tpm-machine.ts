@@ -28,6 +28,8 @@ export class TpmMachine implements ChipMachine {
   #chip: Tpm2Chip;
   #tap: Tap = (command, transmit) => transmit(command);
   #release = 1;
+  /** What the release of the next boot names as the oldest that may open. */
+  firstMinimum = 1;
   /** What the system image of the next boot carries. */
   signedBoots: SignedBoots | undefined;
 
@@ -46,7 +48,8 @@ export class TpmMachine implements ChipMachine {
       const channel = await openSocketChannel(this.swtpm.socketPath, { world, timeoutMs: 20_000 });
       return tapped(channel, (command, transmit) => this.#tap(command, transmit));
     };
-    const chip = new Tpm2Chip({ connect, world, releaseNumber: this.#release, signedBoots: this.signedBoots });
+    const { firstMinimum, signedBoots } = this;
+    const chip = new Tpm2Chip({ connect, world, releaseNumber: this.#release, firstMinimum, signedBoots });
     this.#context.after(() => chip.close());
     return chip;
   }

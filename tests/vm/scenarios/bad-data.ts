@@ -7,10 +7,14 @@ import { SealedDevice } from "../sealed-device.ts";
 /** The header of LUKS2 twice, and its key slots: all that lies before the data. */
 const headerBytes = mebibyte;
 
-function overwrite({ disk, offset }: Pick<Place, "disk" | "offset">, bytes: number): void {
+function overwrite(
+  { disk, offset }: Pick<Place, "disk" | "offset">,
+  bytes: number,
+  by: string | number = "what somebody wrote here. ",
+): void {
   const file = openSync(disk, "r+");
   try {
-    writeSync(file, Buffer.alloc(bytes, "what somebody wrote here. "), 0, bytes, offset);
+    writeSync(file, Buffer.alloc(bytes, by), 0, bytes, offset);
   } finally {
     closeSync(file);
   }
@@ -18,7 +22,8 @@ function overwrite({ disk, offset }: Pick<Place, "disk" | "offset">, bytes: numb
 
 export const badData: Scenario = {
   name: "bad-data",
-  summary: "two data partitions, none, a damaged header: the device names it, and opens again once it is mended",
+  summary:
+    "two data partitions, none, a damaged header or zeros: the device names it, and opens again once it is mended",
   set: "full",
   async run(context) {
     const { shop } = context.laboratory;
@@ -45,6 +50,9 @@ export const badData: Scenario = {
     });
     await device.opens("both headers damaged, and the copy outside whole");
 
+    await device.change(async (place) => overwrite(place("piccolo-data"), headerBytes, 0));
+    await device.opens("zeros in the place of both headers, and the copy outside whole");
+
     await device.change(async (place) => overwrite(place("piccolo-data"), 4096));
     await device.opens("the first header damaged");
 
@@ -53,5 +61,8 @@ export const badData: Scenario = {
       await editExt4(place("piccolo-outside"), ["rm /volume-header"], shop.epochS, tools);
     });
     await device.staysShut("both headers damaged, and the copy gone", ["volume-damaged"]);
+
+    await device.change(async (place) => overwrite(place("piccolo-data"), headerBytes, 0));
+    await device.staysShut("zeros in the place of both headers, and the copy gone", ["volume-missing"]);
   },
 };

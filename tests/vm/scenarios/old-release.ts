@@ -32,6 +32,6 @@ export const oldRelease: Scenario = {
     await device.change(async (_place, disk) => {
       for (const label of ["piccolo-root", "piccolo-esp"]) copyPartition(label, asReleased, disk);
     });
-    await device.staysShut("an older release", ["tpm-policy"]);
+    await device.staysShut("an older release", ["release-too-old"]);
   },
 };

@@ -31,6 +31,31 @@ export const stateFaults = catalogue({
 /** No file of a device is larger; what has a smaller bound says so when it reads. */
 const fileBytesMax = 1024 * 1024;
 
+/** The content of a file that somebody else may have put there, or undefined. Throws `state-damaged`, also for more than `bytesMax`. */
+export function readPlainFile(path: string, bytesMax: number): Uint8Array<ArrayBuffer> | undefined {
+  let file: number;
+  try {
+    // A pipe in the file's place would keep who opens it waiting for ever.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    if (hasCode(error, "ELOOP") || hasCode(error, "ENXIO")) throw damaged(path);
+    throw error;
+  }
+  return usingFile(file, path, () => {
+    const facts = fstatSync(file);
+    if (!facts.isFile() || facts.size > bytesMax) throw damaged(path);
+    const content = new Uint8Array(facts.size);
+    let at = 0;
+    while (at < content.length) {
+      const read = readSync(file, content, at, content.length - at, null);
+      if (read === 0) throw damaged(path);
+      at += read;
+    }
+    return content;
+  });
+}
+
 /** Small files, each written as a whole. What is no such file (a link, a pipe, a folder) is refused and never followed. */
 export class DurableFolder {
   readonly path: string;
@@ -59,30 +84,7 @@ export class DurableFolder {
 
   /** A file's content, or undefined. Throws `state-damaged`, also for more than `bytesMax`. */
   read(name: string, bytesMax = fileBytesMax): Uint8Array<ArrayBuffer> | undefined {
-    const path = this.file(name);
-    let file: number;
-    try {
-      // A pipe in the file's place would keep who opens it waiting for ever.
-      file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return undefined;
-      if (hasCode(error, "ELOOP") || hasCode(error, "ENXIO")) throw damaged(path);
-      throw error;
-    }
-    try {
-      const facts = fstatSync(file);
-      if (!facts.isFile() || facts.size > bytesMax) throw damaged(path);
-      const content = new Uint8Array(facts.size);
-      let at = 0;
-      while (at < content.length) {
-        const read = readSync(file, content, at, content.length - at, null);
-        if (read === 0) throw damaged(path);
-        at += read;
-      }
-      return content;
-    } finally {
-      closeSync(file);
-    }
+    return readPlainFile(this.file(name), bytesMax);
   }
 
   /** Replaces the file as a whole: after a power cut it has the old content or the new one. */
@@ -148,22 +150,28 @@ function writeDurably(path: string, content: Uint8Array): void {
   const next = join(folder, `.${basename(path)}.next`);
   rmSync(next, { force: true });
   const file = openSync(next, "wx", 0o600);
-  try {
+  usingFile(file, path, () => {
     let at = 0;
     while (at < content.length) at += writeSync(file, content, at);
     fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  });
   renameSync(next, path);
   fsyncFolder(folder);
 }
 
 function fsyncFolder(folder: string): void {
   const handle = openSync(folder, "r");
+  usingFile(handle, folder, () => fsyncSync(handle));
+}
+
+/** Closes the file in the end. What the system says of an open file lacks the path, which tells what it was that failed. */
+function usingFile<Result>(file: number, path: string, use: () => Result): Result {
   try {
-    fsyncSync(handle);
+    return use();
+  } catch (error) {
+    if (error instanceof Error && "errno" in error && !("path" in error)) Object.assign(error, { path });
+    throw error;
   } finally {
-    closeSync(handle);
+    closeSync(file);
   }
 }

@@ -1,9 +1,12 @@
 /** The one-time code that proves that whoever claims the device has seen it, or installed it (docs/spec/claim-code.md). */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { equalConstantTime, toUtf8 } from "@piccolo/bytes";
+import { equalConstantTime, fromUtf8, toUtf8 } from "@piccolo/bytes";
 import { isHashedClaimCode, matchesHash, newClaimCode, plainClaimCode } from "@piccolo/envelope";
 import type { World } from "@piccolo/world";
+import { readPlainFile } from "../adapters/state-folder.ts";
+
+/** As many as an installer reads (docs/spec/claim-code.md, C6). */
+const codeBytesMax = 256;
 
 export interface ClaimCodeOptions {
   /** What the installer left: a code, or the hash of one. Read when it is needed, to be in memory for that moment only. */
@@ -40,9 +43,11 @@ export class ClaimCode {
   }
 }
 
+/** What is no such file is nobody's code: whoever had the disk in hands can have put it there, or taken the true one away. */
 function readCode(path: string): string | undefined {
   try {
-    const code = readFileSync(path, "utf8").trim();
+    const content = readPlainFile(path, codeBytesMax);
+    const code = content === undefined ? "" : fromUtf8(content).trim();
     return code === "" ? undefined : code;
   } catch {
     return undefined;

@@ -51,6 +51,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "tpm-nv-missing": 503,
   "tpm-nv-defined": 503,
   "tpm-window-closed": 503,
+  "release-too-old": 503,
   csrf: 403,
   "unknown-route": 404,
   "not-found": 404,

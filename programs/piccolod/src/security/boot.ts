@@ -14,7 +14,8 @@ import { catalogue, type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
-import { type ClosedCode, decideBoot, opensAfterChip } from "./decide.ts";
+import { type ClosedCode, decideBoot, isLostWithoutOwner, opensAfterChip } from "./decide.ts";
+import { faultOfStart } from "./disk-failure.ts";
 import { openRootByPassword } from "./keyring.ts";
 import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
 import type { FirstBoot } from "./first-boot.ts";
@@ -48,6 +49,11 @@ export const bootFaults = catalogue({
     meaning:
       "The device has no volume, and no installer asked for one: put its disk back, or install the system from a USB stick again.",
   },
+  "no-owner-yet": {
+    retry: "never",
+    meaning:
+      "Nobody made this device theirs, as far as it knows, and the chip opens its volume no more: install the system again from a USB stick, with an empty file named erase-the-disk on it.",
+  },
   "start-not-trusted": {
     retry: "never",
     meaning: "The device did not start as its release says, so nobody should type a password or phrase into it.",
@@ -62,6 +68,8 @@ export interface Reason {
   readonly code: string;
   readonly detail: string;
 }
+
+const noOwnerYet: Reason = { code: "no-owner-yet", detail: bootFaults.entries["no-owner-yet"].meaning };
 
 export interface Closed {
   /** The first says what keeps it closed, the others what keeps it from being opened. */
@@ -141,8 +149,9 @@ export class Boot {
     try {
       return await this.#start();
     } catch (error) {
-      if (this.#options.staysUp !== true || !isFault(error)) throw error;
-      return this.#stayClosed(error.code, error.message, []);
+      const fault = faultOfStart(error, this.#options.volume.path);
+      if (this.#options.staysUp !== true || fault === undefined) throw error;
+      return this.#stayClosed(fault.code, fault.message, []);
     }
   }
 
@@ -162,7 +171,8 @@ export class Boot {
       volumeKey = await this.#options.chip.unseal(plan.sealedVolumeKey);
     } catch (error) {
       if (!isFault(error) || typeof record !== "object") throw error;
-      return this.#stayClosed(error.code, error.message, opensAfterChip(record));
+      const further = isLostWithoutOwner(record, error.code) ? [noOwnerYet] : [];
+      return this.#stayClosed(error.code, error.message, opensAfterChip(record), further);
     }
     try {
       const opened = await this.#openWith(volumeKey);
@@ -194,7 +204,12 @@ export class Boot {
     return restoreOutside(state, kept);
   }
 
-  async #stayClosed(code: string, detail: string, opensWith: Closed["opensWith"]): Promise<undefined> {
+  async #stayClosed(
+    code: string,
+    detail: string,
+    opensWith: Closed["opensWith"],
+    last: readonly Reason[] = [],
+  ): Promise<undefined> {
     const { chip, log } = this.#options;
     log.warn("volume-closed", { code });
     try {
@@ -208,7 +223,7 @@ export class Boot {
     const distrusted = await this.#options.distrust?.();
     const own = this.#firstAnd({ code, detail });
     const further = distrusted === undefined || own.some((one) => one.code === distrusted.code) ? [] : [distrusted];
-    const reasons = [...own, ...further];
+    const reasons = [...own, ...further, ...last];
     this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
   }
@@ -225,9 +240,9 @@ export class Boot {
   }
 
   /** The volume is open, and what is in it cannot be used. It stays as it is: one who is started again finds the same. */
-  giveUp({ code, detail }: Reason): void {
-    this.#options.log.error("device-not-opened", { code, detail });
-    this.#closed = { reasons: [{ code, detail }], opensWith: [], distrusted: undefined };
+  giveUp({ code, message }: Fault): void {
+    this.#options.log.error("device-not-opened", { code, detail: message });
+    this.#closed = { reasons: [{ code, detail: message }], opensWith: [], distrusted: undefined };
   }
 
   /**
@@ -419,7 +434,7 @@ export class Boot {
       return { ...opened, root };
     } catch (error) {
       root.erase();
-      throw error;
+      throw faultOfStart(error, this.#options.volume.path) ?? error;
     } finally {
       volumeKey?.fill(0);
       keys?.erase();

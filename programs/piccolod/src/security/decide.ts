@@ -58,6 +58,14 @@ function closed(code: ClosedCode, opensWith: readonly ("password" | "phrase")[] 
   return { do: "stay-closed", code, opensWith };
 }
 
+/** What the chip says where it will not give the key any more, unless the machine becomes again what it was. */
+const refusals: ReadonlySet<string> = new Set(["tpm-policy", "tpm-other-chip", "tpm-superseded", "tpm-nv-missing"]);
+
+/** Whether nothing opens the volume of a device that nobody owns, as far as its record tells, which is not proven. */
+export function isLostWithoutOwner(record: OutsideRecord, code: string): boolean {
+  return record.slots === undefined && refusals.has(code);
+}
+
 /**
  * What still opens a device whose chip did not give the volume key. Where the chip asks for a restart, or refuses
  * everything for a time, only that helps without the phrase.

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
 import { predictPcr15 } from "@piccolo/attest";
+import { Fault } from "@piccolo/fault";
 import { tpmFaults } from "@piccolo/tpm2";
 import { realWorld } from "@piccolo/world/real";
 import { bootMachine } from "../../test-support/boot-machine.ts";
@@ -268,4 +269,38 @@ test("the firmware's word on Secure Boot is read as the kernel shows it", (conte
     write("SetupMode", ...setupMode);
     assert.equal(readSecureBoot(folder), expected);
   }
+});
+
+test("a device without an owner whose chip opens its volume no more says that it is installed again, and makes no volume by itself", async (context) => {
+  const machine = new Machine(context);
+  machine.firstBoot.ask();
+  assert.ok((await machine.boot().start()) !== undefined);
+  const record = new DurableFolder(join(machine.folder, "outside")).read("outside");
+  const refusing = (
+    code: "tpm-policy" | "tpm-other-chip" | "tpm-superseded" | "tpm-timeout" | "tpm-lockout",
+  ): MemoryChip =>
+    Object.assign(new MemoryChip({ world: realWorld, seed: new Uint8Array(32).fill(3) }), {
+      unseal: () => Promise.reject(new Fault(code, "never", `it says ${code}`)),
+    });
+  for (const code of ["tpm-policy", "tpm-other-chip", "tpm-superseded"] as const) {
+    const closed = machine.boot({ chip: refusing(code) });
+    assert.equal(await closed.start(), undefined);
+    assert.deepEqual([codes(closed), closed.closed?.opensWith], [[code, "no-owner-yet"], []]);
+    assert.match(closed.closed?.reasons[1]?.detail ?? "", /erase-the-disk/);
+  }
+  // What passes by itself, or by what the chip's own words say, is no reason to install anything.
+  for (const code of ["tpm-timeout", "tpm-lockout"] as const) {
+    const closed = machine.boot({ chip: refusing(code) });
+    await closed.start();
+    assert.deepEqual(codes(closed), [code]);
+  }
+  machine.secureBoot = "off";
+  const distrusted = machine.boot({ chip: refusing("tpm-policy") });
+  await distrusted.start();
+  assert.deepEqual(
+    codes(distrusted),
+    ["tpm-policy", "secure-boot-off", "no-owner-yet"],
+    "what may be its cause comes first",
+  );
+  assert.deepEqual(new DurableFolder(join(machine.folder, "outside")).read("outside"), record);
 });

@@ -104,6 +104,9 @@ test("a device of its own goes on and says what is wrong beside its volume, and 
     ["volume", (path) => symlinkSync(aside, path)],
     ["device-name", (path) => symlinkSync("/dev/zero", path)],
     ["tls-authority", (path) => mkdirSync(path)],
+    ["claim-code", (path) => mkdirSync(path)],
+    ["claim-code", (path) => void execFileSync("mkfifo", [path])],
+    ["claim-code", (path) => symlinkSync("/dev/zero", path)],
     [".writable.next", (path) => mkdirSync(path)],
   ];
   for (const [name, spoil] of spoilt) {

@@ -28,6 +28,11 @@ export const securityChipFaults = catalogue({
     meaning:
       "This was sealed before a password or a setting was changed, and opens no more: put the device's newest disk back, or enter the recovery phrase.",
   },
+  "release-too-old": {
+    retry: "never",
+    meaning:
+      "The TPM was told to let no release as old as this one open anything: install a later release, or clear the TPM in the firmware set-up, after which the recovery phrase opens the device.",
+  },
   "tpm-window-closed": {
     retry: "later",
     meaning: "The volume key was used in this boot already and stays shut until the next; restart the device.",
@@ -66,8 +71,8 @@ export interface SecurityChip {
   seal(secret: Uint8Array, use: SealedUse, when?: SealedWhen, expected?: readonly Uint8Array[]): Promise<Uint8Array>;
   /**
    * The caller erases the result after use. Throws `tpm-missing`, `tpm-lockout`, `tpm-other-chip` (blob of another TPM,
-   * a cleared one, or damaged), `tpm-policy` (boot state or minimum release differs), `tpm-superseded`, `tpm-window-closed` (PCR 15 was
-   * extended in this boot), `tpm-timeout`, `tpm-tampered`, `tpm-failed` and others of the two catalogues.
+   * a cleared one, or damaged), `tpm-policy` (boot state differs), `release-too-old` (below the minimum release), `tpm-superseded`,
+   * `tpm-window-closed` (PCR 15 was extended in this boot), `tpm-timeout`, `tpm-tampered`, `tpm-failed` and others of the two catalogues.
    */
   unseal(blob: Uint8Array): Promise<Uint8Array>;
   /**
@@ -77,8 +82,8 @@ export interface SecurityChip {
    */
   supersede(blob: Uint8Array): Promise<void>;
   /**
-   * Throws `tpm-policy` where what was started is not what the release signed, or is a release that must not run any more, so that
-   * nobody should type a secret here.
+   * Throws `tpm-policy` where what was started is not what the release signed, and `release-too-old` where it is a release that must not
+   * run any more, so that nobody should type a secret here.
    * Without signed boots only own command lines and extensions are refused.
    */
   checkStart(): Promise<void>;

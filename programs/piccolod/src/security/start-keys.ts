@@ -2,8 +2,7 @@
  * Whose keys the firmware trusted in this start. That Secure Boot is on says nothing of it: whoever has the firmware's set-up may have
  * enrolled keys of their own, and what they started can have measured whatever a release measures.
  */
-import { parseEventLog, readSecureBoot, replay, secureBootPcr } from "@piccolo/attest";
-import { equalConstantTime } from "@piccolo/bytes";
+import { confirmedSecureBootEvents, readSecureBoot, secureBootPcr } from "@piccolo/attest";
 import { isFault } from "@piccolo/fault";
 import type { BootState } from "../system/boot-state.ts";
 import type { Reason } from "./boot.ts";
@@ -16,12 +15,13 @@ const keysOfOthers: Reason = {
 };
 const weakened: Reason = {
   code: "start-weakened",
-  detail: "The firmware runs with a protection switched off (debugger, or access to memory): set it up as it was.",
+  detail:
+    "The firmware runs with a protection switched off: switch its debugger off, and the IOMMU (VT-d, AMD-Vi, DMA protection) on.",
 };
 const unknown: Reason = {
   code: "start-keys-unknown",
   detail:
-    "The security chip does not confirm which keys the firmware started the system by: restart the device, or install it anew.",
+    "The security chip does not confirm which keys the firmware started the system by: restart the device; if that does not help, update the firmware, or report which machine it is.",
 };
 
 export const startKeyCodes = [keysOfOthers, weakened, unknown].map(({ code }) => code);
@@ -34,10 +34,9 @@ export function decideStartKeys(
 ): Reason | undefined {
   if (log === undefined || pcr7 === undefined) return unknown;
   try {
-    const parsed = parseEventLog(log);
-    const value = replay(parsed, "sha256").get(secureBootPcr);
-    if (value === undefined || !equalConstantTime(value, pcr7)) return unknown;
-    const { enabled, weakened: how, authorities } = readSecureBoot(parsed);
+    const events = confirmedSecureBootEvents(log, pcr7);
+    if (events === undefined) return unknown;
+    const { enabled, weakened: how, authorities } = readSecureBoot(events);
     if (!enabled || authorities.length === 0) return unknown;
     if (how.length > 0) return weakened;
     const isReleased = authorities.every(({ fingerprint }) => fingerprint !== undefined && released.has(fingerprint));

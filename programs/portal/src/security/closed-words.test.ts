@@ -89,3 +89,12 @@ test("where nobody should type a secret, that is what is told first", () => {
   });
   assert.equal(unknown.title, "The security chip is another one");
 });
+
+test("a device that nobody has set up says that it is installed again, unless something worse is to be put right first", () => {
+  const told = (...codes: readonly string[]): string => {
+    const reasons = codes.map((code) => ({ code, detail: "" }));
+    return closedInWords({ reasons, opensWith: [], resets: false }).instead;
+  };
+  assert.match(told("tpm-policy", "no-owner-yet"), /erase-the-disk/);
+  assert.match(told("tpm-policy", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
+});

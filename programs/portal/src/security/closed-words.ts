@@ -125,6 +125,12 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     text: "It has no encrypted disk, and no installer asked for one. If this device was in use before, somebody took its disk out or emptied it: put it back and restart. The device does not take this for a fresh start.",
     instead: "For a new device, start the machine from the USB stick with the installer.",
   },
+  "no-owner-yet": {
+    title: "The device has no owner yet, and its disk does not open",
+    text: "Since the system was installed, the firmware, its keys or the security chip have become others, so the chip keeps the key of the disk. Nothing that could be typed opens a device that nobody has set up.",
+    instead:
+      "If you have not set the device up yet, nothing is lost: install the system from its USB stick again, with an empty file named erase-the-disk on the stick. If you have, somebody changed its disk: put it back as it was; or install the system again, then choose “I have a recovery phrase”.",
+  },
   "secure-boot-off": {
     title: "Secure Boot is switched off",
     text: "Without it anybody's system could be running here and look just like this one, so this device takes no password and no phrase.",
@@ -141,6 +147,12 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
     title: "The device did not start as it should",
     text: "What was started is not what its release says, so this device takes no password and no phrase: it could be there to catch them.",
     instead: unchanged,
+  },
+  "release-too-old": {
+    title: "The device runs a release that is too old",
+    text: "Its security chip was told to open nothing for a release as old as this one, which has faults that a later one mended. So this device takes no password and no phrase. Nothing is lost.",
+    instead:
+      "Install the newest release from its USB stick; what is on the disk stays. If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. A device with an owner then opens by its recovery phrase, and a new one begins.",
   },
   "volume-two-partitions": {
     title: "Two disks say they are this device's",
@@ -172,13 +184,15 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   },
   "start-keys-unknown": {
     title: "Nobody can tell by which keys the device started",
-    text: "What the firmware wrote down of its start is not what the security chip holds.",
-    instead: unchanged,
+    text: "What the firmware wrote down of its keys is not what the security chip holds, or is written in a way that this system does not know.",
+    instead:
+      "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, update the machine's firmware; if that does not help either, please report which machine it is.",
   },
   "start-weakened": {
     title: "The firmware runs with a protection switched off",
     text: "It says that its debugger is on, or that other devices may read the memory.",
-    instead: "Put the firmware's settings back as they were, and restart. Until then type nothing into this device.",
+    instead:
+      "In the firmware set-up, switch the debugger off and the protection of the memory on (IOMMU, VT-d, AMD-Vi or DMA protection), and restart. Until then type nothing into this device.",
   },
   "boot-state-unreadable": {
     title: "The device cannot read how it was started",

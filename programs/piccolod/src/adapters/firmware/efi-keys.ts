@@ -4,9 +4,9 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
+  confirmedSecureBootEvents,
   decodeSignatureLists,
   fingerprintOf,
-  parseEventLog,
   predictPcr7,
   secureBootPcr,
   secureBootStateOf,
@@ -75,8 +75,9 @@ export class EfiKeys implements FirmwareKeys {
     const { log, secureBoot } = await bootState.read();
     const measured = (await chip.pcrs()).get(secureBootPcr);
     if (log === undefined || measured === undefined || secureBoot !== true) return undefined;
-    const state = secureBootStateOf(parseEventLog(log));
-    const isForeseen = equalConstantTime(predictPcr7(state), measured);
+    const events = confirmedSecureBootEvents(log, measured);
+    const state = events === undefined ? undefined : secureBootStateOf(events);
+    const isForeseen = state !== undefined && equalConstantTime(predictPcr7(state), measured);
     if (!isForeseen) throw malformed("this firmware measures its keys in a way that is not understood");
     const signatures = (await programs()).map((file) => signaturesOf(file));
     // As it is started now, and with a boot loader that is signed like the system's image.

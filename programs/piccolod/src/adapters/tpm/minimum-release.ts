@@ -4,6 +4,7 @@
  */
 import { isFault } from "@piccolo/fault";
 import type { Session, Tpm } from "@piccolo/tpm2";
+import { securityChipFaults } from "../../security/security-chip.ts";
 import { NumberIndex } from "./number-index.ts";
 
 export const minimumRelease = new NumberIndex({
@@ -16,17 +17,35 @@ export const minimumRelease = new NumberIndex({
 export async function ensureMinimumRelease(tpm: Tpm, session: Session, first: number): Promise<number> {
   const isWritten = await minimumRelease.ensureDefined(tpm, session);
   if (!isWritten) await minimumRelease.write(tpm, session, first, true);
-  return minimumRelease.read(tpm, session);
+  return readMinimumRelease(tpm, session);
+}
+
+/** A number that no release can have, which other software may have written, is above each of them. Throws as the index does. */
+export async function readMinimumRelease(tpm: Tpm, session: Session): Promise<number> {
+  try {
+    return await minimumRelease.read(tpm, session);
+  } catch (error) {
+    if (isFault(error, "malformed")) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
 /** 0 where nothing was ever sealed here. */
 export async function knownMinimumRelease(tpm: Tpm, session: Session): Promise<number> {
   try {
-    return await minimumRelease.read(tpm, session);
+    return await readMinimumRelease(tpm, session);
   } catch (error) {
     if (isFault(error, "tpm-nv-missing")) return 0;
     throw error;
   }
+}
+
+/** Throws `release-too-old` where the running release must not run any more. */
+export function refuseOlderRelease(running: number, minimum: number): void {
+  if (running >= minimum) return;
+  const named = Number.isFinite(minimum) ? `the minimum release ${minimum}` : "what the TPM holds as the minimum";
+  const message = `release ${running} is older than ${named}: install a later release, or clear the TPM in the firmware set-up, after which the recovery phrase opens the device`;
+  throw securityChipFaults.fault("release-too-old", message);
 }
 
 /** Never downwards: an older number and the same one change nothing. */

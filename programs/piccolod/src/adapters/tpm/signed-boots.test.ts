@@ -24,7 +24,7 @@ suite("what a release signs of its boots", () => {
       }
       await machine.chip().raiseMinimumRelease(2, [blob]);
       await startRelease(machine, release(1));
-      const tooOld = { code: "tpm-policy", message: /older than the minimum/ };
+      const tooOld = { code: "release-too-old", message: /older than the minimum/ };
       await assert.rejects(machine.chip().unseal(blob), tooOld);
       await assert.rejects(machine.chip().checkStart(), tooOld, "and nobody should type a secret into it");
       await startRelease(machine, release(2));

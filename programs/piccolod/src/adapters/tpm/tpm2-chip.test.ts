@@ -13,6 +13,7 @@ import {
   nvUndefineSpace,
   nvEntity,
   nvReadPublic,
+  nvWrite,
   pcrExtend,
   properties,
   sha256,
@@ -20,6 +21,7 @@ import {
 } from "@piccolo/tpm2";
 import type { World } from "@piccolo/world";
 import { realWorld as world } from "@piccolo/world/real";
+import { number, owner } from "../../../test-support/tpm-fixture.ts";
 import { TpmMachine } from "../../../test-support/tpm-machine.ts";
 import { openSocketChannel } from "./socket-channel.ts";
 import { decodeSealedBlob, encodeSealedBlob } from "./sealed-blob.ts";
@@ -99,18 +101,59 @@ suite("sealed across what happens to a machine", () => {
     assert.deepEqual(await machine.chip().unseal(first), secret, "what is still needed keeps the minimum down");
     await machine.chip().raiseMinimumRelease(2, [second]);
     await machine.chip().raiseMinimumRelease(2, [second]);
-    await assert.rejects(machine.chip().unseal(first), { code: "tpm-policy" });
+    await assert.rejects(machine.chip().unseal(first), { code: "tpm-policy", message: /release 1 sealed/ });
     assert.deepEqual(await machine.chip().unseal(second), secret);
     await machine.chip().raiseMinimumRelease(1, []);
     await machine.reboot(1);
-    await assert.rejects(machine.chip().unseal(second), { code: "tpm-policy" });
-    await assert.rejects(machine.chip().seal(secret, "volume"), { code: "tpm-policy" });
+    await assert.rejects(machine.chip().unseal(second), { code: "release-too-old" });
+    await assert.rejects(machine.chip().seal(secret, "volume"), { code: "release-too-old" });
+    await assert.rejects(machine.chip().checkStart(), { code: "release-too-old" });
     await machine.chip().raiseMinimumRelease(1, []);
-    await assert.rejects(machine.chip().unseal(first), { code: "tpm-policy" });
+    await assert.rejects(machine.chip().unseal(first), { code: "release-too-old" });
     const forged = encodeSealedBlob({ ...decodeSealedBlob(first), release: 2 });
     await machine.reboot(2);
     await assert.rejects(machine.chip().unseal(forged), { code: "tpm-policy" });
   });
+
+  test("a TPM without a minimum gets the one that the release names, not its own number", async (context) => {
+    const machine = await TpmMachine.start(context);
+    machine.firstMinimum = 3;
+    await machine.reboot(5);
+    await machine.chip().seal(secret, "pepper");
+    await machine.reboot(3);
+    await machine.chip().checkStart();
+    assert.deepEqual(await machine.chip().unseal(await machine.chip().seal(secret, "pepper")), secret);
+    await machine.reboot(2);
+    await assert.rejects(machine.chip().checkStart(), { code: "release-too-old" });
+  });
+
+  for (const [what, written] of [
+    ["above every release", Number.MAX_SAFE_INTEGER],
+    ["that no release can have", 2 ** 53],
+    ["of all ones", 2n ** 64n - 1n],
+  ] as const) {
+    test(`a minimum ${what}, written by other software, opens nothing until the TPM is cleared`, async (context) => {
+      const machine = await TpmMachine.start(context);
+      const blob = await machine.chip().seal(secret, "volume");
+      await machine.raw(async (tpm) => {
+        const index = nvEntity(await tpm.execute(nvReadPublic(minimumHandle)));
+        await tpm.execute(nvWrite(owner, index, 0, number(written)));
+      });
+      for (const refused of [
+        machine.chip().unseal(blob),
+        machine.chip().seal(secret, "volume"),
+        machine.chip().checkStart(),
+      ]) {
+        await assert.rejects(refused, { code: "release-too-old", message: /clear the TPM/ });
+      }
+      await machine.chip().raiseMinimumRelease(1, []);
+      await assert.rejects(machine.chip().checkStart(), { code: "release-too-old" }, "never downwards");
+      await machine.raw((tpm) => tpm.execute(clear()));
+      await machine.chip().checkStart();
+      await assert.rejects(machine.chip().unseal(blob), { code: "tpm-other-chip" }, "so that the phrase is asked for");
+      assert.deepEqual(await machine.chip().unseal(await machine.chip().seal(secret, "volume")), secret);
+    });
+  }
 
   test("a power cut between making and writing the memory of the minimum release is caught up", async (context) => {
     const machine = await TpmMachine.start(context);
@@ -227,6 +270,7 @@ suite("somebody between the TPM and the processor", () => {
       }),
       world: repeatingWorld(),
       releaseNumber: 1,
+      firstMinimum: 1,
     });
     assert.deepEqual(await recording.unseal(blob), secret);
     await recording.close();
@@ -234,7 +278,7 @@ suite("somebody between the TPM and the processor", () => {
     const unsealWith = (change: (at: number, answer: Uint8Array) => Uint8Array): Promise<Uint8Array> => {
       const transmit = replay(exchanges, change);
       const connect = async () => ({ exclusive: true, usable: true, transmit, close: async () => undefined });
-      return new Tpm2Chip({ connect, world: repeatingWorld(), releaseNumber: 1 }).unseal(blob);
+      return new Tpm2Chip({ connect, world: repeatingWorld(), releaseNumber: 1, firstMinimum: 1 }).unseal(blob);
     };
     assert.deepEqual(await unsealWith((_at, answer) => answer), secret, "the recording replays");
 

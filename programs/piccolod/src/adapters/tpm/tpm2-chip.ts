@@ -44,7 +44,13 @@ import {
 } from "../../security/security-chip.ts";
 import type { TpmChannel } from "./channel.ts";
 import { readChipIdentity } from "./chip-identity.ts";
-import { ensureMinimumRelease, knownMinimumRelease, minimumRelease, raiseMinimumRelease } from "./minimum-release.ts";
+import {
+  ensureMinimumRelease,
+  knownMinimumRelease,
+  raiseMinimumRelease,
+  readMinimumRelease,
+  refuseOlderRelease,
+} from "./minimum-release.ts";
 import { ensureSealGeneration, sealGeneration } from "./seal-generation.ts";
 import { decodeSealedBlob, encodeSealedBlob, type SealedBlob } from "./sealed-blob.ts";
 import {
@@ -76,6 +82,8 @@ export interface Tpm2ChipOptions {
   readonly world: World;
   /** Number of the running release. */
   readonly releaseNumber: number;
+  /** The minimum release of a TPM that has none yet, once something is sealed in it. */
+  readonly firstMinimum: number;
   /** What the release signed of its boots; undefined = it is sealed to the boot as it is. */
   readonly signedBoots?: SignedBoots | undefined;
 }
@@ -110,9 +118,9 @@ export class Tpm2Chip implements SecurityChip {
     return this.#withRoot(async (tpm, root, session) => {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
       refuseOwnMeasurements(values);
-      const { releaseNumber } = this.#options;
+      const { releaseNumber, firstMinimum } = this.#options;
       const signer = this.#signerOf(values);
-      this.#refuseOlder(releaseNumber, await ensureMinimumRelease(tpm, session, releaseNumber));
+      refuseOlderRelease(releaseNumber, await ensureMinimumRelease(tpm, session, firstMinimum));
       const present = await ensureSealGeneration(tpm, session);
       const generation = when === "now" ? present : present + 1;
       const firmware = signer === undefined ? [] : firmwareStates(values, expected);
@@ -133,10 +141,10 @@ export class Tpm2Chip implements SecurityChip {
       refuseOtherChip(root, blob);
       // The policy would refuse these as well, without saying which of its parts it was.
       if (blob.use === "volume") await this.#refuseClosedWindow(tpm, session);
-      // A signature tells of each release by itself whether it opens; without one, only what sealed it and was here since.
-      const running = this.#options.releaseNumber;
-      const release = blob.signer === undefined ? Math.min(blob.release, running) : running;
-      this.#refuseOlder(release, await minimumRelease.read(tpm, session));
+      const minimum = await readMinimumRelease(tpm, session);
+      refuseOlderRelease(this.#options.releaseNumber, minimum);
+      // A signature tells of each release by itself whether it opens; without one, the release that sealed it counts, too.
+      if (blob.signer === undefined && blob.release < minimum) throw sealedByOlder(blob.release, minimum);
       if ((await sealGeneration.read(tpm, session)) > blob.generation) throw superseded();
       return this.#open(tpm, session, root, blob);
     });
@@ -191,7 +199,7 @@ export class Tpm2Chip implements SecurityChip {
       const { values } = await tpm.execute(pcrRead(sealedPcrs), { extra: [{ session }] });
       refuseOwnMeasurements(values);
       this.#signerOf(values);
-      this.#refuseOlder(this.#options.releaseNumber, await knownMinimumRelease(tpm, session));
+      refuseOlderRelease(this.#options.releaseNumber, await knownMinimumRelease(tpm, session));
     });
   }
 
@@ -216,12 +224,6 @@ export class Tpm2Chip implements SecurityChip {
     if (isZero(values.get(windowPcr))) return;
     const message = "the volume key was used in this boot already; restart the device to use it again";
     throw securityChipFaults.fault("tpm-window-closed", message);
-  }
-
-  #refuseOlder(release: number, minimum: number): void {
-    if (release >= minimum) return;
-    const message = `release ${release} is older than the minimum release ${minimum}; start the newer release`;
-    throw tpmFaults.fault("tpm-policy", message);
   }
 
   closeWindow(identity: Uint8Array | undefined): Promise<void> {
@@ -342,6 +344,11 @@ const signedByOthers =
 
 const otherFirmware =
   "the firmware starts with other keys or settings than when this was sealed; set it up as before, or enter the recovery phrase";
+
+function sealedByOlder(release: number, minimum: number): Error {
+  const message = `what release ${release} sealed opens no more, since the minimum release is ${minimum}; enter the recovery phrase`;
+  return tpmFaults.fault("tpm-policy", message);
+}
 
 /** The value of PCR 7 now, and those it is expected to have. */
 function firmwareStates(values: PcrValues["values"], expected: readonly Uint8Array[]): readonly Uint8Array[] {

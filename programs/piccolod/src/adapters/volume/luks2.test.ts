@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { toHex, toUtf8 } from "@piccolo/bytes";
 import { BlockMachine } from "../../../test-support/block-machine.ts";
+import { FailingDisk } from "../../../test-support/failing-disk.ts";
 import { type LuksScene, luksScene } from "../../../test-support/luks-scene.ts";
 import { volumeSuite } from "../../../test-support/volume-suite.ts";
 import { runCommand } from "./command.ts";
@@ -103,6 +105,44 @@ test("a lost header is put back from the copy outside, and one copy of two is en
   }
 });
 
+test("zeros in the header's place are a lost header where there is a copy, and no volume where there is none", async (context) => {
+  const { volume, again, machine, headerCopy } = scene(context);
+  await volume.create(key);
+  writeFileSync(join(volume.path, "file"), "content");
+  await volume.close();
+  const whole = readFileSync(machine.disk);
+  const zeroed = Buffer.from(whole).fill(0, 0, luksHeaderBytes);
+  writeFileSync(machine.disk, zeroed);
+  assert.equal(await again().state(), "closed");
+  await assert.rejects(again().create(key), { code: "volume-busy" });
+  await assert.rejects(again().open(new Uint8Array(32)), { code: "volume-wrong-key" });
+  await again().open(key);
+  assert.equal(readFileSync(join(volume.path, "file"), "utf8"), "content");
+  await again().close();
+  writeFileSync(machine.disk, zeroed);
+  rmSync(headerCopy);
+  assert.equal(await again().state(), "absent");
+  await assert.rejects(again().open(key), { code: "volume-missing" });
+});
+
+test("a volume that is removed has no copy of its header any more before the header is gone", async (context) => {
+  const { volume, again, machine, headerCopy } = scene(context);
+  await volume.create(key);
+  const disk = new FailingDisk(context);
+  disk.failure = { call: "write", code: "EIO", below: machine.disk };
+  await assert.rejects(again().destroy(), { code: "EIO" });
+  disk.failure = undefined;
+  assert.equal(existsSync(headerCopy), false);
+  assert.equal(await again().state(), "closed");
+  disk.failure = { call: "fsync", code: "EIO", below: machine.folder };
+  const written = readFileSync(machine.disk);
+  await assert.rejects(again().destroy(), { code: "EIO" }, "it is durable that the copy is gone");
+  assert.ok(written.equals(readFileSync(machine.disk)), "and nothing is written before");
+  disk.failure = undefined;
+  await again().destroy();
+  assert.equal(await again().state(), "absent");
+});
+
 test("another partition of the name, none at all, and one with other content are told apart", async (context) => {
   const { volume, again, machine } = scene(context);
   await volume.create(key);
@@ -148,4 +188,34 @@ test("the record outside is kept in the header and in its copy, as large as it m
   await again().open(key);
   await volume.destroy();
   assert.equal(await again().keptRecord(), undefined);
+});
+
+const planted: readonly (readonly [ending: "" | ".next", plant: (path: string) => void])[] = [
+  ["", (path) => mkdirSync(join(path, "full"), { recursive: true })],
+  [".next", (path) => mkdirSync(join(path, "full"), { recursive: true })],
+  ["", (path) => void execFileSync("mkfifo", [path])],
+  ["", (path) => symlinkSync("/dev/zero", path)],
+];
+
+test("what was planted in the place of the header's copy hinders neither a reset nor a new copy, and is never followed", async (context) => {
+  for (const [ending, plant] of planted) {
+    const { volume, again, machine, headerCopy, header, rest } = scene(context);
+    const replant = (): void => {
+      rmSync(`${headerCopy}${ending}`, { recursive: true, force: true });
+      plant(`${headerCopy}${ending}`);
+    };
+    await volume.create(key);
+    replant();
+    await volume.keepRecord(toUtf8("first"));
+    assert.deepEqual(readFileSync(headerCopy).subarray(0, luksHeaderBytes), header(), "a copy takes its place");
+    replant();
+    await volume.close();
+    const whole = readFileSync(machine.disk);
+    writeFileSync(machine.disk, Buffer.from(whole).fill(1, 0, 2 * luksMetadataBytes));
+    assert.equal(await again().state(), ending === "" ? "damaged" : "closed");
+    await again().destroy();
+    assert.deepEqual(rest(), []);
+    await again().create(key);
+    assert.equal(await again().state(), "open");
+  }
 });

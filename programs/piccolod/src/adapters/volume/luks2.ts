@@ -1,4 +1,5 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, lstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { concat, toBase64Url, toUtf8 } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import { type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
@@ -70,9 +71,10 @@ export class Luks2Volume implements Volume {
       return isOurs && (await this.#isEncrypting(device)) && (await system.answers(path)) ? "open" : "stale";
     }
     const header = readHeader(device);
-    if (header === "none") return "absent";
-    if (header !== "damaged") return header.label === labels.unfinished ? "absent" : "closed";
-    return this.#headerCopy() === undefined ? "damaged" : "closed";
+    if (typeof header === "object") return header.label === labels.unfinished ? "absent" : "closed";
+    // Where a volume is removed, the copy goes first: beside one, zeros are a header that was lost.
+    if (this.#headerCopy() !== undefined) return "closed";
+    return header === "none" ? "absent" : "damaged";
   }
 
   async create(key: Uint8Array): Promise<void> {
@@ -255,19 +257,27 @@ export class Luks2Volume implements Volume {
   async #copyHeader(device: string): Promise<void> {
     const { headerCopy, system } = this.#options;
     const next = `${headerCopy}.next`;
-    rmSync(next, { force: true });
+    discard(next);
     await this.#run(programs.crypt, ["luksHeaderBackup", device, "--header-backup-file", next]);
     fsyncPath(next);
+    // A file takes the place of whatever lies there but of a folder.
+    if (lstatSync(headerCopy, { throwIfNoEntry: false })?.isDirectory() === true) discard(headerCopy);
     system.replace(next, headerCopy);
   }
 
+  /** Undefined also where something else lies in its place, such as a link, or a pipe that would keep who reads it waiting. */
   #headerCopy(): LuksHeader | undefined {
-    const found = existsSync(this.#options.headerCopy) ? readHeader(this.#options.headerCopy) : "none";
+    const { headerCopy } = this.#options;
+    if (lstatSync(headerCopy, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+    const found = readHeader(headerCopy);
     return typeof found === "object" && found.label === labels.whole ? found : undefined;
   }
 
+  /** Durable when it returns. */
   #forgetHeaderCopy(): void {
-    for (const path of [this.#options.headerCopy, `${this.#options.headerCopy}.next`]) rmSync(path, { force: true });
+    const { headerCopy } = this.#options;
+    for (const path of [headerCopy, `${headerCopy}.next`]) discard(path);
+    fsyncPath(dirname(headerCopy));
   }
 
   /** Throws `volume-unavailable` where the program is missing or fails; its words hold no secret. */
@@ -278,6 +288,11 @@ export class Luks2Volume implements Volume {
     const how = result.code === undefined ? "could not be run" : `${args[0] ?? ""} failed: ${said}`;
     throw volumeFaults.fault("volume-unavailable", `${program} ${how}`);
   }
+}
+
+/** Whatever lies there, which somebody may have planted; a link is removed and not followed. */
+function discard(path: string): void {
+  rmSync(path, { force: true, recursive: true });
 }
 
 /** Two halves, one for each of the keys of XTS. */
