@@ -340,6 +340,13 @@ function secretCases(): Record<string, Vector> {
     "variable-unknown": environment("a variable nobody declared", "HOME_PAGE: ${UNDECLARED}", "variable-unknown"),
     "variable-default": environment("a variable with a default", "HOME_PAGE: ${PICCOLO_APP_URL:-x}", "variable-form"),
     "variable-dollar": environment("a lone dollar sign", "PRICE: 5 $", "variable-form"),
+    "variable-in-variable": full(
+      "a brace that does not end before the next variable, which is read for itself",
+      "      WORKERS: 2\n",
+      "      WORKERS: ${PICCOLO_APP_URL:-${UNDECLARED}}\n",
+      ["variable-form", "/services/web/environment/WORKERS"],
+      ["variable-unknown", "/services/web/environment/WORKERS"],
+    ),
     "variable-not-ended": environment("a brace that does not end", "A: '${PICCOLO_APP_URL'", "variable-form"),
     "variable-in-check": full("a variable in a health check", "$$POSTGRES_USER", "$POSTGRES_USER", [
       "variable-here",
