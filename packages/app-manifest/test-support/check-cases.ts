@@ -59,6 +59,32 @@ function documentCases(): Record<string, Vector> {
       ["too-large", ""],
     ]),
     "alias-bomb": refused("aliases that grow to ten million values", whole(bomb), [["too-many-nodes", ""]]),
+    "alias-of-long-text": refused(
+      "a few aliases of a long text, which are few values and much text",
+      {
+        parts: [
+          { text: 'a: &a "', times: 1 },
+          { text: "x", times: 8192 },
+          { text: '"\nb: [', times: 1 },
+          { text: "*a, ", times: 64 },
+          { text: "]\n", times: 1 },
+        ],
+      },
+      [["too-large", ""]],
+    ),
+    "alias-of-long-key": refused(
+      "aliases of a map with a long key",
+      {
+        parts: [
+          { text: 'a: &a { "', times: 1 },
+          { text: "x", times: 8192 },
+          { text: '": 1 }\nb: [', times: 1 },
+          { text: "*a, ", times: 64 },
+          { text: "]\n", times: 1 },
+        ],
+      },
+      [["too-large", ""]],
+    ),
     "alias-to-itself": refused("an alias within what it names", whole("a: &a [*a]\n"), [["too-deep", ""]]),
     "alias-without-anchor": refused("an alias before its anchor", whole("a: *b\nb: &b 1\n"), [["not-yaml", "/a"]]),
     "nested-too-deep": refused(
