@@ -1,6 +1,6 @@
 /** The check of a whole manifest: shape first, then what its parts say of each other, all problems at once. */
 import { type WrittenApp, writtenApp } from "./app-shape.ts";
-import { type Node, readDocument } from "./document.ts";
+import { type Node, readDocument, type TreeSize } from "./document.ts";
 import { reservedAppIds, serviceName } from "./names.ts";
 import { below, type Place, type Problem, Problems, shown } from "./problems.ts";
 import { refusedTopKeys } from "./refused-keys.ts";
@@ -223,10 +223,10 @@ function inReadingOrder(problems: readonly Problem[]): readonly Problem[] {
   return problems.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
-/** A manifest's text, checked; never throws on any text. */
-export function checkManifest(source: string): CheckResult {
+/** A manifest's text, checked; never throws on any text. What was read of it is counted in `size`. */
+export function checkManifest(source: string, size?: TreeSize): CheckResult {
   const problems = new Problems();
-  const node = readDocument(source, problems);
+  const node = readDocument(source, problems, size);
   const manifest = node === undefined ? undefined : checkParts(node, problems);
   if (manifest !== undefined && !problems.any) return { manifest, problems: [] };
   return { manifest: undefined, problems: inReadingOrder(problems.found) };

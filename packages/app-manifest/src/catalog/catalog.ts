@@ -12,12 +12,16 @@ import {
 import { catalogue } from "@piccolo/fault";
 import { hash } from "node:crypto";
 import { checkManifest } from "../check.ts";
+import type { TreeSize } from "../document.ts";
 import { imageName } from "../image-reference.ts";
 import type { AppManifest, LocalizedText } from "../types.ts";
 import { iconBytesMax, isHarmlessIcon } from "./icon.ts";
 
 export const catalogBytesMax = 2 * 2 ** 20;
 export const catalogEntriesMax = 400;
+/** Of all manifests, aliases followed: each alone may hold much more than its text, and all are read at once and kept. */
+export const catalogNodesMax = 100_000;
+export const catalogTextMax = 4 * catalogBytesMax;
 
 export const catalogFaults = catalogue({
   "catalog-signature": {
@@ -163,24 +167,30 @@ function readIndex(index: Uint8Array, id: string): Catalog {
   const { apps } = map;
   if (!Array.isArray(apps) || apps.length > catalogEntriesMax)
     return malformed("it has no list of apps, or too long a one");
+  const read: TreeSize = { nodes: 0, textLength: 0 };
   const catalog: Catalog = {
     id,
     title: titleOf(map["title"]),
     sequence: wholeOf(map["sequence"], "its sequence"),
     issuedAtMs: wholeOf(map["issuedAtMs"], "its time"),
     expiresAtMs: wholeOf(map["expiresAtMs"], "its end"),
-    apps: apps.map(appOf),
+    apps: apps.map((app, at) => appOf(app, at, read)),
   };
   const ids = new Set(catalog.apps.map(({ manifest }) => manifest.id));
   if (ids.size !== catalog.apps.length) malformed("an app is in it twice");
   return catalog;
 }
 
-function appOf(value: unknown, at: number): CatalogApp {
+/** `read`: of the manifests before it. */
+function appOf(value: unknown, at: number, read: TreeSize): CatalogApp {
   const what = `app ${at}`;
   const { manifest: text, icon, images } = mapOf(value, what, ["manifest", "icon", "images"]);
   if (typeof text !== "string") return malformed(`${what} has no manifest`);
-  const { manifest } = checkManifest(text);
+  const size: TreeSize = { nodes: 0, textLength: 0 };
+  const { manifest } = checkManifest(text, size);
+  read.nodes += size.nodes;
+  read.textLength += size.textLength;
+  if (read.nodes > catalogNodesMax || read.textLength > catalogTextMax) return malformed("its manifests are too large");
   if (manifest === undefined) return malformed(`the manifest of ${what} is refused`);
   if (icon !== undefined && (typeof icon !== "string" || icon.length > iconBytesMax || !isHarmlessIcon(icon))) {
     return malformed(`the icon of ${what} is refused`);
@@ -188,10 +198,10 @@ function appOf(value: unknown, at: number): CatalogApp {
   const named = new Set(manifest.services.map(({ image }) => imageName(image)));
   const known = Object.entries(mapOf(images, `the images of ${what}`, [...named]));
   if (known.length !== named.size) malformed(`${what} does not say of each image whether it was verified`);
-  const read = known.map(([name, facts]): readonly [string, CatalogImage] => {
-    const { verified, sizeBytes } = mapOf(facts, `an image of ${what}`, ["verified", "sizeBytes"]);
+  const facts = known.map(([name, said]): readonly [string, CatalogImage] => {
+    const { verified, sizeBytes } = mapOf(said, `an image of ${what}`, ["verified", "sizeBytes"]);
     if (typeof verified !== "boolean") return malformed(`an image of ${what} is neither verified nor not`);
     return [name, { verified, sizeBytes: sizeBytes === undefined ? undefined : wholeOf(sizeBytes, "a size") }];
   });
-  return { manifest, text, icon, images: new Map(read) };
+  return { manifest, text, icon, images: new Map(facts) };
 }
