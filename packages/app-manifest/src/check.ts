@@ -1,6 +1,7 @@
 /** The check of a whole manifest: shape first, then what its parts say of each other, all problems at once. */
 import { type WrittenApp, writtenApp } from "./app-shape.ts";
 import { type Node, readDocument, type TreeSize } from "./document.ts";
+import { FilledText } from "./filled-text.ts";
 import { reservedAppIds, serviceName } from "./names.ts";
 import { below, type Place, type Problem, Problems, shown } from "./problems.ts";
 import { refusedTopKeys } from "./refused-keys.ts";
@@ -179,6 +180,7 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
     volumes: new Set(namesBelow(node, "volumes").keys()),
     secrets,
     variables: variablesOf(secrets, new Set(settings.keys())),
+    filled: new FilledText(app, problems),
     // Of one that could not be read it is not known; the manifest is refused for that.
     usual: (name) => {
       const setting = app?.settings?.get(name);

@@ -274,6 +274,21 @@ function imageCases(): Record<string, Vector> {
   };
 }
 
+/** A setting of a thousand characters, five hundred and some times: a short text until it is filled. */
+function longWhenFilled(): Vector {
+  const label = "label: Name of the mail account";
+  const text = changed(fullText, `${label} }`, `${label}, length-max: 1000 }`);
+  const [before = "", after = ""] = text.split("WORKERS: 2");
+  const parts = [
+    { text: `${before}WORKERS: `, times: 1 },
+    { text: "${MAIL_NAME}", times: 525 },
+    { text: after, times: 1 },
+  ];
+  return refused("a value that is too long once its variables are filled", { parts }, [
+    ["too-large", "/services/web/environment/WORKERS"],
+  ]);
+}
+
 function secretCases(): Record<string, Vector> {
   const environment = (about: string, line: string, code = "literal-secret"): Vector => {
     const name = line.split(":")[0] ?? "";
@@ -373,6 +388,7 @@ function secretCases(): Record<string, Vector> {
       ["variable-form", "/services/web/environment/WORKERS"],
       ["variable-unknown", "/services/web/environment/WORKERS"],
     ),
+    "variable-filled-too-long": longWhenFilled(),
     "variable-not-ended": environment("a brace that does not end", "A: '${PICCOLO_APP_URL'", "variable-form"),
     "variable-in-check": full("a variable in a health check", "$$POSTGRES_USER", "$POSTGRES_USER", [
       "variable-here",
