@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AppManifest, checkManifest } from "@piccolo/app-manifest";
+import { diskFaults } from "@piccolo/storage/ports";
 import { AppDevice } from "../../test-support/app-device.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 
@@ -119,6 +120,29 @@ test("a part whose state cannot be found out while the app starts has not ended"
   }
   assert.equal(failureOf(device), undefined);
   runtime.isAway = false;
+  device.health = 200;
+  await device.apps.settled("shelf", () => undefined);
+  await device.apps.openRoute("shelf");
+});
+
+test("a part of which a full disk hides the state while the app starts has not ended", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  const { runtime } = device;
+  const container: ContainerRuntime["container"] = runtime.container.bind(runtime);
+  device.apps.install({ manifest: parts(device, { web: stays }), grants: [], settings: {} });
+  while ((await container("shelf.web.1"))?.phase !== "running") await turn();
+  let refused = 0;
+  runtime.container = () => {
+    refused += 1;
+    return Promise.reject(diskFaults.fault("disk-full", "there is no room left for apps"));
+  };
+  while (refused < 3 && failureOf(device) === undefined) {
+    device.world.aheadMs += 1_000;
+    await turn();
+  }
+  assert.equal(failureOf(device), undefined);
+  runtime.container = container;
   device.health = 200;
   await device.apps.settled("shelf", () => undefined);
   await device.apps.openRoute("shelf");
