@@ -96,6 +96,14 @@ export function catalogCases(): Record<string, CatalogVector> {
     "other-format": malformed("a later format", JSON.stringify({ ...draft, format: 2 })),
     "unknown-key": malformed("a key nobody knows", JSON.stringify({ format: 1, ...draft, more: 1 })),
     "no-english": malformed("a title without English", JSON.stringify({ format: 1, ...draft, title: { de: "Apps" } })),
+    "title-turns-direction": malformed(
+      "a title that turns the direction of what is read after it",
+      JSON.stringify({ format: 1, ...draft, title: { en: "Apps \u202eelibaborp" } }),
+    ),
+    "title-invisible": malformed(
+      "a title nobody sees",
+      JSON.stringify({ format: 1, ...draft, title: { en: "\u200b" } }),
+    ),
     "manifest-refused": malformed(
       "a manifest by tag",
       JSON.stringify({

@@ -482,6 +482,34 @@ function referenceCases(): Record<string, Vector> {
       "missing-key",
       "/x-piccolo/summary",
     ]),
+    "name-turns-direction": small(
+      "a name that turns the direction of what is read after it",
+      "  name: Notes\n",
+      '  name: "Notes \\u202egpj.exe"\n',
+      ["wrong-value", "/x-piccolo/name"],
+    ),
+    "description-isolates": full(
+      "a text of several lines with an isolate in it",
+      "    It has room.\n",
+      "    It has \u2067room.\n",
+      ["wrong-value", "/x-piccolo/description"],
+    ),
+    "reason-turns-direction": full(
+      "a reason of a grant that turns the direction",
+      "reason: Fetches covers of books",
+      'reason: "Fetches \\u2066covers"',
+      ["wrong-value", "/x-piccolo/grants/internet/reason"],
+    ),
+    "name-in-two-lines": small("a name with a line separator", "  name: Notes\n", '  name: "Notes\\LThe device"\n', [
+      "wrong-value",
+      "/x-piccolo/name",
+    ]),
+    "summary-invisible": small(
+      "a summary of nothing but characters nobody sees",
+      "  summary: Short notes\n",
+      '  summary: "\\u200b\\u2060"\n',
+      ["wrong-value", "/x-piccolo/summary"],
+    ),
     "setting-strange": full(
       "a switch with a length",
       "type: switch, label: Let visitors sign up, default: false",
@@ -548,6 +576,14 @@ export function checkCases(): Record<string, Vector> {
     ...referenceCases(),
     "ok-small": accepted("the least an app can say", smallText),
     "ok-full": accepted("one of everything that is used often", fullText),
+    "ok-marks": accepted(
+      "marks within words and lines, which Persian, Arabic and pictures need",
+      changed(
+        smallText,
+        "summary: Short notes",
+        'summary: { en: Short notes, fa: "می\u200cخواهم", ar: "C++\u200e و", de: "👩\u200d🔬" }',
+      ),
+    ),
     "ok-grants-unsaid": accepted(
       "grants that do not say whether they are required: the internet is, public paths are not",
       changed(fullText, ", required: false", ""),

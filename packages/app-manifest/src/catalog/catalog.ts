@@ -1,5 +1,5 @@
 /** A catalog: apps somebody vouches for, in one signed file. Normative text: docs/spec/catalog.md. */
-import { concat, fromUtf8, toHex, toUtf8 } from "@piccolo/bytes";
+import { concat, directionControls, fromUtf8, lineSeparators, toHex, toUtf8, visibleCharacter } from "@piccolo/bytes";
 import {
   definePurpose,
   type Ed25519Key,
@@ -148,11 +148,17 @@ function titleOf(value: unknown): LocalizedText {
   const entries = Object.entries(value);
   const isSound = entries.every(
     ([language, text]) =>
-      /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,2}$/.test(language) && typeof text === "string" && text.length <= 60,
+      /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,2}$/.test(language) && typeof text === "string" && isTitle(text),
   );
   const english: unknown = (value as Json)["en"];
   if (!isSound || entries.length > 50 || typeof english !== "string") return malformed("the title has no English");
   return { ...(value as Record<string, string>), en: english };
+}
+
+/** As the name of an app may be (docs/spec/app-manifest.md A4). */
+function isTitle(text: string): boolean {
+  const isPlain = text.isWellFormed() && !/\p{Cc}/u.test(text) && !lineSeparators.test(text);
+  return text.length <= 60 && isPlain && !directionControls.test(text) && visibleCharacter.test(text);
 }
 
 function readIndex(index: Uint8Array, id: string): Catalog {

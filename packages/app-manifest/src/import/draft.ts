@@ -1,4 +1,5 @@
 /** The manifest an importer builds up: secrets and settings as they turn up, volumes by the paths they stand for. */
+import { directionControls } from "@piccolo/bytes";
 import { stringify } from "yaml";
 import { checkManifest } from "../check.ts";
 import { serviceName, variableName } from "../names.ts";
@@ -6,9 +7,14 @@ import { type ProblemCode, Problems, shown } from "../problems.ts";
 import type { Dialect, Meaning } from "./dialect.ts";
 import type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./types.ts";
 
-/** Texts with a place for a person's eyes in them get the length the manifest allows. */
+const turning = new RegExp(directionControls, "gu");
+
+/** Texts with a place for a person's eyes in them get the length the manifest allows, and no characters that it refuses. */
 export function clipped(text: string, length: number): string {
-  const plain = text.replaceAll(/[^\P{Cc}\n\t]/gu, "").trim();
+  const plain = text
+    .replaceAll(/[^\P{Cc}\n\t]/gu, "")
+    .replaceAll(turning, "")
+    .trim();
   return plain.length <= length ? plain : `${plain.slice(0, length - 3).trimEnd()}...`;
 }
 
