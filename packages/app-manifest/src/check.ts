@@ -16,11 +16,14 @@ export type CheckResult =
   | { readonly manifest: AppManifest; readonly problems: readonly [] }
   | { readonly manifest: undefined; readonly problems: readonly Problem[] };
 
+export const servicesMax = 16;
+export const volumesMax = 32;
+
 const topFields = {
   version: maybe(passedOver(text({ lengthMax: 20 }))),
   name: maybe(text({ lengthMax: 100 })),
-  services: needed(mapOf(serviceName, writtenService, 16, 1)),
-  volumes: maybe(mapOf(serviceName, nothing, 32)),
+  services: needed(mapOf(serviceName, writtenService, servicesMax, 1)),
+  volumes: maybe(mapOf(serviceName, nothing, volumesMax)),
   "x-piccolo": needed(writtenApp),
 } as const;
 
@@ -172,7 +175,7 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
   // Read again by parts without noting anything twice: what one part got wrong must not hide what another did.
   const silent = new Problems();
   const app = readPart(writtenApp, node, "x-piccolo", silent);
-  const written = readPart(mapOf(serviceName, writtenService, 16), node, "services", silent);
+  const written = readPart(mapOf(serviceName, writtenService, servicesMax), node, "services", silent);
   const secrets = new Set(namesBelow(node, "x-piccolo", "secrets").keys());
   const settings = namesBelow(node, "x-piccolo", "settings");
   const declared: Declared = {
