@@ -310,6 +310,9 @@ test("why a newer catalog was not taken is kept until one is, also over a restar
     ["catalog-signature", () => Promise.resolve(signedOf(6, [], other))],
     ["catalog-unreachable", () => fetchCatalog("http://127.0.0.1:1/", 10_000)],
     ["catalog-unreachable", () => fetchCatalog("http://[", 10_000)],
+    // The list may come with the owner's content from a device that took what this one would not have.
+    ["catalog-unreachable", () => fetchCatalog("ftp://example.org/apps", 10_000)],
+    ["catalog-unreachable", () => fetchCatalog("mailto:apps@example.org", 10_000)],
   ] as const) {
     nowMs += 1;
     given = next;
