@@ -132,12 +132,12 @@ test("a part of which a full disk hides the state while the app starts has not e
   const container: ContainerRuntime["container"] = runtime.container.bind(runtime);
   device.apps.install({ manifest: parts(device, { web: stays }), grants: [], settings: {} });
   while ((await container("shelf.web.1"))?.phase !== "running") await turn();
-  let refused = 0;
+  const looks = { refused: 0 };
   runtime.container = () => {
-    refused += 1;
+    looks.refused += 1;
     return Promise.reject(diskFaults.fault("disk-full", "there is no room left for apps"));
   };
-  while (refused < 3 && failureOf(device) === undefined) {
+  while (looks.refused < 3 && failureOf(device) === undefined) {
     device.world.aheadMs += 1_000;
     await turn();
   }
