@@ -29,7 +29,7 @@ import {
 
 /** Text in English, or a map of languages that has English. */
 function localized(lengthMax: number, lines = false): Shape<LocalizedText> {
-  const inner = text({ lengthMax, lines });
+  const inner = text({ lengthMax, lines, isRead: true });
   return byKind(
     {
       scalar: turned(inner, (en) => ({ en })),

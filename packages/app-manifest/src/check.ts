@@ -1,6 +1,7 @@
 /** The check of a whole manifest: shape first, then what its parts say of each other, all problems at once. */
 import { type WrittenApp, writtenApp } from "./app-shape.ts";
-import { type Node, readDocument } from "./document.ts";
+import { type Node, readDocument, type TreeSize } from "./document.ts";
+import { FilledText } from "./filled-text.ts";
 import { reservedAppIds, serviceName } from "./names.ts";
 import { below, type Place, type Problem, Problems, shown } from "./problems.ts";
 import { refusedTopKeys } from "./refused-keys.ts";
@@ -15,11 +16,14 @@ export type CheckResult =
   | { readonly manifest: AppManifest; readonly problems: readonly [] }
   | { readonly manifest: undefined; readonly problems: readonly Problem[] };
 
+export const servicesMax = 16;
+export const volumesMax = 32;
+
 const topFields = {
   version: maybe(passedOver(text({ lengthMax: 20 }))),
   name: maybe(text({ lengthMax: 100 })),
-  services: needed(mapOf(serviceName, writtenService, 16, 1)),
-  volumes: maybe(mapOf(serviceName, nothing, 32)),
+  services: needed(mapOf(serviceName, writtenService, servicesMax, 1)),
+  volumes: maybe(mapOf(serviceName, nothing, volumesMax)),
   "x-piccolo": needed(writtenApp),
 } as const;
 
@@ -171,7 +175,7 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
   // Read again by parts without noting anything twice: what one part got wrong must not hide what another did.
   const silent = new Problems();
   const app = readPart(writtenApp, node, "x-piccolo", silent);
-  const written = readPart(mapOf(serviceName, writtenService, 16), node, "services", silent);
+  const written = readPart(mapOf(serviceName, writtenService, servicesMax), node, "services", silent);
   const secrets = new Set(namesBelow(node, "x-piccolo", "secrets").keys());
   const settings = namesBelow(node, "x-piccolo", "settings");
   const declared: Declared = {
@@ -179,6 +183,7 @@ function checkParts(node: Node, problems: Problems): AppManifest | undefined {
     volumes: new Set(namesBelow(node, "volumes").keys()),
     secrets,
     variables: variablesOf(secrets, new Set(settings.keys())),
+    filled: new FilledText(app, problems),
     // Of one that could not be read it is not known; the manifest is refused for that.
     usual: (name) => {
       const setting = app?.settings?.get(name);
@@ -223,10 +228,10 @@ function inReadingOrder(problems: readonly Problem[]): readonly Problem[] {
   return problems.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
-/** A manifest's text, checked; never throws on any text. */
-export function checkManifest(source: string): CheckResult {
+/** A manifest's text, checked; never throws on any text. What was read of it is counted in `size`. */
+export function checkManifest(source: string, size?: TreeSize): CheckResult {
   const problems = new Problems();
-  const node = readDocument(source, problems);
+  const node = readDocument(source, problems, size);
   const manifest = node === undefined ? undefined : checkParts(node, problems);
   if (manifest !== undefined && !problems.any) return { manifest, problems: [] };
   return { manifest: undefined, problems: inReadingOrder(problems.found) };

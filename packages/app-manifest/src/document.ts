@@ -1,6 +1,7 @@
 /**
  * YAML from outside as a bounded tree. The library only parses; aliases and merge keys are followed here, because only so
- * is the number of nodes bounded whatever the file refers to, and every node keeps its place for messages.
+ * are the number of nodes and the text in them bounded whatever the file refers to, and every node keeps its place for
+ * messages.
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments } from "yaml";
 import { below, type Place, type Problems, shown } from "./problems.ts";
@@ -8,6 +9,15 @@ import { below, type Place, type Problems, shown } from "./problems.ts";
 export const documentBytesMax = 131_072;
 export const documentDepthMax = 24;
 export const documentNodesMax = 10_000;
+/** Of keys and values together, aliases followed; no file without aliases comes near. */
+export const documentTextMax = 4 * documentBytesMax;
+
+/** How much a tree holds, aliases followed: what it costs to read and to keep. */
+export interface TreeSize {
+  nodes: number;
+  /** In UTF-16 code units, of keys and values. */
+  textLength: number;
+}
 
 export interface Entry {
   readonly place: Place;
@@ -42,11 +52,12 @@ class TreeReader {
   readonly #anchors = new Map<string, ParsedNode>();
   readonly #lines: LineCounter;
   readonly #problems: Problems;
-  #nodes = 0;
+  readonly #size: TreeSize;
 
-  constructor(lines: LineCounter, problems: Problems) {
+  constructor(lines: LineCounter, problems: Problems, size: TreeSize) {
     this.#lines = lines;
     this.#problems = problems;
+    this.#size = size;
   }
 
   place(node: { readonly range?: readonly number[] | null } | null): Place {
@@ -57,8 +68,8 @@ class TreeReader {
   /** `expanding`: below an alias, where anchors were noted already and must not be noted again. */
   read(node: ParsedNode | null, path: string, depth: number, expanding: boolean): Node {
     const place = this.place(node);
-    this.#nodes += 1;
-    if (this.#nodes > documentNodesMax) {
+    this.#size.nodes += 1;
+    if (this.#size.nodes > documentNodesMax) {
       this.#problems.add(
         "too-many-nodes",
         "",
@@ -86,9 +97,23 @@ class TreeReader {
     }
     const { value } = node;
     const source = node.source ?? "";
+    this.#countText(source, place);
     if (typeof value === "bigint") return { kind: "scalar", value: Number(value), source, place };
     const plain = typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
     return { kind: "scalar", value: plain, source, place };
+  }
+
+  #countText(text: string, place: Place): void {
+    this.#size.textLength += text.length;
+    if (this.#size.textLength <= documentTextMax) return;
+    this.#problems.add(
+      "too-large",
+      "",
+      place,
+      `The document has more than ${documentTextMax} characters once its aliases are followed.`,
+      "Write a smaller manifest; use aliases for short texts.",
+    );
+    throw new Unreadable();
   }
 
   #target(alias: Alias, path: string, place: Place): ParsedNode {
@@ -114,6 +139,7 @@ class TreeReader {
         continue;
       }
       const name = typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
+      this.#countText(name, keyPlace);
       if (key.anchor !== undefined && !expanding) this.#anchors.set(key.anchor, key as ParsedNode);
       const read = this.read(value, below(path, name), depth + 1, expanding);
       if (name === "<<") {
@@ -153,8 +179,15 @@ interface ParsedPair {
 
 const encoder = new TextEncoder();
 
-/** The tree of one YAML 1.2 document (JSON is one too), or undefined with the problems noted. */
-export function readDocument(text: string, problems: Problems): Node | undefined {
+/**
+ * The tree of one YAML 1.2 document (JSON is one too), or undefined with the problems noted. What is read of it, also of
+ * one that is refused, is counted in `size`.
+ */
+export function readDocument(
+  text: string,
+  problems: Problems,
+  size: TreeSize = { nodes: 0, textLength: 0 },
+): Node | undefined {
   if (text.length > documentBytesMax || encoder.encode(text).length > documentBytesMax) {
     problems.add(
       "too-large",
@@ -200,7 +233,7 @@ export function readDocument(text: string, problems: Problems): Node | undefined
   }
   if (problems.any) return undefined;
   try {
-    return new TreeReader(lines, problems).read(document.contents, "", 0, false);
+    return new TreeReader(lines, problems, size).read(document.contents, "", 0, false);
   } catch (error) {
     if (error instanceof Unreadable) return undefined;
     throw error;

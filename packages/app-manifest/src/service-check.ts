@@ -1,4 +1,5 @@
 /** From a service as it is written to a checked one: templates parsed, references followed, defaults filled in. */
+import type { FilledText } from "./filled-text.ts";
 import { checkImage } from "./image-reference.ts";
 import {
   hasShellSecret,
@@ -27,19 +28,24 @@ export interface Declared {
   readonly secrets: ReadonlySet<string>;
   readonly variables: Variables;
   readonly usual: UsualSettings;
+  readonly filled: FilledText;
 }
 
-function templateOf({ text, node, path }: Written, variables: Variables, problems: Problems): Template | undefined {
-  return parseTemplate(text, variables, path, node.place, problems);
+function templateOf(
+  { text, node, path }: Written,
+  { variables, filled }: Declared,
+  problems: Problems,
+): Template | undefined {
+  return filled.counted(parseTemplate(text, variables, path, node.place, problems), path, node.place);
 }
 
 function checkWords(
   words: readonly Written[] | undefined,
-  { variables, usual }: Declared,
+  declared: Declared,
   problems: Problems,
 ): readonly Template[] | undefined {
   if (words === undefined) return undefined;
-  const templates = words.map((word) => templateOf(word, variables, problems) ?? []);
+  const templates = words.map((word) => templateOf(word, declared, problems) ?? []);
   for (const [index, template] of templates.entries()) {
     const word = words[index];
     if (word === undefined || !template.some(({ kind }) => kind === "secret")) continue;
@@ -51,7 +57,7 @@ function checkWords(
       "Give it to the service in environment, or as a file under secrets.",
     );
   }
-  const secret = words[secretArgument(templates.map((template) => withUsualSettings(template, usual))) ?? -1];
+  const secret = words[secretArgument(templates.map((template) => withUsualSettings(template, declared.usual))) ?? -1];
   if (secret !== undefined) {
     problems.add(
       "literal-secret",
@@ -66,13 +72,13 @@ function checkWords(
 
 function checkEnvironment(
   written: WrittenService["environment"],
-  { variables, usual }: Declared,
+  declared: Declared,
   problems: Problems,
 ): Service["environment"] {
   return [...(written ?? [])].flatMap(([name, value]) => {
-    const template = templateOf(value, variables, problems);
+    const template = templateOf(value, declared, problems);
     if (template === undefined) return [];
-    if (isLiteralSecret(name, withUsualSettings(template, usual))) {
+    if (isLiteralSecret(name, withUsualSettings(template, declared.usual))) {
       problems.add(
         "literal-secret",
         value.path,

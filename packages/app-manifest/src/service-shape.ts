@@ -51,9 +51,13 @@ const command: Shape<readonly Written[]> = byKind(
   "a text or a list of words",
 );
 
+export const environmentMax = 200;
+export const environmentValueLengthMax = 8192;
+
 const environmentName = nameRules(/^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/, "the name of a variable");
+const plainValue = text({ lengthMin: 0, lengthMax: environmentValueLengthMax, lines: true });
 const environmentValue: Shape<Written> = turned(
-  byKind({ scalar: { ...text({ lengthMin: 0, lengthMax: 8192, lines: true }), read: readValue } }, "a text"),
+  byKind({ scalar: { ...plainValue, read: readValue } }, "a text"),
   (value, node, path) => ({ text: value, node, path }),
 );
 
@@ -64,11 +68,11 @@ function readValue(node: Node, path: string, problems: Problems): string | undef
     problems.add("missing-key", path, node.place, reason, 'Give it a value, "" for an empty one.');
     return undefined;
   }
-  return text({ lengthMin: 0, lengthMax: 8192, lines: true }).read(node, path, problems);
+  return plainValue.read(node, path, problems);
 }
 
 const environmentLines: Shape<ReadonlyMap<string, Written>> = turned(
-  list(written(text({ lengthMax: 8400, lines: true })), 200),
+  list(written(text({ lengthMax: 8400, lines: true })), environmentMax),
   (lines, _, __, problems) => {
     const result = new Map<string, Written>();
     for (const { text: line, node, path } of lines) {
@@ -86,7 +90,7 @@ const environmentLines: Shape<ReadonlyMap<string, Written>> = turned(
 );
 
 const environment = byKind(
-  { map: mapOf(environmentName, environmentValue, 200), list: environmentLines },
+  { map: mapOf(environmentName, environmentValue, environmentMax), list: environmentLines },
   "a map of variables",
 );
 
@@ -126,8 +130,11 @@ function refuseSource(source: string, node: Node, path: string, problems: Proble
 
 export const scratchBytes = { minimum: 65_536, usual: 67_108_864, maximum: 2 ** 32 } as const;
 
+export const mountsMax = 32;
+export const mountLengthMax = 1024;
+
 const mountLine: Shape<WrittenMount> = turned(
-  text({ lengthMax: 1024, called: "a mount" }),
+  text({ lengthMax: mountLengthMax, called: "a mount" }),
   (line, node, path, problems) => {
     const [source = "", target, mode, ...rest] = line.split(":");
     if (hostPath.test(source)) return refuseSource(source, node, path, problems);
@@ -161,7 +168,7 @@ const mountMap: Shape<WrittenMount> = turned(
         return refuseSource("bind", node, path, problems);
       },
     }),
-    source: maybe(text({ lengthMax: 1024 })),
+    source: maybe(text({ lengthMax: mountLengthMax })),
     target: needed(text({ lengthMax: 512 })),
     read_only: maybe(flag()),
     tmpfs: maybe(object({ size: maybe(size(scratchBytes.minimum, scratchBytes.maximum)) })),
@@ -303,7 +310,7 @@ const fields = {
   user: maybe(userNumbers),
   working_dir: maybe(text(absolute)),
   hostname: maybe(text({ lengthMax: 63, ...nameRules(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "a host name") })),
-  volumes: maybe(list(byKind({ scalar: mountLine, map: mountMap }, "a mount"), 32)),
+  volumes: maybe(list(byKind({ scalar: mountLine, map: mountMap }, "a mount"), mountsMax)),
   tmpfs: maybe(byKind({ scalar: one(scratchLine), list: list(scratchLine, 16) }, "a path or a list of paths")),
   secrets: maybe(list(secretUse, 32)),
   read_only: maybe(flag()),

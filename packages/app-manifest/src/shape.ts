@@ -2,6 +2,7 @@
  * Shapes: what may stand at one place of a manifest. Each both reads a node, noting problems, and says itself as JSON
  * Schema, so that the published schema cannot allow what the check refuses by shape, or the other way round.
  */
+import { directionControls, lineSeparators, visibleCharacter } from "@piccolo/bytes";
 import type { Entry, Node } from "./document.ts";
 import { below, type ProblemCode, type Problems, shown } from "./problems.ts";
 
@@ -37,11 +38,33 @@ export interface TextRules {
   readonly called?: string;
   readonly code?: ProblemCode;
   readonly lines?: boolean;
+  /** Shown to people as the name or the words of something: nothing but spaces and marks is not enough. */
+  readonly isRead?: boolean;
+}
+
+interface Remark {
+  readonly reason: string;
+  readonly advice: string;
+}
+
+function refusedCharacters(value: string, lines: boolean, isRead: boolean): Remark | undefined {
+  const isControl = lines ? /[^\P{Cc}\n\t]/u : /\p{Cc}/u;
+  if (!value.isWellFormed() || isControl.test(value) || (!lines && lineSeparators.test(value))) {
+    return { reason: "The text has control characters.", advice: "Remove them." };
+  }
+  if (directionControls.test(value)) {
+    return { reason: "The text has characters that turn the direction of writing.", advice: "Remove them." };
+  }
+  if (isRead && !visibleCharacter.test(value)) {
+    return { reason: "Nobody could see the text.", advice: "Write a text with a visible character." };
+  }
+  return undefined;
 }
 
 /** Text; numbers and switches are taken as they are written, as Compose does. */
 export function text(rules: TextRules): Shape<string> {
-  const { lengthMax, lengthMin = 1, pattern, called = "a text", code = "wrong-value", lines = false } = rules;
+  const { lengthMax, lengthMin = 1, pattern, called = "a text", code = "wrong-value" } = rules;
+  const { lines = false, isRead = false } = rules;
   return {
     read: (node, path, problems) => {
       if (node.kind !== "scalar" || node.value === null) return wrongType(node, path, problems, called);
@@ -51,8 +74,9 @@ export function text(rules: TextRules): Shape<string> {
         problems.add("out-of-bounds", path, node.place, `The text has ${value.length} characters.`, `Write ${bounds}.`);
         return undefined;
       }
-      if (!value.isWellFormed() || (lines ? /[^\P{Cc}\n\t]/u : /\p{Cc}/u).test(value)) {
-        problems.add("wrong-value", path, node.place, "The text has control characters.", "Remove them.");
+      const refused = refusedCharacters(value, lines, isRead);
+      if (refused !== undefined) {
+        problems.add("wrong-value", path, node.place, refused.reason, refused.advice);
         return undefined;
       }
       if (pattern !== undefined && !pattern.test(value)) {

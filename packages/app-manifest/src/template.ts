@@ -32,7 +32,8 @@ function partOf(name: string, variables: Variables): TemplatePart | undefined {
   return kind === "secret" || kind === "setting" ? { kind, name } : undefined;
 }
 
-const token = /\$(?:\$|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))?/g;
+/** A place ends before the next dollar sign: without that, each brace that never ends would be looked for through the whole rest. */
+const token = /\$(?:\$|\{([^}$]*)\}|([A-Za-z_][A-Za-z0-9_]*))?/g;
 
 /** Neighbouring texts joined, empty ones left out. */
 function joined(parts: readonly TemplatePart[]): Template {

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { fromUtf8, toHex, toUtf8 } from "@piccolo/bytes";
 import { ed25519FromSeed, signStatement, definePurpose } from "@piccolo/envelope";
-import { catalogId, createCatalog } from "../src/index.ts";
+import { type CatalogDraft, catalogId, createCatalog } from "../src/index.ts";
 import { digestA, smallText } from "./texts.ts";
 
 export interface CatalogVector {
@@ -51,6 +51,23 @@ const malformed = (about: string, index: string): CatalogVector => ({
   expect: { fault: "catalog-malformed" },
 });
 
+/** An app whose manifest refers to a value of its own again and again, below its own bounds. */
+function aliasApp(id: string, value: unknown, times: number): CatalogDraft["apps"][number] {
+  const repeated = Array.from({ length: times }, () => "*a").join(", ");
+  const manifest = `x-one: &a ${JSON.stringify(value)}\nx-more: [${repeated}]\n${smallText.replace("id: notes", `id: ${id}`)}`;
+  return { manifest, images: { [image]: { verified: true } } };
+}
+
+const aliasCatalog = (about: string, count: number, value: unknown, times: number): CatalogVector =>
+  malformed(
+    about,
+    JSON.stringify({
+      format: 1,
+      ...draft,
+      apps: Array.from({ length: count }, (_, at) => aliasApp(`notes-${at}`, value, times)),
+    }),
+  );
+
 const withIcon = (about: string, icon: string): CatalogVector =>
   malformed(about, JSON.stringify({ format: 1, ...draft, apps: [{ ...draft.apps[0], icon }] }));
 
@@ -79,6 +96,14 @@ export function catalogCases(): Record<string, CatalogVector> {
     "other-format": malformed("a later format", JSON.stringify({ ...draft, format: 2 })),
     "unknown-key": malformed("a key nobody knows", JSON.stringify({ format: 1, ...draft, more: 1 })),
     "no-english": malformed("a title without English", JSON.stringify({ format: 1, ...draft, title: { de: "Apps" } })),
+    "title-turns-direction": malformed(
+      "a title that turns the direction of what is read after it",
+      JSON.stringify({ format: 1, ...draft, title: { en: "Apps \u202eelibaborp" } }),
+    ),
+    "title-invisible": malformed(
+      "a title nobody sees",
+      JSON.stringify({ format: 1, ...draft, title: { en: "\u200b" } }),
+    ),
     "manifest-refused": malformed(
       "a manifest by tag",
       JSON.stringify({
@@ -107,6 +132,8 @@ export function catalogCases(): Record<string, CatalogVector> {
       "an app twice",
       JSON.stringify({ format: 1, ...draft, apps: [...draft.apps, ...draft.apps] }),
     ),
+    "values-of-all": aliasCatalog("manifests that are too many values together", 11, Array(100).fill(1), 96),
+    "text-of-all": aliasCatalog("manifests that are too much text together", 17, "x".repeat(1_024), 508),
     "icon-script": withIcon(
       "an icon with a script",
       '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',

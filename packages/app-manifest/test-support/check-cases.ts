@@ -2,46 +2,11 @@
 import assert from "node:assert/strict";
 import { checkManifest } from "../src/index.ts";
 import { keyCases } from "./key-cases.ts";
+import { referenceCases } from "./reference-cases.ts";
+import { changed, full, image, refused, small, whole, withKey } from "./refusals.ts";
+import { secretCases } from "./secret-cases.ts";
 import { digestA, fullText, smallText } from "./texts.ts";
 import type { Vector } from "./vector.ts";
-
-/** The order of problems is for people and no part of the format. */
-export function sorted<P extends { readonly code: string; readonly path: string }>(
-  problems: readonly P[],
-): readonly P[] {
-  return problems.toSorted((a, b) => (`${a.path} ${a.code}` < `${b.path} ${b.code}` ? -1 : 1));
-}
-
-type Expected = readonly (readonly [code: string, path: string])[];
-
-const whole = (text: string): Vector["input"] => ({ parts: [{ text, times: 1 }] });
-
-function refused(about: string, input: Vector["input"], expected: Expected): Vector {
-  return {
-    about,
-    operation: "check",
-    input,
-    expect: { problems: sorted(expected.map(([code, path]) => ({ code, path }))) },
-  };
-}
-
-/** The base with one place changed; the place must be there, or the case would test nothing. */
-function changed(base: string, from: string, to: string): string {
-  assert.equal(base.split(from).length, 2, from);
-  return base.replace(from, () => to);
-}
-
-function small(about: string, from: string, to: string, ...expected: Expected): Vector {
-  return refused(about, whole(changed(smallText, from, to)), expected);
-}
-
-function full(about: string, from: string, to: string, ...expected: Expected): Vector {
-  return refused(about, whole(changed(fullText, from, to)), expected);
-}
-
-const image = `    image: registry.example/notes:1.0@${digestA}\n`;
-const withKey = (about: string, key: string, code: string, path?: string): Vector =>
-  small(about, image, `${image}    ${key}\n`, [code, path ?? `/services/web/${key.split(":")[0] ?? ""}`]);
 
 const bomb = [
   "a: &a [x, x, x, x, x, x, x, x, x, x]",
@@ -59,6 +24,32 @@ function documentCases(): Record<string, Vector> {
       ["too-large", ""],
     ]),
     "alias-bomb": refused("aliases that grow to ten million values", whole(bomb), [["too-many-nodes", ""]]),
+    "alias-of-long-text": refused(
+      "a few aliases of a long text, which are few values and much text",
+      {
+        parts: [
+          { text: 'a: &a "', times: 1 },
+          { text: "x", times: 8192 },
+          { text: '"\nb: [', times: 1 },
+          { text: "*a, ", times: 64 },
+          { text: "]\n", times: 1 },
+        ],
+      },
+      [["too-large", ""]],
+    ),
+    "alias-of-long-key": refused(
+      "aliases of a map with a long key",
+      {
+        parts: [
+          { text: 'a: &a { "', times: 1 },
+          { text: "x", times: 8192 },
+          { text: '": 1 }\nb: [', times: 1 },
+          { text: "*a, ", times: 64 },
+          { text: "]\n", times: 1 },
+        ],
+      },
+      [["too-large", ""]],
+    ),
     "alias-to-itself": refused("an alias within what it names", whole("a: &a [*a]\n"), [["too-deep", ""]]),
     "alias-without-anchor": refused("an alias before its anchor", whole("a: *b\nb: &b 1\n"), [["not-yaml", "/a"]]),
     "nested-too-deep": refused(
@@ -248,239 +239,6 @@ function imageCases(): Record<string, Vector> {
   };
 }
 
-function secretCases(): Record<string, Vector> {
-  const environment = (about: string, line: string, code = "literal-secret"): Vector => {
-    const name = line.split(":")[0] ?? "";
-    return small(about, image, `${image}    environment:\n      ${line}\n`, [
-      code,
-      `/services/web/environment/${name}`,
-    ]);
-  };
-  const command = (about: string, words: string, code: string, at: number | undefined): Vector =>
-    full(about, `    command: serve --listen "0.0.0.0 8080"\n`, `    command: ${words}\n`, [
-      code,
-      `/services/web/command${at === undefined ? "" : `/${at}`}`,
-    ]);
-  return {
-    "literal-password": environment("a password for everyone", "POSTGRES_PASSWORD: moneyprinter"),
-    "literal-key-base": environment("a key for everyone", "SECRET_KEY_BASE: 0123456789abcdef"),
-    "literal-joined-name": environment("a password under a name in one word", "MYSQLPASSWORD: a1b2"),
-    "literal-in-address": environment("a password in an address", "DATABASE_URL: postgres://user:pass@db/x"),
-    "literal-with-fact": environment("a password beside a fact", 'ADMIN_PASSWORD: "${PICCOLO_LANGUAGE}123"'),
-    "literal-by-default": full(
-      "a password that is a setting's default",
-      "      SMTP_PASSWORD: ${SMTP_PASSWORD}\n",
-      "      SMTP_PASSWORD: ${MAIL_WORD}\n",
-      ["literal-secret", "/services/web/environment/SMTP_PASSWORD"],
-    ),
-    "literal-beside-setting": full(
-      "a password beside a setting without a default",
-      "      SMTP_PASSWORD: ${SMTP_PASSWORD}\n",
-      "      SMTP_PASSWORD: hunter2${MAIL_NAME}\n",
-      ["literal-secret", "/services/web/environment/SMTP_PASSWORD"],
-    ),
-    "literal-default-in-address": full(
-      "an address whose password is a setting's default",
-      "      PUBLIC_URL: ${PICCOLO_APP_URL}\n",
-      "      PUBLIC_URL: smtp://shelf:${MAIL_WORD}@mail.example\n",
-      ["literal-secret", "/services/web/environment/PUBLIC_URL"],
-    ),
-    "literal-default-as-argument": command(
-      "an argument whose password is a setting's default",
-      "[serve, --admin-password, '${MAIL_WORD}']",
-      "literal-secret",
-      1,
-    ),
-    "literal-in-check": full(
-      "a password in a health check",
-      "      test: pg_isready -U $$POSTGRES_USER\n",
-      "      test: [CMD, redis-cli, --password, hunter2, ping]\n",
-      ["literal-secret", "/services/db/healthcheck/test/0"],
-    ),
-    "literal-in-shell-check": full(
-      "a password set in the shell of a health check",
-      "      test: pg_isready -U $$POSTGRES_USER\n",
-      "      test: PGPASSWORD=hunter2 psql -c 'select 1'\n",
-      ["literal-secret", "/services/db/healthcheck/test"],
-    ),
-    "literal-argument": command(
-      "a password as an argument",
-      "[redis-server, --requirepass, hunter2]",
-      "literal-secret",
-      1,
-    ),
-    "literal-argument-joined": command(
-      "a password as an argument with =",
-      "[serve, --admin-password=hunter2]",
-      "literal-secret",
-      1,
-    ),
-    "secret-argument": command(
-      "a generated secret as an argument",
-      "[serve, '--password=${DB_PASSWORD}']",
-      "secret-in-arguments",
-      1,
-    ),
-    "secret-unknown": full(
-      "a file of a secret nobody declared",
-      "    secrets: [DB_PASSWORD]\n    depends_on",
-      "    secrets: [DB_PASSWORD, OTHER]\n    depends_on",
-      ["secret-unknown", "/services/web/secrets/1"],
-    ),
-    "secret-unused": full(
-      "a secret nobody uses",
-      "    DB_PASSWORD: { length: 40, alphabet: hex }",
-      "    DB_PASSWORD: { length: 40, alphabet: hex }\n    OTHER:",
-      ["secret-unused", "/x-piccolo/secrets/OTHER"],
-    ),
-    "secret-short": full("a secret that can be guessed", "length: 40", "length: 8", [
-      "out-of-bounds",
-      "/x-piccolo/secrets/DB_PASSWORD/length",
-    ]),
-    "variable-unknown": environment("a variable nobody declared", "HOME_PAGE: ${UNDECLARED}", "variable-unknown"),
-    "variable-default": environment("a variable with a default", "HOME_PAGE: ${PICCOLO_APP_URL:-x}", "variable-form"),
-    "variable-dollar": environment("a lone dollar sign", "PRICE: 5 $", "variable-form"),
-    "variable-not-ended": environment("a brace that does not end", "A: '${PICCOLO_APP_URL'", "variable-form"),
-    "variable-in-check": full("a variable in a health check", "$$POSTGRES_USER", "$POSTGRES_USER", [
-      "variable-here",
-      "/services/db/healthcheck/test",
-    ]),
-    "variable-without-value": environment("a variable of the device", "HOME:", "missing-key"),
-  };
-}
-
-function referenceCases(): Record<string, Vector> {
-  const two = (about: string, web: string, db: string, ...expected: Expected): Vector =>
-    small(about, image, `${image}    depends_on: [${web}]\n  db:\n${image}    depends_on: [${db}]\n`, ...expected);
-  return {
-    "cycle-of-two": two("two services that wait for each other", "db", "web", [
-      "dependency-cycle",
-      "/services/web/depends_on",
-    ]),
-    "cycle-of-one": two("a service that waits for itself", "db", "db", [
-      "dependency-cycle",
-      "/services/db/depends_on/0",
-    ]),
-    "dependency-unknown": two("a service that is not there", "db", "cache", [
-      "service-unknown",
-      "/services/db/depends_on/0",
-    ]),
-    "healthy-without-check": full(
-      "waiting for health that nobody checks",
-      "    healthcheck:\n      test: pg_isready -U $$POSTGRES_USER\n      interval: 10s\n      timeout: 5s\n      retries: 5\n      start_period: 30s\n",
-      "",
-      ["health-check-missing", "/services/web/depends_on/db"],
-    ),
-    "web-unknown": small("a web page of no service", "service: web", "service: page", [
-      "service-unknown",
-      "/x-piccolo/web/service",
-    ]),
-    "volume-unknown": full(
-      "a mount of no volume",
-      "- books:/books",
-      "- bookz:/books",
-      ["volume-unknown", "/services/web/volumes/0"],
-      ["volume-unused", "/volumes/books"],
-    ),
-    "volume-undescribed": full(
-      "a volume without a way to snapshot it",
-      "    database: { title: Database, snapshot: pause, size-max: 10g }\n",
-      "",
-      ["volume-unknown", "/volumes/database"],
-    ),
-    "snapshot-missing": full("a description without the way", "title: Database, snapshot: pause", "title: Database", [
-      "missing-key",
-      "/x-piccolo/volumes/database",
-    ]),
-    "target-root": full(
-      "a volume over the whole container",
-      "- books:/books",
-      "- books:/",
-      ["target-refused", "/services/web/volumes/0"],
-      ["volume-unused", "/volumes/books"],
-    ),
-    "target-climbs": full(
-      "a path with ..",
-      "- books:/books",
-      "- books:/a/../b",
-      ["target-refused", "/services/web/volumes/0"],
-      ["volume-unused", "/volumes/books"],
-    ),
-    "target-kernel": full(
-      "a volume over the kernel's files",
-      "- books:/books",
-      "- books:/proc/self",
-      ["target-refused", "/services/web/volumes/0"],
-      ["volume-unused", "/volumes/books"],
-    ),
-    "target-taken": full("two mounts at one place", "- books:/books", "- books:/tmp", [
-      "target-taken",
-      "/services/web/volumes/1",
-    ]),
-    "public-path-climbs": full("a public path with ..", "[/share/*]", "[/share/../admin]", [
-      "wrong-value",
-      "/x-piccolo/grants/public-paths/paths/0",
-    ]),
-    "public-path-encoded": full("a public path with an encoding", "[/share/*]", '["/share/%2e"]', [
-      "wrong-value",
-      "/x-piccolo/grants/public-paths/paths/0",
-    ]),
-    "public-path-star": full("a star that is no whole part", "[/share/*]", "[/share*]", [
-      "wrong-value",
-      "/x-piccolo/grants/public-paths/paths/0",
-    ]),
-    "no-english": full("text without English", "{ en: Your books, de: Deine Bücher }", "{ de: Deine Bücher }", [
-      "missing-key",
-      "/x-piccolo/summary",
-    ]),
-    "setting-strange": full(
-      "a switch with a length",
-      "type: switch, label: Let visitors sign up, default: false",
-      "type: switch, label: Let visitors sign up, length-max: 5",
-      ["wrong-value", "/x-piccolo/settings/OPEN_SIGN_UP"],
-    ),
-    "memory-too-small": full("less memory than a process needs", "mem_limit: 1g", "mem_limit: 1m", [
-      "wrong-value",
-      "/services/web/mem_limit",
-    ]),
-    "processors-negative": full("negative processors", 'cpus: "1.5"', 'cpus: "-1"', [
-      "wrong-value",
-      "/services/web/cpus",
-    ]),
-    "port-too-high": small("a port that does not exist", "port: 8080", "port: 65536", [
-      "out-of-bounds",
-      "/x-piccolo/web/port",
-    ]),
-    "user-by-name": full("a user by name", 'user: "1000:1000"', "user: postgres", [
-      "wrong-value",
-      "/services/web/user",
-    ]),
-    "website-script": full("an address that runs a script", "https://shelf.example", "'javascript:alert(1)'", [
-      "wrong-value",
-      "/x-piccolo/website",
-    ]),
-    "missing-x-piccolo": refused("Compose alone", whole(smallText.slice(0, smallText.indexOf("x-piccolo"))), [
-      ["missing-key", ""],
-    ]),
-    "many-problems": refused(
-      "all problems at once",
-      whole(
-        smallText
-          .replace(image, "    image: notes\n    privileged: true\n    ports: [80]\n")
-          .replace("port: 8080", "port: 0")
-          .replace("id: notes", "id: a.b"),
-      ),
-      [
-        ["privileged", "/services/web/privileged"],
-        ["host-port", "/services/web/ports"],
-        ["name-refused", "/x-piccolo/id"],
-        ["out-of-bounds", "/x-piccolo/web/port"],
-        ["image-not-by-digest", "/services/web/image"],
-      ],
-    ),
-  };
-}
-
 function accepted(about: string, text: string): Vector {
   const { manifest, problems } = checkManifest(text);
   assert.deepEqual(problems, [], about);
@@ -499,6 +257,14 @@ export function checkCases(): Record<string, Vector> {
     ...referenceCases(),
     "ok-small": accepted("the least an app can say", smallText),
     "ok-full": accepted("one of everything that is used often", fullText),
+    "ok-marks": accepted(
+      "marks within words and lines, which Persian, Arabic and pictures need",
+      changed(
+        smallText,
+        "summary: Short notes",
+        'summary: { en: Short notes, fa: "می\u200cخواهم", ar: "C++\u200e و", de: "👩\u200d🔬" }',
+      ),
+    ),
     "ok-grants-unsaid": accepted(
       "grants that do not say whether they are required: the internet is, public paths are not",
       changed(fullText, ", required: false", ""),

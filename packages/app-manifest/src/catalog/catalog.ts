@@ -1,5 +1,5 @@
 /** A catalog: apps somebody vouches for, in one signed file. Normative text: docs/spec/catalog.md. */
-import { concat, fromUtf8, toHex, toUtf8 } from "@piccolo/bytes";
+import { concat, directionControls, fromUtf8, lineSeparators, toHex, toUtf8, visibleCharacter } from "@piccolo/bytes";
 import {
   definePurpose,
   type Ed25519Key,
@@ -12,12 +12,16 @@ import {
 import { catalogue } from "@piccolo/fault";
 import { hash } from "node:crypto";
 import { checkManifest } from "../check.ts";
+import type { TreeSize } from "../document.ts";
 import { imageName } from "../image-reference.ts";
 import type { AppManifest, LocalizedText } from "../types.ts";
 import { iconBytesMax, isHarmlessIcon } from "./icon.ts";
 
 export const catalogBytesMax = 2 * 2 ** 20;
 export const catalogEntriesMax = 400;
+/** Of all manifests, aliases followed: each alone may hold much more than its text, and all are read at once and kept. */
+export const catalogNodesMax = 100_000;
+export const catalogTextMax = 4 * catalogBytesMax;
 
 export const catalogFaults = catalogue({
   "catalog-signature": {
@@ -144,11 +148,17 @@ function titleOf(value: unknown): LocalizedText {
   const entries = Object.entries(value);
   const isSound = entries.every(
     ([language, text]) =>
-      /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,2}$/.test(language) && typeof text === "string" && text.length <= 60,
+      /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,2}$/.test(language) && typeof text === "string" && isTitle(text),
   );
   const english: unknown = (value as Json)["en"];
   if (!isSound || entries.length > 50 || typeof english !== "string") return malformed("the title has no English");
   return { ...(value as Record<string, string>), en: english };
+}
+
+/** As the name of an app may be (docs/spec/app-manifest.md A4). */
+function isTitle(text: string): boolean {
+  const isPlain = text.isWellFormed() && !/\p{Cc}/u.test(text) && !lineSeparators.test(text);
+  return text.length <= 60 && isPlain && !directionControls.test(text) && visibleCharacter.test(text);
 }
 
 function readIndex(index: Uint8Array, id: string): Catalog {
@@ -163,24 +173,30 @@ function readIndex(index: Uint8Array, id: string): Catalog {
   const { apps } = map;
   if (!Array.isArray(apps) || apps.length > catalogEntriesMax)
     return malformed("it has no list of apps, or too long a one");
+  const read: TreeSize = { nodes: 0, textLength: 0 };
   const catalog: Catalog = {
     id,
     title: titleOf(map["title"]),
     sequence: wholeOf(map["sequence"], "its sequence"),
     issuedAtMs: wholeOf(map["issuedAtMs"], "its time"),
     expiresAtMs: wholeOf(map["expiresAtMs"], "its end"),
-    apps: apps.map(appOf),
+    apps: apps.map((app, at) => appOf(app, at, read)),
   };
   const ids = new Set(catalog.apps.map(({ manifest }) => manifest.id));
   if (ids.size !== catalog.apps.length) malformed("an app is in it twice");
   return catalog;
 }
 
-function appOf(value: unknown, at: number): CatalogApp {
+/** `read`: of the manifests before it. */
+function appOf(value: unknown, at: number, read: TreeSize): CatalogApp {
   const what = `app ${at}`;
   const { manifest: text, icon, images } = mapOf(value, what, ["manifest", "icon", "images"]);
   if (typeof text !== "string") return malformed(`${what} has no manifest`);
-  const { manifest } = checkManifest(text);
+  const size: TreeSize = { nodes: 0, textLength: 0 };
+  const { manifest } = checkManifest(text, size);
+  read.nodes += size.nodes;
+  read.textLength += size.textLength;
+  if (read.nodes > catalogNodesMax || read.textLength > catalogTextMax) return malformed("its manifests are too large");
   if (manifest === undefined) return malformed(`the manifest of ${what} is refused`);
   if (icon !== undefined && (typeof icon !== "string" || icon.length > iconBytesMax || !isHarmlessIcon(icon))) {
     return malformed(`the icon of ${what} is refused`);
@@ -188,10 +204,10 @@ function appOf(value: unknown, at: number): CatalogApp {
   const named = new Set(manifest.services.map(({ image }) => imageName(image)));
   const known = Object.entries(mapOf(images, `the images of ${what}`, [...named]));
   if (known.length !== named.size) malformed(`${what} does not say of each image whether it was verified`);
-  const read = known.map(([name, facts]): readonly [string, CatalogImage] => {
-    const { verified, sizeBytes } = mapOf(facts, `an image of ${what}`, ["verified", "sizeBytes"]);
+  const facts = known.map(([name, said]): readonly [string, CatalogImage] => {
+    const { verified, sizeBytes } = mapOf(said, `an image of ${what}`, ["verified", "sizeBytes"]);
     if (typeof verified !== "boolean") return malformed(`an image of ${what} is neither verified nor not`);
     return [name, { verified, sizeBytes: sizeBytes === undefined ? undefined : wholeOf(sizeBytes, "a size") }];
   });
-  return { manifest, text, icon, images: new Map(read) };
+  return { manifest, text, icon, images: new Map(facts) };
 }

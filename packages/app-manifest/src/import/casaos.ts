@@ -2,11 +2,12 @@
 import { readDocument } from "../document.ts";
 import { Problems } from "../problems.ts";
 import { categoriesFrom } from "./categories.ts";
+import { noteBounds } from "./bounds.ts";
 import { type Dialect, leftOutPath, usualVariable } from "./dialect.ts";
 import { clipped, Draft, imageTag, nameFrom, unreadable } from "./draft.ts";
 import { localizedFrom } from "./languages.ts";
 import { isMap, listAt, mapAt, type Plain, plainOf, textAt, textsOf } from "./plain.ts";
-import { portTarget, translateService } from "./service.ts";
+import { portTarget, servicesOf, translateService } from "./service.ts";
 import type { ImportOptions, ImportResult } from "./types.ts";
 import { renamedDependencies } from "./umbrel.ts";
 
@@ -52,13 +53,17 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
   if (node === undefined) return unreadable(problems);
   const compose = plainOf(node);
   const block = mapAt(compose, "x-casaos");
-  const foreignId = textAt(block, "store_app_id") ?? textAt(compose, "name") ?? "";
+  const storeId = textAt(block, "store_app_id");
+  const foreignId = storeId ?? textAt(compose, "name") ?? "";
+  const services = servicesOf(compose);
+  const idPath = storeId === undefined ? "/name" : "/x-casaos/store_app_id";
+  noteBounds(problems, { text: foreignId, path: idPath }, services);
+  if (problems.any) return unreadable(problems);
   const id = nameFrom(foreignId) || foreignId;
   const draft = new Draft(dialectOf(id), options);
-  const services = Object.entries(mapAt(compose, "services"));
-  const names = new Map(services.map(([name]) => [name, nameFrom(name)]));
-  const main = textAt(block, "main") ?? (services.length === 1 ? services[0]?.[0] : undefined) ?? "";
-  const mainService = services.find(([name]) => name === main)?.[1];
+  const names = new Map(services.map(({ name }) => [name, nameFrom(name)]));
+  const main = textAt(block, "main") ?? (services.length === 1 ? services[0]?.name : undefined) ?? "";
+  const mainService = services.find(({ name }) => name === main)?.body;
   const port = webPort(mainService, block);
   if (port === undefined) {
     draft.refuse(
@@ -69,12 +74,12 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
     );
   }
   const translated = Object.fromEntries(
-    services.map(([written, service]) => [
+    services.map(({ name: written, body, path }) => [
       names.get(written) || written,
-      translateService(draft, isMap(service) ? service : {}, {
+      translateService(draft, body, {
         has: (name) => names.has(name),
         webPort: written === main ? port : undefined,
-        path: `/services/${written}`,
+        path,
       }),
     ]),
   );

@@ -3,10 +3,11 @@ import { readDocument } from "../document.ts";
 import { isLiteralSecret } from "../literal-secret.ts";
 import { variableName } from "../names.ts";
 import { Problems, shown } from "../problems.ts";
+import { type ForeignService, noteBounds } from "./bounds.ts";
 import { type Dialect, leftOutPath, usualVariable } from "./dialect.ts";
 import { clipped, Draft, nameFrom, unreadable } from "./draft.ts";
-import { isMap, listAt, mapAt, type PlainMap, plainOf } from "./plain.ts";
-import { portTarget, translateService } from "./service.ts";
+import { isMap, listAt, plainOf } from "./plain.ts";
+import { portTarget, servicesOf, translateService } from "./service.ts";
 import type { ImportOptions, ImportResult } from "./types.ts";
 import { renamedDependencies } from "./umbrel.ts";
 
@@ -42,10 +43,8 @@ function dialectOf(id: string): Dialect {
   };
 }
 
-function onlyPublished(
-  services: readonly (readonly [string, PlainMap])[],
-): { service: string; port: number } | undefined {
-  const published = services.flatMap(([service, body]) =>
+function onlyPublished(services: readonly ForeignService[]): { service: string; port: number } | undefined {
+  const published = services.flatMap(({ name: service, body }) =>
     listAt(body, "ports").flatMap((entry) => {
       const port = portTarget(entry);
       return port === undefined ? [] : [{ service, port }];
@@ -59,10 +58,10 @@ export function importCompose(definition: ComposeDefinition, options: ImportOpti
   const node = readDocument(definition.compose, problems);
   if (node === undefined) return unreadable(problems);
   const compose = plainOf(node);
-  const services = Object.entries(mapAt(compose, "services")).map(
-    ([name, body]) => [name, isMap(body) ? body : {}] as const,
-  );
-  const names = new Map(services.map(([name]) => [name, nameFrom(name)]));
+  const services = servicesOf(compose);
+  noteBounds(problems, { text: definition.id, path: "" }, services);
+  if (problems.any) return unreadable(problems);
+  const names = new Map(services.map(({ name }) => [name, nameFrom(name)]));
   const draft = new Draft(dialectOf(definition.id), options);
   const web = definition.web ?? onlyPublished(services);
   if (web === undefined) {
@@ -73,12 +72,12 @@ export function importCompose(definition: ComposeDefinition, options: ImportOpti
     draft.refuse("not-importable", `/${key}`, `${shown(key)} lie in other files.`, "Write the manifest by hand.");
   }
   const translated = Object.fromEntries(
-    services.map(([written, service]) => [
+    services.map(({ name: written, body, path }) => [
       names.get(written) || written,
-      translateService(draft, service, {
+      translateService(draft, body, {
         has: (name) => names.has(name),
         webPort: written === web?.service ? web.port : undefined,
-        path: `/services/${written}`,
+        path,
       }),
     ]),
   );

@@ -1,14 +1,24 @@
 /** The manifest an importer builds up: secrets and settings as they turn up, volumes by the paths they stand for. */
+import { directionControls } from "@piccolo/bytes";
 import { stringify } from "yaml";
-import { checkManifest } from "../check.ts";
+import { checkManifest, volumesMax } from "../check.ts";
+import { documentBytesMax } from "../document.ts";
+import { filledTextMax } from "../filled-text.ts";
 import { serviceName, variableName } from "../names.ts";
 import { type ProblemCode, Problems, shown } from "../problems.ts";
 import type { Dialect, Meaning } from "./dialect.ts";
+import { type Plain, textOf } from "./plain.ts";
 import type { ImportNote, ImportOptions, ImportResult, NoteCode } from "./types.ts";
+import { replaceVariables } from "./variables.ts";
 
-/** Texts with a place for a person's eyes in them get the length the manifest allows. */
+const turning = new RegExp(directionControls, "gu");
+
+/** Texts with a place for a person's eyes in them get the length the manifest allows, and no characters that it refuses. */
 export function clipped(text: string, length: number): string {
-  const plain = text.replaceAll(/[^\P{Cc}\n\t]/gu, "").trim();
+  const plain = text
+    .replaceAll(/[^\P{Cc}\n\t]/gu, "")
+    .replaceAll(turning, "")
+    .trim();
   return plain.length <= length ? plain : `${plain.slice(0, length - 3).trimEnd()}...`;
 }
 
@@ -29,6 +39,9 @@ export function imageTag(image: string | undefined): string | undefined {
   return /:([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(name)?.[1];
 }
 
+/** Secrets and settings together; more than a manifest may have, since those that nothing uses are left out in the end. */
+export const definedMax = 256;
+
 export class Draft {
   readonly problems = new Problems();
   readonly notes: ImportNote[] = [];
@@ -41,6 +54,8 @@ export class Draft {
   readonly #volumeOfPath = new Map<string, string>();
   readonly #undigested = new Set<string>();
   readonly #snapshots = new Map<string, "stop" | "pause">();
+  readonly #refusedOnce = new Set<string>();
+  #filledLength = 0;
 
   constructor(dialect: Dialect, options: ImportOptions) {
     this.#dialect = dialect;
@@ -59,6 +74,19 @@ export class Draft {
     this.problems.add(code, path, undefined, reason, advice);
   }
 
+  /** Of a problem that would be the same each time. */
+  #refuseOnce(code: ProblemCode, path: string, reason: string): void {
+    if (!this.#refusedOnce.has(reason)) this.refuse(code, path, reason, "Such an app cannot run here.");
+    this.#refusedOnce.add(reason);
+  }
+
+  /** Whether there may be another secret or setting; each is looked for among the others. */
+  #mayDefine(): boolean {
+    if (this.#secrets.size + this.#settings.size < definedMax) return true;
+    this.#refuseOnce("out-of-bounds", "/services", `There are more than ${definedMax} secrets and settings.`);
+    return false;
+  }
+
   #meaning(meaning: Meaning): string {
     switch (meaning.kind) {
       case "text":
@@ -72,11 +100,12 @@ export class Draft {
           ...(hex ? { alphabet: "hex" } : {}),
           ...(shownAs === undefined ? {} : { "shown-as": shownAs }),
         };
-        if (!this.#secrets.has(name)) this.#secrets.set(name, secret);
+        if (!this.#secrets.has(name) && this.#mayDefine()) this.#secrets.set(name, secret);
         return `\${${name}}`;
       }
       case "setting":
-        if (!this.#settings.has(meaning.name)) this.#settings.set(meaning.name, { ...meaning.setting });
+        if (!this.#settings.has(meaning.name) && this.#mayDefine())
+          this.#settings.set(meaning.name, { ...meaning.setting });
         return `\${${meaning.name}}`;
       default:
         return "";
@@ -85,26 +114,24 @@ export class Draft {
 
   /** A text with its variables in this project's spelling; unknown ones stay and are refused by the check. */
   text(value: string): string {
-    return this.#dialect
-      .rename(value)
-      .replaceAll(
-        /\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))/g,
-        (whole, braced: string | undefined, fallback: string | undefined, bare: string | undefined) => {
-          const name = braced ?? bare;
-          if (name === undefined) return whole;
-          const meaning = this.#dialect.variable(name, fallback);
-          return meaning === undefined ? `\${${name}}` : this.#meaning(meaning);
-        },
-      );
+    return replaceVariables(this.#dialect.rename(value), (written, name, fallback) => {
+      if (name === undefined) return written;
+      const meaning = this.#dialect.variable(name, fallback);
+      return meaning === undefined ? `\${${name}}` : this.#meaning(meaning);
+    });
   }
 
   /** The text with settings as they are unless the owner says otherwise. */
-  usualText(text: string): string {
+  usualText(text: string, path: string): string {
     return text.replaceAll(/\$\{([A-Z0-9_]+)\}/g, (whole, name: string) => {
       const setting = this.#settings.get(name);
       if (setting === undefined || setting["type"] === "password") return whole;
-      const usual = setting["default"];
-      return typeof usual === "string" || typeof usual === "number" || typeof usual === "boolean" ? String(usual) : "";
+      const usual = textOf(setting["default"] as Plain | undefined) ?? "";
+      this.#filledLength += usual.length;
+      if (this.#filledLength <= filledTextMax) return usual;
+      const reason = `The defaults of variables are more than ${filledTextMax} characters where they are filled in.`;
+      this.#refuseOnce("too-large", path, reason);
+      return "";
     });
   }
 
@@ -133,6 +160,7 @@ export class Draft {
       .replaceAll(/^[^A-Z]+|_+$/g, "")
       .slice(0, 50);
     const base = variableName.pattern.test(upper) ? upper : "SECRET";
+    if (!this.#mayDefine()) return `\${${base}}`;
     let free = base;
     for (let at = 2; this.#secrets.has(free) || this.#settings.has(free); at += 1) free = `${base}_${at}`;
     const isShown = /admin|root_user|initial|default/i.test(name) && !/root/i.test(name);
@@ -149,6 +177,10 @@ export class Draft {
       .filter((part) => part !== "" && part !== ".")
       .join("/");
     const known = this.#volumeOfPath.get(clean);
+    if (known === undefined && this.#volumeOfPath.size >= volumesMax) {
+      this.#refuseOnce("out-of-bounds", path, `There are more than ${volumesMax} volumes.`);
+      return "data";
+    }
     const name = known ?? this.#freeVolume(clean);
     this.#volumeOfPath.set(clean, name);
     for (const other of this.#volumeOfPath.keys()) {
@@ -200,8 +232,9 @@ export class Draft {
 
   /** The whole, checked like any other manifest: an importer can let nothing through that an author could not. */
   finish(services: Readonly<Record<string, unknown>>, app: Readonly<Record<string, unknown>>): ImportResult {
-    const usedNames = JSON.stringify(services);
-    const used = (name: string): boolean => usedNames.includes(`\${${name}}`) || usedNames.includes(`"${name}"`);
+    const written = JSON.stringify(services);
+    const names = new Set([...written.matchAll(/\$\{(\w+)\}|"(\w+)"/g)].map(([, filled, alone]) => filled ?? alone));
+    const used = (name: string): boolean => names.has(name);
     const secrets = Object.fromEntries([...this.#secrets].filter(([name]) => used(name)));
     const settings = Object.fromEntries([...this.#settings].filter(([name]) => used(name)));
     const volumes = [...new Set(this.#volumeOfPath.values())];
@@ -225,15 +258,27 @@ export class Draft {
       },
     };
     this.note("grant-added", "", "The app asks for the internet, which it reached unasked before.");
+    // JSON escapes a character with six at most, and YAML no shorter than with two.
+    if (written.length > 3 * documentBytesMax) {
+      this.refuse(
+        "too-large",
+        "",
+        "The manifest would be larger than a manifest may be.",
+        "Write it by hand, with less in it.",
+      );
+      return this.#refused();
+    }
     const text = stringify(document, { aliasDuplicateObjects: false, lineWidth: 120 });
     const checked = checkManifest(text);
     for (const { code, path, reason, advice } of checked.problems)
       this.problems.add(code, path, undefined, reason, advice);
-    if (checked.manifest === undefined || this.problems.any) {
-      const undigested = [...this.#undigested];
-      return { text: undefined, manifest: undefined, problems: this.problems.found, notes: this.notes, undigested };
-    }
+    if (checked.manifest === undefined || this.problems.any) return this.#refused();
     return { text, manifest: checked.manifest, problems: [], notes: this.notes, undigested: [] };
+  }
+
+  #refused(): ImportResult {
+    const undigested = [...this.#undigested];
+    return { text: undefined, manifest: undefined, problems: this.problems.found, notes: this.notes, undigested };
   }
 }
 

@@ -3,8 +3,9 @@ import { readDocument } from "../document.ts";
 import { variableName } from "../names.ts";
 import { below, Problems } from "../problems.ts";
 import { categoriesFrom } from "./categories.ts";
+import { noteBounds, noteOutOfBounds } from "./bounds.ts";
 import { type Dialect, leftOutPath, usualVariable } from "./dialect.ts";
-import { clipped, Draft, nameFrom, unreadable } from "./draft.ts";
+import { clipped, definedMax, Draft, nameFrom, unreadable } from "./draft.ts";
 import { isMap, listAt, type Plain, type PlainMap, plainOf, textAt, textOf, textsOf } from "./plain.ts";
 import { translateService } from "./service.ts";
 import type { ImportOptions, ImportResult } from "./types.ts";
@@ -156,18 +157,23 @@ export function importRuntipi(definition: RuntipiDefinition, options: ImportOpti
   const configNode = readDocument(definition.config, problems);
   if (composeNode === undefined || configNode === undefined) return unreadable(problems);
   const config = plainOf(configNode);
-  const services = listAt(plainOf(composeNode), "services").filter(isMap);
+  const services = listAt(plainOf(composeNode), "services")
+    .filter(isMap)
+    .map((written, at) => {
+      const service = { name: textAt(written, "name") ?? "", path: below("/services", at), body: inCompose(written) };
+      return { ...service, isMain: written["isMain"] === true, internalPort: textAt(written, "internalPort") };
+    });
   const foreignId = textAt(config, "id") ?? "";
+  const fields = listAt(config, "form_fields");
+  if (fields.length > definedMax) noteOutOfBounds(problems, "/form_fields", "fields", definedMax);
+  noteBounds(problems, { text: foreignId, path: "/id" }, services);
+  if (problems.any) return unreadable(problems);
   const id = nameFrom(foreignId) || foreignId;
   const draft = new Draft(dialectOf(id), options);
-  for (const [at, field] of listAt(config, "form_fields").entries())
-    declareField(draft, field, below("/form_fields", at));
-  const names = new Map(
-    services.map((service) => [textAt(service, "name") ?? "", nameFrom(textAt(service, "name") ?? "")]),
-  );
-  const main =
-    services.find((service) => service["isMain"] === true) ?? (services.length === 1 ? services[0] : undefined);
-  const port = Number(textAt(main, "internalPort"));
+  for (const [at, field] of fields.entries()) declareField(draft, field, below("/form_fields", at));
+  const names = new Map(services.map(({ name }) => [name, nameFrom(name)]));
+  const main = services.find(({ isMain }) => isMain) ?? (services.length === 1 ? services[0] : undefined);
+  const port = Number(main?.internalPort);
   const hasWeb = main !== undefined && Number.isInteger(port);
   if (!hasWeb) {
     draft.refuse(
@@ -178,14 +184,13 @@ export function importRuntipi(definition: RuntipiDefinition, options: ImportOpti
     );
   }
   const translated = Object.fromEntries(
-    services.map((service, at) => {
-      const written = textAt(service, "name") ?? "";
+    services.map((service) => {
       const context = {
         has: (name: string) => names.has(name),
         webPort: service === main ? port : undefined,
-        path: below("/services", at),
+        path: service.path,
       };
-      return [names.get(written) || written, translateService(draft, inCompose(service), context)];
+      return [names.get(service.name) || service.name, translateService(draft, service.body, context)];
     }),
   );
   const website = textAt(config, "website");
@@ -204,6 +209,6 @@ export function importRuntipi(definition: RuntipiDefinition, options: ImportOpti
     ...(website?.startsWith("https://") === true ? { website } : {}),
     categories: categoriesFrom(textsOf(isMap(config) ? config["categories"] : undefined)),
     architectures: architectures.length === 0 ? ["amd64"] : architectures,
-    ...(hasWeb ? { web: { service: names.get(textAt(main, "name") ?? "") ?? "", port, "start-time": "5m" } } : {}),
+    ...(hasWeb ? { web: { service: names.get(main.name) ?? "", port, "start-time": "5m" } } : {}),
   });
 }

@@ -1,9 +1,10 @@
 /** One service of a foreign Compose file in this project's words. */
 import { isLiteralSecret, literalPassword } from "../literal-secret.ts";
 import { below, shown } from "../problems.ts";
-import { leftOutPath } from "./dialect.ts";
+import type { ForeignService } from "./bounds.ts";
 import type { Draft } from "./draft.ts";
-import { isMap, listAt, type Plain, type PlainMap, textAt, textOf, textsOf } from "./plain.ts";
+import { translateMount } from "./mounts.ts";
+import { isMap, listAt, mapAt, type Plain, type PlainMap, textAt, textOf, textsOf } from "./plain.ts";
 
 /** Copied as they are, variables apart; the check says what is wrong with them. */
 const copiedKeys = [
@@ -82,7 +83,7 @@ function translateEnvironment(draft: Draft, value: Plain | undefined, path: stri
     const at = below(path, name);
     const text = draft.text(written);
     // A default is as much the same for everyone as what is written out.
-    const usual = draft.usualText(text);
+    const usual = draft.usualText(text, at);
     const password = literalPassword(usual);
     const inAddress = /:\/\/[^/\s:@]*:([^/\s@]+)@/.exec(text)?.[1];
     if (password !== undefined) {
@@ -94,79 +95,6 @@ function translateEnvironment(draft: Draft, value: Plain | undefined, path: stri
     else result[name] = text;
   }
   return result;
-}
-
-interface ForeignMount {
-  readonly source: string;
-  readonly target: string;
-  readonly readOnly: boolean;
-}
-
-function mountOf(value: Plain): ForeignMount | undefined {
-  if (isMap(value)) {
-    const target = textAt(value, "target");
-    const source = textAt(value, "source") ?? "";
-    return target === undefined ? undefined : { source, target, readOnly: value["read_only"] === true };
-  }
-  const line = textOf(value);
-  if (line === undefined) return undefined;
-  // Colons within ${NAME:-fallback} separate nothing.
-  const parts = line.split(/:(?![^${]*\})/);
-  const [source = "", target = "", mode = ""] = parts;
-  return parts.length === 1
-    ? { source: "", target: source, readOnly: false }
-    : { source, target, readOnly: mode.includes("ro") };
-}
-
-function translateMount(draft: Draft, value: Plain, path: string, isDatabase: boolean): string | undefined {
-  const mount = mountOf(value);
-  if (mount === undefined) return undefined;
-  const { source } = mount;
-  const target = mount.target.trim().replace(/(?<=.)\/+$/, "");
-  if (/\.sock(?:$|\/)/.test(source)) {
-    draft.refuse(
-      "container-socket",
-      path,
-      `${shown(source)} would give the app the device.`,
-      "This app cannot run on this device.",
-    );
-    return undefined;
-  }
-  if (leftOutPath.test(source)) {
-    draft.note("mount-left-out", path, `${shown(source)} is left out; the time zone comes as a variable.`);
-    return undefined;
-  }
-  const isNamed = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(source);
-  const meaning =
-    isNamed || source === ""
-      ? { kind: "own" as const, rest: source === "" ? target : source }
-      : draft.dialect.hostPath(source);
-  if (meaning.kind === "left-out") {
-    draft.note("mount-left-out", path, `${shown(source)} is left out.`);
-    return undefined;
-  }
-  if (meaning.kind === "refused") {
-    draft.refuse(
-      "host-path",
-      path,
-      `${shown(source)} is a path of the machine.`,
-      "This app needs the machine's own files and cannot run here.",
-    );
-    return undefined;
-  }
-  if (!isNamed && /\.(?:conf|cfg|ini|json|sh|template|toml|txt|ya?ml)$/.test(meaning.rest)) {
-    draft.refuse(
-      "not-importable",
-      path,
-      `${shown(source)} is a file that lies beside the definition.`,
-      "Put its content into the image or into variables.",
-    );
-    return undefined;
-  }
-  if (meaning.kind === "shared") {
-    draft.note("folder-of-its-own", path, `${shown(source)} is shared by apps there; here it is this app's alone.`);
-  }
-  return `${draft.volumeFor(meaning.rest, path, isDatabase)}:${target}${mount.readOnly ? ":ro" : ""}`;
 }
 
 function translateValue(draft: Draft, value: Plain): Plain {
@@ -218,6 +146,15 @@ function noteDevices(draft: Draft, service: PlainMap, path: string): void {
         "This app cannot run on this device.",
       );
   }
+}
+
+/** Of a Compose file; what is no map has no keys. */
+export function servicesOf(compose: Plain): readonly ForeignService[] {
+  return Object.entries(mapAt(compose, "services")).map(([name, body]) => ({
+    name,
+    path: below("/services", name),
+    body: isMap(body) ? body : {},
+  }));
 }
 
 export interface ServiceContext {

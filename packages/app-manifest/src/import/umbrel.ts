@@ -2,10 +2,11 @@
 import { readDocument } from "../document.ts";
 import { Problems, shown } from "../problems.ts";
 import { categoriesFrom } from "./categories.ts";
+import { noteBounds } from "./bounds.ts";
 import { type Dialect, leftOutPath, usualVariable } from "./dialect.ts";
 import { clipped, Draft, nameFrom, unreadable } from "./draft.ts";
-import { isMap, mapAt, type PlainMap, plainOf, textAt } from "./plain.ts";
-import { translateService } from "./service.ts";
+import { listAt, mapAt, type PlainMap, plainOf, textAt, textOf } from "./plain.ts";
+import { servicesOf, translateService } from "./service.ts";
 import type { ImportOptions, ImportResult } from "./types.ts";
 
 export interface UmbrelDefinition {
@@ -15,12 +16,26 @@ export interface UmbrelDefinition {
   readonly app: string;
 }
 
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+/** Names of containers in a text, each for itself and no part of a longer word, as the names of services they stand for. */
+export function replaceContainers(text: string, names: ReadonlyMap<string, string>): string {
+  let result = "";
+  let from = 0;
+  // All of them end alike, so that only there is anything to be looked for.
+  for (const { index } of text.matchAll(/_1\b/g)) {
+    const end = index + "_1".length;
+    for (const [container, name] of names) {
+      const start = end - container.length;
+      if (start < from || !text.startsWith(container, start) || /\w/.test(text.charAt(start - 1))) continue;
+      result += text.slice(from, start) + name;
+      from = end;
+      break;
+    }
+  }
+  return result + text.slice(from);
+}
 
 function dialectOf(id: string, names: ReadonlyMap<string, string>): Dialect {
-  const containers = [...names].map(
-    ([written, name]) => [new RegExp(String.raw`\b${escaped(`${id}_${written}_1`)}\b`, "g"), name] as const,
-  );
+  const containers = new Map([...names].map(([written, name]) => [`${id}_${written}_1`, name]));
   return {
     called: "Umbrel",
     id,
@@ -51,7 +66,7 @@ function dialectOf(id: string, names: ReadonlyMap<string, string>): Dialect {
       if (shared !== null) return { kind: "shared", rest: `storage/${shared[1] ?? ""}` };
       return leftOutPath.test(path) ? { kind: "left-out" } : { kind: "refused" };
     },
-    rename: (text) => containers.reduce((result, [pattern, name]) => result.replaceAll(pattern, () => name), text),
+    rename: (text) => replaceContainers(text, containers),
   };
 }
 
@@ -77,8 +92,10 @@ export function importUmbrel(definition: UmbrelDefinition, options: ImportOption
   const compose = plainOf(composeNode);
   const app = plainOf(appNode);
   const foreignId = textAt(app, "id") ?? "";
-  const services = Object.entries(mapAt(compose, "services")).filter(([name]) => name !== "app_proxy");
-  const names = new Map(services.map(([name]) => [name, nameFrom(name)]));
+  const services = servicesOf(compose).filter(({ name }) => name !== "app_proxy");
+  noteBounds(problems, { text: foreignId, path: "/id" }, services);
+  if (problems.any) return unreadable(problems);
+  const names = new Map(services.map(({ name }) => [name, nameFrom(name)]));
   const draft = new Draft(dialectOf(foreignId, names), options);
   const target = proxyTarget(foreignId, mapAt(mapAt(compose, "services"), "app_proxy"), names);
   if (target === undefined) {
@@ -89,22 +106,22 @@ export function importUmbrel(definition: UmbrelDefinition, options: ImportOption
       "Name APP_HOST and APP_PORT.",
     );
   }
-  const { dependencies } = isMap(app) ? app : {};
-  if (Array.isArray(dependencies) && dependencies.length > 0) {
+  const dependencies = listAt(app, "dependencies");
+  if (dependencies.length > 0) {
     draft.refuse(
       "not-importable",
       "/dependencies",
-      `It needs other apps: ${shown(dependencies.join(", "))}.`,
+      `It needs other apps: ${shown(dependencies.map((one) => textOf(one) ?? "?").join(", "))}.`,
       "Apps do not reach each other here.",
     );
   }
   const translated = Object.fromEntries(
-    services.map(([written, service]) => [
+    services.map(({ name: written, body, path }) => [
       names.get(written) || written,
-      translateService(draft, isMap(service) ? service : {}, {
+      translateService(draft, body, {
         has: (name) => names.has(name),
         webPort: target?.service === names.get(written) ? target?.port : undefined,
-        path: `/services/${written}`,
+        path,
       }),
     ]),
   );

@@ -14,7 +14,12 @@ export function bundledImages(folder: string | undefined): BundledImages {
     open(digest) {
       const path = pathOf(digest);
       if (path === undefined) return undefined;
-      return { sizeBytes: statSync(path).size, content: createReadStream(path) };
+      return { sizeBytes: statSync(path).size, content: contentOf(path) };
     },
   };
+}
+
+/** Opened by whoever reads it: a stream that is open already tells its failure to nobody, which would end the daemon. */
+async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  for await (const part of createReadStream(path)) yield part as Uint8Array;
 }

@@ -9,7 +9,9 @@ const signatureBytesMax = 256;
 
 /** `timeoutMs`: for both files together; `stopping` ends it sooner. Throws `catalog-unreachable`, `catalog-too-large`. */
 export async function fetchCatalog(address: string, timeoutMs: number, stopping?: AbortSignal): Promise<SignedCatalog> {
-  if (!URL.canParse(address)) throw catalogSourceFaults.fault("catalog-unreachable", "the address is none");
+  if (!/^https?:\/\//.test(address) || !URL.canParse(address)) {
+    throw catalogSourceFaults.fault("catalog-unreachable", "the address is none");
+  }
   const late = AbortSignal.timeout(timeoutMs);
   const signal = stopping === undefined ? late : AbortSignal.any([late, stopping]);
   const folder = address.endsWith("/") ? address : `${address}/`;

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { engineFaults } from "@piccolo/storage/owner";
+import { diskFaults } from "@piccolo/storage/ports";
 import { checkManifest } from "@piccolo/app-manifest";
 import { Fault } from "@piccolo/fault";
 import { AppDevice, manifestText, untold } from "../../test-support/app-device.ts";
+import type { MemoryRuntime } from "../../test-support/memory-runtime.ts";
 import { leastFreeBytes } from "./admission.ts";
+import { missesMax } from "./health-watch.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { networkTriesMax } from "./record.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
@@ -254,6 +257,25 @@ test("a health check that fails while the app runs counts like a page that does 
   assert.match(failure()?.detail ?? "", /part "web"/);
   device.runtime.unwell.clear();
   await settles(() => failure() === undefined);
+});
+
+test("a check that cannot be run, as on a full disk, says nothing of the app, and it is asked again", async (context) => {
+  const device = AppDevice.start(context);
+  device.healthEveryMs = 10;
+  await device.restart();
+  await device.install("shelf", { hasCheck: true });
+  const { runtime } = device;
+  const exec: MemoryRuntime["exec"] = runtime.exec.bind(runtime);
+  let refused = 0;
+  runtime.exec = () => {
+    refused += 1;
+    return Promise.reject(diskFaults.fault("disk-full", "there is no room left for apps"));
+  };
+  await settles(() => refused > missesMax);
+  assert.equal(device.apps.get("shelf").record.failure, undefined);
+  runtime.exec = exec;
+  runtime.unwell.add("shelf.web.1");
+  await settles(() => device.apps.get("shelf").record.failure !== undefined);
 });
 
 const speaking = (version: string, says: string) => {

@@ -214,6 +214,22 @@ test("an update is another form of the app that could be installed, and nothing 
   assert.equal(all.newer({ manifest: older }), undefined);
 });
 
+test("an app's icon is that of the catalog it came from, and of no other that has an app of that name", () => {
+  const drawn = (width: number): string => `<svg xmlns="http://www.w3.org/2000/svg" width="${width}"></svg>`;
+  const shelf = (by: typeof key, icon: string): CatalogSource => ({
+    name: "drawn",
+    read: () => ({ signed: signedOf(1, [{ ...app("notes"), icon }], by), publicKey: by.publicKey }),
+  });
+  const all = open({ sources: [shelf(key, drawn(1)), shelf(other, drawn(2))] });
+  const { manifest } = manifestOf(all, { manifest: app("notes").manifest });
+  const iconFrom = (catalog: string | undefined): string =>
+    Buffer.from(all.iconOf({ manifest, catalog })?.split(",")[1] ?? "", "base64").toString();
+  assert.equal(iconFrom(catalogId(key.publicKey)), drawn(1));
+  assert.equal(iconFrom(catalogId(other.publicKey)), drawn(2));
+  assert.equal(iconFrom("00".repeat(32)), "");
+  assert.equal(iconFrom(undefined), "");
+});
+
 test("a catalog is added once, is there after a restart, and is gone when it is removed", async () => {
   const store = openStore();
   const fetch = (): Promise<SignedCatalog> => Promise.resolve(signedOf(3, [app("notes")]));
@@ -303,6 +319,9 @@ test("why a newer catalog was not taken is kept until one is, also over a restar
     ["catalog-signature", () => Promise.resolve(signedOf(6, [], other))],
     ["catalog-unreachable", () => fetchCatalog("http://127.0.0.1:1/", 10_000)],
     ["catalog-unreachable", () => fetchCatalog("http://[", 10_000)],
+    // The list may come with the owner's content from a device that took what this one would not have.
+    ["catalog-unreachable", () => fetchCatalog("ftp://example.org/apps", 10_000)],
+    ["catalog-unreachable", () => fetchCatalog("mailto:apps@example.org", 10_000)],
   ] as const) {
     nowMs += 1;
     given = next;

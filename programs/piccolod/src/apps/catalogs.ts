@@ -73,6 +73,9 @@ interface Shelf {
   readonly isDevelopment: boolean;
 }
 
+/** An app that is installed, or could be, with the full id of the catalog it is from; undefined where the owner gave it. */
+type Origin = Pick<Generation, "manifest"> & { readonly catalog?: string | undefined };
+
 /** One that should be there and could not be opened. */
 interface RefusedSource {
   readonly name: string;
@@ -333,11 +336,9 @@ export class Catalogs {
   }
 
   /** What its images need but for those `here`, as its own catalog says; nobody says it of a manifest the owner gave. */
-  imageNeeds(
-    { manifest, catalog: from }: Pick<Generation, "manifest"> & { readonly catalog?: string | undefined },
-    here: ReadonlySet<string> = new Set(),
-  ): ImageNeeds {
-    const found = this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
+  imageNeeds(origin: Origin, here: ReadonlySet<string> = new Set()): ImageNeeds {
+    const { manifest } = origin;
+    const found = this.#offered(origin);
     const missing = new Map(
       manifest.services.flatMap(({ image }) => (here.has(image.digest) ? [] : [[imageName(image), image] as const])),
     );
@@ -362,18 +363,22 @@ export class Catalogs {
    * What an installed app could become: another form of it in the catalog it came from, where that can be installed. Other
    * catalogs may have an app of that name, too; whom the owner trusted with this one is not asked again.
    */
-  newer({ manifest, catalog: from }: Pick<Generation, "manifest" | "catalog">): AppManifest | undefined {
-    const found = this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
+  newer(origin: Origin): AppManifest | undefined {
+    const { manifest } = origin;
+    const found = this.#offered(origin);
     if (found === undefined || this.#blocked(found) !== undefined) return undefined;
     return JSON.stringify(found.manifest) === JSON.stringify(manifest) ? undefined : found.manifest;
   }
 
-  iconOf(app: string): string | undefined {
-    for (const { apps } of this.#catalogs) {
-      const icon = apps.find(({ manifest }) => manifest.id === app)?.icon;
-      if (icon !== undefined) return iconAddress(icon);
-    }
-    return undefined;
+  /** From the catalog it came from, too: another one's picture would show one app as the other. */
+  iconOf(origin: Origin): string | undefined {
+    const icon = this.#offered(origin)?.icon;
+    return icon === undefined ? undefined : iconAddress(icon);
+  }
+
+  /** What the catalog it came from has under its name now. */
+  #offered({ manifest, catalog: from }: Origin): CatalogApp | undefined {
+    return this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
   }
 
   view(

@@ -21,6 +21,7 @@ import {
   type SpecSurroundings,
   specOf,
 } from "./specs.ts";
+import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import type { AppPlace, InstalledApp } from "./types.ts";
 import { changeFaults } from "./types.ts";
@@ -292,7 +293,7 @@ export class Executor {
       try {
         now = await this.#options.runtime.container(containerName(app, generation.number, name));
       } catch (error) {
-        if (runtimeFaults.owns(error)) continue;
+        if (isOfWorld(error)) continue;
         throw error;
       }
       if (hasEnded(now)) throw endedPart(name, now);
@@ -322,8 +323,9 @@ export class Executor {
   }
 
   /**
-   * The part of a running app that does not answer as its manifest says it would, undefined where all do. Not known while
-   * the runtime is away, or where the container has ended, which others look after.
+   * The part of a running app that does not answer as its manifest says it would, undefined where all do. Not known where
+   * it cannot be asked, as while the runtime is away or the disk is full, or where the container has ended, which others
+   * look after.
    */
   async silentPart(app: InstalledApp, number: number, timeoutMs: number): Promise<Known<string | undefined>> {
     const form = this.#form(app, number);
@@ -340,7 +342,7 @@ export class Executor {
       }
       return { known: true, value: undefined };
     } catch (error) {
-      if (runtimeFaults.owns(error)) return { known: false, reason: error.message };
+      if (isOfWorld(error)) return { known: false, reason: error.message };
       throw error;
     }
   }

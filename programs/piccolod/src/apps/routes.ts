@@ -30,7 +30,7 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     return appView(look, {
       entry,
       usedBytes: apps.usedBytes(record.app),
-      icon: catalogs.iconOf(record.app),
+      icon: catalogs.iconOf(describedOf(record)),
       update: newer,
       catalog: catalog === undefined ? undefined : { id: shownId(catalog), title: catalogs.titleOf(catalog) },
     });

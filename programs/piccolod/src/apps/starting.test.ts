@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AppManifest, checkManifest } from "@piccolo/app-manifest";
+import { diskFaults } from "@piccolo/storage/ports";
 import { AppDevice, untold } from "../../test-support/app-device.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 
@@ -132,4 +133,27 @@ test("an app that answers to its own name alone comes up, and so does the restor
   await device.backUp("shelf");
   const { trouble } = await device.drills.drill(device.newest("shelf").id, untold);
   assert.equal(trouble, undefined);
+});
+
+test("a part of which a full disk hides the state while the app starts has not ended", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  const { runtime } = device;
+  const container: ContainerRuntime["container"] = runtime.container.bind(runtime);
+  device.apps.install({ manifest: parts(device, { web: stays }), grants: [], settings: {} });
+  while ((await container("shelf.web.1"))?.phase !== "running") await turn();
+  const looks = { refused: 0 };
+  runtime.container = () => {
+    looks.refused += 1;
+    return Promise.reject(diskFaults.fault("disk-full", "there is no room left for apps"));
+  };
+  while (looks.refused < 3 && failureOf(device) === undefined) {
+    device.world.aheadMs += 1_000;
+    await turn();
+  }
+  assert.equal(failureOf(device), undefined);
+  runtime.container = container;
+  device.health = 200;
+  await device.apps.settled("shelf", () => undefined);
+  await device.apps.openRoute("shelf");
 });

@@ -1,4 +1,4 @@
-import { toUtf8 } from "@piccolo/bytes";
+import { directionControls, lineSeparators, toUtf8, visibleCharacter } from "@piccolo/bytes";
 import { filesFaults } from "./types.ts";
 
 export const nameBytesMax = 255;
@@ -15,12 +15,12 @@ export function parseNodeName(given: string): string {
   if (name === "." || name === "..") throw refuse(`"${name}" is not a name`);
   if (name.includes("/")) throw refuse("a name cannot contain a slash");
   if (/\p{Cc}/u.test(name)) throw refuse("a name cannot contain control characters");
-  if (/[\p{Zl}\p{Zp}]/u.test(name)) throw refuse("a name cannot contain a line break");
+  if (lineSeparators.test(name)) throw refuse("a name cannot contain a line break");
   // They let a name end in another ending than the one that is read.
-  if (/[\u202a-\u202e\u2066-\u2069]/.test(name)) {
+  if (directionControls.test(name)) {
     throw refuse("a name cannot contain characters that turn the direction of writing");
   }
-  if (!/[^\p{Z}\p{Cf}]/u.test(name)) throw refuse("a name needs a visible character");
+  if (!visibleCharacter.test(name)) throw refuse("a name needs a visible character");
   if (toUtf8(name).length > nameBytesMax) throw refuse(`a name has at most ${nameBytesMax} bytes`);
   return name;
 }
