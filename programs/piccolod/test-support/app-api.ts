@@ -28,7 +28,8 @@ export interface AppApi {
 }
 
 async function readAs<T>(reply: Response): Promise<AppReply<T>> {
-  return { status: reply.status, body: (await reply.json()) as T };
+  const text = await reply.text();
+  return { status: reply.status, body: (text === "" ? undefined : JSON.parse(text)) as T };
 }
 
 export interface AppApiOptions {

@@ -270,6 +270,27 @@ export function requestForgetCopy(record: AppPlanRecord, copy: string): AppPlanR
   };
 }
 
+/** Its owner needs the room more than the copy. One that a change is starting from stays. */
+export function requestDeleteCopy(record: AppPlanRecord, copy: string): AppPlanRecord {
+  if (!record.backups.some(({ id }) => id === copy)) {
+    throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
+  }
+  const after = requestForgetCopy(record, copy);
+  if (after === record) throw planFaults.fault("app-busy", `${record.app} is being brought back from that backup`);
+  return after;
+}
+
+/** The same of what a rollback would bring back: there is no version to go back to then. */
+export function requestDeleteRollback(record: AppPlanRecord): AppPlanRecord {
+  const { rollback, change: underWay, discarded } = record;
+  if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
+  const copy = rollback.snapshot?.id;
+  if (underWay?.kind === "rollback" || (copy !== undefined && underWay?.placed === copy)) {
+    throw planFaults.fault("app-busy", `${record.app} is being brought back from what would be deleted`);
+  }
+  return { ...record, rollback: undefined, discarded: copy === undefined ? discarded : [...discarded, copy] };
+}
+
 /** Of an app without data, a backup is its record alone, and there is nothing to do. */
 export function requestBackup(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
   const current = readyForChange(record);

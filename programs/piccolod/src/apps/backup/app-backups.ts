@@ -14,6 +14,7 @@ import type { AppStorage } from "../runtime/app-storage.ts";
 import type { InstalledApp } from "../types.ts";
 import { decideBackup, type NextBackup, type Situation, tooFew } from "./decide-backup.ts";
 import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
+import { LocalCopies } from "./local-copies.ts";
 import { RestoredApps } from "./restored-apps.ts";
 import { endingWhenStalled } from "./stall.ts";
 import { type BackupCrashPoint, storeBackup } from "./storing.ts";
@@ -30,7 +31,7 @@ export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
     Apps,
     "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
   >;
-  readonly storage: Pick<AppStorage, "snapshots">;
+  readonly storage: Pick<AppStorage, "snapshots" | "dropSnapshot">;
   readonly bundled: BundledImages;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
   readonly inNetwork: () => boolean;
@@ -62,6 +63,8 @@ type Report = (step: string, doneBytes: number, totalBytes: number) => void;
 interface Course {
   readonly ended: Promise<unknown>;
   readonly held: Set<number>;
+  /** The copy that is on its way into the network. */
+  storing: string | undefined;
   progress: BackupProgress;
 }
 
@@ -69,6 +72,7 @@ export class AppBackups {
   readonly #options: AppBackupsOptions;
   readonly kept: KeptBackups;
   readonly restored: RestoredApps;
+  readonly copies: LocalCopies;
   readonly #courses = new Map<string, Course>();
   readonly #stopping = new AbortController();
   readonly #startedAtMs: number;
@@ -85,6 +89,7 @@ export class AppBackups {
       held: () => new Set([...this.#courses.values()].flatMap((course) => [...course.held])),
     });
     this.restored = new RestoredApps(options.apps, options.appStore, options.world);
+    this.copies = new LocalCopies({ ...options, storing: (app) => this.#courses.get(app)?.storing });
   }
 
   start(): void {
@@ -186,7 +191,8 @@ export class AppBackups {
         this.#courses.delete(app);
         changed(app);
       });
-    const course: Course = { ended: result, held, progress: { step: "Preparing", doneBytes: 0, totalBytes: 0 } };
+    const progress = { step: "Preparing", doneBytes: 0, totalBytes: 0 };
+    const course: Course = { ended: result, held, storing: undefined, progress };
     this.#courses.set(app, course);
     starting.resolve(undefined);
     return result;
@@ -269,6 +275,8 @@ export class AppBackups {
       volumes: kept?.volumes ?? [],
       localImages: localImages(generation, bundled),
     };
+    const course = this.#courses.get(app);
+    if (course !== undefined) course.storing = kept?.id;
     await this.#turn(outer);
     try {
       const step = "Storing it in the network";
@@ -276,7 +284,7 @@ export class AppBackups {
       await endingWhenStalled(world, stalled, outer, (signal, alive) =>
         storeBackup({ store, files, unattended, world, crashPoint }, request, {
           signal,
-          held: this.#courses.get(app)?.held ?? new Set(),
+          held: course?.held ?? new Set(),
           report: (doneBytes, totalBytes) => {
             alive();
             report(step, doneBytes, totalBytes);
@@ -286,6 +294,7 @@ export class AppBackups {
       this.#note(app, { failed: undefined });
       await this.kept.tidy(app);
     } finally {
+      if (course !== undefined) course.storing = undefined;
       this.#storing--;
       this.#waiting.shift()?.();
     }
