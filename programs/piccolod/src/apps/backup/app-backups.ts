@@ -12,7 +12,7 @@ import type { Progress } from "../executor.ts";
 import type { AppPlanRecord, Generation, KeptSnapshot } from "../plan-types.ts";
 import type { AppStorage } from "../runtime/app-storage.ts";
 import type { InstalledApp } from "../types.ts";
-import { decideBackup, type NextBackup, type Situation, tooFew } from "./decide-backup.ts";
+import { decideBackup, type NextBackup, type Situation, tooFew, tooLarge } from "./decide-backup.ts";
 import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
 import { LocalCopies } from "./local-copies.ts";
 import { RestoredApps } from "./restored-apps.ts";
@@ -293,6 +293,10 @@ export class AppBackups {
       );
       this.#note(app, { failed: undefined });
       await this.kept.tidy(app);
+    } catch (error) {
+      // However often it is tried, this copy is never stored; the next one may be of less.
+      if (isFault(error, tooLarge)) this.restored.forgetCopy(app, copy);
+      throw error;
     } finally {
       if (course !== undefined) course.storing = undefined;
       this.#storing--;
@@ -328,7 +332,10 @@ export class AppBackups {
     return record?.backups.some(({ id }) => id === copy) !== true;
   }
 
-  /** Throws what making a copy throws; where it cannot be stored at the moment it stays on the device, and says why. */
+  /**
+   * Throws what making a copy throws, and `app-backup-too-large`; where it cannot be stored at the moment it stays on the
+   * device, and says why.
+   */
   async backUpNow(app: string, { signal, report }: Progress): Promise<BackupOutcome> {
     this.#options.apps.get(app);
     for (let course = this.#courses.get(app); course !== undefined; course = this.#courses.get(app)) {
@@ -366,7 +373,9 @@ export class AppBackups {
       return { place: "network", trouble: undefined };
     } catch (error) {
       if (signal.aborted) throw error;
-      return { place: "device", trouble: this.#failed(app, error) };
+      const trouble = this.#failed(app, error);
+      if (isFault(error, tooLarge)) throw error;
+      return { place: "device", trouble };
     }
   }
 }
