@@ -14,7 +14,7 @@ import type { AppStorage } from "../runtime/app-storage.ts";
 import type { InstalledApp } from "../types.ts";
 import { decideBackup, type NextBackup, type Situation, tooFew, tooLarge } from "./decide-backup.ts";
 import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
-import { LocalCopies } from "./local-copies.ts";
+import { LocalCopies, type LocalCopiesOptions } from "./local-copies.ts";
 import { RestoredApps } from "./restored-apps.ts";
 import { endingWhenStalled } from "./stall.ts";
 import { type BackupCrashPoint, storeBackup } from "./storing.ts";
@@ -31,7 +31,7 @@ export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
     Apps,
     "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
   >;
-  readonly storage: Pick<AppStorage, "snapshots" | "dropSnapshot">;
+  readonly storage: Pick<AppStorage, "snapshots"> & LocalCopiesOptions["storage"];
   readonly bundled: BundledImages;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
   readonly inNetwork: () => boolean;

@@ -4,15 +4,14 @@ import type { Apps } from "../apps.ts";
 import type { AppPlanRecord } from "../plan-types.ts";
 import { recordAfter } from "../record.ts";
 import { planFaults, requestDeleteCopy, requestDeleteRollback } from "../requests.ts";
-import type { AppStorage } from "../runtime/app-storage.ts";
 import { isOfWorld } from "../step-failure.ts";
 import type { AppStore } from "../store.ts";
 import { changeFaults } from "../types.ts";
 
 export interface LocalCopiesOptions {
   readonly apps: Pick<Apps, "get">;
-  readonly appStore: Pick<AppStore, "put" | "deleteSnapshotFacts">;
-  readonly storage: Pick<AppStorage, "dropSnapshot">;
+  readonly appStore: Pick<AppStore, "get" | "put" | "deleteSnapshotFacts">;
+  readonly storage: { readonly dropSnapshot: (id: string) => Promise<void> | void };
   /** The copy of an app that is on its way into the network. */
   readonly storing: (app: string) => string | undefined;
   readonly log: Log;
@@ -30,41 +29,44 @@ export class LocalCopies {
    * Its room is free when it returns. Throws `app-not-found`, `snapshot-not-found`, `app-busy`, and `step-failed` where the
    * disk refused: it is no backup any more then, and goes when this is asked for again or the app is next at rest.
    */
-  delete(app: string, copy: string): void {
+  async delete(app: string, copy: string): Promise<void> {
     const { apps, storing } = this.#options;
     const { record } = apps.get(app);
     const isGoing = record.discarded.includes(copy);
     const after = isGoing ? record : requestDeleteCopy(record, copy);
     if (storing(app) === copy) throw planFaults.fault("app-busy", "that backup is on its way into the network");
-    this.#drop(after, copy);
+    await this.#drop(after, copy);
   }
 
   /**
    * The same of what a rollback would bring back; what the disk refused goes once the app is at rest. Throws `no-rollback`
    * in place of `snapshot-not-found`.
    */
-  deleteRollback(app: string): void {
+  async deleteRollback(app: string): Promise<void> {
     const { record } = this.#options.apps.get(app);
-    this.#drop(requestDeleteRollback(record), record.rollback?.snapshot?.id);
+    await this.#drop(requestDeleteRollback(record), record.rollback?.snapshot?.id);
   }
 
   /**
    * What nothing needs the lane drops when the app is at rest. An app that has no room to come up never is, so the copy goes
    * here: what the record says first, the lane does after a crash.
    */
-  #drop(record: AppPlanRecord, copy: string | undefined): void {
+  async #drop(record: AppPlanRecord, copy: string | undefined): Promise<void> {
     const { appStore, storage, log, changed } = this.#options;
+    const { app } = record;
     appStore.put(record);
-    changed(record.app);
+    changed(app);
     if (copy === undefined) return;
     try {
-      storage.dropSnapshot(copy);
+      await storage.dropSnapshot(copy);
     } catch (error) {
       if (!isOfWorld(error)) throw error;
-      log.warn("copy-stays", { app: record.app, code: error.code, ...errorFacts(error) });
+      log.warn("copy-stays", { app, code: error.code, ...errorFacts(error) });
       throw changeFaults.fault("step-failed", "it could not be deleted yet");
     }
     appStore.deleteSnapshotFacts(copy);
-    appStore.put(recordAfter(record, { type: "discarded-gone", snapshots: [copy] }));
+    // Its lane may have gone on meanwhile, or have put the app into the trash, which drops the copy once more.
+    const now = appStore.get(app)?.record;
+    if (now !== undefined) appStore.put(recordAfter(now, { type: "discarded-gone", snapshots: [copy] }));
   }
 }

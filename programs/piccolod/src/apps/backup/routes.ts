@@ -26,14 +26,14 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
     return c.json(backupsView({ record, stored, notes, next, progress, bundled }), 200);
   });
 
-  api.openapi(routes["DELETE /apps/{id}/snapshots/{snapshotId}"], (c) => {
+  api.openapi(routes["DELETE /apps/{id}/snapshots/{snapshotId}"], async (c) => {
     const { id, snapshotId } = c.req.valid("param");
-    backups.copies.delete(id, snapshotId);
+    await backups.copies.delete(id, snapshotId);
     return c.body(null, 204);
   });
 
-  api.openapi(routes["DELETE /apps/{id}/rollback"], (c) => {
-    backups.copies.deleteRollback(c.req.valid("param").id);
+  api.openapi(routes["DELETE /apps/{id}/rollback"], async (c) => {
+    await backups.copies.deleteRollback(c.req.valid("param").id);
     return c.body(null, 204);
   });
 
