@@ -95,12 +95,16 @@ export interface ChangeFacts {
   readonly roomBytes: number | undefined;
 }
 
-/** `no-room`, where a change of an app has none for the copy of its data that it begins with, and for what it brings. */
+/**
+ * `no-room`, where the change that the record begins with has none for the copy of the data it makes first, and for what it
+ * brings. A copy that shares its blocks with the data needs its size, too: the kernel's bound on all content counts it in full
+ * when it is made (docs/adr/0015), and that is what it takes once the app has written over what it shares.
+ */
 export function changeRefusals(
   record: AppPlanRecord,
   { usedBytes, freeBytes, roomBytes }: ChangeFacts,
 ): readonly Fault[] {
-  const copied = savedVolumes(record);
+  const copied = record.change?.safety === undefined ? [] : savedVolumes(record);
   // A change that writes nothing helps an owner whose disk is full, who takes a grant back for instance.
   if (copied.length === 0 && roomBytes === undefined) return [];
   const copyBytes = copied.reduce((sum, { name }) => sum + (usedBytes[name] ?? 0), 0);

@@ -115,6 +115,26 @@ test("a stopped app's new version has to answer once before it is the one to sta
   }
 });
 
+test("what copies no data neither freezes the app nor puts anything back", () => {
+  for (const snapshot of ["stop", "pause", "live"] as const) {
+    const world = installed({ version: 1, sideBySide: true, volumes: { data: snapshot } });
+    world.want(requestConfigure(must(world.record), { grants: [], settings: {} }, "s1", world.nowMs));
+    assert.equal(must(world.record?.change).safety, undefined);
+    const names: string[] = [];
+    for (let round = 0; round < 40 && world.record?.change !== undefined; round += 1) {
+      const plan = decide(world.record, world.observe(), world.nowMs);
+      names.push(...stepNames(plan.steps));
+      world.run(plan, done);
+      world.check();
+    }
+    assert.equal(world.record?.current?.number, 2);
+    assert.deepEqual(
+      names.filter((name) => /pause|snapshot|restore/.test(name)),
+      [],
+    );
+  }
+});
+
 test("what is left of a network that is only there in part goes with the app", () => {
   const world = installed();
   world.network = false;
@@ -544,6 +564,7 @@ const unknowns = fc.subarray<keyof Observed>(["containers", "images", "network",
 const actions = fc.constantFrom(
   "update",
   "configure",
+  "take-back",
   "rollback",
   "backup",
   "restore",
@@ -582,8 +603,12 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
       const volumes = { ...made.volumes, ...(version % 2 === 0 ? { more: "live" as const } : {}) };
       world.want(requestUpdate(record, wish({ ...made, version, volumes }), `s${at}`, world.nowMs));
     }
-    if (action === "configure")
-      world.want(requestConfigure(record, { grants: [], settings: {} }, `s${at}`, world.nowMs));
+    const fewer = { grants: [], settings: {} };
+    if (action === "configure") {
+      const passwords = { WORD: `${at}` };
+      world.want(requestConfigure(record, { ...fewer, passwords }, `s${at}`, world.nowMs));
+    }
+    if (action === "take-back") world.want(requestConfigure(record, fewer, `s${at}`, world.nowMs));
     if (action === "rollback") world.want(requestRollback(record, `s${at}`, world.nowMs));
     if (action === "backup") world.want(requestBackup(record, `b${at}`, world.nowMs));
     if (action === "restore") world.want(requestRestore(record, record.backups[0]?.id ?? "", `s${at}`, world.nowMs));
