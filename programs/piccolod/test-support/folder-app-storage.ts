@@ -25,8 +25,6 @@ export class FolderAppStorage implements AppStorage {
   free = 1e12;
   /** Thrown by the next copy. */
   snapshotFault: Error | undefined;
-  /** Thrown where the next copy is dropped. */
-  dropFault: Error | undefined;
   /** Copies wait for it: a disk that hangs. */
   snapshotGate: (app: string) => Promise<void> = () => Promise.resolve();
   readonly moved: (IdMove & { readonly app: string })[] = [];
@@ -115,9 +113,6 @@ export class FolderAppStorage implements AppStorage {
   }
 
   dropSnapshot(id: string): void {
-    const fault = this.dropFault;
-    this.dropFault = undefined;
-    if (fault !== undefined) throw fault;
     for (const end of ["", ".partial"]) {
       rmSync(join(this.snapshotFolder, `${id}${end}`), { recursive: true, force: true });
     }

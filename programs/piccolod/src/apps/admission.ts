@@ -65,7 +65,7 @@ export function newcomerMisfits(manifest: AppManifest, limits: DeviceLimits): re
 export function roomTrouble(neededBytes: number, freeBytes: number): readonly Fault[] {
   if (freeBytes >= neededBytes) return [];
   const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
-  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; remove something first`;
+  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; delete backups that lie on the device, or remove something`;
   return [appFaults.fault("no-room", why)];
 }
 

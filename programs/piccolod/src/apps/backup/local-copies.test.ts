@@ -154,8 +154,13 @@ test("what could not be deleted goes the next time, whoever asks for it", async 
     const device = AppDevice.start(context);
     await device.install("shelf");
     const copy = await copied(device, "books");
-    device.storage.dropFault = appStorageFaults.fault("app-storage-failed", "the disk refuses");
+    const { storage } = device;
+    const dropSnapshot = storage.dropSnapshot.bind(storage);
+    storage.dropSnapshot = () => {
+      throw appStorageFaults.fault("app-storage-failed", "the disk refuses");
+    };
     await assert.rejects(device.backups.copies.delete("shelf", copy), { code: "step-failed" });
+    storage.dropSnapshot = dropSnapshot;
     assert.deepEqual(recordOf(device).backups, [], "it is no backup any more");
     assert.throws(() => device.apps.restore("shelf", copy), { code: "snapshot-not-found" });
     if (byOwner) await device.backups.copies.delete("shelf", copy);
