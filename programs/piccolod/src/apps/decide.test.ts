@@ -4,11 +4,13 @@ import { imageName } from "@piccolo/app-manifest";
 import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
-import type { Observed, Step } from "./plan-types.ts";
+import type { AppPlanRecord, Observed, Step } from "./plan-types.ts";
 import { recordAfter } from "./record.ts";
 import {
   requestBackup,
   requestConfigure,
+  requestDeleteCopy,
+  requestDeleteRollback,
   requestDrill,
   requestInstall,
   requestInstallFromBackup,
@@ -565,6 +567,8 @@ const actions = fc.constantFrom(
   "update",
   "configure",
   "take-back",
+  "delete-copy",
+  "delete-rollback",
   "rollback",
   "backup",
   "restore",
@@ -578,6 +582,14 @@ const actions = fc.constantFrom(
   "install-stored",
   "none",
 );
+
+/** At once, whatever the lane is about. */
+function drop(world: AppWorld, record: AppPlanRecord, copy: string | undefined): void {
+  world.want(record);
+  if (copy === undefined) return;
+  world.snapshots.delete(copy);
+  world.want(recordAfter(record, { type: "discarded-gone", snapshots: [copy] }));
+}
 
 function act(world: AppWorld, action: string, made: ManifestWish, at: number): void {
   const { record, trash } = world;
@@ -607,6 +619,15 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
     if (action === "configure") {
       const passwords = { WORD: `${at}` };
       world.want(requestConfigure(record, { ...fewer, passwords }, `s${at}`, world.nowMs));
+    }
+    // One that is being uninstalled is not there for its owner.
+    if (record.wanted !== "removed") {
+      if (action === "delete-copy") {
+        const copy = record.backups[0]?.id ?? "";
+        drop(world, requestDeleteCopy(record, copy), copy);
+      }
+      const before = record.rollback?.snapshot?.id;
+      if (action === "delete-rollback") drop(world, requestDeleteRollback(record), before);
     }
     if (action === "take-back") world.want(requestConfigure(record, fewer, `s${at}`, world.nowMs));
     if (action === "rollback") world.want(requestRollback(record, `s${at}`, world.nowMs));
