@@ -114,6 +114,7 @@ export class AppBackups {
     while (!signal.aborted) {
       this.#wake = new AbortController();
       if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
+      await this.copies.tidy();
       // Also where no app is left to be backed up, what was deleted goes.
       if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
         tidiedMs = world.monotonicMs();

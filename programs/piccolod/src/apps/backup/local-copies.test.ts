@@ -73,6 +73,30 @@ test("an app that does not come up gives the room of its copies back, too", asyn
   assert.deepEqual([...device.storage.snapshots()], []);
 });
 
+test("an app that does not come up keeps no copy that nothing needs: the room may be what it lacks", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  const [copy, other] = [await copied(device, "books"), await copied(device, "more")];
+  device.health = 500;
+  device.runtime.end("shelf.web.1", 1);
+  device.apps.wake();
+  while (recordOf(device).failure === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  // As an update that was given up leaves the copy it began with.
+  const record = recordOf(device);
+  device.appStore.put({ ...record, backups: record.backups.slice(1), discarded: [copy] });
+  const { storage } = device;
+  const dropSnapshot = storage.dropSnapshot.bind(storage);
+  storage.dropSnapshot = () => {
+    throw appStorageFaults.fault("app-storage-failed", "the disk refuses");
+  };
+  await device.backups.copies.tidy();
+  assert.deepEqual(recordOf(device).discarded, [copy]);
+  storage.dropSnapshot = dropSnapshot;
+  await device.backups.copies.tidy();
+  assert.deepEqual(recordOf(device).discarded, []);
+  assert.deepEqual([...storage.snapshots().keys()], [other]);
+});
+
 test("without the copy of before the update the app cannot go back, and all else stays as it is", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");

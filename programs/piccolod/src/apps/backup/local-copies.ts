@@ -1,4 +1,4 @@
-/** Copies of an app's data on the device that its owner gives up for the room they take. */
+/** Copies of an app's data on the device that its owner gives up for the room they take, and those that nothing needs. */
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import type { Apps } from "../apps.ts";
 import type { AppPlanRecord } from "../plan-types.ts";
@@ -10,7 +10,7 @@ import { changeFaults } from "../types.ts";
 
 export interface LocalCopiesOptions {
   readonly apps: Pick<Apps, "get">;
-  readonly appStore: Pick<AppStore, "get" | "put" | "deleteSnapshotFacts">;
+  readonly appStore: Pick<AppStore, "all" | "get" | "put" | "deleteSnapshotFacts">;
   readonly storage: { readonly dropSnapshot: (id: string) => Promise<void> | void };
   /** The copy of an app that is on its way into the network. */
   readonly storing: (app: string) => string | undefined;
@@ -48,15 +48,27 @@ export class LocalCopies {
   }
 
   /**
-   * What nothing needs the lane drops when the app is at rest. An app that has no room to come up never is, so the copy goes
-   * here: what the record says first, the lane does after a crash.
+   * What nothing needs the lane drops when the app is at rest. One that does not come up never is, and the room of a copy may
+   * be what it lacks. What the disk refuses is left for the next time.
    */
+  async tidy(): Promise<void> {
+    for (const { record } of this.#options.appStore.all()) {
+      const { app, change, failure, discarded } = record;
+      if (change !== undefined || failure === undefined) continue;
+      for (const copy of discarded) await this.#free(app, copy).catch(orOfWorld);
+    }
+  }
+
   async #drop(record: AppPlanRecord, copy: string | undefined): Promise<void> {
-    const { appStore, storage, log, changed } = this.#options;
-    const { app } = record;
+    const { appStore, changed } = this.#options;
+    // What the record says first the lane does, where this is cut off.
     appStore.put(record);
-    changed(app);
-    if (copy === undefined) return;
+    changed(record.app);
+    if (copy !== undefined) await this.#free(record.app, copy);
+  }
+
+  async #free(app: string, copy: string): Promise<void> {
+    const { appStore, storage, log } = this.#options;
     try {
       await storage.dropSnapshot(copy);
     } catch (error) {
@@ -69,4 +81,8 @@ export class LocalCopies {
     const now = appStore.get(app)?.record;
     if (now !== undefined) appStore.put(recordAfter(now, { type: "discarded-gone", snapshots: [copy] }));
   }
+}
+
+function orOfWorld(error: unknown): void {
+  if (!isOfWorld(error)) throw error;
 }
