@@ -179,6 +179,29 @@ for (const kind of ["desk", "phone"] as const) {
     assert.deepEqual(device.apps.apps.get("notes")?.granted, []);
   });
 
+  test(`${kind}: a copy on the device is deleted once its owner has read what that means`, async (t) => {
+    const { page, to, photograph } = await start(t, kind);
+    await to("app/notes");
+    const rows = page.getByText(/^Backup of /);
+    await rows.nth(1).waitFor();
+    await button(page, "Delete").nth(1).click();
+    await page.getByText("It is on this device alone").waitFor();
+    await photograph("delete-copy");
+    await inDialog(page, "Cancel").click();
+    assert.equal(await rows.count(), 2);
+    await button(page, "Delete").nth(1).click();
+    await inDialog(page, "Delete").click();
+    await rows.nth(1).waitFor({ state: "detached" });
+    await page.getByText("in the network,").waitFor();
+    await to("app/gallery");
+    await button(page, "Delete the copy of version 3.0").click();
+    await page.getByText("Gallery cannot go back to version 3.0 then").waitFor();
+    await photograph("delete-rollback");
+    await inDialog(page, "Delete").click();
+    await button(page, "Go back").waitFor({ state: "detached" });
+    await button(page, "Go back to version 3.0").waitFor({ state: "detached" });
+  });
+
   test(`${kind}: what happened to an app is told, newest first, and more of it as it happens`, async (t) => {
     const { device, page, to, photograph } = await start(t, kind);
     await to("app/notes");

@@ -140,6 +140,19 @@ export const appRoutes = {
     request: { params: id.extend({ snapshotId: z.string().max(64) }) },
     responses: accepted,
   }),
+  "DELETE /apps/{id}/snapshots/{snapshotId}": route({
+    method: "delete",
+    path: "/apps/{id}/snapshots/{snapshotId}",
+    request: { params: id.extend({ snapshotId: z.string().max(64) }) },
+    responses: nothing,
+  }),
+  /** What the version before, and its data, takes: the app cannot go back to it any more. */
+  "DELETE /apps/{id}/rollback": route({
+    method: "delete",
+    path: "/apps/{id}/rollback",
+    request: { params: id },
+    responses: nothing,
+  }),
   "DELETE /apps/{id}": route({
     method: "delete",
     path: "/apps/{id}",

@@ -286,6 +286,8 @@ export const routes = {
   "POST /apps/{id}/configure": appRoutes["POST /apps/{id}/configure"],
   "POST /apps/{id}/backup": appRoutes["POST /apps/{id}/backup"],
   "POST /apps/{id}/snapshots/{snapshotId}/restore": appRoutes["POST /apps/{id}/snapshots/{snapshotId}/restore"],
+  "DELETE /apps/{id}/snapshots/{snapshotId}": appRoutes["DELETE /apps/{id}/snapshots/{snapshotId}"],
+  "DELETE /apps/{id}/rollback": appRoutes["DELETE /apps/{id}/rollback"],
   "DELETE /apps/{id}": appRoutes["DELETE /apps/{id}"],
   "GET /apps/{id}/secrets": appRoutes["GET /apps/{id}/secrets"],
   "GET /apps/{id}/logs": appRoutes["GET /apps/{id}/logs"],

@@ -16,6 +16,7 @@ import { RestoreDrills } from "../src/apps/backup/restore-drills.ts";
 import { BackupStore } from "../src/apps/backup/store.ts";
 import type { BackupCrashPoint } from "../src/apps/backup/storing.ts";
 import type { StoredBackup } from "../src/apps/backup/types.ts";
+import type { SnapshotFiles, SnapshotReader } from "../src/apps/runtime/snapshot-files.ts";
 import { AppStore } from "../src/apps/store.ts";
 import { controlMigrations } from "../src/db/control-schema.ts";
 import { openDatabase } from "../src/db/database.ts";
@@ -98,6 +99,8 @@ export class AppDevice {
   readonly reservedNames = new Set<string>();
   /** Why no manifest fits the device. */
   unsuited: ReturnType<AppsOptions["unsuited"]>;
+  /** What copies hold, in place of what was copied. */
+  copyReader: (() => Promise<SnapshotReader>) | undefined;
   onChanged: () => void = () => undefined;
   crashPoint: (name: BackupCrashPoint) => void = () => undefined;
   apps!: Apps;
@@ -195,7 +198,7 @@ export class AppDevice {
       apps,
       appStore,
       storage,
-      files: new FolderSnapshotFiles(storage.snapshotFolder),
+      files: this.#files(),
       bundled: { has: () => false, open: () => undefined },
       db: owner.db,
       store,
@@ -234,6 +237,15 @@ export class AppDevice {
       owner.db.close();
     };
     apps.start();
+  }
+
+  #files(): SnapshotFiles {
+    const folder = new FolderSnapshotFiles(this.storage.snapshotFolder);
+    return {
+      open: (id, volume) => this.copyReader?.() ?? folder.open(id, volume),
+      openPartial: (id, volume, sizeBytes) => folder.openPartial(id, volume, sizeBytes),
+      complete: (id, volumes) => folder.complete(id, volumes),
+    };
   }
 
   async stop(): Promise<void> {

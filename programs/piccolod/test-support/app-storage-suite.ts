@@ -70,6 +70,7 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
       for (let at = 0; at < Math.min(until, reader.sizeBytes); at += partBytes) {
         const length = Math.min(partBytes, reader.sizeBytes - at);
         const bytes = await reader.read(at, length);
+        assert.equal(reader.isUnused(at, length), bytes === undefined);
         if (bytes === undefined) continue;
         assert.equal((await writer.read(at, length)).length, length);
         await writer.write(at, bytes);

@@ -197,6 +197,7 @@ export class FakeApps {
   /** Of every app that is asked about. */
   readonly obstacles: Preflight["obstacles"] = [];
   readonly #followers = new Set<ServerResponse>();
+  readonly #deletedCopies = new Set<string>();
   #lines: AppLogLine[] = [];
 
   constructor(options: FakeAppsOptions) {
@@ -406,6 +407,18 @@ export class FakeApps {
         state: "running",
       })),
     "GET /apps/{id}/backups": ({ params }) => ({ status: 200, json: this.#backups(this.#found(params["id"])) }),
+    "DELETE /apps/{id}/snapshots/{snapshotId}": ({ params }) => {
+      this.#deletedCopies.add(params["snapshotId"] ?? "");
+      this.#options.publish({ type: "app", id: this.#found(params["id"]).app.id });
+      return { status: 204 };
+    },
+    "DELETE /apps/{id}/rollback": ({ params }) => {
+      const { rollback, ...rest } = this.#found(params["id"]);
+      if (rollback === undefined) throw this.#options.refuse(409, "no-rollback", "There is no version to go back to.");
+      this.apps.set(rest.app.id, rest);
+      this.#options.publish({ type: "app", id: rest.app.id });
+      return { status: 204 };
+    },
     "GET /app-backups": () => ({ status: 200, json: { apps: [] } }),
     "DELETE /apps/{id}": ({ params }) => {
       const view = this.#found(params["id"]);
@@ -518,7 +531,7 @@ export class FakeApps {
           sizeBytes: 42 * MiB,
           newBytes: MiB,
           imageOnlyHere: false,
-        },
+        } as const,
         {
           id: "b1",
           takenAtMs: takenAtMs - day,
@@ -526,8 +539,8 @@ export class FakeApps {
           cause: "update",
           place: "device",
           imageOnlyHere: false,
-        },
-      ],
+        } as const,
+      ].filter(({ id }) => !this.#deletedCopies.has(id)),
     };
   }
 

@@ -65,7 +65,7 @@ export function newcomerMisfits(manifest: AppManifest, limits: DeviceLimits): re
 export function roomTrouble(neededBytes: number, freeBytes: number): readonly Fault[] {
   if (freeBytes >= neededBytes) return [];
   const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
-  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; remove something first`;
+  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; delete backups that lie on the device, or remove something`;
   return [appFaults.fault("no-room", why)];
 }
 
@@ -95,12 +95,16 @@ export interface ChangeFacts {
   readonly roomBytes: number | undefined;
 }
 
-/** `no-room`, where a change of an app has none for the copy of its data that it begins with, and for what it brings. */
+/**
+ * `no-room`, where the change that the record begins with has none for the copy of the data it makes first, and for what it
+ * brings. A copy that shares its blocks with the data needs its size, too: the kernel's bound on all content counts it in full
+ * when it is made (docs/adr/0015), and that is what it takes once the app has written over what it shares.
+ */
 export function changeRefusals(
   record: AppPlanRecord,
   { usedBytes, freeBytes, roomBytes }: ChangeFacts,
 ): readonly Fault[] {
-  const copied = savedVolumes(record);
+  const copied = record.change?.safety === undefined ? [] : savedVolumes(record);
   // A change that writes nothing helps an owner whose disk is full, who takes a grant back for instance.
   if (copied.length === 0 && roomBytes === undefined) return [];
   const copyBytes = copied.reduce((sum, { name }) => sum + (usedBytes[name] ?? 0), 0);

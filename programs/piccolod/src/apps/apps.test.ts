@@ -185,6 +185,47 @@ test("a change that copies no data and brings nothing needs no room: a full disk
   assert.throws(() => device.apps.update("shelf", { manifest, grants: [] }), { code: "no-room" });
 });
 
+test("a grant is taken back without a copy of the data, so that a full disk keeps nobody from it", async (context) => {
+  const device = AppDevice.start(context);
+  const { apps, storage } = device;
+  await device.install("shelf", { publicPaths: ["/share/*"], hasPassword: true });
+  device.write("shelf", "x".repeat(1_000));
+  storage.free = 0;
+  const copies: string[] = [];
+  storage.snapshotGate = async (app) => void copies.push(app);
+  // What lets the app do more, or something else, begins with a copy as ever.
+  assert.throws(() => apps.configure("shelf", { grants: [], settings: { WORD: "second" } }), { code: "no-room" });
+  assert.deepEqual(apps.get("shelf").record.current?.grants, ["public-paths"]);
+  apps.configure("shelf", { grants: [] });
+  await apps.settled("shelf", () => undefined);
+  assert.deepEqual(apps.get("shelf").record.current?.grants, []);
+  assert.deepEqual([copies, [...storage.snapshots()]], [[], []]);
+  assert.equal(device.read("shelf").length, 1_000);
+  assert.throws(() => apps.configure("shelf", { grants: ["public-paths"] }), { code: "no-room" });
+});
+
+test("an app that does not come up without a grant has it back, and all of its data", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf", { publicPaths: ["/share/*"] });
+  device.health = 500;
+  device.apps.configure("shelf", { grants: [] });
+  await assert.rejects(
+    device.apps.settled("shelf", () => {
+      const { change } = device.apps.get("shelf").record;
+      if (change?.phase === "starting") {
+        device.write("shelf", "written meanwhile");
+        device.world.aheadMs += 600_000;
+      }
+      if (change === undefined) device.health = 200;
+    }),
+    { code: "not-healthy" },
+  );
+  device.health = 200;
+  await device.apps.openRoute("shelf");
+  assert.deepEqual(device.apps.get("shelf").record.current?.grants, ["public-paths"]);
+  assert.equal(device.read("shelf").toString(), "written meanwhile");
+});
+
 const settles = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 1));
 };

@@ -396,7 +396,7 @@ export class Apps {
   #changeWithCopy(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
     this.#change(id, (before) => {
       const after = request(before);
-      this.requireRoom(before);
+      this.requireRoom(after);
       return after;
     });
   }
@@ -425,7 +425,7 @@ export class Apps {
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
-    this.requireRoom(app.record, roomBytes);
+    this.requireRoom(record, roomBytes);
     store.transact(() => {
       store.putSecrets(app, newSecrets(manifest, store.secretsOf(app), world));
       store.put(record);
@@ -433,7 +433,7 @@ export class Apps {
     this.go(id);
   }
 
-  /** For a change of it. Throws what `changeRefusals` names. */
+  /** For the change the record begins with. Throws what `changeRefusals` names. */
   requireRoom(record: AppPlanRecord, roomBytes?: number): void {
     const { storage } = this.#options;
     const facts = { usedBytes: storage.usedBytes(record.app), freeBytes: storage.freeBytes(), roomBytes };
@@ -453,7 +453,7 @@ export class Apps {
     const paths = keepsPaths ? { publicPaths: before.publicPaths } : {};
     const wish = { grants: agreed, ...paths, settings, passwords };
     const record = requestConfigure(app.record, wish, this.#snapshotId(), world.nowMs());
-    this.requireRoom(app.record);
+    this.requireRoom(record);
     store.put(record);
     this.go(id);
   }

@@ -4,11 +4,13 @@ import { imageName } from "@piccolo/app-manifest";
 import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
-import type { Observed, Step } from "./plan-types.ts";
+import type { AppPlanRecord, Observed, Step } from "./plan-types.ts";
 import { recordAfter } from "./record.ts";
 import {
   requestBackup,
   requestConfigure,
+  requestDeleteCopy,
+  requestDeleteRollback,
   requestDrill,
   requestInstall,
   requestInstallFromBackup,
@@ -112,6 +114,26 @@ test("a stopped app's new version has to answer once before it is the one to sta
     assert.equal(wanted, "stopped");
     assert.ok([...world.containers.values()].every(({ state }) => state !== "running"));
     assert.deepEqual(world.route, { kind: "closed" });
+  }
+});
+
+test("what copies no data neither freezes the app nor puts anything back", () => {
+  for (const snapshot of ["stop", "pause", "live"] as const) {
+    const world = installed({ version: 1, sideBySide: true, volumes: { data: snapshot } });
+    world.want(requestConfigure(must(world.record), { grants: [], settings: {} }, "s1", world.nowMs));
+    assert.equal(must(world.record?.change).safety, undefined);
+    const names: string[] = [];
+    for (let round = 0; round < 40 && world.record?.change !== undefined; round += 1) {
+      const plan = decide(world.record, world.observe(), world.nowMs);
+      names.push(...stepNames(plan.steps));
+      world.run(plan, done);
+      world.check();
+    }
+    assert.equal(world.record?.current?.number, 2);
+    assert.deepEqual(
+      names.filter((name) => /pause|snapshot|restore/.test(name)),
+      [],
+    );
   }
 });
 
@@ -563,6 +585,9 @@ const unknowns = fc.subarray<keyof Observed>(["containers", "images", "network",
 const actions = fc.constantFrom(
   "update",
   "configure",
+  "take-back",
+  "delete-copy",
+  "delete-rollback",
   "rollback",
   "backup",
   "restore",
@@ -576,6 +601,14 @@ const actions = fc.constantFrom(
   "install-stored",
   "none",
 );
+
+/** At once, whatever the lane is about. */
+function drop(world: AppWorld, record: AppPlanRecord, copy: string | undefined): void {
+  world.want(record);
+  if (copy === undefined) return;
+  world.snapshots.delete(copy);
+  world.want(recordAfter(record, { type: "discarded-gone", snapshots: [copy] }));
+}
 
 function act(world: AppWorld, action: string, made: ManifestWish, at: number): void {
   const { record, trash } = world;
@@ -601,8 +634,21 @@ function act(world: AppWorld, action: string, made: ManifestWish, at: number): v
       const volumes = { ...made.volumes, ...(version % 2 === 0 ? { more: "live" as const } : {}) };
       world.want(requestUpdate(record, wish({ ...made, version, volumes }), `s${at}`, world.nowMs));
     }
-    if (action === "configure")
-      world.want(requestConfigure(record, { grants: [], settings: {} }, `s${at}`, world.nowMs));
+    const fewer = { grants: [], settings: {} };
+    if (action === "configure") {
+      const passwords = { WORD: `${at}` };
+      world.want(requestConfigure(record, { ...fewer, passwords }, `s${at}`, world.nowMs));
+    }
+    // One that is being uninstalled is not there for its owner.
+    if (record.wanted !== "removed") {
+      if (action === "delete-copy") {
+        const copy = record.backups[0]?.id ?? "";
+        drop(world, requestDeleteCopy(record, copy), copy);
+      }
+      const before = record.rollback?.snapshot?.id;
+      if (action === "delete-rollback") drop(world, requestDeleteRollback(record), before);
+    }
+    if (action === "take-back") world.want(requestConfigure(record, fewer, `s${at}`, world.nowMs));
     if (action === "rollback") world.want(requestRollback(record, `s${at}`, world.nowMs));
     if (action === "backup") world.want(requestBackup(record, `b${at}`, world.nowMs));
     if (action === "restore") world.want(requestRestore(record, record.backups[0]?.id ?? "", `s${at}`, world.nowMs));

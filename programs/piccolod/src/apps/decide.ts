@@ -253,7 +253,7 @@ function decideSaving(
   observed: Observed,
   containers: readonly ObservedContainer[],
 ): Plan {
-  const volumes = savedVolumes(record);
+  const volumes = change.safety === undefined ? [] : savedVolumes(record);
   const names = volumes.map(({ name }) => name);
   if (change.safety !== undefined) {
     if (!observed.volumes.known) return notKnown(observed.volumes.reason);

@@ -36,7 +36,7 @@ export interface Change {
   readonly kind: ChangeKind;
   /** What shall be the current generation. */
   readonly to: Generation;
-  /** The copy that is made before data can change, and put back when the change fails; undefined where there is no data. */
+  /** The copy that is made before data can change, and put back when the change fails; undefined where none is needed. */
   readonly safety: string | undefined;
   /** The copy whose data the new generation starts from. */
   readonly placed: string | undefined;

@@ -2,6 +2,7 @@
 import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
 import { sideOf } from "./addresses.ts";
+import { agreedPaths } from "./agreed-grants.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, Notice, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy } from "./record.ts";
@@ -160,20 +161,38 @@ export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: strin
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
+/** Without a copy of its data where it is the same in all but grants that are taken back. */
 export function requestConfigure(
   record: AppPlanRecord,
   wish: Omit<Wish, "manifest" | "catalog"> & Pick<Change, "passwords">,
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
-  const { manifest, catalog } = readyForChange(record);
+  const current = readyForChange(record);
+  const { manifest, catalog } = current;
   const number = nextNumber(record);
   const { passwords = {} } = wish;
-  const next = change("configure", generationOf(number, { ...wish, manifest, catalog }), nowMs, {
-    safety: safetyFor(record, snapshot),
+  const to = generationOf(number, { ...wish, manifest, catalog });
+  const takesOnly = Object.keys(passwords).length === 0 && !allowsMore(current, to);
+  const next = change("configure", to, nowMs, {
+    safety: takesOnly ? undefined : safetyFor(record, snapshot),
     ...(Object.keys(passwords).length === 0 ? {} : { passwords }),
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
+}
+
+/**
+ * Whether the one may do, or is told, anything that the other is not. If not, the same version finds what it finds in an
+ * ordinary life, as without the internet: its data is no less its own when it is given back what it had.
+ */
+function allowsMore(before: Generation, after: Generation): boolean {
+  const names = new Set([...Object.keys(before.settings), ...Object.keys(after.settings)]);
+  const paths = agreedPaths(before);
+  return (
+    [...names].some((name) => before.settings[name] !== after.settings[name]) ||
+    after.grants.some((kind) => !before.grants.includes(kind)) ||
+    agreedPaths(after).some((path) => !paths.includes(path))
+  );
 }
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
@@ -268,6 +287,27 @@ export function requestForgetCopy(record: AppPlanRecord, copy: string): AppPlanR
     backups: record.backups.filter(({ id }) => id !== copy),
     discarded: [...record.discarded, copy],
   };
+}
+
+/** Its owner needs the room more than the copy. One that a change is starting from stays. */
+export function requestDeleteCopy(record: AppPlanRecord, copy: string): AppPlanRecord {
+  if (!record.backups.some(({ id }) => id === copy)) {
+    throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
+  }
+  const after = requestForgetCopy(record, copy);
+  if (after === record) throw planFaults.fault("app-busy", `${record.app} is being brought back from that backup`);
+  return after;
+}
+
+/** The same of what a rollback would bring back: there is no version to go back to then. */
+export function requestDeleteRollback(record: AppPlanRecord): AppPlanRecord {
+  const { rollback, change: underWay, discarded } = record;
+  if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
+  const copy = rollback.snapshot?.id;
+  if (underWay?.kind === "rollback" || (copy !== undefined && underWay?.placed === copy)) {
+    throw planFaults.fault("app-busy", `${record.app} is being brought back from what would be deleted`);
+  }
+  return { ...record, rollback: undefined, discarded: copy === undefined ? discarded : [...discarded, copy] };
 }
 
 /** Of an app without data, a backup is its record alone, and there is nothing to do. */

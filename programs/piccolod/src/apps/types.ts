@@ -24,7 +24,7 @@ export const appFaults = catalogue({
   "app-overloaded": { retry: "later", meaning: "Too many visits of the app are under way; try again in a moment." },
   "no-room": {
     retry: "later",
-    meaning: "There is not enough room on the device for this app; remove something first.",
+    meaning: "There is not enough room on the device; delete backups that lie on it, or remove something.",
   },
   "too-many-apps": { retry: "never", meaning: "The device has as many apps as it can keep apart; remove one first." },
 });

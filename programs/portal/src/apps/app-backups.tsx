@@ -6,6 +6,7 @@ import { Group, Row } from "../design/group.tsx";
 import { Banner, ProblemNote, Progress } from "../design/notes.tsx";
 import { momentInWords } from "../wording/time.ts";
 import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
+import { DeleteBackupDialog } from "./delete-copy-dialogs.tsx";
 import { type AppBackup, type AppView, useAppCall, useBackups, useRunningTask } from "./queries.ts";
 import { isChanging } from "./words.ts";
 
@@ -54,11 +55,9 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
             <Button disabled={isBusy} onClick={() => setAsking({ what: "restore", backup })}>
               Restore
             </Button>
-            {backup.place === "network" ? (
-              <Button look="quiet-danger" onClick={() => setAsking({ what: "delete", backup })}>
-                Delete
-              </Button>
-            ) : null}
+            <Button look="quiet-danger" onClick={() => setAsking({ what: "delete", backup })}>
+              Delete
+            </Button>
           </span>
         </Row>
       ))}
@@ -84,7 +83,9 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
       {asking?.what === "restore" ? (
         <RestoreDialog id={id} name={name} backup={asking.backup} onClose={() => setAsking(undefined)} />
       ) : null}
-      {asking?.what === "delete" ? <DeleteDialog backup={asking.backup} onClose={() => setAsking(undefined)} /> : null}
+      {asking?.what === "delete" ? (
+        <DeleteBackupDialog id={id} backup={asking.backup} onClose={() => setAsking(undefined)} />
+      ) : null}
     </Group>
   );
 }
@@ -122,26 +123,6 @@ function RestoreDialog({
           }}
         >
           Restore
-        </Button>
-      </DialogButtons>
-    </Dialog>
-  );
-}
-
-function DeleteDialog({ backup, onClose }: { backup: AppBackup; onClose: () => void }) {
-  const call = useAppCall("DELETE /app-backups/{id}", onClose);
-  return (
-    <Dialog
-      role="alertdialog"
-      onClose={onClose}
-      title="Delete this backup"
-      text={`What was saved on ${momentInWords(backup.takenAtMs)} is gone then, for good. Other backups stay.`}
-    >
-      {call.isError ? <ProblemNote error={call.error} /> : null}
-      <DialogButtons>
-        <Button onClick={onClose}>Cancel</Button>
-        <Button look="danger" busy={call.isPending} onClick={() => call.mutate({ params: { id: backup.id } })}>
-          Delete
         </Button>
       </DialogButtons>
     </Dialog>

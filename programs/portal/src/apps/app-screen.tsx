@@ -14,6 +14,7 @@ import { AppIcon } from "./app-icon.tsx";
 import { LogGroup, ProblemLog } from "./app-log.tsx";
 import { ResourcesGroup } from "./app-resources.tsx";
 import { AppSettings } from "./app-settings.tsx";
+import { DeleteRollbackDialog } from "./delete-copy-dialogs.tsx";
 import { GrantList, toggled } from "./grant-list.tsx";
 import { BackLink } from "./page.tsx";
 import { ManifestUpdate, UpdateDialog } from "./update-dialog.tsx";
@@ -21,7 +22,7 @@ import { type AppView, type Grant, useApp, useAppCall } from "./queries.ts";
 import { ShownSecrets } from "./shown-secrets.tsx";
 import { inLanguage, isChanging, stateInWords } from "./words.ts";
 
-type Asking = "update" | "manifest" | "rollback" | "uninstall";
+type Asking = "update" | "manifest" | "rollback" | "delete-rollback" | "uninstall";
 
 export function AppScreen({ id }: { id: string }) {
   const app = useApp(id);
@@ -129,6 +130,7 @@ function Details({ view }: { view: AppView }) {
       ) : null}
       {asking === "manifest" ? <ManifestUpdate view={view} name={name} onClose={close} /> : null}
       {asking === "rollback" ? <RollbackDialog view={view} name={name} onClose={close} /> : null}
+      {asking === "delete-rollback" ? <DeleteRollbackDialog view={view} name={name} onClose={close} /> : null}
       {asking === "uninstall" ? <UninstallDialog id={app.id} name={name} onClose={close} /> : null}
     </div>
   );
@@ -287,13 +289,22 @@ function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void 
       ))}
       {view.rollback === undefined ? null : (
         <Row name={`Version ${view.rollback.version}, as it was ${whenInWords(view.rollback.takenAtMs, now)}`}>
-          <Button
-            icon={<History aria-hidden="true" className="size-4" />}
-            disabled={isChanging(view)}
-            onClick={() => onAsk("rollback")}
-          >
-            Go back
-          </Button>
+          <span className="flex items-center gap-2 sm:justify-end">
+            <Button
+              icon={<History aria-hidden="true" className="size-4" />}
+              disabled={isChanging(view)}
+              onClick={() => onAsk("rollback")}
+            >
+              Go back
+            </Button>
+            <Button
+              look="quiet-danger"
+              aria-label={`Delete the copy of version ${view.rollback.version}`}
+              onClick={() => onAsk("delete-rollback")}
+            >
+              Delete
+            </Button>
+          </span>
         </Row>
       )}
     </Group>

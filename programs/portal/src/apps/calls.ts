@@ -12,6 +12,8 @@ export type RouteNames =
   | "POST /apps/{id}/configure"
   | "POST /apps/{id}/backup"
   | "POST /apps/{id}/snapshots/{snapshotId}/restore"
+  | "DELETE /apps/{id}/snapshots/{snapshotId}"
+  | "DELETE /apps/{id}/rollback"
   | "POST /app-backups/{id}/restore"
   | "POST /app-backups/{id}/drill"
   | "DELETE /app-backups/{id}"

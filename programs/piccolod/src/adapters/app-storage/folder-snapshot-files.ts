@@ -73,8 +73,12 @@ class FileReader implements SnapshotReader {
     this.#used = used;
   }
 
+  isUnused(at: number, length: number): boolean {
+    return this.#used?.isUnused(at, length) === true;
+  }
+
   async read(at: number, length: number): Promise<Uint8Array | undefined> {
-    return this.#used?.isUnused(at, length) === true ? undefined : readFully(this.#file, at, length);
+    return this.isUnused(at, length) ? undefined : readFully(this.#file, at, length);
   }
 
   close(): Promise<void> {

@@ -5,7 +5,9 @@ import { diskFaults } from "@piccolo/storage/ports";
 import { engineFaults } from "@piccolo/storage/owner";
 import { AppDevice, never, untold } from "../../../test-support/app-device.ts";
 import { agreedPaths } from "../agreed-grants.ts";
+import { readerOf } from "../../../test-support/huge-copy.ts";
 import { chunkBytes } from "./chunks.ts";
+import { chunksMax } from "./document.ts";
 
 const secretsOf = (device: AppDevice, app: string) => device.appStore.secretsOf(device.apps.get(app));
 
@@ -248,6 +250,33 @@ test("a full device says so, and leaves the app and its backups as they were", a
   await assert.rejects(device.backUp("shelf"), { code: "disk-full" });
   assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
   assert.equal(device.apps.routeOf("shelf").kind, "open");
+});
+
+test("an app that is more than a backup can hold keeps no copy of it, and is backed up once it is less", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "books");
+  // As often the same as one likes: a backup names each chunk.
+  device.copyReader = () => Promise.resolve(readerOf("1", chunksMax + 1));
+  const { segments } = device.elsewhere.control;
+  const tooLarge = { code: "app-backup-too-large" };
+  for (const _ of ["the owner asks", "and asks again"]) {
+    await assert.rejects(device.backUp("shelf"), tooLarge);
+    assert.deepEqual(device.apps.get("shelf").record.backups, []);
+    assert.deepEqual([...device.storage.snapshots()], []);
+  }
+  assert.equal(segments.size, 0, "nothing of it is sent");
+  const failure = () => device.backups.notes("shelf").failed;
+  assert.equal(failure()?.code, "app-backup-too-large");
+  assert.ok(device.backups.next(device.apps.get("shelf").record).do === "wait");
+  device.backups.start();
+  device.world.aheadMs += 48 * 3_600_000;
+  device.backups.wake();
+  while ((failure()?.count ?? 0) < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (device.storage.snapshots().size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  device.copyReader = undefined;
+  assert.equal((await device.backUp("shelf")).place, "network");
+  assert.equal(failure(), undefined);
 });
 
 test("one app that hangs holds up no other", async (context) => {

@@ -12,8 +12,9 @@ import type { Progress } from "../executor.ts";
 import type { AppPlanRecord, Generation, KeptSnapshot } from "../plan-types.ts";
 import type { AppStorage } from "../runtime/app-storage.ts";
 import type { InstalledApp } from "../types.ts";
-import { decideBackup, type NextBackup, type Situation, tooFew } from "./decide-backup.ts";
+import { decideBackup, type NextBackup, type Situation, tooFew, tooLarge } from "./decide-backup.ts";
 import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
+import { LocalCopies, type LocalCopiesOptions } from "./local-copies.ts";
 import { RestoredApps } from "./restored-apps.ts";
 import { endingWhenStalled } from "./stall.ts";
 import { type BackupCrashPoint, storeBackup } from "./storing.ts";
@@ -30,7 +31,7 @@ export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
     Apps,
     "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
   >;
-  readonly storage: Pick<AppStorage, "snapshots">;
+  readonly storage: Pick<AppStorage, "snapshots"> & LocalCopiesOptions["storage"];
   readonly bundled: BundledImages;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
   readonly inNetwork: () => boolean;
@@ -62,6 +63,8 @@ type Report = (step: string, doneBytes: number, totalBytes: number) => void;
 interface Course {
   readonly ended: Promise<unknown>;
   readonly held: Set<number>;
+  /** The copy that is on its way into the network. */
+  storing: string | undefined;
   progress: BackupProgress;
 }
 
@@ -69,6 +72,7 @@ export class AppBackups {
   readonly #options: AppBackupsOptions;
   readonly kept: KeptBackups;
   readonly restored: RestoredApps;
+  readonly copies: LocalCopies;
   readonly #courses = new Map<string, Course>();
   readonly #stopping = new AbortController();
   readonly #startedAtMs: number;
@@ -85,6 +89,7 @@ export class AppBackups {
       held: () => new Set([...this.#courses.values()].flatMap((course) => [...course.held])),
     });
     this.restored = new RestoredApps(options.apps, options.appStore, options.world);
+    this.copies = new LocalCopies({ ...options, storing: (app) => this.#courses.get(app)?.storing });
   }
 
   start(): void {
@@ -109,6 +114,7 @@ export class AppBackups {
     while (!signal.aborted) {
       this.#wake = new AbortController();
       if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
+      await this.copies.tidy();
       // Also where no app is left to be backed up, what was deleted goes.
       if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
         tidiedMs = world.monotonicMs();
@@ -186,7 +192,8 @@ export class AppBackups {
         this.#courses.delete(app);
         changed(app);
       });
-    const course: Course = { ended: result, held, progress: { step: "Preparing", doneBytes: 0, totalBytes: 0 } };
+    const progress = { step: "Preparing", doneBytes: 0, totalBytes: 0 };
+    const course: Course = { ended: result, held, storing: undefined, progress };
     this.#courses.set(app, course);
     starting.resolve(undefined);
     return result;
@@ -269,6 +276,8 @@ export class AppBackups {
       volumes: kept?.volumes ?? [],
       localImages: localImages(generation, bundled),
     };
+    const course = this.#courses.get(app);
+    if (course !== undefined) course.storing = kept?.id;
     await this.#turn(outer);
     try {
       const step = "Storing it in the network";
@@ -276,7 +285,7 @@ export class AppBackups {
       await endingWhenStalled(world, stalled, outer, (signal, alive) =>
         storeBackup({ store, files, unattended, world, crashPoint }, request, {
           signal,
-          held: this.#courses.get(app)?.held ?? new Set(),
+          held: course?.held ?? new Set(),
           report: (doneBytes, totalBytes) => {
             alive();
             report(step, doneBytes, totalBytes);
@@ -285,7 +294,12 @@ export class AppBackups {
       );
       this.#note(app, { failed: undefined });
       await this.kept.tidy(app);
+    } catch (error) {
+      // However often it is tried, this copy is never stored; the next one may be of less.
+      if (isFault(error, tooLarge)) this.restored.forgetCopy(app, copy);
+      throw error;
     } finally {
+      if (course !== undefined) course.storing = undefined;
       this.#storing--;
       this.#waiting.shift()?.();
     }
@@ -319,7 +333,10 @@ export class AppBackups {
     return record?.backups.some(({ id }) => id === copy) !== true;
   }
 
-  /** Throws what making a copy throws; where it cannot be stored at the moment it stays on the device, and says why. */
+  /**
+   * Throws what making a copy throws, and `app-backup-too-large`; where it cannot be stored at the moment it stays on the
+   * device, and says why.
+   */
   async backUpNow(app: string, { signal, report }: Progress): Promise<BackupOutcome> {
     this.#options.apps.get(app);
     for (let course = this.#courses.get(app); course !== undefined; course = this.#courses.get(app)) {
@@ -357,7 +374,9 @@ export class AppBackups {
       return { place: "network", trouble: undefined };
     } catch (error) {
       if (signal.aborted) throw error;
-      return { place: "device", trouble: this.#failed(app, error) };
+      const trouble = this.#failed(app, error);
+      if (isFault(error, tooLarge)) throw error;
+      return { place: "device", trouble };
     }
   }
 }

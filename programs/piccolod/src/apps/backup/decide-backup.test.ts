@@ -63,6 +63,17 @@ test("what failed is tried again after a pause, and at once where members were m
   assert.equal(decideBackup(situation({ notes: few, copies: [{ id: "b" }] }), nowMs).do, "store");
 });
 
+test("an app that is more than a backup can hold is looked at again with its next backup, not after a pause", () => {
+  const failed = { ...failure, code: "app-backup-too-large", count: 3 };
+  const notes = { sinceMs: 0, failed, drill: undefined };
+  for (const stored of [[], [{ id: "a", takenAtMs: nowMs - 72 * hourMs }]]) {
+    const tooLarge = situation({ notes, stored });
+    const next = decideBackup(tooLarge, nowMs);
+    assert.deepEqual(next, { do: "wait", atMs: nowMs + 12 * hourMs, trouble: failed });
+    assert.deepEqual(decideBackup(tooLarge, nowMs + 12 * hourMs), { do: "save" });
+  }
+});
+
 test("whatever there is, a copy is never stored twice, and none is dropped that is not in the network", () => {
   const ids = fc.constantFrom<string>("a", "b", "c", "d");
   fc.assert(

@@ -2,6 +2,9 @@
 import { catchUpPauseMs, nextBackupAtMs } from "./schedule.ts";
 import type { BackupNotes, Trouble } from "./types.ts";
 
+/** The fault of an app that has more data than one backup can hold. */
+export const tooLarge = "app-backup-too-large";
+
 export interface Situation {
   /** 0 to below 1, the app's and the device's own. */
   readonly jitter: number;
@@ -53,10 +56,13 @@ export function decideBackup(situation: Situation, nowMs: number): NextBackup {
 
 function dueAtMs({ jitter, startedAtMs, stored, notes }: Situation, nowMs: number): number {
   const { sinceMs, failed } = notes;
-  const timing = { jitter, savedAtMs: stored[0]?.takenAtMs, sinceMs, failed };
-  const dueMs = nextBackupAtMs(timing, nowMs);
+  // The same data fails the same way again: what is pointless soon waits for its day like a backup that was made.
+  const isPointless = failed?.code === tooLarge;
+  const again = isPointless ? undefined : failed;
+  const savedAtMs = isPointless ? failed.atMs : stored[0]?.takenAtMs;
+  const dueMs = nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed: again }, nowMs);
   // A failure's pause was chosen for this app alone; a day's time that passed while the device slept passed for all.
-  return failed === undefined && dueMs < startedAtMs ? startedAtMs + catchUpPauseMs(jitter) : dueMs;
+  return again === undefined && dueMs < startedAtMs ? startedAtMs + catchUpPauseMs(jitter) : dueMs;
 }
 
 const noNetwork: Trouble = {

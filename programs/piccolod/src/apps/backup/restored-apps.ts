@@ -58,7 +58,7 @@ export class RestoredApps {
     } else {
       const names = { copy: this.#copyName(), safety: this.#copyName() };
       const record = requestRestoreFromBackup(installed.record, form, names, this.#world.nowMs());
-      this.#apps.requireRoom(installed.record, form.volumes.length === 0 ? undefined : roomFor(backup));
+      this.#apps.requireRoom(record, form.volumes.length === 0 ? undefined : roomFor(backup));
       this.#store.transact(() => {
         this.#store.put(record);
         // Others come with the data, when that is put in place.

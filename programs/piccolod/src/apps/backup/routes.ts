@@ -26,6 +26,17 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
     return c.json(backupsView({ record, stored, notes, next, progress, bundled }), 200);
   });
 
+  api.openapi(routes["DELETE /apps/{id}/snapshots/{snapshotId}"], async (c) => {
+    const { id, snapshotId } = c.req.valid("param");
+    await backups.copies.delete(id, snapshotId);
+    return c.body(null, 204);
+  });
+
+  api.openapi(routes["DELETE /apps/{id}/rollback"], async (c) => {
+    await backups.copies.deleteRollback(c.req.valid("param").id);
+    return c.body(null, 204);
+  });
+
   api.openapi(routes["GET /app-backups"], (c) => {
     const installed = new Set(apps.look().map(({ app }) => app.record.app));
     return c.json({ apps: backedUpApps(backups.kept.all(), installed) }, 200);

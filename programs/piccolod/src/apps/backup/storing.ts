@@ -3,8 +3,16 @@ import { toHex } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
 import type { UnattendedVersions } from "../../owner/unattended-versions.ts";
 import type { SnapshotFiles, SnapshotReader } from "../runtime/snapshot-files.ts";
+import { exceedsBound } from "./chunk-bound.ts";
 import { chunkBytes, chunkCount, chunkHash, chunkLength, isEmptyChunk, packChunk } from "./chunks.ts";
-import { type BackedUpChunk, type BackedUpVolume, type BackupDocument, chunksMax, encodeDocument } from "./document.ts";
+import {
+  type BackedUpChunk,
+  type BackedUpVolume,
+  type BackupDocument,
+  chunksMax,
+  encodeDocument,
+  volumeBytesMax,
+} from "./document.ts";
 import type { BackupStore } from "./store.ts";
 import { backupFaults, type BackupFacts, type StoredBackup, type StoredChunk } from "./types.ts";
 
@@ -45,8 +53,8 @@ export interface StoringProgress {
 }
 
 /**
- * Throws what the engine throws (`too-few-holders` where the network is too small at the moment), `app-backup-too-large`,
- * and what reading the copy throws. What was stored before it failed is there for the next try.
+ * Throws what the engine throws (`too-few-holders` where the network is too small at the moment), `app-backup-too-large`
+ * before anything is sent, and what reading the copy throws. What was stored before it failed is there for the next try.
  */
 export async function storeBackup(
   parts: StoringParts,
@@ -59,6 +67,7 @@ export async function storeBackup(
   try {
     for (const name of names.toSorted()) readers.push({ name, reader: await parts.files.open(id, name) });
     storing.expect(readers.reduce((sum, { reader }) => sum + reader.sizeBytes, 0));
+    await storing.requireWithinBound(readers.map(({ reader }) => reader));
     for (const { name, reader } of readers) volumes.push(await storing.volume(name, reader));
   } finally {
     for (const { reader } of readers) await reader.close();
@@ -111,6 +120,19 @@ class Storing {
     this.#totalBytes = totalBytes;
   }
 
+  /** Throws `app-backup-too-large` where that is so, before days are spent on sending what is no backup in the end. */
+  async requireWithinBound(readers: readonly SnapshotReader[]): Promise<void> {
+    const { signal, report } = this.#progress;
+    const looked = (): void => {
+      signal.throwIfAborted();
+      report(0, this.#totalBytes);
+    };
+    const isLong = readers.some(({ sizeBytes }) => sizeBytes > volumeBytesMax);
+    if (isLong || (await exceedsBound(readers, chunksMax, looked))) {
+      throw backupFaults.fault("app-backup-too-large", "the app has more data than one backup can hold");
+    }
+  }
+
   async volume(name: string, reader: SnapshotReader): Promise<BackedUpVolume> {
     const { sizeBytes } = reader;
     const count = chunkCount(sizeBytes);
@@ -146,9 +168,6 @@ class Storing {
     this.plainBytes += plain.length;
     const { number, versionId, storedBytes } = await this.#stored(hash, plain, signal);
     this.numbers.add(number);
-    if (this.numbers.size > chunksMax) {
-      throw backupFaults.fault("app-backup-too-large", "the app has more data than one backup can hold");
-    }
     return { index, hash, versionId, storedBytes };
   }
 

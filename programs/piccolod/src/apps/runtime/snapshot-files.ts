@@ -6,7 +6,9 @@
 
 export interface SnapshotReader {
   readonly sizeBytes: number;
-  /** Undefined where it is known that there is nothing but zeros or leftovers; what is read is the caller's. */
+  /** Whether it is known, without reading it, that there is nothing but zeros or leftovers. */
+  isUnused(at: number, length: number): boolean;
+  /** Undefined where it is unused; what is read is the caller's. */
   read(at: number, length: number): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
