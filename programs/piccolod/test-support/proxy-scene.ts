@@ -5,6 +5,8 @@ import { createServer as createAppServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server as SocketServer, type Socket } from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import { connect as connectSecurely } from "node:tls";
+import { promisify } from "node:util";
+import { checkManifest } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { realWorld } from "@piccolo/world/real";
 import { keyOfSeed, makeAuthority } from "../src/adapters/tls/certificates.ts";
@@ -14,6 +16,7 @@ import type { Route } from "../src/apps/plan-types.ts";
 import { AppHosts } from "../src/apps/proxy/app-hosts.ts";
 import { Entrance } from "../src/apps/proxy/entrance.ts";
 import { hostNames } from "../src/apps/proxy/host-names.ts";
+import { requestInstall } from "../src/apps/requests.ts";
 import { appFaults, type InstalledApp } from "../src/apps/types.ts";
 import { Sessions } from "../src/auth/sessions.ts";
 import { SessionStore } from "../src/auth/store.ts";
@@ -21,6 +24,7 @@ import type { OpenedSession } from "../src/auth/types.ts";
 import { httpFaults } from "../src/http/faults.ts";
 import { createHttpServer, type Site } from "../src/http/server.ts";
 import { createLog } from "../src/adapters/log.ts";
+import { manifestText } from "./app-device.ts";
 
 /** What stands for the app: an HTTP server, or one that says what bytes it likes. */
 export type AppAnswer = (req: IncomingMessage, res: ServerResponse) => void;
@@ -82,7 +86,7 @@ export class ProxyScene {
       names: hostNames({ hostName: "device1.localhost", deviceName: "device1", isSecure: false }),
       portalOrigin: () => `${isSecure ? "https" : "http"}://device1.localhost:${this.#port}`,
       ownerName: () => "Ada",
-      monotonicMs: () => world.monotonicMs(),
+      world,
       log,
     });
     const door = {
@@ -156,6 +160,19 @@ export class ProxyScene {
 
   get appConnections(): number {
     return this.#appSockets.size;
+  }
+
+  /** Of visitors, as the device's server has them. */
+  async visitorConnections(): Promise<number> {
+    return promisify(this.#server.getConnections.bind(this.#server))();
+  }
+
+  /** Everybody may visit these paths of the app. */
+  showAll(...paths: readonly string[]): void {
+    const { manifest } = checkManifest(manifestText("notes", { publicPaths: [...paths] }));
+    if (manifest === undefined) throw new Error("the manifest is none");
+    const record = requestInstall(undefined, { manifest, grants: ["public-paths"], settings: {} }, 0);
+    this.installed = { slot: 0, networkSlot: 0, idStart: 1_073_741_824, installedAtMs: 0, record };
   }
 
   signIn(): { readonly session: OpenedSession; readonly cookie: string } {
