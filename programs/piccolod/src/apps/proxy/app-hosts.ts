@@ -305,7 +305,7 @@ export class AppHosts {
     res.shouldKeepAlive = false;
     res.assignSocket(req.socket);
     res.on("error", () => undefined);
-    const leave = this.#place(app).takeTunnel();
+    const leave = this.#place(app).takeTunnel(admitted.session === undefined);
     if (leave === undefined) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
     let hasSwitched = false;
     res.once("close", () => {

@@ -1,8 +1,9 @@
 import type { OpenRoute } from "../apps.ts";
 import type { AppConnections } from "./app-connections.ts";
 
-/** WebSockets of one app. */
+/** WebSockets of one app. Who has not signed in leaves room for those who have. */
 const tunnelsMax = 256;
+const strangerTunnelsMax = 128;
 
 interface KnownRoute extends OpenRoute {
   readonly untilMs: number;
@@ -20,6 +21,7 @@ export class AppPlace {
   underWay = 0;
   /** Those that wait for the app to switch are among them. */
   tunnels = 0;
+  strangerTunnels = 0;
   readonly drained: (() => void)[] = [];
 
   constructor(app: string) {
@@ -27,14 +29,16 @@ export class AppPlace {
   }
 
   /** What gives the room back; undefined where there is none. */
-  takeTunnel(): (() => void) | undefined {
-    if (this.tunnels >= tunnelsMax) return undefined;
+  takeTunnel(isStranger: boolean): (() => void) | undefined {
+    if (this.tunnels >= tunnelsMax || (isStranger && this.strangerTunnels >= strangerTunnelsMax)) return undefined;
     this.tunnels++;
+    if (isStranger) this.strangerTunnels++;
     let hasLeft = false;
     return () => {
       if (hasLeft) return;
       hasLeft = true;
       this.tunnels--;
+      if (isStranger) this.strangerTunnels--;
     };
   }
 

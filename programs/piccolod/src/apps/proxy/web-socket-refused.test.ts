@@ -106,3 +106,41 @@ test("strangers who stay after their WebSockets were refused shut nobody out", {
   assert.equal((await plain.answer()).status, 200);
   for (const visitor of [plain, ...visitors]) visitor.close();
 });
+
+test(
+  "strangers leave WebSockets to those who have signed in, also while the app is waited for",
+  { timeout: 60_000 },
+  async (t) => {
+    const one = await scene(t);
+    await serve(one, true);
+    const { cookie } = one.signIn();
+    const ask = (shown: string): Visitor => {
+      const visitor = one.visitor();
+      visitor.say(one.head("GET /share/a", shown, ...asked));
+      return visitor;
+    };
+    one.route = "held";
+    const strangers = Array.from({ length: 140 }, () => ask(""));
+    const statuses = strangers.map((visitor) => status(visitor));
+    // Those beyond the bound hear so while the others wait.
+    let refused = 0;
+    await new Promise<void>((resolve) => {
+      for (const each of statuses) void each.then((code) => code === 503 && ++refused === 12 && resolve());
+    });
+    one.route = "open";
+    const all = await Promise.all(statuses);
+    assert.equal(all.filter((code) => code === 101).length, 128);
+    const owner = ask(cookie);
+    assert.equal(await status(owner), 101);
+    const late = ask("");
+    assert.equal(await status(late), 503);
+    // One that goes makes room for one.
+    strangers[all.indexOf(101)]?.socket.resetAndDestroy();
+    for (let code = 503; code !== 101;) {
+      const again = ask("");
+      code = await status(again);
+      again.close();
+    }
+    for (const visitor of [owner, late, ...strangers]) visitor.close();
+  },
+);
