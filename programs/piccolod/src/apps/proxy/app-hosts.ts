@@ -46,6 +46,13 @@ interface Admitted {
   readonly visit: Visit;
 }
 
+/** A connection that shall switch, what came on it behind the request, and what listens for its end until then. */
+interface Switching {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly goes: () => void;
+}
+
 export class AppHosts {
   readonly #options: AppHostsOptions;
   readonly #places = new Map<string, AppPlace>();
@@ -283,9 +290,12 @@ export class AppHosts {
     socket.on("error", () => socket.destroy());
     this.#upgraded.add(socket);
     socket.once("close", () => this.#upgraded.delete(socket));
+    // As on any other connection; only what goes over a WebSocket may go on in one direction.
+    const goes = (): void => void socket.end();
+    socket.once("end", goes);
     // Nobody reads until the app has answered, so that a visitor that is gone is only noticed by asking it.
     if (socket instanceof Socket) socket.setTimeout(0).setKeepAlive(true, keepAliveMs);
-    this.#upgrade(app, req, socket, head).catch((error: unknown) => {
+    this.#upgrade(app, req, { socket, head, goes }).catch((error: unknown) => {
       const code = isFault(error) ? error.code : "app-not-running";
       if (!isFault(error)) this.#options.log.error("upgrade-failed", errorFacts(error));
       const status = upgradeRefusals[code] ?? "502 Bad Gateway";
@@ -294,7 +304,7 @@ export class AppHosts {
     });
   }
 
-  async #upgrade(app: string, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async #upgrade(app: string, req: IncomingMessage, { socket, head, goes }: Switching): Promise<void> {
     const admitted = this.#admit(app, req);
     const isOwnPage = req.headers.origin === undefined || req.headers.origin === this.originOf(app);
     if (admitted === undefined || !isOwnPage || isOwnPath(req.url ?? "/")) throw signInRequired();
@@ -324,6 +334,7 @@ export class AppHosts {
     const take: NonNullable<ForwardingOptions["upgrade"]>["take"] = (reply, appSocket, rest) => {
       if (!hasAccepted(req, reply) || !socket.writable || admitted.session?.isEnded === true) return false;
       hasSwitched = true;
+      socket.off("end", goes);
       this.#keepTunnel(admitted.session, socket, leave);
       finish();
       socket.write(switchingHead(reply), "latin1");

@@ -70,6 +70,31 @@ test(
   },
 );
 
+test(
+  "a visitor that goes before the app has answered, or in the middle of it, is gone",
+  { timeout: 60_000 },
+  async (t) => {
+    const one = await scene(t);
+    for (const answer of ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnever"]) {
+      let tell = (): void => undefined;
+      await one.serveRaw((socket) =>
+        socket.once("data", () => {
+          socket.write(answer);
+          tell();
+        }),
+      );
+      const visitor = one.visitor();
+      const isAsked = new Promise<void>((resolve) => (tell = resolve));
+      visitor.say(one.head("GET /share/a", "", ...asked));
+      await isAsked;
+      visitor.socket.end();
+      await noneLeft(one);
+      assert.ok(await isDone(one.hosts.drained("notes")));
+      visitor.close();
+    }
+  },
+);
+
 test("a visitor that does not go after the refusal is cut after a while", { timeout: 60_000 }, async (t) => {
   const waits: (() => void)[] = [];
   const sleep: World["sleep"] = (_ms, signal) =>
