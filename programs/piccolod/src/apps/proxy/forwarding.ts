@@ -218,8 +218,8 @@ export class Forwarding implements Exchange {
     // Older visitors take an end for that of the answer, unless it is a reset, or TLS breaks off without its own last word.
     if (req.httpVersion === "1.0" && req.socket instanceof TLSSocket) req.socket.destroy();
     else if (req.httpVersion === "1.0") req.socket.resetAndDestroy();
-    // Node keeps what was written in this turn until the next one.
-    else setImmediate(() => (res.socket === null ? res.destroy() : res.socket.destroySoon()));
+    // Node keeps what was written in this turn until the next one. An answer in line behind others has no socket yet.
+    else setImmediate(() => (res.socket ?? req.socket).destroySoon());
   }
 
   /** The answer has gone out, or the visitor has. */
@@ -233,6 +233,7 @@ export class Forwarding implements Exchange {
 
   /** The visitor may not go on. */
   cut(): void {
-    this.#options.res.destroy();
+    // The answer alone would be given its connection later, if it is in line, and never end.
+    this.#options.req.socket.destroy();
   }
 }
