@@ -4,13 +4,19 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createAppServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server as SocketServer, type Socket } from "node:net";
 import { DatabaseSync } from "node:sqlite";
+import { connect as connectSecurely } from "node:tls";
+import { promisify } from "node:util";
+import { checkManifest } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { realWorld } from "@piccolo/world/real";
+import { keyOfSeed, makeAuthority } from "../src/adapters/tls/certificates.ts";
+import { Leaf } from "../src/adapters/tls/leaf.ts";
 import type { OpenRoute } from "../src/apps/apps.ts";
 import type { Route } from "../src/apps/plan-types.ts";
 import { AppHosts } from "../src/apps/proxy/app-hosts.ts";
 import { Entrance } from "../src/apps/proxy/entrance.ts";
 import { hostNames } from "../src/apps/proxy/host-names.ts";
+import { requestInstall } from "../src/apps/requests.ts";
 import { appFaults, type InstalledApp } from "../src/apps/types.ts";
 import { Sessions } from "../src/auth/sessions.ts";
 import { SessionStore } from "../src/auth/store.ts";
@@ -18,9 +24,18 @@ import type { OpenedSession } from "../src/auth/types.ts";
 import { httpFaults } from "../src/http/faults.ts";
 import { createHttpServer, type Site } from "../src/http/server.ts";
 import { createLog } from "../src/adapters/log.ts";
+import { manifestText } from "./app-device.ts";
 
 /** What stands for the app: an HTTP server, or one that says what bytes it likes. */
 export type AppAnswer = (req: IncomingMessage, res: ServerResponse) => void;
+
+function certificateOf(world: World): { readonly key: string; readonly cert: string } {
+  const key = keyOfSeed(new Uint8Array(32).fill(1));
+  if (key === undefined) throw new Error("the seed is no key");
+  const authority = makeAuthority(key, "device1", world.randomBytes(16));
+  const names = ["device1.localhost", "notes.localhost"];
+  return new Leaf({ authority: () => authority, deviceName: "device1", names, world }).make();
+}
 
 export class ProxyScene {
   readonly hosts: AppHosts;
@@ -38,7 +53,10 @@ export class ProxyScene {
   looks = 0;
   readonly #waiting: (() => void)[] = [];
 
-  private constructor(world: World) {
+  readonly #isSecure: boolean;
+
+  private constructor(world: World, isSecure: boolean) {
+    this.#isSecure = isSecure;
     const db = new DatabaseSync(":memory:");
     db.exec("CREATE TABLE session (token_hash BLOB PRIMARY KEY, created_at_ms INTEGER, expires_at_ms INTEGER) STRICT");
     this.sessions = new Sessions(new SessionStore(db), world);
@@ -66,9 +84,9 @@ export class ProxyScene {
       },
       entrance: this.entrance,
       names: hostNames({ hostName: "device1.localhost", deviceName: "device1", isSecure: false }),
-      portalOrigin: () => `http://device1.localhost:${this.#port}`,
+      portalOrigin: () => `${isSecure ? "https" : "http"}://device1.localhost:${this.#port}`,
       ownerName: () => "Ada",
-      monotonicMs: () => world.monotonicMs(),
+      world,
       log,
     });
     const door = {
@@ -77,11 +95,13 @@ export class ProxyScene {
       },
     };
     const site = { appHosts: this.hosts, door } as unknown as Site;
-    this.#server = createHttpServer({ site: () => site, portal: undefined, log }) as Server;
+    const certificate = isSecure ? certificateOf(world) : undefined;
+    this.#server = createHttpServer({ site: () => site, portal: undefined, log, certificate }) as Server;
   }
 
-  static async open(world: World = realWorld): Promise<ProxyScene> {
-    const scene = new ProxyScene(world);
+  /** `isSecure`: visitors come over HTTPS. */
+  static async open({ world = realWorld, isSecure = false } = {}): Promise<ProxyScene> {
+    const scene = new ProxyScene(world, isSecure);
     scene.#server.listen(0, "127.0.0.1");
     await once(scene.#server, "listening");
     scene.#port = (scene.#server.address() as AddressInfo).port;
@@ -142,6 +162,19 @@ export class ProxyScene {
     return this.#appSockets.size;
   }
 
+  /** Of visitors, as the device's server has them. */
+  async visitorConnections(): Promise<number> {
+    return promisify(this.#server.getConnections.bind(this.#server))();
+  }
+
+  /** Everybody may visit these paths of the app. */
+  showAll(...paths: readonly string[]): void {
+    const { manifest } = checkManifest(manifestText("notes", { publicPaths: [...paths] }));
+    if (manifest === undefined) throw new Error("the manifest is none");
+    const record = requestInstall(undefined, { manifest, grants: ["public-paths"], settings: {} }, 0);
+    this.installed = { slot: 0, networkSlot: 0, idStart: 1_073_741_824, installedAtMs: 0, record };
+  }
+
   signIn(): { readonly session: OpenedSession; readonly cookie: string } {
     const session = this.sessions.open();
     const cookie = this.entrance.redeem(this.entrance.ticket("notes", session), "notes") ?? "";
@@ -150,7 +183,8 @@ export class ProxyScene {
 
   /** A visitor's connection, and all it hears on it. */
   visitor(): Visitor {
-    return new Visitor(connect({ host: "127.0.0.1", port: this.#port, allowHalfOpen: true }));
+    const to = { host: "127.0.0.1", port: this.#port, allowHalfOpen: true };
+    return new Visitor(this.#isSecure ? connectSecurely({ ...to, rejectUnauthorized: false }) : connect(to));
   }
 
   /** A request's head with the host and a cookie, and whatever else. */

@@ -141,7 +141,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     names,
     portalOrigin,
     ownerName: options.ownerName,
-    monotonicMs: () => world.monotonicMs(),
+    world,
     log,
   });
   const logs = new LogStreams({ apps, world, onSessionEnd: (listener) => sessions.onEnd(listener) });

@@ -90,7 +90,9 @@ export function createApp(parts: {
   // Bodies trickle and gates are waited at: who was let in before the device was locked, or before the session ended, must
   // not do afterwards what that forbids. From here on nothing waits before the route.
   api.use("*", async (c, next) => {
-    await c.req.text();
+    await c.req.text().catch((cause: unknown) => {
+      throw httpFaults.fault("invalid-request", "the connection ended in the middle of the body", { cause });
+    });
     checkLock(c.req.path);
     const { session } = c.env.caller;
     if (session !== undefined && sessions !== undefined && sessions.findByHash(session.tokenHash) === undefined) {

@@ -39,6 +39,20 @@ test("a request that names two hosts is refused, also when the first is the righ
   assert.match(reply, /"code":"wrong-host"/);
 });
 
+test("a body that a stranger breaks off is no bug of the device's, and its log has no word of it", async (context) => {
+  const device = await TestDevice.start(context);
+  for (const path of ["/claim", "/session", "/recover"]) {
+    const headers = { "content-type": "application/json", "content-length": "100" };
+    await assert.rejects(device.client().raw("POST", path, { headers, body: "{", breakOff: true }));
+  }
+  // It has heard of the broken ones once it answers this.
+  assert.equal((await device.client().raw("GET", "/status")).status, 200);
+  assert.deepEqual(
+    device.logLines.filter((line) => line.includes("request-failed")),
+    [],
+  );
+});
+
 test("without a session only the status is answered", async (context) => {
   const device = await TestDevice.start(context);
   await device.owner();

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { toHex } from "@piccolo/bytes";
@@ -59,6 +60,28 @@ const jsonBodyMs = 30_000;
 const headersMs = 10_000;
 const keepAliveMs = 65_000;
 const headerBytesMax = 16 * 1024;
+
+/**
+ * What each connection still waits for. Where a request asks for a switch while others before it have no answer yet, Node
+ * gives the connection away and forgets those in line: they would never hear that it closed.
+ */
+class Unanswered {
+  readonly #answers = new WeakMap<Socket, Set<ServerResponse>>();
+
+  add({ socket }: IncomingMessage, res: ServerResponse): void {
+    let answers = this.#answers.get(socket);
+    if (answers === undefined) this.#answers.set(socket, (answers = new Set()));
+    const its = answers.add(res);
+    res.once("close", () => its.delete(res));
+  }
+
+  /** Whether there were any on the request's connection. */
+  end({ socket }: IncomingMessage): boolean {
+    const answers = [...(this.#answers.get(socket) ?? [])];
+    for (const res of answers) res.destroy();
+    return answers.length > 0;
+  }
+}
 
 /** The device's HTTP server; it does not listen yet. */
 export function createHttpServer(options: ServerOptions): Server | SecureServer {
@@ -120,7 +143,9 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
     // Whoever asks for another switch gets an answer without one.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
   };
+  const unanswered = new Unanswered();
   const listen = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
+    unanswered.add(req, res);
     // Writing to a connection that has just gone is an event of its own; `close` says what has to be known.
     res.on("error", (error) => log.debug("reply-not-taken", { error: error.message }));
     answer(req, res, expectsContinue).catch((error: unknown) => sendProblem(req, res, error, log));
@@ -139,7 +164,15 @@ export function createHttpServer(options: ServerOptions): Server | SecureServer 
           listen(false),
         );
   server.on("checkContinue", listen(true));
+  server.on("connect", (req, socket) => {
+    unanswered.end(req);
+    socket.destroy();
+  });
   server.on("upgrade", (req, socket, head) => {
+    if (unanswered.end(req)) {
+      socket.destroy();
+      return;
+    }
     const { appHosts } = options.site();
     const app = appHosts?.appOf(req);
     // The portal itself switches to nothing else.

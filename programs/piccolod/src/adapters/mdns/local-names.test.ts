@@ -149,3 +149,93 @@ test("an app's name that another machine has is left to it", async (context) => 
   await local.want(["notes-piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
   assert.deepEqual(local.held, ["piccolo-aaaa.local", "photos-piccolo-aaaa.local"]);
 });
+
+const nameBytes = (...labels: readonly string[]): Buffer =>
+  Buffer.concat([
+    ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
+    Buffer.of(0),
+  ]);
+const typeA = Buffer.from([0, 1, 0, 1]);
+const isAt = (bytes: Buffer, at: number): number => bytes.readUInt16BE(at);
+
+/** What a resolver sends that knows nothing of multicast, with questions and further records as they are given. */
+function plainQuery(
+  id: number,
+  questions: readonly Buffer[],
+  additionals: readonly Buffer[] = [],
+  flags = 0x0100,
+): Buffer {
+  const head = Buffer.alloc(12);
+  for (const [at, value] of [id, flags, questions.length, 0, 0, additionals.length].entries()) {
+    head.writeUInt16BE(value, at * 2);
+  }
+  return Buffer.concat([head, ...questions, ...additionals]);
+}
+
+test("a plain resolver gets its number, its question and the address, and nothing of what else it sent", async (context) => {
+  const port = await freePort();
+  const local = device(context, port, "192.168.1.20", "piccolo.local");
+  await local.hold();
+  const asking = createSocket("udp4").bind(0, "127.0.0.1");
+  context.after(() => asking.close());
+  await once(asking, "listening");
+  const ask = async (packet: Buffer): Promise<Buffer> => {
+    const answered = once(asking, "message");
+    asking.send(packet, port, "127.0.0.1");
+    return (await answered)[0] as Buffer;
+  };
+  const own = Buffer.concat([nameBytes("Piccolo", "local"), typeA]);
+  const other = Buffer.concat([nameBytes("other", "local"), typeA]);
+  const text = Buffer.concat([nameBytes("piccolo", "local"), Buffer.from([0, 16, 0, 1])]);
+  // OPT belongs to the root alone; whoever encodes this one again fails.
+  const misnamed = Buffer.concat([nameBytes("a"), Buffer.from([0, 41, 16, 0, 0, 0, 0, 0, 0, 0])]);
+  const unknown = Buffer.concat([nameBytes("\u0000."), Buffer.from([0xff, 0xf0, 0, 9, 0, 0, 0, 0, 0, 1, 7])]);
+  for (const [id, packet] of [
+    plainQuery(0, [own], [misnamed]),
+    plainQuery(1, [other, own, text], [unknown, misnamed]),
+    // Whatever it says it is, the answer is one, and without a fault.
+    plainQuery(2, [own], [], 0x7fff),
+    plainQuery(3, [own]),
+  ].entries()) {
+    const answer = await ask(packet);
+    assert.deepEqual(
+      [0, 4, 6, 8, 10].map((at) => isAt(answer, at)),
+      [id, 1, 1, 0, 0],
+    );
+    assert.equal(isAt(answer, 2), 0x8500);
+    assert.ok(answer.subarray(12).indexOf(own) === 0, "the question is not the one that was asked");
+    assert.deepEqual([...answer.subarray(-4)], [192, 168, 1, 20]);
+  }
+});
+
+test("what claims to come from nowhere, or is no packet, gets no answer and ends nothing", async (context) => {
+  const socket = createSocket({ type: "udp4", reuseAddr: true });
+  const sent: number[] = [];
+  const local = new LocalNames({
+    names: ["piccolo.local"],
+    addresses: () => ["192.168.1.20"],
+    world: realWorld,
+    log: createLog(
+      () => undefined,
+      () => 0,
+    ),
+    socket: { port: await freePort(), interface: "127.0.0.1", bind: "127.0.0.1", socket, multicast: false },
+  });
+  context.after(() => local.close());
+  await local.hold();
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  // What is announced goes out first.
+  await turn();
+  const send = socket.send.bind(socket) as (...given: readonly unknown[]) => void;
+  socket.send = ((...given: readonly unknown[]) => {
+    sent.push(given[3] as number);
+    send(...given);
+  }) as typeof socket.send;
+  const query = plainQuery(1, [Buffer.concat([nameBytes("piccolo", "local"), typeA])]);
+  const from = (fromPort: number) => ({ address: "127.0.0.1", family: "IPv4", port: fromPort, size: query.length });
+  socket.emit("message", query, from(0));
+  for (let end = 0; end < query.length; end++) socket.emit("message", query.subarray(0, end), from(40_000));
+  socket.emit("message", query, from(40_000));
+  await turn();
+  assert.deepEqual(sent, [40_000]);
+});

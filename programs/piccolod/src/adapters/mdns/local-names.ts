@@ -1,10 +1,18 @@
 /** The device's names on the local network, by multicast DNS (RFC 6762): it answers for them, and for nothing else. */
 import { isIPv4 } from "node:net";
 import type { World } from "@piccolo/world";
-import multicastDns, { type MulticastDNS, type Options, type QueryPacket, type ResponsePacket } from "multicast-dns";
+import multicastDns, {
+  type MulticastDNS,
+  type Options,
+  type QueryPacket,
+  type ResponseOutgoingPacket,
+  type ResponsePacket,
+} from "multicast-dns";
 import type { Log } from "../log.ts";
 
 const lifetimeSeconds = 120;
+/** RFC 6762, section 6.7. */
+const plainLifetimeSeconds = 10;
 const probes = 3;
 const probeMs = 250;
 const port = 5353;
@@ -12,6 +20,7 @@ const questionsMax = 32;
 /** A packet stays below what networks carry in one piece. */
 const namesAPacket = 8;
 const moreNamesMax = 256;
+const recursionDesired = 0x0100;
 
 export interface LocalRecord {
   readonly name: string;
@@ -38,6 +47,27 @@ export function answersTo(
       return [{ name, type, ttl: lifetimeSeconds, flush: true, data }];
     });
   });
+}
+
+/**
+ * What a plain resolver gets back: its number, its wish for recursion, and of its questions those that are answered. Nothing
+ * else of a stranger's packet is encoded again, since what can be read cannot always be written.
+ */
+export function plainReply(
+  { id, flags, questions }: Pick<QueryPacket, "id" | "flags" | "questions">,
+  answers: readonly LocalRecord[],
+): ResponseOutgoingPacket & { readonly id: number } {
+  const isAnswered = ({ name, type }: { readonly name: string; readonly type: string }): boolean =>
+    answers.some((answer) => answer.name === name.toLowerCase() && (type === answer.type || type === "ANY"));
+  return {
+    id: id ?? 0,
+    flags: (flags ?? 0) & recursionDesired,
+    questions: (questions ?? [])
+      .slice(0, questionsMax)
+      .filter(isAnswered)
+      .map(({ name, type }) => ({ name, type, class: "IN" })),
+    answers: answers.map((answer) => ({ ...answer, flush: false, ttl: plainLifetimeSeconds })),
+  };
 }
 
 /** Names of ours that somebody else's answer gives an address that is not ours. */
@@ -144,9 +174,10 @@ export class LocalNames {
       this.#dns.respond(answers);
       return;
     }
-    // A plain resolver waits for an answer of its own (6.7), with its number and question.
-    const own = { ...query, answers: answers.map((answer) => ({ ...answer, flush: false, ttl: 10 })) };
-    this.#dns.respond(own, { ...from, host: from.address, family: "IPv4", size: 0 } as never);
+    // Nobody can be answered there, and whoever tries fails.
+    if (from.port === 0) return;
+    // A plain resolver waits for an answer of its own (6.7).
+    this.#dns.respond(plainReply(query, answers), { ...from, host: from.address, family: "IPv4", size: 0 } as never);
   }
 
   #yield(response: ResponsePacket): void {

@@ -136,6 +136,12 @@ test("the certificate of a device carries its key, is the same every time, and X
 
 test("a certificate of another kind of key carries no device key", () => {
   assert.equal(certifiedKey(undefined), undefined);
+  // 32 bytes are no Ed448 key, and whoever asks for it fails.
+  const { cert, deviceKey } = channelCertificate(realWorld.randomBytes(32));
+  const spoilt = Buffer.from(new X509Certificate(cert).raw);
+  spoilt[spoilt.indexOf(deviceKey) - 4] = 0x71;
+  assert.throws(() => new X509Certificate(spoilt).publicKey);
+  assert.equal(certifiedKey(new X509Certificate(spoilt)), undefined);
 });
 
 test("a device without a certificate, or one that speaks no TLS, is cut off", async (context) => {

@@ -39,7 +39,17 @@ export function channelCertificate(deviceSeed: Uint8Array): ChannelCertificate {
 
 /** The raw Ed25519 key a certificate carries, which the TLS handshake has proved; undefined for any other kind. */
 export function certifiedKey(certificate: X509Certificate | undefined): Uint8Array | undefined {
-  if (certificate?.publicKey.asymmetricKeyType !== "ed25519") return undefined;
-  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
+  const key = readableKey(certificate);
+  if (key?.asymmetricKeyType !== "ed25519") return undefined;
+  const spki = key.export({ format: "der", type: "spki" });
   return spki.length === spkiPrefix.length + 32 ? new Uint8Array(spki.subarray(spkiPrefix.length)) : undefined;
+}
+
+/** The key is read when it is asked for, in the middle of a socket's events, and what a stranger shows may be none. */
+function readableKey(certificate: X509Certificate | undefined): KeyObject | undefined {
+  try {
+    return certificate?.publicKey;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isFault } from "@piccolo/fault";
+import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { authFaults } from "../../auth/types.ts";
 import { httpFaults } from "../../http/faults.ts";
@@ -10,17 +11,17 @@ import { agreedPaths } from "../agreed-grants.ts";
 import { type Apps, describedOf, type OpenRoute } from "../apps.ts";
 import { appFaults } from "../types.ts";
 import { AppConnections } from "./app-connections.ts";
+import { AppPlace } from "./app-place.ts";
 import type { AppSession, Entrance } from "./entrance.ts";
 import { Forwarding, type ForwardingOptions } from "./forwarding.ts";
 import { isPublicPath, takesMessageAlong, type Visit } from "./headers.ts";
 import type { HostNames } from "./host-names.ts";
-import { hasAccepted, isWebSocket, joinSockets, switchingHead } from "./tunnel.ts";
+import { endSocket, hasAccepted, isWebSocket, joinSockets, switchingHead } from "./tunnel.ts";
 
-/** Of one app: visits that are answered or wait for it to change over, and tunnels. */
+/** Of one app: visits that are answered or wait for it to change over. */
 const visitsMax = 512;
 /** Who has not signed in leaves room for those who have. */
 const strangersMax = 256;
-const tunnelsMax = 256;
 /** So long a container that was looked at is taken for the one that has the address. */
 const routeMs = 1_000;
 const drainMs = 10_000;
@@ -36,45 +37,20 @@ export interface AppHostsOptions {
   /** Of the portal, such as `https://piccolo.local`. */
   readonly portalOrigin: () => string;
   readonly ownerName: () => string;
-  readonly monotonicMs: () => number;
+  readonly world: Pick<World, "monotonicMs" | "sleep">;
   readonly log: Log;
-}
-
-interface KnownRoute extends OpenRoute {
-  readonly untilMs: number;
-}
-
-/** What is known and under way of one app. */
-class AppPlace {
-  readonly app: string;
-  route: KnownRoute | undefined;
-  connections: AppConnections | undefined;
-  opening: Promise<OpenRoute> | undefined;
-  /** Those that wait for a route are among the visits, and not yet under way. */
-  visits = 0;
-  strangers = 0;
-  underWay = 0;
-  tunnels = 0;
-  readonly drained: (() => void)[] = [];
-
-  constructor(app: string) {
-    this.app = app;
-  }
-
-  end(): void {
-    if (--this.underWay === 0) for (const tell of this.drained.splice(0)) tell();
-  }
-
-  forget(): void {
-    this.route = undefined;
-    this.connections?.close();
-    this.connections = undefined;
-  }
 }
 
 interface Admitted {
   readonly session: AppSession | undefined;
   readonly visit: Visit;
+}
+
+/** A connection that shall switch, what came on it behind the request, and what listens for its end until then. */
+interface Switching {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly goes: () => void;
 }
 
 export class AppHosts {
@@ -212,7 +188,7 @@ export class AppHosts {
   /** Where the app is, if that was looked up a moment ago and has not changed. */
   #connections(place: AppPlace): AppConnections | undefined {
     const { route } = place;
-    if (route === undefined || this.#options.monotonicMs() >= route.untilMs) return undefined;
+    if (route === undefined || this.#options.world.monotonicMs() >= route.untilMs) return undefined;
     return this.#options.apps.routeOf(place.app) === route.route ? place.connections : undefined;
   }
 
@@ -225,15 +201,15 @@ export class AppHosts {
   }
 
   async #lookUp(place: AppPlace): Promise<OpenRoute> {
-    const { apps, monotonicMs } = this.#options;
+    const { apps, world } = this.#options;
     try {
       const route = await apps.openRoute(place.app);
       const before = place.route;
       const isSame =
         before?.containerId === route.containerId && before.address === route.address && before.port === route.port;
       if (!isSame) place.forget();
-      place.connections ??= new AppConnections(route.address, route.port, monotonicMs);
-      place.route = { ...route, untilMs: monotonicMs() + routeMs };
+      place.connections ??= new AppConnections(route.address, route.port, () => world.monotonicMs());
+      place.route = { ...route, untilMs: world.monotonicMs() + routeMs };
       return route;
     } catch (error) {
       place.forget();
@@ -312,51 +288,73 @@ export class AppHosts {
   /** A WebSocket and nothing else: after the switch, bytes go to and fro. */
   upgrade(app: string, req: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
-    this.#upgrade(app, req, socket, head).catch((error: unknown) => {
+    this.#upgraded.add(socket);
+    socket.once("close", () => this.#upgraded.delete(socket));
+    // As on any other connection; only what goes over a WebSocket may go on in one direction.
+    const goes = (): void => void socket.end();
+    socket.once("end", goes);
+    // Nobody reads until the app has answered, so that a visitor that is gone is only noticed by asking it.
+    if (socket instanceof Socket) socket.setTimeout(0).setKeepAlive(true, keepAliveMs);
+    this.#upgrade(app, req, { socket, head, goes }).catch((error: unknown) => {
       const code = isFault(error) ? error.code : "app-not-running";
       if (!isFault(error)) this.#options.log.error("upgrade-failed", errorFacts(error));
       const status = upgradeRefusals[code] ?? "502 Bad Gateway";
-      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      if (socket.writable) socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      endSocket(socket, this.#options.world);
     });
   }
 
-  async #upgrade(app: string, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async #upgrade(app: string, req: IncomingMessage, { socket, head, goes }: Switching): Promise<void> {
     const admitted = this.#admit(app, req);
     const isOwnPage = req.headers.origin === undefined || req.headers.origin === this.originOf(app);
     if (admitted === undefined || !isOwnPage || isOwnPath(req.url ?? "/")) throw signInRequired();
     if (takesMessageAlong(req.headers.connection)) throw connectionRefused();
     if (!isWebSocket(req)) throw httpFaults.fault("invalid-request", "this is no WebSocket");
-    const place = this.#place(app);
-    if (place.tunnels >= tunnelsMax) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
     // Where the app does not switch, its answer is passed on like any other, as the last one of the connection.
     const res = new ServerResponse(req);
     res.shouldKeepAlive = false;
     res.assignSocket(req.socket);
     res.on("error", () => undefined);
-    res.once("finish", () => socket.end());
-    const take: NonNullable<ForwardingOptions["upgrade"]>["take"] = (reply, appSocket, rest) => {
-      if (!hasAccepted(req, reply) || !socket.writable || admitted.session?.isEnded === true) return false;
+    const leave = this.#place(app).takeTunnel(admitted.session === undefined);
+    if (leave === undefined) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
+    let hasSwitched = false;
+    res.once("close", () => {
+      if (!hasSwitched) leave();
+    });
+    /** No server tells this answer that it is over, and what counts it waits for that, not for the visitor to hang up. */
+    const finish = (): void => {
+      if (res.socket === null) return;
       res.detachSocket(req.socket);
       res.emit("close");
-      socket.write(switchingHead(reply));
+    };
+    res.once("finish", () => {
+      finish();
+      endSocket(socket, this.#options.world);
+    });
+    const take: NonNullable<ForwardingOptions["upgrade"]>["take"] = (reply, appSocket, rest) => {
+      if (!hasAccepted(req, reply) || !socket.writable || admitted.session?.isEnded === true) return false;
+      hasSwitched = true;
+      socket.off("end", goes);
+      this.#keepTunnel(admitted.session, socket, leave);
+      finish();
+      socket.write(switchingHead(reply), "latin1");
       if (rest.length > 0) socket.write(rest);
       if (head.length > 0) appSocket.write(head);
       joinSockets(socket, appSocket);
-      this.#keepTunnel(place, admitted.session, socket);
       return true;
     };
-    await this.#visit(app, admitted, { req, res, expectsContinue: false, upgrade: { to: "websocket", take } });
+    try {
+      await this.#visit(app, admitted, { req, res, expectsContinue: false, upgrade: { to: "websocket", take } });
+    } finally {
+      finish();
+    }
   }
-
-  #keepTunnel(place: AppPlace, session: AppSession | undefined, socket: Duplex): void {
+  /** `leave`: gives its room back. */
+  #keepTunnel(session: AppSession | undefined, socket: Duplex, leave: () => void): void {
     const tunnel = { cut: () => socket.destroy() };
-    if (socket instanceof Socket) socket.setTimeout(0).setKeepAlive(true, keepAliveMs);
-    place.tunnels++;
-    this.#upgraded.add(socket);
     session?.open.add(tunnel);
     socket.once("close", () => {
-      place.tunnels--;
-      this.#upgraded.delete(socket);
+      leave();
       session?.open.delete(tunnel);
     });
   }

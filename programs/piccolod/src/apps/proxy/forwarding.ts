@@ -1,6 +1,7 @@
 /** One visit on its way: the request to the app, its answer to the visitor. Nothing is kept but what sockets hold. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { AppConnection, AppConnections, Exchange } from "./app-connections.ts";
 import { keptTrailers, replyHeaders, requestLines, type Visit } from "./headers.ts";
 import type { ReplyHead } from "./reply-reader.ts";
@@ -214,10 +215,11 @@ export class Forwarding implements Exchange {
   /** What the app cut off ends as cut off, never as a whole answer; what it said until then arrives. */
   #breakOff(): void {
     const { req, res } = this.#options;
-    // Older visitors take any end for the end of the answer.
-    if (req.httpVersion === "1.0") req.socket.resetAndDestroy();
-    // Node keeps what was written in this turn until the next one.
-    else setImmediate(() => (res.socket === null ? res.destroy() : res.socket.destroySoon()));
+    // Older visitors take an end for that of the answer, unless it is a reset, or TLS breaks off without its own last word.
+    if (req.httpVersion === "1.0" && req.socket instanceof TLSSocket) req.socket.destroy();
+    else if (req.httpVersion === "1.0") req.socket.resetAndDestroy();
+    // Node keeps what was written in this turn until the next one. An answer in line behind others has no socket yet.
+    else setImmediate(() => (res.socket ?? req.socket).destroySoon());
   }
 
   /** The answer has gone out, or the visitor has. */
@@ -231,6 +233,7 @@ export class Forwarding implements Exchange {
 
   /** The visitor may not go on. */
   cut(): void {
-    this.#options.res.destroy();
+    // The answer alone would be given its connection later, if it is in line, and never end.
+    this.#options.req.socket.destroy();
   }
 }

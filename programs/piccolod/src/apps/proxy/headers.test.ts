@@ -121,6 +121,37 @@ test("what belongs to the message goes with it, whatever a connection names", ()
   assert.deepEqual(replyHeaders(raw), ["Content-Length", "3", "Content-Type", "text/plain"]);
 });
 
+test("no other spelling stands beside a header that frames a message, or is the device's to say", () => {
+  for (const name of [
+    "Content_Length",
+    "content_length",
+    "Content.Length",
+    "CONTENT_TYPE",
+    "Content_Encoding",
+    "Content_Range",
+    "Transfer_Encoding",
+    "transfer.encoding",
+    "Proxy_Authorization",
+    "Keep_Alive",
+    "Host_",
+    "_Host",
+    "Cookie_",
+    "Authorization_",
+    "Expect_",
+    "Upgrade_",
+    "Connection_",
+  ]) {
+    assert.deepEqual([...sent([name, "0"]).keys()], [...sent([]).keys()], name);
+    assert.deepEqual(keptTrailers([name, "0"]), [], name);
+    assert.deepEqual(replyHeaders([name, "0"]), [], name);
+  }
+  const own = ["Content-Length", "3", "Content_Length", "0", "content-TYPE", "text/plain", "X_Mine", "1"];
+  assert.deepEqual(
+    ["content-length", "content_length", "content-type", "x_mine"].map((name) => sent(own).get(name)),
+    ["3", undefined, "text/plain", "1"],
+  );
+});
+
 test("the device's cookies stay with the device, an app's own go through", () => {
   const cookie = "piccolo_device1=secret; theme=dark; PICCOLO_app_device1=s; __Host-piccolo-x=s; session=1";
   assert.equal(sent(["Cookie", cookie]).get("cookie"), "theme=dark; session=1");

@@ -54,10 +54,14 @@ const framing = new Set(["content-length", "content-encoding", "content-type", "
 
 const ofMessage = new Set([...framing, "host", "cookie", "transfer-encoding"]);
 
+/** As a server that takes signs for each other reads them. */
+const spelt = new Set([...ofConnection, ...ofMessage].map(plain));
+
 function partOf(name: string): Part {
   const lower = name.toLowerCase();
   if (lower === "connection" || lower === "host" || lower === "cookie" || lower === "set-cookie") return lower;
-  if (ofConnection.has(lower.replaceAll("_", "-"))) return "hop";
+  // In another spelling a length would frame the message for a server behind, and not for the device.
+  if (ofConnection.has(lower) || (!ofMessage.has(lower) && spelt.has(plain(name)))) return "hop";
   if (isIdentityHeader(name)) return "identity";
   // Whether a name is only spoken over TLS, and where else it is spoken, is the device's to say, not an app's.
   if (lower === "strict-transport-security" || lower === "alt-svc") return "own";
