@@ -81,9 +81,9 @@ before(async () => {
   network = await Network.open({
     folder: join(folder, "network"),
     devices: 4,
-    centralPort: 19_500,
-    devicePort: 19_501,
-    peerPort: 19_511,
+    centralPort: 19_700,
+    devicePort: 19_701,
+    peerPort: 19_711,
     deviceArgs: (number) => (number === 1 && central !== undefined ? ["--central", central] : []),
   });
   await network.startWhole();
