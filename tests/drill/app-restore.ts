@@ -98,7 +98,8 @@ async function cutOffBackup(drill: DrillContext, network: Parameters<typeof lose
   await network.claim(device);
   await network.allOnline(device);
   const visit = await AppVisit.enter(device.session, "counter");
-  await drill.eventually("the app runs again", async () => (await visit.text("/health")).status === 200);
+  const app = new CounterApp(device.session);
+  await drill.eventually("the app runs again", () => app.isWell(visit));
   writeFileSync(join(dataFolder(), "more"), randomBytes(10 * mebibyte));
   const before = (await backupsOf(device.session, "counter")).backups.length;
   await unlessBroken(device.session.call("POST", "/apps/counter/backup"));
