@@ -72,11 +72,11 @@ export function serviceKilledSuite(runtime: ContainerRuntime): void {
   test("podman: killed when it has just set up a container's network, it leaves none that has the address", async () => {
     await loadSuiteImage(runtime);
     await runtime.createNetwork(network);
-    let isOver = false;
-    const making = made(runtime, "strayed").finally(() => (isOver = true));
-    // What goes wrong in it is thrown where it is awaited.
-    making.catch(() => undefined);
-    while (names().length === 0 && !isOver) await delay(1);
+    const making = made(runtime, "strayed");
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    making.then(end, end);
+    while (names().length === 0 && !over.signal.aborted) await delay(1);
     kill();
     await making;
     await isReached();
