@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { loadSuiteImage, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import { unlessGone } from "../network/unless-gone.ts";
 
 const MiB = 1024 ** 2;
 const said = 60_000;
@@ -23,7 +24,8 @@ export function logSuite({
     await runtime.start("talkative");
     let largest = 0;
     for (;;) {
-      const sizes = readdirSync(storageFolder, { recursive: true })
+      // Podman works in there meanwhile.
+      const sizes = unlessGone(() => readdirSync(storageFolder, { recursive: true }), [])
         .map(String)
         .filter((path) => path.includes(id) && path.includes("ctr.log"))
         .map((path) => statSync(join(storageFolder, path), { throwIfNoEntry: false })?.size ?? 0);

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:f
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { unlessGone } from "../network/unless-gone.ts";
 
 const ownNamespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -112,7 +113,9 @@ function removeEmptyGroups(): void {
   };
   for (const folder of [top, ...readdirSync(top, { withFileTypes: true }).map(({ name }) => join(top, name))]) {
     if (!existsSync(join(folder, "cgroup.procs"))) continue;
-    for (const name of readdirSync(folder).filter((one) => /^(?:piccolo-|libpod_parent$)/.test(one))) {
+    // Another scene beside this one takes its own away.
+    const names = unlessGone(() => readdirSync(folder), []);
+    for (const name of names.filter((one) => /^(?:piccolo-|libpod_parent$)/.test(one))) {
       try {
         removeTree(join(folder, name));
       } catch {

@@ -68,8 +68,10 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("updated");
     await button(page, "Go back").click();
     await photograph("rollback-dialog");
+    const goBack = device.holdAt("Putting its data back");
     await inDialog(page, "Go back").click();
     await page.getByText("Going back to the version before").first().waitFor();
+    goBack();
     await page.getByText("Running · version 1.4.2").waitFor();
   });
 
@@ -162,8 +164,10 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("settings-wrong");
     await page.getByLabel("Notes on a page").fill("50");
     await page.getByLabel("Order").selectOption({ label: "By title" });
+    const goOn = device.holdAt("Copying its data");
     await button(page, "Save and restart the app").last().click();
     await page.getByText("Being updated").first().waitFor();
+    goOn();
     await page.getByText("Running · version 1.4.2").waitFor();
     const set = Object.fromEntries(
       (device.apps.apps.get("notes")?.app.settings ?? []).map(({ name, value }) => [name, value]),
@@ -173,8 +177,10 @@ for (const kind of ["desk", "phone"] as const) {
       .getByRole("switch", { name: /internet/i })
       .or(page.getByRole("checkbox", { name: /internet/i }))
       .click();
+    const goOnAgain = device.holdAt("Copying its data");
     await button(page, "Save and restart the app").first().click();
     await page.getByText("Being updated").first().waitFor();
+    goOnAgain();
     await page.getByText("Running · version 1.4.2").waitFor();
     assert.deepEqual(device.apps.apps.get("notes")?.granted, []);
   });

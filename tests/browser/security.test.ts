@@ -290,7 +290,8 @@ test("a recovery that finds nobody asks for a place, and keeps what was typed me
 });
 
 test("a recovery is followed to the files, also after a reload", async (t) => {
-  const { device, page } = await start(t, { claimed: false, inNetwork: false, stepMs: 800 });
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  const goOn = device.holdAt("Asking the other devices for the newest state");
   await page.goto(`${device.origin}/#claim=CODE`);
   await page.getByRole("link", { name: "I have a recovery phrase" }).click();
   await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
@@ -299,6 +300,7 @@ test("a recovery is followed to the files, also after a reload", async (t) => {
   await page.getByRole("progressbar", { name: "Recovery" }).waitFor();
   await page.reload();
   await page.getByRole("progressbar", { name: "Recovery" }).waitFor();
+  goOn();
   await page.getByRole("button", { name: "Open my files" }).click();
   await page.getByRole("link", { name: "Photos" }).waitFor();
 });
@@ -386,7 +388,8 @@ test("changes that only this device has are told by the answer to them, until th
 });
 
 test("after a change of the key new keys are offered for the files of before, can be stopped, and come to an end", async (t) => {
-  const { device, page } = await start(t, { stepMs: 300 });
+  const { device, page } = await start(t, {});
+  const goOn = device.holdAt("Giving the files new keys");
   await page.goto(`${device.origin}/#/security`);
   await enter(page, "Sign in");
   await page.getByText("Everything is in place").waitFor();
@@ -406,6 +409,7 @@ test("after a change of the key new keys are offered for the files of before, ca
   await begin();
   await page.reload();
   await page.getByRole("progressbar", { name: "Giving files new keys" }).waitFor();
+  goOn();
   await page.getByText("Files are getting new keys").waitFor({ state: "detached" });
   assert.equal(await give.count(), 0);
 });

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppVisit, Device, Network, TaskView } from "@piccolo/devnet";
+import { type AppVisit, type Device, isBroken, type Network, type TaskView } from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { CounterApp } from "./app-model.ts";
 import { tracesAfterStop, tracesOf } from "./app-traces.ts";
 import { type Drill, type DrillContext, protectedCheaply } from "./drill.ts";
-import { processesCalled } from "./processes.ts";
+import { processesCalled, signalAll } from "./processes.ts";
 
 const id = "counter";
 /** Longer than a change takes, so that some faults hit what comes right after it. */
@@ -47,15 +47,20 @@ const atRest = "at rest";
 type Ask = () => Promise<TaskView>;
 
 interface Asked {
-  /** Whether it was answered, and with yes: from then on the owner counts on it. */
-  readonly taken: Promise<boolean>;
+  /** From `taken` on the owner counts on it; after `broken` nobody knows whether it was heard. */
+  readonly answer: Promise<"taken" | "refused" | "broken">;
   readonly ended: Promise<unknown>;
 }
+
+/** The device was gone before it could be asked. */
+const neverAsked: Asked = { answer: Promise.resolve("broken"), ended: Promise.resolve() };
 
 interface Wanted {
   readonly what: string;
   readonly ask: Ask;
   readonly isSo: () => Promise<boolean>;
+  /** `given-up`: also once it was taken, where the device says why. `unheard`: where nobody was told yes, without a trace. */
+  readonly unless: "given-up" | "unheard";
 }
 
 /** One device, its counter, and the owner who sees to it. */
@@ -81,15 +86,7 @@ class Scene {
       await this.device.process.kill();
       return true;
     }
-    const pids = processesCalled(processNames[victim]);
-    for (const pid of pids) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
-    return pids.length > 0;
+    return signalAll(processesCalled(processNames[victim]), "SIGKILL") > 0;
   }
 
   /** What the init system does; left out by sabotage. */
@@ -135,9 +132,9 @@ class Scene {
   #begin(ask: Ask): Asked {
     const task = ask();
     return {
-      taken: task.then(
-        () => true,
-        () => false,
+      answer: task.then(
+        () => "taken",
+        (error: unknown) => (isBroken(error) ? "broken" : "refused"),
       ),
       ended: task.then((one) => this.device.session.finish(one)).catch(() => undefined),
     };
@@ -150,28 +147,33 @@ class Scene {
     const afterMs = drill.below(latestMs);
     const asked = this.#begin(ask);
     // What piccolod has taken it must do, however it ends; so it ends after that.
-    if (victim === "piccolod") drill.check(`${what} is taken`, await asked.taken);
+    if (victim === "piccolod") drill.equal(`${what} is`, await asked.answer, "taken");
     await delay(afterMs);
     const wasThere = await this.kill(victim);
     drill.fault(`${victim} is killed ${afterMs} ms into ${what}${wasThere ? "" : " (there was none)"}`);
-    await this.#settle({ what, ask, isSo }, asked, victim !== "piccolod");
+    await this.#settle({ what, ask, isSo, unless: victim === "piccolod" ? "unheard" : "given-up" }, asked);
   }
 
-  /** The device ends itself at a point of a change. */
+  /** The device ends itself at a point of a change, or of what it does for the app at its start. */
   async withCrashAt(point: string, what: string, ask: Ask, isSo: () => Promise<boolean>): Promise<void> {
-    const { drill } = this;
-    await this.network.startDeviceWith(1, ["--insecure-drills", "--crash-at", point]);
-    await this.network.claim(this.device);
-    const asked = this.#begin(ask);
-    await Promise.race([this.device.process.ended(), delay(20_000)]);
-    drill.equal(`piccolod is gone at ${point}`, this.device.process.running, false);
-    drill.fault(`piccolod ends at ${point} of ${what}`);
-    // Such a point is reached only after the change was recorded, whether or not the answer got out.
-    await this.#settle({ what, ask, isSo }, asked, false);
+    const { drill, network, device } = this;
+    let asked = neverAsked;
+    try {
+      await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", point]);
+      await network.claim(device);
+      asked = this.#begin(ask);
+    } catch (error) {
+      if (!(await device.process.killedWithin(10_000))) throw error;
+    }
+    drill.check(`piccolod is gone at ${point}`, await device.process.killedWithin(60_000));
+    const answer = await asked.answer;
+    drill.check(`${what} is not refused`, answer !== "refused");
+    drill.fault(`piccolod ends at ${point} of ${what}, which was ${answer === "taken" ? answer : "not answered"}`);
+    await this.#settle({ what, ask, isSo, unless: "unheard" }, asked);
   }
 
   /** What was taken is done, without another word of the owner, unless the device says why not. */
-  async #settle({ what, ask, isSo }: Wanted, asked: Asked, mayBeGivenUp: boolean): Promise<void> {
+  async #settle({ what, ask, isSo, unless }: Wanted, asked: Asked): Promise<void> {
     const { drill } = this;
     const { session } = this.device;
     await this.heal();
@@ -180,12 +182,13 @@ class Scene {
     await this.#comesToRest(`${what} stays at rest`);
     if (!(await isSo())) {
       const view = await this.view();
-      const isTaken = await asked.taken;
+      const isTaken = (await asked.answer) === "taken";
       const why = isTaken ? `given up: ${view?.problem?.code ?? "for no reason"}` : "never taken";
-      drill.check(
-        `${what} is not done (${view?.state ?? "not there"}; ${why})`,
-        mayBeGivenUp && (!isTaken || isExplained(view)),
-      );
+      const mayBe = {
+        "given-up": !isTaken || isExplained(view),
+        unheard: !isTaken && view?.problem === undefined,
+      };
+      drill.check(`${what} is not done (${view?.state ?? "not there"}; ${why})`, mayBe[unless]);
       drill.tally(askedAgain);
       drill.step(`${what} was ${why}, and is asked for again`);
       // An install that was given up is there, and tried again.
@@ -238,7 +241,7 @@ async function live(scene: Scene): Promise<void> {
     let visit: AppVisit | undefined;
     await drill.eventually("its page is reached", async () => {
       visit = await app.visit().catch(() => undefined);
-      return visit !== undefined && (await visit.text("/health")).status === 200;
+      return visit !== undefined && (await app.isWell(visit));
     });
     if (visit === undefined) throw new Error("there is no visit");
     return visit;
@@ -314,7 +317,7 @@ async function live(scene: Scene): Promise<void> {
         "the app answers again",
         async () => {
           const visit = await app.visit().catch(() => undefined);
-          return visit !== undefined && (await visit.text("/health")).status === 200;
+          return visit !== undefined && (await app.isWell(visit));
         },
         restMs(drill),
       );

@@ -4,7 +4,7 @@ import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { cutAppsOff } from "../apps/own-machine.ts";
 import { CounterApp } from "./app-model.ts";
 import { type Drill, protectedCheaply } from "./drill.ts";
-import { processesCalled } from "./processes.ts";
+import { processesCalled, signalAll } from "./processes.ts";
 
 export const appLifeDrill: Drill = {
   name: "app-life",
@@ -88,15 +88,15 @@ export const appLifeDrill: Drill = {
       ["the container service", "podman"],
     ] as const) {
       const pids = name === "httpd" ? processesCalled("busybox") : processesCalled(name);
-      for (const pid of pids) process.kill(pid, "SIGKILL");
-      drill.fault(`${what} is killed (${pids.length})`);
-      drill.check("there was one to kill", pids.length > 0);
+      const killed = signalAll(pids, "SIGKILL");
+      drill.fault(`${what} is killed (${killed})`);
+      drill.check("there was one to kill", killed > 0);
       if (name === "conmon") {
         // The app itself goes on unwatched, and is started anew once that is seen.
         const isWatched = async (): Promise<boolean> => processesCalled("conmon").some((pid) => !pids.includes(pid));
         await drill.eventually("it is watched again", isWatched);
       }
-      await drill.eventually("it answers again", async () => (await visit.text("/health")).status === 200);
+      await drill.eventually("it answers again", () => app.isWell(visit));
       drill.equal("with its number", await app.number(visit), app.told);
       await add(2);
     }
@@ -106,21 +106,18 @@ export const appLifeDrill: Drill = {
     const [still] = processesCalled("busybox");
     await network.startDevice(1, ["--insecure-drills", "--app-health-ms", "3000"]);
     await network.claim(device);
-    await drill.eventually("the app answers after it", async () => (await visit.text("/health")).status === 200);
+    await drill.eventually("the app answers after it", () => app.isWell(visit));
     drill.equal("it is the very same process", processesCalled("busybox")[0], still);
     drill.equal("with its number", await app.number(visit), app.told);
     await add(2);
 
-    for (const pid of processesCalled("busybox")) process.kill(pid, "SIGSTOP");
+    drill.check("there was one to stop", signalAll(processesCalled("busybox"), "SIGSTOP") > 0);
     drill.fault("the app hangs: it is there and does nothing");
     await drill.eventually("it is told that it does not answer", async () => {
       const { problem } = await app.view();
       return problem?.code === "not-answering";
     });
-    await drill.eventually(
-      "it is started again, and answers",
-      async () => (await visit.text("/health")).status === 200,
-    );
+    await drill.eventually("it is started again, and answers", () => app.isWell(visit));
     drill.equal("with its number", await app.number(visit), app.told);
     await add(2);
 
@@ -129,7 +126,7 @@ export const appLifeDrill: Drill = {
     drill.fault("the plug is pulled");
     await network.startDevice(1);
     await network.claim(device);
-    await drill.eventually("the app answers after it", async () => (await visit.text("/health")).status === 200);
+    await drill.eventually("the app answers after it", () => app.isWell(visit));
     drill.equal("with its number", await app.number(visit), app.told);
     await add(2);
     drill.step("the app and its number came through every kill");

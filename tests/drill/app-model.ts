@@ -1,5 +1,6 @@
 /** The counter on a device, and the number its visitors have been told: what is answered must never be lost. */
-import { AppVisit, type DeviceSession, installApp, type TaskView } from "@piccolo/devnet";
+import assert from "node:assert/strict";
+import { AppVisit, type DeviceSession, installApp, type TaskView, unlessBroken } from "@piccolo/devnet";
 
 interface View {
   readonly state: string;
@@ -52,12 +53,23 @@ export class CounterApp {
     return number;
   }
 
-  async number(visit: AppVisit): Promise<number> {
-    const { text } = await visit.text("/cgi-bin/number");
-    return Number(text);
+  /** Whether it answers that it is well. Where nobody is there to answer, it does not. */
+  async isWell(visit: AppVisit): Promise<boolean> {
+    return (await unlessBroken(visit.text("/health")))?.status === 200;
   }
 
-  async version(visit: AppVisit): Promise<string> {
-    return (await visit.text("/version")).text.trim();
+  async number(visit: AppVisit): Promise<number> {
+    return Number(await this.#said(visit, "/cgi-bin/number"));
+  }
+
+  version(visit: AppVisit): Promise<string> {
+    return this.#said(visit, "/version");
+  }
+
+  /** What stands in for an app that does not answer says nothing of its data. */
+  async #said(visit: AppVisit, path: string): Promise<string> {
+    const { status, text } = await visit.text(path);
+    assert.equal(status, 200, `the app answers ${path} with ${status}: ${text.slice(0, 200)}`);
+    return text.trim();
   }
 }

@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { AppVisit, type Device, type DeviceSession, prepareApps, type TaskView, unprotected } from "@piccolo/devnet";
+import {
+  AppVisit,
+  type Device,
+  type DeviceSession,
+  prepareApps,
+  type TaskView,
+  unlessBroken,
+  unprotected,
+} from "@piccolo/devnet";
 import { bundleDemo, demoManifest } from "../apps/demo.ts";
 import { publishCatalog } from "../apps/published-catalog.ts";
 import { cutAppsOff } from "../apps/own-machine.ts";
@@ -90,13 +98,12 @@ async function cutOffBackup(drill: DrillContext, network: Parameters<typeof lose
   await network.claim(device);
   await network.allOnline(device);
   const visit = await AppVisit.enter(device.session, "counter");
-  await drill.eventually("the app runs again", async () => (await visit.text("/health")).status === 200);
+  const app = new CounterApp(device.session);
+  await drill.eventually("the app runs again", () => app.isWell(visit));
   writeFileSync(join(dataFolder(), "more"), randomBytes(10 * mebibyte));
   const before = (await backupsOf(device.session, "counter")).backups.length;
-  await Promise.all([
-    device.process.ended(),
-    device.session.call("POST", "/apps/counter/backup").catch(() => undefined),
-  ]);
+  await unlessBroken(device.session.call("POST", "/apps/counter/backup"));
+  drill.check("the backup comes to its crash point", await device.process.killedWithin(60_000));
   drill.fault("piccolod ends in the middle of a backup");
   await network.startDevice(1);
   await network.claim(device);

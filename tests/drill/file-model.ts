@@ -192,6 +192,8 @@ export class FileModel {
   #cut = 0;
   #unanswered: Unanswered[] = [];
   #counter = 0;
+  /** Told when the next operation is in flight. */
+  #waiting: (() => void)[] = [];
 
   constructor(drill: DrillContext, session: DeviceSession) {
     this.#drill = drill;
@@ -200,6 +202,11 @@ export class FileModel {
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Resolves as soon as an operation is in flight. */
+  async busy(): Promise<void> {
+    if (this.#inFlight === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Operations so far whose connection broke before their answer came. */
@@ -213,6 +220,7 @@ export class FileModel {
 
   async #operate(unanswered: Unanswered, operation: () => Promise<void>): Promise<void> {
     this.#inFlight++;
+    for (const tell of this.#waiting.splice(0)) tell();
     try {
       await operation();
     } catch (error) {

@@ -9,6 +9,15 @@ const sizesBytes = [0, 1, 70_000, 3_000_000, 8_386_560, 8_386_561, 20_000_000];
 const mostFiles = 10;
 /** A crash point that the operations of a round do not reach within this time is replaced by a kill from outside. */
 const reachLimitMs = 8_000;
+/** So long a kill from outside waits for an operation to be in flight. */
+const busyLimitMs = 5_000;
+/** Of the crashes of a device that served, so many must meet an operation in flight. */
+const leastMet = 0.6;
+/** A device that dies before it serves cannot meet any: another round is played then, up to so many times as many. */
+const roundsMost = 3;
+
+/** `early`: before the device served. `empty`: with nothing in flight. `met`: an operation was in flight. */
+type Crash = "early" | "empty" | "met";
 
 interface Round {
   readonly owner: boolean;
@@ -50,14 +59,12 @@ async function startArmed(network: Network, victim: Device, round: Round): Promi
     await network.startDevice(victim.number, armed);
     return await Promise.race([serve(), victim.process.ended().then(() => false)]);
   } catch (error) {
-    // The broken connection may be noticed before the end of the process is.
-    const isGone = await Promise.race([victim.process.ended().then(() => true), delay(1_000, false)]);
-    if (round.crashPoint === undefined || !isGone) throw error;
+    if (round.crashPoint === undefined || !(await victim.process.killedWithin(10_000))) throw error;
     return false;
   }
 }
 
-async function crash(drill: DrillContext, network: Network, model: FileModel, round: Round): Promise<boolean> {
+async function crash(drill: DrillContext, network: Network, model: FileModel, round: Round): Promise<Crash> {
   const victim: Device = round.owner ? network.device(1) : network.device(2 + drill.below(network.devices.length - 1));
   await victim.process.stop();
   const isServing = await startArmed(network, victim, round);
@@ -74,8 +81,15 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
   work.catch(() => undefined);
   const limitMs = round.crashPoint === undefined ? 100 + drill.below(1_500) : reachLimitMs;
   await Promise.race([died, delay(limitMs)]);
+  // Between two operations there is a pause, which is not what is to be hit.
+  await Promise.race([died, model.busy(), delay(busyLimitMs)]);
   const byItself = over;
-  if (!over) {
+  if (byItself) {
+    drill.check(
+      `${victim.process.name} ended by ${victim.process.endedBy ?? "itself"}, where ${round.crashPoint ?? "no crash point"} was armed`,
+      round.crashPoint !== undefined && victim.process.endedBy === "SIGKILL",
+    );
+  } else {
     inFlight = model.inFlight;
     await victim.process.kill();
   }
@@ -90,7 +104,7 @@ async function crash(drill: DrillContext, network: Network, model: FileModel, ro
   drill.equal(`${victim.process.name} serves again after its crash`, await victim.phase(), "ready");
   if (round.owner) await network.claim(victim);
   await network.allOnline(network.device(1));
-  return inFlight > 0;
+  return isServing ? (inFlight > 0 ? "met" : "empty") : "early";
 }
 
 export const killAnytimeDrill: Drill = {
@@ -102,16 +116,23 @@ export const killAnytimeDrill: Drill = {
     const network = await drill.network({ devices: small ? 6 : 10 });
     const model = new FileModel(drill, network.device(1).session);
     for (let at = 0; at < 4; at++) await model.upload(sizesBytes[at + 1] ?? 1);
-    let withOperations = 0;
-    for (let round = 0; round < rounds; round++) {
-      if (await crash(drill, network, model, chooseRound(drill))) withOperations++;
+    const crashes: Record<Crash, number> = { early: 0, empty: 0, met: 0 };
+    const served = (): number => crashes.empty + crashes.met;
+    for (let round = 0; served() < rounds; round++) {
+      drill.check(
+        `${crashes.early} of ${round} crashes came before the device served, which is too many`,
+        round < rounds * roundsMost,
+      );
+      crashes[await crash(drill, network, model, chooseRound(drill))]++;
       await model.verify(2);
     }
     await model.verify();
-    drill.step(`${rounds} crashes, ${withOperations} of them with operations in flight`);
+    drill.step(
+      `${served()} crashes of a device that served, ${crashes.met} with operations in flight; ${crashes.early} before`,
+    );
     drill.check(
-      `${withOperations} of ${rounds} crashes met an operation in flight, which is too few`,
-      withOperations >= Math.floor(rounds * 0.6),
+      `${crashes.met} of ${served()} crashes met an operation in flight, which is too few`,
+      crashes.met >= Math.floor(rounds * leastMet),
     );
   },
 };

@@ -38,9 +38,15 @@ async function loseAndHeal(drill: DrillContext, stored: Stored, placement: Place
     digest,
   );
 
-  // What was still on its way when the file was acknowledged may have arrived since; only what is left counts.
-  const now = await placementOf(session, nodeId);
-  const left = holding(network, now).filter((device) => device.process.running);
+  // What was still on its way when the file was acknowledged arrives meanwhile; a holder that has only some of its
+  // fragments would not be missed by each segment alike.
+  const isWhole = async (): Promise<boolean> => {
+    const { holders, segments } = await placementOf(session, nodeId);
+    const whole = new Set(holders.filter(({ fragments }) => fragments === segments).map(({ name }) => name));
+    return network.devices.slice(1).every(({ number, process }) => !process.running || whole.has(ownerName(number)));
+  };
+  await drill.eventually("every device that is left has a fragment of each segment", isWhole, 120_000);
+  const left = network.devices.slice(1).filter(({ process }) => process.running);
   const more = drill.sample(left, left.length - placement.k + 1);
   await Promise.all(more.map((device) => device.process.kill()));
   for (const device of more) drill.fault(`${device.process.name} is killed, which is more than the file survives`);

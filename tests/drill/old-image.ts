@@ -38,6 +38,7 @@ export const oldImageDrill: Drill = {
     const image = `${drill.folder}/image`;
     cpSync(owner.folder, image, { recursive: true });
     await network.startDevice(1);
+    await isBackedUp(drill, owner);
     await tree.write(owner.session, small ? 10 : 200, 4);
     await isBackedUp(drill, owner);
     drill.step(`${tree.count} files, half of them written after the image`);
@@ -79,6 +80,7 @@ export const oldImageDrill: Drill = {
     await network.startDevice(1);
     await isBackedUp(drill, owner);
     await tree.write(owner.session, 3, 0);
+    await network.allOnline(owner);
     await tree.verify(owner.session);
     await isBackedUp(drill, owner);
     drill.equal("branches that any device has seen", branchesSeen(network), []);

@@ -1,4 +1,4 @@
-import type { Device, Network } from "@piccolo/devnet";
+import { type Device, type Network, unlessBroken } from "@piccolo/devnet";
 import { rekeyCrashPoints } from "@piccolo/piccolod/crash-points";
 import { type Keeper, Stranger } from "../network/stranger.ts";
 import type { Drill, DrillContext } from "./drill.ts";
@@ -45,14 +45,13 @@ class Keepers {
 }
 
 /** Begins a re-key that the armed crash point cuts off; returns the phrase it was to bring. */
-async function rekeyUntilCrash(device: Device): Promise<string> {
+async function rekeyUntilCrash(drill: DrillContext, device: Device): Promise<string> {
   const password = device.record.password ?? "";
   const { words } = await device.session.call<{ words: readonly string[] }>("POST", "/security/phrase", { password });
   const phrase = words.join(" ");
-  const ended = device.process.ended();
   // The crash may come before the answer, which is no answer then.
-  await device.session.call("POST", "/security/rekey", { password, confirmation: { phrase } }).catch(() => undefined);
-  await ended;
+  await unlessBroken(device.session.call("POST", "/security/rekey", { password, confirmation: { phrase } }));
+  drill.check("the re-key reaches the crash point", await device.process.killedWithin(120_000));
   return phrase;
 }
 
@@ -125,7 +124,7 @@ async function cutRekey(
     return copies + (atCentral ? 1 : 0) === keepers.count;
   });
   const { epoch } = (await securityOf(device)).slots;
-  const made = await rekeyUntilCrash(device);
+  const made = await rekeyUntilCrash(drill, device);
   drill.fault(`the power goes at ${round.name}:${round.count}`);
   await checkWindow(drill, keepers, round, { old, made, epoch });
   // The new root is the account's from the moment its slots are on the disk.

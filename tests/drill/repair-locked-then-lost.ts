@@ -115,6 +115,7 @@ export const repairLockedThenLostDrill: Drill = {
 
     const { phrase, fresh } = await lose(drill, network);
     drill.equal("the recovery by the phrase", await recovered(network, fresh, { phrase }), "recovered");
+    await network.allOnline(fresh);
     await tree.verify(fresh.session);
     await isBackedUp(drill, fresh);
     await Promise.all(stay.map((device) => device.process.kill()));

@@ -9,12 +9,15 @@ import {
   uploadFile,
   type Device,
 } from "@piccolo/devnet";
+import { unlessGone } from "../network/unless-gone.ts";
 import type { Drill, DrillContext } from "./drill.ts";
 
 function folderBytes(path: string): number {
-  return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+  return unlessGone(() => readdirSync(path, { withFileTypes: true }), []).reduce((sum, entry) => {
+    const below = join(path, entry.name);
+    if (entry.isDirectory()) return sum + folderBytes(below);
+    return entry.isFile() ? sum + unlessGone(() => statSync(below).size, 0) : sum;
+  }, 0);
 }
 
 async function storeAndRead(drill: DrillContext, policy: string | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { unprotected } from "@piccolo/devnet";
+import { ownerName, unprotected } from "@piccolo/devnet";
 import { type Drill, protectedCheaply } from "./drill.ts";
 import { FileTree } from "./file-model.ts";
 
@@ -77,6 +77,13 @@ export const tpmReplacedDrill: Drill = {
     await drill.refused("the old password is gone", "wrong-password", () => owner.session.signIn(oldPassword));
     await network.startDevice(2);
     await network.unlock(neighbour);
+    await drill.eventually("the neighbour sees this device", async () => {
+      interface View {
+        readonly members: readonly { readonly name: string; readonly online: boolean }[];
+      }
+      const { members } = await neighbour.session.call<View>("GET", "/network");
+      return members.some(({ name, online }) => online && name === ownerName(1));
+    });
     await kept.verify(neighbour.session);
     drill.step("the neighbour reads its files from this device alone");
     for (const device of network.devices.slice(2)) await network.startDevice(device.number);

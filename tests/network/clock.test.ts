@@ -96,12 +96,20 @@ async function isKnownWrong(device: Device, offsetMs: number, others: readonly D
   }
 }
 
-function logLines(device: Device, event: string): readonly Record<string, unknown>[] {
-  return readFileSync(device.process.logFile, "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((line) => line["event"] === event);
+/** Waits until the device has logged such an event. What it said last may not be written down yet. */
+async function isLogged(
+  device: Device,
+  event: string,
+  isIt: (line: Readonly<Record<string, unknown>>) => boolean,
+): Promise<void> {
+  await until(`${device.process.name} logs ${event}`, async () =>
+    readFileSync(device.process.logFile, "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .some((line) => line["event"] === event && isIt(line)),
+  );
 }
 
 /** Waits until everybody sees everybody, and nobody's clock is said to be wrong. */
@@ -120,9 +128,9 @@ test("a clock that jumps two hours ahead is named on the device, by the others a
   assert.ok(first !== undefined && second !== undefined && third !== undefined && ahead !== undefined);
   clocks.set(ahead, "+2h");
   await isKnownWrong(ahead, 2 * hourMs, [first, second, third]);
-  assert.ok(logLines(ahead, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) > hourMs));
+  await isLogged(ahead, "clock-wrong", ({ offsetMs }) => Number(offsetMs) > hourMs);
   const { self } = await view(ahead);
-  assert.ok(logLines(first, "peer-clock-wrong").some(({ account }) => account === self));
+  await isLogged(first, "peer-clock-wrong", ({ account }) => account === self);
   clocks.set(ahead, "+0");
   await allIsRight();
 });
@@ -135,7 +143,7 @@ test("a device that starts two hours behind is named as well, and comes online w
   await network.startDevice(behind.number);
   await behind.session.signIn(behind.record.password ?? "");
   await isKnownWrong(behind, -2 * hourMs, [first, second, fourth]);
-  assert.ok(logLines(behind, "clock-wrong").some(({ offsetMs }) => Number(offsetMs) < -hourMs));
+  await isLogged(behind, "clock-wrong", ({ offsetMs }) => Number(offsetMs) < -hourMs);
   clocks.set(behind, "+0");
   // A session that began in the past is as old as the clock now says; the owner signs in again.
   await behind.session.signIn(behind.record.password ?? "");

@@ -91,11 +91,15 @@ test("a member on a full disk refuses what would be added, and commits, backs up
 });
 
 test("what others place on it is refused, and goes elsewhere or waits; it starts again, and takes in once there is room", async () => {
+  await network.allOnline(network.device(2));
   const founder = network.device(2).session;
   const content = (offset: number) => seededStream("theirs", 300_000, offset);
   const { placement } = await uploadFile(founder, { filename: "theirs", sizeBytes: 300_000, content });
   assert.equal(placement, "durable", "three of four holders are enough");
   await network.startDeviceWith(1, []);
+  await until("the witnesses have answered", async () => {
+    return (await session().call<SecurityView>("GET", "/security")).backup.state === "ready";
+  });
   await assert.rejects(write("more"), refusal);
   rmSync(join(small, "another-program's"));
   await until("the device takes in again", () =>

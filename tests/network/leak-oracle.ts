@@ -1,6 +1,7 @@
 /** Finds secrets in bytes, in whatever common form they were written down. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
+import { unlessGone } from "./unless-gone.ts";
 
 /** A secret in one written form. */
 export interface Finding {
@@ -99,14 +100,4 @@ function filesBelow(folder: string, except: string | undefined): string[] {
 
 function contentOf(file: string): Uint8Array {
   return unlessGone(() => readFileSync(file), Buffer.alloc(0));
-}
-
-/** Running devices remove files while they are looked at. */
-function unlessGone<T>(look: () => T, otherwise: T): T {
-  try {
-    return look();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return otherwise;
-    throw error;
-  }
 }

@@ -12,6 +12,7 @@ import {
   seededDigest,
   seededStream,
   type TaskView,
+  unlessBroken,
   until,
   uploadFile,
 } from "@piccolo/devnet";
@@ -187,9 +188,8 @@ test("a device that was cut off in the middle is still nobody's, and begins agai
   const place = peerAddress(2);
   for (const point of ["recovery-place-taken", "recovery-restored", "before-recovery-end"]) {
     await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", `${point}:1`]);
-    void fresh.process.ended();
-    await fresh.session.recover({ claimCode, phrase, newPassword, place });
-    await until("the device has ended", async () => !fresh.process.running);
+    await unlessBroken(fresh.session.recover({ claimCode, phrase, newPassword, place }));
+    assert.ok(await fresh.process.killedWithin(60_000), point);
     await network.startDevice(1);
     assert.equal((await fresh.session.call<Status>("GET", "/status")).phase, "unclaimed", point);
   }
@@ -204,9 +204,8 @@ test("a device that is lost in the middle of a re-key is recovered by the new ph
   await network.startDeviceWith(1, ["--insecure-drills", "--crash-at", "before-rekey-page:1"]);
   await isReady(first);
   const { text, rekey } = await phraseMade(first);
-  void first.process.ended();
-  await first.session.call("POST", "/security/rekey", rekey).catch(() => undefined);
-  await until("the device has ended", async () => !first.process.running);
+  await unlessBroken(first.session.call("POST", "/security/rekey", rekey));
+  assert.ok(await first.process.killedWithin(60_000), "the re-key comes to its crash point");
   // Locked, it goes no further with the re-key, and spreads the new slot.
   delete first.record.password;
   await network.startDevice(1);

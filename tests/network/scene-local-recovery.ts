@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { downloadDigest, Network, seededDigest, seededStream, until, uploadFile } from "@piccolo/devnet";
 
-interface Slots {
+interface Security {
   readonly slots: { readonly phrase: { readonly copies: number } };
+  readonly backup: { readonly state: string; readonly waitingChanges: boolean };
 }
 
 interface Listing {
@@ -28,8 +29,9 @@ try {
   assert.ok(phrase !== undefined);
   const content = (offset: number) => seededStream("letter", sizeBytes, offset);
   await uploadFile(session, { filename: "letter", sizeBytes, content });
-  await until("the others keep the slot", async () => {
-    return (await session.call<Slots>("GET", "/security")).slots.phrase.copies === 2;
+  await until("the others keep the slot, and the letter in the log", async () => {
+    const { slots, backup } = await session.call<Security>("GET", "/security");
+    return slots.phrase.copies === 2 && backup.state === "ready" && !backup.waitingChanges;
   });
 
   await network.central.kill();

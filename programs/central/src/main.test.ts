@@ -48,15 +48,21 @@ async function start(state: string, listen: string, ...more: readonly string[]):
   throw new Error(`central ended before it listened: ${errors()}`);
 }
 
+/** What a process ended with, once all that it wrote has come, too. */
+function over(child: ChildProcess): Promise<readonly unknown[]> {
+  child.stdout?.resume();
+  return once(child, "close");
+}
+
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<readonly unknown[]> {
-  const exited = once(child, "exit");
+  const ended = over(child);
   child.kill(signal);
-  return exited;
+  return ended;
 }
 
 test("wrong arguments end central with what is right", async () => {
   const { child, errors } = launch("--state", folder);
-  assert.deepEqual(await once(child, "exit"), [2, null]);
+  assert.deepEqual(await over(child), [2, null]);
   assert.match(errors(), /central --state DIR/);
 });
 

@@ -96,6 +96,7 @@ export interface PlacementView {
   readonly n: number;
   readonly survives: number;
   readonly pendingBytes: number;
+  readonly segments: number;
   readonly missingNow: number;
   readonly readableNow: boolean;
   readonly holders: readonly {

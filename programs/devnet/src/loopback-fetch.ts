@@ -61,6 +61,28 @@ function send(url: string, init: LoopbackInit, place: RequestOptions): Promise<L
   });
 }
 
+const brokenCodes: ReadonlySet<string | undefined> = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "EPIPE",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
+
+/** Whether the error says that the other side was gone before its answer was whole. A refusal is an answer. */
+export function isBroken(error: unknown): boolean {
+  return error instanceof Error && brokenCodes.has((error as NodeJS.ErrnoException).code);
+}
+
+/** The answer; undefined where the other side was gone before it was whole. Everything else is thrown. */
+export async function unlessBroken<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (isBroken(error)) return undefined;
+    throw error;
+  }
+}
+
 /** The whole body as text; for JSON replies, which are small. */
 export async function textOf(reply: LoopbackReply): Promise<string> {
   const parts: Buffer[] = [];

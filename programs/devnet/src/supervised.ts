@@ -30,6 +30,7 @@ export class Supervised {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #expectedToEnd = false;
+  #endedBy: NodeJS.Signals | undefined;
   /** Called when the process ends without having been asked to. */
   onUnexpectedEnd: (reason: string) => void = () => undefined;
 
@@ -61,6 +62,7 @@ export class Supervised {
     });
     this.#child = child;
     this.#expectedToEnd = false;
+    this.#endedBy = undefined;
     const lastWords: string[] = [];
     const remember = (line: string): void => {
       lastWords.push(line);
@@ -71,6 +73,7 @@ export class Supervised {
         void (async (): Promise<void> => {
           await this.#beside?.stop();
           this.#child = undefined;
+          this.#endedBy = signal ?? undefined;
           log.end();
           resolve();
           if (!this.#expectedToEnd) this.onUnexpectedEnd(signal === null ? `exit code ${code}` : signal);
@@ -124,5 +127,22 @@ export class Supervised {
   async ended(): Promise<void> {
     this.#expectedToEnd = true;
     await this.#ended;
+  }
+
+  /** The signal that ended the process: SIGKILL at a crash point. Undefined while it runs, and where it ended by itself. */
+  get endedBy(): NodeJS.Signals | undefined {
+    return this.#endedBy;
+  }
+
+  /**
+   * Whether the process is killed within so long, as at a crash point. Who talks with it may notice the broken
+   * connection well before the end of the process is known.
+   */
+  async killedWithin(limitMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+    await Promise.race([this.ended(), limit]);
+    clearTimeout(timer);
+    return !this.running && this.#endedBy === "SIGKILL";
   }
 }

@@ -1,5 +1,6 @@
 /** Uploads as a client of tus makes them. */
 import assert from "node:assert/strict";
+import type { Upload } from "@piccolo/device-api";
 import type { Client, Reply, RequestInit } from "./device.ts";
 
 const tus = { "tus-resumable": "1.0.0" };
@@ -33,6 +34,15 @@ export async function begin(client: Client, announcement: Announcement): Promise
   const id = /^\/api\/v1\/uploads\/([0-9a-f]{32})$/.exec(String(reply.headers["location"]))?.[1];
   assert.ok(id !== undefined);
   return id;
+}
+
+export async function unfinished(client: Client): Promise<readonly Upload[]> {
+  return (await client.call<{ readonly uploads: readonly Upload[] }>("GET", "/uploads")).uploads;
+}
+
+/** Resolves when bytes of the only upload there is are being taken in. */
+export async function isTaken(client: Client): Promise<void> {
+  while ((await unfinished(client))[0]?.active !== true) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 export function patch(client: Client, id: string, offset: number, body: Uint8Array, init: RequestInit = {}) {

@@ -20,17 +20,25 @@ export interface RawBytes {
   readonly afterwards: "end" | "break" | "stall";
 }
 
-/** A network whose devices use the transport under test. Silence is a `peer-timeout` after about a second. */
+export interface TransportDeviceOptions {
+  readonly handler: PeerHandler;
+  readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+  /** Silence for so long is a `peer-timeout`; otherwise for longer than a busy machine keeps a peer from answering. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** A network whose devices use the transport under test. */
 export interface TransportNetwork {
-  device(options: {
-    readonly handler: PeerHandler;
-    readonly isAllowed: (deviceKey: Uint8Array) => boolean;
-  }): Promise<TransportDevice>;
+  device(options: TransportDeviceOptions): Promise<TransportDevice>;
   /** A device that proves its key, then answers every request with these bytes. */
   rogueHolder(answer: RawBytes): Promise<PeerTarget>;
   /** Sends these bytes to a device as a member that proves its key; resolves when that device is done with them. */
   rogueAsker(target: PeerTarget, sent: RawBytes): Promise<void>;
 }
+
+/** Of a device whose peer falls silent. */
+const hurried = { idleTimeoutMs: 800 } as const;
+const patienceWith = ({ afterwards }: RawBytes) => (afterwards === "stall" ? hurried : {});
 
 type Admission = ReturnType<PeerHandler["admit"]>;
 
@@ -87,12 +95,17 @@ interface Pair {
 export function transportSuite(name: string, make: Make<TransportNetwork>): void {
   const pair = async (
     context: TestContext,
-    allowed: { readonly holder?: typeof everybody; readonly asker?: (deviceKey: Uint8Array) => boolean } = {},
+    more: {
+      readonly holder?: typeof everybody;
+      readonly asker?: (deviceKey: Uint8Array) => boolean;
+      readonly idleTimeoutMs?: number;
+    } = {},
   ): Promise<Pair> => {
     const network = await make(context);
     const handler = new EchoHandler();
-    const holder = await network.device({ handler, isAllowed: allowed.holder ?? everybody });
-    const asker = await network.device({ handler: new EchoHandler(), isAllowed: allowed.asker ?? everybody });
+    const { holder: letsIn = everybody, asker: asks = everybody, ...patience } = more;
+    const holder = await network.device({ handler, isAllowed: letsIn, ...patience });
+    const asker = await network.device({ handler: new EchoHandler(), isAllowed: asks });
     return { network, handler, holder, asker };
   };
 
@@ -232,7 +245,8 @@ export function transportSuite(name: string, make: Make<TransportNetwork>): void
     for (const [about, answer, code] of rogueAnswers) {
       test(`a holder that answers with ${about} gives ${code}`, async (context) => {
         const network = await make(context);
-        const asker = await network.device({ handler: new EchoHandler(), isAllowed: everybody });
+        const handler = new EchoHandler();
+        const asker = await network.device({ handler, isAllowed: everybody, ...patienceWith(answer) });
         const target = await network.rogueHolder(answer);
         await assert.rejects(asker.transport.request(target, ask("fetch"), limits(1_000)), { code });
       });
@@ -250,7 +264,7 @@ export function transportSuite(name: string, make: Make<TransportNetwork>): void
     ];
     for (const [about, sent] of rogueRequests) {
       test(`a holder that gets ${about} handles nothing and goes on serving`, async (context) => {
-        const { network, handler, holder, asker } = await pair(context);
+        const { network, handler, holder, asker } = await pair(context, patienceWith(sent));
         await network.rogueAsker(holder.target, sent);
         const reply = await asker.transport.request(holder.target, ask("still there?"), limits());
         assert.equal(fromUtf8(reply.frame), "re: still there?");

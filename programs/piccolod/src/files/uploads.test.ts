@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import type { Listing, Node, Upload } from "@piccolo/device-api";
+import type { Listing, Node } from "@piccolo/device-api";
 import { engineFaults, extentPlainBytes } from "@piccolo/storage/owner";
 import { type Client, contentFolder, refusedWith, TestDevice } from "../../test-support/device.ts";
 import {
@@ -13,7 +13,9 @@ import {
   head,
   metadataOf,
   offsetOf,
+  isTaken,
   patch,
+  unfinished,
   upload,
 } from "../../test-support/uploading.ts";
 import { createWasmBlake3 } from "../adapters/fragment-hash.ts";
@@ -22,8 +24,6 @@ const names = async (client: Client, parent = "root"): Promise<string[]> =>
   (await client.call<Listing>("GET", `/files?parent=${parent}`)).nodes.map(({ name }) => name);
 const content = async (client: Client, id: string): Promise<Buffer> =>
   (await client.raw("GET", `/files/${id}/content`)).bytes;
-const unfinished = async (client: Client): Promise<Upload[]> =>
-  (await client.call<{ uploads: Upload[] }>("GET", "/uploads")).uploads;
 
 test("an announcement that says too little, too much or nonsense is refused", async (context) => {
   const owner = await (await TestDevice.start(context)).owner();
@@ -188,7 +188,7 @@ test("two requests that send one upload at once do not mix", async (context) => 
   const gate = Promise.withResolvers<void>();
   device.control.writeGate = gate.promise;
   const first = patch(owner, id, 0, bytesOf(10));
-  while ((await unfinished(owner))[0]?.active !== true) await new Promise((resolve) => setTimeout(resolve, 10));
+  await isTaken(owner);
   const busy = refusedWith(await patch(owner, id, 0, bytesOf(10, 2)), 423, "upload-busy");
   assert.equal(busy.retry, true);
   gate.resolve();
@@ -270,7 +270,7 @@ test("a removed upload is gone, also one that is being sent", async (context) =>
   const gate = Promise.withResolvers<void>();
   device.control.writeGate = gate.promise;
   const sending = patch(owner, sent, 0, bytesOf(extentPlainBytes * 2));
-  while ((await unfinished(owner))[0]?.active !== true) await new Promise((resolve) => setTimeout(resolve, 10));
+  await isTaken(owner);
   const removing = discard(owner, sent);
   gate.resolve();
   assert.equal((await removing).status, 204);
@@ -371,7 +371,7 @@ test("a device that stops ends an upload with its reason, and goes on after the 
   const gate = Promise.withResolvers<void>();
   device.control.writeGate = gate.promise;
   const sending = patch(owner, id, 0, bytesOf(10));
-  while ((await unfinished(owner))[0]?.active !== true) await new Promise((resolve) => setTimeout(resolve, 10));
+  await isTaken(owner);
   const stopped = device.stop();
   gate.resolve();
   refusedWith(await sending, 503, "stopping");

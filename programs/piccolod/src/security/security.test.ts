@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Claimed, NewPhrase, SecurityView, Session, Status } from "@piccolo/device-api";
 import { claimCode, type Client, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
 import { claimed, confirmation } from "../../test-support/phrases.ts";
-import { begin, patch } from "../../test-support/uploading.ts";
+import { begin, isTaken, patch } from "../../test-support/uploading.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };
 const phase = async (client: Client): Promise<string> => (await client.call<Status>("GET", "/status")).phase;
@@ -135,7 +135,7 @@ test("locking breaks off what is being written at that moment", async (context) 
     () => "ended in order",
     () => "broken off",
   );
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await isTaken(owner);
   await owner.send("POST", "/lock");
   assert.equal(await writing, "broken off");
   refusedWith(await patch(owner, id, 0, Buffer.from("content")), 423, "locked");

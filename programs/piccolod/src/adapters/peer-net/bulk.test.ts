@@ -36,7 +36,7 @@ async function startDevice(
     isRelay: () => false,
     world: realWorld,
     log: () => undefined,
-    idleTimeoutMs: 800,
+    idleTimeoutMs: 20_000,
     dialTimeoutMs: 20_000,
     ...options,
   });

@@ -62,12 +62,8 @@ suite("the socket of a software TPM", () => {
   test("a chip finds a TPM that hung and recovered, by a way of its own", async (context) => {
     let hangs = true;
     const path = await pretender(context, (socket) => hangs || socket.write(fromHex("80010000000a00000101")));
-    const chip = new Tpm2Chip({
-      connect: () => openSocketChannel(path, short),
-      world,
-      releaseNumber: 1,
-      firstMinimum: 1,
-    });
+    const connect = () => openSocketChannel(path, hangs ? short : long);
+    const chip = new Tpm2Chip({ connect, world, releaseNumber: 1, firstMinimum: 1 });
     await assert.rejects(chip.describe(), { code: "tpm-timeout" });
     hangs = false;
     await assert.rejects(chip.describe(), { code: "tpm-failed" });
