@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -27,11 +28,18 @@ import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
 import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-app-storage-"));
+let kept = 0;
+const room = {
+  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  keep: async () => {
+    kept += 1;
+  },
+};
 const storage = new SealedAppStorage({
   folder: join(folder, "apps"),
   mountFolder: "/run/piccolo/suite/apps",
   runtimeInImage: false,
-  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  room,
 });
 const files = new FolderSnapshotFiles(join(folder, "apps/snapshots"));
 const pathOf = (app: string, volume: string): string => join(storage.volumeFolder(app, volume), "text");
@@ -52,6 +60,38 @@ appStorageSuite("sealed", async () => {
 });
 
 const [from, to] = [0x4000_0000, 0x4123_0000];
+
+test("the bound of content follows whatever changes at once what it counts for", async () => {
+  await storage.open();
+  await storage.makeVolume("followed", "data", 16 * 1024 * 1024);
+  const steps: readonly (() => Promise<void>)[] = [
+    () => storage.snapshot("f1", "followed", ["data"]),
+    () => storage.restore("f1", "followed", ["data"]),
+    () => storage.dropSnapshot("f1"),
+    () => storage.intoTrash("f", "followed", ["data"]).then(() => storage.purgeTrash("f")),
+    () => storage.makeVolume("followed", "data", 16 * 1024 * 1024),
+    () => storage.dropVolumes("followed", ["data"]),
+  ];
+  const follows: boolean[] = [];
+  for (const step of steps) {
+    const before = kept;
+    await step();
+    follows.push(kept > before);
+  }
+  assert.deepEqual(follows, [true, true, true, true, false, true]);
+  assert.deepEqual(readdirSync(join(folder, "apps/gone")), []);
+});
+
+test("what was on its way out when an earlier run was cut off is gone after the next start", async () => {
+  const place = join(folder, "cut-off");
+  mkdirSync(join(place, "apps/gone/copy"), { recursive: true });
+  writeFileSync(join(place, "apps/gone/copy/data.ext4"), Buffer.alloc(1_000_000, 1));
+  const mountFolder = "/run/piccolo/suite/cut-off";
+  const later = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, room });
+  await later.open();
+  await later.close();
+  assert.deepEqual(readdirSync(join(place, "apps/gone")), []);
+});
 
 test("owners of a range move, with modes kept and links not followed; all others stay", async () => {
   await storage.open();
@@ -142,7 +182,13 @@ test("an app that fills its volume takes no room another one writes to", async (
     return bavail * bsize;
   };
   const mountFolder = "/run/piccolo/suite/small";
-  const small = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, freeBytes });
+  const smallRoom = { freeBytes, keep: () => Promise.resolve() };
+  const small = new SealedAppStorage({
+    folder: join(place, "apps"),
+    mountFolder,
+    runtimeInImage: false,
+    room: smallRoom,
+  });
   try {
     await small.open();
     const data = { name: "data", title: { en: "Data" }, snapshot: "stop", backup: true } as const;

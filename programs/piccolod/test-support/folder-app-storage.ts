@@ -96,7 +96,7 @@ export class FolderAppStorage implements AppStorage {
         copyFileSync(this.volumeFolder(app, volume), join(this.snapshotFolder, id, fileOf(volume)));
       }
     } catch (error) {
-      this.dropSnapshot(id);
+      await this.dropSnapshot(id);
       throw error;
     }
   }
@@ -112,7 +112,7 @@ export class FolderAppStorage implements AppStorage {
     this.moved.push({ app, ...range });
   }
 
-  dropSnapshot(id: string): void {
+  async dropSnapshot(id: string): Promise<void> {
     for (const end of ["", ".partial"]) {
       rmSync(join(this.snapshotFolder, `${id}${end}`), { recursive: true, force: true });
     }
@@ -127,7 +127,7 @@ export class FolderAppStorage implements AppStorage {
     for (const volume of volumes) move(this.volumeFolder(app, volume), join(this.#trash(trash), fileOf(volume)));
   }
 
-  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
+  async outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
     for (const volume of volumes) {
       mkdirSync(dirname(this.volumeFolder(app, volume)), { recursive: true });
       move(join(this.#trash(trash), fileOf(volume)), this.volumeFolder(app, volume));
@@ -135,7 +135,7 @@ export class FolderAppStorage implements AppStorage {
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 
-  purgeTrash(trash: string): void {
+  async purgeTrash(trash: string): Promise<void> {
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 

@@ -106,7 +106,7 @@ export class Executor {
         progress.report("Putting its data back");
         return this.#restore(app, step.snapshot, step.volumes);
       case "drop-snapshot":
-        storage.dropSnapshot(step.snapshot);
+        await storage.dropSnapshot(step.snapshot);
         return snapshots.deleteSnapshotFacts(step.snapshot);
       case "drop-volumes":
         return storage.dropVolumes(record.app, step.volumes);
@@ -117,7 +117,7 @@ export class Executor {
         return storage.outOfTrash(step.trash, record.app, step.volumes);
       case "purge-trash":
         for (const id of step.snapshots) {
-          storage.dropSnapshot(id);
+          await storage.dropSnapshot(id);
           snapshots.deleteSnapshotFacts(id);
         }
         return storage.purgeTrash(step.trash);

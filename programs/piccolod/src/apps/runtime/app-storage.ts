@@ -57,10 +57,10 @@ export interface AppStorage {
    * off is done again.
    */
   moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void>;
-  dropSnapshot(id: string): void;
+  dropSnapshot(id: string): Promise<void>;
   intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
-  outOfTrash(trash: string, app: string, volumes: readonly string[]): void;
-  purgeTrash(trash: string): void;
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
+  purgeTrash(trash: string): Promise<void>;
 
   secretFile(app: string, name: string): string;
   /** A file only the owner may read; what was there is replaced. */
