@@ -46,6 +46,16 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     assert.ok((storage.usedBytes("once")["data"] ?? 0) > 0);
   });
 
+  test(`${name}: a volume is promised what its bound lets it still take, until it is gone`, async () => {
+    const { storage } = await withVolume("promised", "some");
+    const left = (): number | undefined => storage.promisedBytes()["promised"];
+    assert.equal(left(), sizeBytes - (storage.usedBytes("promised")["data"] ?? 0));
+    await storage.makeVolume("promised", "more", 2 * sizeBytes);
+    assert.ok((left() ?? 0) > 2 * sizeBytes);
+    await storage.dropVolumes("promised", ["data", "more"]);
+    assert.equal(left(), undefined);
+  });
+
   test(`${name}: a copy brings back what was, however often, until it is dropped`, async () => {
     const { storage, read, write } = await withVolume("copied", "before");
     await storage.snapshot("s1", "copied", ["data"]);

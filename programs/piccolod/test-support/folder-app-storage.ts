@@ -28,6 +28,8 @@ export class FolderAppStorage implements AppStorage {
   /** Copies wait for it: a disk that hangs. */
   snapshotGate: (app: string) => Promise<void> = () => Promise.resolve();
   readonly moved: (IdMove & { readonly app: string })[] = [];
+  /** By the path of a volume. */
+  readonly #bounds = new Map<string, number>();
   readonly secrets = new Map<string, string>();
 
   constructor(folder: string) {
@@ -52,10 +54,12 @@ export class FolderAppStorage implements AppStorage {
     return join(this.#folder, "volumes", app, fileOf(volume));
   }
 
-  async makeVolume(app: string, volume: string): Promise<void> {
+  async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
     const path = this.volumeFolder(app, volume);
     mkdirSync(dirname(path), { recursive: true });
-    if (!existsSync(path)) writeFileSync(path, "");
+    if (existsSync(path)) return;
+    writeFileSync(path, "");
+    this.#bounds.set(path, sizeBytesMax);
   }
 
   async mountVolume(): Promise<void> {}
@@ -72,6 +76,16 @@ export class FolderAppStorage implements AppStorage {
   usedBytes(app: string): Readonly<Record<string, number>> {
     const bytes = (volume: string): number => readFileSync(this.volumeFolder(app, volume)).length;
     return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bytes(volume)]));
+  }
+
+  promisedBytes(): Readonly<Record<string, number>> {
+    const folder = join(this.#folder, "volumes");
+    const promisedTo = (app: string): number =>
+      Object.entries(this.usedBytes(app))
+        .map(([volume, bytes]) => Math.max(0, (this.#bounds.get(this.volumeFolder(app, volume)) ?? 0) - bytes))
+        .reduce((sum, bytes) => sum + bytes, 0);
+    const apps = (existsSync(folder) ? readdirSync(folder) : []).filter((app) => this.volumesOf(app).length > 0);
+    return Object.fromEntries(apps.map((app) => [app, promisedTo(app)]));
   }
 
   get snapshotFolder(): string {

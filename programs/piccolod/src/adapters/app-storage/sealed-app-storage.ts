@@ -7,6 +7,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statfsSync,
   statSync,
   writeFileSync,
@@ -205,9 +206,22 @@ export class SealedAppStorage implements AppStorage {
   }
 
   usedBytes(app: string): Readonly<Record<string, number>> {
-    const unitBytes = 512;
-    const sizeOf = (volume: string): number => statSync(join(this.#volumes(app), fileOf(volume))).blocks * unitBytes;
+    const sizeOf = (volume: string): number => takenBytes(statSync(join(this.#volumes(app), fileOf(volume))));
     return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
+  }
+
+  promisedBytes(): Readonly<Record<string, number>> {
+    const folder = this.#volumes("");
+    const promisedTo = (path: string): number => {
+      // One that is dropped meanwhile is promised nothing.
+      const stat = statSync(path, { throwIfNoEntry: false });
+      return stat === undefined ? 0 : Math.max(0, stat.size - takenBytes(stat));
+    };
+    const promises = (isThere(folder) ? readdirSync(folder) : []).flatMap((app) => {
+      const volumes = this.volumesOf(app).map((volume) => promisedTo(join(this.#volumes(app), fileOf(volume))));
+      return volumes.length === 0 ? [] : [[app, volumes.reduce((sum, bytes) => sum + bytes)] as const];
+    });
+    return Object.fromEntries(promises);
   }
 
   #snapshotFolder(id: string): string {
@@ -366,6 +380,12 @@ function removeEmpty(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOTEMPTY" && code !== "EBUSY") throw error;
   }
+}
+
+/** What a file takes of the disk. */
+function takenBytes({ blocks }: Stats): number {
+  const unitBytes = 512;
+  return blocks * unitBytes;
 }
 
 const fileOf = (volume: string): string => `${volume}.ext4`;

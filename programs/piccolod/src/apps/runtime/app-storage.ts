@@ -45,6 +45,8 @@ export interface AppStorage {
   volumesOf(app: string): readonly string[];
   /** What each volume takes of the disk. */
   usedBytes(app: string): Readonly<Record<string, number>>;
+  /** By app that has volumes: what they may still take of the disk beyond what they take now. */
+  promisedBytes(): Readonly<Record<string, number>>;
 
   /** By id; `partial` was cut off. */
   snapshots(): ReadonlyMap<string, "complete" | "partial">;
