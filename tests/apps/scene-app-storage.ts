@@ -1,6 +1,7 @@
 /** The room for apps' data on real file systems, on a machine of its own: the suite of the port, and whose files are whose. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   fsyncSync,
@@ -11,6 +12,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statfsSync,
@@ -20,8 +22,9 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
@@ -135,6 +138,68 @@ test("a copy whose volume cannot be made still leaves nobody waiting for the vol
   writeFileSync(join(top, "text"), "a few words");
   await storage.snapshot("still", "still", ["data"]);
   assert.equal(storage.snapshots().get("still"), "complete");
+});
+
+/** The app has a volume with a few words in it, whose file system then gives itself up, as after a failed write. */
+async function givenUp(app: string): Promise<{ readonly write: () => void; readonly errors: () => number }> {
+  await storage.open();
+  await storage.makeVolume(app, "data", 16 * 1024 * 1024);
+  await storage.mountVolume(app, "data", { uid: from, gid: from });
+  const place = join(storage.volumeFolder(app, "data"), "..");
+  writeFileSync(pathOf(app, "data"), "a few words");
+  execFileSync("/bin/sync", ["--file-system", place]);
+  execFileSync("/bin/mount", ["-o", "remount,abort", place]);
+  const write = (): void => writeFileSync(pathOf(app, "data"), "some more");
+  assert.throws(write, { code: "EROFS" });
+  const errors = (): number => {
+    const source = execFileSync("/bin/findmnt", ["-n", "-o", "SOURCE", place], { encoding: "utf8" }).trim();
+    return Number(readFileSync(`/sys/fs/ext4/${basename(source)}/errors_count`, "utf8"));
+  };
+  assert.ok(errors() > 0);
+  return { write, errors };
+}
+
+test("a volume whose file system gave itself up is mended when it is mounted for a start, with what was in it", async () => {
+  const { write, errors } = await givenUp("mended");
+  await storage.mountVolume("mended", "data", { uid: from, gid: from });
+  assert.equal(readFileSync(pathOf("mended", "data"), "utf8"), "a few words");
+  write();
+  assert.equal(errors(), 0);
+});
+
+test("one that is in use is not touched, and mended once nobody uses it", async () => {
+  const { write, errors } = await givenUp("used");
+  // What runs in another view of the file systems, as containers do.
+  const user = spawn("/usr/bin/unshare", ["--mount", "/bin/sleep", "60"], { stdio: "ignore" });
+  const ended = once(user, "exit");
+  try {
+    const inside = `/proc/${user.pid}/ns/mnt`;
+    while (readlinkSync(inside) === readlinkSync("/proc/self/ns/mnt")) await delay(10);
+    await storage.mountVolume("used", "data", { uid: from, gid: from });
+    assert.ok(errors() > 0);
+    assert.throws(write, { code: "EROFS" });
+  } finally {
+    user.kill("SIGKILL");
+    await ended;
+  }
+  await storage.mountVolume("used", "data", { uid: from, gid: from });
+  write();
+  assert.equal(errors(), 0);
+});
+
+test("one that cannot be mended without a person is told, stays as it is, and a copy takes its place", async () => {
+  await storage.open();
+  await storage.makeVolume("damaged", "data", 16 * 1024 * 1024);
+  await storage.snapshot("whole", "damaged", ["data"]);
+  const image = join(folder, "apps/volumes/damaged/data.ext4");
+  for (const request of ["clri <2>", "set_super_value state 2"]) {
+    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
+  }
+  const mounted = (): Promise<void> => storage.mountVolume("damaged", "data", { uid: from, gid: from });
+  await assert.rejects(mounted(), { code: "app-storage-failed", message: /backup/ });
+  await storage.restore("whole", "damaged", ["data"]);
+  await mounted();
+  writeFileSync(pathOf("damaged", "data"), "some more");
 });
 
 test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {

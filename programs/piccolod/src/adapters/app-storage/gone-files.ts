@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { mkdirSync, readdirSync, type Stats, statSync } from "node:fs";
 import { lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Room } from "../../room/room.ts";
-import { isThere } from "./image-file.ts";
+import { isThere, loopsOn } from "./image-file.ts";
 import { syncPath } from "./sync-path.ts";
 
 /** In pieces of this size a file goes where content has no more room than that. */
@@ -95,15 +95,4 @@ function isInUse(path: string, { dev, ino }: Stats): boolean {
     return open?.dev === dev && open.ino === ino;
   });
   return isOpen || loopsOn(path).length > 0;
-}
-
-/** Names of the loop devices that stand on the file. */
-export function loopsOn(path: string): readonly string[] {
-  return readdirSync("/sys/block").filter((name) => {
-    try {
-      return readFileSync(`/sys/block/${name}/loop/backing_file`, "utf8").trimEnd() === path;
-    } catch {
-      return false;
-    }
-  });
 }
