@@ -6,9 +6,9 @@ import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
 import type { SnapshotFiles, SnapshotReader, SnapshotWriter } from "../../apps/runtime/snapshot-files.ts";
 import { syncPath } from "./sync-path.ts";
 import { type UsedParts, usedParts } from "./used-parts.ts";
+import { fileOf } from "./volume-files.ts";
 
 const partialMark = ".partial";
-const fileOf = (volume: string): string => `${volume}.ext4`;
 
 /** The copies `SealedAppStorage` makes in its folder `snapshots`, byte by byte. */
 export class FolderSnapshotFiles implements SnapshotFiles {

@@ -1,16 +1,5 @@
-import {
-  chownSync,
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
@@ -18,6 +7,7 @@ import { runCommand } from "../volume/command.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { type MountView, ownView, runProgram } from "./run-program.ts";
+import { syncPath } from "./sync-path.ts";
 
 /** What is an app's own in it; beside it lies what a file system has for itself. */
 export const contentName = "content";
@@ -110,17 +100,17 @@ export class ImageFile {
     if (isThere(this.#path)) return;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const next = `${this.#path}.new`;
-    rmSync(next, { force: true });
-    const file = openSync(next, "wx", 0o600);
+    await rm(next, { force: true });
+    const file = await open(next, "wx", 0o600);
     try {
-      ftruncateSync(file, sizeBytes);
+      await file.truncate(sizeBytes);
       await runProgram("/sbin/mkfs.ext4", [...quietly, ...(from === undefined ? [] : ["-d", from]), next]);
-      fsyncSync(file);
+      await file.sync();
     } finally {
-      closeSync(file);
+      await file.close();
     }
     renameSync(next, this.#path);
-    fsyncPath(dirname(this.#path));
+    await syncPath(dirname(this.#path));
   }
 
   /**

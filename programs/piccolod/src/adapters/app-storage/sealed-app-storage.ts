@@ -7,9 +7,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  type Stats,
   statfsSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -24,6 +22,7 @@ import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
 import { moveOwners } from "./move-owners.ts";
 import { type MountView, ownView, runProgram, systemView } from "./run-program.ts";
 import { syncPath } from "./sync-path.ts";
+import { fileOf, takenBytes, untakenBytes, volumesIn } from "./volume-files.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
@@ -206,20 +205,15 @@ export class SealedAppStorage implements AppStorage {
   }
 
   usedBytes(app: string): Readonly<Record<string, number>> {
-    const sizeOf = (volume: string): number => takenBytes(statSync(join(this.#volumes(app), fileOf(volume))));
-    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
+    const taken = (volume: string): number => takenBytes(join(this.#volumes(app), fileOf(volume)));
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, taken(volume)]));
   }
 
   promisedBytes(): Readonly<Record<string, number>> {
     const folder = this.#volumes("");
-    const promisedTo = (path: string): number => {
-      // One that is dropped meanwhile is promised nothing.
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? 0 : Math.max(0, stat.size - takenBytes(stat));
-    };
     const promises = (isThere(folder) ? readdirSync(folder) : []).flatMap((app) => {
-      const volumes = this.volumesOf(app).map((volume) => promisedTo(join(this.#volumes(app), fileOf(volume))));
-      return volumes.length === 0 ? [] : [[app, volumes.reduce((sum, bytes) => sum + bytes)] as const];
+      const bytes = this.volumesOf(app).map((volume) => untakenBytes(join(this.#volumes(app), fileOf(volume))));
+      return bytes.length === 0 ? [] : [[app, bytes.reduce((sum, one) => sum + one)] as const];
     });
     return Object.fromEntries(promises);
   }
@@ -380,19 +374,6 @@ function removeEmpty(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOTEMPTY" && code !== "EBUSY") throw error;
   }
-}
-
-/** What a file takes of the disk. */
-function takenBytes({ blocks }: Stats): number {
-  const unitBytes = 512;
-  return blocks * unitBytes;
-}
-
-const fileOf = (volume: string): string => `${volume}.ext4`;
-
-function volumesIn(folder: string): readonly string[] {
-  if (!isThere(folder)) return [];
-  return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
 }
 
 /** Only what is used of it is copied, or shared where the file system can. */
