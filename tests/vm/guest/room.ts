@@ -185,6 +185,7 @@ async function copyScene(context: TestContext): Promise<CopyScene> {
     room: one.room,
   });
   one.atEnd(() => storage.close());
+  await storage.open();
   await storage.makeVolume("app", "data", 2 * filledBytes);
   await storage.mountVolume("app", "data", { uid: 0, gid: 0 });
   const inside = join(storage.volumeFolder("app", "data"), "file");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   linkSync,
@@ -15,6 +16,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { mountsOn } from "../volume/mounts.ts";
 import { GoneFiles } from "./gone-files.ts";
 
 const mebibyte = 1024 * 1024;
@@ -36,7 +38,10 @@ function takenBelow(folder: string): number {
 
 function scene(context: TestContext): Scene {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-gone-"));
-  context.after(() => rmSync(folder, { recursive: true }));
+  context.after(() => {
+    while (mountsOn(folder).length > 0) execFileSync("umount", [folder]);
+    rmSync(folder, { recursive: true });
+  });
   const [away, kept] = [join(folder, "gone"), new Array<number>()];
   let freeBytes = 0;
   const room = {
@@ -55,11 +60,27 @@ function image(path: string, mebibytes: number): void {
 }
 
 test("what is not there is gone already", async (context) => {
-  const { folder, away, gone, kept } = scene(context);
+  const { folder, gone, kept } = scene(context);
   await gone.remove([join(folder, "never")]);
   await gone.empty();
-  assert.equal(existsSync(away), false);
   assert.deepEqual(kept, []);
+});
+
+test("on a disk without room for another name everything goes all the same", async (context) => {
+  const { folder, gone, kept } = scene(context);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "nr_inodes=5", "tmpfs", folder]);
+  mkdirSync(join(folder, "copy"));
+  image(join(folder, "copy/one"), 2);
+  image(join(folder, "two"), 2);
+  let names = 0;
+  assert.throws(() => {
+    for (; names < 5; names++) writeFileSync(join(folder, `name-${names}`), "");
+  });
+  await gone.empty();
+  await gone.remove([join(folder, "copy"), join(folder, "two")]);
+  assert.equal(readdirSync(folder).filter((name) => name.startsWith("name-")).length, names);
+  assert.equal(existsSync(join(folder, "copy")) || existsSync(join(folder, "two")), false);
+  assert.ok(kept.length > 0);
 });
 
 test("where content has no room, the bound follows each piece that comes back", async (context) => {

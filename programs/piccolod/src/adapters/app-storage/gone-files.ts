@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, type Stats, statSync } from "node:fs";
-import { lstat, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { diskFullOf } from "../../room/disk-full.ts";
 import type { Room } from "../../room/room.ts";
 import { isThere, loopsOn } from "./image-file.ts";
 import { syncPath } from "./sync-path.ts";
@@ -30,16 +31,34 @@ export class GoneFiles {
   async remove(paths: readonly string[]): Promise<void> {
     const there = paths.filter(isThere);
     if (there.length === 0) return;
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const moved = there.map((path) => ({ path, to: join(this.#folder, randomUUID()) }));
-    for (const { path, to } of moved) await rename(path, to);
+    const moved: string[] = [];
+    for (const path of there) moved.push(await this.#moveAway(path));
     for (const folder of new Set(there.map((path) => dirname(path)))) await syncPath(folder);
-    await this.#inTurn(async () => moved.map(({ to }) => to));
+    await this.#inTurn(async () => moved);
   }
 
-  /** Removes what an earlier run left that was cut off. */
+  /** Its new path. Where there is no room for another name, it is gone at once, and the path leads nowhere. */
+  async #moveAway(path: string): Promise<string> {
+    const to = join(this.#folder, randomUUID());
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      await rename(path, to);
+    } catch (error) {
+      if (diskFullOf(error) === undefined) throw error;
+      await rm(path, { recursive: true, force: true });
+      await this.#room.keep();
+    }
+    return to;
+  }
+
+  /** Removes what an earlier run left that was cut off; and makes the folder, for which there may be no room later. */
   async empty(): Promise<void> {
-    if (!isThere(this.#folder)) return;
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      if (diskFullOf(error) === undefined) throw error;
+      return;
+    }
     await this.#inTurn(async () => (await readdir(this.#folder)).map((name) => join(this.#folder, name)));
   }
 
