@@ -203,7 +203,7 @@ export function isolationSuite({ runtime, storage, log, rootFiles }: IsolationPa
     assert.notEqual(await attempt("small", 16 * mebibyte), 0);
     assert.equal(await attempt("large", 64 * mebibyte), 0);
     await storage.intoTrash("t", "suite", ["small", "large"]);
-    storage.purgeTrash("t");
+    await storage.purgeTrash("t");
   });
 
   test("isolation: a root that may be written to ends at its bound, also after a restart, and leaves nothing behind", async () => {

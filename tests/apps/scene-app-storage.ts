@@ -1,6 +1,7 @@
 /** The room for apps' data on real file systems, on a machine of its own: the suite of the port, and whose files are whose. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   fsyncSync,
@@ -9,7 +10,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statfsSync,
@@ -19,19 +22,27 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
 import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-app-storage-"));
+let kept = 0;
+const room = {
+  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  keep: async () => {
+    kept += 1;
+  },
+};
 const storage = new SealedAppStorage({
   folder: join(folder, "apps"),
   mountFolder: "/run/piccolo/suite/apps",
   runtimeInImage: false,
-  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  room,
 });
 const files = new FolderSnapshotFiles(join(folder, "apps/snapshots"));
 const pathOf = (app: string, volume: string): string => join(storage.volumeFolder(app, volume), "text");
@@ -52,6 +63,38 @@ appStorageSuite("sealed", async () => {
 });
 
 const [from, to] = [0x4000_0000, 0x4123_0000];
+
+test("the bound of content follows whatever changes at once what it counts for", async () => {
+  await storage.open();
+  await storage.makeVolume("followed", "data", 16 * 1024 * 1024);
+  const steps: readonly (() => Promise<void>)[] = [
+    () => storage.snapshot("f1", "followed", ["data"]),
+    () => storage.restore("f1", "followed", ["data"]),
+    () => storage.dropSnapshot("f1"),
+    () => storage.intoTrash("f", "followed", ["data"]).then(() => storage.purgeTrash("f")),
+    () => storage.makeVolume("followed", "data", 16 * 1024 * 1024),
+    () => storage.dropVolumes("followed", ["data"]),
+  ];
+  const follows: boolean[] = [];
+  for (const step of steps) {
+    const before = kept;
+    await step();
+    follows.push(kept > before);
+  }
+  assert.deepEqual(follows, [true, true, true, true, false, true]);
+  assert.deepEqual(readdirSync(join(folder, "apps/gone")), []);
+});
+
+test("what was on its way out when an earlier run was cut off is gone after the next start", async () => {
+  const place = join(folder, "cut-off");
+  mkdirSync(join(place, "apps/gone/copy"), { recursive: true });
+  writeFileSync(join(place, "apps/gone/copy/data.ext4"), Buffer.alloc(1_000_000, 1));
+  const mountFolder = "/run/piccolo/suite/cut-off";
+  const later = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, room });
+  await later.open();
+  await later.close();
+  assert.deepEqual(readdirSync(join(place, "apps/gone")), []);
+});
 
 test("owners of a range move, with modes kept and links not followed; all others stay", async () => {
   await storage.open();
@@ -95,6 +138,68 @@ test("a copy whose volume cannot be made still leaves nobody waiting for the vol
   writeFileSync(join(top, "text"), "a few words");
   await storage.snapshot("still", "still", ["data"]);
   assert.equal(storage.snapshots().get("still"), "complete");
+});
+
+/** The app has a volume with a few words in it, whose file system then gives itself up, as after a failed write. */
+async function givenUp(app: string): Promise<{ readonly write: () => void; readonly errors: () => number }> {
+  await storage.open();
+  await storage.makeVolume(app, "data", 16 * 1024 * 1024);
+  await storage.mountVolume(app, "data", { uid: from, gid: from });
+  const place = join(storage.volumeFolder(app, "data"), "..");
+  writeFileSync(pathOf(app, "data"), "a few words");
+  execFileSync("/bin/sync", ["--file-system", place]);
+  execFileSync("/bin/mount", ["-o", "remount,abort", place]);
+  const write = (): void => writeFileSync(pathOf(app, "data"), "some more");
+  assert.throws(write, { code: "EROFS" });
+  const errors = (): number => {
+    const source = execFileSync("/bin/findmnt", ["-n", "-o", "SOURCE", place], { encoding: "utf8" }).trim();
+    return Number(readFileSync(`/sys/fs/ext4/${basename(source)}/errors_count`, "utf8"));
+  };
+  assert.ok(errors() > 0);
+  return { write, errors };
+}
+
+test("a volume whose file system gave itself up is mended when it is mounted for a start, with what was in it", async () => {
+  const { write, errors } = await givenUp("mended");
+  await storage.mountVolume("mended", "data", { uid: from, gid: from });
+  assert.equal(readFileSync(pathOf("mended", "data"), "utf8"), "a few words");
+  write();
+  assert.equal(errors(), 0);
+});
+
+test("one that is in use is not touched, and mended once nobody uses it", async () => {
+  const { write, errors } = await givenUp("used");
+  // What runs in another view of the file systems, as containers do.
+  const user = spawn("/usr/bin/unshare", ["--mount", "/bin/sleep", "60"], { stdio: "ignore" });
+  const ended = once(user, "exit");
+  try {
+    const inside = `/proc/${user.pid}/ns/mnt`;
+    while (readlinkSync(inside) === readlinkSync("/proc/self/ns/mnt")) await delay(10);
+    await storage.mountVolume("used", "data", { uid: from, gid: from });
+    assert.ok(errors() > 0);
+    assert.throws(write, { code: "EROFS" });
+  } finally {
+    user.kill("SIGKILL");
+    await ended;
+  }
+  await storage.mountVolume("used", "data", { uid: from, gid: from });
+  write();
+  assert.equal(errors(), 0);
+});
+
+test("one that cannot be mended without a person is told, stays as it is, and a copy takes its place", async () => {
+  await storage.open();
+  await storage.makeVolume("damaged", "data", 16 * 1024 * 1024);
+  await storage.snapshot("whole", "damaged", ["data"]);
+  const image = join(folder, "apps/volumes/damaged/data.ext4");
+  for (const request of ["clri <2>", "set_super_value state 2"]) {
+    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
+  }
+  const mounted = (): Promise<void> => storage.mountVolume("damaged", "data", { uid: from, gid: from });
+  await assert.rejects(mounted(), { code: "app-storage-failed", message: /backup/ });
+  await storage.restore("whole", "damaged", ["data"]);
+  await mounted();
+  writeFileSync(pathOf("damaged", "data"), "some more");
 });
 
 test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {
@@ -142,12 +247,20 @@ test("an app that fills its volume takes no room another one writes to", async (
     return bavail * bsize;
   };
   const mountFolder = "/run/piccolo/suite/small";
-  const small = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, freeBytes });
+  const smallRoom = { freeBytes, keep: () => Promise.resolve() };
+  const small = new SealedAppStorage({
+    folder: join(place, "apps"),
+    mountFolder,
+    runtimeInImage: false,
+    room: smallRoom,
+  });
   try {
     await small.open();
     const data = { name: "data", title: { en: "Data" }, snapshot: "stop", backup: true } as const;
     for (const app of ["greedy", "modest"]) {
-      await small.makeVolume(app, "data", volumeBound(data, { volumes: [data] }, freeBytes()));
+      const [othersBytes = 0] = Object.values(small.promisedBytes());
+      const facts = { freeBytes: freeBytes(), ownBytes: undefined, othersBytes };
+      await small.makeVolume(app, "data", volumeBound(data, { volumes: [data] }, facts) ?? assert.fail("it has room"));
       await small.mountVolume(app, "data", { uid: from, gid: from });
     }
     const write = (app: string, mebibytes: number): void => {

@@ -21,7 +21,7 @@ const storage = new SealedAppStorage({
   folder: join(folder, "apps"),
   mountFolder: "/run/piccolo/suite/apps",
   runtimeInImage: false,
-  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  room: { freeBytes: () => Number.MAX_SAFE_INTEGER, keep: () => Promise.resolve() },
 });
 const service = new OwnPodmanService({
   storage: storage.runtimeFolder,

@@ -31,8 +31,8 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     const { storage, files } = await harness();
     assert.deepEqual(storage.volumesOf("nobody"), []);
     assert.equal(storage.snapshots().get("none"), undefined);
-    storage.dropSnapshot("none");
-    storage.purgeTrash("none");
+    await storage.dropSnapshot("none");
+    await storage.purgeTrash("none");
     await assert.rejects(files.open("none", "data"), { code: "app-storage-failed" });
     await assert.rejects(files.complete("none", ["data"]), { code: "app-storage-failed" });
   });
@@ -46,6 +46,16 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     assert.ok((storage.usedBytes("once")["data"] ?? 0) > 0);
   });
 
+  test(`${name}: a volume is promised what its bound lets it still take, until it is gone`, async () => {
+    const { storage } = await withVolume("promised", "some");
+    const left = (): number | undefined => storage.promisedBytes()["promised"];
+    assert.equal(left(), sizeBytes - (storage.usedBytes("promised")["data"] ?? 0));
+    await storage.makeVolume("promised", "more", 2 * sizeBytes);
+    assert.ok((left() ?? 0) > 2 * sizeBytes);
+    await storage.dropVolumes("promised", ["data", "more"]);
+    assert.equal(left(), undefined);
+  });
+
   test(`${name}: a copy brings back what was, however often, until it is dropped`, async () => {
     const { storage, read, write } = await withVolume("copied", "before");
     await storage.snapshot("s1", "copied", ["data"]);
@@ -56,7 +66,7 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
       await storage.mountVolume("copied", "data", owner);
       assert.equal(read("copied", "data"), "before");
     }
-    storage.dropSnapshot("s1");
+    await storage.dropSnapshot("s1");
     assert.equal(storage.snapshots().get("s1"), undefined);
   });
 
@@ -94,7 +104,7 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     await (await files.openPartial("s4", "data", 10)).close();
     await assert.rejects(files.complete("s4", ["data", "more"]), { code: "app-storage-failed" });
     assert.equal(storage.snapshots().get("s4"), "partial");
-    storage.dropSnapshot("s4");
+    await storage.dropSnapshot("s4");
     assert.equal(storage.snapshots().get("s4"), undefined);
   });
 
@@ -134,12 +144,12 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     await storage.intoTrash("t1", "trashed", ["data"]);
     assert.deepEqual(storage.volumesOf("trashed"), []);
     await storage.intoTrash("t1", "trashed", ["data"]);
-    storage.outOfTrash("t1", "trashed", ["data"]);
+    await storage.outOfTrash("t1", "trashed", ["data"]);
     await storage.mountVolume("trashed", "data", owner);
     assert.equal(read("trashed", "data"), "kept");
     await storage.intoTrash("t1", "trashed", ["data"]);
-    storage.purgeTrash("t1");
-    storage.outOfTrash("t1", "trashed", ["data"]);
+    await storage.purgeTrash("t1");
+    await storage.outOfTrash("t1", "trashed", ["data"]);
     assert.deepEqual(storage.volumesOf("trashed"), []);
   });
 

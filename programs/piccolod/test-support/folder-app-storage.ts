@@ -28,6 +28,8 @@ export class FolderAppStorage implements AppStorage {
   /** Copies wait for it: a disk that hangs. */
   snapshotGate: (app: string) => Promise<void> = () => Promise.resolve();
   readonly moved: (IdMove & { readonly app: string })[] = [];
+  /** By the path of a volume. */
+  readonly #bounds = new Map<string, number>();
   readonly secrets = new Map<string, string>();
 
   constructor(folder: string) {
@@ -52,10 +54,12 @@ export class FolderAppStorage implements AppStorage {
     return join(this.#folder, "volumes", app, fileOf(volume));
   }
 
-  async makeVolume(app: string, volume: string): Promise<void> {
+  async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
     const path = this.volumeFolder(app, volume);
     mkdirSync(dirname(path), { recursive: true });
-    if (!existsSync(path)) writeFileSync(path, "");
+    if (existsSync(path)) return;
+    writeFileSync(path, "");
+    this.#bounds.set(path, sizeBytesMax);
   }
 
   async mountVolume(): Promise<void> {}
@@ -72,6 +76,16 @@ export class FolderAppStorage implements AppStorage {
   usedBytes(app: string): Readonly<Record<string, number>> {
     const bytes = (volume: string): number => readFileSync(this.volumeFolder(app, volume)).length;
     return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bytes(volume)]));
+  }
+
+  promisedBytes(): Readonly<Record<string, number>> {
+    const folder = join(this.#folder, "volumes");
+    const promisedTo = (app: string): number =>
+      Object.entries(this.usedBytes(app))
+        .map(([volume, bytes]) => Math.max(0, (this.#bounds.get(this.volumeFolder(app, volume)) ?? 0) - bytes))
+        .reduce((sum, bytes) => sum + bytes, 0);
+    const apps = (existsSync(folder) ? readdirSync(folder) : []).filter((app) => this.volumesOf(app).length > 0);
+    return Object.fromEntries(apps.map((app) => [app, promisedTo(app)]));
   }
 
   get snapshotFolder(): string {
@@ -96,7 +110,7 @@ export class FolderAppStorage implements AppStorage {
         copyFileSync(this.volumeFolder(app, volume), join(this.snapshotFolder, id, fileOf(volume)));
       }
     } catch (error) {
-      this.dropSnapshot(id);
+      await this.dropSnapshot(id);
       throw error;
     }
   }
@@ -112,7 +126,7 @@ export class FolderAppStorage implements AppStorage {
     this.moved.push({ app, ...range });
   }
 
-  dropSnapshot(id: string): void {
+  async dropSnapshot(id: string): Promise<void> {
     for (const end of ["", ".partial"]) {
       rmSync(join(this.snapshotFolder, `${id}${end}`), { recursive: true, force: true });
     }
@@ -127,7 +141,7 @@ export class FolderAppStorage implements AppStorage {
     for (const volume of volumes) move(this.volumeFolder(app, volume), join(this.#trash(trash), fileOf(volume)));
   }
 
-  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
+  async outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
     for (const volume of volumes) {
       mkdirSync(dirname(this.volumeFolder(app, volume)), { recursive: true });
       move(join(this.#trash(trash), fileOf(volume)), this.volumeFolder(app, volume));
@@ -135,7 +149,7 @@ export class FolderAppStorage implements AppStorage {
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 
-  purgeTrash(trash: string): void {
+  async purgeTrash(trash: string): Promise<void> {
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 

@@ -36,7 +36,7 @@ const storage = new SealedAppStorage({
   mountFolder: "/run/piccolo/suite/apps",
   runtimeInImage: false,
   ofSystem: true,
-  freeBytes: () => Number.MAX_SAFE_INTEGER,
+  room: { freeBytes: () => Number.MAX_SAFE_INTEGER, keep: () => Promise.resolve() },
 });
 const service = new SystemPodmanService({
   storage: storage.runtimeFolder,

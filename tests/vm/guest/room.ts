@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -19,6 +20,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { SealedAppStorage } from "../../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { partitionsNamed } from "../../../programs/piccolod/src/adapters/volume/partitions.ts";
 import { QuotaRoom } from "../../../programs/piccolod/src/adapters/volume/quota-room.ts";
 import { contentFolders, reserveOf } from "../../../programs/piccolod/src/room/room.ts";
@@ -30,8 +32,8 @@ const disk = partitionsNamed("piccolo-data")[0] ?? "";
 const mountOptions = "nosuid,nodev,noexec,noatime,prjquota";
 
 /** Bytes until the kernel refuses more, or as many as asked for. */
-function write(path: string, bytes: number): number {
-  const file = openSync(path, "w");
+function write(path: string, bytes: number, flags = "w"): number {
+  const file = openSync(path, flags);
   const piece = Buffer.alloc(mebibyte, 1);
   let written = 0;
   try {
@@ -58,8 +60,11 @@ function remove(path: string): void {
 }
 
 interface Scene extends RoomUnderTest {
+  readonly room: QuotaRoom;
   readonly path: string;
   readonly mount: string;
+  /** Done before the volume is put away. */
+  readonly atEnd: (closer: () => Promise<void>) => void;
 }
 
 async function scene(context: TestContext): Promise<Scene> {
@@ -67,7 +72,9 @@ async function scene(context: TestContext): Promise<Scene> {
   execFileSync("mkfs.xfs", ["-q", "-f", "-K", "-m", "reflink=1,bigtime=1", disk]);
   const attach = (): unknown => execFileSync("mount", ["-t", "xfs", "-o", mountOptions, disk, mount]);
   attach();
-  context.after(() => {
+  const closers: (() => Promise<void>)[] = [];
+  context.after(async () => {
+    for (const closer of closers) await closer();
     execFileSync("umount", [mount]);
     rmSync(mount, { recursive: true });
   });
@@ -78,6 +85,7 @@ async function scene(context: TestContext): Promise<Scene> {
   return {
     path,
     mount,
+    atEnd: (closer) => void closers.push(closer),
     room: await QuotaRoom.open({ mount, path }),
     totalBytes: blocks * bsize,
     freeBytes: () => statfsSync(path).bavail * bsize,
@@ -150,4 +158,92 @@ test("a crash while the folders are gathered is made good at the next start", as
   const room = await QuotaRoom.open({ mount, path });
   assert.ok(write(join(path, "apps/file"), totalBytes) <= totalBytes - reserveOf(totalBytes));
   assert.ok(room.freeBytes() < slackBytes, String(room.freeBytes()));
+});
+
+/** Content may write what is free beyond the reserve, and the kernel's bound says the same. */
+function assertExact({ room, totalBytes, freeBytes }: Scene): void {
+  const due = Math.max(0, freeBytes() - reserveOf(totalBytes));
+  assert.ok(Math.abs(room.freeBytes() - due) <= slackBytes, `${room.freeBytes()} of ${due}`);
+}
+
+interface CopyScene extends Scene {
+  readonly storage: SealedAppStorage;
+  /** Into the app's volume, and on to the disk. */
+  readonly fill: (bytes: number) => void;
+}
+
+const filledBytes = 100 * mebibyte;
+
+/** An app whose volume takes so much. */
+async function copyScene(context: TestContext): Promise<CopyScene> {
+  const one = await scene(context);
+  const mountFolder = mkdtempSync(join(tmpdir(), "piccolo-apps-"));
+  const storage = new SealedAppStorage({
+    folder: join(one.path, "apps"),
+    mountFolder,
+    runtimeInImage: false,
+    room: one.room,
+  });
+  one.atEnd(() => storage.close());
+  await storage.open();
+  await storage.makeVolume("app", "data", 2 * filledBytes);
+  await storage.mountVolume("app", "data", { uid: 0, gid: 0 });
+  const inside = join(storage.volumeFolder("app", "data"), "file");
+  const fill = (bytes: number): void => {
+    // In place the second time, so that it is the same blocks of the image.
+    assert.equal(write(inside, bytes, existsSync(inside) ? "r+" : "w"), bytes);
+    execFileSync("sync", ["-f", inside]);
+  };
+  fill(filledBytes);
+  return { ...one, storage, fill };
+}
+
+test("what files share counts for each of them, and takes the disk once: the bound does not know that by itself", async (context) => {
+  const one = await copyScene(context);
+  const { path, room, freeBytes } = one;
+  assertExact(one);
+  const [asked, free] = [room.freeBytes(), freeBytes()];
+  const image = join(path, "apps/volumes/app/data.ext4");
+  execFileSync("cp", ["--reflink=always", image, join(path, "apps/copy")]);
+  assert.ok(free - freeBytes() <= slackBytes, `the copy took ${free - freeBytes()}`);
+  assert.ok(asked - room.freeBytes() >= filledBytes - slackBytes, `${room.freeBytes()} of ${asked}`);
+  assert.equal(room.isOff, true);
+  await room.keep();
+  assertExact(one);
+  assert.equal(room.isOff, false);
+});
+
+test("copies of an app's data leave content what is free: while they are, where the app writes anew, and when they go", async (context) => {
+  const one = await copyScene(context);
+  const { room, storage, fill } = one;
+  const asked = room.freeBytes();
+  for (const id of ["c1", "c2", "c3"]) {
+    await storage.snapshot(id, "app", ["data"]);
+    assertExact(one);
+  }
+  assert.ok(asked - room.freeBytes() <= 2 * slackBytes, `${room.freeBytes()} of ${asked}`);
+  fill(filledBytes);
+  assert.equal(room.isOff, true);
+  await room.keep();
+  assertExact(one);
+  for (const id of ["c1", "c2", "c3"]) {
+    await storage.dropSnapshot(id);
+    assertExact(one);
+  }
+  await storage.snapshot("c4", "app", ["data"]);
+  await storage.restore("c4", "app", ["data"]);
+  await room.keep();
+  assertExact(one);
+});
+
+test("on a full volume the end of a copy gives content nothing that is not there", async (context) => {
+  const one = await copyScene(context);
+  const { path, room, storage, totalBytes, freeBytes } = one;
+  await storage.snapshot("c1", "app", ["data"]);
+  write(join(path, "spool/filling"), totalBytes);
+  assert.ok(room.freeBytes() < slackBytes, String(room.freeBytes()));
+  await storage.dropSnapshot("c1");
+  const written = write(join(path, "spool/more"), totalBytes);
+  assert.ok(written <= slackBytes, `${written} more`);
+  assert.ok(freeBytes() >= reserveOf(totalBytes) - 2 * slackBytes, String(freeBytes()));
 });

@@ -28,7 +28,7 @@ export interface AppAdapterParts {
   /** The folder of the volume's content; names the device among others on the machine. */
   readonly content: string;
   readonly backend: VolumeBackend;
-  readonly room: Pick<Room, "freeBytes">;
+  readonly room: Pick<Room, "freeBytes" | "keep">;
   readonly world: World;
   readonly log: Log;
   readonly crashPoint: (name: AppCrashPoint) => void;
@@ -60,7 +60,7 @@ export function openAppAdapters({
       : {}),
     frozen: () => crashPoint("volume-frozen"),
     ofSystem: !isOwnService,
-    freeBytes: () => room.freeBytes(),
+    room,
   });
   const folders = { storage: storage.runtimeFolder, run: join(traces.runFolder, "podman") };
   const ready = (): Promise<void> => storage.open();

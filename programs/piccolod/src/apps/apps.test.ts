@@ -129,6 +129,25 @@ test("neither an install nor an update begins without room for its images", asyn
   await device.apps.settled("shelf", () => undefined);
 });
 
+test("what the volumes of an app may still take is promised to it, and an app for which nothing is left does not begin", async (context) => {
+  const device = AppDevice.start(context);
+  const { storage } = device;
+  const gibibyte = 1024 ** 3;
+  storage.free = 8 * gibibyte;
+  for (const app of ["shelf", "other"]) await device.install(app);
+  assert.deepEqual(storage.promisedBytes(), { shelf: 2 * gibibyte, other: 1.5 * gibibyte });
+  storage.free = 16 * gibibyte;
+  // Each is told what the other one was promised a moment ago.
+  await Promise.all(["both", "together"].map((app) => device.install(app)));
+  const promised = storage.promisedBytes();
+  const { both = 0, together = 0 } = promised;
+  assert.ok(both + together < 2 * (12.5 / 4) * gibibyte);
+  storage.free = Object.values(promised).reduce((sum, bytes) => sum + bytes);
+  await assert.rejects(device.install("third"), { code: "disk-full" });
+  assert.deepEqual(storage.volumesOf("third"), []);
+  assert.deepEqual(storage.promisedBytes(), promised);
+});
+
 test("no change begins without room for the copy of the data that it makes first", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf", { hasPassword: true });

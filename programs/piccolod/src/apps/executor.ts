@@ -1,5 +1,6 @@
 /** Takes the planner's steps on runtime, storage and packet filter. Each can be taken again after it was cut off. */
-import { imageName, type Service } from "@piccolo/app-manifest";
+import { type AppManifest, type DataVolume, imageName, type Service } from "@piccolo/app-manifest";
+import { diskFaults } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
@@ -74,6 +75,7 @@ export interface Probed {
 
 export class Executor {
   readonly #options: ExecutorOptions;
+  #making: Promise<void> = Promise.resolve();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -119,7 +121,7 @@ export class Executor {
         progress.report("Putting its data back");
         return this.#restore(app, step.snapshot, step.volumes);
       case "drop-snapshot":
-        storage.dropSnapshot(step.snapshot);
+        await storage.dropSnapshot(step.snapshot);
         return snapshots.deleteSnapshotFacts(step.snapshot);
       case "drop-volumes":
         return storage.dropVolumes(record.app, step.volumes);
@@ -130,7 +132,7 @@ export class Executor {
         return storage.outOfTrash(step.trash, record.app, step.volumes);
       case "purge-trash":
         for (const id of step.snapshots) {
-          storage.dropSnapshot(id);
+          await storage.dropSnapshot(id);
           snapshots.deleteSnapshotFacts(id);
         }
         return storage.purgeTrash(step.trash);
@@ -197,8 +199,23 @@ export class Executor {
   async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {
     const declared = generation.manifest.volumes.find(({ name }) => name === volume);
     if (declared === undefined) throw new Error(`generation ${generation.number} of ${app} has no volume ${volume}`);
+    // One at a time: until it is there, nobody knows what is promised to it.
+    const made = this.#making.catch(() => undefined).then(() => this.#makeBounded(app, declared, generation.manifest));
+    this.#making = made;
+    return made;
+  }
+
+  async #makeBounded(app: string, volume: DataVolume, manifest: AppManifest): Promise<void> {
     const { storage } = this.#options;
-    await storage.makeVolume(app, volume, volumeBound(declared, generation.manifest, storage.freeBytes()));
+    if (storage.volumesOf(app).includes(volume.name)) return;
+    const { [app]: ownBytes, ...others } = storage.promisedBytes();
+    const othersBytes = Object.values(others).reduce((sum, bytes) => sum + bytes, 0);
+    const bound = volumeBound(volume, manifest, { freeBytes: storage.freeBytes(), ownBytes, othersBytes });
+    if (bound === undefined) {
+      const why = "all room for data is taken, or promised to the apps that are here; remove one, then do it again";
+      throw diskFaults.fault("disk-full", why);
+    }
+    await storage.makeVolume(app, volume.name, bound);
   }
 
   async #create(form: AppForm, name: string, progress: Progress): Promise<void> {

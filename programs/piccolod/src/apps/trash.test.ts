@@ -83,3 +83,33 @@ test("data that the disk does not let go stays in the trash, holds up nothing, a
   await device.apps.purged(id);
   assert.deepEqual(device.appStore.trash(), []);
 });
+
+test("while what is due goes, which takes a while, it is nobody's to bring back, and what was brought back meanwhile stays", async (context) => {
+  const device = AppDevice.start(context);
+  for (const app of ["shelf", "other"]) {
+    await device.install(app);
+    device.write(app, `all of ${app}`);
+    device.apps.remove(app);
+    await device.apps.settled(app, () => undefined);
+  }
+  device.world.wallAheadMs = trashKeptMs + 1;
+  const { storage } = device;
+  const purge = storage.purgeTrash.bind(storage);
+  const [reached, gate] = [Promise.withResolvers<string>(), Promise.withResolvers<undefined>()];
+  storage.purgeTrash = async (trash) => {
+    reached.resolve(trash);
+    await gate.promise;
+    await purge(trash);
+  };
+  const both = device.apps.trash().map(({ trash }) => trash);
+  const tidying = device.apps.purged();
+  const going = await reached.promise;
+  const stays = both.find(({ id }) => id !== going) ?? assert.fail("there are two");
+  assert.throws(() => device.apps.restoreFromTrash(going), { code: "app-not-found" });
+  device.apps.restoreFromTrash(stays.id);
+  await device.apps.settled(stays.app, () => undefined);
+  gate.resolve(undefined);
+  await tidying;
+  assert.deepEqual(device.appStore.trash(), []);
+  assert.equal(device.read(stays.app).toString(), `all of ${stays.app}`);
+});

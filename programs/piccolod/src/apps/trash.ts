@@ -52,29 +52,35 @@ export class Trash {
   /** One that cannot be deleted now holds up no other one, and is tried again the next time. */
   async tidy(): Promise<void> {
     const { store, log } = this.#options;
-    for (const one of store.trash()) {
+    for (const { trash } of store.trash()) {
+      // What was there at first may have been brought back while another one went.
+      const one = store.trash().find((now) => now.trash.id === trash.id);
+      if (one === undefined) continue;
       try {
-        this.#tidyOne(one);
+        await this.#tidyOne(one);
       } catch (error) {
         if (!isOfWorld(error)) throw error;
-        log.warn("trash-stays", { app: one.trash.app, code: error.code, ...errorFacts(error) });
+        log.warn("trash-stays", { app: trash.app, code: error.code, ...errorFacts(error) });
       }
     }
   }
 
-  #tidyOne({ trash, ...place }: TrashedPlace): void {
+  async #tidyOne({ trash, ...place }: TrashedPlace): Promise<void> {
     const { store, world, storage, log, changed, mayWork } = this.#options;
     const inUse = store.get(trash.app)?.record;
-    for (const step of decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined).steps) {
+    const { steps } = decideTrash(trash, inUse, mayWork() ? world.nowMs() : undefined);
+    // While it goes, which takes a while, nobody brings back what is left of it.
+    if (steps.length > 0 && !trash.purge) store.putTrash({ ...trash, purge: true });
+    for (const step of steps) {
       if (step.do === "record") {
         store.deleteTrash(trash.id, place.slot);
         changed(trash.app);
       } else if (step.do === "purge-trash") {
         for (const id of step.snapshots) {
-          storage.dropSnapshot(id);
+          await storage.dropSnapshot(id);
           store.deleteSnapshotFacts(id);
         }
-        storage.purgeTrash(step.trash);
+        await storage.purgeTrash(step.trash);
         log.info("app-purged", { app: trash.app, installedAgain: inUse !== undefined });
       }
     }

@@ -1,26 +1,52 @@
 /**
  * How large a volume of an app may become. Volumes take the room that is used of them and no more, so their bounds alone
- * keep one app from filling the disk and taking away what every other one writes to. Pure.
+ * keep one app from filling the disk and taking away what every other one writes to. What a bound lets another volume still
+ * take is promised to it, and is shared out to no one else. Pure.
  */
 import type { AppManifest, DataVolume } from "@piccolo/app-manifest";
 
+const mebibyte = 1024 ** 2;
 const unsaidBytesMax = 100 * 1024 ** 3;
+/** Hardly any app does anything useful with less, unless it says so. */
+const leastBytes = 64 * mebibyte;
 /** Of what is free when it is made: for all volumes of an app together whose size its manifest says, and does not say. */
 const saidShare = 3 / 4;
 const unsaidShare = 1 / 4;
 
-/** `freeBytes`: on the device now. Where what is said is more than its share, the largest give way. */
+export interface BoundFacts {
+  /** On the device now. */
+  readonly freeBytes: number;
+  /** What the app's other volumes may still take of that; undefined where it has none yet. */
+  readonly ownBytes: number | undefined;
+  /** The same of all other apps' volumes. */
+  readonly othersBytes: number;
+}
+
+/**
+ * Where what is said is more than its share, the largest give way. Undefined where an app cannot begin, since not even the
+ * least is left for it. What an app that has data lacks is made in any case where the least is free: without it its data,
+ * which may have come from a larger device, would be of no use.
+ */
 export function volumeBound(
-  { sizeBytesMax }: DataVolume,
-  { volumes }: Pick<AppManifest, "volumes">,
-  freeBytes: number,
-): number {
+  volume: DataVolume,
+  manifest: Pick<AppManifest, "volumes">,
+  { freeBytes, ownBytes, othersBytes }: BoundFacts,
+): number | undefined {
+  const forApp = Math.max(0, freeBytes - othersBytes);
+  const left = Math.max(0, forApp - (ownBytes ?? 0));
+  const bound = Math.floor(Math.min(shareOf(volume, manifest, forApp), left));
+  const least = Math.min(volume.sizeBytesMax ?? leastBytes, leastBytes);
+  if (bound >= least) return bound;
+  return (ownBytes === undefined ? left : freeBytes) >= least ? least : undefined;
+}
+
+function shareOf({ sizeBytesMax }: DataVolume, { volumes }: Pick<AppManifest, "volumes">, forAppBytes: number): number {
   if (sizeBytesMax === undefined) {
     const count = volumes.filter((one) => one.sizeBytesMax === undefined).length;
-    return Math.floor(Math.min(unsaidBytesMax, (unsaidShare * freeBytes) / Math.max(count, 1)));
+    return Math.min(unsaidBytesMax, (unsaidShare * forAppBytes) / Math.max(count, 1));
   }
   const said = volumes.flatMap((one) => one.sizeBytesMax ?? []);
-  return Math.floor(Math.min(sizeBytesMax, levelOf(said, saidShare * freeBytes)));
+  return Math.min(sizeBytesMax, levelOf(said, saidShare * forAppBytes));
 }
 
 /** To which all sizes can be cut so that they are at most so much together, and those below it stay whole. */

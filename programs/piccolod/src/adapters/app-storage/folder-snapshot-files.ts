@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { diskFaults } from "@piccolo/storage/ports";
 import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
 import type { SnapshotFiles, SnapshotReader, SnapshotWriter } from "../../apps/runtime/snapshot-files.ts";
-import { fsyncPath } from "../volume/key-check.ts";
+import { syncPath } from "./sync-path.ts";
 import { type UsedParts, usedParts } from "./used-parts.ts";
+import { fileOf } from "./volume-files.ts";
 
 const partialMark = ".partial";
-const fileOf = (volume: string): string => `${volume}.ext4`;
 
 /** The copies `SealedAppStorage` makes in its folder `snapshots`, byte by byte. */
 export class FolderSnapshotFiles implements SnapshotFiles {
@@ -52,13 +52,13 @@ export class FolderSnapshotFiles implements SnapshotFiles {
     if (existsSync(whole)) return;
     const wanted = new Set(volumes.map(fileOf));
     const there = existsSync(partial) ? readdirSync(partial) : [];
-    for (const name of there) if (!wanted.has(name)) rmSync(join(partial, name), { recursive: true });
+    for (const name of there) if (!wanted.has(name)) await rm(join(partial, name), { recursive: true });
     if (there.filter((name) => wanted.has(name)).length < wanted.size) {
       throw appStorageFaults.fault("app-storage-failed", "a part of the copy of the app's data is missing");
     }
-    fsyncPath(partial);
+    await syncPath(partial);
     renameSync(partial, whole);
-    fsyncPath(dirname(whole));
+    await syncPath(dirname(whole));
   }
 }
 

@@ -1,20 +1,13 @@
-import {
-  chownSync,
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
+import { runCommand } from "../volume/command.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { type MountView, ownView, runProgram } from "./run-program.ts";
+import { syncPath } from "./sync-path.ts";
 
 /** What is an app's own in it; beside it lies what a file system has for itself. */
 export const contentName = "content";
@@ -23,6 +16,12 @@ export const contentName = "content";
 const freezeMs = 30 * 60_000;
 const thawTries = 5;
 const thawPauseMs = 200;
+const unusedTries = 10;
+const unusedPauseMs = 100;
+/** Of the largest file system, looked through on the slowest disk. */
+const mendMs = 12 * 3_600_000;
+/** Of e2fsck: all was well, or is now. */
+const mendedCodes: readonly (number | undefined)[] = [0, 1, 2];
 
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
@@ -36,6 +35,29 @@ export function isThere(path: string): boolean {
 export async function thaw(mountPoint: string): Promise<void> {
   // It is refused where nothing is frozen.
   await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]).catch(() => undefined);
+}
+
+/**
+ * Only what e2fsck does without asking, and nothing where all is well. `path`: of a file system nobody uses. Throws
+ * `app-storage-failed`.
+ */
+async function mend(path: string): Promise<void> {
+  const { code, stdout, stderr } = await runCommand("e2fsck", ["-p", path], { timeoutMs: mendMs });
+  if (mendedCodes.includes(code)) return;
+  const why = "the app's data is damaged more than can be mended by itself; bring it back from a backup";
+  const cause = new Error(`e2fsck: ${code ?? "not run"}: ${`${stdout}${stderr}`.trim().slice(-500)}`);
+  throw appStorageFaults.fault("app-storage-failed", why, { cause });
+}
+
+/** Names of the loop devices that stand on the file. */
+export function loopsOn(path: string): readonly string[] {
+  return readdirSync("/sys/block").filter((name) => {
+    try {
+      return readFileSync(`/sys/block/${name}/loop/backing_file`, "utf8").trimEnd() === path;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Throws where it stays frozen after some tries. */
@@ -78,26 +100,31 @@ export class ImageFile {
     if (isThere(this.#path)) return;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const next = `${this.#path}.new`;
-    rmSync(next, { force: true });
-    const file = openSync(next, "wx", 0o600);
+    await rm(next, { force: true });
+    const file = await open(next, "wx", 0o600);
     try {
-      ftruncateSync(file, sizeBytes);
+      await file.truncate(sizeBytes);
       await runProgram("/sbin/mkfs.ext4", [...quietly, ...(from === undefined ? [] : ["-d", from]), next]);
-      fsyncSync(file);
+      await file.sync();
     } finally {
-      closeSync(file);
+      await file.close();
     }
     renameSync(next, this.#path);
-    fsyncPath(dirname(this.#path));
+    await syncPath(dirname(this.#path));
   }
 
-  /** No device files and no programs that take another's rights, whatever an app puts there. */
+  /**
+   * No device files and no programs that take another's rights, whatever an app puts there. A file system that has told of
+   * errors, or has given itself up after a write below it failed, is mended first, unless somebody else uses it: then it
+   * is mounted as it is. Throws `app-storage-failed`, also where it cannot be mended without a person.
+   */
   async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
     if (this.isMounted) {
-      if (this.#isThisFileMounted()) return;
-      await this.letGo();
+      if (!this.#isThisFileMounted()) await this.letGo();
+      else if (!this.#hasErrors() || !(await this.#isPutAway())) return;
     }
     mkdirSync(this.#mountPoint, { recursive: true, mode: 0o700 });
+    if (await this.#isUnused()) await mend(this.#path);
     await this.#view.run("/bin/mount", [
       "-t",
       "ext4",
@@ -106,6 +133,33 @@ export class ImageFile {
       this.#path,
       this.#mountPoint,
     ]);
+  }
+
+  /** What the kernel has found wrong since the file system was last mended. */
+  #hasErrors(): boolean {
+    return mountsOn(this.#mountPoint, this.#view.table).some(({ source }) => {
+      const count = `/sys/fs/ext4/${basename(source)}/errors_count`;
+      return isThere(count) && Number(readFileSync(count, "utf8")) > 0;
+    });
+  }
+
+  /** Whether it is not mounted here any more; what is busy stays. */
+  async #isPutAway(): Promise<boolean> {
+    try {
+      await this.unmount();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whoever has just ended may have it for a moment longer; a container that runs has it in a view of its own. */
+  async #isUnused(): Promise<boolean> {
+    for (let attempt = 1; loopsOn(this.#path).length > 0; attempt++) {
+      if (attempt >= unusedTries) return false;
+      await delay(unusedPauseMs);
+    }
+    return true;
   }
 
   /**

@@ -8,23 +8,27 @@ import {
   rmdirSync,
   rmSync,
   statfsSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
+import type { Room } from "../../room/room.ts";
 import { passByMode } from "../app-leftovers.ts";
 import { mountsOn } from "../volume/mounts.ts";
+import { GoneFiles } from "./gone-files.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
-import { fsyncPath } from "../volume/key-check.ts";
 import { moveOwners } from "./move-owners.ts";
 import { type MountView, ownView, runProgram, systemView } from "./run-program.ts";
+import { syncPath } from "./sync-path.ts";
+import { fileOf, takenBytes, untakenBytes, volumesIn } from "./volume-files.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
 const blockBytes = 4_096;
 const partialMark = ".partial";
+const unfinishedMark = ".new";
 /** Of the largest volume on the slowest disk. */
 const copyMs = 12 * 3_600_000;
 const unmountTries = 50;
@@ -57,8 +61,8 @@ export interface AppStorageOptions {
    * process. They outlive it then, and the next one finds them.
    */
   readonly ofSystem?: boolean;
-  /** What the volume has for content, without the device's reserve. */
-  readonly freeBytes: () => number;
+  /** What the volume has for content, without the device's reserve; brought in line after whatever changes it at once. */
+  readonly room: Pick<Room, "freeBytes" | "keep">;
 }
 
 export class SealedAppStorage implements AppStorage {
@@ -70,19 +74,21 @@ export class SealedAppStorage implements AppStorage {
   readonly #opened: () => void;
   readonly #frozen: () => void;
   readonly #view: MountView;
-  readonly #freeBytes: () => number;
+  readonly #room: Pick<Room, "freeBytes" | "keep">;
+  readonly #gone: GoneFiles;
   #opening: Promise<void> | undefined;
   #isSettled = false;
 
   constructor(options: AppStorageOptions) {
-    const { folder, mountFolder, runtimeInImage, endUsers, opened, frozen, ofSystem = false, freeBytes } = options;
+    const { folder, mountFolder, runtimeInImage, endUsers, opened, frozen, ofSystem = false, room } = options;
     this.#endUsers = endUsers ?? (() => Promise.resolve());
     this.#opened = opened ?? (() => undefined);
     this.#frozen = frozen ?? (() => undefined);
     this.#view = ofSystem ? systemView : ownView;
     this.#folder = folder;
     this.#mountFolder = mountFolder;
-    this.#freeBytes = freeBytes;
+    this.#room = room;
+    this.#gone = new GoneFiles(join(folder, "gone"), room);
     const runtime = join(mountFolder, "runtime");
     this.#runtimeImage = runtimeInImage ? new ImageFile(join(folder, "runtime.ext4"), runtime, this.#view) : undefined;
     this.runtimeFolder = join(runtime, "content");
@@ -132,6 +138,8 @@ export class SealedAppStorage implements AppStorage {
     if (this.#isSettled) return;
     for (const path of this.#mounted()) await thaw(path);
     this.#isSettled = true;
+    // Nobody waits for that; what cannot go now is tried again at the next start.
+    this.#gone.empty().catch(() => undefined);
   }
 
   /** All that is mounted here, innermost first. */
@@ -153,7 +161,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   freeBytes(): number {
-    return this.#freeBytes();
+    return this.#room.freeBytes();
   }
 
   flushRuntime(): Promise<void> {
@@ -186,13 +194,10 @@ export class SealedAppStorage implements AppStorage {
   }
 
   async dropVolumes(app: string, volumes: readonly string[]): Promise<void> {
-    const folder = this.#volumes(app);
-    for (const volume of volumes) {
-      await patiently(() => this.#image(app, volume).unmount());
-      // What was cut off while it was made goes, too.
-      for (const end of ["", ".new"]) rmSync(join(folder, `${fileOf(volume)}${end}`), { force: true });
-    }
-    if (isThere(folder)) fsyncPath(folder);
+    for (const volume of volumes) await patiently(() => this.#image(app, volume).unmount());
+    // What was cut off while it was made goes, too.
+    const names = volumes.map(fileOf).flatMap((name) => [name, `${name}${unfinishedMark}`]);
+    await this.#gone.remove(names.map((name) => join(this.#volumes(app), name)));
   }
 
   volumesOf(app: string): readonly string[] {
@@ -200,9 +205,17 @@ export class SealedAppStorage implements AppStorage {
   }
 
   usedBytes(app: string): Readonly<Record<string, number>> {
-    const unitBytes = 512;
-    const sizeOf = (volume: string): number => statSync(join(this.#volumes(app), fileOf(volume))).blocks * unitBytes;
-    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, sizeOf(volume)]));
+    const taken = (volume: string): number => takenBytes(join(this.#volumes(app), fileOf(volume)));
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, taken(volume)]));
+  }
+
+  promisedBytes(): Readonly<Record<string, number>> {
+    const folder = this.#volumes("");
+    const promises = (isThere(folder) ? readdirSync(folder) : []).flatMap((app) => {
+      const bytes = this.volumesOf(app).map((volume) => untakenBytes(join(this.#volumes(app), fileOf(volume))));
+      return bytes.length === 0 ? [] : [[app, bytes.reduce((sum, one) => sum + one)] as const];
+    });
+    return Object.fromEntries(promises);
   }
 
   #snapshotFolder(id: string): string {
@@ -221,19 +234,22 @@ export class SealedAppStorage implements AppStorage {
 
   async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
     const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
-    for (const path of [whole, partial]) rmSync(path, { recursive: true, force: true });
-    await orRemoved(partial, async () => {
+    await this.#gone.remove([whole, partial]);
+    await this.#orGone(partial, async () => {
       mkdirSync(partial, { recursive: true, mode: 0o700 });
       for (const volume of volumes) {
+        const copy = join(partial, fileOf(volume));
         await this.#image(app, volume).whileStill(() => {
           this.#frozen();
-          return copyFile(join(this.#volumes(app), fileOf(volume)), join(partial, fileOf(volume)));
+          return copyFile(join(this.#volumes(app), fileOf(volume)), copy);
         });
+        await this.#room.keep();
+        await syncPath(copy);
       }
-      fsyncPath(partial);
+      await syncPath(partial);
     });
     renameSync(partial, whole);
-    fsyncPath(dirname(whole));
+    await syncPath(dirname(whole));
   }
 
   async restore(id: string, app: string, volumes: readonly string[]): Promise<void> {
@@ -241,10 +257,27 @@ export class SealedAppStorage implements AppStorage {
     for (const volume of volumes) {
       await patiently(() => this.#image(app, volume).unmount());
       const path = join(this.#volumes(app), fileOf(volume));
-      await orRemoved(`${path}.new`, () => copyFile(join(this.#snapshotFolder(id), fileOf(volume)), `${path}.new`));
-      renameSync(`${path}.new`, path);
+      const next = `${path}${unfinishedMark}`;
+      await this.#orGone(next, async () => {
+        await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), next);
+        await this.#room.keep();
+        await syncPath(next);
+      });
+      renameSync(next, path);
+      await this.#room.keep();
     }
-    fsyncPath(this.#volumes(app));
+    await syncPath(this.#volumes(app));
+  }
+
+  /** What cannot be made whole goes: on a disk that is full nothing else would give its room back. */
+  async #orGone(path: string, make: () => Promise<void>): Promise<void> {
+    try {
+      await make();
+    } catch (error) {
+      // Why it was not made is told; the next try removes it first.
+      await this.#gone.remove([path]).catch(() => undefined);
+      throw error;
+    }
   }
 
   async moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void> {
@@ -254,10 +287,8 @@ export class SealedAppStorage implements AppStorage {
     }
   }
 
-  dropSnapshot(id: string): void {
-    for (const end of ["", partialMark]) {
-      rmSync(`${this.#snapshotFolder(id)}${end}`, { recursive: true, force: true });
-    }
+  dropSnapshot(id: string): Promise<void> {
+    return this.#gone.remove(["", partialMark].map((end) => `${this.#snapshotFolder(id)}${end}`));
   }
 
   #trash(id: string): string {
@@ -267,8 +298,8 @@ export class SealedAppStorage implements AppStorage {
   async intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
     for (const volume of this.volumesOf(app)) await patiently(() => this.#image(app, volume).unmount());
     this.#removeMountPoints(app);
-    this.#move(this.#volumes(app), this.#trash(trash), volumes);
-    this.#forgetUnfinished(this.#volumes(app));
+    await this.#move(this.#volumes(app), this.#trash(trash), volumes);
+    await this.#forgetUnfinished(this.#volumes(app));
   }
 
   #removeMountPoints(app: string): void {
@@ -279,29 +310,30 @@ export class SealedAppStorage implements AppStorage {
   }
 
   /** What was cut off while it was made; the folder, if nothing else is in it. */
-  #forgetUnfinished(folder: string): void {
+  async #forgetUnfinished(folder: string): Promise<void> {
     if (!isThere(folder)) return;
-    for (const name of readdirSync(folder)) if (name.endsWith(".new")) rmSync(join(folder, name), { force: true });
+    const unfinished = readdirSync(folder).filter((name) => name.endsWith(unfinishedMark));
+    await this.#gone.remove(unfinished.map((name) => join(folder, name)));
     removeEmpty(folder);
   }
 
-  outOfTrash(trash: string, app: string, volumes: readonly string[]): void {
-    this.#move(this.#trash(trash), this.#volumes(app), volumes);
-    rmSync(this.#trash(trash), { recursive: true, force: true });
+  async outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void> {
+    await this.#move(this.#trash(trash), this.#volumes(app), volumes);
+    await this.#gone.remove([this.#trash(trash)]);
   }
 
   /** What is not there any more was moved before; what is there already is never overwritten. */
-  #move(from: string, to: string, volumes: readonly string[]): void {
+  async #move(from: string, to: string, volumes: readonly string[]): Promise<void> {
     mkdirSync(to, { recursive: true, mode: 0o700 });
     for (const volume of volumes) {
       const [source, target] = [join(from, fileOf(volume)), join(to, fileOf(volume))];
       if (isThere(source) && !isThere(target)) renameSync(source, target);
     }
-    for (const path of [from, to]) if (isThere(path)) fsyncPath(path);
+    for (const path of [from, to]) if (isThere(path)) await syncPath(path);
   }
 
-  purgeTrash(trash: string): void {
-    rmSync(this.#trash(trash), { recursive: true, force: true });
+  purgeTrash(trash: string): Promise<void> {
+    return this.#gone.remove([this.#trash(trash)]);
   }
 
   /** Beside the runtime's files: containers' accounts cannot read in a folder of encrypted files. */
@@ -328,6 +360,7 @@ export class SealedAppStorage implements AppStorage {
   }
 
   async close(): Promise<void> {
+    await this.#gone.settled();
     for (const path of this.#mounted()) {
       if (mountsOn(path, this.#view.table).length > 0) await patiently(() => this.#view.run("/bin/umount", [path]));
     }
@@ -343,32 +376,10 @@ function removeEmpty(folder: string): void {
   }
 }
 
-const fileOf = (volume: string): string => `${volume}.ext4`;
-
-function volumesIn(folder: string): readonly string[] {
-  if (!isThere(folder)) return [];
-  return readdirSync(folder).flatMap((name) => /^(.+)\.ext4$/.exec(name)?.[1] ?? []);
-}
-
-/** Only what is used of it is copied; it is on the disk when it returns. */
+/** Only what is used of it is copied, or shared where the file system can. */
 async function copyFile(from: string, to: string): Promise<void> {
-  rmSync(to, { force: true });
+  await rm(to, { force: true });
   await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to], copyMs);
-  fsyncPath(to);
-}
-
-/** Where it cannot be made whole it goes: on a disk that is full nothing else would give its room back. */
-async function orRemoved(path: string, make: () => Promise<void>): Promise<void> {
-  try {
-    await make();
-  } catch (error) {
-    try {
-      rmSync(path, { recursive: true, force: true });
-    } catch {
-      // Why it was not made is told; the next try removes it first.
-    }
-    throw error;
-  }
 }
 
 /** Who has just ended may still hold a file open for a moment. */

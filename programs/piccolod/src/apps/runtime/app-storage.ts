@@ -46,6 +46,8 @@ export interface AppStorage {
   volumesOf(app: string): readonly string[];
   /** What each volume takes of the disk. */
   usedBytes(app: string): Readonly<Record<string, number>>;
+  /** By app that has volumes: what they may still take of the disk beyond what they take now. */
+  promisedBytes(): Readonly<Record<string, number>>;
 
   /** By id; `partial` was cut off. */
   snapshots(): ReadonlyMap<string, "complete" | "partial">;
@@ -58,10 +60,10 @@ export interface AppStorage {
    * off is done again.
    */
   moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void>;
-  dropSnapshot(id: string): void;
+  dropSnapshot(id: string): Promise<void>;
   intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
-  outOfTrash(trash: string, app: string, volumes: readonly string[]): void;
-  purgeTrash(trash: string): void;
+  outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
+  purgeTrash(trash: string): Promise<void>;
 
   secretFile(app: string, name: string): string;
   /** A file only the owner may read; what was there is replaced. */
