@@ -7,6 +7,7 @@ import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { muxerWindowBytes, withBoundedFrames } from "@piccolo/wire";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { deviceKeyOf, type PeerId } from "./device-peer.ts";
 
@@ -46,6 +47,15 @@ export interface Node {
 /** How many requests one connection carries at once; the asking side keeps below it. */
 export const maxStreamsPerConnection = 64;
 
+/** Streams of one connection whatever their protocol: requests, recoveries, and at the relay one for each other member. */
+const mostInboundStreams = 512;
+
+const muxers = yamux({
+  keepAliveInterval: 15_000,
+  maxInboundStreams: mostInboundStreams,
+  streamOptions: { maxStreamWindowSize: muxerWindowBytes },
+});
+
 /**
  * Makes the node; it is started by the caller. Nobody but members, the relay, and a few strangers who may ask for their
  * own recovery gets past its gate.
@@ -76,7 +86,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     addresses: { listen: [...options.listen] },
     transports: [tcp(), circuitRelayTransport()],
     connectionEncrypters: [tls()],
-    streamMuxers: [yamux({ keepAliveInterval: 15_000 })],
+    streamMuxers: [() => withBoundedFrames(muxers())],
     nodeInfo: { userAgent: "piccolo" },
     // A ping waits behind the fragments on the same line. The library's five seconds would end every connection over a
     // slow uplink; a device that is really gone is noticed by the silence of its exchanges.
