@@ -6,7 +6,7 @@ import type { HolderView, PeerTransport } from "@piccolo/storage/ports";
 import { decodeResponse, encodeRequest, type Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
-import { isPeerClockWrong, judgeClock, wrongClockMs } from "./clock.ts";
+import { isPeerClockWrong, judgeClock, latestNowMs, wrongClockMs } from "./clock.ts";
 import type { NetworkStore } from "./store.ts";
 
 const helloIntervalMs = 4_000;
@@ -98,9 +98,18 @@ export class Presence {
   }
 
   clock(): Clock {
+    return judgeClock(this.#clocksAheadMs(), this.#options.hasForgottenTime());
+  }
+
+  /** The latest it can be, by this device's clock and the others'. */
+  latestNowMs(): number {
+    const { world, others, hasForgottenTime } = this.#options;
+    return latestNowMs(world.nowMs(), this.#clocksAheadMs(), others().length, hasForgottenTime());
+  }
+
+  #clocksAheadMs(): readonly number[] {
     const ahead = this.#options.others().flatMap(({ account }) => this.#status(toHex(account)).clockAheadMs ?? []);
-    const all = this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs];
-    return judgeClock(all, this.#options.hasForgottenTime());
+    return this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs];
   }
 
   centralClock(aheadMs: number): void {
