@@ -14,6 +14,8 @@ const helloTimeoutMs = 8_000;
 /** A single lost greeting may be chance; the second, soon after, decides. */
 const secondTryMs = 400;
 const smoothing = 0.3;
+/** What one member says of itself is taken in at most this often: each change is a commit, and news to everybody here. */
+const hearPauseMs = 1_000;
 
 interface PeerStatus {
   online: boolean;
@@ -25,6 +27,8 @@ interface PeerStatus {
   domain: string | undefined;
   addresses: readonly string[];
   greeting: boolean;
+  /** By the steady clock, when its last own greeting was taken in. */
+  heardMs: number;
 }
 
 export interface PresenceOptions {
@@ -74,6 +78,7 @@ export class Presence {
         domain: undefined,
         addresses: [],
         greeting: false,
+        heardMs: -Infinity,
       };
       this.#peers.set(account, status);
     }
@@ -161,11 +166,17 @@ export class Presence {
     this.#clockMoved(clockBefore);
   }
 
-  /** A member greets; the answer is our greeting. It is greeted back at once if it was thought away. */
+  /**
+   * A member greets; the answer is our greeting. It is greeted back at once if it was thought away. Whoever greets faster
+   * than once a second is answered, and not heard.
+   */
   greeted(account: Uint8Array, hello: Hello): Hello {
     const id = toHex(account);
     const { world, ownHello } = this.#options;
-    const wasOnline = this.#status(id).online;
+    const status = this.#status(id);
+    if (world.monotonicMs() - status.heardMs < hearPauseMs) return ownHello();
+    status.heardMs = world.monotonicMs();
+    const wasOnline = status.online;
     // The way here took an unknown time, which for clocks an hour apart is nothing.
     this.#learn(id, hello, hello.nowMs - world.nowMs());
     if (!wasOnline) void this.#greet(id, this.#options.stopping);
