@@ -344,6 +344,16 @@ export function replay(entries: readonly Uint8Array[], expectedNetworkId?: Uint8
 export const entryToleranceMs = 600_000;
 
 /**
+ * For whoever reads entries that others have taken: those before the first one whose time lies after `latestMs`. That one
+ * would keep every later entry out, since nobody takes a fresh one with its time; it is read once its time has come.
+ * Throws `malformed`.
+ */
+export function entriesUntil(latestMs: number, entries: readonly Uint8Array[]): readonly Uint8Array[] {
+  const at = entries.findIndex((entry) => decodeEntry(entry).position.timeMs > latestMs);
+  return at < 0 ? entries : entries.slice(0, at);
+}
+
+/**
  * For whoever takes a fresh entry into the log, beside `applyEntry`: its time may not lie in the future, where it would
  * keep every later entry out, and a joining owner's not in the past, where it would revive an expired invitation. Throws
  * `malformed` and `entry-untimely`.

@@ -61,6 +61,7 @@ export {
   type RecoverResponse,
   recoverResponseBodyBytes,
 } from "./recover.ts";
+export { MuxerFrames, muxerWindowBytes, withBoundedFrames } from "./muxer-frames.ts";
 export { fromRefusal, refusal, type RefusalCode, refusalFaults, type Refused, toRefusal } from "./refusal.ts";
 export {
   decodeRequest,

@@ -7,7 +7,9 @@ import {
   encodeRecoverResponse,
   maxAddressBytes,
   maxMemberPlaces,
+  maxMembershipBodyBytes,
   maxPlaceAddresses,
+  maxSlotBytes,
   type MemberPlace,
   type RecoverRequest,
   type RecoverResponse,
@@ -18,6 +20,7 @@ import {
 } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import type { Message, PeerHandler, WitnessStore } from "../ports/index.ts";
+import { BytesUnderWay } from "./bytes-under-way.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { RecoveryChallenges } from "./recovery-challenges.ts";
 import { type MembershipExchange, pageOfLog, takeEntry } from "./witness-service.ts";
@@ -30,6 +33,19 @@ const perName = { burst: 80, perSecond: 2 };
 const unknown = { burst: 200, perSecond: 10 };
 /** What a wrong proof costs: guessing locators or keys is hopeless anyway, and is kept from costing work. */
 const wrongProofCost = 10;
+
+/**
+ * Answers under way at once, of one asker and of all together; more is `busy`. By the asker, whose key the channel has
+ * proved, not by what it asks about: the proof of that comes later.
+ */
+const underWay = { mostPerMember: 4 * 1024 * 1024, mostOfAll: 64 * 1024 * 1024 };
+const busyRetryMs = 200;
+
+/** Bytes of the largest answer there may be. */
+function mostAnswered({ type }: RecoverRequest): number {
+  if (type === "read-membership") return maxMembershipBodyBytes;
+  return type === "find-slot" ? maxSlotBytes : 0;
+}
 
 export interface RecoverServiceOptions {
   readonly store: Pick<WitnessStore, "slot">;
@@ -53,6 +69,7 @@ export class RecoverService implements PeerHandler {
   readonly #askers: RateLimit;
   readonly #names: RateLimit;
   readonly #unknown: RateLimit;
+  readonly #underWay = new BytesUnderWay(underWay);
 
   constructor(options: RecoverServiceOptions) {
     const { world } = options;
@@ -69,8 +86,13 @@ export class RecoverService implements PeerHandler {
   ): { readonly bodyBytes: number; readonly release: () => void } | { readonly refusal: Message } {
     try {
       this.#count(this.#askers, toHex(deviceKey));
-      this.#countName(decodeRecoverRequest(frame));
-      return { bodyBytes: 0, release: () => undefined };
+      const request = decodeRecoverRequest(frame);
+      this.#countName(request);
+      const release = this.#underWay.reserve(toHex(deviceKey), mostAnswered(request));
+      if (release === undefined) {
+        return { refusal: answer(refusal("busy", "too much is under way at once", busyRetryMs)) };
+      }
+      return { bodyBytes: 0, release };
     } catch (error) {
       return { refusal: answer(this.#refusalOf(error)) };
     }

@@ -24,6 +24,7 @@ interface Setup {
   known: number;
   /** The same store behind a service that has just started. */
   restart(): void;
+  service(): WitnessService;
   send(key: Uint8Array, request: LogRequest, body?: Uint8Array): Promise<Message>;
   ask(key: Uint8Array, request: LogRequest, body?: Uint8Array): Promise<LogResponse>;
 }
@@ -60,14 +61,14 @@ function setup(): Setup {
     restart: () => {
       service = make();
     },
+    service: () => (service ??= make()),
     send: async (key, request, body) => {
-      service ??= make();
       const frame = encodeLogRequest(request);
-      const admitted = service.admit(key, frame);
+      const admitted = it.service().admit(key, frame);
       if ("refusal" in admitted) return admitted.refusal;
       try {
         assert.equal(admitted.bodyBytes, body?.length ?? 0);
-        return await service.handle(key, { frame, body: body === undefined ? [] : [body] }, never);
+        return await it.service().handle(key, { frame, body: body === undefined ? [] : [body] }, never);
       } finally {
         admitted.release();
       }
@@ -200,4 +201,25 @@ test("what members have under way at once is bounded", async () => {
   const answers = await Promise.all(Array.from({ length: 6 }, () => it.ask(first.publicKey, large)));
   assert.equal(answers.filter((answer) => code(answer) === "busy").length, 2);
   assert.equal(code(await it.ask(first.publicKey, large)), "witness-entries");
+});
+
+test("an answer counts with the most it may be, until it is sent: whatever limit is named, and before the entry is there", async () => {
+  const it = setup();
+  const service = it.service();
+  const admitted = (request: LogRequest): (() => void) | undefined => {
+    const given = service.admit(first.publicKey, encodeLogRequest(request));
+    return "refusal" in given ? undefined : given.release;
+  };
+  const entries = { type: "witness-entries", account, from: 1, limitBytes: 1 } as const;
+  const held = Array.from({ length: 5 }, () => admitted(entries));
+  assert.deepEqual(
+    held.map((release) => release !== undefined),
+    [true, true, true, true, false],
+  );
+  held.forEach((release) => release?.());
+  const page = { type: "log-read", networkId, from: 0 } as const;
+  const pages = Array.from({ length: 33 }, () => admitted(page));
+  assert.equal(pages.filter((release) => release !== undefined).length, 32);
+  pages.forEach((release) => release?.());
+  assert.ok(admitted(entries) !== undefined);
 });

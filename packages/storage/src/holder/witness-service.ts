@@ -7,8 +7,10 @@ import {
   type LogRequest,
   logRequestBodyBytes,
   type LogResponse,
+  maxBodyBytes,
   maxMembershipBodyBytes,
   maxMembershipEntries,
+  maxSlotBytes,
   maxWitnessEntries,
   refusal,
   type RefusalCode,
@@ -66,6 +68,13 @@ const refusals: Readonly<Record<AppendRefusal, { readonly code: RefusalCode; rea
   full: { code: "full", text: "the member's metadata takes all the room it has here" },
 };
 
+/** Bytes of the largest answer there may be. The first entry is given whole, whatever the limit, and may come in the meantime. */
+function mostAnswered({ type }: LogRequest): number {
+  if (type === "witness-entries") return maxBodyBytes;
+  if (type === "log-read") return maxMembershipBodyBytes;
+  return type === "slot-get" ? maxSlotBytes : 0;
+}
+
 function answer(response: LogResponse, body: readonly Uint8Array[] = []): Message {
   return { frame: encodeLogResponse(response), body };
 }
@@ -90,8 +99,7 @@ export class WitnessService implements PeerHandler {
     try {
       const { asker, request } = this.#authorize(deviceKey, frame);
       const bodyBytes = logRequestBodyBytes(request);
-      const served = request.type === "witness-entries" ? request.limitBytes : 0;
-      const release = this.#underWay.reserve(toHex(asker.account), bodyBytes + served);
+      const release = this.#underWay.reserve(toHex(asker.account), bodyBytes + mostAnswered(request));
       if (release === undefined) {
         return { refusal: answer(refusal("busy", "too much is under way at once", busyRetryMs)) };
       }

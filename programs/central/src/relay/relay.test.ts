@@ -20,6 +20,21 @@ import { startRelay } from "./relay.ts";
 
 const central = new CentralUnderTest("relay", { role: "both" });
 const nodes: Libp2p[] = [];
+
+type MuxerFactory = ReturnType<ReturnType<typeof yamux>>;
+/** What lies below the muxers of the devices' connections, in their order. */
+const wires: Parameters<MuxerFactory["createStreamMuxer"]>[0][] = [];
+
+function tappedYamux(): MuxerFactory {
+  const factory = yamux()();
+  const create = factory.createStreamMuxer.bind(factory);
+  factory.createStreamMuxer = (wire) => {
+    wires.push(wire);
+    return create(wire);
+  };
+  return factory;
+}
+
 before(() => central.start());
 after(async () => {
   for (const node of nodes) await node.stop();
@@ -39,7 +54,7 @@ async function device(owner: Owner, listen: readonly string[]): Promise<Libp2p> 
     addresses: { listen: [...listen] },
     transports: [tcp(), circuitRelayTransport()],
     connectionEncrypters: [tls()],
-    streamMuxers: [yamux()],
+    streamMuxers: [tappedYamux],
     connectionGater: { denyDialMultiaddr: () => false },
     services: { identify: identify() },
   });
@@ -141,4 +156,32 @@ test("who is registered that cannot be read for a moment ends nothing, and is lo
   assert.equal(connection.status, "open");
   answer = () => false;
   await sweepUntil(() => connection.status !== "open");
+});
+
+test("a device whose frame announces 4 GiB is cut off at its header", async () => {
+  const [dora] = central.owners("Dora");
+  assert.ok(dora !== undefined);
+  await foundNetwork([dora]);
+  const node = await device(dora, []);
+  const connection = await node.dial(multiaddr(relayAddress()));
+  const stream = await connection.newStream("/ipfs/id/1.0.0");
+  const closed = new Promise((resolve) => {
+    connection.addEventListener("close", resolve);
+  });
+  // The stream's own number, so that nothing but the length is wrong.
+  const header = new Uint8Array(12).fill(255, 8);
+  new DataView(header.buffer).setUint32(4, Number(stream.id));
+  const [wire] = wires.splice(-1);
+  wire?.send(header);
+  wire?.send(new Uint8Array(65_536));
+  const late = new AbortController();
+  const outcome = await Promise.race([
+    closed.then(() => "cut off"),
+    realWorld.sleep(5_000, late.signal).then(
+      () => "still connected",
+      () => "",
+    ),
+  ]);
+  late.abort();
+  assert.equal(outcome, "cut off");
 });

@@ -3,6 +3,7 @@ import { identify } from "@libp2p/identify";
 import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
+import { muxerWindowBytes, withBoundedFrames } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import { createLibp2p } from "libp2p";
 import type { Log } from "../adapters/log.ts";
@@ -33,6 +34,8 @@ const sweepEveryMs = 30_000;
 const limitPerConnection = { defaultDataLimit: 64n * 1024n ** 3n, defaultDurationLimit: 12 * 3_600_000 };
 const reservationTtlMs = 2 * 3_600_000;
 
+const muxers = yamux({ streamOptions: { maxStreamWindowSize: muxerWindowBytes } });
+
 interface NodeParts {
   readonly privateKey: RelayKey;
   readonly listen: string;
@@ -50,7 +53,7 @@ async function startNode({ privateKey, listen, gate }: NodeParts) {
     addresses: { listen: [listen] },
     transports: [tcp()],
     connectionEncrypters: [tls()],
-    streamMuxers: [yamux()],
+    streamMuxers: [() => withBoundedFrames(muxers())],
     nodeInfo: { userAgent: "piccolo-central" },
     // Pings queue behind the bytes of fragments, so a short limit would cut busy connections.
     connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 120_000, maxTimeout: 120_000 } },

@@ -1,4 +1,5 @@
 /** Whose turn it is among strangers who have to wait together, so that one who asks from many addresses takes one share. */
+import { remoteNetworkOf } from "../adapters/remote-network.ts";
 
 const shareWordMax = 64;
 /** A turn passes to the next one where nobody takes it for so long. */
@@ -87,16 +88,7 @@ function addressOf(remote: string): string {
  * the machine itself.
  */
 export function shareOf(remote: string): string {
-  const address = remote.toLowerCase().replace(/%.*$/, "");
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
-  const plain = mapped ?? address;
-  if (plain === "::1" || /^127\.\d+\.\d+\.\d+$/.test(plain)) return "loopback";
-  if (!plain.includes(":")) return plain.slice(0, shareWordMax);
-  const [head = "", tail] = plain.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const behind = tail === undefined || tail === "" ? [] : tail.split(":");
-  const gap = tail === undefined ? 0 : Math.max(0, 8 - groups.length - behind.length);
-  const whole = [...groups, ...Array.from({ length: gap }, () => "0"), ...behind];
-  const network = whole.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ""));
-  return `${network.join(":")}::/64`.slice(0, shareWordMax);
+  const network = remoteNetworkOf(remote);
+  if (remote.replace(/%.*$/, "") === "::1" || /^127\.\d+\.\d+\.\d+$/.test(network)) return "loopback";
+  return network.slice(0, shareWordMax);
 }

@@ -25,7 +25,11 @@ const first = createNetwork({
 function membershipLog(context: TestContext): MembershipLog {
   const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
   context.after(() => db.close());
-  const log = new MembershipLog(new NetworkStore(db), () => undefined);
+  const log = new MembershipLog(
+    new NetworkStore(db),
+    () => undefined,
+    () => world.nowMs(),
+  );
   log.extend(0, [first]);
   return log;
 }

@@ -28,8 +28,10 @@ export class CentralLog {
     const from = this.#known;
     const entries = await central.readLog(networkId, from, { signal });
     if (this.#isOther(from, entries)) return;
-    this.#membership.extend(from, entries);
-    this.#known = from + entries.length;
+    const taken = this.#membership.read(from, entries);
+    this.#known = from + taken;
+    // What this device has beside that is made for a place that is taken.
+    if (taken < entries.length) return;
     for (;;) {
       const [next] = this.#membership.entriesFrom(this.#known);
       if (next === undefined) return;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isClockBelieved, isPeerClockWrong, judgeClock } from "./clock.ts";
+import { isClockBelieved, isPeerClockWrong, judgeClock, latestNowMs } from "./clock.ts";
 
 const hour = 3_600_000;
 
@@ -40,4 +40,16 @@ test("what is done for good by the clock waits for others who agree with it, whe
   assert.ok(!believed([], 3), "nobody has answered since the start");
   assert.ok(believed([0, 10], 3));
   assert.ok(!believed([600_000 * hour, 600_000 * hour], 3));
+});
+
+test("the latest it can be is what the others say, whom no single one of several moves", () => {
+  const liar = 2 ** 52;
+  assert.equal(latestNowMs(1_000, [], 3, false), 1_000);
+  assert.equal(latestNowMs(1_000, [liar], 3, false), 1_000, "one of three has said it");
+  assert.equal(latestNowMs(1_000, [liar, 5], 3, false), 1_005);
+  assert.equal(latestNowMs(1_000, [2 * hour, 2 * hour, liar], 3, false), 1_000 + 2 * hour);
+  assert.equal(latestNowMs(1_000, [-hour, -hour], 3, false), 1_000, "a clock ahead of the others' is not set back");
+  assert.equal(latestNowMs(1_000, [hour], 1, false), 1_000 + hour);
+  assert.equal(latestNowMs(1_000, [liar], 3, true), Infinity);
+  assert.equal(latestNowMs(1_000, [liar, 7], 3, true), 1_007);
 });

@@ -29,6 +29,22 @@ export function isClockBelieved(network: {
   return state === "good" || (state === "unknown" && network.members.holders().length === 0);
 }
 
+/**
+ * The latest it can be, for what others have dated. Clocks behind the others' are corrected by what these say, the lower
+ * middle one, which no single one of several moves. Before enough of them have said it, the own clock counts; one that
+ * has forgotten the time bounds nothing.
+ */
+export function latestNowMs(
+  nowMs: number,
+  aheadOfUsMs: readonly number[],
+  others: number,
+  isForgotten: boolean,
+): number {
+  if (aheadOfUsMs.length < Math.min(2, others) || aheadOfUsMs.length === 0) return isForgotten ? Infinity : nowMs;
+  const sorted = aheadOfUsMs.toSorted((a, b) => a - b);
+  return nowMs + Math.max(0, sorted[Math.floor((sorted.length - 1) / 2)] ?? 0);
+}
+
 /** Whether it is the other's clock that is wrong: far from ours while ours agrees with most. */
 export function isPeerClockWrong(aheadOfUsMs: number, ours: Clock): boolean {
   return Math.abs(aheadOfUsMs + ours.offsetMs) > wrongClockMs;

@@ -17,10 +17,17 @@ const world = new SeededWorld("member-logs");
 const keys = deriveOwnerKeys(new Uint8Array(32).fill(3), 1);
 const deviceKeys = Array.from({ length: 5 }, () => world.randomBytes(32));
 
+/** How far the others' clocks say this device's is behind. */
+let aheadMs = 0;
+
 function membershipLog(context: TestContext): MembershipLog {
   const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
   context.after(() => db.close());
-  return new MembershipLog(new NetworkStore(db), () => undefined);
+  return new MembershipLog(
+    new NetworkStore(db),
+    () => undefined,
+    () => world.nowMs() + aheadMs,
+  );
 }
 
 const first = createNetwork({
@@ -135,6 +142,39 @@ test("forged entries and empty promises leave the log as it is", async (context)
   it.answer = () => [];
   await it.logs.noticed("boaster", { ...helloOf(it.other), logLength: 9 });
   assert.equal(it.own.state?.length, 1);
+});
+
+/** An entry of the other's, kept in its own log, that is dated in the future. */
+function datedAhead(log: MembershipLog, epoch: number, timeMs: number): Uint8Array {
+  assert.ok(log.state !== undefined);
+  const device = certifyDevice(keys, deviceKeys[epoch - 1] ?? assert.fail(), epoch);
+  return replaceDevice({ state: log.state, ownerKeys: keys, device, world: new SeededWorld("ahead", timeMs) });
+}
+
+test("an entry from the future is not read, what came before it is, and later ones of others are taken", async (context) => {
+  const it = setup(context);
+  it.other.append(replaced(it.other, 2), world.nowMs());
+  const ahead = datedAhead(it.other, 3, 2 ** 53 - 1);
+  it.other.extend(2, [ahead]);
+  await it.logs.noticed("eve", helloOf(it.other));
+  assert.equal(it.own.state?.length, 2);
+  await world.advance(2_000);
+  await it.logs.noticed("eve", helloOf(it.other));
+  assert.deepEqual(it.reads, [1, 2]);
+  assert.equal(it.lines.filter((line) => line.includes("membership-entry-ahead-of-time")).length, 1);
+  assert.equal(it.own.append(replaced(it.own, 4), world.nowMs()), 3);
+});
+
+test("an entry is read once its time has come, also by a device whose clock is behind the others'", async (context) => {
+  const it = setup(context);
+  it.other.extend(1, [datedAhead(it.other, 2, world.nowMs() + 7_200_000)]);
+  await it.logs.noticed("other", helloOf(it.other));
+  assert.equal(it.own.state?.length, 1);
+  aheadMs = 7_200_000;
+  context.after(() => (aheadMs = 0));
+  await world.advance(2_000);
+  await it.logs.noticed("other", helloOf(it.other));
+  assert.equal(it.own.state?.length, 2);
 });
 
 test("a fresh entry is taken once, and only at its time", (context) => {

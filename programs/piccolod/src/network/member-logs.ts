@@ -27,6 +27,7 @@ export class MemberLogs {
   readonly #options: MemberLogsOptions;
   readonly #reading = new Map<string, number>();
   readonly #forks = new Set<string>();
+  readonly #ahead = new Set<string>();
 
   constructor(options: MemberLogsOptions) {
     this.#options = options;
@@ -56,7 +57,11 @@ export class MemberLogs {
         const limit = AbortSignal.any([stopping, this.#limit()]);
         const { logLength, entries } = await client().readLog(account, from, limit);
         if (entries.length === 0) return;
-        membership.extend(from, entries);
+        const taken = membership.read(from, entries);
+        if (taken < entries.length) {
+          this.#aheadOfTime(account, from + taken);
+          return;
+        }
         if ((membership.state?.length ?? 0) >= logLength) return;
       }
     } catch (error) {
@@ -81,9 +86,19 @@ export class MemberLogs {
 
   /** Once for each member and place: it does not go away by itself. */
   #forked(account: string, sequence: number): void {
-    const name = `${account}:${sequence}`;
-    if (this.#forks.has(name)) return;
-    this.#forks.add(name);
+    if (!isFirst(this.#forks, `${account}:${sequence}`)) return;
     this.#options.log.error("membership-log-differs", { account, sequence });
   }
+
+  /** Whoever has the entry is read again with its next greeting. */
+  #aheadOfTime(account: string, sequence: number): void {
+    if (!isFirst(this.#ahead, `${account}:${sequence}`)) return;
+    this.#options.log.warn("membership-entry-ahead-of-time", { account, sequence });
+  }
+}
+
+function isFirst(seen: Set<string>, name: string): boolean {
+  if (seen.has(name)) return false;
+  seen.add(name);
+  return true;
 }

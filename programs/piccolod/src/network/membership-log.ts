@@ -1,5 +1,14 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
-import { applyEntry, checkTimely, decodeEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
+import {
+  applyEntry,
+  checkTimely,
+  decodeEntry,
+  entriesUntil,
+  entryToleranceMs,
+  type Member,
+  type NetworkState,
+  replay,
+} from "@piccolo/membership";
 import type { NetworkStore } from "./store.ts";
 
 /**
@@ -9,12 +18,15 @@ import type { NetworkStore } from "./store.ts";
 export class MembershipLog {
   readonly #store: NetworkStore;
   readonly #changed: () => void;
+  readonly #latestNowMs: () => number;
   #state: NetworkState | undefined;
   #devices: DeviceTable & { readonly length: number } = { length: 0, keys: new Map(), newestMs: new Map() };
 
-  constructor(store: NetworkStore, changed: () => void) {
+  /** `latestNowMs`: the latest it can be, by the clocks that are believed. */
+  constructor(store: NetworkStore, changed: () => void, latestNowMs: () => number) {
     this.#store = store;
     this.#changed = changed;
+    this.#latestNowMs = latestNowMs;
     const entries = store.entries();
     this.#state = entries.length === 0 ? undefined : replay(entries);
   }
@@ -25,6 +37,18 @@ export class MembershipLog {
 
   member(account: Uint8Array): Member | undefined {
     return this.#state?.memberByAccount(account);
+  }
+
+  /**
+   * Takes in what others have from `from` on, up to the first entry that is ahead of the time: whoever took that one could
+   * not bring another entry to anybody. It may be read again later. Gives how many of the entries are in the log now.
+   * Throws what membership says against them.
+   */
+  read(from: number, entries: readonly Uint8Array[]): number {
+    const known = this.#state?.length ?? 0;
+    const fresh = entriesUntil(this.#latestNowMs() + entryToleranceMs, entries.slice(Math.max(0, known - from)));
+    this.extend(Math.max(from, known), fresh);
+    return Math.min(entries.length, Math.max(0, known - from) + fresh.length);
   }
 
   /** Takes in entries from `from` on; those known already are skipped. Throws what membership says against them. */

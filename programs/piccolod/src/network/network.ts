@@ -79,10 +79,14 @@ export class DeviceNetwork implements NetworkFeature {
   constructor(options: DeviceNetworkOptions) {
     this.#options = options;
     const { store, world, log } = options;
-    this.#log = new MembershipLog(store, () => {
-      this.#changed();
-      this.#central.hint();
-    });
+    this.#log = new MembershipLog(
+      store,
+      () => {
+        this.#changed();
+        this.#central.hint();
+      },
+      () => this.#presence.latestNowMs(),
+    );
     this.#peerNet = options.createPeerNet({
       isAllowed: (deviceKey) => this.#isAllowed(deviceKey),
       relays: () => this.#central.relays,

@@ -26,7 +26,11 @@ const otherKeys = deriveOwnerKeys(new Uint8Array(32).fill(5), 1);
 function membershipLog(context: TestContext, entries: readonly Uint8Array[]): MembershipLog {
   const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
   context.after(() => db.close());
-  const log = new MembershipLog(new NetworkStore(db), () => undefined);
+  const log = new MembershipLog(
+    new NetworkStore(db),
+    () => undefined,
+    () => world.nowMs(),
+  );
   log.extend(0, entries);
   return log;
 }

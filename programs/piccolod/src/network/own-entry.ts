@@ -156,8 +156,7 @@ async function readNews(
   const from = membership.state?.length ?? 0;
   try {
     const { entries } = await client.readLog(account, from, signal);
-    membership.extend(from, entries);
-    return entries.length > 0;
+    return membership.read(from, entries) > 0;
   } catch (error) {
     if (!isFault(error)) throw error;
     return false;

@@ -7,7 +7,7 @@ import { decodeResponse, encodeRequest, type Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { isOfDisk } from "../db/database.ts";
-import { isPeerClockWrong, judgeClock, wrongClockMs } from "./clock.ts";
+import { isPeerClockWrong, judgeClock, latestNowMs, wrongClockMs } from "./clock.ts";
 import type { NetworkStore } from "./store.ts";
 
 const helloIntervalMs = 4_000;
@@ -15,6 +15,8 @@ const helloTimeoutMs = 8_000;
 /** A single lost greeting may be chance; the second, soon after, decides. */
 const secondTryMs = 400;
 const smoothing = 0.3;
+/** What one member says of itself is taken in at most this often: each change is a commit, and news to everybody here. */
+const hearPauseMs = 1_000;
 
 interface PeerStatus {
   online: boolean;
@@ -26,6 +28,8 @@ interface PeerStatus {
   domain: string | undefined;
   addresses: readonly string[];
   greeting: boolean;
+  /** By the steady clock, when its last own greeting was taken in. */
+  heardMs: number;
 }
 
 export interface PresenceOptions {
@@ -75,6 +79,7 @@ export class Presence {
         domain: undefined,
         addresses: [],
         greeting: false,
+        heardMs: -Infinity,
       };
       this.#peers.set(account, status);
     }
@@ -99,9 +104,18 @@ export class Presence {
   }
 
   clock(): Clock {
+    return judgeClock(this.#clocksAheadMs(), this.#options.hasForgottenTime());
+  }
+
+  /** The latest it can be, by this device's clock and the others'. */
+  latestNowMs(): number {
+    const { world, others, hasForgottenTime } = this.#options;
+    return latestNowMs(world.nowMs(), this.#clocksAheadMs(), others().length, hasForgottenTime());
+  }
+
+  #clocksAheadMs(): readonly number[] {
     const ahead = this.#options.others().flatMap(({ account }) => this.#status(toHex(account)).clockAheadMs ?? []);
-    const all = this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs];
-    return judgeClock(all, this.#options.hasForgottenTime());
+    return this.#centralAheadMs === undefined ? ahead : [...ahead, this.#centralAheadMs];
   }
 
   centralClock(aheadMs: number): void {
@@ -160,11 +174,17 @@ export class Presence {
     this.#clockMoved(clockBefore);
   }
 
-  /** A member greets; the answer is our greeting. It is greeted back at once if it was thought away. */
+  /**
+   * A member greets; the answer is our greeting. It is greeted back at once if it was thought away. Whoever greets faster
+   * than once a second is answered, and not heard.
+   */
   greeted(account: Uint8Array, hello: Hello): Hello {
     const id = toHex(account);
     const { world, ownHello } = this.#options;
-    const wasOnline = this.#status(id).online;
+    const status = this.#status(id);
+    if (world.monotonicMs() - status.heardMs < hearPauseMs) return ownHello();
+    status.heardMs = world.monotonicMs();
+    const wasOnline = status.online;
     // The way here took an unknown time, which for clocks an hour apart is nothing.
     this.#learn(id, hello, hello.nowMs - world.nowMs());
     if (!wasOnline) void this.#greet(id, this.#options.stopping);

@@ -87,7 +87,7 @@ export class ReplacementWatch {
       const client = new RecoverClient(recoverTransport);
       const found = await readNewestMembership({ client, world, report }, members.holders(), ownerKeys, limited);
       if (!equalConstantTime(found.state.networkId, state.networkId)) return false;
-      membership.extend(0, found.entries);
+      membership.read(0, found.entries);
       return true;
     } catch (error) {
       if (!isFault(error) && !late.signal.aborted) throw error;
@@ -99,7 +99,7 @@ export class ReplacementWatch {
         sign: (statement) => ownerKeys.sign(statement),
         world,
       });
-      membership.extend(state.length, await central.readLog(state.networkId, state.length, { signal }));
+      membership.read(state.length, await central.readLog(state.networkId, state.length, { signal }));
       return true;
     } finally {
       over.abort();

@@ -3,7 +3,7 @@ import { fromHex, toHex } from "@piccolo/bytes";
 import { type CentralClient, createCentralClient, findSlot } from "@piccolo/central-api";
 import { openPhraseSlot, openPreviousKeys, type OwnerKeys, type Phrase, verifySealedSlot } from "@piccolo/envelope";
 import { isFault } from "@piccolo/fault";
-import { replay } from "@piccolo/membership";
+import { entriesUntil, entryToleranceMs, replay } from "@piccolo/membership";
 import type { PeerTarget } from "@piccolo/storage/ports";
 import { askEach, type FoundMembership, readMembershipOf, type RecoverParts } from "@piccolo/storage/recover";
 import { type FoundSlot, keysByLog, longestMembership, newestSlot, slotFault } from "./decide.ts";
@@ -217,7 +217,7 @@ export class MembershipSearch {
     let refusal: unknown;
     for (const held of keys) {
       try {
-        const log = await readMembershipOf(client, peer, held, signal);
+        const log = await readMembershipOf(this.#searching, peer, held, signal);
         for (const place of await client.memberAddresses(peer, held, signal)) {
           if (log?.state.memberByDeviceKey(place.deviceKey) !== undefined) devices.add(place);
         }
@@ -248,7 +248,8 @@ export class MembershipSearch {
           : (await central.networks({ signal })).map(({ networkId }) => networkId);
       const found: FoundMembership[] = [];
       for (const id of ids) {
-        const entries = await central.readLog(id, 0, { signal });
+        const latestMs = this.#searching.world.nowMs() + entryToleranceMs;
+        const entries = entriesUntil(latestMs, await central.readLog(id, 0, { signal }));
         const state = replay(entries, id);
         found.push({ entries, state });
         // Whoever is no member by the log would only take a member's room.

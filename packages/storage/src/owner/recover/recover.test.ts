@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   certifyDevice,
   deriveOwnerKeys,
+  type DeviceCertificate,
   newPhrase,
   parsePhrase,
   proveAccount,
@@ -10,7 +11,7 @@ import {
   sealPhraseSlot,
   verifySealedSlot,
 } from "@piccolo/envelope";
-import { applyEntry, createNetwork, type NetworkState } from "@piccolo/membership";
+import { applyEntry, checkTimely, createNetwork, type NetworkState, replaceDevice } from "@piccolo/membership";
 import { decodeRecoverResponse, encodeRecoverRequest, type RecoverRequest, type RecoverResponse } from "@piccolo/wire";
 import { SeededWorld } from "@piccolo/world";
 import { MemoryNetwork, MemoryWitnessStore } from "../../fakes/index.ts";
@@ -102,7 +103,11 @@ function setup(count = 3): Setup {
     const frame = encodeRecoverRequest(request);
     const admitted = peer.service.admit(asker, frame);
     if ("refusal" in admitted) return decodeRecoverResponse(admitted.refusal.frame);
-    return decodeRecoverResponse((await peer.service.handle(asker, { frame, body: [] })).frame);
+    try {
+      return decodeRecoverResponse((await peer.service.handle(asker, { frame, body: [] })).frame);
+    } finally {
+      admitted.release();
+    }
   };
   return { world, peers, parts, transport, reports, ask };
 }
@@ -272,6 +277,37 @@ test("wrong proofs about a name that is known wait by that name, and leave the o
   assert.equal((await readNewestMembership(it.parts, [peer.target], keys, never)).entries.length, 1);
   await it.world.advance(1_000);
   assert.equal((await findNewestSlot(it.parts, [peer.target], parsePhrase(phraseWords), never)).length > 0, true);
+});
+
+test("a log that goes on in the future counts up to there only, so that no member can keep a new device out", async () => {
+  const it = setup();
+  const [liar] = it.peers;
+  assert.ok(liar !== undefined);
+  const device = (epoch: number): DeviceCertificate => certifyDevice(keys, it.world.randomBytes(32), epoch);
+  const ahead = new SeededWorld("ahead", 2 ** 53 - 1);
+  liar.entries.push(replaceDevice({ state: liar.state, ownerKeys: keys, device: device(2), world: ahead }));
+  const targets = it.peers.map(({ target }) => target);
+  const { state, entries } = await readNewestMembership(it.parts, targets, keys, never);
+  assert.equal(entries.length, 1);
+  const entry = replaceDevice({ state, ownerKeys: keys, device: device(2), world: it.world });
+  checkTimely(entry, it.world.nowMs());
+});
+
+test("answers that an asker does not read are few, and keep nobody else from theirs", async () => {
+  const it = setup();
+  const [peer] = it.peers;
+  assert.ok(peer !== undefined);
+  const admitted = (asker: Uint8Array): (() => void) | undefined => {
+    const request = { type: "read-membership", account: keys.account, signature: new Uint8Array(64), from: 0 } as const;
+    const given = peer.service.admit(asker, encodeRecoverRequest(request));
+    return "refusal" in given ? undefined : given.release;
+  };
+  for (let stranger = 0; stranger < 8; stranger++) {
+    const asker = it.world.randomBytes(32);
+    const held = Array.from({ length: 6 }, () => admitted(asker));
+    assert.equal(held.filter((release) => release !== undefined).length, 4);
+  }
+  assert.equal((await readNewestMembership(it.parts, [peer.target], keys, never)).entries.length, 1);
 });
 
 test("a client with a clock waits as long as it is told, within bounds", async () => {

@@ -1,7 +1,7 @@
 import { toHex } from "@piccolo/bytes";
 import { type DeviceCertificate, type OwnerKeys, type Phrase, verifySealedSlot } from "@piccolo/envelope";
 import { catalogue, type Fault, isFault } from "@piccolo/fault";
-import { applyEntry, type NetworkState, replaceDevice } from "@piccolo/membership";
+import { applyEntry, entriesUntil, entryToleranceMs, type NetworkState, replaceDevice } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import { type PeerTarget, transportFaults } from "../../ports/index.ts";
 import { withLimit } from "../abort-link.ts";
@@ -85,7 +85,7 @@ export async function readNewestMembership(
   keys: OwnerKeys,
   signal: AbortSignal,
 ): Promise<FoundMembership> {
-  const found = await askEach(parts, peers, signal, (peer, limited) => readWhole(parts.client, peer, keys, limited));
+  const found = await askEach(parts, peers, signal, (peer, limited) => readWhole(parts, peer, keys, limited));
   const logs = found
     .flatMap(({ value }) => (value?.state.memberByAccount(keys.account) === undefined ? [] : [value]))
     .sort((a, b) => b.entries.length - a.entries.length);
@@ -96,9 +96,13 @@ export async function readNewestMembership(
   return longest;
 }
 
-/** A member's log as a whole, replayed. Throws what the rules say against it, and what `RecoverClient` does. */
+/**
+ * A member's log as a whole, replayed; up to the first entry that is ahead of this device's clock, behind which nobody
+ * takes a replacement. A member whose clock is far from this device's is not heard in the first place. Throws what the
+ * rules say against it, and what `RecoverClient` does.
+ */
 export async function readWhole(
-  client: RecoverClient,
+  { client, world }: Pick<RecoverParts, "client" | "world">,
   peer: PeerTarget,
   keys: OwnerKeys,
   signal: AbortSignal,
@@ -107,11 +111,12 @@ export async function readWhole(
   let state: NetworkState | undefined;
   for (;;) {
     const page = await client.readMembership(peer, keys, entries.length, signal);
-    for (const entry of page.entries) {
+    const timely = entriesUntil(world.nowMs() + entryToleranceMs, page.entries);
+    for (const entry of timely) {
       state = applyEntry(state, entry);
       entries.push(entry);
     }
-    if (page.entries.length === 0 || entries.length >= page.logLength) break;
+    if (timely.length < page.entries.length || page.entries.length === 0 || entries.length >= page.logLength) break;
   }
   return state === undefined ? undefined : { state, entries };
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { toHex } from "@piccolo/bytes";
 import type { Message, PeerHandler } from "@piccolo/storage/ports";
@@ -11,6 +11,7 @@ import { ServerSockets } from "../server-sockets.ts";
 import { certifiedKey, type ChannelCertificate } from "./channel-certificate.ts";
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
+import { mostPending, PendingConnections } from "./inbound-shares.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
@@ -35,6 +36,9 @@ export class BulkServer {
   readonly #sockets: ServerSockets;
   readonly #keys = new WeakMap<object, Uint8Array>();
   readonly #connections = new Map<string, number>();
+  readonly #pending = new PendingConnections(mostPending.direct);
+  /** By the other side's place, by which a connection is known before and after its handshake. */
+  readonly #pendingEnds = new Map<string, () => void>();
 
   constructor(options: BulkServerOptions) {
     this.#options = options;
@@ -56,6 +60,7 @@ export class BulkServer {
       requestTimeout: 0,
     });
     this.#sockets = new ServerSockets(this.#server);
+    this.#server.on("connection", (socket: Socket) => this.#count(socket));
     this.#server.on("secureConnection", (socket: TLSSocket) => this.#greet(socket));
     this.#server.on("request", (request, response) => void this.#serve(request, response));
     this.#server.on("tlsClientError", () => undefined);
@@ -79,10 +84,26 @@ export class BulkServer {
     });
   }
 
+  /** A connection counts as pending until its side has proved a key, or it ends. */
+  #count(socket: Socket): void {
+    const place = placeOf(socket);
+    const end = this.#pending.begin(socket.remoteAddress ?? "");
+    if (end === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#pendingEnds.set(place, end);
+    socket.once("close", () => {
+      end();
+      if (this.#pendingEnds.get(place) === end) this.#pendingEnds.delete(place);
+    });
+  }
+
   /** Strangers are cut off before a byte of theirs is read as HTTP. */
   #greet(socket: TLSSocket): void {
     const deviceKey = certifiedKey(socket.getPeerX509Certificate());
     socket.on("error", () => socket.destroy());
+    this.#pendingEnds.get(placeOf(socket))?.();
     if (deviceKey === undefined || !this.#options.isAllowed(deviceKey)) {
       socket.destroy();
       return;
@@ -142,4 +163,8 @@ export class BulkServer {
       watch.stop();
     }
   }
+}
+
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -7,8 +7,13 @@ import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { muxerWindowBytes, withBoundedFrames } from "@piccolo/wire";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { deviceKeyOf, type PeerId } from "./device-peer.ts";
+import { keepNewestConnections, mostPending, PendingConnections } from "./inbound-shares.ts";
+
+type Gater = NonNullable<NonNullable<Parameters<typeof createLibp2p>[0]>["connectionGater"]>;
+type MultiaddrConnection = Parameters<NonNullable<Gater["denyInboundConnection"]>>[0];
 
 export interface NodeOptions {
   /** 32 bytes; the node's libp2p key is the device key. */
@@ -46,6 +51,15 @@ export interface Node {
 /** How many requests one connection carries at once; the asking side keeps below it. */
 export const maxStreamsPerConnection = 64;
 
+/** Streams of one connection whatever their protocol: requests, recoveries, and at the relay one for each other member. */
+const mostInboundStreams = 512;
+
+const muxers = yamux({
+  keepAliveInterval: 15_000,
+  maxInboundStreams: mostInboundStreams,
+  streamOptions: { maxStreamWindowSize: muxerWindowBytes },
+});
+
 /**
  * Makes the node; it is started by the caller. Nobody but members, the relay, and a few strangers who may ask for their
  * own recovery gets past its gate.
@@ -69,6 +83,19 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const isKeptOut = (peer: PeerId): boolean =>
     isStranger(peer) && (deviceKeyOf(peer) === undefined || strangersIn(libp2p, isStranger) >= options.mostStrangers);
   const isNotDialled = (peer: PeerId): boolean => isStranger(peer) && !isAsked(peer);
+  const pending = new PendingConnections(mostPending.libp2p);
+  const pendingEnds = new WeakMap<object, () => void>();
+  /** Whether there is no room for one more connection of that place whose key is not known yet. */
+  const isCrowded = (connection: MultiaddrConnection): boolean => {
+    const remote = directHost(connection.remoteAddr);
+    // The relay lets through whom it knows; behind it nobody's own address is seen.
+    if (remote === undefined) return false;
+    const end = pending.begin(remote);
+    if (end === undefined) return true;
+    connection.addEventListener("close", end);
+    pendingEnds.set(connection, end);
+    return false;
+  };
   let inside: NodeInside | undefined;
   const libp2p: Libp2p = await createLibp2p({
     start: false,
@@ -76,7 +103,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     addresses: { listen: [...options.listen] },
     transports: [tcp(), circuitRelayTransport()],
     connectionEncrypters: [tls()],
-    streamMuxers: [yamux({ keepAliveInterval: 15_000 })],
+    streamMuxers: [() => withBoundedFrames(muxers())],
     nodeInfo: { userAgent: "piccolo" },
     // A ping waits behind the fragments on the same line. The library's five seconds would end every connection over a
     // slow uplink; a device that is really gone is noticed by the silence of its exchanges.
@@ -84,7 +111,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     peerDiscovery: options.mdns ? [mdns()] : [],
     connectionManager: {
       maxConnections: 400,
-      maxIncomingPendingConnections: 64,
+      maxIncomingPendingConnections: mostPending.libp2p.ofAll,
       // A household, or a development network, comes from one address.
       inboundConnectionThreshold: 100,
       dialTimeout: options.dialTimeoutMs,
@@ -99,9 +126,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     connectionGater: {
       denyDialPeer: isNotDialled,
       denyDialMultiaddr: () => false,
+      denyInboundConnection: isCrowded,
       denyInboundEncryptedConnection: isKeptOut,
       denyOutboundEncryptedConnection: isNotDialled,
-      denyInboundUpgradedConnection: isKeptOut,
+      denyInboundUpgradedConnection: (peer, connection) => {
+        pendingEnds.get(connection)?.();
+        return isKeptOut(peer);
+      },
       denyOutboundUpgradedConnection: isNotDialled,
       denyInboundRelayReservation: () => true,
       denyOutboundRelayedConnection: () => true,
@@ -130,6 +161,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
   });
   if (inside === undefined) throw new Error("libp2p has not made its services");
+  keepNewestConnections(libp2p, isRelayPeer);
   return { libp2p, inside };
 }
 
@@ -138,6 +170,11 @@ function strangersIn(libp2p: Libp2p, isStranger: (peer: PeerId) => boolean): num
   return libp2p
     .getConnections()
     .filter(({ direction, remotePeer }) => direction === "inbound" && isStranger(remotePeer)).length;
+}
+
+/** The host that the other side has, where no relay stands between. */
+function directHost(address: Multiaddr): string | undefined {
+  return isRelayed(address) ? undefined : /^\/ip[46]\/([^/]+)/.exec(address.toString())?.[1];
 }
 
 function isRelayed(address: Multiaddr): boolean {

@@ -79,6 +79,35 @@ test("a body at the least rate is served, however long it takes", async () => {
   assert.equal(lentBytes(), 0);
 });
 
+test("what a request was admitted with is kept until the handler is done, though the asker has gone", async () => {
+  const world = new SeededWorld("gone");
+  const gone = new AbortController();
+  const watch = new IdleWatch(world, 30_000, leastBytesPerSecond);
+  const source = new ChunkQueue(watch, freely);
+  const { handler, lentBytes } = lendingHolder();
+  const disk = Promise.withResolvers<Message>();
+  const exchange = serveExchange({
+    deviceKey: new Uint8Array(32),
+    handler: { ...handler, handle: () => disk.promise },
+    inlet: new MessageInlet(source, maxBodyBytes),
+    watch,
+    signal: gone.signal,
+    respond: () => assert.fail("nobody is there any more"),
+    log: () => undefined,
+  });
+  source.push(encodeFraming(toUtf8("store"), 0));
+  source.end();
+  await settled();
+  const ended = assert.rejects(exchange, /the asker is gone/);
+  gone.abort(new Error("the asker is gone"));
+  await ended;
+  watch.stop();
+  assert.equal(lentBytes(), 1 << 20);
+  disk.reject(new Error("the disk is full"));
+  await settled();
+  assert.equal(lentBytes(), 0);
+});
+
 test("of an asker that was refused, no more than one body is read, however fast it sends", async () => {
   const world = new SeededWorld("flood");
   let readBytes = 0;

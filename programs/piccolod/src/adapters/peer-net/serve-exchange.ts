@@ -27,12 +27,13 @@ export interface Exchange {
 
 /**
  * Serves one request, whatever channel it came on: the frame is judged before the body is read, failures of the handler
- * become `internal`, and what was admitted is released once, after the response is sent or the channel broke. Resolves
- * to whether the whole request was read.
+ * become `internal`, and what was admitted is released once, after the response is sent or the channel broke, and the
+ * handler is done. Resolves to whether the whole request was read.
  */
 export async function serveExchange(exchange: Exchange): Promise<boolean> {
   const { deviceKey, handler, inlet, watch, signal, respond, log } = exchange;
   let release = (): void => undefined;
+  let handled: Promise<unknown> = Promise.resolve();
   let response: Message | undefined;
   let wholeRequest = false;
   let spent: readonly Uint8Array[] = [];
@@ -49,7 +50,9 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
         const body = await inlet.body();
         wholeRequest = true;
         watch.pause();
-        response = await orAborted(handler.handle(deviceKey, { frame, body }, signal), signal);
+        const handling = handler.handle(deviceKey, { frame, body }, signal);
+        handled = handling;
+        response = await orAborted(handling, signal);
         spent = body;
         watch.resume();
       }
@@ -69,7 +72,8 @@ export async function serveExchange(exchange: Exchange): Promise<boolean> {
       await respond(refused("internal", "the device could not do it; ask again later"));
     }
   } finally {
-    release();
+    // A handler that is left behind goes on with the body: what is reserved for it is not free before it ends.
+    handled.then(release, release);
   }
   return wholeRequest;
 }
