@@ -26,14 +26,18 @@ function hello(domain: string): Hello {
 function setup(context: TestContext): {
   readonly presence: Presence;
   readonly counts: { saves: number; changes: number };
+  /** Whether the disk takes what is learned. */
+  readonly disk: { fails: boolean };
 } {
   const db = openDatabase(":memory:", { name: "control", synchronous: "FULL", migrations: controlMigrations });
   context.after(() => db.close());
   const store = new NetworkStore(db);
   const counts = { saves: 0, changes: 0 };
+  const disk = { fails: false };
   const save = store.savePeer.bind(store);
   store.savePeer = (peer) => {
     counts.saves++;
+    if (disk.fails) throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
     save(peer);
   };
   const presence = new Presence({
@@ -53,7 +57,7 @@ function setup(context: TestContext): {
     stopping: new AbortController().signal,
     onChange: () => counts.changes++,
   });
-  return { presence, counts };
+  return { presence, counts, disk };
 }
 
 test("a member that greets again and again is answered each time, and heard once a second", async (context) => {
@@ -66,4 +70,13 @@ test("a member that greets again and again is answered each time, and heard once
   presence.greeted(account, hello("moved"));
   const [holder] = presence.holders();
   assert.deepEqual([holder?.account, holder?.domain], [toHex(account), "moved"]);
+});
+
+test("a disk that does not take where a member is keeps nobody from being greeted", (context) => {
+  const { presence, disk } = setup(context);
+  disk.fails = true;
+  assert.equal(presence.greeted(account, hello("cellar")).domain, "own");
+  presence.setAddresses(toHex(account), ["/ip4/192.0.2.1/tcp/1"]);
+  const [holder] = presence.holders();
+  assert.deepEqual([holder?.online, holder?.domain], [true, "cellar"]);
 });
