@@ -1,4 +1,5 @@
 import { vaultBodyBytesMax, vaultPageBytesMax, vaultPageEntriesMax } from "@piccolo/central-api";
+import { logEntriesMax } from "@piccolo/membership";
 
 /** Every bound of central in one place. Tests make smaller ones. */
 export interface RateLimit {
@@ -50,7 +51,7 @@ export const productionLimits: Limits = {
   recoveriesPerRemote: { burst: 30, perSecond: 0.2 },
   recoveriesPerLocator: { burst: 10, perSecond: 0.02 },
   networksPerAccount: 16,
-  logEntriesMax: 8_192,
+  logEntriesMax,
   pageEntriesMax: 512,
   pageBytesMax: 1_048_576,
   proposalsPerNetwork: 64,

@@ -1,6 +1,6 @@
 import { toHex } from "@piccolo/bytes";
 import { centralFaults } from "@piccolo/central-api";
-import { applyEntry, type NetworkState } from "@piccolo/membership";
+import { applyEntries, type NetworkState } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import type { Database } from "../db/database.ts";
 import type { Limits } from "../limits.ts";
@@ -33,11 +33,12 @@ export class Networks {
   /** The newest state; undefined for an unknown network. */
   #state(networkId: Uint8Array): NetworkState | undefined {
     const key = toHex(networkId);
-    let state = this.#states.get(key);
+    const before = this.#states.get(key);
     const length = this.#store.length(networkId);
-    const known = state?.length ?? 0;
+    const known = before?.length ?? 0;
     // Another process may have appended to the same file.
-    for (const entry of this.#store.entries(networkId, known, length - known)) state = applyEntry(state, entry);
+    const more = this.#store.entries(networkId, known, length - known);
+    const state = more.length === 0 ? before : applyEntries(before, more);
     if (state !== undefined) this.#remember(state);
     return state;
   }

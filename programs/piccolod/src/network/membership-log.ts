@@ -1,5 +1,5 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
-import { applyEntry, checkTimely, decodeEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
+import { applyEntries, checkTimely, decodeEntry, type Member, type NetworkState, replay } from "@piccolo/membership";
 import type { NetworkStore } from "./store.ts";
 
 /**
@@ -32,8 +32,7 @@ export class MembershipLog {
     const known = this.#state?.length ?? 0;
     const fresh = entries.slice(Math.max(0, known - from));
     if (fresh.length === 0) return;
-    let state = this.#state;
-    for (const entry of fresh) state = applyEntry(state, entry);
+    const state = applyEntries(this.#state, fresh);
     this.#store.appendEntries(known, fresh);
     this.#state = state;
     this.#changed();
@@ -50,7 +49,7 @@ export class MembershipLog {
 
   /** All entries from an index on. */
   entriesFrom(index: number): readonly Uint8Array[] {
-    return this.#store.entries().slice(index);
+    return this.#store.entries(index);
   }
 
   /** Takes in a fresh entry that a member brings; one that is there already changes nothing. Gives the log's length. */

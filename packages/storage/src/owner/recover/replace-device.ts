@@ -1,7 +1,7 @@
 import { toHex } from "@piccolo/bytes";
 import { type DeviceCertificate, type OwnerKeys, type Phrase, verifySealedSlot } from "@piccolo/envelope";
 import { catalogue, type Fault, isFault } from "@piccolo/fault";
-import { applyEntry, type NetworkState, replaceDevice } from "@piccolo/membership";
+import { applyEntries, type NetworkState, replaceDevice } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import { type PeerTarget, transportFaults } from "../../ports/index.ts";
 import { withLimit } from "../abort-link.ts";
@@ -107,11 +107,10 @@ export async function readWhole(
   let state: NetworkState | undefined;
   for (;;) {
     const page = await client.readMembership(peer, keys, entries.length, signal);
-    for (const entry of page.entries) {
-      state = applyEntry(state, entry);
-      entries.push(entry);
-    }
-    if (page.entries.length === 0 || entries.length >= page.logLength) break;
+    if (page.entries.length === 0) break;
+    state = applyEntries(state, page.entries);
+    entries.push(...page.entries);
+    if (entries.length >= page.logLength) break;
   }
   return state === undefined ? undefined : { state, entries };
 }
