@@ -73,20 +73,34 @@ export class Networks {
           `an account can found ${this.#limits.networksPerAccount} networks at central`,
         );
       }
+      this.#checkTotal(state.networkId, entry);
       this.#store.insertNetwork(state);
       this.#store.append(state, entry);
       return headOf(state);
     });
   }
 
-  /** Throws what `decideAppend` says against it. */
+  /** Throws `quota-reached` and what `decideAppend` says against it. */
   append(account: Uint8Array, networkId: Uint8Array, entry: Uint8Array): Head {
     return this.#database.transaction(() => {
       const { logEntriesMax } = this.#limits;
       const at = { nowMs: this.#world.nowMs(), logEntriesMax };
       const { kind, state } = decideAppend(this.#state(networkId), account, entry, at);
-      if (kind === "append") this.#store.append(state, entry);
+      if (kind === "append") {
+        this.#checkTotal(networkId, entry);
+        this.#store.append(state, entry);
+      }
       return headOf(state);
+    });
+  }
+
+  /** Whatever single networks may have, the disk is one; but what a network has of it for itself nobody else takes. */
+  #checkTotal(networkId: Uint8Array, entry: Uint8Array): void {
+    const { logTotalBytes: limit } = this.#limits;
+    const growth = this.#store.growthBytes(networkId, entry.length);
+    if (growth === 0 || this.#store.totalBytes() + growth <= limit) return;
+    throw centralFaults.fault("quota-reached", "central has no room left for anybody: its operator has to make some", {
+      details: { what: "total-bytes", limit },
     });
   }
 
