@@ -84,6 +84,7 @@ export async function openCentral(
         addresses: new Addresses(addressStore, networks, world),
         nonces: new Nonces(nonceDatabase),
         limits,
+        trustedProxy: config.trustedProxy,
         world,
         log,
       });
