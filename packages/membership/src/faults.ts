@@ -16,7 +16,7 @@ export const membershipFaults = catalogue({
   },
   "membership-full": {
     retry: "never",
-    meaning: "The log has as many entries as a log may have; found another network.",
+    meaning: "The log has as many entries, or rotations of those who joined, as it may have; found another network.",
   },
   "too-many-changes": {
     retry: "never",

@@ -11,6 +11,8 @@ export interface Change {
   readonly device?: DeviceRecord;
   readonly owner?: OwnerKeys;
   readonly invitationKey?: Uint8Array;
+  /** In the lineage of who joins. */
+  readonly joinedRotations?: number;
   /** Of a member, what they have changed alone by now. */
   readonly ownChanges?: OwnChanges;
 }
@@ -36,6 +38,7 @@ export class GrowingState implements NetworkState {
   readonly usedOwnerKeys: Map<string, string>;
   readonly ownChanges: Map<string, OwnChanges>;
   readonly #byDeviceKey: Map<string, Member>;
+  joinedRotations: number;
   #head: Head;
 
   private constructor(before: Omit<NetworkState, "founder" | "length" | "memberByAccount" | "memberByDeviceKey">) {
@@ -50,6 +53,7 @@ export class GrowingState implements NetworkState {
     this.usedOwnerKeys = new Map(before.usedOwnerKeys);
     this.ownChanges = new Map(before.ownChanges);
     this.#byDeviceKey = new Map(Array.from(before.members.values(), (member) => [toHex(member.deviceKey), member]));
+    this.joinedRotations = before.joinedRotations;
     this.#head = { hash: before.headHash, timeMs: before.headTimeMs };
   }
 
@@ -72,14 +76,17 @@ export class GrowingState implements NetworkState {
       owners: new Map(),
       usedOwnerKeys: new Map(),
       ownChanges: new Map(),
+      joinedRotations: 0,
     });
     state.take(head, change);
     return state;
   }
 
-  take(head: Head, { account: id, member, device, owner, invitationKey, ownChanges }: Change): void {
+  take(head: Head, { joinedRotations = 0, ...change }: Change): void {
+    const { account: id, member, device, owner, invitationKey, ownChanges } = change;
     const account = toHex(id);
     this.#head = head;
+    this.joinedRotations += joinedRotations;
     this.entryHashes.push(head.hash);
     this.#put(account, member);
     if (ownChanges === undefined) this.ownChanges.delete(account);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { ada, bela, entryOf, logOf, positionAfter, stateOf } from "../test-support/cast.ts";
-import { changedOften, rotatedOften } from "../test-support/often-cases.ts";
+import { changedOften, joinedRotated, rotatedOften } from "../test-support/often-cases.ts";
 import { applyEntries, applyEntry, logEntriesMax, replay } from "./index.ts";
 
 /** How often a map or set was written to, copies included. */
@@ -43,6 +43,12 @@ test("a member alone changes device and owner key a limited number of times", ()
   assert.throws(() => replay([...logOf(4), ...changedOften(257)]), { code: "too-many-changes" });
   assert.equal(replay([...logOf(4), ...rotatedOften(256)]).memberByAccount(bela.account)?.keyEpoch, 257);
   assert.throws(() => replay([...logOf(4), ...rotatedOften(257)]), { code: "too-many-changes" });
+});
+
+test("what joins brings no more rotations into a log than one has, however many join", () => {
+  const joined = joinedRotated(17);
+  assert.equal(replay([...logOf(4), ...joined.slice(0, 16)]).members.size, 20);
+  assert.throws(() => replay([...logOf(4), ...joined]), { code: "membership-full" });
 });
 
 test("a log has an end, whoever signs", () => {

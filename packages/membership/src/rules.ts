@@ -27,6 +27,8 @@ export const logEntriesMax = 8_192;
  */
 export const ownDevicesMax = 256;
 export const ownRotationsMax = 256;
+/** Of all who joined together: each rotation costs a reader two checks, and one entry brings many. */
+export const joinedRotationsMax = 1_024;
 const unchanged: OwnChanges = { devices: 0, rotations: 0 };
 
 interface Owner {
@@ -220,6 +222,10 @@ function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"ad
   if (state.memberByAccount(member.account) !== undefined) {
     throw membershipFaults.fault("already-a-member", `${member.name} is a member already`);
   }
+  const rotations = member.lineage?.rotations.length ?? 0;
+  if (state.joinedRotations + rotations > joinedRotationsMax) {
+    throw membershipFaults.fault("membership-full", `those who joined bring more than ${joinedRotationsMax} rotations`);
+  }
   const owner = checkJoiningKeys(state, member);
   checkInvitation(state, invitation, entry.position.timeMs);
   checkDeviceIsNew(state, member, member, true);
@@ -232,7 +238,15 @@ function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"ad
   }
   checkOwnSignature(state, entry, member);
   const joined = memberOf(member, owner.newest.keyEpoch, entry.position.timeMs);
-  return { account: member.account, member: joined, device: member, owner, invitationKey, ownChanges: unchanged };
+  return {
+    account: member.account,
+    member: joined,
+    device: member,
+    owner,
+    invitationKey,
+    joinedRotations: rotations,
+    ownChanges: unchanged,
+  };
 }
 
 function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">): Change {

@@ -51,6 +51,8 @@ export interface NetworkState {
   readonly usedOwnerKeys: ReadonlyMap<string, string>;
   /** What each member has changed alone since they joined. */
   readonly ownChanges: ReadonlyMap<string, OwnChanges>;
+  /** Rotations in the lineages of all who joined. */
+  readonly joinedRotations: number;
   /** How many entries the log has. */
   readonly length: number;
   /** The member who joined earliest and speaks alone while there are fewer than four. */

@@ -1,7 +1,7 @@
 /** A member who changes device or owner key as often as the rules let one, and once more. */
 import { certifyDevice, ed25519FromSeed, type OwnerRotation } from "@piccolo/envelope";
 import { decodeEntry, type EntryBody, type EntryPosition } from "../src/entry-codec.ts";
-import { leaveNetwork, logEntriesMax, replay } from "../src/index.ts";
+import { applyEntry, leaveNetwork, logEntriesMax, replay } from "../src/index.ts";
 import {
   ada,
   bela,
@@ -10,7 +10,7 @@ import {
   FixedWorld,
   invitationBy,
   logOf,
-  type Person,
+  Person,
   positionAfter,
   startMs,
   stateOf,
@@ -58,6 +58,28 @@ export function rotatedOften(times: number): readonly Uint8Array[] {
   return chained(made);
 }
 
+/** So many strangers join, each with as many rotations as a lineage holds. */
+export function joinedRotated(times: number): readonly Uint8Array[] {
+  let state = stateOf(4);
+  return Array.from({ length: times }, (_, at) => {
+    const first = new Person(`Rotated ${at}`);
+    const rotations: OwnerRotation[] = [];
+    let person = first;
+    while (rotations.length < rotationsMax) {
+      const next = rekeyed(person);
+      rotations.push(rotation(person, next));
+      person = next;
+    }
+    const invitation = invitationBy(state, [ada, bela], first.name);
+    const member = person.record({ lineage: { firstOwnerPublicKey: first.keys.ownerPublicKey, rotations } });
+    const body: EntryBody = { kind: "add", member, invitation: invitation.signed };
+    const entry = entryOf(state.networkId, positionAfter(state), body, [person], invitation.key());
+    // The one too many is made as well, though no state follows it.
+    if (at + 1 < times) state = applyEntry(state, entry);
+    return entry;
+  });
+}
+
 export function oftenCases(cases: Cases): void {
   const devices = changedOften(257);
   const before = devices.slice(0, -1);
@@ -83,6 +105,12 @@ export function oftenCases(cases: Cases): void {
   const anew = entryOf(back.networkId, positionAfter(back), deviceOf(259), [bela]);
   const about = "Who joins again is counted from the beginning.";
   cases.takes("M21", "device-after-rejoining", about, 4, anew, [...before, left, added]);
+
+  const joined = joinedRotated(17);
+  const [lastJoined] = joined.slice(-1);
+  if (lastJoined === undefined) throw new Error("there is a last one");
+  const more = "The rotations of those who joined are more than a log has.";
+  cases.refuses("M22", "add-rotated-full", "membership-full", more, 4, lastJoined, joined.slice(0, -1));
 
   const four = stateOf(4);
   const full = positionAfter(four, { sequence: logEntriesMax });
