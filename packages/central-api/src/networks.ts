@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { Id, OpaqueBytes, Signature } from "./fields.ts";
 
-/** How many entries a log has at central at most. */
+/** How many entries a log has at central at most: as many as membership lets it have (docs/spec/membership.md, M22). */
 export const logEntriesMax = 8_192;
 
 export const EntrySubmission = z.object({ entry: OpaqueBytes }).openapi("EntrySubmission");

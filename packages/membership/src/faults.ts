@@ -14,6 +14,14 @@ export const membershipFaults = catalogue({
     retry: "later",
     meaning: "Entries between the known log and this one are missing; fetch them first.",
   },
+  "membership-full": {
+    retry: "never",
+    meaning: "The log has as many entries, or rotations of those who joined, as it may have; found another network.",
+  },
+  "too-many-changes": {
+    retry: "never",
+    meaning: "A member has changed device or owner key as often as one may; leave, and join again by an invitation.",
+  },
   "membership-duplicate": { retry: "never", meaning: "The entry is in the log already; nothing is to be done." },
   "membership-time": {
     retry: "never",

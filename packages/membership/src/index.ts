@@ -27,7 +27,16 @@ export {
   type SignedInvitation,
 } from "./invitation-codec.ts";
 export { nameCharactersMax, parseName } from "./name.ts";
-export { applyEntry, checkInvitation, checkTimely, entriesUntil, entryToleranceMs, replay } from "./rules.ts";
+export {
+  applyEntries,
+  applyEntry,
+  checkInvitation,
+  checkTimely,
+  entriesUntil,
+  entryToleranceMs,
+  logEntriesMax,
+  replay,
+} from "./rules.ts";
 export type { MemberSignature } from "./signer.ts";
 export {
   type DeviceRecord,

@@ -4,18 +4,32 @@ import { isAcceptablePublicKey, type Statement, verifyDeviceCertificate, verifyS
 import { decodeEntry, type Entry, type EntryBody, entryStatement, invitationUseStatement } from "./entry-codec.ts";
 import { membershipFaults } from "./faults.ts";
 import { invitationStatement, type SignedInvitation } from "./invitation-codec.ts";
-import { checkJoiningKeys, checkNewerKeys, type OwnerKeys } from "./owner-key-rules.ts";
+import { checkJoiningKeys, checkNewerKeys } from "./owner-key-rules.ts";
+import { type Change, GrowingState } from "./growing-state.ts";
 import { compareBytes, type MemberSignature } from "./signer.ts";
 import {
   type DeviceRecord,
-  makeState,
   type Member,
   type NetworkState,
+  type OwnChanges,
   signersSuffice,
   twoSignersFrom,
 } from "./state.ts";
 
 type Body<Kind extends EntryBody["kind"]> = Extract<EntryBody, { kind: Kind }>;
+
+/** Entries of a log. Reaching it takes members who speak for the network: each alone is held to the two below. */
+export const logEntriesMax = 8_192;
+/**
+ * What one member alone may enter between joining and leaving. Nobody else has to sign these entries, so without a
+ * bound a single member could make a log that no device can read. A device replaced and a phrase changed every month for
+ * twenty years stays below.
+ */
+export const ownDevicesMax = 256;
+export const ownRotationsMax = 256;
+/** Of all who joined together: each rotation costs a reader two checks, and one entry brings many. */
+export const joinedRotationsMax = 1_024;
+const unchanged: OwnChanges = { devices: 0, rotations: 0 };
 
 interface Owner {
   readonly account: Uint8Array;
@@ -155,6 +169,9 @@ function checkChain(state: NetworkState, { position, hash }: Entry): void {
     }
     throw membershipFaults.fault("membership-forked", `another entry ${position.sequence} is in the log`);
   }
+  if (position.sequence >= logEntriesMax) {
+    throw membershipFaults.fault("membership-full", `the log has room for ${logEntriesMax} entries`);
+  }
   if (position.sequence > state.length) {
     throw membershipFaults.fault("membership-gap", `entries ${state.length} to ${position.sequence - 1} are missing`);
   }
@@ -166,86 +183,48 @@ function checkChain(state: NetworkState, { position, hash }: Entry): void {
   }
 }
 
+const headOf = ({ hash, position }: Entry): { readonly hash: Uint8Array; readonly timeMs: number } => ({
+  hash,
+  timeMs: position.timeMs,
+});
+
+/** What the member has changed alone by then. */
+function checkOwnChanges(state: NetworkState, { account, name }: Member, more: OwnChanges): OwnChanges {
+  const before = state.ownChanges.get(toHex(account)) ?? unchanged;
+  const devices = before.devices + more.devices;
+  const rotations = before.rotations + more.rotations;
+  if (devices > ownDevicesMax || rotations > ownRotationsMax) {
+    throw membershipFaults.fault("too-many-changes", `${name} has changed device or key as often as a member may`);
+  }
+  return { devices, rotations };
+}
+
 function memberOf(record: Body<"create" | "add">["member"], keyEpoch: number, joinedAtMs: number): Member {
   const { account, ownerPublicKey, deviceKey, deviceEpoch, name } = record;
   return { account, ownerPublicKey, keyEpoch, deviceKey, deviceEpoch, name, joinedAtMs };
 }
 
-const named = (keys: readonly Uint8Array[], account: string): readonly (readonly [string, string])[] =>
-  keys.map((key) => [toHex(key), account]);
-
-function create(entry: Entry, { member, networkName }: Body<"create">): NetworkState {
-  const { newest, keys } = checkJoiningKeys(undefined, member);
+function create(entry: Entry, { member, networkName }: Body<"create">): GrowingState {
+  const owner = checkJoiningKeys(undefined, member);
   checkDeviceIsNew(undefined, member, member, false);
   checkCertificate(member, member);
   checkOwnSignature(undefined, entry, member);
-  const founder = memberOf(member, newest.keyEpoch, entry.position.timeMs);
-  const key = toHex(member.account);
-  return makeState(
-    {
-      networkId: entry.hash,
-      name: networkName,
-      entryHashes: [entry.hash],
-      headHash: entry.hash,
-      headTimeMs: entry.position.timeMs,
-      members: new Map([[key, founder]]),
-      usedInvitations: new Set(),
-      devices: new Map([[key, founder]]),
-      usedDeviceKeys: new Set([toHex(member.deviceKey)]),
-      owners: new Map([[key, newest]]),
-      usedOwnerKeys: new Map(named(keys, key)),
-    },
-    founder,
-  );
+  return GrowingState.founded(networkName, headOf(entry), {
+    account: member.account,
+    member: memberOf(member, owner.newest.keyEpoch, entry.position.timeMs),
+    device: member,
+    owner,
+    ownChanges: unchanged,
+  });
 }
 
-/** The state after an entry whose rules were checked. */
-function next(
-  state: NetworkState,
-  entry: Entry,
-  members: ReadonlyMap<string, Member>,
-  news: {
-    readonly account: Uint8Array;
-    readonly device?: DeviceRecord;
-    readonly owner?: OwnerKeys;
-    readonly invitationKey?: Uint8Array;
-  },
-): NetworkState {
-  const { device, owner, invitationKey } = news;
-  const account = toHex(news.account);
-  const [founder] = members.values();
-  assert.ok(founder !== undefined);
-  const devices = new Map(state.devices);
-  const usedDeviceKeys = new Set(state.usedDeviceKeys);
-  if (device !== undefined) {
-    const { deviceKey, deviceEpoch } = device;
-    devices.set(account, { deviceKey, deviceEpoch });
-    usedDeviceKeys.add(toHex(deviceKey));
-  }
-  const usedInvitations = new Set(state.usedInvitations);
-  if (invitationKey !== undefined) usedInvitations.add(toHex(invitationKey));
-  return makeState(
-    {
-      networkId: state.networkId,
-      name: state.name,
-      entryHashes: [...state.entryHashes, entry.hash],
-      headHash: entry.hash,
-      headTimeMs: entry.position.timeMs,
-      members,
-      usedInvitations,
-      devices,
-      usedDeviceKeys,
-      owners: owner === undefined ? state.owners : new Map(state.owners).set(account, owner.newest),
-      usedOwnerKeys:
-        owner === undefined ? state.usedOwnerKeys : new Map([...state.usedOwnerKeys, ...named(owner.keys, account)]),
-    },
-    founder,
-  );
-}
-
-function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"add">): NetworkState {
+function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"add">): Change {
   if (state.memberByAccount(member.account) !== undefined) {
     throw membershipFaults.fault("already-a-member", `${member.name} is a member already`);
+  }
+  const rotations = member.lineage?.rotations.length ?? 0;
+  if (state.joinedRotations + rotations > joinedRotationsMax) {
+    throw membershipFaults.fault("membership-full", `those who joined bring more than ${joinedRotationsMax} rotations`);
   }
   const owner = checkJoiningKeys(state, member);
   checkInvitation(state, invitation, entry.position.timeMs);
@@ -259,11 +238,18 @@ function add(state: NetworkState, entry: Entry, { member, invitation }: Body<"ad
   }
   checkOwnSignature(state, entry, member);
   const joined = memberOf(member, owner.newest.keyEpoch, entry.position.timeMs);
-  const members = new Map(state.members).set(toHex(member.account), joined);
-  return next(state, entry, members, { account: member.account, device: member, owner, invitationKey });
+  return {
+    account: member.account,
+    member: joined,
+    device: member,
+    owner,
+    invitationKey,
+    joinedRotations: rotations,
+    ownChanges: unchanged,
+  };
 }
 
-function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">): NetworkState {
+function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">): Change {
   const member = state.memberByAccount(account);
   if (member === undefined) {
     throw membershipFaults.fault("not-a-member", "whom the entry removes is not a member");
@@ -279,46 +265,37 @@ function remove(state: NetworkState, entry: Entry, { account }: Body<"remove">):
     );
     checkEnough(state, entry.signatures);
   }
-  const members = new Map(state.members);
-  members.delete(toHex(account));
-  return next(state, entry, members, { account });
+  return { account, member: undefined };
 }
 
-function replaceDevice(state: NetworkState, entry: Entry, body: Body<"device">): NetworkState {
+function replaceDevice(state: NetworkState, entry: Entry, body: Body<"device">): Change {
   const member = state.memberByAccount(body.account);
   if (member === undefined) {
     throw membershipFaults.fault("not-a-member", "whose device the entry replaces is not a member");
   }
+  const ownChanges = checkOwnChanges(state, member, { devices: 1, rotations: 0 });
   checkDeviceIsNew(state, member, body, false);
   checkCertificate(member, body);
   checkOwnSignature(state, entry, member);
-  const { deviceKey, deviceEpoch } = body;
-  const members = new Map(state.members).set(toHex(body.account), { ...member, deviceKey, deviceEpoch });
-  return next(state, entry, members, { account: body.account, device: body });
+  const { account, deviceKey, deviceEpoch } = body;
+  return { account, member: { ...member, deviceKey, deviceEpoch }, device: body, ownChanges };
 }
 
-function rotateKey(state: NetworkState, entry: Entry, { account, rotations }: Body<"key">): NetworkState {
+function rotateKey(state: NetworkState, entry: Entry, { account, rotations }: Body<"key">): Change {
   const member = state.memberByAccount(account);
   if (member === undefined) {
     throw membershipFaults.fault("not-a-member", "whose owner key the entry rotates is not a member");
   }
+  const ownChanges = checkOwnChanges(state, member, { devices: 0, rotations: rotations.length });
   const owner = checkNewerKeys(state, member, rotations);
   const renewed = { ...member, ...owner.newest };
   checkOwnSignature(state, entry, renewed);
-  return next(state, entry, new Map(state.members).set(toHex(account), renewed), { account, owner });
+  return { account, member: renewed, owner, ownChanges };
 }
 
-/**
- * The state after one more entry; without a state, the first entry makes a network. The state given stays as it is.
- * Throws `malformed` and the faults of `membershipFaults`.
- */
-export function applyEntry(state: NetworkState | undefined, entryBytes: Uint8Array): NetworkState {
-  const entry = decodeEntry(entryBytes);
+/** What an entry changes. Throws the faults of `membershipFaults`. */
+function changeBy(state: NetworkState, entry: Entry): Change {
   const { body } = entry;
-  if (state === undefined) {
-    if (body.kind === "create") return create(entry, body);
-    throw membershipFaults.fault("membership-gap", "the log does not begin with its first entry");
-  }
   checkChain(state, entry);
   if (body.kind === "add") return add(state, entry, body);
   if (body.kind === "remove") return remove(state, entry, body);
@@ -327,17 +304,47 @@ export function applyEntry(state: NetworkState | undefined, entryBytes: Uint8Arr
   return replaceDevice(state, entry, body);
 }
 
-/** The state of a whole log. Throws what `applyEntry` throws, and `wrong-network` where its id is not the expected one. */
-export function replay(entries: readonly Uint8Array[], expectedNetworkId?: Uint8Array): NetworkState {
-  let state: NetworkState | undefined;
-  for (const entry of entries) {
-    state = applyEntry(state, entry);
-    if (expectedNetworkId !== undefined && compareBytes(state.networkId, expectedNetworkId) !== 0) {
+/**
+ * The state after some more entries; without a state, the first entry makes a network. The state given stays as it is.
+ * Throws `malformed` and the faults of `membershipFaults`; `wrong-network` where the id is not the expected one.
+ */
+export function applyEntries(
+  state: NetworkState | undefined,
+  entries: readonly Uint8Array[],
+  expectedNetworkId?: Uint8Array,
+): NetworkState {
+  let growing: GrowingState | undefined;
+  for (const bytes of entries) {
+    const entry = decodeEntry(bytes);
+    const before = growing ?? state;
+    if (before === undefined) {
+      const { body } = entry;
+      if (body.kind !== "create") {
+        throw membershipFaults.fault("membership-gap", "the log does not begin with its first entry");
+      }
+      growing = create(entry, body);
+    } else {
+      const change = changeBy(before, entry);
+      growing ??= GrowingState.after(before);
+      growing.take(headOf(entry), change);
+    }
+    if (expectedNetworkId !== undefined && compareBytes(growing.networkId, expectedNetworkId) !== 0) {
       throw membershipFaults.fault("wrong-network", "the log is another network's");
     }
   }
-  if (state === undefined) throw membershipFaults.fault("membership-gap", "the log is empty");
-  return state;
+  const after = growing ?? state;
+  if (after === undefined) throw membershipFaults.fault("membership-gap", "the log is empty");
+  return after;
+}
+
+/** The state after one more entry, as `applyEntries` gives it. */
+export function applyEntry(state: NetworkState | undefined, entryBytes: Uint8Array): NetworkState {
+  return applyEntries(state, [entryBytes]);
+}
+
+/** The state of a whole log. Throws what `applyEntries` throws. */
+export function replay(entries: readonly Uint8Array[], expectedNetworkId?: Uint8Array): NetworkState {
+  return applyEntries(undefined, entries, expectedNetworkId);
 }
 
 /** How far the time of a fresh entry may be from the clock of whoever takes it in. */

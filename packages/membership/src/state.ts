@@ -28,7 +28,14 @@ export interface OwnerKeyRecord {
   readonly keyEpoch: number;
 }
 
-interface StateParts {
+/** How often a member has used what nobody else has to sign. */
+export interface OwnChanges {
+  readonly devices: number;
+  readonly rotations: number;
+}
+
+/** What a log says after its newest entry. Nobody changes it: the next entries give another state. */
+export interface NetworkState {
   readonly networkId: Uint8Array;
   /** What the founder called the network. */
   readonly name: string;
@@ -42,10 +49,10 @@ interface StateParts {
   readonly owners: ReadonlyMap<string, OwnerKeyRecord>;
   /** Every owner key ever used, with its account. */
   readonly usedOwnerKeys: ReadonlyMap<string, string>;
-}
-
-/** What a log says after its newest entry. Immutable: the next entry gives another state. */
-export interface NetworkState extends StateParts {
+  /** What each member has changed alone since they joined. */
+  readonly ownChanges: ReadonlyMap<string, OwnChanges>;
+  /** Rotations in the lineages of all who joined. */
+  readonly joinedRotations: number;
   /** How many entries the log has. */
   readonly length: number;
   /** The member who joined earliest and speaks alone while there are fewer than four. */
@@ -53,52 +60,6 @@ export interface NetworkState extends StateParts {
   memberByAccount(account: Uint8Array): Member | undefined;
   /** Only by the current device of a member; replaced devices and former members find nothing. */
   memberByDeviceKey(deviceKey: Uint8Array): Member | undefined;
-}
-
-class IndexedState implements NetworkState {
-  readonly networkId: Uint8Array;
-  readonly name: string;
-  readonly entryHashes: readonly Uint8Array[];
-  readonly headHash: Uint8Array;
-  readonly headTimeMs: number;
-  readonly members: ReadonlyMap<string, Member>;
-  readonly usedInvitations: ReadonlySet<string>;
-  readonly devices: ReadonlyMap<string, DeviceRecord>;
-  readonly usedDeviceKeys: ReadonlySet<string>;
-  readonly owners: ReadonlyMap<string, OwnerKeyRecord>;
-  readonly usedOwnerKeys: ReadonlyMap<string, string>;
-  readonly length: number;
-  readonly founder: Member;
-  readonly #byDeviceKey: ReadonlyMap<string, Member>;
-
-  constructor(parts: StateParts, founder: Member) {
-    this.networkId = parts.networkId;
-    this.name = parts.name;
-    this.entryHashes = parts.entryHashes;
-    this.headHash = parts.headHash;
-    this.headTimeMs = parts.headTimeMs;
-    this.members = parts.members;
-    this.usedInvitations = parts.usedInvitations;
-    this.devices = parts.devices;
-    this.usedDeviceKeys = parts.usedDeviceKeys;
-    this.owners = parts.owners;
-    this.usedOwnerKeys = parts.usedOwnerKeys;
-    this.length = parts.entryHashes.length;
-    this.founder = founder;
-    this.#byDeviceKey = new Map(Array.from(parts.members.values(), (member) => [toHex(member.deviceKey), member]));
-  }
-
-  memberByAccount(account: Uint8Array): Member | undefined {
-    return this.members.get(toHex(account));
-  }
-
-  memberByDeviceKey(deviceKey: Uint8Array): Member | undefined {
-    return this.#byDeviceKey.get(toHex(deviceKey));
-  }
-}
-
-export function makeState(parts: StateParts, founder: Member): NetworkState {
-  return new IndexedState(parts, founder);
 }
 
 /** From how many members on two of them are needed to speak for the network. */

@@ -23,6 +23,7 @@ import {
   stateOf,
 } from "./cast.ts";
 import { keyCases } from "./key-cases.ts";
+import { oftenCases } from "./often-cases.ts";
 import type { StateView, VectorSet } from "./vector.ts";
 
 type Length = 1 | 2 | 3 | 4;
@@ -639,5 +640,6 @@ export function entryCases(): VectorSet {
   removeCases(cases);
   deviceCases(cases);
   keyCases(cases);
+  oftenCases(cases);
   return cases.vectors;
 }

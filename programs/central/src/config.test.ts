@@ -13,6 +13,7 @@ test("arguments that say nothing, too much or nonsense are refused", () => {
     ["--state", "/srv/central", "--listen", "127.0.0.1:70000"],
     [...good, "--role", "king"],
     [...good, "--relay-listen", "/dns/x/tcp/1"],
+    [...good, "--trusted-proxy", "proxy.example"],
     [...good, "--unknown"],
     [...good, "stray"],
   ]) {
@@ -21,11 +22,15 @@ test("arguments that say nothing, too much or nonsense are refused", () => {
 });
 
 test("arguments become a configuration", () => {
-  assert.deepEqual(readConfig(["--state", "/srv/central", "--listen", "[::1]:0", "--role", "api"]), {
-    stateFolder: "/srv/central",
-    host: "::1",
-    port: 0,
-    role: "api",
-    relayListen: "/ip4/127.0.0.1/tcp/0",
-  });
+  assert.deepEqual(
+    readConfig(["--state", "/srv/central", "--listen", "[::1]:0", "--role", "api", "--trusted-proxy", "::1"]),
+    {
+      stateFolder: "/srv/central",
+      host: "::1",
+      port: 0,
+      role: "api",
+      relayListen: "/ip4/127.0.0.1/tcp/0",
+      trustedProxy: "::1",
+    },
+  );
 });

@@ -53,7 +53,7 @@ export async function openCentral(
     const database = new Database(join(config.stateFolder, "central.db"), centralMigrations);
     closers.push(() => database.close());
     const accountStore = new AccountStore(database);
-    const networkStore = new NetworkStore(database);
+    const networkStore = new NetworkStore(database, limits.logShareBytes);
     const addressStore = new AddressStore(database);
 
     if (config.role !== "api") {
@@ -84,6 +84,7 @@ export async function openCentral(
         addresses: new Addresses(addressStore, networks, world),
         nonces: new Nonces(nonceDatabase),
         limits,
+        trustedProxy: config.trustedProxy,
         world,
         log,
       });

@@ -1,4 +1,5 @@
 import { vaultBodyBytesMax, vaultPageBytesMax, vaultPageEntriesMax } from "@piccolo/central-api";
+import { logEntriesMax } from "@piccolo/membership";
 
 /** Every bound of central in one place. Tests make smaller ones. */
 export interface RateLimit {
@@ -23,6 +24,10 @@ export interface Limits {
   readonly recoveriesPerLocator: RateLimit;
   readonly networksPerAccount: number;
   readonly logEntriesMax: number;
+  /** Of the logs of all networks together, where each counts at least as its share. */
+  readonly logTotalBytes: number;
+  /** What a network has for itself from its first entry on, whatever the others do. */
+  readonly logShareBytes: number;
   readonly pageEntriesMax: number;
   readonly pageBytesMax: number;
   readonly proposalsPerNetwork: number;
@@ -49,8 +54,10 @@ export const productionLimits: Limits = {
   registrationsPerRemote: { burst: 500, perSecond: 1 },
   recoveriesPerRemote: { burst: 30, perSecond: 0.2 },
   recoveriesPerLocator: { burst: 10, perSecond: 0.02 },
-  networksPerAccount: 16,
-  logEntriesMax: 8_192,
+  networksPerAccount: 4,
+  logEntriesMax,
+  logTotalBytes: 68_719_476_736,
+  logShareBytes: 131_072,
   pageEntriesMax: 512,
   pageBytesMax: 1_048_576,
   proposalsPerNetwork: 64,

@@ -15,14 +15,23 @@ export class CentralUnderTest {
   readonly lines: string[] = [];
   readonly #limits: Limits;
   readonly #role: CentralConfig["role"];
+  readonly #trustedProxy: string | undefined;
   #central: Central | undefined;
   #port = 0;
 
-  constructor(seed: string, given: { readonly limits?: Partial<Limits>; readonly role?: CentralConfig["role"] } = {}) {
+  constructor(
+    seed: string,
+    given: {
+      readonly limits?: Partial<Limits>;
+      readonly role?: CentralConfig["role"];
+      readonly trustedProxy?: string | undefined;
+    } = {},
+  ) {
     this.folder = mkdtempSync(join(tmpdir(), "piccolo-central-"));
     this.world = new SeededWorld(seed);
     this.#limits = { ...productionLimits, ...given.limits };
     this.#role = given.role ?? "api";
+    this.#trustedProxy = given.trustedProxy;
   }
 
   get origin(): string {
@@ -42,6 +51,7 @@ export class CentralUnderTest {
         port: this.#port,
         role: this.#role,
         relayListen: "/ip4/127.0.0.1/tcp/0",
+        trustedProxy: this.#trustedProxy,
       },
       {
         world: this.world,

@@ -1,5 +1,5 @@
 import { toHex } from "@piccolo/bytes";
-import type { HeldFragment, HolderIndex } from "../ports/index.ts";
+import { countedFragmentBytes, type HeldFragment, type HolderIndex } from "../ports/index.ts";
 
 /** The index of held fragments as a map. */
 export class MemoryHolderIndex implements HolderIndex {
@@ -34,9 +34,17 @@ export class MemoryHolderIndex implements HolderIndex {
   }
 
   usedBytes(account?: Uint8Array): number {
+    return this.#sum(account, (sizeBytes) => sizeBytes);
+  }
+
+  countedBytes(account?: Uint8Array): number {
+    return this.#sum(account, countedFragmentBytes);
+  }
+
+  #sum(account: Uint8Array | undefined, of: (sizeBytes: number) => number): number {
     const owners = account === undefined ? [...this.#owners.values()] : [this.#owners.get(toHex(account))];
     let sum = 0;
-    for (const segments of owners) for (const entry of segments?.values() ?? []) sum += entry.sizeBytes;
+    for (const segments of owners) for (const entry of segments?.values() ?? []) sum += of(entry.sizeBytes);
     return sum;
   }
 }

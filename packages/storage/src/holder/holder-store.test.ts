@@ -86,6 +86,21 @@ test("an owner's quota counts what is stored and what is being stored, and frees
   await store.store(second.headerBytes, [second.body]);
 });
 
+test("tiny fragments count as what a file of theirs takes, so that a quota bounds their number", async () => {
+  const quotaBytes = 64 * 4_096;
+  const { store } = await new OneHolder({ quotaBytes: () => quotaBytes }).start();
+  const tiny = Array.from({ length: 64 }, (_, at) => fragmentOf(at + 1, { bytes: 1 }));
+  const outcomes = await Promise.allSettled(tiny.map(({ headerBytes, body }) => store.store(headerBytes, [body])));
+  const stored = outcomes.filter(({ status }) => status === "fulfilled").length;
+  assert.ok(stored > 40 && stored < 64, `${stored} were stored`);
+  assert.ok(store.countedBytes(owner) <= quotaBytes && store.countedBytes(owner) > quotaBytes - 8_192);
+  const [first] = store.list(owner, undefined, 1);
+  assert.ok(first !== undefined && store.usedBytes(owner) < stored * 1_000);
+  await store.remove(owner, [first.key.segmentId]);
+  const last = fragmentOf(99, { bytes: 1 });
+  await store.store(last.headerBytes, [last.body]);
+});
+
 test("a full disk is told as full, leaves nothing behind, and keeps its reserve free", async () => {
   const holder = new OneHolder();
   const { store } = await holder.start({ reserveBytes: 100_000 });

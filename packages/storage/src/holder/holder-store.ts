@@ -11,7 +11,14 @@ import {
   type FragmentHeader,
   type FragmentKey,
 } from "../fragment/index.ts";
-import { type CellRange, type Disk, diskFaults, type HeldFragment, type HolderIndex } from "../ports/index.ts";
+import {
+  type CellRange,
+  countedFragmentBytes,
+  type Disk,
+  diskFaults,
+  type HeldFragment,
+  type HolderIndex,
+} from "../ports/index.ts";
 import { FolderSyncs } from "./folder-syncs.ts";
 import {
   encodePreamble,
@@ -39,7 +46,7 @@ export interface HolderStoreOptions {
   readonly index: HolderIndex;
   readonly hash: FragmentHash;
   readonly world: World;
-  /** Bytes each owner may keep here. */
+  /** Bytes each owner may keep here, as `countedFragmentBytes` counts them. */
   readonly quotaBytes: (account: Uint8Array) => number;
   /** Bytes that stay free on the disk whatever the quotas say. */
   readonly reserveBytes: number;
@@ -83,11 +90,11 @@ export class HolderStore {
     }
   }
 
-  /** Whether a fragment of so many bytes would go over the owner's quota now. */
-  #refuseWhenFull(account: Uint8Array, sizeBytes: number): void {
+  /** Whether so many bytes more, as they count, would go over the owner's quota now. */
+  #refuseWhenFull(account: Uint8Array, moreBytes: number): void {
     const { index, quotaBytes } = this.#options;
     const reserved = this.#reservedBytes.get(toHex(account)) ?? 0;
-    if (index.usedBytes(account) + reserved + sizeBytes > quotaBytes(account)) {
+    if (index.countedBytes(account) + reserved + moreBytes > quotaBytes(account)) {
       throw refusalFaults.fault("full", "the quota of this owner is used up");
     }
   }
@@ -118,7 +125,7 @@ export class HolderStore {
         // The file was lost or damaged, or the segment was coded anew for more holders: what came now is right.
         report("held-fragment-replaced", { segment: toHex(segmentId) });
       }
-      await this.#write(preamble, body, { key: header.key, root: fragment }, known?.sizeBytes ?? 0);
+      await this.#write(preamble, body, { key: header.key, root: fragment }, known);
     });
   }
 
@@ -142,14 +149,15 @@ export class HolderStore {
     preamble: Uint8Array,
     body: Uint8Array,
     { key, root }: Pick<HeldFragment, "key" | "root">,
-    replacedBytes: number,
+    replaced: HeldFragment | undefined,
   ): Promise<void> {
     const { disk, index, world, crashPoint, reserveBytes } = this.#options;
     const { account, segmentId } = key;
     const sizeBytes = preamble.length + body.length;
-    this.#refuseWhenFull(account, sizeBytes - replacedBytes);
+    const counted = countedFragmentBytes(sizeBytes);
+    this.#refuseWhenFull(account, counted - (replaced === undefined ? 0 : countedFragmentBytes(replaced.sizeBytes)));
     const owner = toHex(account);
-    this.#reservedBytes.set(owner, (this.#reservedBytes.get(owner) ?? 0) + sizeBytes);
+    this.#reservedBytes.set(owner, (this.#reservedBytes.get(owner) ?? 0) + counted);
     const folder = folderOf(account);
     const temporary = `${folder}/${incomingPrefix}${this.#incoming++}`;
     try {
@@ -177,7 +185,7 @@ export class HolderStore {
       if (isFault(error, "disk-full")) throw refusalFaults.fault("full", "the holder's disk is full", { cause: error });
       throw error;
     } finally {
-      const left = (this.#reservedBytes.get(owner) ?? 0) - sizeBytes;
+      const left = (this.#reservedBytes.get(owner) ?? 0) - counted;
       if (left === 0) this.#reservedBytes.delete(owner);
       else this.#reservedBytes.set(owner, left);
     }
@@ -261,6 +269,11 @@ export class HolderStore {
 
   usedBytes(account?: Uint8Array): number {
     return this.#options.index.usedBytes(account);
+  }
+
+  /** What of the quota that takes. */
+  countedBytes(account?: Uint8Array): number {
+    return this.#options.index.countedBytes(account);
   }
 
   async #alone<T>(account: Uint8Array, segmentId: Uint8Array, work: () => Promise<T>): Promise<T> {

@@ -14,13 +14,26 @@ export interface HolderIndex {
   all(): Iterable<HeldFragment>;
   /** Bytes held for one owner, and for all. */
   usedBytes(account?: Uint8Array): number;
+  /** The same as it counts against a quota: the sum of `countedFragmentBytes`. */
+  countedBytes(account?: Uint8Array): number;
 }
 
 export interface HeldFragment {
   readonly key: FragmentKey;
   /** The fragment's Merkle root, 32 bytes. */
   readonly root: Uint8Array;
-  /** Bytes of the file on disk, header included: what counts against the quota. */
+  /** Bytes of the file on disk, header included. */
   readonly sizeBytes: number;
   readonly storedAtMs: number;
 }
+
+const blockBytes = 4_096;
+/** Its inode, its name in the folder and its row in the index. */
+const entryBytes = 1_024;
+
+/**
+ * What a fragment takes of its owner's quota. A file takes whole blocks, and room beside them: counted by its bytes alone a
+ * quota full of tiny ones would take many times that, and there would be no end to the index.
+ */
+export const countedFragmentBytes = (sizeBytes: number): number =>
+  Math.ceil(sizeBytes / blockBytes) * blockBytes + entryBytes;

@@ -2,7 +2,7 @@
 export type { Disk } from "./disk.ts";
 export { diskFaults } from "./disk-faults.ts";
 export type { CellRange, FetchedCells, HolderClient } from "./holder-client.ts";
-export type { HeldFragment, HolderIndex } from "./holder-index.ts";
+export { countedFragmentBytes, type HeldFragment, type HolderIndex } from "./holder-index.ts";
 export type { HolderView, Members } from "./members.ts";
 export type { ExtentRecord, Metadata, NewVersion, SegmentRecord, SegmentState, VersionRecord } from "./metadata.ts";
 export { orAborted } from "./or-aborted.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { HeldFragment, HolderIndex } from "../ports/index.ts";
+import { countedFragmentBytes, type HeldFragment, type HolderIndex } from "../ports/index.ts";
 import { id, type Make, pattern } from "./suite.ts";
 
 function held(account: number, segment: number, sizeBytes = 100, index = 3): HeldFragment {
@@ -52,6 +52,21 @@ export function holderIndexSuite(name: string, make: Make<HolderIndex>): void {
       assert.deepEqual(index.get(id(32, 1), id(16, 7)), held(1, 7, 25, 5));
       assert.equal(index.usedBytes(id(32, 1)), 25);
       assert.equal(index.usedBytes(), 25);
+    });
+
+    test("what counts is a whole number of blocks and something for each fragment", async (context) => {
+      const index = await make(context);
+      for (const [segment, sizeBytes] of [1, 4_096, 4_097, 70_000].entries()) index.put(held(1, segment, sizeBytes));
+      index.put(held(2, 9, 20));
+      assert.equal(index.countedBytes(id(32, 2)), 4_096 + 1_024);
+      const counted = [1, 4_096, 4_097, 70_000].map(countedFragmentBytes);
+      assert.deepEqual(counted, [5_120, 5_120, 9_216, 74_752]);
+      assert.equal(index.countedBytes(id(32, 1)), 5_120 + 5_120 + 9_216 + 74_752);
+      index.put(held(1, 0, 5_000));
+      index.delete(id(32, 1), id(16, 3));
+      assert.equal(index.countedBytes(id(32, 1)), 9_216 + 5_120 + 9_216);
+      assert.equal(index.countedBytes(), index.countedBytes(id(32, 1)) + index.countedBytes(id(32, 2)));
+      assert.equal(index.countedBytes(id(32, 3)), 0);
     });
 
     test("a list goes on after a segment, in order, within its limit", async (context) => {

@@ -120,6 +120,15 @@ export const centralMigrations: readonly string[] = [
   CREATE TRIGGER vault_blob_dropped AFTER DELETE ON vault_blobs
     BEGIN UPDATE vault_total SET bytes = bytes - OLD.size_bytes; END;
   `,
+  `
+  ALTER TABLE networks ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE networks SET bytes =
+    (SELECT coalesce(sum(length(entry)), 0) FROM entries WHERE entries.network = networks.network);
+
+  -- What all logs together count for; summed up anew at each start, since a release may count otherwise.
+  CREATE TABLE log_total (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO log_total VALUES (1, 0);
+  `,
 ];
 
 /** Schema of `nonces.db`, a file of its own because it is written with every call and may forget at a power cut. */

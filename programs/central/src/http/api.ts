@@ -6,7 +6,11 @@ import type { Caller } from "../accounts/types.ts";
 
 export interface ApiEnvironment {
   Bindings: HttpBindings;
-  Variables: { caller: Caller };
+  Variables: {
+    caller: Caller;
+    /** Who calls, as far as addresses tell: what limits count by. */
+    remote: string;
+  };
 }
 
 export type Api = OpenAPIHono<ApiEnvironment>;

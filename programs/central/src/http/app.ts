@@ -20,7 +20,8 @@ import { CallCheck } from "./call-check.ts";
 import type { Nonces } from "./nonces.ts";
 import { LargeBodies } from "./large-bodies.ts";
 import { problemReply, replyToError } from "./problem.ts";
-import { RateLimiter, remoteOf } from "./rate-limit.ts";
+import { RateLimiter } from "./rate-limit.ts";
+import { remoteFinder } from "./remotes.ts";
 
 export interface AppParts {
   readonly accounts: Accounts;
@@ -31,6 +32,7 @@ export interface AppParts {
   readonly slots: Slots;
   readonly nonces: Nonces;
   readonly limits: Limits;
+  readonly trustedProxy: string | undefined;
   readonly world: World;
   readonly log: Log;
 }
@@ -38,6 +40,7 @@ export interface AppParts {
 /** The whole HTTP interface. What stands below the signature check is for registered accounts only. */
 export function createApp(p: AppParts): Api {
   const { limits, world } = p;
+  const remoteOfCall = remoteFinder(p.trustedProxy);
   const perRemote = new RateLimiter(limits.perRemote, world);
   const calls = new CallCheck({
     accounts: p.accounts,
@@ -51,7 +54,9 @@ export function createApp(p: AppParts): Api {
   api.notFound(() => problemReply(centralFaults.fault("unknown-route", "central has nothing at this address")));
 
   api.use("*", async (c, next) => {
-    perRemote.take(remoteOf(c.env.incoming.socket.remoteAddress));
+    const remote = remoteOfCall(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
+    c.set("remote", remote);
+    perRemote.take(remote);
     await next();
     c.header("cache-control", "no-store");
   });
@@ -68,8 +73,7 @@ export function createApp(p: AppParts): Api {
     if (!LargeBodies.isMeant(c.req.method, c.req.path)) return small(c, next);
     // Else whoever begins a body and never ends it keeps members from bringing theirs.
     calls.expectBody(c);
-    const remote = remoteOf(c.env.incoming.socket.remoteAddress);
-    return large.within(remote, () => wide(c, next));
+    return large.within(c.get("remote"), () => wide(c, next));
   });
   api.openapi(routes["GET /v1/time"], (c) => c.json({ timeMs: world.nowMs() }, 200));
   mountAccounts(api, p.accounts, calls);

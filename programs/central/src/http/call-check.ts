@@ -13,7 +13,7 @@ import { deviceReplaced } from "../accounts/decide.ts";
 import type { Account } from "../accounts/types.ts";
 import type { ApiContext, ApiEnvironment } from "./api.ts";
 import type { Nonces } from "./nonces.ts";
-import { type RateLimiter, remoteOf } from "./rate-limit.ts";
+import type { RateLimiter } from "./rate-limit.ts";
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
@@ -78,7 +78,7 @@ export class CallCheck {
 
   /** For the registration itself, by a key that it brings. What it claims must have been checked. */
   async checkRegistration(c: ApiContext, account: Uint8Array, keys: readonly Uint8Array[]): Promise<void> {
-    this.#registrations.take(remoteOf(c.env.incoming.socket.remoteAddress));
+    this.#registrations.take(c.get("remote"));
     const credentials = this.#credentials(c);
     if (!equal(credentials.account, account)) {
       throw centralFaults.fault("account-mismatch", "an account is registered by itself");

@@ -33,6 +33,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   "device-key-in-use": 409,
   "quota-reached": 409,
   "log-full": 409,
+  "membership-full": 409,
+  "too-many-changes": 409,
   "too-many-proposals": 409,
   "body-too-large": 413,
   "rate-limited": 429,

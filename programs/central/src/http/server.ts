@@ -8,7 +8,7 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/** Serves the interface on a TCP port; 0 takes a free one. TLS ends in front of it. */
+/** Serves the interface on a TCP port; 0 takes a free one. TLS ends in front of it, at the trusted proxy. */
 export async function listen(api: Api, host: string, port: number): Promise<ListeningServer> {
   const server = createAdaptorServer({
     fetch: api.fetch,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededWorld } from "@piccolo/world";
-import { encodeSignedInvitation, replay } from "@piccolo/membership";
+import { encodeSignedInvitation, logEntriesMax, replay } from "@piccolo/membership";
 import { held, Owner } from "../../test-support/owners.ts";
-import { proveInvitation } from "@piccolo/central-api";
+import { logEntriesMax as entriesOnPages, proveInvitation } from "@piccolo/central-api";
+import { productionLimits } from "../limits.ts";
 import { decideAppend, decideInvitedRead } from "./decide.ts";
 
 const world = new SeededWorld("networks");
@@ -20,6 +21,11 @@ test("an entry is not taken for a network that is not known, from who has no par
   assert.throws(() => decideAppend(state, eve.account, entry, at), { code: "not-a-member" });
   assert.throws(() => decideAppend(state, bela.account, entry, { ...at, logEntriesMax: 1 }), { code: "log-full" });
   assert.throws(() => decideAppend(state, bela.account, entry.subarray(1), at), { code: "malformed" });
+});
+
+test("central keeps a log as long as members take it, and its pages can name every entry", () => {
+  assert.equal(productionLimits.logEntriesMax, logEntriesMax);
+  assert.equal(entriesOnPages, logEntriesMax);
 });
 
 test("an entry that joins is not taken later than its time, which would revive its invitation", () => {

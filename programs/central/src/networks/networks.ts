@@ -1,6 +1,6 @@
 import { toHex } from "@piccolo/bytes";
 import { centralFaults } from "@piccolo/central-api";
-import { applyEntry, type NetworkState } from "@piccolo/membership";
+import { applyEntries, type NetworkState } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import type { Database } from "../db/database.ts";
 import type { Limits } from "../limits.ts";
@@ -33,11 +33,12 @@ export class Networks {
   /** The newest state; undefined for an unknown network. */
   #state(networkId: Uint8Array): NetworkState | undefined {
     const key = toHex(networkId);
-    let state = this.#states.get(key);
+    const before = this.#states.get(key);
     const length = this.#store.length(networkId);
-    const known = state?.length ?? 0;
+    const known = before?.length ?? 0;
     // Another process may have appended to the same file.
-    for (const entry of this.#store.entries(networkId, known, length - known)) state = applyEntry(state, entry);
+    const more = this.#store.entries(networkId, known, length - known);
+    const state = more.length === 0 ? before : applyEntries(before, more);
     if (state !== undefined) this.#remember(state);
     return state;
   }
@@ -72,20 +73,34 @@ export class Networks {
           `an account can found ${this.#limits.networksPerAccount} networks at central`,
         );
       }
+      this.#checkTotal(state.networkId, entry);
       this.#store.insertNetwork(state);
       this.#store.append(state, entry);
       return headOf(state);
     });
   }
 
-  /** Throws what `decideAppend` says against it. */
+  /** Throws `quota-reached` and what `decideAppend` says against it. */
   append(account: Uint8Array, networkId: Uint8Array, entry: Uint8Array): Head {
     return this.#database.transaction(() => {
       const { logEntriesMax } = this.#limits;
       const at = { nowMs: this.#world.nowMs(), logEntriesMax };
       const { kind, state } = decideAppend(this.#state(networkId), account, entry, at);
-      if (kind === "append") this.#store.append(state, entry);
+      if (kind === "append") {
+        this.#checkTotal(networkId, entry);
+        this.#store.append(state, entry);
+      }
       return headOf(state);
+    });
+  }
+
+  /** Whatever single networks may have, the disk is one; but what a network has of it for itself nobody else takes. */
+  #checkTotal(networkId: Uint8Array, entry: Uint8Array): void {
+    const { logTotalBytes: limit } = this.#limits;
+    const growth = this.#store.growthBytes(networkId, entry.length);
+    if (growth === 0 || this.#store.totalBytes() + growth <= limit) return;
+    throw centralFaults.fault("quota-reached", "central has no room left for anybody: its operator has to make some", {
+      details: { what: "total-bytes", limit },
     });
   }
 

@@ -5,9 +5,26 @@ import type { Head } from "./types.ts";
 /** The logs, and what they say of members. Callers bring the transaction that makes several calls one. */
 export class NetworkStore {
   readonly #database: Database;
+  readonly #shareBytes: number;
 
-  constructor(database: Database) {
+  /** A log counts at least as `shareBytes`. */
+  constructor(database: Database, shareBytes: number) {
     this.#database = database;
+    this.#shareBytes = shareBytes;
+    database.run("UPDATE log_total SET bytes = (SELECT coalesce(sum(max(bytes, ?)), 0) FROM networks)", shareBytes);
+  }
+
+  /** What the logs of all networks count for. */
+  totalBytes(): number {
+    return Number(this.#database.get("SELECT bytes FROM log_total")?.["bytes"]);
+  }
+
+  /** By how much that grows with an entry of so many bytes, which is a new network's first where there is none yet. */
+  growthBytes(networkId: Uint8Array, entryBytes: number): number {
+    const row = this.#database.get("SELECT bytes FROM networks WHERE network = ?", networkId);
+    const bytes = row === undefined ? undefined : Number(row["bytes"]);
+    const after = Math.max(this.#shareBytes, (bytes ?? 0) + entryBytes);
+    return after - (bytes === undefined ? 0 : Math.max(this.#shareBytes, bytes));
   }
 
   length(networkId: Uint8Array): number {
@@ -33,18 +50,26 @@ export class NetworkStore {
 
   insertNetwork(state: NetworkState): void {
     this.#database.run(
-      "INSERT INTO networks VALUES (?, ?, 0, ?)",
+      "INSERT INTO networks (network, founded_by, length, head_hash) VALUES (?, ?, 0, ?)",
       state.networkId,
       state.founder.account,
       state.headHash,
     );
+    this.#database.run("UPDATE log_total SET bytes = bytes + ?", this.#shareBytes);
   }
 
   /** Adds the entry whose application gave `state`. */
   append(state: NetworkState, entry: Uint8Array): void {
     const { networkId, length, headHash, members } = state;
+    this.#database.run("UPDATE log_total SET bytes = bytes + ?", this.growthBytes(networkId, entry.length));
     this.#database.run("INSERT INTO entries VALUES (?, ?, ?)", networkId, length - 1, entry);
-    this.#database.run("UPDATE networks SET length = ?, head_hash = ? WHERE network = ?", length, headHash, networkId);
+    this.#database.run(
+      "UPDATE networks SET length = ?, head_hash = ?, bytes = bytes + ? WHERE network = ?",
+      length,
+      headHash,
+      entry.length,
+      networkId,
+    );
     this.#database.run("DELETE FROM members WHERE network = ?", networkId);
     for (const { account, deviceKey } of members.values()) {
       this.#database.run("INSERT INTO members VALUES (?, ?, ?)", networkId, account, deviceKey);

@@ -2,13 +2,13 @@ import { fromBase64Url, fromHex, toBase64Url, toHex } from "@piccolo/bytes";
 import { routes } from "@piccolo/central-api";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Api } from "../http/api.ts";
-import { type RateLimiter, remoteOf } from "../http/rate-limit.ts";
+import type { RateLimiter } from "../http/rate-limit.ts";
 import type { Slots } from "./slots.ts";
 
 /** For a device that has nothing but the phrase; it has no account to sign for. */
 export function mountRecovery(api: Api, slots: Slots, perRemote: RateLimiter): void {
   api.openapi(routes["POST /v1/recovery/challenge"], (c) => {
-    perRemote.take(remoteOf(c.env.incoming.socket.remoteAddress));
+    perRemote.take(c.get("remote"));
     const { challenge, expiresAtMs } = slots.challenge();
     return c.json({ challenge: toHex(challenge), expiresAtMs }, 200);
   });

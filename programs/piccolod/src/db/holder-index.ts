@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { toHex } from "@piccolo/bytes";
-import type { HeldFragment, HolderIndex } from "@piccolo/storage/ports";
+import { countedFragmentBytes, type HeldFragment, type HolderIndex } from "@piccolo/storage/ports";
 
 interface HeldRow {
   readonly account: Uint8Array;
@@ -11,6 +11,12 @@ interface HeldRow {
   readonly stored_at_ms: number;
 }
 
+interface Sums {
+  readonly usedBytes: number;
+  readonly countedBytes: number;
+}
+
+const nothing: Sums = { usedBytes: 0, countedBytes: 0 };
 const noSegment = new Uint8Array(0);
 const pageRows = 500;
 
@@ -28,8 +34,8 @@ export class SqliteHolderIndex implements HolderIndex {
   readonly #delete: StatementSync;
   readonly #list: StatementSync;
   readonly #page: StatementSync;
-  readonly #usedBytes = new Map<string, number>();
-  #totalBytes = 0;
+  readonly #sums = new Map<string, Sums>();
+  #total: Sums = { usedBytes: 0, countedBytes: 0 };
   #fragments = 0;
 
   constructor(db: DatabaseSync) {
@@ -42,21 +48,19 @@ export class SqliteHolderIndex implements HolderIndex {
     this.#page = db.prepare(
       "SELECT * FROM held_fragment WHERE (account, segment_id) > (?, ?) ORDER BY account, segment_id LIMIT ?",
     );
-    const sums = db
-      .prepare("SELECT account, sum(size_bytes) AS bytes, count(*) AS fragments FROM held_fragment GROUP BY account")
-      .all() as unknown as { account: Uint8Array; bytes: number; fragments: number }[];
-    for (const { account, bytes, fragments } of sums) {
-      this.#usedBytes.set(toHex(account), bytes);
-      this.#totalBytes += bytes;
-      this.#fragments += fragments;
-    }
+    // Read once: whatever counts is in one place, `countedFragmentBytes`.
+    const sizes = db
+      .prepare("SELECT account, size_bytes, count(*) AS fragments FROM held_fragment GROUP BY account, size_bytes")
+      .iterate() as unknown as Iterable<{ account: Uint8Array; size_bytes: number; fragments: number }>;
+    for (const { account, size_bytes: sizeBytes, fragments } of sizes) this.#count(account, sizeBytes, fragments);
   }
 
   put(entry: HeldFragment): void {
     const { account, segmentId, index } = entry.key;
     const before = this.get(account, segmentId);
     this.#put.run(account, segmentId, index, entry.root, entry.sizeBytes, entry.storedAtMs);
-    this.#count(account, entry.sizeBytes - (before?.sizeBytes ?? 0), before === undefined ? 1 : 0);
+    if (before !== undefined) this.#count(account, before.sizeBytes, -1);
+    this.#count(account, entry.sizeBytes, 1);
   }
 
   get(account: Uint8Array, segmentId: Uint8Array): HeldFragment | undefined {
@@ -68,7 +72,7 @@ export class SqliteHolderIndex implements HolderIndex {
     const before = this.get(account, segmentId);
     if (before === undefined) return;
     this.#delete.run(account, segmentId);
-    this.#count(account, -before.sizeBytes, -1);
+    this.#count(account, before.sizeBytes, -1);
   }
 
   list(account: Uint8Array, afterSegmentId: Uint8Array | undefined, limit: number): readonly HeldFragment[] {
@@ -91,7 +95,15 @@ export class SqliteHolderIndex implements HolderIndex {
   }
 
   usedBytes(account?: Uint8Array): number {
-    return account === undefined ? this.#totalBytes : (this.#usedBytes.get(toHex(account)) ?? 0);
+    return this.#sumsOf(account).usedBytes;
+  }
+
+  countedBytes(account?: Uint8Array): number {
+    return this.#sumsOf(account).countedBytes;
+  }
+
+  #sumsOf(account: Uint8Array | undefined): Sums {
+    return (account === undefined ? this.#total : this.#sums.get(toHex(account))) ?? nothing;
   }
 
   /** How many fragments are held, of all owners. */
@@ -99,9 +111,14 @@ export class SqliteHolderIndex implements HolderIndex {
     return this.#fragments;
   }
 
-  #count(account: Uint8Array, bytes: number, fragments: number): void {
-    this.#usedBytes.set(toHex(account), this.usedBytes(account) + bytes);
-    this.#totalBytes += bytes;
+  /** So many fragments of this size more, or fewer. */
+  #count(account: Uint8Array, sizeBytes: number, fragments: number): void {
+    const more = ({ usedBytes, countedBytes }: Sums): Sums => ({
+      usedBytes: usedBytes + fragments * sizeBytes,
+      countedBytes: countedBytes + fragments * countedFragmentBytes(sizeBytes),
+    });
+    this.#sums.set(toHex(account), more(this.#sumsOf(account)));
+    this.#total = more(this.#total);
     this.#fragments += fragments;
   }
 }

@@ -38,6 +38,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "nothing-to-accept": 409,
   "no-members-reachable": 503,
   "network-unknown": 503,
+  "members-disagree": 503,
   "recovery-stale": 503,
   "volume-busy": 503,
   "volume-unavailable": 503,

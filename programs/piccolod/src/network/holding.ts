@@ -73,6 +73,6 @@ export async function openHolding(options: HoldingOptions): Promise<Holding> {
       world,
       report,
     }),
-    held: () => ({ usedBytes: index.usedBytes(), quotaBytes, fragments: index.fragments }),
+    held: () => ({ usedBytes: index.countedBytes(), quotaBytes, fragments: index.fragments }),
   };
 }

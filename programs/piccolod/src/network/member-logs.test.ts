@@ -109,6 +109,19 @@ test("a longer log is read from whoever greets, page by page, and kept", async (
   assert.equal(it.own.deviceKeyOf(keys.account, 6), undefined);
 });
 
+test("between two pages the device does what else there is to do", async (context) => {
+  const it = setup(context);
+  for (const epoch of [2, 3, 4, 5]) it.other.append(replaced(it.other, epoch), world.nowMs());
+  const turns: number[] = [];
+  it.answer = (from) => {
+    setImmediate(() => turns.push(from));
+    if (from > 1) assert.deepEqual(turns, [1]);
+    return it.other.entriesFrom(from);
+  };
+  await it.logs.noticed("other", helloOf(it.other));
+  assert.equal(it.own.state?.length, 5);
+});
+
 test("the log of another network, a shorter one, and one that was just read are not asked for", async (context) => {
   const it = setup(context);
   it.other.append(replaced(it.other, 2), world.nowMs());

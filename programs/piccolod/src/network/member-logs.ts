@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { WitnessClient } from "@piccolo/storage/ports";
@@ -63,6 +64,8 @@ export class MemberLogs {
           return;
         }
         if ((membership.state?.length ?? 0) >= logLength) return;
+        // Each page takes a while to check, and the device has more to do.
+        await setImmediate();
       }
     } catch (error) {
       if (stopping.aborted) return;

@@ -1,6 +1,6 @@
 import { equalConstantTime, toHex } from "@piccolo/bytes";
 import {
-  applyEntry,
+  applyEntries,
   checkTimely,
   decodeEntry,
   entriesUntil,
@@ -56,8 +56,7 @@ export class MembershipLog {
     const known = this.#state?.length ?? 0;
     const fresh = entries.slice(Math.max(0, known - from));
     if (fresh.length === 0) return;
-    let state = this.#state;
-    for (const entry of fresh) state = applyEntry(state, entry);
+    const state = applyEntries(this.#state, fresh);
     this.#store.appendEntries(known, fresh);
     this.#state = state;
     this.#changed();
@@ -74,7 +73,7 @@ export class MembershipLog {
 
   /** All entries from an index on. */
   entriesFrom(index: number): readonly Uint8Array[] {
-    return this.#store.entries().slice(index);
+    return this.#store.entries(index);
   }
 
   /** Takes in a fresh entry that a member brings; one that is there already changes nothing. Gives the log's length. */

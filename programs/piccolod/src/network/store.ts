@@ -26,11 +26,10 @@ export class NetworkStore {
     this.#db = db;
   }
 
-  /** The log as it was last known, in order. */
-  entries(): Uint8Array[] {
-    const rows = this.#db.prepare("SELECT entry FROM membership_entry ORDER BY sequence").all() as {
-      entry: Uint8Array;
-    }[];
+  /** The log as it was last known, in order, from an index on. */
+  entries(from = 0): Uint8Array[] {
+    const read = this.#db.prepare("SELECT entry FROM membership_entry WHERE sequence >= ? ORDER BY sequence");
+    const rows = read.all(from) as { entry: Uint8Array }[];
     return rows.map(({ entry }) => new Uint8Array(entry));
   }
 

@@ -2,13 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "@piccolo/bytes";
 import { certifyDevice, certifyRotation, deriveOwnerKeys, ed25519FromSeed, type OwnerKeys } from "@piccolo/envelope";
-import { applyEntry, createNetwork, type NetworkState, replaceDevice, rotateOwnerKey } from "@piccolo/membership";
+import {
+  applyEntry,
+  createNetwork,
+  type Member,
+  type NetworkState,
+  replaceDevice,
+  rotateOwnerKey,
+} from "@piccolo/membership";
 import type { RecoveryDecision } from "@piccolo/storage/log";
 import type { FoundMembership } from "@piccolo/storage/recover";
 import { SeededWorld } from "@piccolo/world";
 import {
   betterRound,
   decideDevice,
+  judgePlace,
   keysByLog,
   longestMembership,
   newestSlot,
@@ -100,4 +108,21 @@ test("what may be stale says how many have answered, and what is settled says no
   assert.equal(stalenessOf(round(0), 3), undefined);
   assert.deepEqual(stalenessOf(round(2), 3), { answered: 1, needed: 3, newestAtMs: null });
   assert.deepEqual(stalenessOf(round(5), 3), { answered: 0, needed: 5, newestAtMs: null });
+});
+
+test("an entry is taken by a quorum, or by more than refuse it where those may lie, and by witnesses only", () => {
+  const { state } = network(keys, 1);
+  const members = Array.from({ length: 5 }, (_, at): [string, Member] => {
+    const account = new Uint8Array(32).fill(50 + at);
+    return [toHex(account), { ...state.founder, account, deviceKey: device(50 + at) }];
+  });
+  const four = { ...network(keys, 1).state, members: new Map(members.slice(0, 4)) } as NetworkState;
+  const five = { ...four, members: new Map(members) } as NetworkState;
+  const name = (at: number): string => toHex(device(50 + at));
+  const verdict = (of: NetworkState, took: readonly number[], refused: readonly number[]): boolean =>
+    judgePlace(of, keys.account, { took: took.map(name), refused: refused.map(name) }).isTaken;
+  assert.ok(verdict(five, [0], []) && verdict(five, [0, 1], [2]) && verdict(five, [0, 1, 2, 3], [4]));
+  assert.ok(!verdict(five, [], []) && !verdict(five, [0], [1]) && !verdict(five, [0, 1, 2], [3, 4]));
+  assert.ok(verdict(four, [0, 1, 2], [3]) && !verdict(four, [0, 1], [2, 3]));
+  assert.ok(!verdict(four, [4], []), "who is no member has no voice");
 });

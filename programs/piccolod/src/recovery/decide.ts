@@ -1,8 +1,8 @@
 /** What a recovering device takes for true of what it was told; pure. */
-import { equalConstantTime, toHex } from "@piccolo/bytes";
+import { equalConstantTime, fromHex, toHex } from "@piccolo/bytes";
 import type { OwnerKeys } from "@piccolo/envelope";
 import type { NetworkState } from "@piccolo/membership";
-import type { RecoveryDecision } from "@piccolo/storage/log";
+import { quorumOf, type RecoveryDecision, witnessesOf } from "@piccolo/storage/log";
 import type { FoundMembership } from "@piccolo/storage/recover";
 import type { Staleness } from "./types.ts";
 
@@ -28,18 +28,63 @@ export function slotFault(answered: number): "phrase-unknown" | "no-members-reac
  * The longest log that has this owner as a member. `networks` (hex) are those the owner's own slot or sheet names: a log
  * of another network counts only where they name none, since nobody but the owner can have made them a member of it.
  */
-export function longestMembership(
-  logs: readonly FoundMembership[],
+export function longestMembership<Log extends FoundMembership>(
+  logs: readonly Log[],
   account: Uint8Array,
   networks: readonly string[],
-): FoundMembership | undefined {
+): Log | undefined {
   return logs
     .filter(({ state }) => networks.length === 0 || networks.includes(toHex(state.networkId)))
     .filter(({ state }) => state.memberByAccount(account) !== undefined)
-    .reduce<FoundMembership | undefined>(
+    .reduce<Log | undefined>(
       (best, log) => (best === undefined || log.entries.length > best.entries.length ? log : best),
       undefined,
     );
+}
+
+/** A log, and the device key (hex) or central's origin that it came from. */
+export interface GivenLog extends FoundMembership {
+  readonly giver: string;
+}
+
+/** What members contradicted: whoever gave such a log or took an entry behind it, and the heads (hex) of such logs. */
+export interface Doubts {
+  readonly givers: ReadonlySet<string>;
+  readonly heads: ReadonlySet<string>;
+}
+
+/** Once there are doubts only a member's or a central's word is taken: there is no end to devices that are nobody's. */
+export function isBeyondDoubt(
+  { giver, state }: GivenLog,
+  { givers, heads }: Doubts,
+  centrals: readonly string[],
+): boolean {
+  if (givers.size + heads.size === 0) return true;
+  if (givers.has(giver) || heads.has(toHex(state.headHash))) return false;
+  return centrals.includes(giver) || state.memberByDeviceKey(fromHex(giver)) !== undefined;
+}
+
+/** Device keys (hex) of those who have the new device's entry now, and of those who said that theirs is another log. */
+export interface EntryAnswers {
+  readonly took: readonly string[];
+  readonly refused: readonly string[];
+}
+
+export interface PlaceVerdict {
+  /** By a quorum of the witnesses, or by more than refused it while no more refused it than may lie. */
+  readonly isTaken: boolean;
+  /** Of the log's witnesses. */
+  readonly took: number;
+  readonly refused: number;
+}
+
+export function judgePlace(state: NetworkState, account: Uint8Array, answers: EntryAnswers): PlaceVerdict {
+  const witnesses = witnessesOf(state, account).map(({ deviceKey }) => toHex(deviceKey));
+  const { faulty, quorum } = quorumOf(witnesses.length);
+  const among = (keys: readonly string[]): number => witnesses.filter((witness) => keys.includes(witness)).length;
+  const [took, refused] = [among(answers.took), among(answers.refused)];
+  const isTaken = took > 0 && (took >= quorum || (took > refused && refused <= faulty));
+  return { isTaken, took, refused };
 }
 
 /** The keys of the epoch that the log knows; undefined where it knows a newer key, or one that is not held any more. */

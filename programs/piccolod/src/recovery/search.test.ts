@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { toBase64Url, toHex } from "@piccolo/bytes";
 import {
   certifyDevice,
+  certifyRotation,
   deriveOwnerKeys,
   newPhrase,
   type OwnerKeys,
@@ -14,10 +15,12 @@ import { isFault } from "@piccolo/fault";
 import {
   acceptInvitation,
   applyEntry,
+  cosignInvitation,
   createInvitation,
   createNetwork,
   type NetworkState,
   replaceDevice,
+  rotateOwnerKey,
 } from "@piccolo/membership";
 import { MemoryNetwork, MemoryWitnessStore } from "@piccolo/storage/fakes";
 import { RecoverService } from "@piccolo/storage/holder";
@@ -38,22 +41,54 @@ const origin = "http://central.example";
 interface Log {
   state: NetworkState;
   readonly entries: Uint8Array[];
+  /** Device keys of the members beside the owner, in order of joining. */
+  readonly others: readonly Uint8Array<ArrayBuffer>[];
 }
 
 function newLog(world: SeededWorld, owner: OwnerKeys = keys): Log {
   const device = certifyDevice(owner, world.randomBytes(32), 1);
   const entry = createNetwork({ ownerKeys: owner, device, name: "Ada", networkName: "home", world });
-  return { state: applyEntry(undefined, entry), entries: [entry] };
+  return { state: applyEntry(undefined, entry), entries: [entry], others: [] };
 }
 
-/** A network with one more member. */
-function twoIn(world: SeededWorld): Log {
-  const { state, entries } = newLog(world);
-  const other = deriveOwnerKeys(new Uint8Array(32).fill(5), 1);
-  const invitation = createInvitation({ state, ownerKeys: keys, expiresAtMs: world.nowMs() + 1_000, world });
-  const device = certifyDevice(other, world.randomBytes(32), 1);
-  const entry = acceptInvitation({ state, invitation, ownerKeys: other, device, name: "Bela", world });
-  return { state: applyEntry(state, entry), entries: [...entries, entry] };
+const keysOf = (number: number): OwnerKeys => deriveOwnerKeys(new Uint8Array(32).fill(20 + number), 1);
+
+/** A network with so many more members. */
+function logWith(world: SeededWorld, others: number): Log {
+  let log = newLog(world);
+  for (let number = 0; number < others; number++) {
+    const { state } = log;
+    const made = createInvitation({ state, ownerKeys: keys, expiresAtMs: world.nowMs() + 1_000, world });
+    const signed = number < 3 ? made.signed : cosignInvitation({ state, ownerKeys: keysOf(0), signed: made.signed });
+    const ownerKeys = keysOf(number);
+    const device = certifyDevice(ownerKeys, world.randomBytes(32), 1);
+    const invitation = made.withSignatures(signed);
+    const entry = acceptInvitation({ state, invitation, ownerKeys, device, name: `Member ${number}`, world });
+    log = added({ ...log, others: [...log.others, device.deviceKey.slice()] }, entry);
+  }
+  return log;
+}
+
+const added = ({ state, entries, others }: Log, entry: Uint8Array): Log => ({
+  state: applyEntry(state, entry),
+  entries: [...entries, entry],
+  others,
+});
+
+/** The log with one more device of an owner. */
+function replacedIn(world: SeededWorld, log: Log, ownerKeys: OwnerKeys): Log {
+  const { deviceEpoch = 0 } = log.state.memberByAccount(ownerKeys.account) ?? {};
+  const device = certifyDevice(ownerKeys, world.randomBytes(32), deviceEpoch + 1);
+  return added(log, replaceDevice({ state: log.state, ownerKeys, device, world }));
+}
+
+/** The log with one more owner key of the first of the others, whose device stays the same. */
+function padded(world: SeededWorld, log: Log, epoch = 2): Log {
+  const keysAt = (at: number): OwnerKeys =>
+    at === 1 ? keysOf(0) : deriveOwnerKeys(new Uint8Array(32).fill(40 + at), at, keysOf(0).account);
+  const ownerKeys = keysAt(epoch);
+  const rotations = [certifyRotation(keysAt(epoch - 1), ownerKeys)];
+  return added(log, rotateOwnerKey({ state: log.state, ownerKeys, rotations, world }));
 }
 
 /** Another member's device, with a log and a store of its own. */
@@ -62,9 +97,8 @@ class Peer {
   readonly store = new MemoryWitnessStore();
   readonly log: Log;
 
-  constructor(world: SeededWorld, network: MemoryNetwork, log: Log) {
-    this.log = { state: log.state, entries: [...log.entries] };
-    const deviceKey = world.randomBytes(32);
+  constructor(world: SeededWorld, network: MemoryNetwork, log: Log, deviceKey = world.randomBytes(32)) {
+    this.log = { ...log, entries: [...log.entries] };
     this.target = { deviceKey, addresses: ["/ip4/192.0.2.1/tcp/1"] };
     const handler = new RecoverService({
       store: this.store,
@@ -102,13 +136,19 @@ interface Lies {
 class Scene {
   readonly world = new SeededWorld("search");
   readonly network = new MemoryNetwork({ world: this.world });
-  readonly log: Log = twoIn(this.world);
+  readonly log: Log;
   readonly devices = new KnownDevices();
   lies: Lies | undefined;
   readonly #own = this.world.randomBytes(32);
+  #peers = 0;
 
+  constructor(others = 2) {
+    this.log = logWith(this.world, others);
+  }
+
+  /** The next member's device; whoever comes after all of them is none's. */
   peer(log = this.log): Peer {
-    return new Peer(this.world, this.network, log);
+    return new Peer(this.world, this.network, log, log.others[this.#peers++]);
   }
 
   slot(number: number, named: readonly Peer[], networkId = this.log.state.networkId): Uint8Array {
@@ -126,7 +166,7 @@ class Scene {
       handler: { admit: () => assert.fail("nobody asks"), handle: () => assert.fail("nobody asks") },
     });
     return {
-      client: new RecoverClient(transport),
+      client: new RecoverClient(transport, this.world),
       world: this.world,
       report: () => undefined,
       devices: this.devices,
@@ -234,12 +274,7 @@ test("one address is enough without central, and a damaged or another phrase's s
 
 test("a network that the slot does not name is refused, though the owner is in it, and a cut log loses", async () => {
   const scene = new Scene();
-  const longer = { ...scene.log, entries: [...scene.log.entries] };
-  const device = certifyDevice(keys, scene.world.randomBytes(32), 2);
-  const entry = replaceDevice({ state: longer.state, ownerKeys: keys, device, world: scene.world });
-  longer.entries.push(entry);
-  longer.state = applyEntry(longer.state, entry);
-  const peer = scene.peer(longer);
+  const peer = scene.peer(replacedIn(scene.world, scene.log, keys));
   const elsewhere = newLog(scene.world);
   const stranger = scene.peer(elsewhere);
   scene.devices.add(stranger.target);
@@ -250,7 +285,7 @@ test("a network that the slot does not name is refused, though the owner is in i
   scene.lies = { slot: scene.slot(3, [peer]), log: scene.log.entries };
   const { membership } = await scene.search();
   assert.equal(toHex(membership.state.networkId), toHex(scene.log.state.networkId));
-  assert.equal(membership.entries.length, 3);
+  assert.equal(membership.entries.length, scene.log.entries.length + 1);
 });
 
 test("a place is taken once: a second try finds its own entry, and a member who missed it gets it then", async () => {
@@ -266,7 +301,7 @@ test("a place is taken once: a second try finds its own entry, and a member who 
   assert.equal(again.certificate.deviceEpoch, 2);
   assert.deepEqual(
     [first, second].map(({ log }) => log.entries.length),
-    [3, 3],
+    [4, 4],
   );
   const other = await scene.take(again.membership, scene.world.randomBytes(32));
   assert.equal(other.certificate.deviceEpoch, 3);
@@ -275,15 +310,11 @@ test("a place is taken once: a second try finds its own entry, and a member who 
 
 test("an entry that came first is read, and the own one made anew behind it", async () => {
   const scene = new Scene();
-  const peer = scene.peer();
-  const device = certifyDevice(keys, scene.world.randomBytes(32), 2);
-  const entry = replaceDevice({ state: peer.log.state, ownerKeys: keys, device, world: scene.world });
-  peer.log.state = applyEntry(peer.log.state, entry);
-  peer.log.entries.push(entry);
+  const peer = scene.peer(replacedIn(scene.world, scene.log, keys));
   scene.devices.add(peer.target);
   const taken = await scene.take(scene.log, scene.world.randomBytes(32));
   assert.equal(taken.certificate.deviceEpoch, 3);
-  assert.equal(peer.log.entries.length, 4);
+  assert.equal(peer.log.entries.length, scene.log.entries.length + 2);
 });
 
 test("a central that always says another entry came first stops nobody", async () => {
@@ -293,7 +324,7 @@ test("a central that always says another entry came first stops nobody", async (
   scene.lies = { log: scene.log.entries };
   const taken = await scene.take(scene.log, scene.world.randomBytes(32));
   assert.equal(taken.certificate.deviceEpoch, 2);
-  assert.equal(peer.log.entries.length, 3);
+  assert.equal(peer.log.entries.length, scene.log.entries.length + 1);
 });
 
 test("in reach of nobody no place is taken", async () => {
@@ -302,4 +333,65 @@ test("in reach of nobody no place is taken", async () => {
   assert.equal(await codeOf(scene.take(scene.log, deviceKey)), "no-members-reachable");
   const alone = await scene.take(newLog(scene.world), deviceKey);
   assert.equal(alone.certificate.deviceEpoch, 2, "a network of one has nobody to tell");
+});
+
+test("a member who alone has a longer log keeps no recovery from the one that the others have", async () => {
+  const scene = new Scene(4);
+  const eve = scene.peer(padded(scene.world, scene.log));
+  const honest = [scene.peer(), scene.peer(), scene.peer()];
+  for (const { target } of [eve, ...honest]) scene.devices.add(target);
+  const deviceKey = scene.world.randomBytes(32);
+  const { membership } = await scene.take(eve.log, deviceKey);
+  for (const { log } of honest) {
+    assert.deepEqual(membership.state.headHash, log.state.headHash);
+    assert.deepEqual(log.state.memberByAccount(keys.account)?.deviceKey, deviceKey);
+  }
+});
+
+test("nor does one whose log is handed out, longer and longer, by devices that are nobody's", async () => {
+  const scene = new Scene(4);
+  let longer = padded(scene.world, scene.log);
+  const eve = scene.peer(longer);
+  const honest = [scene.peer(), scene.peer(), scene.peer()];
+  const strangers = Array.from({ length: 6 }, (_, at) => {
+    longer = padded(scene.world, longer, at + 3);
+    return scene.peer(longer);
+  });
+  for (const { target } of [eve, ...strangers, ...honest]) scene.devices.add(target);
+  const { membership } = await scene.take(longer, scene.world.randomBytes(32));
+  for (const { log } of honest) assert.deepEqual(membership.state.headHash, log.state.headHash);
+});
+
+test("where one says so and one the other, nothing is taken for the members' log until more are there", async () => {
+  const scene = new Scene(4);
+  const eve = scene.peer(padded(scene.world, scene.log));
+  const [first, second] = [scene.peer(), scene.peer()];
+  for (const { target } of [eve, first]) scene.devices.add(target);
+  const deviceKey = scene.world.randomBytes(32);
+  assert.equal(await codeOf(scene.take(eve.log, deviceKey)), "members-disagree");
+  scene.devices.add(second.target);
+  const { membership } = await scene.take(eve.log, deviceKey);
+  assert.deepEqual(membership.state.headHash, second.log.state.headHash);
+});
+
+test("an entry that has not come to all members yet is waited for, and stays", async () => {
+  const scene = new Scene();
+  const newer = padded(scene.world, scene.log);
+  const [first, late] = [scene.peer(newer), scene.peer()];
+  for (const { target } of [first, late]) scene.devices.add(target);
+  void scene.world.sleep(5_000).then(() => Object.assign(late.log, { ...newer, entries: [...newer.entries] }));
+  const { membership } = await scene.take(newer, scene.world.randomBytes(32));
+  assert.equal(membership.entries.length, newer.entries.length + 1);
+  assert.deepEqual(membership.state.headHash, late.log.state.headHash);
+});
+
+test("a lone member in reach is enough, and one of nobody's devices is not", async () => {
+  const scene = new Scene(1);
+  const [member, stranger] = [scene.peer(), scene.peer()];
+  scene.devices.add(stranger.target);
+  const deviceKey = scene.world.randomBytes(32);
+  assert.equal(await codeOf(scene.take(scene.log, deviceKey)), "no-members-reachable");
+  scene.devices.add(member.target);
+  const taken = await scene.take(scene.log, deviceKey);
+  assert.deepEqual(member.log.state.headHash, taken.membership.state.headHash);
 });

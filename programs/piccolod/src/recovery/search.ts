@@ -6,12 +6,22 @@ import { isFault } from "@piccolo/fault";
 import { entriesUntil, entryToleranceMs, replay } from "@piccolo/membership";
 import type { PeerTarget } from "@piccolo/storage/ports";
 import { askEach, type FoundMembership, readMembershipOf, type RecoverParts } from "@piccolo/storage/recover";
-import { type FoundSlot, keysByLog, longestMembership, newestSlot, slotFault } from "./decide.ts";
+import {
+  type Doubts,
+  type FoundSlot,
+  type GivenLog,
+  isBeyondDoubt,
+  keysByLog,
+  longestMembership,
+  newestSlot,
+  slotFault,
+} from "./decide.ts";
 import type { KnownDevices } from "./known-devices.ts";
 import { type FoundOwner, recoveryFaults } from "./types.ts";
 
 /** Each round asks those whom the one before named. */
 const mostRounds = 4;
+const noDoubts: Doubts = { givers: new Set(), heads: new Set() };
 
 export interface Searching extends RecoverParts {
   readonly devices: KnownDevices;
@@ -171,7 +181,7 @@ export class MembershipSearch {
   readonly #searching: Searching;
   readonly #signal: AbortSignal;
   #read = new Set<string>();
-  #logs: FoundMembership[] = [];
+  readonly #logs: GivenLog[] = [];
   #isCentralRead = false;
   #refused = false;
 
@@ -193,8 +203,12 @@ export class MembershipSearch {
   }
 
   /** Adds the members' addresses to the known devices. `networks` (hex) as `longestMembership` takes them. */
-  async run(keys: readonly OwnerKeys[], networks: readonly string[]): Promise<FoundMembership | undefined> {
-    const { devices } = this.#searching;
+  async run(
+    keys: readonly OwnerKeys[],
+    networks: readonly string[],
+    doubts: Doubts = noDoubts,
+  ): Promise<GivenLog | undefined> {
+    const { devices, centrals } = this.#searching;
     const fresh = devices.all().filter(({ deviceKey }) => !this.#read.has(toHex(deviceKey)));
     for (const { deviceKey } of fresh) this.#read.add(toHex(deviceKey));
     const isCentralRead = this.#isCentralRead;
@@ -205,14 +219,11 @@ export class MembershipSearch {
     ]);
     this.#logs.push(...atCentral, ...atMembers.flatMap(({ value }) => value));
     const [{ account } = { account: new Uint8Array(32) }] = keys;
-    return longestMembership(this.#logs, account, networks);
+    const believed = this.#logs.filter((log) => isBeyondDoubt(log, doubts, centrals));
+    return longestMembership(believed, account, networks);
   }
 
-  async #atMember(
-    peer: PeerTarget,
-    keys: readonly OwnerKeys[],
-    signal: AbortSignal,
-  ): Promise<readonly FoundMembership[]> {
+  async #atMember(peer: PeerTarget, keys: readonly OwnerKeys[], signal: AbortSignal): Promise<readonly GivenLog[]> {
     const { client, devices } = this.#searching;
     let refusal: unknown;
     for (const held of keys) {
@@ -221,7 +232,7 @@ export class MembershipSearch {
         for (const place of await client.memberAddresses(peer, held, signal)) {
           if (log?.state.memberByDeviceKey(place.deviceKey) !== undefined) devices.add(place);
         }
-        return log === undefined ? [] : [log];
+        return log === undefined ? [] : [{ ...log, giver: toHex(peer.deviceKey) }];
       } catch (error) {
         // In the middle of a re-key a member may know the key before only.
         if (!isFault(error, "not-yours")) throw error;
@@ -232,26 +243,26 @@ export class MembershipSearch {
     throw refusal;
   }
 
-  async #atCentrals(keys: readonly OwnerKeys[], networks: readonly string[]): Promise<readonly FoundMembership[]> {
-    const asked = this.#searching.centrals.flatMap((baseUrl) =>
-      keys.map((held) => this.#atCentral(centralAsOwner(this.#searching, baseUrl, held), networks)),
+  async #atCentrals(keys: readonly OwnerKeys[], networks: readonly string[]): Promise<readonly GivenLog[]> {
+    const asked = this.#searching.centrals.flatMap((giver) =>
+      keys.map((held) => this.#atCentral(giver, centralAsOwner(this.#searching, giver, held), networks)),
     );
     return (await Promise.all(asked)).flat();
   }
 
-  async #atCentral(central: CentralClient, networks: readonly string[]): Promise<readonly FoundMembership[]> {
+  async #atCentral(giver: string, central: CentralClient, networks: readonly string[]): Promise<readonly GivenLog[]> {
     const signal = this.#signal;
-    const ask = async (): Promise<readonly FoundMembership[]> => {
+    const ask = async (): Promise<readonly GivenLog[]> => {
       const ids =
         networks.length > 0
           ? networks.map(fromHex)
           : (await central.networks({ signal })).map(({ networkId }) => networkId);
-      const found: FoundMembership[] = [];
+      const found: GivenLog[] = [];
       for (const id of ids) {
         const latestMs = this.#searching.world.nowMs() + entryToleranceMs;
         const entries = entriesUntil(latestMs, await central.readLog(id, 0, { signal }));
         const state = replay(entries, id);
-        found.push({ entries, state });
+        found.push({ entries, state, giver });
         // Whoever is no member by the log would only take a member's room.
         for (const { deviceKey, multiaddrs } of await central.addresses(id, { signal })) {
           if (state.memberByDeviceKey(deviceKey) === undefined) continue;

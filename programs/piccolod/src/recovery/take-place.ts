@@ -5,12 +5,14 @@ import { certifyDevice, type DeviceCertificate, firstEpoch, type OwnerChain, typ
 import { isFault } from "@piccolo/fault";
 import { applyEntry, decodeEntry, replaceDevice } from "@piccolo/membership";
 import { askEach, type FoundMembership } from "@piccolo/storage/recover";
-import { decideDevice, keysByLog } from "./decide.ts";
+import { decideDevice, type Doubts, type EntryAnswers, judgePlace, keysByLog } from "./decide.ts";
 import { centralAsOwner, checkKeys, fromCentral, MembershipSearch, type Searching } from "./search.ts";
 import { recoveryFaults, type TakenPlace } from "./types.ts";
 
 const mostTries = 4;
 const pauseMs = 700;
+/** Longer than an entry takes to come to all members who are online, from one another or from central. */
+const patienceMs = 40_000;
 
 export interface PlaceOptions {
   readonly searching: Searching;
@@ -23,31 +25,59 @@ export interface PlaceOptions {
 }
 
 /**
- * Resolves once at least one member has the entry; from then on the device before is fenced. Done again after it was cut
- * short it finds its own entry and raises no epoch. Throws `device-key-used`, `no-members-reachable`.
+ * Resolves once the members have the entry, as `judgePlace` says; from then on the device before is fenced. Done again
+ * after it was cut short it finds its own entry and raises no epoch. A log that members contradict until `patienceMs`
+ * are over is left for the next longest: one member who shows an entry to nobody else cannot draw a device after it.
+ * Throws `device-key-used`, `no-members-reachable`, `members-disagree`.
  */
 export async function takePlace(options: PlaceOptions, signal: AbortSignal): Promise<TakenPlace> {
   const { searching, keys } = options;
-  let { membership } = options;
+  const { world, report } = searching;
+  const [newestKeys] = keys;
+  assert.ok(newestKeys !== undefined);
+  const networks = [toHex(options.membership.state.networkId)];
+  const patientUntilMs = world.monotonicMs() + patienceMs;
+  const doubts = { givers: new Set<string>(), heads: new Set<string>() };
+  let membership: FoundMembership & { readonly giver?: string } = options.membership;
+  let best: { readonly made: Made; readonly margin: number } | undefined;
   for (let attempt = 1; ; attempt++) {
-    checkKeys(membership, keys);
     const made = makeEntry(options, membership);
-    const { moved } = await offerToCentrals(options, made, attempt === mostTries, signal);
-    const delivered = moved ? 0 : await deliver(options, made, signal);
-    if (delivered > 0) return made;
-    if (!moved && isAlone(made)) return made;
-    if (attempt === mostTries) {
-      throw recoveryFaults.fault(
-        "no-members-reachable",
-        "no member took this device in yet: see that some of them are online, then try again",
-      );
+    const central = await offerToCentrals(options, made, attempt >= mostTries, signal);
+    const answers = central.moved ? { took: [], refused: [] } : await deliver(options, made, signal);
+    const { isTaken, took, refused } = judgePlace(made.membership.state, newestKeys.account, answers);
+    if (isTaken || (!central.moved && isAlone(made))) return made;
+    const isContradicted = took + refused > 0;
+    if (!isContradicted && attempt >= mostTries) return best?.made ?? refuse(doubts);
+    const isDoubted = isContradicted && world.monotonicMs() >= patientUntilMs;
+    if (isDoubted) {
+      report("membership-log-contradicted", { entries: membership.entries.length, took, refused });
+      if (took - refused > (best?.margin ?? 0)) best = { made, margin: took - refused };
+      for (const { state } of [membership, made.membership]) doubts.heads.add(toHex(state.headHash));
+      const { giver = [] } = membership;
+      for (const doubted of [...answers.took, ...central.took].concat(giver)) doubts.givers.add(doubted);
+    } else {
+      // Another entry came first somewhere, or has not come everywhere: the log is read again.
+      await world.sleep(pauseMs * attempt, signal);
     }
-    // Another entry came first somewhere: it is read, and this one made anew behind it.
-    await searching.world.sleep(pauseMs * attempt, signal);
-    const network = toHex(membership.state.networkId);
-    const newest = await new MembershipSearch(searching, signal).run(keys, [network]);
-    if (newest !== undefined && newest.entries.length >= membership.entries.length) membership = newest;
+    const newest = await new MembershipSearch(searching, signal).run(keys, networks, doubts);
+    if (newest === undefined && isDoubted) return best?.made ?? refuse(doubts);
+    if (newest === undefined || (!isDoubted && newest.entries.length < membership.entries.length)) continue;
+    checkKeys(newest, keys);
+    membership = newest;
   }
+}
+
+function refuse({ heads }: Doubts): never {
+  if (heads.size > 0) {
+    throw recoveryFaults.fault(
+      "members-disagree",
+      "the members in reach have different member lists: see that more of them are online, then try again",
+    );
+  }
+  throw recoveryFaults.fault(
+    "no-members-reachable",
+    "no member took this device in yet: see that some of them are online, then try again",
+  );
 }
 
 interface Made extends TakenPlace {
@@ -88,12 +118,20 @@ function isAlone({ membership }: Made): boolean {
   return membership.state.members.size === 1;
 }
 
-async function deliver({ searching }: PlaceOptions, { entry, keys }: Made, signal: AbortSignal): Promise<number> {
+async function deliver({ searching }: PlaceOptions, { entry, keys }: Made, signal: AbortSignal): Promise<EntryAnswers> {
   const { client, devices } = searching;
-  const delivered = await askEach(searching, devices.all(), signal, (peer, limited) =>
-    client.appendDevice(peer, keys, entry, limited),
-  );
-  return delivered.length;
+  const answers = await askEach(searching, devices.all(), signal, async (peer, limited) => {
+    try {
+      await client.appendDevice(peer, keys, entry, limited);
+      return "took";
+    } catch (error) {
+      if (!isFault(error, "conflict")) throw error;
+      return "refused";
+    }
+  });
+  const those = (said: "took" | "refused"): readonly string[] =>
+    answers.flatMap(({ peer, value }) => (value === said ? [toHex(peer.deviceKey)] : []));
+  return { took: those("took"), refused: those("refused") };
 }
 
 /**
@@ -105,7 +143,7 @@ async function offerToCentrals(
   { entry, keys, certificate, membership }: Made,
   isLast: boolean,
   signal: AbortSignal,
-): Promise<{ readonly moved: boolean }> {
+): Promise<{ readonly moved: boolean; readonly took: readonly string[] }> {
   const rotations = chain.rotations.slice(0, keys.epoch - firstEpoch);
   const offered = searching.centrals.map((baseUrl) =>
     fromCentral(
@@ -117,14 +155,18 @@ async function offerToCentrals(
         await central.register({ ownerPublicKey: keys.ownerPublicKey, ...known, device: certificate }, { signal });
         try {
           await central.append(membership.state.networkId, entry, { signal });
-          return { moved: false };
+          return { moved: false, took: [baseUrl] };
         } catch (error) {
           if (isLast || !isFault(error, "head-moved")) throw error;
-          return { moved: true };
+          return { moved: true, took: [] };
         }
       },
       signal,
     ),
   );
-  return { moved: (await Promise.all(offered)).some((answer) => answer?.moved === true) };
+  const answers = await Promise.all(offered);
+  return {
+    moved: answers.some((answer) => answer?.moved === true),
+    took: answers.flatMap((answer) => answer?.took ?? []),
+  };
 }

@@ -15,6 +15,10 @@ export const recoveryFaults = catalogue({
     retry: "later",
     meaning: "No member could be reached; check that the device is online, and give a sheet or a member's address.",
   },
+  "members-disagree": {
+    retry: "later",
+    meaning: "The members in reach have different member lists; see that more of them are online, then try again.",
+  },
   "clock-wrong": {
     retry: "later",
     meaning: "This device's clock is wrong, so nobody lets it in; set it right, then begin again.",

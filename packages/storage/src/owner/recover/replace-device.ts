@@ -1,7 +1,7 @@
 import { toHex } from "@piccolo/bytes";
 import { type DeviceCertificate, type OwnerKeys, type Phrase, verifySealedSlot } from "@piccolo/envelope";
 import { catalogue, type Fault, isFault } from "@piccolo/fault";
-import { applyEntry, entriesUntil, entryToleranceMs, type NetworkState, replaceDevice } from "@piccolo/membership";
+import { applyEntries, entriesUntil, entryToleranceMs, type NetworkState, replaceDevice } from "@piccolo/membership";
 import type { World } from "@piccolo/world";
 import { type PeerTarget, transportFaults } from "../../ports/index.ts";
 import { withLimit } from "../abort-link.ts";
@@ -112,10 +112,8 @@ export async function readWhole(
   for (;;) {
     const page = await client.readMembership(peer, keys, entries.length, signal);
     const timely = entriesUntil(world.nowMs() + entryToleranceMs, page.entries);
-    for (const entry of timely) {
-      state = applyEntry(state, entry);
-      entries.push(entry);
-    }
+    if (timely.length > 0) state = applyEntries(state, timely);
+    entries.push(...timely);
     if (timely.length < page.entries.length || page.entries.length === 0 || entries.length >= page.logLength) break;
   }
   return state === undefined ? undefined : { state, entries };
