@@ -381,6 +381,46 @@ for (const kind of ["desk", "phone"] as const) {
   });
 }
 
+test("a password of an app leaves its field once it is saved, also over plain HTTP", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  // What browsers leave out where the connection is not encrypted.
+  await page.addInitScript("delete Crypto.prototype.randomUUID");
+  await page.reload();
+  await to("app/notes");
+  const field = page.getByLabel("Password of the mail account");
+  const save = button(page, "Save and restart the app").last();
+  await page.getByText("How notes stand on a page").waitFor();
+  await field.fill("only for the mail");
+  await save.click();
+  await page.getByText("The settings are saved").first().waitFor();
+  assert.equal(await field.inputValue(), "");
+  assert.equal(await save.isDisabled(), true);
+  assert.deepEqual(device.apps.sentSettings, { "mail-password": "only for the mail" });
+});
+
+test("a setting that its owner left empty or emptied is sent so", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("catalog");
+  await button(page, "Install from a manifest").click();
+  await page.getByRole("textbox", { name: "Manifest" }).fill('x-piccolo:\n  id: notes\n  version: "1"\n');
+  await button(page, "Check it").click();
+  await page.getByLabel("Title").fill("");
+  await page.getByLabel("Password of the mail account").fill("secret");
+  await inDialog(page, "Install").click();
+  await page.waitForURL(/#\/app\/notes$/);
+  assert.equal(device.apps.sentSettings["title"], "");
+  assert.equal(device.apps.sentSettings["per-page"], "20");
+});
+
+test("what is searched for in the catalog and a log is as long as the device takes it", async (t) => {
+  const { page, to } = await start(t, "desk");
+  await to("catalog");
+  assert.equal(await page.getByLabel("Search the catalog").getAttribute("maxlength"), "100");
+  await to("app/notes");
+  await button(page, "Show").last().click();
+  assert.equal(await page.getByLabel("Search the log").getAttribute("maxlength"), "200");
+});
+
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {
   const { device, page, to } = await start(t, "desk");
   await to("apps");

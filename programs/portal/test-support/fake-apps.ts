@@ -61,6 +61,7 @@ const notes: AppDescription = {
       name: "order",
       kind: "choice",
       label: { en: "Order" },
+      hint: { en: "How notes stand on a page" },
       default: "newest",
       value: "newest",
       choices: [
@@ -196,6 +197,8 @@ export class FakeApps {
   ];
   /** Of every app that is asked about. */
   readonly obstacles: Preflight["obstacles"] = [];
+  /** The settings that were sent last, whatever became of them. */
+  sentSettings: Readonly<Record<string, string>> = {};
   readonly #followers = new Set<ServerResponse>();
   readonly #deletedCopies = new Set<string>();
   #lines: AppLogLine[] = [];
@@ -313,8 +316,9 @@ export class FakeApps {
       status: 200,
       json: fakeTranslation({ files: [], ...(body as Partial<AppDefinition>) }),
     }),
-    "POST /apps": ({ body: { grants = [] } }) =>
-      this.#change(
+    "POST /apps": ({ body: { grants = [], settings = {} } }) => {
+      this.sentSettings = settings;
+      return this.#change(
         "install-app",
         viewOf(radio, { granted: grants }),
         "installing",
@@ -323,7 +327,8 @@ export class FakeApps {
           ...view,
           state: "running",
         }),
-      ),
+      );
+    },
     "POST /apps/{id}/start": ({ params }) =>
       this.#change(
         "start-app",
@@ -389,6 +394,7 @@ export class FakeApps {
       );
     },
     "POST /apps/{id}/configure": ({ params, body: { grants, settings = {} } }) => {
+      this.sentSettings = settings;
       const before = this.#found(params["id"]);
       const set = before.app.settings.map((setting) => {
         const value = setting.kind === "password" ? undefined : settings[setting.name];

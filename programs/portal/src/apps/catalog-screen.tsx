@@ -36,6 +36,7 @@ export function CatalogScreen() {
             type="search"
             value={typed}
             placeholder="Search apps"
+            maxLength={100}
             onChange={(event) => setTyped(event.currentTarget.value)}
             className="min-h-11 w-full rounded-lg border border-line-strong bg-surface pr-3 pl-9 text-base shadow-soft placeholder:text-ink-faint"
           />

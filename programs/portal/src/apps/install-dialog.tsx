@@ -75,8 +75,7 @@ function InstallForm({
   const start = (): void => {
     setChecked(true);
     if (wrong || missing.length > 0) return;
-    const settings = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
-    install.mutate({ body: { source, grants: [...agreed], settings } });
+    install.mutate({ body: { source, grants: [...agreed], settings: values } });
   };
   return (
     <>
