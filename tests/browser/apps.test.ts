@@ -90,7 +90,9 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("app-side-loaded");
     await give("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
     await page.getByText("No app takes a port of the device.").waitFor();
-    await inDialog(page, "Close").first().click();
+    await inDialog(page, "Back").click();
+    assert.match(await page.getByRole("textbox", { name: "Manifest" }).inputValue(), /ports: \[80\]/);
+    await inDialog(page, "Cancel").click();
     await give('x-piccolo:\n  id: radio\n  version: "2"\n');
     await page.getByText("This is the manifest of another app").waitFor();
     await photograph("update-other-app");
@@ -333,6 +335,8 @@ for (const kind of ["desk", "phone"] as const) {
     await button(page, "Install from a manifest").click();
     await paste("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
     await page.getByText("This manifest cannot be used as it is.").waitFor();
+    await inDialog(page, "Back").click();
+    assert.match(await manifest.inputValue(), /ports: \[80\]/);
   });
 
   test(`${kind}: catalogs say how they are; one is added once its key is compared, renewed and removed`, async (t) => {
@@ -419,6 +423,16 @@ test("what is searched for in the catalog and a log is as long as the device tak
   await to("app/notes");
   await button(page, "Show").last().click();
   assert.equal(await page.getByLabel("Search the log").getAttribute("maxlength"), "200");
+});
+
+test("an app that was uninstalled from another page is not shown from memory", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("app/gallery");
+  await page.getByRole("heading", { name: "Gallery" }).waitFor();
+  device.apps.apps.delete("gallery");
+  device.publish({ type: "app", id: "gallery" });
+  await page.getByText("This app is not on the device any more").waitFor();
+  assert.equal(await button(page, "Uninstall").count(), 0);
 });
 
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {
