@@ -7,6 +7,7 @@ import type {
   AppEventView,
   AppLogLine,
   AppView,
+  BackedUpApp,
   CatalogState,
   CatalogView,
   DeviceEvent,
@@ -197,6 +198,8 @@ export class FakeApps {
   ];
   /** Of every app that is asked about. */
   readonly obstacles: Preflight["obstacles"] = [];
+  /** In backups; to bring back the one called radio there is no room. */
+  backedUp: BackedUpApp[] = [];
   /** The settings that were sent last, whatever became of them. */
   sentSettings: Readonly<Record<string, string>> = {};
   readonly #followers = new Set<ServerResponse>();
@@ -425,7 +428,19 @@ export class FakeApps {
       this.#options.publish({ type: "app", id: rest.app.id });
       return { status: 204 };
     },
-    "GET /app-backups": () => ({ status: 200, json: { apps: [] } }),
+    "GET /app-backups": () => ({ status: 200, json: { apps: this.backedUp } }),
+    "POST /app-backups/{id}/restore": ({ params }) => {
+      const found = this.backedUp.find(({ backups }) => backups.some(({ id }) => id === params["id"]));
+      if (found === undefined) throw this.#options.refuse(404, "backup-not-found", "There is no such backup.");
+      if (found.app === "radio") throw this.#options.refuse(507, "disk-full", "The disk is full.");
+      return this.#change(
+        "restore-app",
+        viewOf({ ...gallery, id: found.app, name: found.name }),
+        "restoring",
+        ["Fetching the backup"],
+        (view) => view,
+      );
+    },
     "DELETE /apps/{id}": ({ params }) => {
       const view = this.#found(params["id"]);
       return this.#change("uninstall-app", view, "removing", ["Stopping"], (gone) => {
