@@ -435,6 +435,45 @@ test("an app that was uninstalled from another page is not shown from memory", a
   assert.equal(await button(page, "Uninstall").count(), 0);
 });
 
+test("a page that nobody sees holds no connection, and knows what changed once it is seen again", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  const show = (state: string): Promise<unknown> =>
+    page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));`);
+  const listening = async (count: number): Promise<void> => {
+    while (device.listeners() !== count) await page.waitForTimeout(20);
+  };
+  await to("apps");
+  await page.getByText("Gallery").waitFor();
+  await listening(1);
+  await show("hidden");
+  await listening(0);
+  device.apps.apps.delete("gallery");
+  await show("visible");
+  await listening(1);
+  await page.getByText("Gallery").waitFor({ state: "detached" });
+});
+
+test("where one of all apps cannot be brought back, it is told, and the others come", async (t) => {
+  const { device, page } = await start(t, "desk");
+  device.apps.backedUp = ["radio", "wiki"].map((app) => ({
+    app,
+    name: { en: app },
+    installed: false,
+    backups: [{ id: `of-${app}`, takenAtMs: 1, version: "1", cause: "backup", place: "network", imageOnlyHere: false }],
+  }));
+  const goOn = device.holdAt("Fetching the backup");
+  await page.reload();
+  const all = button(page, "Bring all back");
+  await all.click();
+  await page.getByText("The disk is full.").waitFor();
+  assert.equal(device.apps.apps.get("wiki")?.state, "restoring");
+  const free = page.locator("button:enabled", { hasText: "Bring all back" });
+  assert.equal(await free.count(), 0);
+  goOn();
+  await free.waitFor();
+});
+
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {
   const { device, page, to } = await start(t, "desk");
   await to("apps");
