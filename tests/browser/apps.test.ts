@@ -90,7 +90,9 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("app-side-loaded");
     await give("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
     await page.getByText("No app takes a port of the device.").waitFor();
-    await inDialog(page, "Close").first().click();
+    await inDialog(page, "Back").click();
+    assert.match(await page.getByRole("textbox", { name: "Manifest" }).inputValue(), /ports: \[80\]/);
+    await inDialog(page, "Cancel").click();
     await give('x-piccolo:\n  id: radio\n  version: "2"\n');
     await page.getByText("This is the manifest of another app").waitFor();
     await photograph("update-other-app");
@@ -333,6 +335,8 @@ for (const kind of ["desk", "phone"] as const) {
     await button(page, "Install from a manifest").click();
     await paste("services:\n  web:\n    ports: [80]\nx-piccolo: {}\n");
     await page.getByText("This manifest cannot be used as it is.").waitFor();
+    await inDialog(page, "Back").click();
+    assert.match(await manifest.inputValue(), /ports: \[80\]/);
   });
 
   test(`${kind}: catalogs say how they are; one is added once its key is compared, renewed and removed`, async (t) => {
@@ -380,6 +384,95 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("catalog-refused");
   });
 }
+
+test("a password of an app leaves its field once it is saved, also over plain HTTP", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  // What browsers leave out where the connection is not encrypted.
+  await page.addInitScript("delete Crypto.prototype.randomUUID");
+  await page.reload();
+  await to("app/notes");
+  const field = page.getByLabel("Password of the mail account");
+  const save = button(page, "Save and restart the app").last();
+  await page.getByText("How notes stand on a page").waitFor();
+  await field.fill("only for the mail");
+  await save.click();
+  await page.getByText("The settings are saved").first().waitFor();
+  assert.equal(await field.inputValue(), "");
+  assert.equal(await save.isDisabled(), true);
+  assert.deepEqual(device.apps.sentSettings, { "mail-password": "only for the mail" });
+});
+
+test("a setting that its owner left empty or emptied is sent so", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("catalog");
+  await button(page, "Install from a manifest").click();
+  await page.getByRole("textbox", { name: "Manifest" }).fill('x-piccolo:\n  id: notes\n  version: "1"\n');
+  await button(page, "Check it").click();
+  await page.getByLabel("Title").fill("");
+  await page.getByLabel("Password of the mail account").fill("secret");
+  await inDialog(page, "Install").click();
+  await page.waitForURL(/#\/app\/notes$/);
+  assert.equal(device.apps.sentSettings["title"], "");
+  assert.equal(device.apps.sentSettings["per-page"], "20");
+});
+
+test("what is searched for in the catalog and a log is as long as the device takes it", async (t) => {
+  const { page, to } = await start(t, "desk");
+  await to("catalog");
+  assert.equal(await page.getByLabel("Search the catalog").getAttribute("maxlength"), "100");
+  await to("app/notes");
+  await button(page, "Show").last().click();
+  assert.equal(await page.getByLabel("Search the log").getAttribute("maxlength"), "200");
+});
+
+test("an app that was uninstalled from another page is not shown from memory", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("app/gallery");
+  await page.getByRole("heading", { name: "Gallery" }).waitFor();
+  device.apps.apps.delete("gallery");
+  device.publish({ type: "app", id: "gallery" });
+  await page.getByText("This app is not on the device any more").waitFor();
+  assert.equal(await button(page, "Uninstall").count(), 0);
+});
+
+test("a page that nobody sees holds no connection, and knows what changed once it is seen again", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  const show = (state: string): Promise<unknown> =>
+    page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));`);
+  const listening = async (count: number): Promise<void> => {
+    while (device.listeners() !== count) await page.waitForTimeout(20);
+  };
+  await to("apps");
+  await page.getByText("Gallery").waitFor();
+  await listening(1);
+  await show("hidden");
+  await listening(0);
+  device.apps.apps.delete("gallery");
+  await show("visible");
+  await listening(1);
+  await page.getByText("Gallery").waitFor({ state: "detached" });
+});
+
+test("where one of all apps cannot be brought back, it is told, and the others come", async (t) => {
+  const { device, page } = await start(t, "desk");
+  device.apps.backedUp = ["radio", "wiki"].map((app) => ({
+    app,
+    name: { en: app },
+    installed: false,
+    backups: [{ id: `of-${app}`, takenAtMs: 1, version: "1", cause: "backup", place: "network", imageOnlyHere: false }],
+  }));
+  const goOn = device.holdAt("Fetching the backup");
+  await page.reload();
+  const all = button(page, "Bring all back");
+  await all.click();
+  await page.getByText("The disk is full.").waitFor();
+  assert.equal(device.apps.apps.get("wiki")?.state, "restoring");
+  const free = page.locator("button:enabled", { hasText: "Bring all back" });
+  assert.equal(await free.count(), 0);
+  goOn();
+  await free.waitFor();
+});
 
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {
   const { device, page, to } = await start(t, "desk");

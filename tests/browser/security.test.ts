@@ -10,6 +10,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { tamperedBoot } from "../../programs/portal/test-support/fake-boot.ts";
 import { closedInWords } from "../../programs/portal/src/security/closed-words.ts";
 import { type FakeOptions, fakePhrase } from "../../programs/portal/test-support/fake-state.ts";
+import { answerWords, readWords } from "./phrase-steps.ts";
 import { openWatched, photograph, views } from "./watched-page.ts";
 
 const password = "correct horse";
@@ -333,6 +334,40 @@ test("an account is taken back under a new phrase", async (t) => {
   assert.equal(await holds(page, word(1)), false);
   await page.getByRole("link", { name: "Done" }).click();
   await page.getByText("Everything is in place").waitFor();
+});
+
+test("a change of the key is followed after a reload and a restart, and no page offers to begin another", async (t) => {
+  const { device, page } = await start(t, {});
+  const goOn = device.holdAt("Locking the files' keys anew");
+  await page.goto(`${device.origin}/#/security/re-key`);
+  await enter(page, "Sign in");
+  await enter(page, "Show the new words");
+  // Another page of the same owner shows words, too, before the change begins.
+  const other = await page.context().newPage();
+  await other.goto(`${device.origin}/#/security/re-key`);
+  await enter(other, "Show the new words");
+  const shown = other.getByRole("list", wordsList);
+  const words = await readWords(other);
+  await answerWords(other, words, "Change the key");
+  for (const one of [page, other]) await one.getByRole("progressbar", { name: "Changing the key" }).waitFor();
+  assert.equal(await shown.count(), 0);
+  await page.reload();
+  await page.getByRole("progressbar", { name: "Changing the key" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show the new words" }).count(), 0);
+  goOn();
+  for (const one of [page, other]) await one.getByText("The key is changed").waitFor();
+});
+
+test("a change of the key that was interrupted is not called a failure, and is not begun again", async (t) => {
+  const { device, page } = await start(t, {});
+  device.state.rekey = "interrupted";
+  await page.goto(`${device.origin}/#/security/re-key`);
+  await enter(page, "Sign in");
+  await page.getByText("It was interrupted, and goes on by itself.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show the new words" }).count(), 0);
+  device.state.rekey = "none";
+  device.publish({ type: "security" });
+  await page.getByText("The key is changed").waitFor();
 });
 
 test("what protection is missing stands in red on every page, whoever looks at it", async (t) => {

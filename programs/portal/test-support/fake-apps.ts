@@ -7,6 +7,7 @@ import type {
   AppEventView,
   AppLogLine,
   AppView,
+  BackedUpApp,
   CatalogState,
   CatalogView,
   DeviceEvent,
@@ -61,6 +62,7 @@ const notes: AppDescription = {
       name: "order",
       kind: "choice",
       label: { en: "Order" },
+      hint: { en: "How notes stand on a page" },
       default: "newest",
       value: "newest",
       choices: [
@@ -196,6 +198,10 @@ export class FakeApps {
   ];
   /** Of every app that is asked about. */
   readonly obstacles: Preflight["obstacles"] = [];
+  /** In backups; to bring back the one called radio there is no room. */
+  backedUp: BackedUpApp[] = [];
+  /** The settings that were sent last, whatever became of them. */
+  sentSettings: Readonly<Record<string, string>> = {};
   readonly #followers = new Set<ServerResponse>();
   readonly #deletedCopies = new Set<string>();
   #lines: AppLogLine[] = [];
@@ -313,8 +319,9 @@ export class FakeApps {
       status: 200,
       json: fakeTranslation({ files: [], ...(body as Partial<AppDefinition>) }),
     }),
-    "POST /apps": ({ body: { grants = [] } }) =>
-      this.#change(
+    "POST /apps": ({ body: { grants = [], settings = {} } }) => {
+      this.sentSettings = settings;
+      return this.#change(
         "install-app",
         viewOf(radio, { granted: grants }),
         "installing",
@@ -323,7 +330,8 @@ export class FakeApps {
           ...view,
           state: "running",
         }),
-      ),
+      );
+    },
     "POST /apps/{id}/start": ({ params }) =>
       this.#change(
         "start-app",
@@ -389,6 +397,7 @@ export class FakeApps {
       );
     },
     "POST /apps/{id}/configure": ({ params, body: { grants, settings = {} } }) => {
+      this.sentSettings = settings;
       const before = this.#found(params["id"]);
       const set = before.app.settings.map((setting) => {
         const value = setting.kind === "password" ? undefined : settings[setting.name];
@@ -419,7 +428,19 @@ export class FakeApps {
       this.#options.publish({ type: "app", id: rest.app.id });
       return { status: 204 };
     },
-    "GET /app-backups": () => ({ status: 200, json: { apps: [] } }),
+    "GET /app-backups": () => ({ status: 200, json: { apps: this.backedUp } }),
+    "POST /app-backups/{id}/restore": ({ params }) => {
+      const found = this.backedUp.find(({ backups }) => backups.some(({ id }) => id === params["id"]));
+      if (found === undefined) throw this.#options.refuse(404, "backup-not-found", "There is no such backup.");
+      if (found.app === "radio") throw this.#options.refuse(507, "disk-full", "The disk is full.");
+      return this.#change(
+        "restore-app",
+        viewOf({ ...gallery, id: found.app, name: found.name }),
+        "restoring",
+        ["Fetching the backup"],
+        (view) => view,
+      );
+    },
     "DELETE /apps/{id}": ({ params }) => {
       const view = this.#found(params["id"]);
       return this.#change("uninstall-app", view, "removing", ["Stopping"], (gone) => {

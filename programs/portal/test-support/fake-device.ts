@@ -71,6 +71,8 @@ export interface FakeDevice {
   /** Breaks all event streams and refuses new ones, as a device that is switched off does. */
   readonly setReachable: (reachable: boolean) => void;
   /** Keeps every task in this step until what it gives back is called. */
+  /** How many pages listen to events now. */
+  readonly listeners: () => number;
   readonly holdAt: (step: string) => () => void;
   readonly close: () => Promise<void>;
 }
@@ -786,6 +788,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     state,
     apps,
     publish,
+    listeners: () => streams.size,
     holdAt: (step) => {
       const hold = Promise.withResolvers<void>();
       held.set(step, hold);

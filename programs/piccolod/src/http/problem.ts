@@ -153,7 +153,8 @@ function titleOf(code: string): string {
   return `${code.charAt(0).toUpperCase()}${code.slice(1).replaceAll("-", " ")}`;
 }
 
-function sentence(text: string): string {
+/** As a message of a fault is shown to a person. */
+export function sentence(text: string): string {
   const first = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }

@@ -54,6 +54,8 @@ test("content that waits on the device comes with the reason", () => {
   assert.match(reason({ redundancy: undefined }), /too few members/);
   const few = ten.map((one, at) => ({ ...one, online: at < 5 }));
   assert.equal(reason({ network: { ...network, members: few } }), "4 other devices are online, and 6 are needed.");
+  const pair = ten.map((one, at) => ({ ...one, online: at < 2 }));
+  assert.equal(reason({ network: { ...network, members: pair } }), "1 other device is online, and 6 are needed.");
   assert.match(reason({}), /on their way/);
 });
 

@@ -23,7 +23,10 @@ function spoolReason({ network, redundancy, spool }: ViewParts): string {
   if (network.state !== "member") return "This device is in no network yet.";
   if (redundancy === undefined) return "The network has too few members to keep files safe.";
   const online = network.members.filter((member) => member.online && !member.self).length;
-  if (online < redundancy.s) return `${online} other devices are online, and ${redundancy.s} are needed.`;
+  if (online < redundancy.s) {
+    const there = online === 1 ? "1 other device is" : `${online} other devices are`;
+    return `${there} online, and ${redundancy.s} ${redundancy.s === 1 ? "is" : "are"} needed.`;
+  }
   return "Files are on their way to the other devices.";
 }
 

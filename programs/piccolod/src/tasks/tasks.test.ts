@@ -76,7 +76,7 @@ test("a failure is told by its code, a bug only as one", async (context) => {
     throw faults.fault("no-luck", "try something else");
   });
   await settled();
-  assert.deepEqual(tasks.get(failing.id).error, { code: "no-luck", detail: "try something else" });
+  assert.deepEqual(tasks.get(failing.id).error, { code: "no-luck", detail: "Try something else." });
   const broken = start(tasks, async () => {
     throw new TypeError("the inside");
   });
@@ -187,4 +187,5 @@ test("tasks are listed, looked at and refused over the interface", async (contex
   await settled();
   const joined = await owner.call<Task>("GET", `/tasks/${joining.id}`);
   assert.deepEqual([joined.state, joined.error?.code], ["failed", "no-network"]);
+  assert.match(joined.error?.detail ?? "", /^[A-Z].*[.!?]$/);
 });

@@ -4,7 +4,7 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { isOfDisk } from "../db/database.ts";
-import { faultOf } from "../http/problem.ts";
+import { faultOf, sentence } from "../http/problem.ts";
 import type { TaskStore } from "./store.ts";
 import { taskFaults, type TaskStart } from "./types.ts";
 
@@ -87,7 +87,7 @@ export class Tasks {
         }
         const { code, message } = faultOf(error, log);
         log.warn("task-failed", { kind, code, ...errorFacts(error) });
-        this.#end(id, { state: "failed", error: { code, detail: message } });
+        this.#end(id, { state: "failed", error: { code, detail: sentence(message) } });
       }
     };
     const ended = run().finally(() => this.#running.delete(id));

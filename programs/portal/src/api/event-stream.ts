@@ -1,6 +1,7 @@
 /**
  * Listens to the device. Every break is followed by a new stream after a growing wait, and every stream begins with a
- * `resync`, so that what happened before it is read and never guessed.
+ * `resync`, so that what happened before it is read and never guessed. A page that nobody sees holds none: a browser opens
+ * only six connections to a device, and six pages in the background would keep a seventh from loading.
  */
 import type { DeviceEvent } from "@piccolo/device-api";
 import { backoffMs } from "./backoff.ts";
@@ -42,23 +43,30 @@ export function openEventStream(options: EventStreamOptions): { readonly close: 
       });
   };
 
+  const isHidden = (): boolean => document.visibilityState === "hidden";
+  const rest = (): void => {
+    source?.close();
+    source = undefined;
+    window.clearTimeout(timer);
+    timer = undefined;
+  };
   // A device that is back, or a lid that is opened again, should not wait for the timer.
   const hurry = (): void => {
-    if (timer === undefined || document.visibilityState === "hidden") return;
+    if (isHidden() || (source !== undefined && timer === undefined)) return;
     window.clearTimeout(timer);
     connect();
   };
+  const seenOrNot = (): void => (isHidden() ? rest() : hurry());
   window.addEventListener("online", hurry);
-  document.addEventListener("visibilitychange", hurry);
-  connect();
+  document.addEventListener("visibilitychange", seenOrNot);
+  hurry();
 
   return {
     close: () => {
       closed = true;
-      source?.close();
-      window.clearTimeout(timer);
+      rest();
       window.removeEventListener("online", hurry);
-      document.removeEventListener("visibilitychange", hurry);
+      document.removeEventListener("visibilitychange", seenOrNot);
     },
   };
 }

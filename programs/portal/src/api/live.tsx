@@ -18,6 +18,9 @@ export const useLive = (): LiveState => use(LiveContext);
 /** Many events come in bursts; what they make stale is read once after each. */
 const gatherMs = 250;
 
+/** So often a page that nobody sees asks how the device is. */
+const unseenMs = 15_000;
+
 export function Live({ uploads, children }: { uploads: Uploads; children: ReactNode }) {
   const client = useQueryClient();
   const [state, setState] = useState<LiveState>("connecting");
@@ -51,9 +54,14 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
         if (now === "down") void client.invalidateQueries({ queryKey: keys.status });
       },
     });
+    // While nobody sees the page it hears of nothing, and what it shows must go all the same once the device is locked.
+    const unseen = window.setInterval(() => {
+      if (document.visibilityState === "hidden") void client.invalidateQueries({ queryKey: keys.status });
+    }, unseenMs);
     uploads.findLeftovers();
     return () => {
       stream.close();
+      window.clearInterval(unseen);
       window.clearTimeout(timer);
     };
   }, [client, uploads]);

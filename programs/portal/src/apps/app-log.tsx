@@ -87,6 +87,7 @@ function Followed({ id }: { id: string }) {
         type="search"
         aria-label="Search the log"
         placeholder="Search"
+        maxLength={200}
         value={typed}
         onChange={(event) => setTyped(event.currentTarget.value)}
         className="min-h-11 w-full rounded-lg border border-line-strong bg-surface px-3 text-base shadow-soft placeholder:text-ink-faint"

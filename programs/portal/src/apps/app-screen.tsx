@@ -1,10 +1,11 @@
 /** One app: how it is, what can be done with it, what it may, and what it keeps. */
-import { ExternalLink, FileCode2, History, Play, RefreshCw, Square, Trash2 } from "lucide-react";
+import { ExternalLink, FileCode2, History, PackageX, Play, RefreshCw, Square, Trash2 } from "lucide-react";
 import { useState } from "react";
+import { troubleOf } from "../api/problem.ts";
 import { Button, buttonClass } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Group, Row } from "../design/group.tsx";
-import { Banner, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
+import { Banner, Empty, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
 import { hrefOf, useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
 import { whenInWords } from "../wording/time.ts";
@@ -26,6 +27,18 @@ type Asking = "update" | "manifest" | "rollback" | "delete-rollback" | "uninstal
 
 export function AppScreen({ id }: { id: string }) {
   const app = useApp(id);
+  if (app.isError && troubleOf(app.error).code === "app-not-found")
+    return (
+      <div className="flex max-w-3xl flex-col gap-4">
+        <BackLink name="Apps" to={{ screen: "apps" }} />
+        <Empty
+          picture={<PackageX strokeWidth={1.2} className="size-16" />}
+          title="This app is not on the device any more"
+        >
+          <p>What was uninstalled waits for 30 days under Uninstalled.</p>
+        </Empty>
+      </div>
+    );
   if (app.data === undefined)
     return (
       <div className="flex max-w-3xl flex-col gap-4">

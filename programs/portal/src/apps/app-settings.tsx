@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Button } from "../design/button.tsx";
 import { Group } from "../design/group.tsx";
 import { ProblemNote } from "../design/notes.tsx";
+import { useToast } from "../design/toasts.tsx";
 import { type AppView, useAppCall } from "./queries.ts";
 import { SettingFields } from "./setting-fields.tsx";
 import { changedValues, firstValues, valueTrouble } from "./words.ts";
@@ -9,7 +10,12 @@ import { changedValues, firstValues, valueTrouble } from "./words.ts";
 export function AppSettings({ view }: { view: AppView }) {
   const { settings, id } = view.app;
   const [values, setValues] = useState(() => firstValues(settings));
-  const save = useAppCall("POST /apps/{id}/configure");
+  const say = useToast();
+  const save = useAppCall("POST /apps/{id}/configure", () => {
+    const passwords = settings.filter(({ kind }) => kind === "password");
+    setValues((now) => ({ ...now, ...Object.fromEntries(passwords.map(({ name }) => [name, ""])) }));
+    say({ text: "The settings are saved, and the app is started again." });
+  });
   const changed = changedValues(settings, values);
   const names = Object.keys(changed);
   const wrong = settings.some(

@@ -21,7 +21,8 @@ export function CatalogScreen() {
   const query = useDeferredValue(typed);
   const [category, setCategory] = useState<string>();
   const [chosen, setChosen] = useState<Chosen>();
-  const [pasting, setPasting] = useState(false);
+  /** While a manifest is asked for: what its field begins with. */
+  const [pasting, setPasting] = useState<string>();
   const catalog = useCatalog(query, category);
   const sources = new Map(
     catalog.data?.catalogs.map(({ id, title }) => [id, inLanguage(title, navigator.languages)]) ?? [],
@@ -36,11 +37,12 @@ export function CatalogScreen() {
             type="search"
             value={typed}
             placeholder="Search apps"
+            maxLength={100}
             onChange={(event) => setTyped(event.currentTarget.value)}
             className="min-h-11 w-full rounded-lg border border-line-strong bg-surface pr-3 pl-9 text-base shadow-soft placeholder:text-ink-faint"
           />
         </label>
-        <Button icon={<FileCode2 aria-hidden="true" className="size-4" />} onClick={() => setPasting(true)}>
+        <Button icon={<FileCode2 aria-hidden="true" className="size-4" />} onClick={() => setPasting("")}>
           Install from a manifest
         </Button>
         <a href={hrefOf({ screen: "catalogs" })} className={buttonClass("quiet")}>
@@ -88,18 +90,28 @@ export function CatalogScreen() {
           ))}
         </ul>
       )}
-      {chosen === undefined ? null : <InstallDialog {...chosen} onClose={() => setChosen(undefined)} />}
-      {pasting ? (
+      {chosen === undefined ? null : (
+        <InstallDialog
+          {...chosen}
+          onClose={() => setChosen(undefined)}
+          onBack={(manifest) => {
+            setChosen(undefined);
+            setPasting(manifest);
+          }}
+        />
+      )}
+      {pasting === undefined ? null : (
         <PasteDialog
           title="Install from a manifest"
           text="For apps no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
-          onClose={() => setPasting(false)}
+          before={pasting}
+          onClose={() => setPasting(undefined)}
           onManifest={(manifest) => {
-            setPasting(false);
+            setPasting(undefined);
             setChosen({ source: { manifest }, name: "an app of your own" });
           }}
         />
-      ) : null}
+      )}
     </Page>
   );
 }

@@ -14,7 +14,19 @@ import { type AppSource, type Grant, type Preflight, useAppCall } from "./querie
 import { SettingFields } from "./setting-fields.tsx";
 import { firstValues, inLanguage, valueTrouble } from "./words.ts";
 
-export function InstallDialog({ source, name, onClose }: { source: AppSource; name: string; onClose: () => void }) {
+export function InstallDialog({
+  source,
+  name,
+  onClose,
+  onBack,
+}: {
+  source: AppSource;
+  name: string;
+  onClose: () => void;
+  /** To a manifest that was refused, so that it can be mended. */
+  onBack: (manifest: string) => void;
+}) {
+  const { manifest } = source;
   const preflight = useQuery({
     queryKey: ["preflight", source],
     queryFn: ({ signal }) => device.call("POST /apps/preflight", { body: source }, { signal }),
@@ -30,7 +42,11 @@ export function InstallDialog({ source, name, onClose }: { source: AppSource; na
           <Skeleton className="h-40" />
         )
       ) : preflight.data.app === undefined ? (
-        <RefusedManifest problems={preflight.data.problems} onClose={onClose} />
+        <RefusedManifest
+          problems={preflight.data.problems}
+          onClose={onClose}
+          onBack={manifest === undefined ? undefined : () => onBack(manifest)}
+        />
       ) : (
         <InstallForm source={source} preflight={preflight.data} app={preflight.data.app} onClose={onClose} />
       )}
@@ -38,12 +54,21 @@ export function InstallDialog({ source, name, onClose }: { source: AppSource; na
   );
 }
 
-function RefusedManifest({ problems, onClose }: { problems: Preflight["problems"]; onClose: () => void }) {
+function RefusedManifest({
+  problems,
+  onClose,
+  onBack,
+}: {
+  problems: Preflight["problems"];
+  onClose: () => void;
+  onBack: (() => void) | undefined;
+}) {
   return (
     <>
       <Banner tone="danger">This manifest cannot be used as it is.</Banner>
       <ManifestProblems problems={problems} />
       <DialogButtons>
+        {onBack === undefined ? null : <Button onClick={onBack}>Back</Button>}
         <Button onClick={onClose}>Close</Button>
       </DialogButtons>
     </>
@@ -75,8 +100,7 @@ function InstallForm({
   const start = (): void => {
     setChecked(true);
     if (wrong || missing.length > 0) return;
-    const settings = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
-    install.mutate({ body: { source, grants: [...agreed], settings } });
+    install.mutate({ body: { source, grants: [...agreed], settings: values } });
   };
   return (
     <>

@@ -71,15 +71,18 @@ function definitionOf(pasted: string, said: Said): Definition {
 export function PasteDialog({
   title,
   text,
+  before,
   onClose,
   onManifest,
 }: {
   title: string;
   text: string;
+  /** What is in the field at first: a manifest that was refused and is to be mended. */
+  before: string;
   onClose: () => void;
   onManifest: (manifest: string) => void;
 }) {
-  const [pasted, setPasted] = useState("");
+  const [pasted, setPasted] = useState(before);
   const [said, setSaid] = useState(nothingSaid);
   const [asked, setAsked] = useState(nothingAsked);
   const [foreign, setForeign] = useState<Translation>();

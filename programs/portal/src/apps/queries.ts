@@ -2,6 +2,7 @@
 import type { CallInput, CallOutput, CatalogRouteNames, RouteNames } from "./calls.ts";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { device } from "../api/device.ts";
+import { newIdempotencyKey } from "../api/idempotency-key.ts";
 import { keys } from "../api/keys.ts";
 import { isChanging } from "./words.ts";
 
@@ -103,24 +104,36 @@ export const useProblemLog = (id: string, told: string) =>
     queryFn: ({ signal }) => device.call("GET /apps/{id}/problem-log", { params: { id } }, { signal }),
   });
 
+/** Whatever is known of apps is read again. */
+export function useAppsChanged(): () => void {
+  const client = useQueryClient();
+  return () => {
+    for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash, keys.appBackups, keys.tasks])
+      void client.invalidateQueries({ queryKey });
+  };
+}
+
 /** A change of an app: whatever is known of apps is read again once the device has taken it. */
 export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: crypto.randomUUID() }),
+  const changed = useAppsChanged();
+  const call = useMutation({
+    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: newIdempotencyKey() }),
+    // What is sent may hold an app's password: the cache keeps it no longer than it is needed to try again.
+    gcTime: 0,
     onSuccess: () => {
-      for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash, keys.appBackups, keys.tasks])
-        void client.invalidateQueries({ queryKey });
+      changed();
       done?.();
+      call.reset();
     },
   });
+  return call;
 }
 
 /** A change of a catalog; one that is refused changes what the device says of it, too. */
 export function useCatalogCall<N extends CatalogRouteNames>(name: N, done?: () => void) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: crypto.randomUUID() }),
+    mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: newIdempotencyKey() }),
     onSuccess: () => done?.(),
     onSettled: () =>
       Promise.all(

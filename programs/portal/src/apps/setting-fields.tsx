@@ -1,5 +1,5 @@
 import { useId } from "react";
-import { Field, PasswordField } from "../design/field.tsx";
+import { Field, FieldNote, PasswordField } from "../design/field.tsx";
 import { Switch } from "../design/switch.tsx";
 import type { Setting } from "./queries.ts";
 import { inLanguage, valueTrouble } from "./words.ts";
@@ -50,7 +50,8 @@ function SettingField({
         <Switch name={label} checked={value === "true"} onChange={(on) => onChange(String(on))} />
       </div>
     );
-  if (setting.kind === "choice") return <Choice setting={setting} label={label} value={value} onChange={onChange} />;
+  if (setting.kind === "choice")
+    return <Choice setting={setting} label={label} hint={hint} value={value} onChange={onChange} />;
   const common = {
     label,
     hint,
@@ -65,11 +66,13 @@ function SettingField({
 function Choice({
   setting,
   label,
+  hint,
   value,
   onChange,
 }: {
   setting: Setting;
   label: string;
+  hint: string | undefined;
   value: string;
   onChange: (value: string) => void;
 }) {
@@ -82,6 +85,7 @@ function Choice({
       <select
         id={id}
         value={value}
+        aria-describedby={`${id}-note`}
         onChange={(event) => onChange(event.currentTarget.value)}
         className="min-h-11 w-full rounded-lg border border-line-strong bg-surface px-3 text-base text-ink shadow-soft"
       >
@@ -91,6 +95,7 @@ function Choice({
           </option>
         ))}
       </select>
+      <FieldNote id={`${id}-note`} hint={hint} />
     </div>
   );
 }

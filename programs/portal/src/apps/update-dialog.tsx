@@ -70,19 +70,36 @@ interface Updated {
 
 export function ManifestUpdate({ view, name, onClose }: Updated) {
   const [manifest, setManifest] = useState<string>();
+  const [before, setBefore] = useState("");
   return manifest === undefined ? (
     <PasteDialog
       title={`Update ${name} from a manifest`}
       text="For a version no catalog of this device has. The device checks the manifest; whether its author can be trusted is up to you."
+      before={before}
       onClose={onClose}
       onManifest={setManifest}
     />
   ) : (
-    <CheckedUpdate view={view} name={name} manifest={manifest} onClose={onClose} />
+    <CheckedUpdate
+      view={view}
+      name={name}
+      manifest={manifest}
+      onClose={onClose}
+      onBack={() => {
+        setBefore(manifest);
+        setManifest(undefined);
+      }}
+    />
   );
 }
 
-function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: string }) {
+function CheckedUpdate({
+  view,
+  name,
+  manifest,
+  onClose,
+  onBack,
+}: Updated & { manifest: string; /** To the manifest, so that it can be mended. */ onBack: () => void }) {
   const preflight = useQuery({
     queryKey: ["preflight", manifest],
     queryFn: ({ signal }) => device.call("POST /apps/preflight", { body: { manifest } }, { signal }),
@@ -120,6 +137,7 @@ function CheckedUpdate({ view, name, manifest, onClose }: Updated & { manifest: 
           </Banner>
         )}
         <DialogButtons>
+          <Button onClick={onBack}>Back</Button>
           <Button onClick={onClose}>Close</Button>
         </DialogButtons>
       </Dialog>

@@ -39,7 +39,7 @@ export function Field({ label, hint, error, ...rest }: ComponentProps<"input"> &
   );
 }
 
-function FieldNote({ id, hint, error }: { id: string; hint?: ReactNode; error?: string | undefined }) {
+export function FieldNote({ id, hint, error }: { id: string; hint?: ReactNode; error?: string | undefined }) {
   return (
     <div id={id} aria-live="polite" className="text-sm empty:hidden">
       {error === undefined ? (

@@ -1,6 +1,7 @@
 import { Download, PenLine, Trash2, Upload } from "lucide-react";
 import { useRef, useState, type ReactNode } from "react";
 import { contentUrl } from "../api/device.ts";
+import { troubleOf } from "../api/problem.ts";
 import { useNode, type NetworkView, type Node } from "../api/queries.ts";
 import { Button, buttonClass, IconButton } from "../design/button.tsx";
 import { Sheet } from "../design/dialog.tsx";
@@ -22,9 +23,11 @@ interface DetailsProps {
 
 export function DetailsSheet({ id, onClose, ...rest }: DetailsProps & { id: string; onClose: () => void }) {
   const node = useNode(id);
+  // What is gone is not shown from memory: nothing can be done with it any more.
+  const isGone = node.isError && troubleOf(node.error).code === "not-found";
   return (
     <Sheet onClose={onClose} title={node.data?.name ?? texts.details}>
-      {node.data === undefined ? (
+      {node.data === undefined || isGone ? (
         <div className="p-5">
           {node.isError ? (
             <ProblemNote error={node.error} onRetry={() => void node.refetch()} />

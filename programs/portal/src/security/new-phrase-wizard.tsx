@@ -10,13 +10,14 @@ import { keys } from "../api/keys.ts";
 import { useTask } from "../api/queries.ts";
 import { useCall } from "../api/use-call.ts";
 import { buttonClass } from "../design/button.tsx";
-import { Banner } from "../design/notes.tsx";
+import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { PasswordEntry } from "../session/password-entry.tsx";
 import type { AskedWord } from "./asked-words.tsx";
 import { ShowPhrase, type NewPhrase } from "./show-phrase.tsx";
 import { SubPage } from "./sub-page.tsx";
 import { TaskSteps } from "./task-steps.tsx";
+import { useKeyChange } from "./use-key-change.ts";
 import { useSecret } from "./use-secret.ts";
 
 type Purpose = "new-phrase" | "re-key" | "reclaim";
@@ -86,7 +87,12 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
   const [done, setDone] = useState(false);
   const task = useTask(taskId).data;
   const words = texts[purpose];
-  const ended = done || task?.state === "done";
+  const change = useKeyChange(purpose);
+  const [wasUnderWay, setWasUnderWay] = useState(false);
+  if (purpose === "re-key" && change.isUnderWay && !wasUnderWay) setWasUnderWay(true);
+  // After a reload the task is found again, and after a restart the one that goes on with it.
+  if (change.taskId !== undefined && change.taskId !== taskId && task?.state !== "running") setTaskId(change.taskId);
+  const ended = done || task?.state === "done" || (wasUnderWay && !change.isUnderWay);
 
   const confirm = useCall(async (asked: AskedWord[]) => {
     const confirmation = { words: asked };
@@ -97,6 +103,7 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
     } else {
       const call = purpose === "re-key" ? ("POST /security/rekey" as const) : ("POST /security/reclaim" as const);
       const accepted = await device.call(call, { body: { password, confirmation } });
+      client.setQueryData(keys.task(accepted.id), accepted);
       setTaskId(accepted.id);
     }
     setBegun(undefined);
@@ -104,8 +111,16 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
 
   useEffect(() => {
     if (!ended) return;
-    for (const queryKey of [keys.session, keys.security, keys.status]) void client.invalidateQueries({ queryKey });
+    for (const queryKey of [keys.session, keys.security, keys.status, keys.tasks])
+      void client.invalidateQueries({ queryKey });
   }, [client, ended]);
+
+  // Words shown here while another page began a change open nothing.
+  const { isUnderWay } = change;
+  const { pending } = confirm;
+  useEffect(() => {
+    if (isUnderWay && !pending) setBegun(undefined);
+  }, [isUnderWay, pending, setBegun]);
 
   if (ended)
     return (
@@ -123,14 +138,18 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
         </a>
       </SubPage>
     );
-  if (taskId !== undefined)
+  if (taskId !== undefined || change.isUnderWay)
     return (
       <SubPage
         title={words.working}
         text="You can leave this page; the device goes on, also after a restart. Keep both papers until it is done."
       >
-        <TaskSteps task={task} name={words.working} />
-        {task?.state === "failed" || task?.state === "cancelled" ? (
+        {task?.state !== "running" && change.isUnderWay ? (
+          <Banner tone="calm">It was interrupted, and goes on by itself.</Banner>
+        ) : (
+          <TaskSteps key={taskId} task={task} name={words.working} />
+        )}
+        {(task?.state === "failed" || task?.state === "cancelled") && !change.isUnderWay ? (
           <Banner tone="danger" role="alert">
             {task.error?.detail ?? "It did not work."} Keep both papers, and look at the security page.
           </Banner>
@@ -148,6 +167,12 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
           onConfirm={confirm.run}
           onAgain={confirm.forgetError}
         />
+      </SubPage>
+    );
+  if (!change.isKnown)
+    return (
+      <SubPage title={words.title}>
+        {change.error === undefined ? <Skeleton className="h-40" /> : <ProblemNote error={change.error} />}
       </SubPage>
     );
   return (

@@ -1,6 +1,6 @@
-import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { device } from "../api/device.ts";
+import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { PasswordField } from "../design/field.tsx";
@@ -12,21 +12,18 @@ import { PasswordChoice } from "./password-choice.tsx";
 export function ChangePassword() {
   const [open, setOpen] = useState(false);
   const say = useToast();
-  const change = useMutation({
-    mutationFn: (form: FormData) =>
-      device.call("POST /session/password", {
-        body: { oldPassword: textOf(form, "password"), newPassword: textOf(form, "new-password") },
-      }),
-    onSuccess: () => {
-      setOpen(false);
-      say({ text: "The new password counts from now on." });
-    },
+  const change = useCall(async (form: FormData) => {
+    await device.call("POST /session/password", {
+      body: { oldPassword: textOf(form, "password"), newPassword: textOf(form, "new-password") },
+    });
+    setOpen(false);
+    say({ text: "The new password counts from now on." });
   });
   return (
     <>
       <Button
         onClick={() => {
-          change.reset();
+          change.forgetError();
           setOpen(true);
         }}
       >
@@ -38,15 +35,15 @@ export function ChangePassword() {
             className="flex flex-col gap-5"
             onSubmit={(event) => {
               event.preventDefault();
-              change.mutate(new FormData(event.currentTarget));
+              change.run(new FormData(event.currentTarget));
             }}
           >
             <PasswordField label="Current password" name="password" autoComplete="current-password" required />
             <PasswordChoice label="New password" />
-            {change.isError ? <ProblemNote error={change.error} /> : null}
+            {change.error === undefined ? null : <ProblemNote error={change.error} />}
             <DialogButtons>
               <Button onClick={() => setOpen(false)}>Cancel</Button>
-              <Button look="primary" type="submit" busy={change.isPending}>
+              <Button look="primary" type="submit" busy={change.pending}>
                 Change password
               </Button>
             </DialogButtons>
