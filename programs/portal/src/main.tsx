@@ -20,7 +20,10 @@ const askStatus = (): void => void client.invalidateQueries({ queryKey: keys.sta
 listenToRefusals((error) => {
   if (isTurnedAway(error)) askStatus();
 });
-const uploads = createUploads(askStatus);
+const uploads = createUploads(() => {
+  askStatus();
+  void client.invalidateQueries({ queryKey: keys.session });
+});
 
 const place = document.getElementById("portal");
 if (place === null) throw new Error("the page has no place for the portal");

@@ -3,8 +3,10 @@ import { ChevronDown, CircleAlert, CircleCheck, HardDrive, Pause, Play, RotateCc
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { Busy } from "../design/busy.tsx";
 import { Button, IconButton } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Progress } from "../design/notes.tsx";
-import { isBusy, summaryOf, type UploadItem, type UploadPhase } from "./queue.ts";
+import { isBusy, isCancellable, isRetriable, type UploadItem, type UploadPhase } from "./queue.ts";
+import { summaryOf } from "./summary.ts";
 import type { Uploads } from "./uploads.ts";
 import { itemInWords, summaryDetail, summaryInWords } from "./words.ts";
 
@@ -116,6 +118,7 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
           />
         </div>
       ) : null}
+      {open && items.filter(isCancellable).length > 1 ? <ForAll items={items} uploads={uploads} /> : null}
       {open ? (
         <ul id="uploads" className="max-h-[min(24rem,50dvh)] overflow-y-auto overscroll-contain border-t border-line">
           {items.slice(0, rowsMax).map((item) => (
@@ -127,6 +130,46 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
         </ul>
       ) : null}
     </section>
+  );
+}
+
+/** What can be done to all of them at once: a list may be longer than its rows. */
+function ForAll({ items, uploads }: { items: readonly UploadItem[]; uploads: Uploads }) {
+  const [asking, setAsking] = useState(false);
+  const retriable = items.filter(isRetriable).length;
+  const cancellable = items.filter(isCancellable).length;
+  return (
+    <div className="flex flex-wrap gap-1 px-1.5 pb-1.5">
+      {retriable > 1 ? (
+        <Button look="quiet" onClick={() => uploads.dispatch({ type: "resume-failed" })}>
+          Try all again
+        </Button>
+      ) : null}
+      <Button look="quiet" onClick={() => setAsking(true)}>
+        Cancel all
+      </Button>
+      {asking ? (
+        <Dialog
+          role="alertdialog"
+          onClose={() => setAsking(false)}
+          title={`Cancel ${cancellable} uploads?`}
+          text="What is uploaded already stays. To send the rest later, you have to choose it again."
+        >
+          <DialogButtons>
+            <Button onClick={() => setAsking(false)}>Go on uploading</Button>
+            <Button
+              look="danger"
+              onClick={() => {
+                setAsking(false);
+                uploads.cancelAll();
+              }}
+            >
+              Cancel all
+            </Button>
+          </DialogButtons>
+        </Dialog>
+      ) : null}
+    </div>
   );
 }
 
@@ -201,8 +244,7 @@ function RowButtons({ item, uploads }: { item: UploadItem; uploads: Uploads }) {
           <Play className="size-4.5" />
         </IconButton>
       ) : null}
-      {(phase === "waiting" && item.retryAtMs !== undefined) ||
-      (phase === "failed" && item.trouble?.code !== "file-unreadable") ? (
+      {(phase === "waiting" && item.retryAtMs !== undefined) || isRetriable(item) ? (
         <IconButton name={`Try ${filename} again`} onClick={resume}>
           <RotateCcw className="size-4.5" />
         </IconButton>

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyQueue, reduceQueue, summaryOf, type UploadItem } from "./queue.ts";
+import { emptyQueue, reduceQueue, type UploadItem } from "./queue.ts";
+import { summaryOf } from "./summary.ts";
 import { itemInWords, summaryDetail, summaryInWords } from "./words.ts";
 
 const item = (more: Partial<UploadItem>): UploadItem => ({

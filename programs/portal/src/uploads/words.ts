@@ -1,8 +1,9 @@
 /** Uploads in sentences. */
 import { bytesInWords, percentInWords, progressInWords, rateInWords } from "../wording/bytes.ts";
 import { durationInWords, timeLeftInWords } from "../wording/time.ts";
-import type { QueueSummary, UploadItem } from "./queue.ts";
+import type { UploadItem } from "./queue.ts";
 import { rateOf } from "./rate.ts";
+import type { QueueSummary } from "./summary.ts";
 
 const files = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;
 
