@@ -175,6 +175,43 @@ test("a taken name is asked about, and one answer may count for all", () => {
   );
 });
 
+test("where a folder has the name, a new version is no answer and is not offered again", () => {
+  const asked = run(add("a", "b"), { type: "conflicted", key: "a" }, { type: "conflicted", key: "b" });
+  const queue = [
+    { type: "choose", key: "a", plan: "version", all: false } as const,
+    { type: "starting", key: "a" } as const,
+    { type: "conflicted", key: "a" } as const,
+  ].reduce(reduceQueue, asked);
+  assert.deepEqual(
+    queue.items.map(({ phase, versionRefused }) => [phase, versionRefused]),
+    [
+      ["conflict", true],
+      ["conflict", undefined],
+    ],
+  );
+  const all = reduceQueue(queue, { type: "choose", key: "b", plan: "version", all: true });
+  assert.deepEqual(phases(all), ["conflict", "waiting"]);
+  const both = reduceQueue(all, { type: "choose", key: "a", plan: "rename", all: false });
+  assert.deepEqual(phases(both), ["waiting", "waiting"]);
+});
+
+test("an upload listed as unfinished before the device's reply came is listed once", () => {
+  const queue = run(
+    add("a", "b"),
+    { type: "starting", key: "a" },
+    { type: "leftovers", uploads: [upload("u"), upload("v")] },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+  );
+  assert.deepEqual(
+    queue.items.map(({ key, phase }) => [key, phase]),
+    [
+      ["a", "sending"],
+      ["b", "waiting"],
+      ["unfinished-v", "unfinished"],
+    ],
+  );
+});
+
 test("skipping takes the upload from the list, also those that meet a taken name later", () => {
   const asked = run(add("a", "b"), { type: "conflicted", key: "a" });
   const skipped = reduceQueue(asked, { type: "choose", key: "a", plan: "skip", all: true });

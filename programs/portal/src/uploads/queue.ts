@@ -16,7 +16,7 @@ export type UploadPhase =
   | "starting"
   | "sending"
   | "paused"
-  /** A file of this name is there, and the person has to say what to do. */
+  /** The name is taken, and the person has to say what to do. */
   | "conflict"
   | "failed"
   | "done"
@@ -37,6 +37,8 @@ export interface UploadItem {
   readonly sizeBytes: number;
   readonly phase: UploadPhase;
   readonly onConflict: ConflictPlan;
+  /** The name is taken even for a new version: a folder has it. */
+  readonly versionRefused?: boolean | undefined;
   readonly uploadId?: string | undefined;
   readonly sentBytes: number;
   /** What the device has stored for good. */
@@ -181,12 +183,18 @@ const isShutOut = ({ phase, trouble }: UploadItem): boolean =>
 const opened = (queue: UploadQueue): UploadQueue =>
   queue.items.some(isShutOut) ? { items: queue.items.map((item) => (isShutOut(item) ? inLine(item) : item)) } : queue;
 
+/** Without others of the same upload: one may have been listed as unfinished before the device's reply came. */
+const withoutTwins = (queue: UploadQueue, key: string, id: string): UploadQueue => ({
+  items: queue.items.filter((item) => item.key === key || item.uploadId !== id),
+});
+
 function choose(queue: UploadQueue, action: Extract<UploadAction, { readonly type: "choose" }>): UploadQueue {
   const batch = queue.items.find(({ key }) => key === action.key)?.batch;
   return {
     items: queue.items.flatMap((item) => {
       const meant = item.key === action.key || (action.all && item.batch === batch);
       if (!meant) return [item];
+      if (item.versionRefused === true && action.plan === "version") return [item];
       if (item.phase === "conflict")
         return action.plan === "skip" ? [] : [inLine({ ...item, onConflict: action.plan })];
       // Those still to start meet the same answer when they find their name taken.
@@ -234,7 +242,7 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
         item.phase === "waiting" ? { ...item, phase: "starting", retryAtMs: undefined, trouble: undefined } : item,
       );
     case "sending":
-      return change(opened(queue), action.key, (item) =>
+      return change(withoutTwins(opened(queue), action.key, action.uploadId), action.key, (item) =>
         underWay.has(item.phase)
           ? {
               ...item,
@@ -272,7 +280,9 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
       };
     case "conflicted":
       return change(queue, action.key, (item) =>
-        item.onConflict === "skip" ? undefined : { ...forgotten(item), phase: "conflict" },
+        item.onConflict === "skip"
+          ? undefined
+          : { ...forgotten(item), phase: "conflict", versionRefused: item.onConflict === "version" || undefined },
       );
     case "choose":
       return choose(queue, action);

@@ -73,7 +73,9 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
   if (queue.items.length === 0) return null;
   const summary = summaryOf(queue, now);
   const items = queue.items.toSorted((a, b) => order[a.phase] - order[b.phase]);
-  const asking = items.filter(({ phase }) => phase === "conflict").length;
+  // An answer for all of them counts for those that were added together.
+  const asking = items.filter(({ phase }) => phase === "conflict");
+  const askingBeside = ({ batch }: UploadItem): number => asking.filter((other) => other.batch === batch).length;
   const onlyDone = items.every(({ phase }) => phase === "done");
   return (
     <section
@@ -122,7 +124,7 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
       {open ? (
         <ul id="uploads" className="max-h-[min(24rem,50dvh)] overflow-y-auto overscroll-contain border-t border-line">
           {items.slice(0, rowsMax).map((item) => (
-            <Row key={item.key} item={item} now={now} uploads={uploads} asking={asking} />
+            <Row key={item.key} item={item} now={now} uploads={uploads} asking={askingBeside(item)} />
           ))}
           {items.length > rowsMax ? (
             <li className="px-4 py-3 text-sm text-ink-soft">and {items.length - rowsMax} more</li>
@@ -174,7 +176,7 @@ function ForAll({ items, uploads }: { items: readonly UploadItem[]; uploads: Upl
 }
 
 function Row({ item, now, uploads, asking }: { item: UploadItem; now: number; uploads: Uploads; asking: number }) {
-  const { key, filename, phase } = item;
+  const { filename, phase } = item;
   const words = itemInWords(item, now);
   const alarming = phase === "failed" || phase === "differs";
   return (
@@ -198,7 +200,7 @@ function Row({ item, now, uploads, asking }: { item: UploadItem; now: number; up
       ) : phase === "checking" ? (
         <Progress name={`Check of ${filename}`} done={item.checkedBytes} total={item.durableBytes} />
       ) : null}
-      {phase === "conflict" ? <Conflict itemKey={key} filename={filename} uploads={uploads} asking={asking} /> : null}
+      {phase === "conflict" ? <Conflict item={item} uploads={uploads} asking={asking} /> : null}
       {phase === "unfinished" || phase === "differs" ? <ChooseAgain item={item} uploads={uploads} /> : null}
     </li>
   );
@@ -267,24 +269,14 @@ function RowButtons({ item, uploads }: { item: UploadItem; uploads: Uploads }) {
   );
 }
 
-function Conflict({
-  itemKey,
-  filename,
-  uploads,
-  asking,
-}: {
-  itemKey: string;
-  filename: string;
-  uploads: Uploads;
-  asking: number;
-}) {
+function Conflict({ item, uploads, asking }: { item: UploadItem; uploads: Uploads; asking: number }) {
   const [all, setAll] = useState(false);
   const choose = (plan: "rename" | "version" | "skip") => (): void =>
-    uploads.dispatch({ type: "choose", key: itemKey, plan, all: all && asking > 1 });
+    uploads.dispatch({ type: "choose", key: item.key, plan, all: all && asking > 1 });
   return (
-    <div role="group" aria-label={`What to do with ${filename}`} className="flex flex-col gap-1 pb-1">
+    <div role="group" aria-label={`What to do with ${item.filename}`} className="flex flex-col gap-1 pb-1">
       <div className="flex flex-wrap gap-2 pt-1">
-        <Button onClick={choose("version")}>New version</Button>
+        {item.versionRefused === true ? null : <Button onClick={choose("version")}>New version</Button>}
         <Button onClick={choose("rename")}>Keep both</Button>
         <Button look="quiet" onClick={choose("skip")}>
           Skip

@@ -46,6 +46,11 @@ test("a finished upload says whether it is safe yet", () => {
   assert.match(itemInWords(item({ phase: "done", placement: "pending" }), 0), /only on this device/);
 });
 
+test("a taken name says what has it as soon as that is known", () => {
+  assert.equal(itemInWords(item({ phase: "conflict" }), 0), "Something of this name is already there.");
+  assert.match(itemInWords(item({ phase: "conflict", versionRefused: true }), 0), /^A folder has this name/);
+});
+
 test("an unfinished upload says how much of it is here", () => {
   assert.match(itemInWords(item({ phase: "unfinished" }), 0), /^100 MB, not begun/);
   assert.match(itemInWords(item({ phase: "unfinished", durableBytes: 40_000_000 }), 0), /^40 of 100 MB are here/);

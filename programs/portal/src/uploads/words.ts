@@ -41,7 +41,9 @@ export function itemInWords(item: UploadItem, nowMs: number): string {
     case "paused":
       return item.durableBytes === 0 ? "Paused" : `Paused at ${progress}`;
     case "conflict":
-      return "A file of this name is already there.";
+      return item.versionRefused === true
+        ? "A folder has this name, so the file cannot become its new version."
+        : "Something of this name is already there.";
     case "failed":
     case "differs":
       return item.trouble?.detail ?? "It did not work.";
