@@ -8,12 +8,10 @@ import { createQueryClient } from "./api/queries.ts";
 import { App } from "./app.tsx";
 import { Toasts } from "./design/toasts.tsx";
 import "./design/portal.css";
-import { parseClaimLink } from "./session/claim-link.ts";
+import { watchForClaimLinks } from "./session/arriving-link.ts";
 import { createUploads } from "./uploads/uploads.ts";
 
-const claimLink = parseClaimLink(location.hash);
-// The code is a secret: it leaves the address bar and the history before anything else happens.
-if (claimLink !== undefined) history.replaceState(null, "", location.pathname + location.search);
+watchForClaimLinks();
 
 const client = createQueryClient();
 const askStatus = (): void => void client.invalidateQueries({ queryKey: keys.status });
@@ -31,7 +29,7 @@ createRoot(place).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <Toasts>
-        <App claimLink={claimLink} uploads={uploads} />
+        <App uploads={uploads} />
       </Toasts>
     </QueryClientProvider>
   </StrictMode>,
