@@ -83,7 +83,7 @@ export function FilesScreen({
         </h1>
         {/* On phones the search has a line of its own, below the rest. */}
         <div className="max-sm:order-last max-sm:basis-full sm:w-64 lg:w-80">
-          <SearchField query="" navigate={navigate} />
+          <SearchField query="" back={{ screen: "files", folder }} navigate={navigate} />
         </div>
         <div className="flex items-center gap-0.5 sm:gap-2">
           <SortMenu sorting={sorting} onSorting={setSorting} />
