@@ -50,7 +50,7 @@ export function FilesScreen({
       .then((placed) => uploads.add(placed))
       .catch((error: unknown) => trouble(error, () => addTree(tree, parent)))
       // Folders without files are seen although nothing is uploaded into them.
-      .finally(changed);
+      .finally(() => void changed());
   };
   const addFiles = (files: readonly File[]): void => uploads.add(files.map((file) => ({ file, parent: folder })));
   const drop = (transfer: DataTransfer, parent: string): void => {
