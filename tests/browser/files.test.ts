@@ -67,3 +67,41 @@ test("what is being deleted or brought back is not asked for twice", async (t) =
   assert.deepEqual(changes, ["DELETE", "POST"]);
   assert.equal(await page.getByText("There is no such", { exact: false }).count(), 0);
 });
+
+test("uploads outlast the end of a session, and what is left can be cancelled at once", async (t) => {
+  const { page } = await filesOf(t);
+  let signedOut = true;
+  await page.route("**/api/v1/uploads", (route) =>
+    signedOut && route.request().method() === "POST"
+      ? route.fulfill({
+          status: 401,
+          contentType: "application/problem+json",
+          body: JSON.stringify({
+            type: "about:blank",
+            title: "Sign in required",
+            status: 401,
+            code: "sign-in-required",
+            detail: "Sign in first.",
+            retry: false,
+          }),
+        })
+      : route.continue(),
+  );
+  const choose = (...names: readonly string[]): Promise<void> =>
+    page
+      .getByTestId("file-input")
+      .setInputFiles(names.map((name) => ({ name, mimeType: "text/plain", buffer: Buffer.from(name) })));
+  await choose("One.txt", "Two.txt", "Three.txt");
+  await page.getByText("Sign in first.", { exact: false }).first().waitFor();
+  assert.equal(await page.locator("[data-phase=failed]").count(), 0);
+  signedOut = false;
+  for (const name of ["One", "Two", "Three"]) await page.getByRole("link", { name: `${name}.txt` }).waitFor();
+  signedOut = true;
+  await choose("Four.txt", "Five.txt");
+  await page.getByText("Sign in first.", { exact: false }).first().waitFor();
+  await page.getByRole("button", { name: "Cancel all" }).click();
+  const dialog = page.getByRole("alertdialog", { name: "Cancel 2 uploads?" });
+  await dialog.getByRole("button", { name: "Cancel all" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(await page.locator("[data-phase=waiting]").count(), 0);
+});
