@@ -93,6 +93,8 @@ test("a pasted text that is no invitation is refused with a reason, and the righ
     .getByRole("alert")
     .filter({ hasText: /invitation/i })
     .waitFor({ timeout: 30_000 });
+  // What was refused stays, so that a wrong letter can be mended.
+  assert.equal(await guest.getByLabel("Invitation", { exact: true }).inputValue(), "Dear neighbour, come and join us!");
   await guest.getByLabel("Invitation", { exact: true }).fill(`  ${invitation}\n`);
   await guest.getByRole("button", { name: "Use this invitation" }).click();
   await guest.getByRole("heading", { name: "You are in Gartenstrasse" }).waitFor({ timeout: 30_000 });

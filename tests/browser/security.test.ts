@@ -66,6 +66,41 @@ test("set-up shows the phrase, asks two words back, and takes no wrong ones", as
   assert.equal(await holds(page, fakePhrase[0] ?? ""), false);
 });
 
+test("where an old link was refused, the code typed instead stays, whatever else goes wrong", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  const codes: unknown[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/claim"))
+      codes.push((request.postDataJSON() as { claimCode: unknown }).claimCode);
+  });
+  await page.goto(`${device.origin}/#claim=OLD`);
+  await page.getByLabel("Password", { exact: true }).fill(newPassword);
+  await page.getByRole("button", { name: "Set up" }).click();
+  await page.getByLabel("Claim code").fill("CODE");
+  await page.route("**/api/v1/claim", (route) => route.abort(), { times: 1 });
+  await page.getByRole("button", { name: "Set up" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.getByLabel("Claim code").inputValue(), "CODE");
+  await page.getByRole("button", { name: "Set up" }).click();
+  await page.getByRole("list", wordsList).waitFor();
+  assert.deepEqual(codes, ["OLD", "CODE", "CODE"]);
+});
+
+test("a claim link opened in a page that is there already counts, and its code stays in no address", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  await page.goto(`${device.origin}/#/recover`);
+  await page.getByLabel("Claim code").waitFor();
+  await page.evaluate("location.hash = 'claim=CODE'");
+  await page.getByLabel("Claim code").waitFor({ state: "detached" });
+  assert.equal(page.url(), `${device.origin}/#/recover`);
+  await page.goBack();
+  assert.equal(page.url(), `${device.origin}/#/recover`);
+  await page.getByRole("link", { name: "Set up a new device instead" }).click();
+  await page.getByLabel("Password", { exact: true }).fill(newPassword);
+  await page.getByRole("button", { name: "Set up" }).click();
+  await page.getByRole("list", wordsList).waitFor();
+});
+
 test("who writes the phrase down later is reminded until it is confirmed", async (t) => {
   const { device, page } = await start(t, { claimed: false, inNetwork: false });
   await page.goto(`${device.origin}/#claim=CODE`);
@@ -288,6 +323,22 @@ test("a recovery that finds nobody asks for a place, and keeps what was typed me
   assert.equal(await page.getByLabel("Claim code").inputValue(), "CODE");
   assert.equal(await page.getByLabel("Recovery sheet or address").isVisible(), true);
   assert.equal(await page.getByLabel("Recovery phrase").inputValue(), fakePhrase.join(" "));
+});
+
+test("a recovery with an old link asks for the code once, and keeps it while the words are mended", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false });
+  await page.goto(`${device.origin}/#claim=OLD`);
+  await page.getByRole("link", { name: "I have a recovery phrase" }).click();
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.toReversed().join(" "));
+  await page.getByLabel("New password").fill(newPassword);
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByLabel("Claim code").fill("CODE");
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByRole("alert").filter({ hasNotText: "claim code" }).first().waitFor();
+  assert.equal(await page.getByLabel("Claim code").inputValue(), "CODE");
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByRole("button", { name: "Open my files" }).click();
 });
 
 test("a recovery is followed to the files, also after a reload", async (t) => {

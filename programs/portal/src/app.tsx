@@ -14,7 +14,7 @@ import { FirstPhrase } from "./security/first-phrase.tsx";
 import { Replaced } from "./security/replaced.tsx";
 import type { NewPhrase } from "./security/show-phrase.tsx";
 import { useSecret } from "./security/use-secret.ts";
-import type { ClaimLink } from "./session/claim-link.ts";
+import { useClaimLink } from "./session/arriving-link.ts";
 import { Closed } from "./session/closed.tsx";
 import { JoinPage } from "./session/join.tsx";
 import { Locked } from "./session/locked.tsx";
@@ -28,21 +28,17 @@ import { InsecureNames } from "./settings/insecure-notice.tsx";
 import { Shell } from "./shell.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
 
-interface AppParts {
-  readonly claimLink: ClaimLink | undefined;
-  readonly uploads: Uploads;
-}
-
-export function App(parts: AppParts) {
+export function App({ uploads }: { uploads: Uploads }) {
   const { data } = useStatus();
   return (
     <InsecureNames names={data?.insecure ?? []}>
-      <Page {...parts} />
+      <Page uploads={uploads} />
     </InsecureNames>
   );
 }
 
-function Page({ claimLink, uploads }: AppParts) {
+function Page({ uploads }: { uploads: Uploads }) {
+  const claimLink = useClaimLink();
   const client = useQueryClient();
   const status = useStatus();
   const [route, navigate] = useRoute();

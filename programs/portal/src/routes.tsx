@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { NetworkView, Session, Status } from "./api/queries.ts";
 import { AppScreen } from "./apps/app-screen.tsx";
 import { AppTrashScreen } from "./apps/app-trash-screen.tsx";
@@ -35,11 +36,13 @@ const leavable = ({ state, name, members }: NetworkView): string | undefined =>
 export function Screens(props: ScreenProps) {
   const [route, navigate] = useRoute();
   const { network, uploads } = props;
+  const [folder, setFolder] = useState<string>(home.folder);
+  if (route.screen === "files" && route.folder !== folder) setFolder(route.folder);
   switch (route.screen) {
     case "files":
       return <FilesScreen route={route} navigate={navigate} network={network} uploads={uploads} />;
     case "search":
-      return <SearchScreen route={route} navigate={navigate} network={network} uploads={uploads} />;
+      return <SearchScreen route={route} folder={folder} navigate={navigate} network={network} uploads={uploads} />;
     case "trash":
       return <TrashScreen />;
     case "apps":

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeviceEvent } from "@piccolo/device-api";
-import { effectsOf, everything, parseEvent } from "./events.ts";
+import { effectsOf, everything, parseEvent, readNow } from "./events.ts";
 
 test("events this version does not know, and broken ones, are left aside", () => {
   assert.equal(parseEvent("weather", "{}"), undefined);
@@ -36,4 +36,14 @@ test("what changes about the keys changes what the device may be asked", () => {
 
 test("after a gap everything is read again", () => {
   assert.deepEqual(effectsOf({ type: "resync" }).stale, everything);
+});
+
+test("a list that is being read page by page is read to its end before it is read again", () => {
+  const busy = (key: readonly string[]): boolean => key[1] !== "b";
+  const stale = [["listing", "a"], ["listing", "b"], ["search"], ["trash"], ["network"], ["node", "x"]];
+  assert.deepEqual(readNow(stale, busy), [["listing", "b"], ["network"], ["node", "x"]]);
+  assert.deepEqual(
+    readNow(stale, () => false),
+    stale,
+  );
 });

@@ -61,6 +61,16 @@ export const everything: readonly CacheKey[] = [
   keys.appBackups,
 ];
 
+/** Lists that come in pages, and are renewed page by page from the top. */
+const paged: ReadonlySet<string | undefined> = new Set([keys.listings[0], keys.searches[0], keys.trash[0]]);
+
+/**
+ * What of the stale may be read again at once. A long list that is just being read comes afterwards: events may come
+ * faster than it is read, and each would begin it anew.
+ */
+export const readNow = (stale: readonly CacheKey[], isBeingRead: (key: CacheKey) => boolean): readonly CacheKey[] =>
+  stale.filter((key) => !paged.has(key[0]) || !isBeingRead(key));
+
 export function effectsOf(event: DeviceEvent): EventEffects {
   switch (event.type) {
     case "network":

@@ -6,7 +6,7 @@ import type { Uploads } from "../uploads/uploads.ts";
 import { changesWait } from "./changes-wait.ts";
 import { apiBase } from "./device.ts";
 import { openEventStream } from "./event-stream.ts";
-import { effectsOf } from "./events.ts";
+import { effectsOf, readNow } from "./events.ts";
 import { keys, type CacheKey } from "./keys.ts";
 
 export type LiveState = "connecting" | "up" | "down";
@@ -29,10 +29,12 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
     const stale = new Map<string, CacheKey>();
     let timer: number | undefined;
     const flush = (): void => {
-      timer = undefined;
-      const now = [...stale.values()];
-      stale.clear();
-      for (const queryKey of now) void client.invalidateQueries({ queryKey });
+      const now = readNow([...stale.values()], (queryKey) => client.isFetching({ queryKey }) > 0);
+      for (const queryKey of now) {
+        stale.delete(JSON.stringify(queryKey));
+        void client.invalidateQueries({ queryKey });
+      }
+      timer = stale.size > 0 ? window.setTimeout(flush, gatherMs) : undefined;
     };
     const onEvent = (event: DeviceEvent): void => {
       if (event.type === "upload") uploads.dispatch({ type: "durable", uploadId: event.id, bytes: event.offsetBytes });

@@ -46,11 +46,14 @@ test("a reply without a problem is worded by its status", () => {
   assert.equal(problemOfText(409, JSON.stringify({ code: "name-taken", detail: "Taken." })).code, "name-taken");
 });
 
-test("only want of a session, a lock and a closed volume turn a page away", () => {
+test("only another state of the device or its session than the page shows turns it away", () => {
   assert.equal(isTurnedAway(refusal({}, "wrong-password", 401)), false);
   assert.equal(isTurnedAway(refusal({}, "upload-busy", 423)), false);
   assert.equal(isTurnedAway(new Error("401")), false);
   assert.equal(isTurnedAway(refusal({}, "sign-in-required", 401)), true);
   assert.equal(isTurnedAway(refusal({}, "locked", 423)), true);
   assert.equal(isTurnedAway(refusal({}, "closed", 423)), true);
+  // Another tab set the device up, or reset it.
+  assert.equal(isTurnedAway(refusal({}, "already-claimed", 409)), true);
+  assert.equal(isTurnedAway(refusal({}, "not-claimed", 409)), true);
 });

@@ -73,8 +73,8 @@ export function waitOf(error: unknown): number {
   return typeof seconds === "number" ? Math.max(0, seconds * 1000) : 0;
 }
 
-/** Refusals after which the whole page has to change: nobody is signed in, or the device is locked or closed. */
-const turningAway = new Set(["sign-in-required", "locked", "closed"]);
+/** Refusals after which the whole page has to change: it shows another state of the device or its session than the true one. */
+const turningAway = new Set(["sign-in-required", "locked", "closed", "already-claimed", "not-claimed"]);
 
 /** A wrong password has the status of a missing session, so only the code tells. */
 export const isTurnedAway = (error: unknown): boolean =>

@@ -167,11 +167,17 @@ export const useTask = (id: string | undefined) =>
     refetchInterval: ({ state }) => (state.data === undefined || state.data.state === "running" ? 1000 : false),
   });
 
-/** Marks everything a change to the tree may touch; events do the same, a moment later. */
-export function useTreeChanged(): () => void {
+/**
+ * Marks everything a change to the tree may touch; events do the same, a moment later. The promise is kept when what is
+ * shown of it was read again.
+ */
+export function useTreeChanged(): () => Promise<void> {
   const client = useQueryClient();
-  return () => {
-    for (const queryKey of [keys.listings, keys.searches, keys.trash, keys.nodes, keys.versions])
-      void client.invalidateQueries({ queryKey });
+  return async () => {
+    await Promise.all(
+      [keys.listings, keys.searches, keys.trash, keys.nodes, keys.versions].map((queryKey) =>
+        client.invalidateQueries({ queryKey }),
+      ),
+    );
   };
 }

@@ -1,5 +1,5 @@
 /** What can be done to files and folders, with what is said afterwards. */
-import { useCallback } from "react";
+import { useCallback, useRef } from "react";
 import { contentUrl, device } from "../api/device.ts";
 import { useTreeChanged, type Node } from "../api/queries.ts";
 import { useToast, useTroubleToast } from "../design/toasts.tsx";
@@ -32,24 +32,34 @@ export function useFileActions(): FileActions {
   const say = useToast();
   const trouble = useTroubleToast();
   const changed = useTreeChanged();
+  const underWay = useRef(new Map<string, string>());
 
   /** One by one: the first refusal stops, and what is left may be tried again. Returns what was done. */
   const each = useCallback(
     async (
-      nodes: readonly Node[],
+      deed: string,
+      asked: readonly Node[],
       act: (node: Node) => Promise<unknown>,
       again: (rest: readonly Node[]) => void,
     ): Promise<readonly Node[]> => {
       const done: Node[] = [];
+      const busy = underWay.current;
+      // A second press counts only after the list shows what the first one did; another deed, such as an undo, counts.
+      const nodes = asked.filter(({ id }) => busy.get(id) !== deed);
+      for (const { id } of nodes) busy.set(id, deed);
+      const release = (ended: readonly Node[]): void => {
+        for (const { id } of ended) if (busy.get(id) === deed) busy.delete(id);
+      };
       try {
         for (const node of nodes) {
           await act(node);
           done.push(node);
         }
       } catch (error) {
+        release(nodes.slice(done.length));
         trouble(error, () => again(nodes.slice(done.length)));
       } finally {
-        changed();
+        void changed().finally(() => release(done));
       }
       return done;
     },
@@ -59,6 +69,7 @@ export function useFileActions(): FileActions {
   const restore = async (nodes: readonly Node[]): Promise<void> => {
     const back: string[] = [];
     await each(
+      "restore",
       nodes,
       async ({ id }) => back.push((await device.call("POST /trash/{id}/restore", { params: { id } })).name),
       (rest) => void restore(rest),
@@ -69,6 +80,7 @@ export function useFileActions(): FileActions {
 
   const remove = async (nodes: readonly Node[]): Promise<void> => {
     const done = await each(
+      "remove",
       nodes,
       ({ id }) => device.call("DELETE /files/{id}", { params: { id } }),
       (rest) => void remove(rest),
@@ -79,6 +91,7 @@ export function useFileActions(): FileActions {
 
   const moveBack = async (nodes: readonly Node[], from: string): Promise<void> => {
     await each(
+      `move to ${from}`,
       nodes,
       ({ id }) => device.call("PATCH /files/{id}", { params: { id }, body: { parent: from } }),
       (rest) => void moveBack(rest, from),
@@ -87,6 +100,7 @@ export function useFileActions(): FileActions {
 
   const move: FileActions["move"] = async (nodes, to) => {
     const done = await each(
+      `move to ${to.id}`,
       nodes,
       ({ id }) => device.call("PATCH /files/{id}", { params: { id }, body: { parent: to.id } }),
       (rest) => void move(rest, to),

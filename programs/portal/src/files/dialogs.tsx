@@ -33,7 +33,7 @@ function NameDialog({
   const save = useMutation({
     mutationFn: () => act(name.trim()),
     onSuccess: () => {
-      changed();
+      void changed();
       onClose();
     },
   });

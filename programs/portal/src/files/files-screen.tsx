@@ -1,6 +1,6 @@
 import { CloudUpload, FolderX } from "lucide-react";
 import { useState } from "react";
-import { useListing, type NetworkView, type Sorting } from "../api/queries.ts";
+import { useListing, useTreeChanged, type NetworkView, type Sorting } from "../api/queries.ts";
 import { troubleOf } from "../api/problem.ts";
 import { Button } from "../design/button.tsx";
 import { Empty } from "../design/notes.tsx";
@@ -8,9 +8,9 @@ import { useTroubleToast } from "../design/toasts.tsx";
 import type { Navigate } from "../navigation.ts";
 import { home, type Route } from "../routes.ts";
 import { DropArea } from "../uploads/drop-area.tsx";
-import { droppedFiles } from "../uploads/dropped.ts";
+import { droppedTree } from "../uploads/dropped.ts";
 import { placeTree } from "../uploads/make-folders.ts";
-import { foldersOfRelativePath, type TreeFile } from "../uploads/tree.ts";
+import { foldersOfRelativePath, type Tree } from "../uploads/tree.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import { NewFolderDialog } from "./dialogs.tsx";
 import { NodeBrowser } from "./node-browser.tsx";
@@ -33,6 +33,7 @@ export function FilesScreen({
   const [isNaming, setIsNaming] = useState(false);
   const listing = useListing(folder, sorting);
   const trouble = useTroubleToast();
+  const changed = useTreeChanged();
   const nodes = listing.data?.pages.flatMap((page) => page.nodes) ?? [];
   const path = listing.data?.pages[0]?.path ?? [];
   const here = folder === "root" ? texts.top : (path.at(-1)?.name ?? "…");
@@ -44,15 +45,17 @@ export function FilesScreen({
       </Empty>
     );
 
-  const addTree = (files: readonly TreeFile<File>[], parent: string): void => {
-    placeTree(files, parent)
+  const addTree = (tree: Tree<File>, parent: string): void => {
+    placeTree(tree, parent)
       .then((placed) => uploads.add(placed))
-      .catch((error: unknown) => trouble(error, () => addTree(files, parent)));
+      .catch((error: unknown) => trouble(error, () => addTree(tree, parent)))
+      // Folders without files are seen although nothing is uploaded into them.
+      .finally(() => void changed());
   };
   const addFiles = (files: readonly File[]): void => uploads.add(files.map((file) => ({ file, parent: folder })));
   const drop = (transfer: DataTransfer, parent: string): void => {
-    droppedFiles(transfer)
-      .then((files) => addTree(files, parent))
+    droppedTree(transfer)
+      .then((tree) => addTree(tree, parent))
       .catch((error: unknown) => trouble(error));
   };
   const add = (
@@ -60,7 +63,10 @@ export function FilesScreen({
       onFiles={addFiles}
       onFolder={(files) =>
         addTree(
-          files.map((file) => ({ file, folders: foldersOfRelativePath(file.webkitRelativePath) })),
+          {
+            files: files.map((file) => ({ file, folders: foldersOfRelativePath(file.webkitRelativePath) })),
+            folders: [],
+          },
           folder,
         )
       }
@@ -77,7 +83,7 @@ export function FilesScreen({
         </h1>
         {/* On phones the search has a line of its own, below the rest. */}
         <div className="max-sm:order-last max-sm:basis-full sm:w-64 lg:w-80">
-          <SearchField query="" navigate={navigate} />
+          <SearchField query="" back={{ screen: "files", folder }} navigate={navigate} />
         </div>
         <div className="flex items-center gap-0.5 sm:gap-2">
           <SortMenu sorting={sorting} onSorting={setSorting} />

@@ -13,3 +13,6 @@ export function stemLength(name: string): number {
   const dot = name.lastIndexOf(".");
   return dot <= 0 ? name.length : dot;
 }
+
+/** What two names of one folder differ in, by the device's rule: names with the same key are one name there. */
+export const nameKey = (name: string): string => name.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");

@@ -10,11 +10,14 @@ import { SearchField } from "./toolbar.tsx";
 
 export function SearchScreen({
   route,
+  folder,
   navigate,
   network,
   uploads,
 }: {
   route: Extract<Route, { readonly screen: "search" }>;
+  /** Where the search began. */
+  folder: string;
   navigate: Navigate;
   network: NetworkView;
   uploads: Uploads;
@@ -26,7 +29,7 @@ export function SearchScreen({
       <header className="mb-3 flex flex-wrap items-end justify-between gap-x-4 gap-y-3 md:mb-5">
         <h1 className="min-w-0 truncate text-2xl font-semibold">{texts.found(query)}</h1>
         <div className="max-sm:basis-full sm:w-64 lg:w-80">
-          <SearchField query={query} navigate={navigate} />
+          <SearchField query={query} back={{ screen: "files", folder }} navigate={navigate} />
         </div>
       </header>
       <NodeBrowser

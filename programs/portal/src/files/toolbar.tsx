@@ -16,7 +16,7 @@ import type { Crumb, Node, Sorting } from "../api/queries.ts";
 import { Button, IconButton, type ButtonLook } from "../design/button.tsx";
 import { Menu, MenuChoice, MenuItem } from "../design/menu.tsx";
 import { hrefOf, type Navigate } from "../navigation.ts";
-import { home } from "../routes.ts";
+import type { Route } from "../routes.ts";
 import type { FileActions } from "./actions.ts";
 import type { Selection } from "./selection.ts";
 import { texts } from "./texts.ts";
@@ -72,7 +72,8 @@ function takeFiles(input: HTMLInputElement): readonly File[] {
 
 const searchDelayMs = 250;
 
-export function SearchField({ query, navigate }: { query: string; navigate: Navigate }) {
+/** `back`: where an emptied search leads. */
+export function SearchField({ query, back, navigate }: { query: string; back: Route; navigate: Navigate }) {
   const [text, setText] = useState(query);
   const timer = useRef<number>(undefined);
   const box = useRef<HTMLInputElement>(null);
@@ -86,8 +87,10 @@ export function SearchField({ query, navigate }: { query: string; navigate: Navi
   }, [query]);
   const go = (to: string): void => {
     window.clearTimeout(timer.current);
+    // Nothing was searched for yet, so there is nothing to leave.
+    if (to.trim() === "" && query === "") return;
     asked.current = to.trim();
-    navigate(to.trim() === "" ? home : { screen: "search", query: to.trim() }, { replace: query !== "" });
+    navigate(to.trim() === "" ? back : { screen: "search", query: to.trim() }, { replace: query !== "" });
   };
   return (
     <form

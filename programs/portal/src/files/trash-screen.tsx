@@ -96,7 +96,7 @@ function EraseDialog({ erasing, onClose }: { erasing: Erasing; onClose: () => vo
     },
     onSuccess: () => {
       if (erasing === "everything") say({ text: texts.erasedAlready });
-      changed();
+      void changed();
       onClose();
     },
   });

@@ -27,12 +27,12 @@ export function Versions({ node }: { node: Node }) {
     mutationFn: (version: Version) => device.call("POST /files/{id}/versions/{versionId}/restore", params(version)),
     onSuccess: () => say({ text: "The older version is the current one again." }),
     onError: (error, version) => trouble(error, () => restore.mutate(version)),
-    onSettled: changed,
+    onSettled: () => void changed(),
   });
   const erase = useMutation({
     mutationFn: (version: Version) => device.call("DELETE /files/{id}/versions/{versionId}", params(version)),
     onSuccess: () => setErasing(undefined),
-    onSettled: changed,
+    onSettled: () => void changed(),
   });
   if (versions.isPending) return <Skeleton className="h-5 w-2/3" />;
   if (versions.isError) return <ProblemNote error={versions.error} onRetry={() => void versions.refetch()} />;

@@ -39,9 +39,17 @@ export function useJoin(network: NetworkView) {
   return { start, task, running: start.isPending || task?.state === "running" };
 }
 
+/** What was typed beside the invitation that waits. */
+interface Typed {
+  readonly invitation: string;
+  readonly name: string;
+}
+
 /** The choices, or the progress of the one taken. */
 export function JoinChoices({ network, join }: { network: NetworkView; join: ReturnType<typeof useJoin> }) {
   const { start, task, running } = join;
+  // Here, because the network refuses late: the forms are away meanwhile, and what was typed is mended, not typed again.
+  const [typed, setTyped] = useState<Typed>({ invitation: "", name: "" });
   const invitation = network.waitingInvitation;
   if (running)
     return (
@@ -72,7 +80,12 @@ export function JoinChoices({ network, join }: { network: NetworkView; join: Ret
           >{`Join ${invitation.networkName}`}</Button>
         </div>
       )}
-      <OtherWays invited={invitation !== undefined} start={(way) => start.mutate(way)} />
+      <OtherWays
+        invited={invitation !== undefined}
+        typed={typed}
+        onTyped={setTyped}
+        start={(way) => start.mutate(way)}
+      />
     </div>
   );
 }
@@ -89,10 +102,21 @@ function Way({ title, open, children }: { title: string; open: boolean; children
   );
 }
 
-function OtherWays({ invited, start }: { invited: boolean; start: (way: Way) => void }) {
+function OtherWays({
+  invited,
+  typed,
+  onTyped,
+  start,
+}: {
+  invited: boolean;
+  typed: Typed;
+  onTyped: (typed: Typed) => void;
+  start: (way: Way) => void;
+}) {
+  const { invitation, name } = typed;
   const [asked, setAsked] = useState(false);
-  const [invitation, setInvitation] = useState("");
-  const [name, setName] = useState("");
+  // Which form had been filled in when it was refused: it is open again.
+  const [refused] = useState(invitation !== "" ? "join" : name !== "" ? "found" : undefined);
   // The invitation that waits is known a moment after the page; it steps in front, but never closes what is typed in.
   const open = !invited || invitation !== "" || name !== "";
   if (!open && !asked)
@@ -107,7 +131,10 @@ function OtherWays({ invited, start }: { invited: boolean; start: (way: Way) => 
     );
   return (
     <div className="flex flex-col gap-3">
-      <Way title={invited ? texts.pasteOtherTitle : texts.pasteTitle} open={!invited}>
+      <Way
+        title={invited ? texts.pasteOtherTitle : texts.pasteTitle}
+        open={refused === undefined ? !invited : refused === "join"}
+      >
         <form
           className="flex flex-col gap-4"
           onSubmit={(event) => {
@@ -121,14 +148,14 @@ function OtherWays({ invited, start }: { invited: boolean; start: (way: Way) => 
             required
             spellCheck={false}
             value={invitation}
-            onChange={(event) => setInvitation(event.currentTarget.value)}
+            onChange={(event) => onTyped({ ...typed, invitation: event.currentTarget.value })}
           />
           <Button type="submit" disabled={invitation.trim() === ""}>
             {texts.pasteJoin}
           </Button>
         </form>
       </Way>
-      <Way title={texts.foundTitle} open={false}>
+      <Way title={texts.foundTitle} open={refused === "found"}>
         <form
           className="flex flex-col gap-4"
           onSubmit={(event) => {
@@ -142,7 +169,7 @@ function OtherWays({ invited, start }: { invited: boolean; start: (way: Way) => 
             required
             maxLength={200}
             value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
+            onChange={(event) => onTyped({ ...typed, name: event.currentTarget.value })}
           />
           <Button type="submit" disabled={name.trim() === ""}>
             {texts.found}

@@ -6,7 +6,7 @@ import { useSecurity, useTask, useTasks, type Task } from "../api/queries.ts";
 import { troubleOf } from "../api/problem.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
-import { Field, TextArea } from "../design/field.tsx";
+import { TextArea } from "../design/field.tsx";
 import { Banner, ProblemNote } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { home } from "../routes.ts";
@@ -16,7 +16,8 @@ import { recoveryTroubleInWords } from "../security/recovery-words.ts";
 import { TaskSteps } from "../security/task-steps.tsx";
 import { useSecret } from "../security/use-secret.ts";
 import { staleInWords } from "../security/words.ts";
-import { claimCodeOf, type ClaimLink } from "./claim-link.ts";
+import { ClaimCodeField, useClaimCode, type ClaimCode } from "./claim-code.tsx";
+import type { ClaimLink } from "./claim-link.ts";
 import { textOf } from "./form-text.ts";
 import { QuietPage } from "./page.tsx";
 import { PasswordChoice } from "./password-choice.tsx";
@@ -25,12 +26,6 @@ import { texts } from "./texts.ts";
 interface Ended {
   readonly code: string;
   readonly detail: string;
-}
-
-/** What was typed beside the words; a new password is chosen anew each time. */
-interface Given {
-  readonly claimCode: string;
-  readonly place: string;
 }
 
 /** `begun`: a recovery was begun before this page was loaded. */
@@ -47,7 +42,9 @@ export function Recover({
 }) {
   // The words stay until the recovery worked: who gave a wrong address should not have to type them again.
   const [phrase, setPhrase] = useSecret("");
-  const [given, setGiven] = useSecret<Given>({ claimCode: "", place: "" });
+  // So does what was typed beside them; a new password is chosen anew each time.
+  const [place, setPlace] = useSecret("");
+  const claimCode = useClaimCode(link);
   const [taskId, setTaskId] = useState<string>();
   const [ended, setEnded] = useState<Ended>();
   const tasks = useTasks(begun && taskId === undefined);
@@ -76,11 +73,11 @@ export function Recover({
   if (running && !failed && !lost) return <Running task={data} />;
   return (
     <RecoverForm
-      link={link}
+      claimCode={claimCode}
       phrase={phrase}
       setPhrase={setPhrase}
-      given={given}
-      onGiven={setGiven}
+      place={place}
+      setPlace={setPlace}
       ended={ended}
       onStarted={(id) => {
         setEnded(undefined);
@@ -92,37 +89,39 @@ export function Recover({
 }
 
 function RecoverForm({
-  link,
+  claimCode,
   phrase,
   setPhrase,
-  given,
-  onGiven,
+  place,
+  setPlace,
   ended,
   onStarted,
 }: {
-  link: ClaimLink | undefined;
+  claimCode: ClaimCode;
   phrase: string;
   setPhrase: (phrase: string) => void;
-  given: Given;
-  onGiven: (given: Given) => void;
+  place: string;
+  setPlace: (place: string) => void;
   ended: Ended | undefined;
   onStarted: (taskId: string) => void;
 }) {
   const recover = useCall(async (form: FormData) => {
-    const place = textOf(form, "place").trim();
-    onGiven({ claimCode: textOf(form, "claim-code"), place });
-    const { task, session } = await device.call("POST /recover", {
-      body: {
-        claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
-        phrase: wordsOf(phrase).join(" "),
-        newPassword: textOf(form, "new-password"),
-        ...(place === "" ? {} : { place }),
-      },
-    });
+    const { task, session } = await device
+      .call("POST /recover", {
+        body: {
+          claimCode: claimCode.code,
+          phrase: wordsOf(phrase).join(" "),
+          newPassword: textOf(form, "new-password"),
+          ...(place.trim() === "" ? {} : { place: place.trim() }),
+        },
+      })
+      .catch((error: unknown) => {
+        claimCode.met(error);
+        throw error;
+      });
     setCsrfToken(session.csrf);
     onStarted(task.id);
   });
-  const refused = recover.error === undefined ? undefined : troubleOf(recover.error).code;
   const trouble = ended === undefined || recover.pending ? undefined : recoveryTroubleInWords(ended);
   const asksPlace = trouble?.asksPlace === true;
   return (
@@ -144,18 +143,7 @@ function RecoverForm({
           </Banner>
         )}
         <PhraseEntry text={phrase} onChange={setPhrase} error={recover.error} autoFocus />
-        {link === undefined || refused === "wrong-claim-code" ? (
-          <Field
-            label={texts.code}
-            hint={texts.codeHint}
-            name="claim-code"
-            defaultValue={given.claimCode}
-            required
-            autoComplete="off"
-            autoCapitalize="off"
-            spellCheck={false}
-          />
-        ) : null}
+        <ClaimCodeField claimCode={claimCode} />
         <PasswordChoice label={texts.newPassword} />
         <details open={asksPlace} className="group">
           <summary className="flex min-h-11 list-none items-center rounded-lg text-sm font-medium text-accent underline-offset-4 hover:underline">
@@ -165,8 +153,8 @@ function RecoverForm({
             <TextArea
               label="Recovery sheet or address"
               hint="The last line of your recovery sheet, or the address of one member's device. Needed only where your network is not found by itself."
-              name="place"
-              defaultValue={given.place}
+              value={place}
+              onChange={(event) => setPlace(event.currentTarget.value)}
               rows={3}
               maxLength={4096}
               autoCapitalize="none"

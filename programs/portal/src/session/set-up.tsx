@@ -1,12 +1,12 @@
 import { device } from "../api/device.ts";
-import { troubleOf } from "../api/problem.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { Field } from "../design/field.tsx";
 import { ProblemNote } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import type { NewPhrase } from "../security/show-phrase.tsx";
-import { claimCodeOf, type ClaimLink } from "./claim-link.ts";
+import { ClaimCodeField, useClaimCode } from "./claim-code.tsx";
+import type { ClaimLink } from "./claim-link.ts";
 import { textOf } from "./form-text.ts";
 import { QuietPage } from "./page.tsx";
 import { PasswordChoice } from "./password-choice.tsx";
@@ -15,20 +15,23 @@ import { useOpened } from "./use-opened.ts";
 
 export function SetUp({ link, onPhrase }: { link: ClaimLink | undefined; onPhrase: (phrase: NewPhrase) => void }) {
   const opened = useOpened();
+  const claimCode = useClaimCode(link);
   const claim = useCall(async (form: FormData) => {
-    const claimed = await device.call("POST /claim", {
-      body: {
-        claimCode: claimCodeOf(textOf(form, "claim-code")) || (link?.claimCode ?? ""),
-        ownerName: textOf(form, "owner-name").trim(),
-        password: textOf(form, "new-password"),
-      },
-    });
+    const claimed = await device
+      .call("POST /claim", {
+        body: {
+          claimCode: claimCode.code,
+          ownerName: textOf(form, "owner-name").trim(),
+          password: textOf(form, "new-password"),
+        },
+      })
+      .catch((error: unknown) => {
+        claimCode.met(error);
+        throw error;
+      });
     if (claimed.phrase !== undefined) onPhrase(claimed.phrase);
     await opened(claimed);
   });
-  // A link may be an old one: then the right code has to be typed.
-  const asksCode =
-    link === undefined || (claim.error !== undefined && troubleOf(claim.error).code === "wrong-claim-code");
   return (
     <QuietPage title={texts.welcome} text={texts.welcomeText}>
       <form
@@ -38,18 +41,7 @@ export function SetUp({ link, onPhrase }: { link: ClaimLink | undefined; onPhras
           claim.run(new FormData(event.currentTarget));
         }}
       >
-        {asksCode ? (
-          <Field
-            label={texts.code}
-            hint={texts.codeHint}
-            name="claim-code"
-            required
-            autoFocus
-            autoComplete="off"
-            autoCapitalize="off"
-            spellCheck={false}
-          />
-        ) : null}
+        <ClaimCodeField claimCode={claimCode} autoFocus />
         <Field
           label={texts.name}
           hint={texts.nameHint}

@@ -1,5 +1,5 @@
 /** Reads what was dropped on the page, folders included. */
-import type { TreeFile } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 
 async function readFolder(folder: FileSystemDirectoryEntry): Promise<readonly FileSystemEntry[]> {
   const reader = folder.createReader();
@@ -14,27 +14,31 @@ async function readFolder(folder: FileSystemDirectoryEntry): Promise<readonly Fi
   }
 }
 
-async function walk(entry: FileSystemEntry, folders: readonly string[]): Promise<readonly TreeFile<File>[]> {
+async function walk(entry: FileSystemEntry, folders: readonly string[]): Promise<Tree<File>> {
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    return [{ folders, file }];
+    return { files: [{ folders, file }], folders: [] };
   }
-  const files: TreeFile<File>[] = [];
-  for (const child of await readFolder(entry as FileSystemDirectoryEntry))
-    files.push(...(await walk(child, [...folders, entry.name])));
-  return files;
+  const path = [...folders, entry.name];
+  const trees: Tree<File>[] = [{ files: [], folders: [path] }];
+  for (const child of await readFolder(entry as FileSystemDirectoryEntry)) trees.push(await walk(child, path));
+  return joined(trees);
 }
 
+const joined = (trees: readonly Tree<File>[]): Tree<File> => ({
+  files: trees.flatMap(({ files }) => files),
+  folders: trees.flatMap(({ folders }) => folders),
+});
+
 /** To be called within the drop event: afterwards the browser no longer tells what was dropped. */
-export function droppedFiles(transfer: DataTransfer): Promise<readonly TreeFile<File>[]> {
+export async function droppedTree(transfer: DataTransfer): Promise<Tree<File>> {
   const items = [...transfer.items].filter(({ kind }) => kind === "file");
   const found = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
-  return Promise.all(
-    found.map(async ({ entry, file }) => {
-      if (entry !== null) return walk(entry, []);
-      return file === null ? [] : [{ folders: [], file }];
-    }),
-  ).then((lists) => lists.flat());
+  const trees = found.map(({ entry, file }) => {
+    if (entry !== null) return walk(entry, []);
+    return Promise.resolve({ files: file === null ? [] : [{ folders: [], file }], folders: [] });
+  });
+  return joined(await Promise.all(trees));
 }
 
 export const carriesFiles = (transfer: DataTransfer | null): boolean => transfer?.types.includes("Files") ?? false;

@@ -6,15 +6,16 @@ import type { Trouble } from "../api/problem.ts";
 import {
   attemptsMax,
   emptyQueue,
+  isCancellable,
   isUnderWay,
   nextDueMs,
   reduceQueue,
   sendingMax,
   startable,
-  summaryOf,
   type UploadAction,
   type UploadQueue,
 } from "./queue.ts";
+import { summaryOf } from "./summary.ts";
 
 const run = (...actions: readonly UploadAction[]): UploadQueue => actions.reduce(reduceQueue, emptyQueue);
 const add = (...keys: readonly string[]): UploadAction => ({
@@ -66,6 +67,63 @@ test("a device that does not answer is waited for, longer each time", () => {
   assert.deepEqual(phases(queue), ["waiting"]);
 });
 
+test("a session that ended or a lock fails nothing: one upload asks again, and the others wait behind it", () => {
+  for (const code of ["sign-in-required", "locked", "closed", "csrf"]) {
+    const shut: Trouble = { code, detail: "Sign in.", retry: false, status: 401 };
+    let queue = run(add("a", "b", "c"));
+    for (let attempt = 0; attempt < 3 * attemptsMax; attempt += 1) {
+      const due = nextDueMs(queue) ?? 0;
+      assert.deepEqual(startable(queue, due - 1), []);
+      assert.equal(startable(queue, due).length, attempt === 0 ? sendingMax : 1);
+      for (const key of startable(queue, due))
+        queue = [{ type: "starting", key } as const, { ...broke(key, shut), atMs: due } as const].reduce(
+          reduceQueue,
+          queue,
+        );
+      assert.deepEqual(phases(queue), ["waiting", "waiting", "waiting"]);
+    }
+    // An answer to another question proves that the door is open: nothing waits any longer, and nothing is used up.
+    const open = reduceQueue(queue, { type: "leftovers", uploads: [] });
+    assert.deepEqual(startable(open, 0), ["a", "b"]);
+    const sent = [
+      { type: "starting", key: "a" } as const,
+      { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 } as const,
+    ].reduce(reduceQueue, queue);
+    assert.deepEqual(startable(sent, 0), ["b"]);
+    assert.deepEqual(
+      open.items.map(({ attempts, trouble }) => [attempts, trouble]),
+      [
+        [0, undefined],
+        [0, undefined],
+        [0, undefined],
+      ],
+    );
+  }
+});
+
+test("all that failed is tried again at once, except what cannot be read", () => {
+  const unreadable: Trouble = { code: "file-unreadable", detail: "Choose it again.", retry: false, status: 0 };
+  const failed = run(add("a", "b", "c", "d"), broke("a", refused), broke("b", refused), broke("c", unreadable));
+  assert.deepEqual(phases(failed), ["failed", "failed", "failed", "waiting"]);
+  const again = reduceQueue(failed, { type: "resume-failed" });
+  assert.deepEqual(phases(again), ["waiting", "waiting", "failed", "waiting"]);
+  assert.deepEqual(startable(again, 0), ["a", "b"]);
+});
+
+test("cancelling all takes what this page still had to send, and leaves what is done or was begun by an earlier page", () => {
+  const queue = run(
+    add("a", "b", "c", "d", "e"),
+    { type: "leftovers", uploads: [upload("u")] },
+    { type: "finished", key: "a" },
+    { type: "starting", key: "b" },
+    { type: "conflicted", key: "c" },
+    broke("d", refused),
+    { type: "pause", key: "e" },
+  );
+  assert.equal(queue.items.filter(isCancellable).length, 4);
+  assert.deepEqual(phases(reduceQueue(queue, { type: "cancel-all" })), ["done", "unfinished"]);
+});
+
 test("no more than two are sent at a time, in the order they were added", () => {
   const queue = run(add("a", "b", "c", "d"));
   assert.deepEqual(startable(queue, 0), ["a", "b"]);
@@ -113,6 +171,43 @@ test("a taken name is asked about, and one answer may count for all", () => {
       ["waiting", "version"],
       ["waiting", "version"],
       ["waiting", "version"],
+    ],
+  );
+});
+
+test("where a folder has the name, a new version is no answer and is not offered again", () => {
+  const asked = run(add("a", "b"), { type: "conflicted", key: "a" }, { type: "conflicted", key: "b" });
+  const queue = [
+    { type: "choose", key: "a", plan: "version", all: false } as const,
+    { type: "starting", key: "a" } as const,
+    { type: "conflicted", key: "a" } as const,
+  ].reduce(reduceQueue, asked);
+  assert.deepEqual(
+    queue.items.map(({ phase, versionRefused }) => [phase, versionRefused]),
+    [
+      ["conflict", true],
+      ["conflict", undefined],
+    ],
+  );
+  const all = reduceQueue(queue, { type: "choose", key: "b", plan: "version", all: true });
+  assert.deepEqual(phases(all), ["conflict", "waiting"]);
+  const both = reduceQueue(all, { type: "choose", key: "a", plan: "rename", all: false });
+  assert.deepEqual(phases(both), ["waiting", "waiting"]);
+});
+
+test("an upload listed as unfinished before the device's reply came is listed once", () => {
+  const queue = run(
+    add("a", "b"),
+    { type: "starting", key: "a" },
+    { type: "leftovers", uploads: [upload("u"), upload("v")] },
+    { type: "sending", key: "a", uploadId: "u", offsetBytes: 0 },
+  );
+  assert.deepEqual(
+    queue.items.map(({ key, phase }) => [key, phase]),
+    [
+      ["a", "sending"],
+      ["b", "waiting"],
+      ["unfinished-v", "unfinished"],
     ],
   );
 });

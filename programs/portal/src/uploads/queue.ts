@@ -5,7 +5,7 @@
 import type { Upload } from "@piccolo/device-api";
 import type { Trouble } from "../api/problem.ts";
 import { backoffMs } from "../api/backoff.ts";
-import { rateOf, withPoint, type RatePoint } from "./rate.ts";
+import { withPoint, type RatePoint } from "./rate.ts";
 
 /** What to do when the name is taken: ask the person, or what the person said. */
 export type ConflictPlan = "ask" | "version" | "rename" | "skip";
@@ -16,7 +16,7 @@ export type UploadPhase =
   | "starting"
   | "sending"
   | "paused"
-  /** A file of this name is there, and the person has to say what to do. */
+  /** The name is taken, and the person has to say what to do. */
   | "conflict"
   | "failed"
   | "done"
@@ -37,6 +37,8 @@ export interface UploadItem {
   readonly sizeBytes: number;
   readonly phase: UploadPhase;
   readonly onConflict: ConflictPlan;
+  /** The name is taken even for a new version: a folder has it. */
+  readonly versionRefused?: boolean | undefined;
   readonly uploadId?: string | undefined;
   readonly sentBytes: number;
   /** What the device has stored for good. */
@@ -99,12 +101,19 @@ export type UploadAction =
   | { readonly type: "same"; readonly key: string }
   | { readonly type: "differs"; readonly key: string; readonly detail: string }
   | { readonly type: "remove"; readonly key: string }
+  | { readonly type: "resume-failed" }
+  | { readonly type: "cancel-all" }
   | { readonly type: "clear-ended" };
 
 export const emptyQueue: UploadQueue = { items: [] };
 export const sendingMax = 2;
 /** A refusal that may pass is tried this often; a device that does not answer is tried for as long as the page lives. */
 export const attemptsMax = 8;
+
+/** While nobody is signed in, or the device is locked, one upload asks this often and the others wait behind it. */
+const shutWaitMs = 4000;
+/** Refusals that say nothing about the upload: it goes on as soon as somebody has signed in or opened the device. */
+const shutCodes: ReadonlySet<string> = new Set(["sign-in-required", "locked", "closed", "csrf"]);
 
 /** Phases in which nothing of the upload happens before the person does something. */
 const resting: ReadonlySet<UploadPhase> = new Set(["paused", "conflict", "failed", "done", "unfinished", "differs"]);
@@ -147,6 +156,13 @@ const forgotten = (item: UploadItem): UploadItem =>
 function broken(item: UploadItem, action: Extract<UploadAction, { readonly type: "broke" }>): UploadItem {
   // What the person paused meanwhile stays paused: the break was the pause.
   if (resting.has(item.phase)) return item;
+  if (shutCodes.has(action.trouble.code))
+    return {
+      ...inLine(item),
+      retryAtMs: action.atMs + shutWaitMs,
+      trouble: action.trouble,
+      sentBytes: item.durableBytes,
+    };
   const attempts = item.attempts + 1;
   const again = action.trouble.retry && (action.trouble.status === 0 || attempts < attemptsMax);
   return {
@@ -160,12 +176,25 @@ function broken(item: UploadItem, action: Extract<UploadAction, { readonly type:
   };
 }
 
+const isShutOut = ({ phase, trouble }: UploadItem): boolean =>
+  phase === "waiting" && trouble !== undefined && shutCodes.has(trouble.code);
+
+/** The device answered someone who is signed in: what waited for that goes on. */
+const opened = (queue: UploadQueue): UploadQueue =>
+  queue.items.some(isShutOut) ? { items: queue.items.map((item) => (isShutOut(item) ? inLine(item) : item)) } : queue;
+
+/** Without others of the same upload: one may have been listed as unfinished before the device's reply came. */
+const withoutTwins = (queue: UploadQueue, key: string, id: string): UploadQueue => ({
+  items: queue.items.filter((item) => item.key === key || item.uploadId !== id),
+});
+
 function choose(queue: UploadQueue, action: Extract<UploadAction, { readonly type: "choose" }>): UploadQueue {
   const batch = queue.items.find(({ key }) => key === action.key)?.batch;
   return {
     items: queue.items.flatMap((item) => {
       const meant = item.key === action.key || (action.all && item.batch === batch);
       if (!meant) return [item];
+      if (item.versionRefused === true && action.plan === "version") return [item];
       if (item.phase === "conflict")
         return action.plan === "skip" ? [] : [inLine({ ...item, onConflict: action.plan })];
       // Those still to start meet the same answer when they find their name taken.
@@ -201,7 +230,7 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
         ],
       };
     case "leftovers":
-      return withLeftovers(queue, action.uploads);
+      return opened(withLeftovers(queue, action.uploads));
     case "gone":
       return {
         items: queue.items.filter(
@@ -213,7 +242,7 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
         item.phase === "waiting" ? { ...item, phase: "starting", retryAtMs: undefined, trouble: undefined } : item,
       );
     case "sending":
-      return change(queue, action.key, (item) =>
+      return change(withoutTwins(opened(queue), action.key, action.uploadId), action.key, (item) =>
         underWay.has(item.phase)
           ? {
               ...item,
@@ -251,7 +280,9 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
       };
     case "conflicted":
       return change(queue, action.key, (item) =>
-        item.onConflict === "skip" ? undefined : { ...forgotten(item), phase: "conflict" },
+        item.onConflict === "skip"
+          ? undefined
+          : { ...forgotten(item), phase: "conflict", versionRefused: item.onConflict === "version" || undefined },
       );
     case "choose":
       return choose(queue, action);
@@ -269,7 +300,7 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
           : item,
       );
     case "resume":
-      return change(queue, action.key, (item) =>
+      return change(opened(queue), action.key, (item) =>
         item.phase === "paused" || item.phase === "failed" || item.phase === "waiting"
           ? inLine({ ...item, attempts: 0 })
           : item,
@@ -312,6 +343,12 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
       }));
     case "remove":
       return change(queue, action.key, () => undefined);
+    case "resume-failed":
+      return {
+        items: queue.items.map((item) => (isRetriable(item) ? inLine({ ...item, attempts: 0 }) : item)),
+      };
+    case "cancel-all":
+      return { items: queue.items.filter((item) => !isCancellable(item)) };
     default:
       return { items: queue.items.filter(({ phase }) => phase !== "done") };
   }
@@ -319,7 +356,9 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
 
 /** Uploads that may start now, in the order they were added. */
 export function startable(queue: UploadQueue, nowMs: number): readonly string[] {
-  const room = sendingMax - queue.items.filter(({ phase }) => underWay.has(phase)).length;
+  const shutOut = queue.items.filter(isShutOut);
+  if (shutOut.some(({ retryAtMs }) => (retryAtMs ?? 0) > nowMs)) return [];
+  const room = (shutOut.length > 0 ? 1 : sendingMax) - queue.items.filter(({ phase }) => underWay.has(phase)).length;
   return queue.items
     .filter(({ phase, retryAtMs }) => phase === "waiting" && (retryAtMs ?? 0) <= nowMs)
     .slice(0, Math.max(0, room))
@@ -328,43 +367,17 @@ export function startable(queue: UploadQueue, nowMs: number): readonly string[] 
 
 /** When the next upload that waits for a new attempt is due. */
 export function nextDueMs(queue: UploadQueue): number | undefined {
+  const shutOut = queue.items.filter(isShutOut);
+  if (shutOut.length > 0) return Math.max(...shutOut.map(({ retryAtMs }) => retryAtMs ?? 0));
   const due = queue.items.flatMap(({ phase, retryAtMs }) => (phase === "waiting" ? (retryAtMs ?? []) : []));
   return due.length === 0 ? undefined : Math.min(...due);
 }
 
 export const isUnderWay = (item: UploadItem): boolean => underWay.has(item.phase);
+/** What failed and may be sent again without the person choosing the file anew. */
+export const isRetriable = ({ phase, trouble }: UploadItem): boolean =>
+  phase === "failed" && trouble?.code !== "file-unreadable";
+/** What this page still has to send, whether it moves or rests. */
+export const isCancellable = ({ phase }: UploadItem): boolean =>
+  underWay.has(phase) || ["waiting", "paused", "conflict", "failed"].includes(phase);
 export const isBusy = (item: UploadItem): boolean => !resting.has(item.phase);
-
-export interface QueueSummary {
-  readonly busy: number;
-  readonly done: number;
-  /** For the person to decide. */
-  readonly asking: number;
-  readonly failed: number;
-  readonly paused: number;
-  readonly unfinished: number;
-  readonly sizeBytes: number;
-  readonly durableBytes: number;
-  readonly sentBytes: number;
-  readonly bytesPerSecond: number;
-}
-
-/** Sizes count what is under way or done since the list was last cleared, not what rests. */
-export function summaryOf(queue: UploadQueue, nowMs: number): QueueSummary {
-  const count = (...phases: readonly UploadPhase[]): number =>
-    queue.items.filter(({ phase }) => phases.includes(phase)).length;
-  const counted = queue.items.filter((item) => isBusy(item) || item.phase === "done");
-  const sum = (of: (item: UploadItem) => number): number => counted.reduce((total, item) => total + of(item), 0);
-  return {
-    busy: queue.items.filter(isBusy).length,
-    done: count("done"),
-    asking: count("conflict"),
-    failed: count("failed", "differs"),
-    paused: count("paused"),
-    unfinished: count("unfinished"),
-    sizeBytes: sum(({ sizeBytes }) => sizeBytes),
-    durableBytes: sum(({ durableBytes }) => durableBytes),
-    sentBytes: sum(({ sentBytes }) => sentBytes),
-    bytesPerSecond: sum((item) => rateOf(item.points, nowMs)),
-  };
-}

@@ -5,13 +5,19 @@ export interface TreeFile<F> {
   readonly file: F;
 }
 
+export interface Tree<F> {
+  readonly files: readonly TreeFile<F>[];
+  /** Paths of the folders that were seen; those of the files need not be among them. */
+  readonly folders: readonly (readonly string[])[];
+}
+
 /** A path as one string that no name can forge: a slash is in no name. */
 export const pathKey = (folders: readonly string[]): string => folders.join("/");
 
 /** Every folder once, parents before children. */
-export function foldersToMake(files: readonly TreeFile<unknown>[]): readonly (readonly string[])[] {
+export function foldersToMake(tree: Tree<unknown>): readonly (readonly string[])[] {
   const found = new Map<string, readonly string[]>();
-  for (const { folders } of files)
+  for (const folders of [...tree.files.map((file) => file.folders), ...tree.folders])
     for (let depth = 1; depth <= folders.length; depth += 1) {
       const path = folders.slice(0, depth);
       found.set(pathKey(path), path);

@@ -3,8 +3,10 @@ import { ChevronDown, CircleAlert, CircleCheck, HardDrive, Pause, Play, RotateCc
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { Busy } from "../design/busy.tsx";
 import { Button, IconButton } from "../design/button.tsx";
+import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Progress } from "../design/notes.tsx";
-import { isBusy, summaryOf, type UploadItem, type UploadPhase } from "./queue.ts";
+import { isBusy, isCancellable, isRetriable, type UploadItem, type UploadPhase } from "./queue.ts";
+import { summaryOf } from "./summary.ts";
 import type { Uploads } from "./uploads.ts";
 import { itemInWords, summaryDetail, summaryInWords } from "./words.ts";
 
@@ -71,7 +73,9 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
   if (queue.items.length === 0) return null;
   const summary = summaryOf(queue, now);
   const items = queue.items.toSorted((a, b) => order[a.phase] - order[b.phase]);
-  const asking = items.filter(({ phase }) => phase === "conflict").length;
+  // An answer for all of them counts for those that were added together.
+  const asking = items.filter(({ phase }) => phase === "conflict");
+  const askingBeside = ({ batch }: UploadItem): number => asking.filter((other) => other.batch === batch).length;
   const onlyDone = items.every(({ phase }) => phase === "done");
   return (
     <section
@@ -116,10 +120,11 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
           />
         </div>
       ) : null}
+      {open && items.filter(isCancellable).length > 1 ? <ForAll items={items} uploads={uploads} /> : null}
       {open ? (
         <ul id="uploads" className="max-h-[min(24rem,50dvh)] overflow-y-auto overscroll-contain border-t border-line">
           {items.slice(0, rowsMax).map((item) => (
-            <Row key={item.key} item={item} now={now} uploads={uploads} asking={asking} />
+            <Row key={item.key} item={item} now={now} uploads={uploads} asking={askingBeside(item)} />
           ))}
           {items.length > rowsMax ? (
             <li className="px-4 py-3 text-sm text-ink-soft">and {items.length - rowsMax} more</li>
@@ -130,8 +135,48 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
   );
 }
 
+/** What can be done to all of them at once: a list may be longer than its rows. */
+function ForAll({ items, uploads }: { items: readonly UploadItem[]; uploads: Uploads }) {
+  const [asking, setAsking] = useState(false);
+  const retriable = items.filter(isRetriable).length;
+  const cancellable = items.filter(isCancellable).length;
+  return (
+    <div className="flex flex-wrap gap-1 px-1.5 pb-1.5">
+      {retriable > 1 ? (
+        <Button look="quiet" onClick={() => uploads.dispatch({ type: "resume-failed" })}>
+          Try all again
+        </Button>
+      ) : null}
+      <Button look="quiet" onClick={() => setAsking(true)}>
+        Cancel all
+      </Button>
+      {asking ? (
+        <Dialog
+          role="alertdialog"
+          onClose={() => setAsking(false)}
+          title={`Cancel ${cancellable} uploads?`}
+          text="What is uploaded already stays. To send the rest later, you have to choose it again."
+        >
+          <DialogButtons>
+            <Button onClick={() => setAsking(false)}>Go on uploading</Button>
+            <Button
+              look="danger"
+              onClick={() => {
+                setAsking(false);
+                uploads.cancelAll();
+              }}
+            >
+              Cancel all
+            </Button>
+          </DialogButtons>
+        </Dialog>
+      ) : null}
+    </div>
+  );
+}
+
 function Row({ item, now, uploads, asking }: { item: UploadItem; now: number; uploads: Uploads; asking: number }) {
-  const { key, filename, phase } = item;
+  const { filename, phase } = item;
   const words = itemInWords(item, now);
   const alarming = phase === "failed" || phase === "differs";
   return (
@@ -155,7 +200,7 @@ function Row({ item, now, uploads, asking }: { item: UploadItem; now: number; up
       ) : phase === "checking" ? (
         <Progress name={`Check of ${filename}`} done={item.checkedBytes} total={item.durableBytes} />
       ) : null}
-      {phase === "conflict" ? <Conflict itemKey={key} filename={filename} uploads={uploads} asking={asking} /> : null}
+      {phase === "conflict" ? <Conflict item={item} uploads={uploads} asking={asking} /> : null}
       {phase === "unfinished" || phase === "differs" ? <ChooseAgain item={item} uploads={uploads} /> : null}
     </li>
   );
@@ -201,8 +246,7 @@ function RowButtons({ item, uploads }: { item: UploadItem; uploads: Uploads }) {
           <Play className="size-4.5" />
         </IconButton>
       ) : null}
-      {(phase === "waiting" && item.retryAtMs !== undefined) ||
-      (phase === "failed" && item.trouble?.code !== "file-unreadable") ? (
+      {(phase === "waiting" && item.retryAtMs !== undefined) || isRetriable(item) ? (
         <IconButton name={`Try ${filename} again`} onClick={resume}>
           <RotateCcw className="size-4.5" />
         </IconButton>
@@ -225,24 +269,14 @@ function RowButtons({ item, uploads }: { item: UploadItem; uploads: Uploads }) {
   );
 }
 
-function Conflict({
-  itemKey,
-  filename,
-  uploads,
-  asking,
-}: {
-  itemKey: string;
-  filename: string;
-  uploads: Uploads;
-  asking: number;
-}) {
+function Conflict({ item, uploads, asking }: { item: UploadItem; uploads: Uploads; asking: number }) {
   const [all, setAll] = useState(false);
   const choose = (plan: "rename" | "version" | "skip") => (): void =>
-    uploads.dispatch({ type: "choose", key: itemKey, plan, all: all && asking > 1 });
+    uploads.dispatch({ type: "choose", key: item.key, plan, all: all && asking > 1 });
   return (
-    <div role="group" aria-label={`What to do with ${filename}`} className="flex flex-col gap-1 pb-1">
+    <div role="group" aria-label={`What to do with ${item.filename}`} className="flex flex-col gap-1 pb-1">
       <div className="flex flex-wrap gap-2 pt-1">
-        <Button onClick={choose("version")}>New version</Button>
+        {item.versionRefused === true ? null : <Button onClick={choose("version")}>New version</Button>}
         <Button onClick={choose("rename")}>Keep both</Button>
         <Button look="quiet" onClick={choose("skip")}>
           Skip

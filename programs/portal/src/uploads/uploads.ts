@@ -5,6 +5,7 @@ import { isTurnedAway, troubleOf, type Trouble } from "../api/problem.ts";
 import { checkSameFile } from "./check-same-file.ts";
 import {
   emptyQueue,
+  isCancellable,
   isUnderWay,
   nextDueMs,
   reduceQueue,
@@ -31,6 +32,8 @@ export interface Uploads {
   readonly add: (uploads: readonly NewUpload[]) => void;
   /** Takes an upload from the list, and from the device if it had begun. */
   readonly discard: (key: string) => void;
+  /** The same for everything this page still has to send. */
+  readonly cancelAll: () => void;
   /** The person says that this is the file of an unfinished upload. */
   readonly continueWith: (key: string, file: File) => void;
   /** Asks whether others store by now what was only on the device. */
@@ -149,7 +152,8 @@ export function createUploads(onTurnedAway: () => void): Uploads {
   async function broke(key: string, file: File, error: unknown): Promise<void> {
     const uploadId = itemOf(key)?.uploadId;
     const code = codeOf(error);
-    if (isTurnedAway(error)) onTurnedAway();
+    // A session that began in another tab has another token: who is signed in has to be asked, too.
+    if (isTurnedAway(error) || code === "csrf") onTurnedAway();
     if (code === "name-taken") {
       // A name may be taken while the file is on its way; what to do about it is fixed when an upload begins.
       if (uploadId !== undefined) void discardUpload(uploadId).catch(() => undefined);
@@ -270,6 +274,11 @@ export function createUploads(onTurnedAway: () => void): Uploads {
       dispatch({ type: "remove", key });
       // Where this fails, the device forgets the upload by itself when it expires.
       if (uploadId !== undefined && !done) void discardUpload(uploadId).catch(() => undefined);
+    },
+    cancelAll: () => {
+      const begun = queue.items.filter(isCancellable).flatMap(({ uploadId }) => uploadId ?? []);
+      dispatch({ type: "cancel-all" });
+      for (const uploadId of begun) void discardUpload(uploadId).catch(() => undefined);
     },
     continueWith: (key, file) => {
       dispatch({ type: "check", key });

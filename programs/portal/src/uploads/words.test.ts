@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyQueue, reduceQueue, summaryOf, type UploadItem } from "./queue.ts";
+import { emptyQueue, reduceQueue, type UploadItem } from "./queue.ts";
+import { summaryOf } from "./summary.ts";
 import { itemInWords, summaryDetail, summaryInWords } from "./words.ts";
 
 const item = (more: Partial<UploadItem>): UploadItem => ({
@@ -43,6 +44,11 @@ test("progress counts what is stored, not what was sent", () => {
 test("a finished upload says whether it is safe yet", () => {
   assert.match(itemInWords(item({ phase: "done", placement: "durable" }), 0), /stored safely/);
   assert.match(itemInWords(item({ phase: "done", placement: "pending" }), 0), /only on this device/);
+});
+
+test("a taken name says what has it as soon as that is known", () => {
+  assert.equal(itemInWords(item({ phase: "conflict" }), 0), "Something of this name is already there.");
+  assert.match(itemInWords(item({ phase: "conflict", versionRefused: true }), 0), /^A folder has this name/);
 });
 
 test("an unfinished upload says how much of it is here", () => {

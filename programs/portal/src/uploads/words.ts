@@ -1,8 +1,9 @@
 /** Uploads in sentences. */
 import { bytesInWords, percentInWords, progressInWords, rateInWords } from "../wording/bytes.ts";
 import { durationInWords, timeLeftInWords } from "../wording/time.ts";
-import type { QueueSummary, UploadItem } from "./queue.ts";
+import type { UploadItem } from "./queue.ts";
 import { rateOf } from "./rate.ts";
+import type { QueueSummary } from "./summary.ts";
 
 const files = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;
 
@@ -40,7 +41,9 @@ export function itemInWords(item: UploadItem, nowMs: number): string {
     case "paused":
       return item.durableBytes === 0 ? "Paused" : `Paused at ${progress}`;
     case "conflict":
-      return "A file of this name is already there.";
+      return item.versionRefused === true
+        ? "A folder has this name, so the file cannot become its new version."
+        : "Something of this name is already there.";
     case "failed":
     case "differs":
       return item.trouble?.detail ?? "It did not work.";
