@@ -171,7 +171,7 @@ export class Boot {
       volumeKey = await this.#options.chip.unseal(plan.sealedVolumeKey);
     } catch (error) {
       if (!isFault(error) || typeof record !== "object") throw error;
-      const further = isLostWithoutOwner(record, error.code) ? [noOwnerYet] : [];
+      const further = isLostWithoutOwner(record, this.#firstCode(error.code)) ? [noOwnerYet] : [];
       return this.#stayClosed(error.code, error.message, opensAfterChip(record), further);
     }
     try {
@@ -226,6 +226,11 @@ export class Boot {
     const reasons = [...own, ...further, ...last];
     this.#closed = { reasons, opensWith: distrusted === undefined ? opensWith : [], distrusted };
     return undefined;
+  }
+
+  /** What it was in the beginning, where a daemon before this one has said it. */
+  #firstCode(code: string): string {
+    return code === saysNothingCode ? (this.#options.firstReason?.read()?.code ?? code) : code;
   }
 
   /** That the chip's window was closed says nothing of why; the daemon before this one, which closed it, has said it. */

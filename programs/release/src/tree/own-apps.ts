@@ -1,6 +1,6 @@
 /**
  * What a release offers to run: its catalog, signed by the release's own key, and the images of two small apps that are made
- * here, so that an app can be installed on a device that reaches no registry (docs/spec/catalog.md, C11).
+ * here, so that an app can be installed on a device that reaches no registry (docs/spec/catalog.md, C12).
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
