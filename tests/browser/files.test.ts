@@ -4,7 +4,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { buildPortal } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { FakeDevice } from "../../programs/portal/test-support/fake-device.ts";
-import { openWatched } from "./watched-page.ts";
+import { openWatched, photograph } from "./watched-page.ts";
 
 let browser: Browser;
 before(async () => {
@@ -99,6 +99,7 @@ test("uploads outlast the end of a session, and what is left can be cancelled at
   signedOut = true;
   await choose("Four.txt", "Five.txt");
   await page.getByText("Sign in first.", { exact: false }).first().waitFor();
+  await photograph(page, "desk-uploads-waiting");
   await page.getByRole("button", { name: "Cancel all" }).click();
   const dialog = page.getByRole("alertdialog", { name: "Cancel 2 uploads?" });
   await dialog.getByRole("button", { name: "Cancel all" }).click();

@@ -264,6 +264,27 @@ test("an owner resets by the password and stays in the network, unless he says t
   assert.equal(await holds(page, password), false);
 });
 
+for (const kind of ["desk", "phone"] as const) {
+  test(`on a ${kind} a device that does not answer after its reset is met again by a button`, async (t) => {
+    const { device, page } = await openWatched(t, browser, { stepMs: 50 }, views[kind]);
+    await page.goto(`${device.origin}/#/security/reset`);
+    await enter(page, "Sign in");
+    // As a browser that does not know the new certificate has it: nothing comes back.
+    const isStatus = "**/api/v1/status";
+    await page.getByLabel(/Name of the device/).fill("piccolo-hall");
+    await page.getByLabel("Password", { exact: true }).fill(password);
+    await page.route(isStatus, (route) => route.abort());
+    await page.getByRole("button", { name: "Remove everything", exact: true }).click();
+    const load = page.getByRole("button", { name: "Load the page" });
+    await load.waitFor();
+    await photograph(page, `${kind}-reset-silent`);
+    await load.click();
+    await page.getByRole("heading", { name: "The device does not answer" }).waitFor();
+    await page.unroute(isStatus);
+    await page.getByRole("button", { name: "Set up" }).waitFor();
+  });
+}
+
 test("who has forgotten the password resets by the phrase, and leaves for good only as a choice of its own", async (t) => {
   const { device, page } = await start(t, {});
   await page.goto(`${device.origin}/#/security/reset`);
@@ -404,6 +425,7 @@ test("a change of the key is followed after a reload and a restart, and no page 
   assert.equal(await shown.count(), 0);
   await page.reload();
   await page.getByRole("progressbar", { name: "Changing the key" }).waitFor();
+  await photograph(page, "desk-key-change-running");
   assert.equal(await page.getByRole("button", { name: "Show the new words" }).count(), 0);
   goOn();
   for (const one of [page, other]) await one.getByText("The key is changed").waitFor();
@@ -415,6 +437,7 @@ test("a change of the key that was interrupted is not called a failure, and is n
   await page.goto(`${device.origin}/#/security/re-key`);
   await enter(page, "Sign in");
   await page.getByText("It was interrupted, and goes on by itself.").waitFor();
+  await photograph(page, "desk-key-change-interrupted");
   assert.equal(await page.getByRole("button", { name: "Show the new words" }).count(), 0);
   device.state.rekey = "none";
   device.publish({ type: "security" });

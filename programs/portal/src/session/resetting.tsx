@@ -9,7 +9,8 @@ export function Resetting() {
   const { data, isError: isSilent, refetch } = useStatus();
   const fresh = data?.phase === "unclaimed";
   useEffect(() => {
-    const timer = setInterval(() => void refetch(), 2000);
+    // A question that is under way is let come to its end, which for a device that does not answer takes some tries.
+    const timer = setInterval(() => void refetch({ cancelRefetch: false }), 2000);
     return () => clearInterval(timer);
   }, [refetch]);
   useEffect(() => {
