@@ -94,9 +94,18 @@ LimitNOFILE=65536
 `,
 };
 
-export async function provideSystem(shop: Workshop, kind: GuestKind): Promise<string> {
+/** By path, what is being made: suites that run at once share it. */
+const provided = new Map<string, Promise<string>>();
+
+export function provideSystem(shop: Workshop, kind: GuestKind): Promise<string> {
   const key = keyOf(repositoryRoot, [], [shop.packagesRoot, leftOutOf[kind], pack]);
   const path = join(shop.folder, `guest-system-${key}.cpio`);
+  const made = provided.get(path) ?? makeSystem(shop, kind, path);
+  provided.set(path, made);
+  return made;
+}
+
+async function makeSystem(shop: Workshop, kind: GuestKind, path: string): Promise<string> {
   if (existsSync(path)) return path;
   const unfinished = `${path}.unfinished`;
   const chroot = new Chroot(shop.packagesRoot, [shop.folder]);
