@@ -26,6 +26,7 @@ export {
   catalogBytesMax,
   type CatalogDraft,
   catalogFaults,
+  catalogFiles,
   catalogId,
   type CatalogImage,
   createCatalog,

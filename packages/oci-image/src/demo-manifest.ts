@@ -1,5 +1,5 @@
-/** What the two demo apps say of themselves, wherever a catalog offers them. */
-import { demoPort, type DemoName } from "./demo.ts";
+/** The two demo apps as a catalog offers them. */
+import { buildDemoImage, type DemoImageOptions, demoPort, type DemoName } from "./demo.ts";
 
 const texts: Readonly<Record<DemoName, { readonly name: string; readonly summary: string; readonly data: string }>> = {
   hello: {
@@ -38,4 +38,24 @@ ${hasData ? "    volumes: [data:/data]\nvolumes:\n  data: {}\n" : ""}x-piccolo:
   web: { service: web, port: ${demoPort}, health-path: /health }
 ${data}  update: { side-by-side: ${!hasData} }
 `;
+}
+
+export interface OfferedDemo {
+  /** What the archive is called among a device's bundled images. */
+  readonly archiveName: string;
+  readonly archive: Uint8Array;
+  readonly manifest: string;
+  /** Of a catalog's entry. Verified in the strictest sense: whoever signs the catalog made it. */
+  readonly images: Readonly<Record<string, { readonly verified: true; readonly sizeBytes: number }>>;
+}
+
+export function offerDemo(name: DemoName, options: DemoImageOptions): OfferedDemo {
+  const { digest, archive } = buildDemoImage(name, options);
+  const repository = `localhost/piccolo-${name}`;
+  return {
+    archiveName: `${digest.replace(":", "-")}.tar`,
+    archive,
+    manifest: demoAppManifest(name, `${repository}:1@${digest}`),
+    images: { [`${repository}@${digest}`]: { verified: true, sizeBytes: archive.length } },
+  };
 }

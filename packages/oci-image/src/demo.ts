@@ -79,15 +79,14 @@ const counter = [
   file("www/cgi-bin/number", counterScript, 0o755),
 ];
 
-/** `version` goes into the image, so that there are several of one app to update between. */
-export function buildDemoImage(
-  name: DemoName,
-  options: {
-    readonly busybox: Uint8Array;
-    readonly architecture: ImageConfig["architecture"];
-    readonly version?: string;
-  },
-): BuiltImage {
+export interface DemoImageOptions {
+  readonly busybox: Uint8Array;
+  readonly architecture: ImageConfig["architecture"];
+  /** Goes into the image, so that there are several of one app to update between. */
+  readonly version?: string;
+}
+
+export function buildDemoImage(name: DemoName, options: DemoImageOptions): BuiltImage {
   const { busybox, architecture, version = "1" } = options;
   const content = [...(name === "hello" ? hello : counter), file("www/version", `${version}\n`)];
   return buildImage(

@@ -5,11 +5,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type CatalogDraft, createCatalog } from "@piccolo/app-manifest";
-import { toHex } from "@piccolo/bytes";
+import { type CatalogDraft, catalogFiles, createCatalog } from "@piccolo/app-manifest";
 import { ed25519FromSeed } from "@piccolo/envelope";
-import { buildDemoImage, demoNames } from "@piccolo/oci-image/demo";
-import { demoAppManifest } from "@piccolo/oci-image/demo-manifest";
+import { demoNames } from "@piccolo/oci-image/demo";
+import { offerDemo } from "@piccolo/oci-image/demo-manifest";
 
 const root = resolve(import.meta.dirname, "../../..");
 const builtIn = join(root, "catalog");
@@ -26,24 +25,17 @@ export function prepareApps(folder: string): readonly string[] {
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
   const bytes = readFileSync(busybox);
   const apps = demoNames.map((name): CatalogDraft["apps"][number] => {
-    const { digest, archive } = buildDemoImage(name, { busybox: bytes, architecture });
-    writeFileSync(join(images, `${digest.replace(":", "-")}.tar`), archive);
-    const repository = `localhost/piccolo-${name}`;
-    return {
-      manifest: demoAppManifest(name, `${repository}:1@${digest}`),
-      icon: readFileSync(join(builtIn, "icons", `${name}.svg`), "utf8"),
-      images: { [`${repository}@${digest}`]: { verified: true, sizeBytes: archive.length } },
-    };
+    const { archiveName, archive, manifest, images: verified } = offerDemo(name, { busybox: bytes, architecture });
+    writeFileSync(join(images, archiveName), archive);
+    return { manifest, icon: readFileSync(join(builtIn, "icons", `${name}.svg`), "utf8"), images: verified };
   });
   const key = ed25519FromSeed(randomBytes(32));
   const nowMs = Date.now();
   const title = { en: "Made on this machine", de: "Auf dieser Maschine gemacht" };
   const draft = { title, sequence: 1, issuedAtMs: nowMs, expiresAtMs: nowMs + 365 * dayMs, apps };
-  const { index, signature } = createCatalog(draft, key);
+  const files = catalogFiles(createCatalog(draft, key), key.publicKey);
   const catalog = join(folder, "catalog");
   mkdirSync(catalog, { recursive: true });
-  writeFileSync(join(catalog, "index.json"), index);
-  writeFileSync(join(catalog, "index.sig"), `${toHex(signature)}\n`);
-  writeFileSync(join(catalog, "key.hex"), `${toHex(key.publicKey)}\n`);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(catalog, name), content);
   return [...catalogs, "--catalog", catalog, "--bundled-images", images];
 }

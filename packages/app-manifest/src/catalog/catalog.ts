@@ -109,6 +109,14 @@ export function createCatalog(draft: CatalogDraft, key: Ed25519Key): SignedCatal
   return { index, signature: signStatement(key, statementOf(key.publicKey, index)) };
 }
 
+/** A signed catalog as the files of its folder, by name: what a device reads, or fetches from its publisher. */
+export function catalogFiles(
+  { index, signature }: SignedCatalog,
+  publicKey: Uint8Array,
+): Readonly<Record<string, string | Uint8Array>> {
+  return { "index.json": index, "index.sig": `${toHex(signature)}\n`, "key.hex": `${toHex(publicKey)}\n` };
+}
+
 /** `known`: the newest sequence seen under this key. Throws `catalogFaults`. */
 export function openCatalog({ index, signature }: SignedCatalog, publicKey: Uint8Array, known = 0): Catalog {
   const isSized = publicKey.length === ed25519KeyBytes && signature.length === ed25519SignatureBytes;

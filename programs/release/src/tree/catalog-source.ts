@@ -2,8 +2,7 @@
 import { createPrivateKey } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type CatalogDraft, checkManifest, imageName, type SignedCatalog } from "@piccolo/app-manifest";
-import { toHex } from "@piccolo/bytes";
+import { type CatalogDraft, catalogFiles, checkManifest, imageName, type SignedCatalog } from "@piccolo/app-manifest";
 import { type Ed25519Key, ed25519FromSeed } from "@piccolo/envelope";
 
 interface Facts extends Pick<CatalogDraft, "title" | "sequence" | "issuedAtMs" | "expiresAtMs"> {
@@ -38,12 +37,11 @@ export function readCatalogSource(folder: string): CatalogDraft {
   return { title, sequence, issuedAtMs, expiresAtMs, apps: files.map((file) => appOf(folder, file, facts)) };
 }
 
-/** What a device reads: the index, its signature and the key, beside each other. */
-export function writeCatalog(folder: string, { index, signature }: SignedCatalog, key: Ed25519Key): void {
+export function writeCatalog(folder: string, signed: SignedCatalog, key: Ed25519Key): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "index.json"), index);
-  writeFileSync(join(folder, "index.sig"), `${toHex(signature)}\n`);
-  writeFileSync(join(folder, "key.hex"), `${toHex(key.publicKey)}\n`);
+  for (const [name, content] of Object.entries(catalogFiles(signed, key.publicKey))) {
+    writeFileSync(join(folder, name), content);
+  }
 }
 
 /** Of an Ed25519 private key in PKCS #8, as PEM. */

@@ -5,9 +5,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CatalogDraft, createCatalog } from "@piccolo/app-manifest";
-import { type BuiltImage, type ImageConfig } from "@piccolo/oci-image";
-import { buildDemoImage, demoNames } from "@piccolo/oci-image/demo";
-import { demoAppManifest } from "@piccolo/oci-image/demo-manifest";
+import type { ImageConfig } from "@piccolo/oci-image";
+import { demoNames } from "@piccolo/oci-image/demo";
+import { offerDemo } from "@piccolo/oci-image/demo-manifest";
 import { releaseFaults } from "../faults.ts";
 import { signingKeyOf } from "../keys/signing-key.ts";
 import { readCatalogIcon, readCatalogKey, readCatalogSource, writeCatalog } from "./catalog-source.ts";
@@ -39,15 +39,9 @@ export function installOwnApps({ tree, catalog, busybox, architecture, keys, num
   mkdirSync(images, { recursive: true });
   const bytes = readFileSync(busybox);
   const demos = demoNames.map((name): CatalogDraft["apps"][number] => {
-    const built: BuiltImage = buildDemoImage(name, { busybox: bytes, architecture });
-    writeFileSync(join(images, `${built.digest.replace(":", "-")}.tar`), built.archive);
-    const repository = `localhost/piccolo-${name}`;
-    return {
-      manifest: demoAppManifest(name, `${repository}:1@${built.digest}`),
-      icon: readCatalogIcon(catalog, name),
-      // Verified in the strictest sense: whoever signs the catalog made it.
-      images: { [`${repository}@${built.digest}`]: { verified: true, sizeBytes: built.archive.length } },
-    };
+    const { archiveName, archive, manifest, images: verified } = offerDemo(name, { busybox: bytes, architecture });
+    writeFileSync(join(images, archiveName), archive);
+    return { manifest, icon: readCatalogIcon(catalog, name), images: verified };
   });
   const signer = signingKeyOf(keys, "metadata");
   if (signer.kind === "token") throw releaseFaults.fault("key-unfit", "the key for metadata has to lie in a file");
