@@ -229,6 +229,8 @@ const child = spawn(node, [join(root, command.entry), ...rest.filter((arg, at) =
     NODE_ENV: "",
     PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH ?? ""}`,
     PICCOLO_COMMAND_STARTED_MS: String(startedMs),
+    // A command starts the same TypeScript many times over; it is stripped and compiled once for each file as it is now.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, ".piccolo/compile-cache"),
   },
 });
 // A terminal sends Ctrl-C to the whole group, so the child has it already; a single SIGTERM is passed on.

@@ -3,7 +3,9 @@
  * ended, however it ended. Only control groups belong to the machine; those that are left empty are taken away.
  */
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -27,17 +29,40 @@ export interface Ended {
   readonly said: string;
 }
 
+/** Held shared by each such machine: control groups are the one thing they have in common. */
+const runningLock = join(tmpdir(), "piccolo-own-machines.lock");
+
+/**
+ * Does `work` unless another such machine runs, whose end it is left to then: a control group that is empty may be one that
+ * a container is about to enter.
+ */
+async function whileNoneRuns(work: () => void): Promise<void> {
+  const holder = spawn("flock", ["--exclusive", "--nonblock", "--no-fork", runningLock, "cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = new Promise<false>((resolve, reject) => {
+    holder.on("error", reject);
+    holder.on("close", () => resolve(false));
+  });
+  // Where the lock was not to be had, nobody reads it.
+  holder.stdin.on("error", () => undefined);
+  holder.stdin.write("held\n");
+  if (await Promise.race([once(holder.stdout, "data").then(() => true), ended])) work();
+  holder.stdin.end();
+  await ended;
+}
+
 /** Runs a file of ours on a machine of its own; `line` hears what it writes, line by line. */
 export async function runOnOwnMachine(
   file: string,
   args: readonly string[],
   line: (text: string) => void = () => undefined,
 ): Promise<Ended> {
-  const child = spawn(
-    "unshare",
-    [...ownNamespaces, "sh", "-c", `${setUp} && "$0" "$@"; exit $?`, process.execPath, file, ...args],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_TEST_CONTEXT: "" } },
-  );
+  const own = [...ownNamespaces, "sh", "-c", `${setUp} && "$0" "$@"; exit $?`, process.execPath, file, ...args];
+  const child = spawn("flock", ["--shared", "--no-fork", runningLock, "unshare", ...own], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_TEST_CONTEXT: "" },
+  });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (bytes: Buffer) => (said += bytes.toString()));
@@ -47,7 +72,7 @@ export async function runOnOwnMachine(
     child.on("error", reject);
     child.on("close", resolve);
   });
-  removeEmptyGroups();
+  await whileNoneRuns(removeEmptyGroups);
   return { code, said };
 }
 
@@ -113,7 +138,6 @@ function removeEmptyGroups(): void {
   };
   for (const folder of [top, ...readdirSync(top, { withFileTypes: true }).map(({ name }) => join(top, name))]) {
     if (!existsSync(join(folder, "cgroup.procs"))) continue;
-    // Another scene beside this one takes its own away.
     const names = unlessGone(() => readdirSync(folder), []);
     for (const name of names.filter((one) => /^(?:piccolo-|libpod_parent$)/.test(one))) {
       try {

@@ -12,10 +12,10 @@ import { DeviceProblem, Network, type NetworkOptions, type Protection } from "@p
 export const protectedCheaply: Protection = { tpm: true, volume: true, cheapSlots: true };
 
 /**
- * Far from the ports of a development network that may be running beside the drill, and those of a drill beside it: a
- * device that is down must find its port free when it comes back.
+ * Far from the ports of a development network that may be running beside the drill, and those of a drill beside it, also
+ * of the test runner's other worker: a device that is down must find its port free when it comes back.
  */
-const firstPort = 20_000 + (process.pid % 200) * 60;
+const firstPort = 20_000 + ((process.pid % 100) * 2 + (Number(process.env.NODE_TEST_WORKER_ID ?? 0) % 2)) * 60;
 
 const mostErrors = 5;
 const mostErrorCharacters = 2_000;
