@@ -2,6 +2,7 @@
  * An app whose old and new version share its volume, which its manifest allows: while visitors go on writing, it is updated, and
  * offered a version that never answers and one that ends at once. Nobody is refused, and what was answered is on the volume.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import assert from "node:assert/strict";
 import type { Device } from "@piccolo/devnet";
 import { CounterApp } from "../drill/app-model.ts";
@@ -48,10 +49,16 @@ async function during(app: CounterApp, work: () => Promise<unknown>): Promise<Se
     while (!over.signal.aborted) {
       const version = await app.version(visit);
       if (versions.at(-1) !== version) versions.push(version);
-      most = Math.max(most, servers());
     }
   };
-  const watching = Promise.all([look(), ...Array.from({ length: visitors }, write)]);
+  // By itself: on a slow machine a visit takes longer than two versions are there at once.
+  const count = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      most = Math.max(most, servers());
+      await delay(10);
+    }
+  };
+  const watching = Promise.all([look(), count(), ...Array.from({ length: visitors }, write)]);
   await work().finally(() => over.abort());
   await watching;
   return { writes, versions, most };

@@ -72,12 +72,14 @@ export function serviceKilledSuite(runtime: ContainerRuntime): void {
   test("podman: killed when it has just set up a container's network, it leaves none that has the address", async () => {
     await loadSuiteImage(runtime);
     await runtime.createNetwork(network);
+    assert.deepEqual(names(), []);
     const making = made(runtime, "strayed");
     const over = new AbortController();
     const end = (): void => over.abort();
     making.then(end, end);
     while (names().length === 0 && !over.signal.aborted) await delay(1);
     kill();
+    assert.ok(!over.signal.aborted, "it was killed before it was done");
     await making;
     await isReached();
     await runtime.remove("strayed");

@@ -48,20 +48,23 @@ test("what is being deleted or brought back is not asked for twice", async (t) =
   page.on("request", (request) => {
     if (["DELETE", "POST"].includes(request.method())) changes.push(request.method());
   });
-  // Slow answers leave the time for a second press.
-  const slowly = async (): Promise<unknown> => new Promise((done) => setTimeout(done, 300));
+  // Changes are answered after the last press.
+  let pressed = Promise.withResolvers<void>();
   for (const path of ["**/api/v1/files/**", "**/api/v1/trash**", "**/api/v1/trash/**"])
     await page.route(path, async (route) => {
-      await slowly();
+      if (["DELETE", "POST"].includes(route.request().method())) await pressed.promise;
       await route.continue();
     });
   const row = page.getByRole("link", { name: "Photos" });
   for (let press = 0; press < 3; press += 1) await row.press("Delete");
+  pressed.resolve();
   await row.waitFor({ state: "detached" });
+  pressed = Promise.withResolvers();
   await page.goto(`${new URL(page.url()).origin}/#/trash`);
   const restore = page.getByRole("button", { name: "Restore Photos" });
   await restore.waitFor();
   for (let press = 0; press < 3; press += 1) await restore.dispatchEvent("click");
+  pressed.resolve();
   await restore.waitFor({ state: "detached" });
   await page.waitForTimeout(700);
   assert.deepEqual(changes, ["DELETE", "POST"]);

@@ -175,12 +175,12 @@ test("a stranger gets in neither over libp2p nor over the direct path", async (c
   }
   const raw = await RawMember.start(deviceSeed);
   context.after(() => raw.stop());
-  await assert.rejects(async () => {
+  const overLibp2p = async (): Promise<string> => {
     const channel = await raw.openLibp2p(target);
     await channel.send(encodeFraming(encodeRequest(hello), 0));
-    assert.equal(await channel.answered, "nothing");
-    throw new Error("the stream was closed");
-  });
+    return channel.answered;
+  };
+  assert.equal(await overLibp2p().catch(() => "nothing"), "nothing");
   const bulk = raw.openBulk(target);
   await bulk.send(encodeFraming(encodeRequest(hello), 0));
   bulk.end();

@@ -261,14 +261,14 @@ test("a reset device has another authority, at once, on the screen, on its volum
 });
 
 test("plain HTTP says where to go and nothing else", async (context) => {
-  const secure = await SecureDevice.start(context, "--redirect", "127.0.0.1:18080");
+  const secure = await SecureDevice.start(context, "--redirect", "127.0.0.77:18080");
   const ask = (
     host: string,
     method = "GET",
   ): Promise<{ readonly status: number; readonly location: string | undefined }> =>
     new Promise((resolve, reject) => {
       const outgoing = get(
-        { host: "127.0.0.1", port: 18_080, path: "/files?x=1", method, headers: { host } },
+        { host: "127.0.0.77", port: 18_080, path: "/files?x=1", method, headers: { host } },
         (incoming) => {
           incoming.resume();
           resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location });
@@ -284,7 +284,7 @@ test("plain HTTP says where to go and nothing else", async (context) => {
     status: 307,
     location: `https://device1.local:${secure.port}/files?x=1`,
   });
-  assert.deepEqual(await ask("127.0.0.1"), { status: 307, location: `https://127.0.0.1:${secure.port}/files?x=1` });
+  assert.deepEqual(await ask("127.0.0.77"), { status: 307, location: `https://127.0.0.77:${secure.port}/files?x=1` });
   assert.deepEqual(await ask("evil.example"), { status: 421, location: undefined });
   assert.deepEqual(await ask("piccolo.local", "POST"), { status: 421, location: undefined });
 });

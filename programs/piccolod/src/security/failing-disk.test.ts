@@ -1,9 +1,11 @@
 /** A disk that fails where the volume lies, or beside it, on a device that nobody looks after: it goes on, and says so. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { connect } from "node:tls";
 import type { Status } from "@piccolo/device-api";
 import { contentFolder, password, refusedWith, TestDevice, withoutProtection } from "../../test-support/device.ts";
 import { type DiskFailure, FailingDisk } from "../../test-support/failing-disk.ts";
@@ -25,6 +27,15 @@ async function ownedDevice(context: TestContext): Promise<{ readonly device: Tes
 
 const status = (device: TestDevice): Promise<Status> => device.client().call<Status>("GET", "/status");
 
+/** The fingerprint of who signed the certificate it shows. */
+async function authorityOf(device: TestDevice): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port: Number(new URL(device.origin).port), rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { issuerCertificate } = socket.getPeerCertificate(true);
+  socket.destroy();
+  return issuerCertificate.fingerprint256;
+}
+
 const failures: readonly (readonly [what: string, failure: Omit<DiskFailure, "below">, below: string, code: string])[] =
   [
     ["the record's key cannot be read", { call: "read", code: "EIO" }, "record-key", "volume-damaged"],
@@ -42,8 +53,9 @@ for (const [what, failure, name, code] of failures) {
     const disk = new FailingDisk(context);
     disk.failure = { ...failure, below: join(contentFolder(device.folder), name) };
     for (let start = 0; start < 2; start++) {
+      const before = disk.failed;
       await device.start();
-      assert.ok(disk.failed > 0);
+      assert.ok(disk.failed > before);
       const { phase, reasons, opensWith, resets } = await status(device);
       assert.deepEqual([phase, reasons.map((reason) => reason.code), opensWith, resets], ["closed", [code], [], false]);
       await device.stop();
@@ -96,14 +108,18 @@ test("a device whose volume fails serves its page under the authority that the c
   await device.restartWith([...withoutProtection, "--https"]);
   await device.stop();
   const disk = new FailingDisk(context);
-  for (const name of ["tls-authority", ""]) {
+  const authorities: string[] = [];
+  for (const name of ["tls-authority", "", ""]) {
     disk.failure = { call: "read", code: "EIO", below: join(contentFolder(device.folder), name) };
     const from = device.logLines.length;
     await device.start();
     const told = device.logLines.slice(from).join("");
     assert.match(told, /"event":"(?:volume-closed|device-not-opened)","code":"volume-damaged"/);
+    authorities.push(await authorityOf(device));
     await device.stop();
   }
+  const [first] = authorities;
+  assert.deepEqual(authorities, [first, first, first]);
 });
 
 test("a database of which only the head is whole keeps the device closed", async (context) => {
