@@ -11,6 +11,9 @@ const certificateHints: Readonly<Record<string, Direction>> = {
   CERT_HAS_EXPIRED: "ahead",
 };
 
+/** How a recovery ends where nobody lets the device in, or where members' newest entries are ahead of its clock. */
+const explainedCodes: ReadonlySet<string> = new Set(["no-members-reachable", "network-unknown", "members-disagree"]);
+
 type Direction = "ahead" | "behind";
 
 /**
@@ -64,7 +67,7 @@ export class ClockDoubt {
 
   /** `clock-wrong` in the place of a failure that a wrong clock explains; every other error as it is. */
   explain(error: unknown): unknown {
-    if (!isFault(error, "no-members-reachable") && !isFault(error, "network-unknown")) return error;
+    if (!isFault(error) || !explainedCodes.has(error.code)) return error;
     const nowMs = this.#world.nowMs();
     const says = `this device's clock says ${sayable(nowMs)}`;
     const wrong = (what: string, details: Readonly<Record<string, unknown>>): Error =>

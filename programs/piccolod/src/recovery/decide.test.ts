@@ -59,12 +59,26 @@ test("who finds no slot hears whether anybody was there to look", () => {
 test("a network of others, one that the slot does not name, and a shorter log count for nothing", () => {
   const [home, elsewhere, strangers] = [network(keys, 1), network(keys, 4), network(others, 2)];
   const newer = replaced(home, 5, 2);
-  assert.equal(longestMembership([], keys.account, []), undefined);
-  assert.equal(longestMembership([strangers], keys.account, []), undefined);
-  assert.equal(longestMembership([strangers], keys.account, [idOf(strangers)]), undefined);
-  assert.equal(longestMembership([elsewhere], keys.account, [idOf(home)]), undefined);
-  assert.equal(longestMembership([home, newer, elsewhere, home], keys.account, [idOf(home)]), newer);
-  assert.equal(longestMembership([elsewhere], keys.account, []), elsewhere);
+  assert.equal(longestMembership([], [keys], []), undefined);
+  assert.equal(longestMembership([strangers], [keys], []), undefined);
+  assert.equal(longestMembership([strangers], [keys], [idOf(strangers)]), undefined);
+  assert.equal(longestMembership([elsewhere], [keys], [idOf(home)]), undefined);
+  assert.equal(longestMembership([home, newer, elsewhere, home], [keys], [idOf(home)]), newer);
+  assert.equal(longestMembership([elsewhere], [keys], []), elsewhere);
+});
+
+test("a log from before the newest key of the owner is outdone by a shorter one that knows it", () => {
+  const home = network(keys, 1);
+  const entry = rotateOwnerKey({
+    state: home.state,
+    ownerKeys: later,
+    rotations: [certifyRotation(keys, later)],
+    world,
+  });
+  const rotated = { entries: [...home.entries, entry], state: applyEntry(home.state, entry) };
+  const longer = replaced(replaced(home, 5, 2), 6, 3);
+  assert.equal(longestMembership([longer, rotated], [later], [idOf(home)]), rotated);
+  assert.equal(longestMembership([longer], [later], [idOf(home)]), longer, "there is none, and the keys say why");
 });
 
 test("a device takes the next epoch once, keeps it when it begins again, and never comes back", () => {
@@ -119,10 +133,21 @@ test("an entry is taken by a quorum, or by more than refuse it where those may l
   const four = { ...network(keys, 1).state, members: new Map(members.slice(0, 4)) } as NetworkState;
   const five = { ...four, members: new Map(members) } as NetworkState;
   const name = (at: number): string => toHex(device(50 + at));
-  const verdict = (of: NetworkState, took: readonly number[], refused: readonly number[]): boolean =>
-    judgePlace(of, keys.account, { took: took.map(name), refused: refused.map(name) }).isTaken;
+  const verdict = (
+    of: NetworkState,
+    took: readonly number[],
+    refused: readonly number[],
+    undecided: readonly number[] = [],
+  ): boolean =>
+    judgePlace(of, keys.account, {
+      took: took.map(name),
+      refused: refused.map(name),
+      undecided: undecided.map(name),
+    }).isTaken;
   assert.ok(verdict(five, [0], []) && verdict(five, [0, 1], [2]) && verdict(five, [0, 1, 2, 3], [4]));
   assert.ok(!verdict(five, [], []) && !verdict(five, [0], [1]) && !verdict(five, [0, 1, 2], [3, 4]));
   assert.ok(verdict(four, [0, 1, 2], [3]) && !verdict(four, [0, 1], [2, 3]));
   assert.ok(!verdict(four, [4], []), "who is no member has no voice");
+  assert.ok(!verdict(five, [0], [], [1]) && !verdict(five, [0], [], [1, 2, 3]) && verdict(five, [0, 1], [], [2]));
+  assert.ok(verdict(five, [0, 1, 2, 3], [], [4]), "a quorum needs nobody else");
 });

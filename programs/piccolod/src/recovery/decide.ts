@@ -25,21 +25,27 @@ export function slotFault(answered: number): "phrase-unknown" | "no-members-reac
 }
 
 /**
- * The longest log that has this owner as a member. `networks` (hex) are those the owner's own slot or sheet names: a log
- * of another network counts only where they name none, since nobody but the owner can have made them a member of it.
+ * The longest log that has this owner as a member, of those that know one of the owner's keys if there are any: nobody else
+ * can enter a newer one, and a log from before the newest may have been made longer since by another member. `networks`
+ * (hex) are those the owner's own slot or sheet names: a log of another network counts only where they name none, since
+ * nobody but the owner can have made them a member of it.
  */
 export function longestMembership<Log extends FoundMembership>(
   logs: readonly Log[],
-  account: Uint8Array,
+  keys: readonly OwnerKeys[],
   networks: readonly string[],
 ): Log | undefined {
-  return logs
+  const [newest] = keys;
+  if (newest === undefined) return undefined;
+  const { account } = newest;
+  const own = logs
     .filter(({ state }) => networks.length === 0 || networks.includes(toHex(state.networkId)))
-    .filter(({ state }) => state.memberByAccount(account) !== undefined)
-    .reduce<Log | undefined>(
-      (best, log) => (best === undefined || log.entries.length > best.entries.length ? log : best),
-      undefined,
-    );
+    .filter(({ state }) => state.memberByAccount(account) !== undefined);
+  const known = own.filter(({ state }) => typeof keysByLog(state, account, keys) === "object");
+  return (known.length > 0 ? known : own).reduce<Log | undefined>(
+    (best, log) => (best === undefined || log.entries.length > best.entries.length ? log : best),
+    undefined,
+  );
 }
 
 /** A log, and the device key (hex) or central's origin that it came from. */
@@ -64,27 +70,32 @@ export function isBeyondDoubt(
   return centrals.includes(giver) || state.memberByDeviceKey(fromHex(giver)) !== undefined;
 }
 
-/** Device keys (hex) of those who have the new device's entry now, and of those who said that theirs is another log. */
+/**
+ * Device keys (hex) of those who have the new device's entry now, of those who said that theirs is another log, and of
+ * those who are there and say neither: the entry is ahead of their clock, or they have no room to look.
+ */
 export interface EntryAnswers {
   readonly took: readonly string[];
   readonly refused: readonly string[];
+  readonly undecided: readonly string[];
 }
 
 export interface PlaceVerdict {
-  /** By a quorum of the witnesses, or by more than refused it while no more refused it than may lie. */
+  /** By a quorum of the witnesses, or by more than did not while no more refused it than may lie. */
   readonly isTaken: boolean;
   /** Of the log's witnesses. */
   readonly took: number;
   readonly refused: number;
+  readonly undecided: number;
 }
 
 export function judgePlace(state: NetworkState, account: Uint8Array, answers: EntryAnswers): PlaceVerdict {
   const witnesses = witnessesOf(state, account).map(({ deviceKey }) => toHex(deviceKey));
   const { faulty, quorum } = quorumOf(witnesses.length);
   const among = (keys: readonly string[]): number => witnesses.filter((witness) => keys.includes(witness)).length;
-  const [took, refused] = [among(answers.took), among(answers.refused)];
-  const isTaken = took > 0 && (took >= quorum || (took > refused && refused <= faulty));
-  return { isTaken, took, refused };
+  const [took, refused, undecided] = [among(answers.took), among(answers.refused), among(answers.undecided)];
+  const isTaken = took > 0 && (took >= quorum || (took > refused + undecided && refused <= faulty));
+  return { isTaken, took, refused, undecided };
 }
 
 /** The keys of the epoch that the log knows; undefined where it knows a newer key, or one that is not held any more. */

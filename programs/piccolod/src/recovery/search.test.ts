@@ -11,22 +11,24 @@ import {
   sealPhraseSlot,
   verifySealedSlot,
 } from "@piccolo/envelope";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import {
   acceptInvitation,
   applyEntry,
   cosignInvitation,
   createInvitation,
   createNetwork,
+  membershipFaults,
   type NetworkState,
   replaceDevice,
   rotateOwnerKey,
 } from "@piccolo/membership";
 import { MemoryNetwork, MemoryWitnessStore } from "@piccolo/storage/fakes";
 import { RecoverService } from "@piccolo/storage/holder";
-import type { PeerTarget } from "@piccolo/storage/ports";
+import { type PeerTarget, transportFaults } from "@piccolo/storage/ports";
 import { type FoundMembership, RecoverClient } from "@piccolo/storage/recover";
 import { SeededWorld } from "@piccolo/world";
+import { ClockDoubt } from "./clock-doubt.ts";
 import { KnownDevices } from "./known-devices.ts";
 import { OwnerSearch, type Searching } from "./search.ts";
 import { takePlace } from "./take-place.ts";
@@ -96,6 +98,8 @@ class Peer {
   readonly target: PeerTarget;
   readonly store = new MemoryWitnessStore();
   readonly log: Log;
+  /** Whether every entry is ahead of its clock. */
+  isSlow = false;
 
   constructor(world: SeededWorld, network: MemoryNetwork, log: Log, deviceKey = world.randomBytes(32)) {
     this.log = { ...log, entries: [...log.entries] };
@@ -108,6 +112,7 @@ class Peer {
         logLength: this.log.entries.length,
         entriesFrom: (index) => this.log.entries.slice(index),
         append: (entry) => {
+          if (this.isSlow) throw membershipFaults.fault("entry-untimely", "ahead of this member's clock");
           if (this.log.entries.some((known) => toHex(known) === toHex(entry))) return this.log.entries.length;
           this.log.state = applyEntry(this.log.state, entry);
           return this.log.entries.push(entry);
@@ -360,6 +365,56 @@ test("nor does one whose log is handed out, longer and longer, by devices that a
   for (const { target } of [eve, ...strangers, ...honest]) scene.devices.add(target);
   const { membership } = await scene.take(longer, scene.world.randomBytes(32));
   for (const { log } of honest) assert.deepEqual(membership.state.headHash, log.state.headHash);
+});
+
+test("one member's word is not enough where the others find the entry ahead of their clocks", async () => {
+  const scene = new Scene(4);
+  const eve = scene.peer(padded(scene.world, scene.log));
+  const honest = [scene.peer(), scene.peer(), scene.peer()];
+  for (const peer of honest) peer.isSlow = true;
+  for (const { target } of [eve, ...honest]) scene.devices.add(target);
+  const doubt = new ClockDoubt(scene.world);
+  const searching = { ...scene.searching, failed: (error: Fault) => doubt.note(error) };
+  const deviceKey = scene.world.randomBytes(32);
+  const taking = takePlace({ searching, keys: [keys], chain, membership: eve.log, deviceKey }, never);
+  const ended: unknown = await scene.settled(taking).then(
+    () => "taken",
+    (error: unknown) => doubt.explain(error),
+  );
+  assert.ok(isFault(ended, "clock-wrong"), String(ended));
+});
+
+test("one entry is made for one place, however often it is brought", async () => {
+  const scene = new Scene();
+  const newer = padded(scene.world, scene.log);
+  const [first, late] = [scene.peer(newer), scene.peer()];
+  for (const { target } of [first, late]) scene.devices.add(target);
+  const { searching } = scene;
+  const { client } = searching;
+  let isAway = false;
+  const isFirst = ({ deviceKey }: PeerTarget): boolean => toHex(deviceKey) === toHex(first.target.deviceKey);
+  const reached = (peer: PeerTarget): void => {
+    if (isFirst(peer) && isAway) throw transportFaults.fault("peer-unreachable", "away");
+  };
+  // Once it has the entry the first one is away, and the other hears of the newer log from elsewhere.
+  const watched = {
+    appendDevice: async (...[peer, ...rest]: Parameters<RecoverClient["appendDevice"]>) => {
+      reached(peer);
+      const length = await client.appendDevice(peer, ...rest);
+      isAway ||= isFirst(peer);
+      return length;
+    },
+    readMembership: async (...[peer, ...rest]: Parameters<RecoverClient["readMembership"]>) => {
+      reached(peer);
+      return client.readMembership(peer, ...rest);
+    },
+    memberAddresses: async () => [],
+  } as unknown as RecoverClient;
+  void scene.world.sleep(500).then(() => Object.assign(late.log, { ...newer, entries: [...newer.entries] }));
+  const deviceKey = scene.world.randomBytes(32);
+  const options = { searching: { ...searching, client: watched }, keys: [keys], chain, membership: newer, deviceKey };
+  await scene.settled(takePlace(options, never));
+  assert.deepEqual(late.log.state.headHash, first.log.state.headHash);
 });
 
 test("where one says so and one the other, nothing is taken for the members' log until more are there", async () => {

@@ -218,9 +218,8 @@ export class MembershipSearch {
       askEach(this.#searching, fresh, this.#signal, (peer, signal) => this.#atMember(peer, keys, signal)),
     ]);
     this.#logs.push(...atCentral, ...atMembers.flatMap(({ value }) => value));
-    const [{ account } = { account: new Uint8Array(32) }] = keys;
     const believed = this.#logs.filter((log) => isBeyondDoubt(log, doubts, centrals));
-    return longestMembership(believed, account, networks);
+    return longestMembership(believed, keys, networks);
   }
 
   async #atMember(peer: PeerTarget, keys: readonly OwnerKeys[], signal: AbortSignal): Promise<readonly GivenLog[]> {

@@ -13,6 +13,9 @@ const mostTries = 4;
 const pauseMs = 700;
 /** Longer than an entry takes to come to all members who are online, from one another or from central. */
 const patienceMs = 40_000;
+const noAnswers: EntryAnswers = { took: [], refused: [], undecided: [] };
+/** Of members who are there and do not say which log is theirs. */
+const undecidedCodes: ReadonlySet<string> = new Set(["untimely", "rate-limited", "busy"]);
 
 export interface PlaceOptions {
   readonly searching: Searching;
@@ -39,19 +42,24 @@ export async function takePlace(options: PlaceOptions, signal: AbortSignal): Pro
   const patientUntilMs = world.monotonicMs() + patienceMs;
   const doubts = { givers: new Set<string>(), heads: new Set<string>() };
   let membership: FoundMembership & { readonly giver?: string } = options.membership;
+  // By the head it stands on: two entries of one device for one place would part the members who took them for good.
+  const madeBehind = new Map<string, Made>();
   let best: { readonly made: Made; readonly margin: number } | undefined;
   for (let attempt = 1; ; attempt++) {
-    const made = makeEntry(options, membership);
+    const head = toHex(membership.state.headHash);
+    const made = madeBehind.get(head) ?? makeEntry(options, membership);
+    madeBehind.set(head, made);
     const central = await offerToCentrals(options, made, attempt >= mostTries, signal);
-    const answers = central.moved ? { took: [], refused: [] } : await deliver(options, made, signal);
-    const { isTaken, took, refused } = judgePlace(made.membership.state, newestKeys.account, answers);
+    const answers = central.moved ? noAnswers : await deliver(options, made, signal);
+    const { isTaken, took, refused, undecided } = judgePlace(made.membership.state, newestKeys.account, answers);
     if (isTaken || (!central.moved && isAlone(made))) return made;
     const isContradicted = took + refused > 0;
     if (!isContradicted && attempt >= mostTries) return best?.made ?? refuse(doubts);
     const isDoubted = isContradicted && world.monotonicMs() >= patientUntilMs;
     if (isDoubted) {
-      report("membership-log-contradicted", { entries: membership.entries.length, took, refused });
-      if (took - refused > (best?.margin ?? 0)) best = { made, margin: took - refused };
+      report("membership-log-contradicted", { entries: membership.entries.length, took, refused, undecided });
+      const margin = took - refused - undecided;
+      if (margin > (best?.margin ?? 0)) best = { made, margin };
       for (const { state } of [membership, made.membership]) doubts.heads.add(toHex(state.headHash));
       const { giver = [] } = membership;
       for (const doubted of [...answers.took, ...central.took].concat(giver)) doubts.givers.add(doubted);
@@ -120,18 +128,25 @@ function isAlone({ membership }: Made): boolean {
 
 async function deliver({ searching }: PlaceOptions, { entry, keys }: Made, signal: AbortSignal): Promise<EntryAnswers> {
   const { client, devices } = searching;
-  const answers = await askEach(searching, devices.all(), signal, async (peer, limited) => {
-    try {
-      await client.appendDevice(peer, keys, entry, limited);
-      return "took";
-    } catch (error) {
-      if (!isFault(error, "conflict")) throw error;
-      return "refused";
-    }
-  });
-  const those = (said: "took" | "refused"): readonly string[] =>
+  const answers = await askEach(
+    searching,
+    devices.all(),
+    signal,
+    async (peer, limited): Promise<keyof EntryAnswers> => {
+      try {
+        await client.appendDevice(peer, keys, entry, limited);
+        return "took";
+      } catch (error) {
+        if (isFault(error, "conflict")) return "refused";
+        if (!isFault(error) || !undecidedCodes.has(error.code)) throw error;
+        searching.failed?.(error);
+        return "undecided";
+      }
+    },
+  );
+  const those = (said: keyof EntryAnswers): readonly string[] =>
     answers.flatMap(({ peer, value }) => (value === said ? [toHex(peer.deviceKey)] : []));
-  return { took: those("took"), refused: those("refused") };
+  return { took: those("took"), refused: those("refused"), undecided: those("undecided") };
 }
 
 /**
