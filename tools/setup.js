@@ -106,6 +106,7 @@ const commands = {
   build: { entry: "tools/build.ts", debian: [libatomic, binutils] },
   release: { entry: "programs/release/src/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
   "test:vm": { entry: "tests/vm/main.ts", debian: [libatomic, binutils, mmdebstrap, ...signing] },
+  "verify-images": { entry: "tools/verify-images/main.ts", debian: [libatomic, ...containers] },
 };
 
 function debianTriplet() {

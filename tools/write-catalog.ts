@@ -1,6 +1,7 @@
 /**
- * Makes a signed catalog of `catalog/`: `node tools/write-catalog.ts [--key PEM-FILE] [--out FOLDER]`. Without a key it
- * is signed by the development key, which follows from a public text: whoever trusts it trusts everybody.
+ * Makes a signed catalog of `catalog/`, or of another folder of the same parts:
+ * `node tools/write-catalog.ts [--key PEM-FILE] [--catalog FOLDER] [--out FOLDER]`. Without a key it is signed by the
+ * development key, which follows from a public text: whoever trusts it trusts everybody.
  */
 import { hash } from "node:crypto";
 import { join, resolve } from "node:path";
@@ -16,12 +17,15 @@ export function developmentKey(): Ed25519Key {
   return ed25519FromSeed(hash("sha256", "piccolo: the development key of catalogs, worth nothing", "buffer"));
 }
 
-export function buildCatalog(key: Ed25519Key): SignedCatalog {
-  return createCatalog(readCatalogSource(catalogFolder), key);
+export function buildCatalog(key: Ed25519Key, folder = catalogFolder): SignedCatalog {
+  return createCatalog(readCatalogSource(folder), key);
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { values } = parseArgs({ options: { key: { type: "string" }, out: { type: "string" } } });
+  const { values } = parseArgs({
+    options: { key: { type: "string" }, catalog: { type: "string" }, out: { type: "string" } },
+  });
   const key = values.key === undefined ? developmentKey() : readCatalogKey(values.key);
-  writeCatalog(resolve(values.out ?? catalogFolder), buildCatalog(key), key);
+  const folder = resolve(values.catalog ?? catalogFolder);
+  writeCatalog(resolve(values.out ?? folder), buildCatalog(key, folder), key);
 }

@@ -43,5 +43,5 @@ export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
 export { kernelOf } from "./tree/assemble.ts";
-export { readCatalogKey, readCatalogSource, writeCatalog } from "./tree/catalog-source.ts";
+export { readCatalogKey, readCatalogSource, recordImage, writeCatalog } from "./tree/catalog-source.ts";
 export { verifyRelease } from "./verify/verb.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createLog } from "../log.ts";
-import { PodmanImages } from "./images.ts";
+import { PodmanImages, type PullRules } from "./images.ts";
 import { PodmanInterface } from "./interface.ts";
 
 const image = { registry: "registry.example", repository: "shelf", digest: `sha256:${"a".repeat(64)}` } as const;
@@ -13,15 +13,15 @@ const image = { registry: "registry.example", repository: "shelf", digest: `sha2
 /** A service that answers each pull with `said`, and then says nothing more. */
 async function imagesOf(
   context: TestContext,
-  said: (answer: ServerResponse) => void,
-  silenceMs?: number,
+  said: (answer: ServerResponse, request: IncomingMessage) => void,
+  rules: PullRules = {},
 ): Promise<{ readonly images: PodmanImages; readonly ended: Promise<unknown> }> {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-images-"));
   const socketPath = join(folder, "socket");
   const ended = Promise.withResolvers<unknown>();
-  const server = createServer((_, answer) => {
+  const server = createServer((request, answer) => {
     answer.on("close", () => ended.resolve(undefined));
-    said(answer);
+    said(answer, request);
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   context.after(() => {
@@ -37,16 +37,31 @@ async function imagesOf(
     { socketPath, cgroupParent: undefined, ensure: () => Promise.resolve(), stop: () => Promise.resolve() },
     log,
   );
-  return { images: new PodmanImages(inside, "/v4.0.0/libpod", silenceMs), ended: ended.promise };
+  return { images: new PodmanImages(inside, "/v4.0.0/libpod", rules), ended: ended.promise };
 }
 
 const line = `${JSON.stringify({ id: "a", progressDetail: { current: 1, total: 2 } })}\n`;
 
 test("a pull of which nothing is heard any more is given up, whether it has begun or not", async (context) => {
   for (const said of [() => undefined, (answer: ServerResponse) => void answer.write(line)]) {
-    const { images } = await imagesOf(context, said, 20);
+    const { images } = await imagesOf(context, said, { silenceMs: 20 });
     await assert.rejects(images.pull(image), { code: "image-unreachable" });
   }
+});
+
+test("an image is asked for as it is, and by its platform only for another processor than this machine's", async (context) => {
+  const own = arch() === "arm64" ? "arm64" : "amd64";
+  const other = own === "arm64" ? "amd64" : "arm64";
+  const asked: string[] = [];
+  const said = (answer: ServerResponse, { url }: IncomingMessage): void => {
+    asked.push(url?.replace(/^[^&]*/, "") ?? "");
+    answer.end(`${JSON.stringify({ error: "manifest unknown" })}\n`);
+  };
+  for (const rules of [{}, { architecture: own }, { architecture: other }] as const) {
+    const { images } = await imagesOf(context, said, rules);
+    await assert.rejects(images.pull(image), { code: "image-refused" });
+  }
+  assert.deepEqual(asked, ["", "", `&platform=linux/${other}`]);
 });
 
 test("a pull that is broken off says why, and ends", async (context) => {

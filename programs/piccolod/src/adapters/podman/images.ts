@@ -13,7 +13,15 @@ const pullLineBytesMax = 64 * 1024;
 /** Nothing is said while the last layers are unpacked, which on a slow disk takes its time. */
 const stalledMs = 30 * 60_000;
 
-const machineArchitecture = arch() === "arm64" ? "arm64" : "amd64";
+export type Architecture = "amd64" | "arm64";
+const machineArchitecture: Architecture = arch() === "arm64" ? "arm64" : "amd64";
+
+export interface PullRules {
+  /** A pull of which nothing is heard for so long is given up. */
+  readonly silenceMs?: number;
+  /** What images are to be made for; this machine's own where absent. */
+  readonly architecture?: Architecture;
+}
 
 const listTries = 30;
 const listPauseMs = 100;
@@ -22,15 +30,16 @@ export class PodmanImages {
   readonly #interface: PodmanInterface;
   readonly #api: string;
   readonly #stalledMs: number;
+  readonly #architecture: Architecture;
   /** So many images are just arriving. */
   #arriving = 0;
   #keeping: Promise<void> | undefined;
 
-  /** `silenceMs`: a pull of which nothing is heard for so long is given up. */
-  constructor(inside: PodmanInterface, api: string, silenceMs = stalledMs) {
+  constructor(inside: PodmanInterface, api: string, { silenceMs, architecture }: PullRules = {}) {
     this.#interface = inside;
     this.#api = api;
-    this.#stalledMs = silenceMs;
+    this.#stalledMs = silenceMs ?? stalledMs;
+    this.#architecture = architecture ?? machineArchitecture;
   }
 
   /** One that is just being removed is not found. */
@@ -152,10 +161,11 @@ export class PodmanImages {
     stalled: AbortSignal,
     heard: () => void,
   ): Promise<string | undefined> {
+    const platform = this.#architecture === machineArchitecture ? "" : `&platform=linux/${this.#architecture}`;
     const body = await this.#interface.open(
       {
         method: "POST",
-        path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}`,
+        path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}${platform}`,
         timeoutMs: transferMs,
         signal: signal === undefined ? stalled : AbortSignal.any([signal, stalled]),
       },
@@ -215,7 +225,7 @@ export class PodmanImages {
   async #checked(digest: string): Promise<StoredImage> {
     const found = await this.find(digest);
     if (found === undefined) throw differs();
-    if (found.architecture !== machineArchitecture) throw otherArchitecture();
+    if (found.architecture !== this.#architecture) throw otherArchitecture();
     return found;
   }
 

@@ -13,6 +13,9 @@ import {
   unavailable,
 } from "./unix-http.ts";
 
+/** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
+export const libpodApi = "/v4.3.1/libpod";
+
 const answerBytesMax = 8 * 1024 * 1024;
 const answerMs = 60_000;
 const wordsCharactersMax = 1_000;

@@ -25,7 +25,7 @@ import { processesWith } from "../volume/mounts.ts";
 import { endProcesses } from "./exec-processes.ts";
 import { createBody, networkBody } from "./create-body.ts";
 import { framesOf } from "./frames.ts";
-import { PodmanInterface, type Refusal } from "./interface.ts";
+import { libpodApi as api, PodmanInterface, type Refusal } from "./interface.ts";
 import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
 import type { PodmanEndpoint } from "./service.ts";
@@ -34,8 +34,6 @@ import { linesOf, unavailable } from "./unix-http.ts";
 import type { StrayNetworks } from "./stray-networks.ts";
 import type { WritableRoots } from "./writable-roots.ts";
 
-/** The interface is the one of Podman 4.3 (Debian 12); later ones answer it too. */
-const api = "/v4.3.1/libpod";
 const oldest = [4, 3] as const;
 const eventLineBytesMax = 64 * 1024;
 /** What another process of Podman is just leaving behind. */
