@@ -85,3 +85,21 @@ test("a log of central's that differs is reported once and changes nothing", asy
   assert.equal(central.state?.length, 2);
   assert.equal(lines.filter((line) => line.includes("membership-log-differs")).length, 1);
 });
+
+for (const code of ["quota-reached", "log-full"] as const) {
+  test(`an entry that central does not take (${code}) is reported once, offered again, and keeps nothing else back`, async (context) => {
+    const { own, central, client, lines, sync } = setup(context);
+    enter(own, 2);
+    const full = {
+      ...client,
+      append: async () => {
+        throw centralFaults.fault(code, "no room");
+      },
+    };
+    await sync.sync(full, never);
+    await sync.sync(full, never);
+    assert.equal(lines.filter((line) => line.includes("central-refused-entry")).length, 1);
+    await sync.sync(client, never);
+    assert.deepEqual(central.entriesFrom(0), own.entriesFrom(0));
+  });
+}

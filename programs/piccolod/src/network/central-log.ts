@@ -6,6 +6,12 @@ import type { Log } from "../adapters/log.ts";
 import type { MembershipLog } from "./membership-log.ts";
 
 /**
+ * Of an entry that the members have all the same. Central is offered it again each time, and is of use for everything else
+ * meanwhile.
+ */
+const entryRefusals: ReadonlySet<string> = new Set(["quota-reached", "log-full", "entry-untimely"]);
+
+/**
  * Keeps the membership log in step with central's copy, both ways: what was entered while central was away is brought
  * to it. Where central's differs in an entry it is reported, and neither takes anything of the other any more.
  */
@@ -15,6 +21,8 @@ export class CentralLog {
   /** Entries that central has as this device has them. */
   #known = 0;
   #differs = false;
+  /** Why it did not take the first entry that it lacks. */
+  #refusedFor: string | undefined;
 
   constructor(membership: MembershipLog, log: Log) {
     this.#membership = membership;
@@ -38,13 +46,22 @@ export class CentralLog {
       try {
         await central.append(networkId, next, { signal });
       } catch (error) {
+        if (isFault(error) && entryRefusals.has(error.code)) return this.#refused(error.code);
         // Another entry came first, and is read the next time; or central has lost what it had.
         if (!isFault(error, "head-moved")) throw error;
         this.#known = 0;
         return;
       }
       this.#known++;
+      this.#refusedFor = undefined;
     }
+  }
+
+  #refused(code: string): void {
+    if (this.#refusedFor !== code) {
+      this.#log.warn("central-refused-entry", { code, sequence: this.#known });
+    }
+    this.#refusedFor = code;
   }
 
   #isOther(from: number, entries: readonly Uint8Array[]): boolean {
