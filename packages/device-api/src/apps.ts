@@ -205,6 +205,7 @@ export const Preflight = z
           "too-many-apps",
           "in-trash",
           "too-little-space",
+          "room-promised",
           "too-little-memory",
           "digest-unverified",
           "wrong-architecture",

@@ -40,6 +40,20 @@ export function volumeBound(
   return (ownBytes === undefined ? left : freeBytes) >= least ? least : undefined;
 }
 
+/** Whether each of these volumes, which are made one after another, gets what it cannot begin without. */
+export function isRoomFor(
+  volumes: readonly DataVolume[],
+  manifest: Pick<AppManifest, "volumes">,
+  facts: BoundFacts,
+): boolean {
+  let { ownBytes } = facts;
+  return volumes.every((volume) => {
+    const bound = volumeBound(volume, manifest, { ...facts, ownBytes });
+    if (bound !== undefined) ownBytes = (ownBytes ?? 0) + bound;
+    return bound !== undefined;
+  });
+}
+
 function shareOf({ sizeBytesMax }: DataVolume, { volumes }: Pick<AppManifest, "volumes">, forAppBytes: number): number {
   if (sizeBytesMax === undefined) {
     const count = volumes.filter((one) => one.sizeBytesMax === undefined).length;
