@@ -130,7 +130,7 @@ export class Apps {
     this.#usage = new UsageMeter(options);
     this.#filter = new AppFilter(options);
     this.#trash = new Trash(options);
-    this.#volumes = new BoundedVolumes(options.storage);
+    this.#volumes = new BoundedVolumes(options);
     this.#executor = new Executor({
       ...options,
       volumes: this.#volumes,
@@ -264,6 +264,7 @@ export class Apps {
         app,
         store,
         executor: this.#executor,
+        volumes: this.#volumes,
         world,
         log,
         stopping: this.#stopping.signal,

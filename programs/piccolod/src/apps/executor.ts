@@ -224,7 +224,8 @@ export class Executor {
 
   /** What a service finds in its folders: volumes mounted, secrets as files. */
   async #lay({ app, place, generation }: AppForm, service: Service): Promise<void> {
-    const { runtime, storage, secretsOf } = this.#options;
+    const { runtime, storage, volumes, secretsOf } = this.#options;
+    if (service.mounts.some(({ kind }) => kind === "volume")) await volumes.raise(app, generation.manifest);
     const ownerOf = async (one: Service): Promise<ReturnType<typeof hostAccount>> =>
       hostAccount(place, accountOf(one, (await runtime.image(one.image.digest))?.user ?? ""));
     for (const mount of service.mounts) {
