@@ -643,6 +643,11 @@ export class Apps {
     return this.#options.storage.usedBytes(id);
   }
 
+  /** By volume: how much it can hold at most. */
+  boundBytes(id: string): Readonly<Record<string, number>> {
+    return this.#options.storage.boundBytes(id);
+  }
+
   /** What has happened to it, newest first, and how often in the last day it was started again after it had ended by itself. */
   happened(id: string): { readonly events: readonly KeptEvent[]; readonly restarts: number } {
     const { store, world } = this.#options;
