@@ -4,6 +4,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
+  copyFileSync,
   fsyncSync,
   lchownSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
   readFileSync,
   readlinkSync,
   readSync,
+  renameSync,
   rmSync,
   statfsSync,
   symlinkSync,
@@ -47,6 +49,15 @@ const storage = new SealedAppStorage({
 const files = new FolderSnapshotFiles(join(folder, "apps/snapshots"));
 const pathOf = (app: string, volume: string): string => join(storage.volumeFolder(app, volume), "text");
 
+function unmount(app: string, volume: string): void {
+  execFileSync("/bin/umount", [join(storage.volumeFolder(app, volume), "..")]);
+}
+
+function roomBytes(app: string, volume: string): number {
+  const { blocks, bsize } = statfsSync(storage.volumeFolder(app, volume));
+  return blocks * bsize;
+}
+
 after(async () => {
   await storage.close();
   rmSync(folder, { recursive: true, force: true });
@@ -59,6 +70,8 @@ appStorageSuite("sealed", async () => {
     files,
     write: (app, volume, text) => writeFileSync(pathOf(app, volume), text),
     read: (app, volume) => readFileSync(pathOf(app, volume), "utf8"),
+    unmount: (app, volume) => unmount(app, volume),
+    roomBytes: (app, volume) => roomBytes(app, volume),
   };
 });
 
@@ -234,14 +247,84 @@ test("of a large volume with little in it little is read, and of one that was no
   assert.equal(await readable("clean"), all);
 });
 
-test("an app that fills its volume takes no room another one writes to", async () => {
-  const mebibyte = 1024 ** 2;
-  const [disk, place] = [join(folder, "small.ext4"), join(folder, "small")];
+const mebibyte = 1024 ** 2;
+const owner = { uid: from, gid: from };
+
+for (const [what, cut] of [
+  ["before its file system followed", (path: string) => truncateSync(path, 256 * mebibyte)],
+  [
+    "while its file system was made larger beside it",
+    (path: string) => {
+      truncateSync(path, 256 * mebibyte);
+      writeFileSync(`${path}.new`, Buffer.alloc(mebibyte, 1));
+    },
+  ],
+] as const) {
+  test(`a volume whose growth was cut off ${what} has all of it after the next mount, and what was in it`, async () => {
+    await storage.open();
+    await storage.makeVolume("cut", "data", 64 * mebibyte);
+    await storage.mountVolume("cut", "data", owner);
+    writeFileSync(pathOf("cut", "data"), "a few words");
+    execFileSync("/bin/sync", ["--file-system", storage.volumeFolder("cut", "data")]);
+    const path = join(folder, "apps/volumes/cut/data.ext4");
+    // As it lies on the disk while it is in use.
+    copyFileSync(path, join(folder, "cut.ext4"));
+    unmount("cut", "data");
+    renameSync(join(folder, "cut.ext4"), path);
+    cut(path);
+    await storage.mountVolume("cut", "data", owner);
+    assert.equal(readFileSync(pathOf("cut", "data"), "utf8"), "a few words");
+    assert.ok(roomBytes("cut", "data") > 192 * mebibyte);
+    assert.deepEqual(storage.volumesOf("cut"), ["data"]);
+    assert.ok(!readdirSync(join(path, "..")).includes("data.ext4.new"));
+    unmount("cut", "data");
+    execFileSync("/sbin/e2fsck", ["-f", "-n", path], { stdio: "ignore" });
+    await storage.dropVolumes("cut", ["data"]);
+  });
+}
+
+test("a volume that cannot be made larger for want of room is mounted as it is", async () => {
+  await storage.open();
+  const { place, away } = smallDisk("narrow", 96);
+  const narrow = new SealedAppStorage({
+    folder: join(place, "apps"),
+    mountFolder: "/run/piccolo/suite/narrow",
+    runtimeInImage: false,
+    room,
+    resizesMounted: false,
+  });
+  try {
+    await narrow.open();
+    await narrow.makeVolume("full", "data", 64 * mebibyte);
+    await narrow.mountVolume("full", "data", owner);
+    const text = join(narrow.volumeFolder("full", "data"), "text");
+    writeFileSync(text, Buffer.alloc(48 * mebibyte, 1));
+    execFileSync("/bin/umount", [join(narrow.volumeFolder("full", "data"), "..")]);
+    await narrow.raiseBound("full", "data", 80 * mebibyte);
+    await narrow.mountVolume("full", "data", owner);
+    assert.equal(readFileSync(text).length, 48 * mebibyte);
+    const { blocks, bsize } = statfsSync(text);
+    assert.ok(blocks * bsize < 64 * mebibyte);
+    assert.deepEqual(readdirSync(join(place, "apps/volumes/full")), ["data.ext4"]);
+  } finally {
+    await narrow.close();
+    away();
+  }
+});
+
+/** A disk of so many MiB, mounted. */
+function smallDisk(name: string, mebibytes: number): { readonly place: string; readonly away: () => void } {
+  const [disk, place] = [join(folder, `${name}.ext4`), join(folder, name)];
   mkdirSync(place);
   writeFileSync(disk, "");
-  truncateSync(disk, 512 * mebibyte);
+  truncateSync(disk, mebibytes * mebibyte);
   execFileSync("/sbin/mkfs.ext4", ["-q", "-F", disk]);
   execFileSync("/bin/mount", ["-o", "loop", disk, place]);
+  return { place, away: () => void execFileSync("/bin/umount", [place]) };
+}
+
+test("an app that fills its volume takes no room another one writes to", async () => {
+  const { place, away } = smallDisk("small", 512);
   const freeBytes = (): number => {
     const { bavail, bsize } = statfsSync(place);
     return bavail * bsize;
@@ -277,6 +360,6 @@ test("an app that fills its volume takes no room another one writes to", async (
     write("modest", 32);
   } finally {
     await small.close();
-    execFileSync("/bin/umount", [place]);
+    away();
   }
 });

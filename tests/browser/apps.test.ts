@@ -51,6 +51,9 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("apps");
     await to("app/notes");
     await page.getByText("Version 2.0.0 is there.").waitFor();
+    const kept = page.getByText("44 of 67 MB", { exact: true });
+    await kept.waitFor();
+    assert.equal(await page.locator("svg:has(polyline)").filter({ visible: true }).count(), 5);
     await photograph("app");
     await button(page, "Update").click();
     await page.getByText("The new version asks for more").waitFor();

@@ -205,6 +205,7 @@ export const Preflight = z
           "too-many-apps",
           "in-trash",
           "too-little-space",
+          "room-promised",
           "too-little-memory",
           "digest-unverified",
           "wrong-architecture",
@@ -363,10 +364,15 @@ export const AppResources = z
         sentBytes: z.number(),
         readBytes: z.number(),
         writtenBytes: z.number(),
+        /** What its volumes took of the disk; absent where that could not be found out. */
+        diskBytes: z.number().optional(),
       }),
     ),
     memoryLimitBytes: z.number(),
+    /** What its volumes take of the disk now. */
     diskBytes: z.number().optional(),
+    /** What they can take at most; it is raised where the device has more room, or another version asks for more. */
+    diskLimitBytes: z.number().optional(),
   })
   .openapi("AppResources");
 export type AppResources = z.infer<typeof AppResources>;

@@ -10,6 +10,9 @@ export interface AppStorageHarness {
   /** What the app's own account writes and reads; the volume is mounted. */
   readonly write: (app: string, volume: string, text: string) => void;
   readonly read: (app: string, volume: string) => string;
+  readonly unmount: (app: string, volume: string) => void;
+  /** What an app finds room for in a volume that is mounted. */
+  readonly roomBytes: (app: string, volume: string) => number;
 }
 
 const owner = { uid: 0x4000_0000 + 1_000, gid: 0x4000_0000 + 1_000 };
@@ -54,6 +57,26 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     assert.ok((left() ?? 0) > 2 * sizeBytes);
     await storage.dropVolumes("promised", ["data", "more"]);
     assert.equal(left(), undefined);
+  });
+
+  test(`${name}: a bound is raised while the volume is in use, never lowered, and what is in it stays`, async () => {
+    const { storage, read, write, unmount, roomBytes } = await withVolume("raised", "before");
+    assert.deepEqual(storage.boundBytes("raised"), { data: sizeBytes });
+    await storage.raiseBound("raised", "data", 4 * sizeBytes);
+    await storage.raiseBound("raised", "data", 4 * sizeBytes);
+    await storage.raiseBound("raised", "data", sizeBytes);
+    assert.deepEqual(storage.boundBytes("raised"), { data: 4 * sizeBytes });
+    const usedBytes = storage.usedBytes("raised")["data"] ?? 0;
+    assert.equal(storage.promisedBytes()["raised"], 4 * sizeBytes - usedBytes);
+    write("raised", "data", "during");
+    unmount("raised", "data");
+    await storage.mountVolume("raised", "data", owner);
+    assert.equal(read("raised", "data"), "during");
+    const bytes = roomBytes("raised", "data");
+    assert.ok(bytes > 3 * sizeBytes && bytes <= 4 * sizeBytes, `${bytes} bytes have room`);
+    await assert.rejects(storage.raiseBound("raised", "missing", sizeBytes), { code: "app-storage-failed" });
+    assert.deepEqual(storage.boundBytes("raised"), { data: 4 * sizeBytes });
+    assert.deepEqual(storage.boundBytes("nobody"), {});
   });
 
   test(`${name}: a copy brings back what was, however often, until it is dropped`, async () => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { AppStorage, IdMove } from "../src/apps/runtime/app-storage.ts";
+import { type AppStorage, appStorageFaults, type IdMove } from "../src/apps/runtime/app-storage.ts";
 
 const fileOf = (volume: string): string => `${volume}.ext4`;
 
@@ -25,6 +25,8 @@ export class FolderAppStorage implements AppStorage {
   free = 1e12;
   /** Thrown by the next copy. */
   snapshotFault: Error | undefined;
+  /** Thrown by the next raise of a bound. */
+  raiseFault: Error | undefined;
   /** Copies wait for it: a disk that hangs. */
   snapshotGate: (app: string) => Promise<void> = () => Promise.resolve();
   readonly moved: (IdMove & { readonly app: string })[] = [];
@@ -62,6 +64,15 @@ export class FolderAppStorage implements AppStorage {
     this.#bounds.set(path, sizeBytesMax);
   }
 
+  async raiseBound(app: string, volume: string, sizeBytesMax: number): Promise<void> {
+    const path = this.volumeFolder(app, volume);
+    if (!existsSync(path)) throw appStorageFaults.fault("app-storage-failed", "there is no such volume");
+    const fault = this.raiseFault;
+    this.raiseFault = undefined;
+    if (fault !== undefined) throw fault;
+    this.#bounds.set(path, Math.max(this.#bounds.get(path) ?? 0, sizeBytesMax));
+  }
+
   async mountVolume(): Promise<void> {}
 
   async dropVolumes(app: string, volumes: readonly string[]): Promise<void> {
@@ -78,11 +89,16 @@ export class FolderAppStorage implements AppStorage {
     return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bytes(volume)]));
   }
 
+  boundBytes(app: string): Readonly<Record<string, number>> {
+    const bound = (volume: string): number => this.#bounds.get(this.volumeFolder(app, volume)) ?? 0;
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bound(volume)]));
+  }
+
   promisedBytes(): Readonly<Record<string, number>> {
     const folder = join(this.#folder, "volumes");
     const promisedTo = (app: string): number =>
-      Object.entries(this.usedBytes(app))
-        .map(([volume, bytes]) => Math.max(0, (this.#bounds.get(this.volumeFolder(app, volume)) ?? 0) - bytes))
+      Object.entries(this.boundBytes(app))
+        .map(([volume, bytes]) => Math.max(0, bytes - (this.usedBytes(app)[volume] ?? 0)))
         .reduce((sum, bytes) => sum + bytes, 0);
     const apps = (existsSync(folder) ? readdirSync(folder) : []).filter((app) => this.volumesOf(app).length > 0);
     return Object.fromEntries(apps.map((app) => [app, promisedTo(app)]));

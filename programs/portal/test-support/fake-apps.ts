@@ -517,6 +517,7 @@ export class FakeApps {
       json: {
         memoryLimitBytes: 256 * MiB,
         diskBytes: 42 * MiB,
+        diskLimitBytes: 64 * MiB,
         points: Array.from({ length: 60 }, (_, at) => ({
           atMs: Date.now() - (60 - at) * 5_000,
           milliCpus: Math.round(60 + 50 * Math.sin(at / 4)),
@@ -525,6 +526,8 @@ export class FakeApps {
           sentBytes: at * 400_000,
           readBytes: at * 10_000,
           writtenBytes: at * 30_000,
+          // Of two moments it is not known.
+          ...(at === 20 || at === 21 ? {} : { diskBytes: Math.round((12 + at / 2) * MiB) }),
         })),
       },
     }),

@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   statfsSync,
   statSync,
@@ -246,4 +247,21 @@ test("on a full volume the end of a copy gives content nothing that is not there
   const written = write(join(path, "spool/more"), totalBytes);
   assert.ok(written <= slackBytes, `${written} more`);
   assert.ok(freeBytes() >= reserveOf(totalBytes) - 2 * slackBytes, String(freeBytes()));
+});
+
+test("a volume of an app grows while it is in use, with what is in it, and its bound takes nothing from content", async (context) => {
+  const one = await copyScene(context);
+  const { room, storage, fill } = one;
+  const place = storage.volumeFolder("app", "data");
+  const holds = (): number => {
+    const { blocks, bsize } = statfsSync(place);
+    return blocks * bsize;
+  };
+  const [before, free] = [holds(), room.freeBytes()];
+  await storage.raiseBound("app", "data", 3 * filledBytes);
+  assert.ok(holds() - before > 0.9 * filledBytes, `${holds()} after ${before}`);
+  assert.equal(readFileSync(join(place, "file")).length, filledBytes);
+  assert.ok(free - room.freeBytes() <= 4 * slackBytes, `${room.freeBytes()} of ${free}`);
+  fill(2 * filledBytes + filledBytes / 2);
+  assertExact(one);
 });

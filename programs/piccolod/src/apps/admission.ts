@@ -2,7 +2,7 @@
  * What keeps an app, or a version of it, off this device: one answer for who asks before an install, for the install, for
  * each change that copies data first, and for what comes back from a backup or the trash. Pure.
  */
-import type { AppManifest } from "@piccolo/app-manifest";
+import type { AppManifest, DataVolume } from "@piccolo/app-manifest";
 import type { Fault } from "@piccolo/fault";
 import { servicesMax, slotsMax } from "./addresses.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
@@ -11,6 +11,7 @@ import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord } from "./plan-types.ts";
 import { planFaults } from "./requests.ts";
 import { appFaults } from "./types.ts";
+import { type BoundFacts, isRoomFor } from "./volume-bounds.ts";
 
 /** Stays free beside what is known to be needed. */
 export const leastFreeBytes = 256 * 1024 * 1024;
@@ -64,17 +65,33 @@ export function newcomerMisfits(manifest: AppManifest, limits: DeviceLimits): re
 /** `no-room`, where so much is not free. */
 export function roomTrouble(neededBytes: number, freeBytes: number): readonly Fault[] {
   if (freeBytes >= neededBytes) return [];
-  const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
   const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; delete backups that lie on the device, or remove something`;
   return [appFaults.fault("no-room", why)];
 }
 
-export interface InstallFacts extends DeviceLimits {
+const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+
+export interface RoomFacts {
+  /** Of the images and data that it brings. */
+  readonly roomBytes: number;
+  readonly bounds: BoundFacts;
+  /** Volumes that are to be made. */
+  readonly missing: readonly DataVolume[];
+}
+
+/** `no-room`; or `room-promised`, where what is free is what volumes of other apps may still take. */
+function troubleOfRoom(manifest: AppManifest, { roomBytes, bounds, missing }: RoomFacts): readonly Fault[] {
+  const { freeBytes, othersBytes } = bounds;
+  const trouble = roomTrouble(leastFreeBytes + roomBytes, freeBytes);
+  if (trouble.length > 0 || isRoomFor(missing, manifest, { ...bounds, freeBytes: freeBytes - roomBytes }))
+    return trouble;
+  const why = `${inWords(freeBytes)} are free, and ${inWords(othersBytes)} of that are promised to the data of other apps; remove one of them, or delete backups that lie on the device`;
+  return [appFaults.fault("room-promised", why)];
+}
+
+export interface InstallFacts extends DeviceLimits, RoomFacts {
   readonly isInstalled: boolean;
   readonly slotsTaken: number;
-  readonly freeBytes: number;
-  /** Of its images. */
-  readonly roomBytes: number;
 }
 
 /** Why an install would be refused; empty when it would not. */
@@ -83,32 +100,34 @@ export function installRefusals(manifest: AppManifest, facts: InstallFacts): rea
     ...newcomerMisfits(manifest, facts),
     ...(facts.isInstalled ? [planFaults.fault("app-name-taken", `an app ${manifest.id} is there already`)] : []),
     ...(facts.slotsTaken >= slotsMax ? [tooManyApps()] : []),
-    ...roomTrouble(leastFreeBytes + facts.roomBytes, facts.freeBytes),
+    ...troubleOfRoom(manifest, facts),
   ];
 }
 
 export interface ChangeFacts {
   /** What each volume of the app takes. */
   readonly usedBytes: Readonly<Record<string, number>>;
-  readonly freeBytes: number;
+  readonly bounds: BoundFacts;
+  /** Volumes of the next generation that are to be made. */
+  readonly missing: readonly DataVolume[];
   /** Of the images and data that it brings; undefined where it brings none, as new settings do. */
   readonly roomBytes: number | undefined;
 }
 
 /**
- * `no-room`, where the change that the record begins with has none for the copy of the data it makes first, and for what it
+ * As `troubleOfRoom`, where the change that the record begins with has none for the copy of the data it makes first, and for what it
  * brings. A copy that shares its blocks with the data needs its size, too: the kernel's bound on all content counts it in full
  * when it is made (docs/adr/0015), and that is what it takes once the app has written over what it shares.
  */
 export function changeRefusals(
   record: AppPlanRecord,
-  { usedBytes, freeBytes, roomBytes }: ChangeFacts,
+  { usedBytes, roomBytes, ...facts }: ChangeFacts,
 ): readonly Fault[] {
   const copied = record.change?.safety === undefined ? [] : savedVolumes(record);
   // A change that writes nothing helps an owner whose disk is full, who takes a grant back for instance.
-  if (copied.length === 0 && roomBytes === undefined) return [];
+  if (record.change === undefined || (copied.length === 0 && roomBytes === undefined)) return [];
   const copyBytes = copied.reduce((sum, { name }) => sum + (usedBytes[name] ?? 0), 0);
-  return roomTrouble(leastFreeBytes + (roomBytes ?? 0) + copyBytes, freeBytes);
+  return troubleOfRoom(record.change.to.manifest, { ...facts, roomBytes: (roomBytes ?? 0) + copyBytes });
 }
 
 export function tooManyApps(): Fault {

@@ -143,9 +143,67 @@ test("what the volumes of an app may still take is promised to it, and an app fo
   const { both = 0, together = 0 } = promised;
   assert.ok(both + together < 2 * (12.5 / 4) * gibibyte);
   storage.free = Object.values(promised).reduce((sum, bytes) => sum + bytes);
-  await assert.rejects(device.install("third"), { code: "disk-full" });
+  await assert.rejects(device.install("third"), { code: "room-promised", message: /other apps.*remove/ });
+  assert.deepEqual(storage.promisedBytes(), promised);
+  // What was promised to another one in the meantime.
+  device.runtime.pullGate = async () => void (storage.free -= leastFreeBytes);
+  storage.free += leastFreeBytes;
+  await assert.rejects(device.install("third", { version: "3" }), { code: "disk-full" });
   assert.deepEqual(storage.volumesOf("third"), []);
   assert.deepEqual(storage.promisedBytes(), promised);
+});
+
+test("a volume made on a full disk grows at the next start, by an update, and while it runs when it is nearly full", async (context) => {
+  const device = AppDevice.start(context);
+  const { storage, apps } = device;
+  const mebibyte = 1024 ** 2;
+  const settled = () => apps.settled("shelf", () => undefined);
+  const bounds = (): Readonly<Record<string, number>> => storage.boundBytes("shelf");
+  storage.free = leastFreeBytes;
+  await device.install("shelf");
+  assert.deepEqual(bounds(), { data: 64 * mebibyte, cache: 64 * mebibyte });
+  storage.free = 8 * leastFreeBytes;
+  apps.run("shelf", "stopped");
+  await settled();
+  assert.deepEqual(bounds(), { data: 64 * mebibyte, cache: 64 * mebibyte });
+  // What cannot be raised now keeps nothing from its start.
+  storage.raiseFault = diskFaults.fault("disk-full", "the disk is full");
+  apps.run("shelf", "running");
+  await settled();
+  assert.deepEqual(bounds(), { data: 64 * mebibyte, cache: 256 * mebibyte });
+  storage.free = 4 * leastFreeBytes;
+  apps.update("shelf", { manifest: device.manifest("shelf", { version: "2" }), grants: [] });
+  await settled();
+  assert.deepEqual(bounds(), { data: 128 * mebibyte, cache: 256 * mebibyte });
+  storage.free = 16 * leastFreeBytes;
+  apps.wake();
+  await settled();
+  assert.deepEqual(bounds(), { data: 128 * mebibyte, cache: 256 * mebibyte });
+  device.write("shelf", Buffer.alloc(112 * mebibyte));
+  apps.wake();
+  while (bounds()["data"] === 128 * mebibyte) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(bounds(), { data: 526 * mebibyte, cache: 526 * mebibyte });
+  // Never lowered.
+  storage.free = leastFreeBytes;
+  apps.run("shelf", "stopped");
+  apps.run("shelf", "running");
+  await settled();
+  assert.deepEqual(bounds(), { data: 526 * mebibyte, cache: 526 * mebibyte });
+});
+
+test("an update whose new volume finds all room promised to other apps does not begin", async (context) => {
+  const device = AppDevice.start(context);
+  const { storage, apps } = device;
+  storage.free = 8 * leastFreeBytes;
+  await device.install("shelf", { hasData: false });
+  await device.install("other");
+  storage.free = storage.promisedBytes()["other"] ?? 0;
+  const manifest = device.manifest("shelf", { version: "2" });
+  const update = (): void => apps.update("shelf", { manifest, grants: [] });
+  assert.throws(update, { code: "room-promised" });
+  storage.free += leastFreeBytes;
+  update();
+  await apps.settled("shelf", () => undefined);
 });
 
 test("no change begins without room for the copy of the data that it makes first", async (context) => {

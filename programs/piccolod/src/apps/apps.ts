@@ -22,6 +22,7 @@ import { type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses
 import { AppFilter } from "./app-filter.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import { BoundedVolumes } from "./bounded-volumes.ts";
 import { drilledApp } from "./backup/restored-apps.ts";
 import type { Blocked } from "./catalogs.ts";
 import type { BundledImages } from "./image-source.ts";
@@ -111,6 +112,7 @@ export interface AppsOptions {
 export class Apps {
   readonly #options: AppsOptions;
   readonly #executor: Executor;
+  readonly #volumes: BoundedVolumes;
   readonly #lanes = new Map<string, Lane>();
   readonly #usage: UsageMeter;
   readonly #filter: AppFilter;
@@ -128,8 +130,10 @@ export class Apps {
     this.#usage = new UsageMeter(options);
     this.#filter = new AppFilter(options);
     this.#trash = new Trash(options);
+    this.#volumes = new BoundedVolumes(options);
     this.#executor = new Executor({
       ...options,
+      volumes: this.#volumes,
       around: (form) => this.#around(form),
       originOf: (app) => this.#originOf(app),
       secretsOf: (place) => store.secretsOf(place),
@@ -260,6 +264,7 @@ export class Apps {
         app,
         store,
         executor: this.#executor,
+        volumes: this.#volumes,
         world,
         log,
         stopping: this.#stopping.signal,
@@ -310,13 +315,14 @@ export class Apps {
 
   /** Why an install would be refused now; empty when it would not. `roomBytes`: of its images. */
   refusals(manifest: AppManifest, roomBytes: number): readonly Fault[] {
-    const { store, storage } = this.#options;
+    const { store } = this.#options;
     return installRefusals(manifest, {
       ...this.#options,
       isInstalled: store.get(manifest.id) !== undefined,
       slotsTaken: store.takenNetworkSlots().size,
-      freeBytes: storage.freeBytes(),
       roomBytes,
+      bounds: this.#volumes.facts(manifest.id),
+      missing: this.#volumes.missing(manifest.id, manifest),
     });
   }
 
@@ -435,9 +441,15 @@ export class Apps {
 
   /** For the change the record begins with. Throws what `changeRefusals` names. */
   requireRoom(record: AppPlanRecord, roomBytes?: number): void {
-    const { storage } = this.#options;
-    const facts = { usedBytes: storage.usedBytes(record.app), freeBytes: storage.freeBytes(), roomBytes };
-    throwFirst(changeRefusals(record, facts));
+    const { app, change } = record;
+    throwFirst(
+      changeRefusals(record, {
+        usedBytes: this.#options.storage.usedBytes(app),
+        bounds: this.#volumes.facts(app),
+        missing: change === undefined ? [] : this.#volumes.missing(app, change.to.manifest),
+        roomBytes,
+      }),
+    );
   }
 
   /** Throws `no-room`, and what `requestConfigure` does; so do, with their requests, `rollBack` and `restore`. */
@@ -629,6 +641,11 @@ export class Apps {
   /** By volume. */
   usedBytes(id: string): Readonly<Record<string, number>> {
     return this.#options.storage.usedBytes(id);
+  }
+
+  /** By volume: how much it can hold at most. */
+  boundBytes(id: string): Readonly<Record<string, number>> {
+    return this.#options.storage.boundBytes(id);
   }
 
   /** What has happened to it, newest first, and how often in the last day it was started again after it had ended by itself. */

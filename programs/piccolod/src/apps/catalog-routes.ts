@@ -119,6 +119,7 @@ const obstacleCodes: Readonly<Record<string, ObstacleCode>> = {
   "app-too-large": "too-large",
   "too-many-apps": "too-many-apps",
   "no-room": "too-little-space",
+  "room-promised": "room-promised",
   "wrong-architecture": "wrong-architecture",
   "needs-newer-os": "needs-newer-os",
 };

@@ -1,8 +1,8 @@
 /** Takes the planner's steps on runtime, storage and packet filter. Each can be taken again after it was cut off. */
-import { type AppManifest, type DataVolume, imageName, type Service } from "@piccolo/app-manifest";
-import { diskFaults } from "@piccolo/storage/ports";
+import { imageName, type Service } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { type DeviceNetworks, networkOf } from "./addresses.ts";
+import type { BoundedVolumes } from "./bounded-volumes.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
 import { isOneShot } from "./generations.ts";
 import { generationsOf } from "./observe.ts";
@@ -26,7 +26,6 @@ import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import type { AppPlace, InstalledApp } from "./types.ts";
 import { changeFaults } from "./types.ts";
-import { volumeBound } from "./volume-bounds.ts";
 
 const probePauseMs = 50;
 const probeMs = 5_000;
@@ -46,6 +45,7 @@ export interface Progress {
 export interface ExecutorOptions {
   readonly runtime: ContainerRuntime;
   readonly storage: AppStorage;
+  readonly volumes: BoundedVolumes;
   readonly bundled: BundledImages;
   readonly device: DeviceNetworks;
   readonly world: World;
@@ -75,7 +75,6 @@ export interface Probed {
 
 export class Executor {
   readonly #options: ExecutorOptions;
-  #making: Promise<void> = Promise.resolve();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -199,23 +198,7 @@ export class Executor {
   async #makeVolume({ app, generation }: AppForm, volume: string): Promise<void> {
     const declared = generation.manifest.volumes.find(({ name }) => name === volume);
     if (declared === undefined) throw new Error(`generation ${generation.number} of ${app} has no volume ${volume}`);
-    // One at a time: until it is there, nobody knows what is promised to it.
-    const made = this.#making.catch(() => undefined).then(() => this.#makeBounded(app, declared, generation.manifest));
-    this.#making = made;
-    return made;
-  }
-
-  async #makeBounded(app: string, volume: DataVolume, manifest: AppManifest): Promise<void> {
-    const { storage } = this.#options;
-    if (storage.volumesOf(app).includes(volume.name)) return;
-    const { [app]: ownBytes, ...others } = storage.promisedBytes();
-    const othersBytes = Object.values(others).reduce((sum, bytes) => sum + bytes, 0);
-    const bound = volumeBound(volume, manifest, { freeBytes: storage.freeBytes(), ownBytes, othersBytes });
-    if (bound === undefined) {
-      const why = "all room for data is taken, or promised to the apps that are here; remove one, then do it again";
-      throw diskFaults.fault("disk-full", why);
-    }
-    await storage.makeVolume(app, volume.name, bound);
+    return this.#options.volumes.make(app, declared, generation.manifest);
   }
 
   async #create(form: AppForm, name: string, progress: Progress): Promise<void> {
@@ -241,7 +224,8 @@ export class Executor {
 
   /** What a service finds in its folders: volumes mounted, secrets as files. */
   async #lay({ app, place, generation }: AppForm, service: Service): Promise<void> {
-    const { runtime, storage, secretsOf } = this.#options;
+    const { runtime, storage, volumes, secretsOf } = this.#options;
+    if (service.mounts.some(({ kind }) => kind === "volume")) await volumes.raise(app, generation.manifest);
     const ownerOf = async (one: Service): Promise<ReturnType<typeof hostAccount>> =>
       hostAccount(place, accountOf(one, (await runtime.image(one.image.digest))?.user ?? ""));
     for (const mount of service.mounts) {

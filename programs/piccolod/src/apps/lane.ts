@@ -5,6 +5,7 @@ import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { type AppEvent, eventsOf } from "./app-events.ts";
 import { ownValues } from "./app-secrets.ts";
+import type { BoundedVolumes } from "./bounded-volumes.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
 import type {
@@ -49,6 +50,7 @@ export interface LaneOptions {
   readonly app: string;
   readonly store: AppStore;
   readonly executor: Executor;
+  readonly volumes: Pick<BoundedVolumes, "raiseWhereNearlyFull">;
   readonly observe: (app: InstalledApp, route: Route, health: Health) => Promise<Observed>;
   /** How often a running app is asked whether it is well. */
   readonly healthEveryMs: number;
@@ -184,7 +186,10 @@ export class Lane {
     this.waiting = plan.waiting;
     this.#noteEnded(installed, observed, plan.steps);
     if (plan.steps.length === 0) {
-      if (plan.waiting === undefined) this.restedAs = installed.record.wanted;
+      if (plan.waiting === undefined) {
+        this.restedAs = installed.record.wanted;
+        await this.#giveRoom(installed.record);
+      }
       this.progress = undefined;
       if (plan.waiting?.for === "retry") this.#later(plan.waiting.atMs - world.nowMs());
       if (plan.waiting?.for === "knowledge") this.#later(unknownRetryMs);
@@ -209,6 +214,12 @@ export class Lane {
       crashPoint("after-app-step");
     }
     return store.get(app) !== undefined;
+  }
+
+  /** Nobody copies its volumes meanwhile: a file system that is frozen cannot grow. */
+  async #giveRoom({ app, current, wanted }: AppPlanRecord): Promise<void> {
+    if (current === undefined || wanted !== "running") return;
+    await this.#options.volumes.raiseWhereNearlyFull(app, current.manifest);
   }
 
   /** The record of an app that ends as often as it is started, where it has to wait before it is started again. */

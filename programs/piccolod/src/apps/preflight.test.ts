@@ -115,6 +115,16 @@ const refusals: readonly {
     code: "no-room",
   },
   {
+    what: "room that is promised to the data of other apps",
+    prepare: async (device) => {
+      device.storage.free = 8 * leastFreeBytes;
+      await device.install("other");
+      device.storage.free = device.storage.promisedBytes()["other"] ?? 0;
+    },
+    obstacle: "room-promised",
+    code: "room-promised",
+  },
+  {
     what: "an image for another processor",
     prepare: (device) => void (device.unsuited = { reason: "wrong-architecture", detail: "It is for another one." }),
     obstacle: "wrong-architecture",

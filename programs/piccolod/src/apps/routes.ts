@@ -191,7 +191,8 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const { manifest } = describedOf(apps.get(id).record);
     const memoryLimitBytes = manifest.services.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
     const diskBytes = Object.values(apps.usedBytes(id)).reduce((sum, bytes) => sum + bytes, 0);
-    return c.json({ points: [...apps.series(id)], memoryLimitBytes, diskBytes }, 200);
+    const diskLimitBytes = Object.values(apps.boundBytes(id)).reduce((sum, bytes) => sum + bytes, 0);
+    return c.json({ points: [...apps.series(id)], memoryLimitBytes, diskBytes, diskLimitBytes }, 200);
   });
 }
 

@@ -26,6 +26,11 @@ export const appFaults = catalogue({
     retry: "later",
     meaning: "There is not enough room on the device; delete backups that lie on it, or remove something.",
   },
+  "room-promised": {
+    retry: "later",
+    meaning:
+      "What is free is promised to the data of other apps; remove one of them, or delete backups that lie on the device.",
+  },
   "too-many-apps": { retry: "never", meaning: "The device has as many apps as it can keep apart; remove one first." },
 });
 

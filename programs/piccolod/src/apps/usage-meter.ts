@@ -2,6 +2,8 @@
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
+import type { AppStorage } from "./runtime/app-storage.ts";
+import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
@@ -9,6 +11,8 @@ const measureMs = 5_000;
 
 export interface UsageMeterOptions {
   readonly runtime: Pick<ContainerRuntime, "usage">;
+  /** Asked so often, it costs no look at every file: an app's volumes are files of a known size. */
+  readonly storage: Pick<AppStorage, "usedBytes">;
   readonly store: Pick<AppStore, "all">;
   readonly world: World;
 }
@@ -43,7 +47,16 @@ export class UsageMeter {
       if (own.length === 0) continue;
       let series = this.#series.get(record.app);
       if (series === undefined) this.#series.set(record.app, (series = new UsageSeries()));
-      series.add(world.nowMs(), own);
+      series.add(world.nowMs(), own, this.#diskBytes(record.app));
+    }
+  }
+
+  #diskBytes(app: string): number | undefined {
+    try {
+      return Object.values(this.#options.storage.usedBytes(app)).reduce((sum, bytes) => sum + bytes, 0);
+    } catch (error) {
+      if (isOfWorld(error)) return undefined;
+      throw error;
     }
   }
 

@@ -9,6 +9,8 @@ export interface UsagePoint {
   readonly sentBytes: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
+  /** What the app's volumes take of the disk; absent where that could not be found out. */
+  readonly diskBytes?: number;
 }
 
 const keptMs = 3_600_000;
@@ -22,7 +24,7 @@ export class UsageSeries {
     return this.#points;
   }
 
-  add(atMs: number, usages: readonly ContainerUsage[]): void {
+  add(atMs: number, usages: readonly ContainerUsage[], diskBytes: number | undefined): void {
     const sum = (of: (usage: ContainerUsage) => number): number => usages.reduce((total, one) => total + of(one), 0);
     const last = this.#last;
     const spanMs = last === undefined ? 0 : atMs - last.atMs;
@@ -36,6 +38,7 @@ export class UsageSeries {
       sentBytes: sum((one) => one.sentBytes),
       readBytes: sum((one) => one.readBytes),
       writtenBytes: sum((one) => one.writtenBytes),
+      ...(diskBytes === undefined ? {} : { diskBytes }),
     });
     this.#last = { atMs, cpuMs: new Map(usages.map(({ name, cpuMs }) => [name, cpuMs])) };
     while ((this.#points[0]?.atMs ?? atMs) < atMs - keptMs) this.#points.shift();

@@ -119,6 +119,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "needs-newer-os": 409,
   "apps-stopping": 503,
   "no-room": 507,
+  "room-promised": 507,
   "too-many-apps": 507,
   "runtime-missing": 501,
   "runtime-too-old": 501,

@@ -1,5 +1,5 @@
 import { Group, Row } from "../design/group.tsx";
-import { bytesInWords, rateInWords } from "../wording/bytes.ts";
+import { bytesInWords, progressInWords, rateInWords } from "../wording/bytes.ts";
 import { useResources } from "./queries.ts";
 import { ratesOf } from "./rates.ts";
 
@@ -22,16 +22,25 @@ function Line({ values, most }: { values: readonly number[]; most: number }) {
   );
 }
 
+/** What is kept of what may be; a moment at which it was not known is left out. */
+function Kept({ values, most }: { values: readonly (number | undefined)[]; most: number }) {
+  const known = values.filter((value) => value !== undefined);
+  const last = known.at(-1);
+  return (
+    <span className="inline-flex items-center gap-3 tabular-nums">
+      <Line values={known} most={most} />
+      <span>{last === undefined ? "not known yet" : progressInWords(last, most)}</span>
+    </span>
+  );
+}
+
 /** Against the most there was in the hour, since nothing bounds it; from nothing but silence it is a flat line. */
-function Rates({ rates, children }: { rates: readonly number[]; children?: string }) {
+function Rates({ rates }: { rates: readonly number[] }) {
   const last = rates.at(-1);
   return (
     <span className="inline-flex items-center gap-3 tabular-nums">
       <Line values={rates} most={Math.max(...rates, 1)} />
-      <span>
-        {last === undefined ? "not known yet" : rateInWords(last)}
-        {children}
-      </span>
+      <span>{last === undefined ? "not known yet" : rateInWords(last)}</span>
     </span>
   );
 }
@@ -43,7 +52,7 @@ export function ResourcesGroup({ id, running }: { id: string; running: boolean }
   if (!running || resources.data === undefined || last === undefined) return null;
   const network = ratesOf(points, ({ receivedBytes, sentBytes }) => receivedBytes + sentBytes);
   const disk = ratesOf(points, ({ readBytes, writtenBytes }) => readBytes + writtenBytes);
-  const { diskBytes } = resources.data;
+  const { diskLimitBytes = 0 } = resources.data;
   const cpus = points.map(({ milliCpus }) => milliCpus);
   return (
     <Group title="Use">
@@ -63,8 +72,13 @@ export function ResourcesGroup({ id, running }: { id: string; running: boolean }
         <Rates rates={network} />
       </Row>
       <Row name="Disk">
-        <Rates rates={disk}>{diskBytes === undefined ? "" : ` · ${bytesInWords(diskBytes)} kept`}</Rates>
+        <Rates rates={disk} />
       </Row>
+      {diskLimitBytes > 0 && (
+        <Row name="Kept on the disk">
+          <Kept values={points.map(({ diskBytes }) => diskBytes)} most={diskLimitBytes} />
+        </Row>
+      )}
     </Group>
   );
 }

@@ -9,6 +9,7 @@ const all: readonly Obstacle["code"][] = [
   "too-many-apps",
   "in-trash",
   "too-little-space",
+  "room-promised",
   "too-little-memory",
   "digest-unverified",
   "wrong-architecture",
@@ -27,6 +28,6 @@ test("an install is kept back by what the device would refuse it for", () => {
 test("an update waits for what runs the apps by itself, and what keeps only an install back is nothing to it", () => {
   assert.deepEqual(
     all.filter((code) => blocksUpdate(told(code))),
-    ["too-large", "too-little-space", "digest-unverified", "wrong-architecture", "needs-newer-os"],
+    ["too-large", "too-little-space", "room-promised", "digest-unverified", "wrong-architecture", "needs-newer-os"],
   );
 });

@@ -2,10 +2,10 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
-import { runCommand } from "../volume/command.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
+import { growByCopy, growMounted, isShort, largestBytes } from "./larger-image.ts";
+import { mend } from "./mend.ts";
 import { type MountView, ownView, runProgram } from "./run-program.ts";
 import { syncPath } from "./sync-path.ts";
 
@@ -18,10 +18,11 @@ const thawTries = 5;
 const thawPauseMs = 200;
 const unusedTries = 10;
 const unusedPauseMs = 100;
-/** Of the largest file system, looked through on the slowest disk. */
-const mendMs = 12 * 3_600_000;
-/** Of e2fsck: all was well, or is now. */
-const mendedCodes: readonly (number | undefined)[] = [0, 1, 2];
+/**
+ * Small file systems would get blocks with which they could not grow beyond 256 GiB. The smallest keep them: larger ones
+ * would leave them nothing but a journal.
+ */
+const largeBlocksBytes = 64 * 1024 * 1024;
 
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
@@ -35,18 +36,6 @@ export function isThere(path: string): boolean {
 export async function thaw(mountPoint: string): Promise<void> {
   // It is refused where nothing is frozen.
   await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]).catch(() => undefined);
-}
-
-/**
- * Only what e2fsck does without asking, and nothing where all is well. `path`: of a file system nobody uses. Throws
- * `app-storage-failed`.
- */
-async function mend(path: string): Promise<void> {
-  const { code, stdout, stderr } = await runCommand("e2fsck", ["-p", path], { timeoutMs: mendMs });
-  if (mendedCodes.includes(code)) return;
-  const why = "the app's data is damaged more than can be mended by itself; bring it back from a backup";
-  const cause = new Error(`e2fsck: ${code ?? "not run"}: ${`${stdout}${stderr}`.trim().slice(-500)}`);
-  throw appStorageFaults.fault("app-storage-failed", why, { cause });
 }
 
 /** Names of the loop devices that stand on the file. */
@@ -99,18 +88,45 @@ export class ImageFile {
   async create(sizeBytes: number, from?: string): Promise<void> {
     if (isThere(this.#path)) return;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const blocks = sizeBytes < largeBlocksBytes ? [] : ["-b", "4096"];
     const next = `${this.#path}.new`;
     await rm(next, { force: true });
     const file = await open(next, "wx", 0o600);
     try {
       await file.truncate(sizeBytes);
-      await runProgram("/sbin/mkfs.ext4", [...quietly, ...(from === undefined ? [] : ["-d", from]), next]);
+      await runProgram("/sbin/mkfs.ext4", [...quietly, ...(from === undefined ? [] : ["-d", from]), ...blocks, next]);
       await file.sync();
     } finally {
       await file.close();
     }
     renameSync(next, this.#path);
     await syncPath(dirname(this.#path));
+  }
+
+  /** Makes the file larger, and never smaller; its file system fills it later. After a crash it has either size. */
+  async lengthen(sizeBytes: number): Promise<void> {
+    const wanted = Math.min(sizeBytes, largestBytes(this.#path));
+    if (wanted <= statSync(this.#path).size) return;
+    const file = await open(this.#path, "r+");
+    try {
+      await file.truncate(wanted);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Of one that is mounted. Throws `disk-full`, `app-storage-failed`. */
+  async fillMounted(): Promise<void> {
+    if (!isShort(this.#path)) return;
+    const [{ source } = { source: undefined }] = mountsOn(this.#mountPoint, this.#view.table);
+    if (source !== undefined) await growMounted(source, this.#view);
+  }
+
+  /** Of one that is not mounted, unless somebody else uses it. Throws `disk-full`, `app-storage-failed`. */
+  async fillByCopy(): Promise<void> {
+    if (this.isMounted || !isShort(this.#path) || !(await this.#isUnused())) return;
+    await growByCopy(this.#path);
   }
 
   /**

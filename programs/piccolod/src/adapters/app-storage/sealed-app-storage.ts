@@ -10,27 +10,27 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
+import { type AppStorage, appStorageFaults, type IdMove, type Owner } from "../../apps/runtime/app-storage.ts";
+import { isFault } from "@piccolo/fault";
 import type { Room } from "../../room/room.ts";
 import { passByMode } from "../app-leftovers.ts";
 import { mountsOn } from "../volume/mounts.ts";
+import { copyFile, copyMs } from "./copy-file.ts";
 import { GoneFiles } from "./gone-files.ts";
 import { contentName, ImageFile, isThere, thaw } from "./image-file.ts";
+import { mayResizeMounted } from "./larger-image.ts";
 import { moveOwners } from "./move-owners.ts";
 import { type MountView, ownView, runProgram, systemView } from "./run-program.ts";
 import { syncPath } from "./sync-path.ts";
-import { fileOf, takenBytes, untakenBytes, volumesIn } from "./volume-files.ts";
+import { boundBytes, fileOf, takenBytes, untakenBytes, volumesIn } from "./volume-files.ts";
 
 /** The smallest file system worth its journal. */
 const leastVolumeBytes = 8 * 1024 * 1024;
 const blockBytes = 4_096;
 const partialMark = ".partial";
 const unfinishedMark = ".new";
-/** Of the largest volume on the slowest disk. */
-const copyMs = 12 * 3_600_000;
 const unmountTries = 50;
 const unmountPauseMs = 100;
 
@@ -61,6 +61,8 @@ export interface AppStorageOptions {
    * process. They outlive it then, and the next one finds them.
    */
   readonly ofSystem?: boolean;
+  /** Whether a file system may be made larger while it is mounted; if not said, what the kernel lets this process do. */
+  readonly resizesMounted?: boolean;
   /** What the volume has for content, without the device's reserve; brought in line after whatever changes it at once. */
   readonly room: Pick<Room, "freeBytes" | "keep">;
 }
@@ -75,12 +77,14 @@ export class SealedAppStorage implements AppStorage {
   readonly #frozen: () => void;
   readonly #view: MountView;
   readonly #room: Pick<Room, "freeBytes" | "keep">;
+  readonly #resizesMounted: boolean;
   readonly #gone: GoneFiles;
   #opening: Promise<void> | undefined;
   #isSettled = false;
 
   constructor(options: AppStorageOptions) {
     const { folder, mountFolder, runtimeInImage, endUsers, opened, frozen, ofSystem = false, room } = options;
+    this.#resizesMounted = options.resizesMounted ?? mayResizeMounted();
     this.#endUsers = endUsers ?? (() => Promise.resolve());
     this.#opened = opened ?? (() => undefined);
     this.#frozen = frozen ?? (() => undefined);
@@ -181,15 +185,30 @@ export class SealedAppStorage implements AppStorage {
   }
 
   async makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void> {
+    await this.#image(app, volume).create(this.#sizeFor(sizeBytesMax));
+  }
+
+  #sizeFor(sizeBytesMax: number): number {
     const { blocks, bsize } = statfsSync(dirname(this.#folder));
     // More than the disk has would cost room of its own.
     const sizeBytes = Math.max(leastVolumeBytes, Math.min(sizeBytesMax, blocks * bsize));
-    await this.#image(app, volume).create(Math.floor(sizeBytes / blockBytes) * blockBytes);
+    return Math.floor(sizeBytes / blockBytes) * blockBytes;
+  }
+
+  async raiseBound(app: string, volume: string, sizeBytesMax: number): Promise<void> {
+    const image = this.#image(app, volume);
+    if (!this.volumesOf(app).includes(volume)) {
+      throw appStorageFaults.fault("app-storage-failed", "there is no such volume of the app");
+    }
+    await image.lengthen(this.#sizeFor(sizeBytesMax));
+    if (image.isMounted && this.#resizesMounted) await image.fillMounted();
   }
 
   async mountVolume(app: string, volume: string, owner: Owner): Promise<void> {
     const image = this.#image(app, volume);
+    if (!this.#resizesMounted) await orAsItIs(() => image.fillByCopy());
     await image.mount();
+    if (this.#resizesMounted) await orAsItIs(() => image.fillMounted());
     image.contentFolder(owner, 0o755);
   }
 
@@ -207,6 +226,11 @@ export class SealedAppStorage implements AppStorage {
   usedBytes(app: string): Readonly<Record<string, number>> {
     const taken = (volume: string): number => takenBytes(join(this.#volumes(app), fileOf(volume)));
     return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, taken(volume)]));
+  }
+
+  boundBytes(app: string): Readonly<Record<string, number>> {
+    const bound = (volume: string): number => boundBytes(join(this.#volumes(app), fileOf(volume)));
+    return Object.fromEntries(this.volumesOf(app).map((volume) => [volume, bound(volume)]));
   }
 
   promisedBytes(): Readonly<Record<string, number>> {
@@ -367,6 +391,15 @@ export class SealedAppStorage implements AppStorage {
   }
 }
 
+/** A volume that cannot be made as large as it may be is of use all the same; the next mount tries it again. */
+async function orAsItIs(grow: () => Promise<void>): Promise<void> {
+  try {
+    await grow();
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
+}
+
 function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
@@ -374,12 +407,6 @@ function removeEmpty(folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOTEMPTY" && code !== "EBUSY") throw error;
   }
-}
-
-/** Only what is used of it is copied, or shared where the file system can. */
-async function copyFile(from: string, to: string): Promise<void> {
-  await rm(to, { force: true });
-  await runProgram("/bin/cp", ["--reflink=auto", "--sparse=always", "--", from, to], copyMs);
 }
 
 /** Who has just ended may still hold a file open for a moment. */

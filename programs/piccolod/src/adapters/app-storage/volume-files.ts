@@ -17,6 +17,11 @@ export function takenBytes(path: string): number {
   return statSync(path).blocks * unitBytes;
 }
 
+/** What it may take at most. */
+export function boundBytes(path: string): number {
+  return statSync(path).size;
+}
+
 /** What it may still take; nothing where it is gone. */
 export function untakenBytes(path: string): number {
   const stat = statSync(path, { throwIfNoEntry: false });

@@ -17,5 +17,7 @@ appStorageSuite("folder", () => {
     files: new FolderSnapshotFiles(storage.snapshotFolder),
     write: (app, volume, text) => writeFileSync(storage.volumeFolder(app, volume), text),
     read: (app, volume) => readFileSync(storage.volumeFolder(app, volume), "utf8"),
+    unmount: () => undefined,
+    roomBytes: (app, volume) => storage.boundBytes(app)[volume] ?? 0,
   });
 });

@@ -39,6 +39,12 @@ export interface AppStorage {
   volumeFolder(app: string, volume: string): string;
   /** Makes it where it is missing; the app can write no more than the bound, whatever it does. */
   makeVolume(app: string, volume: string, sizeBytesMax: number): Promise<void>;
+  /**
+   * The app can write as much from now on, or from the next time the volume is mounted after nothing used it; where that
+   * cannot be, it is tried again each time. A bound that is higher stays. Throws `app-storage-failed` where there is no such
+   * volume.
+   */
+  raiseBound(app: string, volume: string, sizeBytesMax: number): Promise<void>;
   /** Has it mounted; an empty one becomes the owner's. */
   mountVolume(app: string, volume: string, owner: Owner): Promise<void>;
   /** Volumes nothing uses are gone for good; others of the app may be in use. */
@@ -46,6 +52,8 @@ export interface AppStorage {
   volumesOf(app: string): readonly string[];
   /** What each volume takes of the disk. */
   usedBytes(app: string): Readonly<Record<string, number>>;
+  /** How much each volume of the app can hold at most. */
+  boundBytes(app: string): Readonly<Record<string, number>>;
   /** By app that has volumes: what they may still take of the disk beyond what they take now. */
   promisedBytes(): Readonly<Record<string, number>>;
 
