@@ -234,28 +234,69 @@ test("of a large volume with little in it little is read, and of one that was no
   assert.equal(await readable("clean"), all);
 });
 
-test("an app that fills its volume takes no room another one writes to", async () => {
-  const mebibyte = 1024 ** 2;
-  const [disk, place] = [join(folder, "small.ext4"), join(folder, "small")];
-  mkdirSync(place);
-  writeFileSync(disk, "");
-  truncateSync(disk, 512 * mebibyte);
-  execFileSync("/sbin/mkfs.ext4", ["-q", "-F", disk]);
-  execFileSync("/bin/mount", ["-o", "loop", disk, place]);
+const mebibyte = 1024 ** 2;
+
+interface SmallDisk {
+  readonly storage: SealedAppStorage;
+  readonly folder: string;
+  readonly freeBytes: () => number;
+  /** Writes a file into the app's volume, to the disk. */
+  readonly write: (app: string, mebibytes: number) => void;
+  /** Takes all room of the disk but so much; `give` frees it again. */
+  readonly fill: (leftBytes: number) => void;
+  readonly give: () => void;
+}
+
+/** Storage on a disk of its own, which is gone afterwards. */
+async function onSmallDisk(mebibytes: number, use: (disk: SmallDisk) => Promise<void>): Promise<void> {
+  const [image, place] = [join(folder, "small.ext4"), join(folder, "small")];
+  mkdirSync(place, { recursive: true });
+  rmSync(image, { force: true });
+  writeFileSync(image, "");
+  truncateSync(image, mebibytes * mebibyte);
+  execFileSync("/sbin/mkfs.ext4", ["-q", "-F", "-m", "0", image]);
+  execFileSync("/bin/mount", ["-o", "loop", image, place]);
   const freeBytes = (): number => {
     const { bavail, bsize } = statfsSync(place);
     return bavail * bsize;
   };
-  const mountFolder = "/run/piccolo/suite/small";
-  const smallRoom = { freeBytes, keep: () => Promise.resolve() };
   const small = new SealedAppStorage({
     folder: join(place, "apps"),
-    mountFolder,
+    mountFolder: "/run/piccolo/suite/small",
     runtimeInImage: false,
-    room: smallRoom,
+    room: { freeBytes, keep: () => Promise.resolve() },
   });
+  const filling = join(place, "filling");
   try {
     await small.open();
+    await use({
+      storage: small,
+      folder: join(place, "apps"),
+      freeBytes,
+      write: (app, count) => {
+        const file = openSync(join(small.volumeFolder(app, "data"), "filling"), "w");
+        try {
+          for (let at = 0; at < count; at++) writeSync(file, Buffer.alloc(mebibyte, 1));
+          fsyncSync(file);
+        } finally {
+          closeSync(file);
+        }
+      },
+      fill: (leftBytes) => {
+        execFileSync("/bin/sync", ["--file-system", place]);
+        const bytes = Math.floor((freeBytes() - leftBytes) / 4_096) * 4_096;
+        execFileSync("/usr/bin/fallocate", ["--length", String(bytes), filling]);
+      },
+      give: () => rmSync(filling),
+    });
+  } finally {
+    await small.close();
+    execFileSync("/bin/umount", [place]);
+  }
+}
+
+test("an app that fills its volume takes no room another one writes to", () =>
+  onSmallDisk(512, async ({ storage: small, freeBytes, write }) => {
     const data = { name: "data", title: { en: "Data" }, snapshot: "stop", backup: true } as const;
     for (const app of ["greedy", "modest"]) {
       const [othersBytes = 0] = Object.values(small.promisedBytes());
@@ -263,20 +304,31 @@ test("an app that fills its volume takes no room another one writes to", async (
       await small.makeVolume(app, "data", volumeBound(data, { volumes: [data] }, facts) ?? assert.fail("it has room"));
       await small.mountVolume(app, "data", { uid: from, gid: from });
     }
-    const write = (app: string, mebibytes: number): void => {
-      const file = openSync(join(small.volumeFolder(app, "data"), "filling"), "w");
-      try {
-        for (let at = 0; at < mebibytes; at++) writeSync(file, Buffer.alloc(mebibyte, 1));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-    };
     assert.throws(() => write("greedy", 512), { code: "ENOSPC" });
     assert.ok(freeBytes() > 256 * mebibyte, `${freeBytes()} bytes are free`);
     write("modest", 32);
-  } finally {
-    await small.close();
-    execFileSync("/bin/umount", [place]);
-  }
-});
+  }));
+
+test("a copy takes the place of data that it has no room beside, also where power is cut in between", () =>
+  onSmallDisk(160, async ({ storage: small, folder: place, write, fill, freeBytes }) => {
+    await small.makeVolume("undone", "data", 64 * mebibyte);
+    const mounted = (): Promise<void> => small.mountVolume("undone", "data", { uid: from, gid: from });
+    await mounted();
+    const text = join(small.volumeFolder("undone", "data"), "text");
+    write("undone", 40);
+    writeFileSync(text, "before");
+    await small.snapshot("s", "undone", ["data"]);
+    fill(20 * mebibyte);
+    for (const cut of [false, true]) {
+      writeFileSync(text, "after");
+      if (cut) {
+        await small.dropVolumes("undone", ["data"]);
+        mkdirSync(join(place, "gone"), { recursive: true });
+        writeFileSync(join(place, "volumes/undone/data.ext4.new"), Buffer.alloc(8 * mebibyte, 1));
+      }
+      await small.restore("s", "undone", ["data"]);
+      await mounted();
+      assert.equal(readFileSync(text, "utf8"), "before");
+      assert.ok(freeBytes() < 40 * mebibyte);
+    }
+  }));

@@ -13,6 +13,7 @@ import {
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isFault } from "@piccolo/fault";
 import type { AppStorage, IdMove, Owner } from "../../apps/runtime/app-storage.ts";
 import type { Room } from "../../room/room.ts";
 import { passByMode } from "../app-leftovers.ts";
@@ -257,16 +258,28 @@ export class SealedAppStorage implements AppStorage {
     for (const volume of volumes) {
       await patiently(() => this.#image(app, volume).unmount());
       const path = join(this.#volumes(app), fileOf(volume));
-      const next = `${path}${unfinishedMark}`;
-      await this.#orGone(next, async () => {
-        await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), next);
-        await this.#room.keep();
-        await syncPath(next);
-      });
-      renameSync(next, path);
+      const copy = join(this.#snapshotFolder(id), fileOf(volume));
+      try {
+        await this.#replace(path, copy);
+      } catch (error) {
+        if (!isFault(error, "disk-full") || !isThere(path)) throw error;
+        // It is given up in any case, and the copy is whole: its room is what the copy lacks beside it.
+        await this.#gone.remove([path]);
+        await this.#replace(path, copy);
+      }
       await this.#room.keep();
     }
     await syncPath(this.#volumes(app));
+  }
+
+  async #replace(path: string, copy: string): Promise<void> {
+    const next = `${path}${unfinishedMark}`;
+    await this.#orGone(next, async () => {
+      await copyFile(copy, next);
+      await this.#room.keep();
+      await syncPath(next);
+    });
+    renameSync(next, path);
   }
 
   /** What cannot be made whole goes: on a disk that is full nothing else would give its room back. */
