@@ -14,6 +14,7 @@ import {
   readFileSync,
   readlinkSync,
   readSync,
+  renameSync,
   rmSync,
   statfsSync,
   symlinkSync,
@@ -196,7 +197,7 @@ test("one that cannot be mended without a person is told, stays as it is, and a 
     execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
   }
   const mounted = (): Promise<void> => storage.mountVolume("damaged", "data", { uid: from, gid: from });
-  await assert.rejects(mounted(), { code: "app-storage-failed", message: /backup/ });
+  await assert.rejects(mounted(), { code: "app-data-damaged", message: /backup/ });
   await storage.restore("whole", "damaged", ["data"]);
   await mounted();
   writeFileSync(pathOf("damaged", "data"), "some more");
@@ -283,9 +284,18 @@ async function onSmallDisk(mebibytes: number, use: (disk: SmallDisk) => Promise<
         }
       },
       fill: (leftBytes) => {
-        execFileSync("/bin/sync", ["--file-system", place]);
-        const bytes = Math.floor((freeBytes() - leftBytes) / 4_096) * 4_096;
-        execFileSync("/usr/bin/fallocate", ["--length", String(bytes), filling]);
+        const file = openSync(filling, "w");
+        try {
+          for (let left = freeBytes() - leftBytes; left > 0; left = freeBytes() - leftBytes) {
+            writeSync(file, Buffer.alloc(Math.min(left, mebibyte), 1));
+            fsyncSync(file);
+          }
+        } catch (error) {
+          // It says that it has more room than it has.
+          assert.ok(leftBytes === 0 && error instanceof Error && "code" in error && error.code === "ENOSPC");
+        } finally {
+          closeSync(file);
+        }
       },
       give: () => rmSync(filling),
     });
@@ -331,4 +341,24 @@ test("a copy takes the place of data that it has no room beside, also where powe
       assert.equal(readFileSync(text, "utf8"), "before");
       assert.ok(freeBytes() < 40 * mebibyte);
     }
+  }));
+
+test("whole data that needs room to be mended waits for it, and nobody is told that it is damaged", () =>
+  onSmallDisk(96, async ({ storage: small, folder: place, fill, give }) => {
+    await small.makeVolume("cut", "data", 32 * mebibyte);
+    const mounted = (): Promise<void> => small.mountVolume("cut", "data", { uid: from, gid: from });
+    await mounted();
+    const text = join(small.volumeFolder("cut", "data"), "text");
+    for (let at = 0; at < 500; at++) mkdirSync(`${text}-${at}`);
+    writeFileSync(text, "a few words", { flush: true });
+    // As a power cut leaves it: what was written is in its journal alone.
+    const image = join(place, "volumes/cut/data.ext4");
+    execFileSync("/bin/cp", ["--sparse=always", image, `${image}.cut`]);
+    execFileSync("/bin/umount", [join(text, "../..")]);
+    renameSync(`${image}.cut`, image);
+    fill(0);
+    await assert.rejects(mounted(), { code: "disk-full" });
+    give();
+    await mounted();
+    assert.equal(readFileSync(text, "utf8"), "a few words");
   }));

@@ -2,10 +2,9 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
-import { runCommand } from "../volume/command.ts";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
+import { mend } from "./mend.ts";
 import { type MountView, ownView, runProgram } from "./run-program.ts";
 import { syncPath } from "./sync-path.ts";
 
@@ -18,10 +17,6 @@ const thawTries = 5;
 const thawPauseMs = 200;
 const unusedTries = 10;
 const unusedPauseMs = 100;
-/** Of the largest file system, looked through on the slowest disk. */
-const mendMs = 12 * 3_600_000;
-/** Of e2fsck: all was well, or is now. */
-const mendedCodes: readonly (number | undefined)[] = [0, 1, 2];
 
 /** Tables and journal are zeroed when they are used, and nothing is kept back for an administrator. */
 const quietly = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
@@ -35,18 +30,6 @@ export function isThere(path: string): boolean {
 export async function thaw(mountPoint: string): Promise<void> {
   // It is refused where nothing is frozen.
   await runProgram("/sbin/fsfreeze", ["--unfreeze", mountPoint]).catch(() => undefined);
-}
-
-/**
- * Only what e2fsck does without asking, and nothing where all is well. `path`: of a file system nobody uses. Throws
- * `app-storage-failed`.
- */
-async function mend(path: string): Promise<void> {
-  const { code, stdout, stderr } = await runCommand("e2fsck", ["-p", path], { timeoutMs: mendMs });
-  if (mendedCodes.includes(code)) return;
-  const why = "the app's data is damaged more than can be mended by itself; bring it back from a backup";
-  const cause = new Error(`e2fsck: ${code ?? "not run"}: ${`${stdout}${stderr}`.trim().slice(-500)}`);
-  throw appStorageFaults.fault("app-storage-failed", why, { cause });
 }
 
 /** Names of the loop devices that stand on the file. */
@@ -116,7 +99,8 @@ export class ImageFile {
   /**
    * No device files and no programs that take another's rights, whatever an app puts there. A file system that has told of
    * errors, or has given itself up after a write below it failed, is mended first, unless somebody else uses it: then it
-   * is mounted as it is. Throws `app-storage-failed`, also where it cannot be mended without a person.
+   * is mounted as it is. Throws `app-storage-failed`, `disk-full`, and `app-data-damaged` where it cannot be mended without
+   * a person.
    */
   async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
     if (this.isMounted) {
