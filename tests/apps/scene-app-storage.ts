@@ -28,6 +28,7 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
+import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
 import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
 
@@ -188,19 +189,56 @@ test("one that is in use is not touched, and mended once nobody uses it", async 
   assert.equal(errors(), 0);
 });
 
+/** More than can be mended without a person. */
+const damage = (image: string): void => {
+  for (const request of ["clri <2>", "set_super_value state 2"]) {
+    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
+  }
+};
+
 test("one that cannot be mended without a person is told, stays as it is, and a copy takes its place", async () => {
   await storage.open();
   await storage.makeVolume("damaged", "data", 16 * 1024 * 1024);
   await storage.snapshot("whole", "damaged", ["data"]);
-  const image = join(folder, "apps/volumes/damaged/data.ext4");
-  for (const request of ["clri <2>", "set_super_value state 2"]) {
-    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
-  }
+  damage(join(folder, "apps/volumes/damaged/data.ext4"));
   const mounted = (): Promise<void> => storage.mountVolume("damaged", "data", { uid: from, gid: from });
   await assert.rejects(mounted(), { code: "app-data-damaged", message: /backup/ });
   await storage.restore("whole", "damaged", ["data"]);
   await mounted();
   writeFileSync(pathOf("damaged", "data"), "some more");
+});
+
+test("what a container wrote to its own root, damaged, keeps it from no start: it begins with its image's again", async () => {
+  const [layers, kept] = [join(folder, "layers"), join(folder, "roots")];
+  const roots = new WritableRoots({ folder: kept, layers });
+  const layer = join(layers, "one");
+  mkdirSync(join(layer, "diff"), { recursive: true });
+  const bound = (): Promise<void> => roots.bound(layer, 16 * 1024 * 1024);
+  await bound();
+  writeFileSync(join(layer, "diff/scratch"), "a few words");
+  execFileSync("/bin/umount", [layer]);
+  damage(join(kept, "one.ext4"));
+  await bound();
+  const found = readdirSync(join(layer, "diff"));
+  writeFileSync(join(layer, "diff/scratch"), "some more");
+  execFileSync("/bin/umount", [layer]);
+  assert.deepEqual(found, []);
+});
+
+test("damaged files of the runtime, which can all be had again, keep no app from its data", async () => {
+  const place = join(folder, "runtime-damaged");
+  const mountFolder = "/run/piccolo/suite/runtime-damaged";
+  const imaged = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: true, room });
+  await imaged.open();
+  writeFileSync(join(imaged.runtimeFolder, "images"), "some");
+  await imaged.close();
+  damage(join(place, "apps/runtime.ext4"));
+  await imaged.open();
+  try {
+    assert.deepEqual(readdirSync(imaged.runtimeFolder), []);
+  } finally {
+    await imaged.close();
+  }
 });
 
 test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {

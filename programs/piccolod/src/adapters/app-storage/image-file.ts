@@ -2,6 +2,7 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isFault } from "@piccolo/fault";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { mend } from "./mend.ts";
@@ -117,6 +118,22 @@ export class ImageFile {
       this.#path,
       this.#mountPoint,
     ]);
+  }
+
+  /**
+   * Has it mounted, made where it is missing, and made anew where it is damaged beyond mending: nothing in it is worth
+   * keeping. As `create` and `mount`.
+   */
+  async mountDisposable(sizeBytes: number, options: readonly string[], from?: string): Promise<void> {
+    await this.create(sizeBytes, from);
+    try {
+      await this.mount(options);
+    } catch (error) {
+      if (!isFault(error, "app-data-damaged")) throw error;
+      await rm(this.#path);
+      await this.create(sizeBytes, from);
+      await this.mount(options);
+    }
   }
 
   /** What the kernel has found wrong since the file system was last mended. */

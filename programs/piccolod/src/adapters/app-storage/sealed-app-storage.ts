@@ -116,9 +116,10 @@ export class SealedAppStorage implements AppStorage {
       return;
     }
     const { blocks, bsize } = statfsSync(this.#folder);
-    await this.#runtimeImage.create(Math.max(leastVolumeBytes, Math.floor(blocks / 2) * bsize));
+    const sizeBytes = Math.max(leastVolumeBytes, Math.floor(blocks / 2) * bsize);
     // Programs of images may have file capabilities; what they may take is bounded by each container.
-    await this.#runtimeImage.mount(["nodev"]);
+    // Images are fetched again, containers made again, and secrets written before each start.
+    await this.#runtimeImage.mountDisposable(sizeBytes, ["nodev"]);
     this.#runtimeImage.contentFolder({ uid: 0, gid: 0 }, 0o700);
     this.#letContainersPass();
   }
