@@ -252,6 +252,30 @@ test("a full device says so, and leaves the app and its backups as they were", a
   assert.equal(device.apps.routeOf("shelf").kind, "open");
 });
 
+test("a copy that is deleted before it is stored leaves no backup without data, nor an older one that is taken for it", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  const older = async (): Promise<void> => {
+    device.inNetwork = false;
+    await device.backUp("shelf");
+    device.inNetwork = true;
+  };
+  for (const before of [0, 2]) {
+    for (let made = 0; made < before; made++) await older();
+    const kept = device.apps.get("shelf").record.backups.map(({ id }) => id);
+    device.onChanged = () => {
+      const { change, backups } = device.apps.get("shelf").record;
+      if (change !== undefined || backups.length <= before) return;
+      device.onChanged = () => undefined;
+      for (const { id } of backups.slice(-2)) void device.backups.copies.delete("shelf", id);
+    };
+    await assert.rejects(device.backUp("shelf"), { code: "app-changing" });
+    assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
+    assert.equal(kept.length, before);
+  }
+});
+
 test("an app that is more than a backup can hold keeps no copy of it, and is backed up once it is less", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");
