@@ -169,6 +169,12 @@ export class AppBackups {
     this.#options.changed(app);
   }
 
+  #noteUnstorable(app: string, copy: string): void {
+    const here = this.#options.appStore.get(app)?.record;
+    const unstorable = [...this.notes(app).unstorable, copy].filter((id) => isKept(here, id));
+    this.#note(app, { unstorable });
+  }
+
   /** Of the last restore drill. */
   noteDrill(app: string, drill: NonNullable<BackupNotes["drill"]>): void {
     this.#note(app, { drill });
@@ -302,8 +308,8 @@ export class AppBackups {
       this.#note(app, { failed: undefined });
       await this.kept.tidy(app);
     } catch (error) {
-      // However often it is tried, this copy is never stored; the next one may be of less.
-      if (isFault(error, tooLarge)) this.restored.forgetCopy(app, copy);
+      // However often it is tried, this copy is never stored; it is a backup on the device all the same.
+      if (isFault(error, tooLarge)) this.#noteUnstorable(app, copy);
       throw error;
     } finally {
       if (course !== undefined) course.storing = undefined;
@@ -341,8 +347,7 @@ export class AppBackups {
   }
 
   /**
-   * Throws what making a copy throws, and `app-backup-too-large`; where it cannot be stored at the moment it stays on the
-   * device, and says why.
+   * Throws what making a copy throws; where it cannot be stored at the moment, or ever, it stays on the device, and says why.
    */
   async backUpNow(app: string, { signal, report }: Progress): Promise<BackupOutcome> {
     this.#options.apps.get(app);
@@ -374,14 +379,12 @@ export class AppBackups {
       return { place: "network", trouble: undefined };
     } catch (error) {
       if (signal.aborted) throw error;
-      const trouble = this.#failed(app, error);
-      if (isFault(error, tooLarge)) throw error;
-      return { place: "device", trouble };
+      return { place: "device", trouble: this.#failed(app, error) };
     }
   }
 }
 
-const fresh: BackupNotes = { sinceMs: 0, failed: undefined, drill: undefined };
+const fresh: BackupNotes = { sinceMs: 0, failed: undefined, unstorable: [], drill: undefined };
 
 /** Installed for good, and no copy that is only looked at. */
 function isSaved({ current, wanted, isDrill }: AppPlanRecord): boolean {
