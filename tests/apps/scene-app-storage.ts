@@ -29,6 +29,7 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { FolderSnapshotFiles } from "../../programs/piccolod/src/adapters/app-storage/folder-snapshot-files.ts";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
+import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { volumeBound } from "../../programs/piccolod/src/apps/volume-bounds.ts";
 import { appStorageSuite } from "../../programs/piccolod/test-support/app-storage-suite.ts";
 
@@ -200,19 +201,56 @@ test("one that is in use is not touched, and mended once nobody uses it", async 
   assert.equal(errors(), 0);
 });
 
+/** More than can be mended without a person. */
+const damage = (image: string): void => {
+  for (const request of ["clri <2>", "set_super_value state 2"]) {
+    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
+  }
+};
+
 test("one that cannot be mended without a person is told, stays as it is, and a copy takes its place", async () => {
   await storage.open();
   await storage.makeVolume("damaged", "data", 16 * 1024 * 1024);
   await storage.snapshot("whole", "damaged", ["data"]);
-  const image = join(folder, "apps/volumes/damaged/data.ext4");
-  for (const request of ["clri <2>", "set_super_value state 2"]) {
-    execFileSync("/sbin/debugfs", ["-w", "-R", request, image], { stdio: "ignore" });
-  }
+  damage(join(folder, "apps/volumes/damaged/data.ext4"));
   const mounted = (): Promise<void> => storage.mountVolume("damaged", "data", { uid: from, gid: from });
-  await assert.rejects(mounted(), { code: "app-storage-failed", message: /backup/ });
+  await assert.rejects(mounted(), { code: "app-data-damaged", message: /backup/ });
   await storage.restore("whole", "damaged", ["data"]);
   await mounted();
   writeFileSync(pathOf("damaged", "data"), "some more");
+});
+
+test("what a container wrote to its own root, damaged, keeps it from no start: it begins with its image's again", async () => {
+  const [layers, kept] = [join(folder, "layers"), join(folder, "roots")];
+  const roots = new WritableRoots({ folder: kept, layers });
+  const layer = join(layers, "one");
+  mkdirSync(join(layer, "diff"), { recursive: true });
+  const bound = (): Promise<void> => roots.bound(layer, 16 * 1024 * 1024);
+  await bound();
+  writeFileSync(join(layer, "diff/scratch"), "a few words");
+  execFileSync("/bin/umount", [layer]);
+  damage(join(kept, "one.ext4"));
+  await bound();
+  const found = readdirSync(join(layer, "diff"));
+  writeFileSync(join(layer, "diff/scratch"), "some more");
+  execFileSync("/bin/umount", [layer]);
+  assert.deepEqual(found, []);
+});
+
+test("damaged files of the runtime, which can all be had again, keep no app from its data", async () => {
+  const place = join(folder, "runtime-damaged");
+  const mountFolder = "/run/piccolo/suite/runtime-damaged";
+  const imaged = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: true, room });
+  await imaged.open();
+  writeFileSync(join(imaged.runtimeFolder, "images"), "some");
+  await imaged.close();
+  damage(join(place, "apps/runtime.ext4"));
+  await imaged.open();
+  try {
+    assert.deepEqual(readdirSync(imaged.runtimeFolder), []);
+  } finally {
+    await imaged.close();
+  }
 });
 
 test("of a large volume with little in it little is read, and of one that was not put down cleanly all", async () => {
@@ -283,62 +321,81 @@ for (const [what, cut] of [
   });
 }
 
-test("a volume that cannot be made larger for want of room is mounted as it is", async () => {
-  await storage.open();
-  const { place, away } = smallDisk("narrow", 96);
-  const narrow = new SealedAppStorage({
-    folder: join(place, "apps"),
-    mountFolder: "/run/piccolo/suite/narrow",
-    runtimeInImage: false,
-    room,
-    resizesMounted: false,
-  });
-  try {
-    await narrow.open();
-    await narrow.makeVolume("full", "data", 64 * mebibyte);
-    await narrow.mountVolume("full", "data", owner);
-    const text = join(narrow.volumeFolder("full", "data"), "text");
-    writeFileSync(text, Buffer.alloc(48 * mebibyte, 1));
-    execFileSync("/bin/umount", [join(narrow.volumeFolder("full", "data"), "..")]);
-    await narrow.raiseBound("full", "data", 80 * mebibyte);
-    await narrow.mountVolume("full", "data", owner);
-    assert.equal(readFileSync(text).length, 48 * mebibyte);
-    const { blocks, bsize } = statfsSync(text);
-    assert.ok(blocks * bsize < 64 * mebibyte);
-    assert.deepEqual(readdirSync(join(place, "apps/volumes/full")), ["data.ext4"]);
-  } finally {
-    await narrow.close();
-    away();
-  }
-});
-
-/** A disk of so many MiB, mounted. */
-function smallDisk(name: string, mebibytes: number): { readonly place: string; readonly away: () => void } {
-  const [disk, place] = [join(folder, `${name}.ext4`), join(folder, name)];
-  mkdirSync(place);
-  writeFileSync(disk, "");
-  truncateSync(disk, mebibytes * mebibyte);
-  execFileSync("/sbin/mkfs.ext4", ["-q", "-F", disk]);
-  execFileSync("/bin/mount", ["-o", "loop", disk, place]);
-  return { place, away: () => void execFileSync("/bin/umount", [place]) };
+interface SmallDisk {
+  readonly storage: SealedAppStorage;
+  readonly folder: string;
+  readonly freeBytes: () => number;
+  /** Writes a file into the app's volume, to the disk. */
+  readonly write: (app: string, mebibytes: number) => void;
+  /** Takes all room of the disk but so much; `give` frees it again. */
+  readonly fill: (leftBytes: number) => void;
+  readonly give: () => void;
 }
 
-test("an app that fills its volume takes no room another one writes to", async () => {
-  const { place, away } = smallDisk("small", 512);
+/** Storage on a disk of its own, which is gone afterwards. */
+async function onSmallDisk(
+  mebibytes: number,
+  use: (disk: SmallDisk) => Promise<void>,
+  options: { readonly resizesMounted?: boolean } = {},
+): Promise<void> {
+  const [image, place] = [join(folder, "small.ext4"), join(folder, "small")];
+  mkdirSync(place, { recursive: true });
+  rmSync(image, { force: true });
+  writeFileSync(image, "");
+  truncateSync(image, mebibytes * mebibyte);
+  execFileSync("/sbin/mkfs.ext4", ["-q", "-F", "-m", "0", image]);
+  execFileSync("/bin/mount", ["-o", "loop", image, place]);
   const freeBytes = (): number => {
     const { bavail, bsize } = statfsSync(place);
     return bavail * bsize;
   };
-  const mountFolder = "/run/piccolo/suite/small";
-  const smallRoom = { freeBytes, keep: () => Promise.resolve() };
   const small = new SealedAppStorage({
     folder: join(place, "apps"),
-    mountFolder,
+    mountFolder: "/run/piccolo/suite/small",
     runtimeInImage: false,
-    room: smallRoom,
+    room: { freeBytes, keep: () => Promise.resolve() },
+    ...options,
   });
+  const filling = join(place, "filling");
   try {
     await small.open();
+    await use({
+      storage: small,
+      folder: join(place, "apps"),
+      freeBytes,
+      write: (app, count) => {
+        const file = openSync(join(small.volumeFolder(app, "data"), "filling"), "w");
+        try {
+          for (let at = 0; at < count; at++) writeSync(file, Buffer.alloc(mebibyte, 1));
+          fsyncSync(file);
+        } finally {
+          closeSync(file);
+        }
+      },
+      fill: (leftBytes) => {
+        const file = openSync(filling, "w");
+        try {
+          for (let left = freeBytes() - leftBytes; left > 0; left = freeBytes() - leftBytes) {
+            writeSync(file, Buffer.alloc(Math.min(left, mebibyte), 1));
+            fsyncSync(file);
+          }
+        } catch (error) {
+          // It says that it has more room than it has.
+          assert.ok(leftBytes === 0 && error instanceof Error && "code" in error && error.code === "ENOSPC");
+        } finally {
+          closeSync(file);
+        }
+      },
+      give: () => rmSync(filling),
+    });
+  } finally {
+    await small.close();
+    execFileSync("/bin/umount", [place]);
+  }
+}
+
+test("an app that fills its volume takes no room another one writes to", () =>
+  onSmallDisk(512, async ({ storage: small, freeBytes, write }) => {
     const data = { name: "data", title: { en: "Data" }, snapshot: "stop", backup: true } as const;
     for (const app of ["greedy", "modest"]) {
       const [othersBytes = 0] = Object.values(small.promisedBytes());
@@ -346,20 +403,70 @@ test("an app that fills its volume takes no room another one writes to", async (
       await small.makeVolume(app, "data", volumeBound(data, { volumes: [data] }, facts) ?? assert.fail("it has room"));
       await small.mountVolume(app, "data", { uid: from, gid: from });
     }
-    const write = (app: string, mebibytes: number): void => {
-      const file = openSync(join(small.volumeFolder(app, "data"), "filling"), "w");
-      try {
-        for (let at = 0; at < mebibytes; at++) writeSync(file, Buffer.alloc(mebibyte, 1));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-    };
     assert.throws(() => write("greedy", 512), { code: "ENOSPC" });
     assert.ok(freeBytes() > 256 * mebibyte, `${freeBytes()} bytes are free`);
     write("modest", 32);
-  } finally {
-    await small.close();
-    away();
-  }
-});
+  }));
+
+test("a volume that cannot be made larger for want of room is mounted as it is", () =>
+  onSmallDisk(
+    96,
+    async ({ storage: narrow, folder: place }) => {
+      await narrow.makeVolume("full", "data", 64 * mebibyte);
+      await narrow.mountVolume("full", "data", owner);
+      const text = join(narrow.volumeFolder("full", "data"), "text");
+      writeFileSync(text, Buffer.alloc(48 * mebibyte, 1));
+      execFileSync("/bin/umount", [join(narrow.volumeFolder("full", "data"), "..")]);
+      await narrow.raiseBound("full", "data", 80 * mebibyte);
+      await narrow.mountVolume("full", "data", owner);
+      assert.equal(readFileSync(text).length, 48 * mebibyte);
+      const { blocks, bsize } = statfsSync(text);
+      assert.ok(blocks * bsize < 64 * mebibyte);
+      assert.deepEqual(readdirSync(join(place, "volumes/full")), ["data.ext4"]);
+    },
+    { resizesMounted: false },
+  ));
+
+test("a copy takes the place of data that it has no room beside, also where power is cut in between", () =>
+  onSmallDisk(160, async ({ storage: small, folder: place, write, fill, freeBytes }) => {
+    await small.makeVolume("undone", "data", 64 * mebibyte);
+    const mounted = (): Promise<void> => small.mountVolume("undone", "data", { uid: from, gid: from });
+    await mounted();
+    const text = join(small.volumeFolder("undone", "data"), "text");
+    write("undone", 40);
+    writeFileSync(text, "before");
+    await small.snapshot("s", "undone", ["data"]);
+    fill(20 * mebibyte);
+    for (const cut of [false, true]) {
+      writeFileSync(text, "after");
+      if (cut) {
+        await small.dropVolumes("undone", ["data"]);
+        mkdirSync(join(place, "gone"), { recursive: true });
+        writeFileSync(join(place, "volumes/undone/data.ext4.new"), Buffer.alloc(8 * mebibyte, 1));
+      }
+      await small.restore("s", "undone", ["data"]);
+      await mounted();
+      assert.equal(readFileSync(text, "utf8"), "before");
+      assert.ok(freeBytes() < 40 * mebibyte);
+    }
+  }));
+
+test("whole data that needs room to be mended waits for it, and nobody is told that it is damaged", () =>
+  onSmallDisk(96, async ({ storage: small, folder: place, fill, give }) => {
+    await small.makeVolume("cut", "data", 32 * mebibyte);
+    const mounted = (): Promise<void> => small.mountVolume("cut", "data", { uid: from, gid: from });
+    await mounted();
+    const text = join(small.volumeFolder("cut", "data"), "text");
+    for (let at = 0; at < 500; at++) mkdirSync(`${text}-${at}`);
+    writeFileSync(text, "a few words", { flush: true });
+    // As a power cut leaves it: what was written is in its journal alone.
+    const image = join(place, "volumes/cut/data.ext4");
+    execFileSync("/bin/cp", ["--sparse=always", image, `${image}.cut`]);
+    execFileSync("/bin/umount", [join(text, "../..")]);
+    renameSync(`${image}.cut`, image);
+    fill(0);
+    await assert.rejects(mounted(), { code: "disk-full" });
+    give();
+    await mounted();
+    assert.equal(readFileSync(text, "utf8"), "a few words");
+  }));

@@ -199,6 +199,23 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     await runtime.remove("life");
   });
 
+  test(`${name}: one that does not end when it is asked to goes after its grace, or after a shorter one that counts at once`, async () => {
+    const runtime = await withImage();
+    await runtime.create(specOf("stubborn", `trap '' TERM; echo deaf; ${forEver}`, { stopGraceMs: 300_000 }));
+    await runtime.start("stubborn");
+    const read = new AbortController();
+    for await (const { text } of runtime.logs("stubborn", { follow: true, signal: read.signal })) {
+      assert.equal(text, "deaf");
+      read.abort();
+    }
+    const patient = runtime.stop("stubborn");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await runtime.stop("stubborn", 0);
+    await patient;
+    assert.equal((await runtime.container("stubborn"))?.phase, "stopped");
+    await runtime.remove("stubborn");
+  });
+
   test(`${name}: one that ends by itself says how, and stays down`, async () => {
     const runtime = await withImage();
     await runtime.create(specOf("ends", "exit 7"));

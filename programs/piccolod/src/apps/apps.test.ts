@@ -30,6 +30,25 @@ test("where an app cannot be ended, the rules that keep it apart stay", async (c
   assert.ok(!device.isFiltered);
 });
 
+test("an app that is being stopped and does not end keeps no other one from ending in order", async (context) => {
+  const device = AppDevice.start(context);
+  for (const app of ["shelf", "other"]) await device.install(app);
+  const stop = device.runtime.stop.bind(device.runtime);
+  const [told, isEnding] = [new Array<string>(), Promise.withResolvers<void>()];
+  device.runtime.stop = async (name, graceMsMax) => {
+    told.push(name);
+    if (name === "shelf.web.1") await isEnding.promise;
+    await stop(name, graceMsMax);
+  };
+  device.apps.run("shelf", "stopped");
+  while (told.length === 0) await turn();
+  const stopped = device.stop();
+  while (!told.includes("other.web.1")) await turn();
+  isEnding.resolve();
+  await stopped;
+  assert.ok(!device.isFiltered);
+});
+
 for (const hasData of [true, false]) {
   test(`a password that the app does not come up with is the former one again, ${hasData ? "with" : "without"} data`, async (context) => {
     const device = AppDevice.start(context);

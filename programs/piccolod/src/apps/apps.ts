@@ -46,7 +46,7 @@ import {
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
-import { stopInOrder } from "./shut-down.ts";
+import { orInTime, stopInOrder } from "./shut-down.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
@@ -64,6 +64,8 @@ const restMs = 200;
 const heldMs = 60_000;
 const heldPauseMs = 50;
 const followPauseMs = 200;
+/** So long what is under way is waited for when all apps have ended. */
+const workMs = 10_000;
 const dayMs = 24 * 3_600_000;
 
 /** An app as it is seen from here now. */
@@ -671,12 +673,17 @@ export class Apps {
   async close(): Promise<void> {
     this.#stopping.abort(new Error("the device stops"));
     if (this.#watching === undefined) return;
-    await this.#watching;
-    await this.#strangers;
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.ended().catch(() => undefined)));
     const { runtime, storage, firewall, store, world, log } = this.#options;
+    const rested = async (app: string): Promise<void> =>
+      this.#lanes
+        .get(app)
+        ?.ended()
+        .catch(() => undefined);
+    const work = Promise.all([this.#watching, this.#strangers, ...[...this.#lanes.keys()].map(rested)]);
     const records = store.all().map(({ record }) => record);
-    await stopInOrder(records, { runtime, world, log });
+    await stopInOrder(records, { runtime, world, log, rested });
+    // What waited for an app's end has seen it now; what else takes its time is cut off, as by a power cut.
+    if (!(await orInTime(world, work, workMs))) log.warn("apps-cut-off");
     let areEnded = false;
     try {
       await runtime.shutDown();

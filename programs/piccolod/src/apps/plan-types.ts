@@ -63,6 +63,8 @@ export interface Failure {
   readonly nextStep: string;
   /** In a row. */
   readonly count: number;
+  /** The last of these that failed for the same reason, where not all did. */
+  readonly alike?: number;
   /** Not before this; undefined: not before somebody asks. */
   readonly retryAtMs: number | undefined;
   /** What the parts said last, where they are gone once the change is undone. */

@@ -186,7 +186,7 @@ function saidOf({ said, systemSaid }: Failure): Pick<Failure, "said" | "systemSa
   return { ...(said === undefined ? {} : { said }), ...(systemSaid === undefined ? {} : { systemSaid }) };
 }
 
-/** How often a step is tried in a row before its phase is given up. */
+/** How often a step is tried that fails for the same reason in a row before its phase is given up. */
 const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "image-unreachable": 5,
   // Those of Docker count what a connection has had in six hours.
@@ -201,6 +201,8 @@ const triesOf: Readonly<Partial<Record<FailureCode, number>>> = {
   "snapshot-missing": 1,
 };
 const triesElse = 3;
+/** And whatever it fails for. */
+export const triesMax = 30;
 const unavailableRetryMs = 2_000;
 /** It is looked at again at once when the device is unlocked. */
 const lockedRetryMs = 60_000;
@@ -242,19 +244,22 @@ export function recordAfterFailure(
   const paceOf = failed.code === "registry-busy" ? busyPace : pace;
   const count = (before: Failure | undefined): number =>
     isUnavailable ? (before?.count ?? 0) : (before?.count ?? 0) + 1;
+  const alike = (before: Failure | undefined): number =>
+    before?.code === failed.code ? (before.alike ?? before.count) + 1 : 1;
   const again = (before: Failure | undefined): Failure => ({
     // What was said before stands where this try came to no word.
     ...(before?.code === failed.code ? saidOf(before) : {}),
     ...failed,
     count: count(before),
+    ...(isUnavailable || alike(before) === count(before) ? {} : { alike: alike(before) }),
     retryAtMs: nowMs + (isUnavailable ? soonMs : retryAfterMs(count(before), paceOf)),
   });
   // What an uninstall fails at says nothing of a change it cut off, whose phase tells which data can be trusted.
   const isOfRecord = change === undefined || record.wanted === "removed" || !isOfChange(record, step);
   if (isOfRecord) return { ...record, failure: again(record.failure) };
   const failure = again(change.failure);
-  const tries = triesOf[failed.code] ?? triesElse;
-  if (isUnavailable || failure.count < tries || givenUpPhase[change.phase] === "again") {
+  const isPatient = (failure.alike ?? failure.count) < (triesOf[failed.code] ?? triesElse) && failure.count < triesMax;
+  if (isUnavailable || isPatient || givenUpPhase[change.phase] === "again") {
     return { ...record, change: { ...change, failure } };
   }
   const final = { ...failure, retryAtMs: undefined };

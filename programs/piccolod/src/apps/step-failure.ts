@@ -45,7 +45,12 @@ const entries: Readonly<Record<string, FaultEntry>> = {
 };
 
 /** Of these the system's own words are the cause, and all there is to go by. */
-const ofSystem: ReadonlySet<string> = new Set(["runtime-failed", "app-storage-failed", "firewall-failed"]);
+const ofSystem: ReadonlySet<string> = new Set([
+  "runtime-failed",
+  "app-storage-failed",
+  "app-data-damaged",
+  "firewall-failed",
+]);
 
 /**
  * A failure a person understands; undefined for what is a bug. `step`: undefined where it was before any. `hidden`: the

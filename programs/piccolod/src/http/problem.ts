@@ -127,6 +127,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   "runtime-failed": 502,
   "firewall-failed": 503,
   "app-storage-failed": 503,
+  "app-data-damaged": 503,
   "step-failed": 503,
   "upload-busy": 423,
   "version-busy": 423,

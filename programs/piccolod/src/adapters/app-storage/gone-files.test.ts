@@ -126,3 +126,17 @@ test("who reads a file reads it to its end, and one with another name stays whol
   await reader.close();
   assert.equal(readFileSync(join(folder, "other"), "utf8").length, 6_000);
 });
+
+test("what two remove at once is gone for both, and one that cannot be moved is told", async (context) => {
+  const { folder, away, gone } = scene(context);
+  for (let round = 0; round < 20; round++) {
+    image(join(folder, "one"), 1);
+    await Promise.all([gone.remove([join(folder, "one")]), gone.remove([join(folder, "one")])]);
+    assert.deepEqual(readdirSync(folder), ["gone"]);
+  }
+  rmSync(away, { recursive: true });
+  writeFileSync(away, "no folder");
+  image(join(folder, "one"), 1);
+  await assert.rejects(gone.remove([join(folder, "one")]));
+  assert.ok(existsSync(join(folder, "one")));
+});

@@ -37,13 +37,17 @@ export class GoneFiles {
     await this.#inTurn(async () => moved);
   }
 
-  /** Its new path. Where there is no room for another name, it is gone at once, and the path leads nowhere. */
+  /**
+   * Its new path, which leads nowhere where it is gone already: somebody else has moved it meanwhile, or there is no room for
+   * another name.
+   */
   async #moveAway(path: string): Promise<string> {
     const to = join(this.#folder, randomUUID());
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       await rename(path, to);
     } catch (error) {
+      if (!isThere(path)) return to;
       if (diskFullOf(error) === undefined) throw error;
       await rm(path, { recursive: true, force: true });
       await this.#room.keep();

@@ -2,6 +2,7 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { open, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isFault } from "@piccolo/fault";
 import { fsyncPath } from "../volume/key-check.ts";
 import { mountsOn } from "../volume/mounts.ts";
 import { growByCopy, growMounted, isShort, largestBytes } from "./larger-image.ts";
@@ -132,7 +133,8 @@ export class ImageFile {
   /**
    * No device files and no programs that take another's rights, whatever an app puts there. A file system that has told of
    * errors, or has given itself up after a write below it failed, is mended first, unless somebody else uses it: then it
-   * is mounted as it is. Throws `app-storage-failed`, also where it cannot be mended without a person.
+   * is mounted as it is. Throws `app-storage-failed`, `disk-full`, and `app-data-damaged` where it cannot be mended without
+   * a person.
    */
   async mount(options: readonly string[] = ["nosuid", "nodev"]): Promise<void> {
     if (this.isMounted) {
@@ -149,6 +151,22 @@ export class ImageFile {
       this.#path,
       this.#mountPoint,
     ]);
+  }
+
+  /**
+   * Has it mounted, made where it is missing, and made anew where it is damaged beyond mending: nothing in it is worth
+   * keeping. As `create` and `mount`.
+   */
+  async mountDisposable(sizeBytes: number, options: readonly string[], from?: string): Promise<void> {
+    await this.create(sizeBytes, from);
+    try {
+      await this.mount(options);
+    } catch (error) {
+      if (!isFault(error, "app-data-damaged")) throw error;
+      await rm(this.#path);
+      await this.create(sizeBytes, from);
+      await this.mount(options);
+    }
   }
 
   /** What the kernel has found wrong since the file system was last mended. */

@@ -5,6 +5,11 @@ import { appStorageFaults } from "../../apps/runtime/app-storage.ts";
 
 const usualMs = 60_000;
 
+/** Whether that is what one of the system's programs says of a failed write. */
+export function saysDiskFull(said: string): boolean {
+  return /no space left on device/i.test(said);
+}
+
 /** Runs one of the system's programs. Throws `disk-full`, `app-storage-failed` with its last words as the cause. */
 export function runProgram(path: string, args: readonly string[], patienceMs = usualMs): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -17,7 +22,7 @@ export function runProgram(path: string, args: readonly string[], patienceMs = u
           resolve();
           return;
         }
-        if (/no space left on device/i.test(said)) {
+        if (saysDiskFull(said)) {
           reject(diskFaults.fault("disk-full", "there is no room left for the app's data"));
           return;
         }

@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type AppStorage, appStorageFaults, type IdMove, type Owner } from "../../apps/runtime/app-storage.ts";
 import { isFault } from "@piccolo/fault";
+import { type AppStorage, appStorageFaults, type IdMove, type Owner } from "../../apps/runtime/app-storage.ts";
 import type { Room } from "../../room/room.ts";
 import { passByMode } from "../app-leftovers.ts";
 import { mountsOn } from "../volume/mounts.ts";
@@ -119,9 +119,10 @@ export class SealedAppStorage implements AppStorage {
       return;
     }
     const { blocks, bsize } = statfsSync(this.#folder);
-    await this.#runtimeImage.create(Math.max(leastVolumeBytes, Math.floor(blocks / 2) * bsize));
+    const sizeBytes = Math.max(leastVolumeBytes, Math.floor(blocks / 2) * bsize);
     // Programs of images may have file capabilities; what they may take is bounded by each container.
-    await this.#runtimeImage.mount(["nodev"]);
+    // Images are fetched again, containers made again, and secrets written before each start.
+    await this.#runtimeImage.mountDisposable(sizeBytes, ["nodev"]);
     this.#runtimeImage.contentFolder({ uid: 0, gid: 0 }, 0o700);
     this.#letContainersPass();
   }
@@ -281,16 +282,28 @@ export class SealedAppStorage implements AppStorage {
     for (const volume of volumes) {
       await patiently(() => this.#image(app, volume).unmount());
       const path = join(this.#volumes(app), fileOf(volume));
-      const next = `${path}${unfinishedMark}`;
-      await this.#orGone(next, async () => {
-        await copyFile(join(this.#snapshotFolder(id), fileOf(volume)), next);
-        await this.#room.keep();
-        await syncPath(next);
-      });
-      renameSync(next, path);
+      const copy = join(this.#snapshotFolder(id), fileOf(volume));
+      try {
+        await this.#replace(path, copy);
+      } catch (error) {
+        if (!isFault(error, "disk-full") || !isThere(path)) throw error;
+        // It is given up in any case, and the copy is whole: its room is what the copy lacks beside it.
+        await this.#gone.remove([path]);
+        await this.#replace(path, copy);
+      }
       await this.#room.keep();
     }
     await syncPath(this.#volumes(app));
+  }
+
+  async #replace(path: string, copy: string): Promise<void> {
+    const next = `${path}${unfinishedMark}`;
+    await this.#orGone(next, async () => {
+      await copyFile(copy, next);
+      await this.#room.keep();
+      await syncPath(next);
+    });
+    renameSync(next, path);
   }
 
   /** What cannot be made whole goes: on a disk that is full nothing else would give its room back. */

@@ -46,6 +46,8 @@ const addressTries = 50;
 const startTries = 3;
 const addressPauseMs = 100;
 const stopMarginMs = 30_000;
+/** Of what still runs when everything ends. */
+const lastGraceMs = 10_000;
 const isolationLooks = 200;
 const isolationPauseMs = 50;
 const commandTries = 50;
@@ -285,11 +287,11 @@ export class Podman implements ContainerRuntime {
     await this.#cleanedUp(Id);
   }
 
-  async stop(name: string): Promise<void> {
+  async stop(name: string, graceMsMax = Infinity): Promise<void> {
     const found = await this.#inspectUnlessDamaged(name);
     if (found === undefined || found === "damaged") return;
     if (found.State.Status === "paused") await this.resume(name);
-    const graceMs = Number(found.Config.Labels?.[graceLabel] ?? 10_000);
+    const graceMs = Math.min(Number(found.Config.Labels?.[graceLabel] ?? 10_000), graceMsMax);
     await this.#interface.find({
       method: "POST",
       path: at(name, `/stop?ignore=true&timeout=${Math.ceil(graceMs / 1_000)}`),
@@ -469,7 +471,7 @@ export class Podman implements ContainerRuntime {
 
   async shutDown(): Promise<void> {
     // One that cannot be stopped keeps no other one running.
-    const ended = await Promise.allSettled((await this.listed()).map(({ name }) => this.stop(name)));
+    const ended = await Promise.allSettled((await this.listed()).map(({ name }) => this.stop(name, lastGraceMs)));
     await this.#endpoint.stop();
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   }

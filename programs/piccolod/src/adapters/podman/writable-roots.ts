@@ -30,11 +30,13 @@ export class WritableRoots {
     return join(this.#options.folder, `${basename(layer)}${ending}`);
   }
 
-  /** Before each start of the container; `layer` is its folder, in which nothing is mounted. */
+  /**
+   * Before each start of the container; `layer` is its folder, in which nothing is mounted. What it wrote before is there,
+   * unless it is damaged: then it begins as it was made.
+   */
   async bound(layer: string, bytesMax: number): Promise<void> {
     const file = new ImageFile(this.#path(layer), layer, this.#options.ofSystem === true ? systemView : ownView);
-    await file.create(Math.ceil(bytesMax / blockBytes) * blockBytes, layer);
-    await file.mount(["nodev"]);
+    await file.mountDisposable(Math.ceil(bytesMax / blockBytes) * blockBytes, ["nodev"], layer);
   }
 
   /** Of containers that are gone; the runtime has taken their mounts away. */

@@ -252,28 +252,69 @@ test("a full device says so, and leaves the app and its backups as they were", a
   assert.equal(device.apps.routeOf("shelf").kind, "open");
 });
 
-test("an app that is more than a backup can hold keeps no copy of it, and is backed up once it is less", async (context) => {
+test("a copy that is deleted before it is stored leaves no backup without data, nor an older one that is taken for it", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "all my books");
+  const older = async (): Promise<void> => {
+    device.inNetwork = false;
+    await device.backUp("shelf");
+    device.inNetwork = true;
+  };
+  for (const before of [0, 2]) {
+    for (let made = 0; made < before; made++) await older();
+    const kept = device.apps.get("shelf").record.backups.map(({ id }) => id);
+    device.onChanged = () => {
+      const { change, backups } = device.apps.get("shelf").record;
+      if (change !== undefined || backups.length <= before) return;
+      device.onChanged = () => undefined;
+      for (const { id } of backups.slice(-2)) void device.backups.copies.delete("shelf", id);
+    };
+    await assert.rejects(device.backUp("shelf"), { code: "app-changing" });
+    assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
+    assert.equal(kept.length, before);
+  }
+});
+
+test("a copy that is more than a backup can hold stays on the device, is read once, and the next one is tried in its turn", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");
   device.write("shelf", "books");
   // As often the same as one likes: a backup names each chunk.
-  device.copyReader = () => Promise.resolve(readerOf("1", chunksMax + 1));
+  let opened = 0;
+  device.copyReader = () => {
+    opened += 1;
+    return Promise.resolve(readerOf("1", chunksMax + 1));
+  };
   const { segments } = device.elsewhere.control;
-  const tooLarge = { code: "app-backup-too-large" };
-  for (const _ of ["the owner asks", "and asks again"]) {
-    await assert.rejects(device.backUp("shelf"), tooLarge);
-    assert.deepEqual(device.apps.get("shelf").record.backups, []);
-    assert.deepEqual([...device.storage.snapshots()], []);
-  }
-  assert.equal(segments.size, 0, "nothing of it is sent");
+  const here = () => device.apps.get("shelf").record.backups.map(({ id }) => id);
   const failure = () => device.backups.notes("shelf").failed;
-  assert.equal(failure()?.code, "app-backup-too-large");
-  assert.ok(device.backups.next(device.apps.get("shelf").record).do === "wait");
+  device.inNetwork = false;
+  await device.backUp("shelf");
+  device.inNetwork = true;
   device.backups.start();
-  device.world.aheadMs += 48 * 3_600_000;
-  device.backups.wake();
+  while (failure() === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  const [first] = here();
+  assert.ok(first, "its owner's only one");
+  const outcome = await device.backUp("shelf");
+  assert.deepEqual([outcome.place, outcome.trouble?.code], ["device", "app-backup-too-large"]);
+  assert.equal(here().length, 2);
+  assert.equal(segments.size, 0, "nothing of it is sent");
+  assert.equal(opened, 2);
+  const wait = async (hours: number): Promise<void> => {
+    device.world.aheadMs += hours * 3_600_000;
+    device.backups.wake();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await wait(1);
+  assert.equal(opened, 2, "none is read again");
+  await wait(48);
   while ((failure()?.count ?? 0) < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-  while (device.storage.snapshots().size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([opened, here().length], [3, 3]);
+  device.write("shelf", "more books");
+  device.apps.restore("shelf", first);
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "books");
   device.copyReader = undefined;
   assert.equal((await device.backUp("shelf")).place, "network");
   assert.equal(failure(), undefined);

@@ -7,6 +7,7 @@ import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import type { UnattendedVersions } from "../../owner/unattended-versions.ts";
 import type { Apps } from "../apps.ts";
+import { savedVolumes } from "../generations.ts";
 import type { BundledImages } from "../image-source.ts";
 import type { Progress } from "../executor.ts";
 import type { AppPlanRecord, Generation, KeptSnapshot } from "../plan-types.ts";
@@ -168,6 +169,12 @@ export class AppBackups {
     this.#options.changed(app);
   }
 
+  #noteUnstorable(app: string, copy: string): void {
+    const here = this.#options.appStore.get(app)?.record;
+    const unstorable = [...this.notes(app).unstorable, copy].filter((id) => isKept(here, id));
+    this.#note(app, { unstorable });
+  }
+
   /** Of the last restore drill. */
   noteDrill(app: string, drill: NonNullable<BackupNotes["drill"]>): void {
     this.#note(app, { drill });
@@ -214,7 +221,9 @@ export class AppBackups {
         } else if (next.do === "store") {
           await this.#store(app, next.copy, report, signal);
         } else {
-          await this.#save(app, report);
+          const copy = await this.#copied(app, report, signal);
+          // What was copied is looked at again: it may be that it cannot be stored at the moment.
+          if (!isKept(this.#options.appStore.get(app)?.record, copy)) await this.#store(app, copy, report, signal);
         }
       }
     } catch (error) {
@@ -233,19 +242,22 @@ export class AppBackups {
     return trouble;
   }
 
-  /** The app's lane makes a copy; an app without data has none to make, and is stored as it is. */
-  async #save(app: string, report: Report): Promise<void> {
+  /**
+   * The app's lane makes a copy. An app without data has none to make, and is stored as it is: the id is its backup's then.
+   * Throws what making it throws, and `app-changing` where none was made, or it is gone again.
+   */
+  async #copied(app: string, report: Report, signal: AbortSignal): Promise<string> {
     const { apps, world } = this.#options;
-    const before = newestCopy(apps.get(app).record);
-    apps.backUp(app);
-    await apps.changeEnded(app, report, this.#stopping.signal);
-    const { record } = apps.get(app);
-    if (newestCopy(record)?.id !== before?.id) return;
-    if (record.volumes.length > 0 && record.current?.manifest.volumes.some(({ backup }) => backup) === true) {
-      throw backupFaults.fault("app-changing", "no copy was made, since something else was done with the app");
+    const before = new Set(apps.get(app).record.backups.map(({ id }) => id));
+    if (hasData(apps.get(app).record)) {
+      apps.backUp(app);
+      await apps.changeEnded(app, report, signal);
     }
-    const copy = Buffer.from(world.randomBytes(16)).toString("hex");
-    await this.#store(app, copy, report, this.#stopping.signal);
+    const { record } = apps.get(app);
+    const made = newestCopy(record);
+    if (made !== undefined && !before.has(made.id)) return made.id;
+    if (hasData(record)) throw noCopy();
+    return Buffer.from(world.randomBytes(16)).toString("hex");
   }
 
   /** Throws what storing throws. */
@@ -255,6 +267,7 @@ export class AppBackups {
     const kept = record.backups.find(({ id }) => id === copy);
     const generation = kept?.generation ?? record.current;
     if (generation === undefined) return;
+    if (kept === undefined && hasData(record)) throw noCopy();
     if (kept !== undefined && storage.snapshots().get(copy) !== "complete") {
       this.restored.forgetCopy(app, copy);
       throw backupFaults.fault("app-backup-gone", "the copy that was to be stored is not on the device any more");
@@ -295,8 +308,8 @@ export class AppBackups {
       this.#note(app, { failed: undefined });
       await this.kept.tidy(app);
     } catch (error) {
-      // However often it is tried, this copy is never stored; the next one may be of less.
-      if (isFault(error, tooLarge)) this.restored.forgetCopy(app, copy);
+      // However often it is tried, this copy is never stored; it is a backup on the device all the same.
+      if (isFault(error, tooLarge)) this.#noteUnstorable(app, copy);
       throw error;
     } finally {
       if (course !== undefined) course.storing = undefined;
@@ -330,12 +343,11 @@ export class AppBackups {
     this.#note(app, { failed: undefined });
     const record = this.#options.appStore.get(app)?.record;
     // One that a change starts from stays until that has ended.
-    return record?.backups.some(({ id }) => id === copy) !== true;
+    return !isKept(record, copy);
   }
 
   /**
-   * Throws what making a copy throws, and `app-backup-too-large`; where it cannot be stored at the moment it stays on the
-   * device, and says why.
+   * Throws what making a copy throws; where it cannot be stored at the moment, or ever, it stays on the device, and says why.
    */
   async backUpNow(app: string, { signal, report }: Progress): Promise<BackupOutcome> {
     this.#options.apps.get(app);
@@ -356,36 +368,40 @@ export class AppBackups {
 
   async #saveAndStore(app: string, report: Report, signal: AbortSignal): Promise<BackupOutcome> {
     const { apps, inNetwork } = this.#options;
-    const isEmpty = (record: AppPlanRecord): boolean =>
-      !record.volumes.some((name) => record.current?.manifest.volumes.some((one) => one.name === name && one.backup));
-    if (!isEmpty(apps.get(app).record)) {
-      apps.backUp(app);
-      await apps.changeEnded(app, report, signal);
-    }
-    const copy = newestCopy(apps.get(app).record)?.id;
+    const copy = await this.#copied(app, report, signal);
     const waiting = this.next(apps.get(app).record);
     if (!inNetwork()) {
       return { place: "device", trouble: waiting.do === "wait" ? waiting.trouble : undefined };
     }
     try {
-      const id = copy ?? Buffer.from(this.#options.world.randomBytes(16)).toString("hex");
-      await this.#store(app, id, report, signal);
-      await this.#forget(app, id);
+      await this.#store(app, copy, report, signal);
+      await this.#forget(app, copy);
       return { place: "network", trouble: undefined };
     } catch (error) {
       if (signal.aborted) throw error;
-      const trouble = this.#failed(app, error);
-      if (isFault(error, tooLarge)) throw error;
-      return { place: "device", trouble };
+      return { place: "device", trouble: this.#failed(app, error) };
     }
   }
 }
 
-const fresh: BackupNotes = { sinceMs: 0, failed: undefined, drill: undefined };
+const fresh: BackupNotes = { sinceMs: 0, failed: undefined, unstorable: [], drill: undefined };
 
 /** Installed for good, and no copy that is only looked at. */
 function isSaved({ current, wanted, isDrill }: AppPlanRecord): boolean {
   return current !== undefined && wanted !== "removed" && isDrill !== true;
+}
+
+/** Whether there is something of which a copy can be made. */
+function hasData(record: AppPlanRecord): boolean {
+  return savedVolumes(record).length > 0;
+}
+
+function isKept(record: AppPlanRecord | undefined, copy: string): boolean {
+  return record?.backups.some(({ id }) => id === copy) === true;
+}
+
+function noCopy(): Error {
+  return backupFaults.fault("app-changing", "there is no copy, since something else was done with the app meanwhile");
 }
 
 function newestCopy({ backups }: AppPlanRecord): KeptSnapshot | undefined {

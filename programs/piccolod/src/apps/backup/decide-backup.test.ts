@@ -15,7 +15,7 @@ const situation = (change: Partial<Situation> = {}): Situation => ({
   isChanging: false,
   copies: [],
   stored: [{ id: "a", takenAtMs: nowMs - 6 * hourMs }],
-  notes: { sinceMs: 0, failed: undefined, drill: undefined },
+  notes: { sinceMs: 0, failed: undefined, unstorable: [], drill: undefined },
   ...change,
 });
 
@@ -56,7 +56,7 @@ test("what a device slept over is made up for a while after its start, not by al
 });
 
 test("what failed is tried again after a pause, and at once where members were missing and are there now", () => {
-  const notes = { sinceMs: 0, failed: failure, drill: undefined };
+  const notes = { sinceMs: 0, failed: failure, unstorable: [], drill: undefined };
   const next = decideBackup(situation({ notes, copies: [{ id: "b" }] }), nowMs);
   assert.ok(next.do === "wait" && next.trouble?.code === "disk-full" && next.atMs === nowMs + 300_000);
   const few = { ...notes, failed: { ...failure, code: "too-few-holders" } };
@@ -65,13 +65,22 @@ test("what failed is tried again after a pause, and at once where members were m
 
 test("an app that is more than a backup can hold is looked at again with its next backup, not after a pause", () => {
   const failed = { ...failure, code: "app-backup-too-large", count: 3 };
-  const notes = { sinceMs: 0, failed, drill: undefined };
+  const notes = { sinceMs: 0, failed, unstorable: [], drill: undefined };
   for (const stored of [[], [{ id: "a", takenAtMs: nowMs - 72 * hourMs }]]) {
     const tooLarge = situation({ notes, stored });
     const next = decideBackup(tooLarge, nowMs);
     assert.deepEqual(next, { do: "wait", atMs: nowMs + 12 * hourMs, trouble: failed });
     assert.deepEqual(decideBackup(tooLarge, nowMs + 12 * hourMs), { do: "save" });
   }
+});
+
+test("a copy that is more than a backup can hold is never stored again, and an older one that is less goes", () => {
+  const failed = { ...failure, code: "app-backup-too-large", atMs: nowMs - 72 * hourMs };
+  const notes = { sinceMs: 0, failed, unstorable: ["b"], drill: undefined };
+  const of = (...ids: string[]) => decideBackup(situation({ notes, copies: ids.map((id) => ({ id })) }), nowMs);
+  assert.deepEqual(of("b"), { do: "save" });
+  assert.deepEqual(of("c", "b"), { do: "store", copy: "c" });
+  assert.deepEqual(of("b", "c"), { do: "store", copy: "c" });
 });
 
 test("whatever there is, a copy is never stored twice, and none is dropped that is not in the network", () => {

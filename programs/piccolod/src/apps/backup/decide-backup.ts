@@ -39,7 +39,7 @@ export function decideBackup(situation: Situation, nowMs: number): NextBackup {
   if (forgotten !== undefined) return { do: "forget", copy: forgotten.id };
   if (!inNetwork) return { do: "wait", atMs: undefined, trouble: noNetwork };
   const isReachable = reach.needed !== undefined && reach.online >= reach.needed;
-  const newest = copies.at(-1);
+  const newest = copies.findLast(({ id }) => !notes.unstorable.includes(id));
   const { failed } = notes;
   const atMs = dueAtMs(situation, nowMs);
   if (!isReachable) {

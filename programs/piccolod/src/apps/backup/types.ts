@@ -17,7 +17,8 @@ export const backupFaults = catalogue({
   },
   "app-backup-too-large": {
     retry: "never",
-    meaning: "The app has more data than one backup can hold; remove some of it.",
+    meaning:
+      "The app has more data than one backup can hold, so its copies stay on this device; remove some of its data to have them in the network, too.",
   },
   "app-backup-damaged": {
     retry: "never",
@@ -81,6 +82,8 @@ export interface BackupNotes {
   readonly sinceMs: number;
   /** The last try that failed, and how many in a row. */
   readonly failed: (Trouble & { readonly atMs: number; readonly count: number }) | undefined;
+  /** Local copies that are more than a backup can hold. */
+  readonly unstorable: readonly string[];
   readonly drill: DrillNotes | undefined;
 }
 

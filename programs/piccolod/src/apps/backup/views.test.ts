@@ -14,7 +14,7 @@ const installed = requestInstall(undefined, { manifest, grants: [], settings: {}
 const generation = installed.change?.to ?? assert.fail();
 const record: AppPlanRecord = { ...installed, current: generation, change: undefined };
 const bundled = { has: () => false, open: () => undefined };
-const notes: BackupNotes = { sinceMs: 0, failed: undefined, drill: undefined };
+const notes: BackupNotes = { sinceMs: 0, failed: undefined, unstorable: [], drill: undefined };
 const facts = {
   name: { en: "Shelf" },
   version: "1",

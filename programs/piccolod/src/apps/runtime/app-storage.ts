@@ -9,8 +9,12 @@ import { catalogue } from "@piccolo/fault";
 export const appStorageFaults = catalogue({
   "app-storage-failed": {
     retry: "later",
+    meaning: "Try again; where that does not help, restart the device, and report it with what is said here.",
+  },
+  "app-data-damaged": {
+    retry: "never",
     meaning:
-      "Try again; where that does not help, restart the device. Where it concerns one app alone, uninstall that app and restore it from its newest backup; otherwise report it with what is said here.",
+      "Uninstall that app and restore it from its newest backup; where there is none, report it with what is said here.",
   },
 });
 
@@ -45,7 +49,7 @@ export interface AppStorage {
    * volume.
    */
   raiseBound(app: string, volume: string, sizeBytesMax: number): Promise<void>;
-  /** Has it mounted; an empty one becomes the owner's. */
+  /** Has it mounted; an empty one becomes the owner's. Throws `app-data-damaged` where nothing but a copy brings it back. */
   mountVolume(app: string, volume: string, owner: Owner): Promise<void>;
   /** Volumes nothing uses are gone for good; others of the app may be in use. */
   dropVolumes(app: string, volumes: readonly string[]): Promise<void>;

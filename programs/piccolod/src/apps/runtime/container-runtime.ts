@@ -129,8 +129,11 @@ export interface ContainerRuntime {
    * Starts it and makes sure of its isolation; `isolation-failed` has stopped it again. Throws `container-missing`.
    */
   start(name: string): Promise<ContainerState>;
-  /** Asks it to end, and ends it after its grace. It stays down until it is started. Harmless when it is gone. */
-  stop(name: string): Promise<void>;
+  /**
+   * Asks it to end, and ends it after its grace, or after `graceMsMax` where that is shorter, also where it was asked before.
+   * It stays down until it is started. Harmless when it is gone.
+   */
+  stop(name: string, graceMsMax?: number): Promise<void>;
   /** Ends it without asking. */
   remove(name: string): Promise<void>;
   pause(name: string): Promise<void>;
@@ -147,6 +150,6 @@ export interface ContainerRuntime {
    */
   events(signal: AbortSignal, sinceMs: number): AsyncIterable<ContainerEvent>;
 
-  /** Ends every container and the runtime itself, where it is this device's own. */
+  /** Ends every container, within seconds, and the runtime itself, where it is this device's own. */
   shutDown(): Promise<void>;
 }
