@@ -1,5 +1,5 @@
 /** The adapter to Podman, on a machine of its own: the suite of the port, and what only a real runtime can be asked. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -14,9 +14,13 @@ import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writa
 import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
 import { logSuite } from "./log-suite.ts";
+import { must, publicAddress } from "./outside.ts";
 import { serviceKilledSuite } from "./service-killed-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
+// The names of the suites, in the view of this machine alone.
+writeFileSync(join(folder, "resolv.conf"), `nameserver ${publicAddress}\n`);
+must("mount", "--bind", join(folder, "resolv.conf"), "/etc/resolv.conf");
 const storage = new SealedAppStorage({
   folder: join(folder, "apps"),
   mountFolder: "/run/piccolo/suite/apps",
@@ -44,7 +48,14 @@ const runtime = new Podman({ endpoint: service, roots, strays: new StrayNetworks
 containerRuntimeSuite("podman", () => runtime);
 logSuite({ runtime, storageFolder: storage.runtimeFolder });
 serviceKilledSuite(runtime);
-isolationSuite({ runtime, storage, log, rootFiles: () => readdirSync(join(folder, "apps/roots")) });
+isolationSuite({
+  runtime,
+  socketPath: service.socketPath,
+  cgroupParent: service.cgroupParent,
+  storage,
+  log,
+  rootFiles: () => readdirSync(join(folder, "apps/roots")),
+});
 
 after(async () => {
   await runtime.shutDown();

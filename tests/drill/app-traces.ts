@@ -4,9 +4,10 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import type { Device } from "@piccolo/devnet";
+import { callPodman } from "../apps/podman-call.ts";
+import { processesCalled } from "./processes.ts";
 
 const runFolder = "/run/piccolo";
 
@@ -20,22 +21,8 @@ function lines(path: string): readonly string[] {
 }
 
 /** Of Podman, over the socket of its service. Throws what it refuses. */
-export async function tellPodman(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<string> {
-  const socketPath = join(runFolder, tagOfDevice() ?? "", "podman/podman.sock");
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const call = request({ socketPath, method, path: `/v4.3.1/libpod${path}`, headers }, (reply) => {
-      let answer = "";
-      reply.setEncoding("utf8");
-      reply.on("data", (part: string) => (answer += part));
-      reply.on("end", () => {
-        if ((reply.statusCode ?? 0) < 400) resolve(answer);
-        else reject(new Error(`${method} ${path} was answered with ${reply.statusCode} ${answer}`));
-      });
-    });
-    call.on("error", reject);
-    call.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+export function tellPodman(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<string> {
+  return callPodman(join(runFolder, tagOfDevice() ?? "", "podman/podman.sock"), method, path, body);
 }
 
 const ask = async <T>(path: string): Promise<T> => JSON.parse(await tellPodman("GET", path)) as T;
@@ -61,26 +48,23 @@ export interface RunningContainer {
   readonly pid: number;
   /** Its logs are in there, the one that is written to and those before. */
   readonly logFolder: string;
-  /** Of the control group that counts its processes. */
-  readonly processesGroup: string;
 }
 
 export async function runningContainer(name: string): Promise<RunningContainer> {
   const { Id, Image, State } = await ask<Inspection>(`/containers/${name}/json`);
-  const groups = readFileSync(`/proc/${State.Pid}/cgroup`, "utf8");
-  const [, controllers, path] = /^\d+:((?:[^:\n]*,)?pids(?:,[^:\n]*)?):(.*)$/m.exec(groups) ?? [];
-  const unified = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
   return {
     image: Image,
     pid: State.Pid,
     logFolder: join(runFolder, tagOfDevice() ?? "", "apps/runtime/content/graph/overlay-containers", Id, "userdata"),
-    processesGroup:
-      path === undefined ? join("/sys/fs/cgroup", unified) : join("/sys/fs/cgroup", controllers ?? "", path),
   };
 }
 
 export interface Traces {
   readonly containers: readonly string[];
+  /** Containers that have a watcher, each as often as it has one; where there is no such container, the watcher's own words. */
+  readonly watched: readonly string[];
+  /** Containers whose processes are there, told as those with a watcher are. */
+  readonly running: readonly string[];
   readonly networks: readonly string[];
   readonly images: number;
   /** Below the device's folder in `/run`, without it. */
@@ -100,10 +84,13 @@ export interface Traces {
 export async function tracesOf(device: Device): Promise<Traces> {
   const tag = tagOfDevice() ?? "";
   const apps = join(device.folder, "volume/mount/apps");
-  const containers = await ask<{ Names: string[] }[] | null>("/containers/json?all=true");
+  const containers = await ask<{ Id: string; Names: string[] }[] | null>("/containers/json?all=true");
+  const nameOf = (id: string): string => containers?.find((one) => one.Id === id)?.Names[0] ?? `of no container: ${id}`;
   const networks = await ask<{ name: string }[]>("/networks/json");
   return {
     containers: (containers ?? []).flatMap(({ Names }) => Names).toSorted(),
+    watched: watchedIds().map(nameOf).toSorted(),
+    running: runningIds().map(nameOf).toSorted(),
     networks: networks
       .map(({ name }) => name)
       .filter((name) => name !== "podman")
@@ -117,6 +104,36 @@ export async function tracesOf(device: Device): Promise<Traces> {
     files: filesBelow(apps).filter((path) => path !== "runtime.ext4"),
     secrets: filesBelow(join(runFolder, tag, "apps/runtime/secrets")),
   };
+}
+
+/** Empty where the process has ended. */
+function ofProcess(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return "";
+    throw error;
+  }
+}
+
+/** Ids of the containers, by what their watchers were started with. */
+function watchedIds(): readonly string[] {
+  return processesCalled("conmon").flatMap((pid) => {
+    // A watcher starts as another's child and has only then its own words; one that has just ended has none.
+    const words = ofProcess(pid, "cmdline").split("\0");
+    const at = words.indexOf("-c");
+    return at < 0 ? [] : [words[at + 1] ?? ""];
+  });
+}
+
+/** Ids of the containers, by the control groups of the processes in them. */
+function runningIds(): readonly string[] {
+  const ids = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      return /\/libpod-([0-9a-f]{64})(?:\/|\.scope|$)/m.exec(ofProcess(Number(pid), "cgroup"))?.[1] ?? [];
+    });
+  return [...new Set(ids)];
 }
 
 /** What is on the machine although the device has stopped. */

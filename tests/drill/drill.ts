@@ -44,6 +44,7 @@ export class DrillContext {
   faults = 0;
   /** What else a drill counts, by its name in the last line. */
   readonly #tallies = new Map<string, number>();
+  readonly #notes = new Map<string, string>();
   readonly #random: SeededWorld;
   readonly #startedMs = Date.now();
   readonly #networks: Network[] = [];
@@ -99,8 +100,13 @@ export class DrillContext {
     this.#tallies.set(name, (this.#tallies.get(name) ?? 0) + more);
   }
 
+  /** What is to be seen in the last line beside numbers; said again, it takes the place of what was said. */
+  note(name: string, text: string): void {
+    this.#notes.set(name, text);
+  }
+
   get tallies(): string {
-    return [...this.#tallies].map(([name, count]) => ` ${name}=${count}`).join("");
+    return [...this.#tallies, ...this.#notes].map(([name, value]) => ` ${name}=${value}`).join("");
   }
 
   /** A whole number from 0 to below `bound`, by the seed. */

@@ -2,6 +2,7 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Chroot, keyOf, type Workshop } from "@piccolo/release";
+import { publicAddress } from "../apps/outside.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /**
@@ -130,6 +131,8 @@ export function stageStart(folder: string, kind: GuestKind): void {
   mkdirSync(join(folder, "etc"));
   writeFileSync(join(folder, "etc/machine-id"), `${"0123456789abcdef".repeat(2)}\n`);
   mkdirSync(join(folder, "var/lib/piccolo"), { recursive: true });
+  // Whom the suite sets up to know names.
+  writeFileSync(join(folder, "etc/resolv.conf"), `nameserver ${publicAddress}\n`);
   // What containers are made of here.
   mkdirSync(join(folder, "usr/bin"));
   copyFileSync("/bin/busybox", join(folder, "usr/bin/busybox"));

@@ -52,6 +52,8 @@ export class MemoryRuntime implements ContainerRuntime {
   /** Names of containers whose state cannot be found out. */
   readonly unwell = new Set<string>();
   readonly puzzling = new Set<string>();
+  /** Names of containers that would not be kept apart from the rest. */
+  readonly unisolated = new Set<string>();
 
   constructor(clock?: () => number) {
     this.#clock = clock ?? (() => 0);
@@ -212,6 +214,10 @@ export class MemoryRuntime implements ContainerRuntime {
     found.exitCode = undefined;
     found.startedAtMs = this.#nextMs();
     this.#tell(found, "start");
+    if (this.unisolated.has(name)) {
+      this.end(name, 137);
+      throw runtimeFaults.fault("isolation-failed", "it was stopped at once, because it was not kept apart");
+    }
     this.#runs(found);
     return stateOf(found);
   }

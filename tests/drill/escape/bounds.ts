@@ -1,8 +1,9 @@
 /** From inside: filling disk and memory, and crowding the machine. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type RunningContainer, runningContainer } from "../app-traces.ts";
+import { ControlGroup } from "../../apps/control-groups.ts";
+import { runningContainer } from "../app-traces.ts";
 import { type EscapeScene, hostileContainer } from "./scene.ts";
 
 const mebibyte = 1024 ** 2;
@@ -102,23 +103,17 @@ function logFiles(folder: string): readonly Buffer[] {
     });
 }
 
-/** Of the group's own files: how many there are, and how often one more was refused. */
-function countsOf({ processesGroup }: RunningContainer): { readonly now: number; readonly refused: number } {
-  const text = (name: string): string => readFileSync(join(processesGroup, name), "utf8");
-  return { now: Number(text("pids.current")), refused: Number(/^max (\d+)$/m.exec(text("pids.events"))?.[1]) };
-}
-
 const processesMax = 64;
 
 async function crowd(scene: EscapeScene): Promise<void> {
   const { drill } = scene;
   drill.fault("it makes processes without end");
-  const container = await runningContainer(hostileContainer);
-  const before = countsOf(container);
+  const group = new ControlGroup((await runningContainer(hostileContainer)).pid, "pids");
+  const before = group.processes;
   drill.check("a few processes are none too many", before.refused === 0 && before.now > 0);
   let most = 0;
   const look = (): number => {
-    const { now, refused } = countsOf(container);
+    const { now, refused } = group.processes;
     most = Math.max(most, now);
     return refused;
   };
@@ -126,16 +121,15 @@ async function crowd(scene: EscapeScene): Promise<void> {
   // On a busy machine it may grow for longer than it was watched. One more is only refused where there are as many as may be.
   await drill.eventually("it has all it may have", async () => look() > 0);
   drill.check(`it has ${most} processes at most`, most <= processesMax);
-  await drill.eventually("the crowd is gone", async () => countsOf(container).now <= before.now + 4);
+  await drill.eventually("the crowd is gone", async () => group.processes.now <= before.now + 4);
   // None ends before the last was tried, however long that takes.
   const hundred = `trap 'kill $all' EXIT; n=0; while [ $n -lt 100 ]; do sleep 60 & all="$all $!"; n=$((n+1)); done`;
   drill.equal("a hundred at once are refused", await attempted(scene, hundred), false);
-  await drill.eventually("they are gone", async () => countsOf(container).now <= before.now + 4);
-  const bound = join(container.processesGroup, "pids.max");
-  writeFileSync(bound, "200");
+  await drill.eventually("they are gone", async () => group.processes.now <= before.now + 4);
+  group.processesMax = 200;
   try {
     drill.equal("and are possible without the bound", await attempted(scene, hundred), true);
   } finally {
-    writeFileSync(bound, String(processesMax));
+    group.processesMax = processesMax;
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Runs inside a machine with the image's service manager and Podman (scenario `container-runtime`): the suite of the port to
- * containers by way of the socket's unit, with all that Podman keeps on the sealed volume, as on a device.
+ * containers by way of the socket's unit, with all that Podman keeps on the sealed volume, as on a device; and what holds
+ * apps apart and bounded there.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -16,6 +17,8 @@ import { systemView } from "../../../programs/piccolod/src/adapters/app-storage/
 import { WritableRoots } from "../../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { linuxBlockSystem } from "../../../programs/piccolod/src/adapters/volume/block-system.ts";
 import { Luks2Volume } from "../../../programs/piccolod/src/adapters/volume/luks2.ts";
+import { isolationSuite } from "../../apps/isolation-suite.ts";
+import { logSuite } from "../../apps/log-suite.ts";
 import { serviceKilledSuite } from "../../apps/service-killed-suite.ts";
 import { containerRuntimeSuite } from "../../../programs/piccolod/test-support/container-runtime-suite.ts";
 
@@ -60,7 +63,16 @@ const { version } = await runtime.describe();
 process.stdout.write(`# podman ${version}\n`);
 
 containerRuntimeSuite("podman", () => runtime);
+logSuite({ runtime, storageFolder: storage.runtimeFolder });
 serviceKilledSuite(runtime);
+isolationSuite({
+  runtime,
+  socketPath: service.socketPath,
+  cgroupParent: service.cgroupParent,
+  storage,
+  log,
+  rootFiles: () => readdirSync(join(content, "apps/roots")),
+});
 
 after(async () => {
   await runtime.shutDown();

@@ -157,3 +157,34 @@ test("a part of which a full disk hides the state while the app starts has not e
   await device.apps.settled("shelf", () => undefined);
   await device.apps.openRoute("shelf");
 });
+
+test("an app that is not kept apart from the rest does not go on running, and its owner reads why and what to do", async (context) => {
+  const device = AppDevice.start(context);
+  device.runtime.unisolated.add("shelf.web.1");
+  device.apps.install({ manifest: parts(device, { web: stays }), grants: [], settings: {} });
+  await givenUp(device);
+  const { code, detail, nextStep } = failureOf(device) ?? assert.fail("it failed");
+  assert.equal(code, "not-started");
+  assert.match(detail, /^It was stopped at once, because it was not kept apart/);
+  assert.match(nextStep, /^Nothing runs that is not kept apart .* Restart the device, then try again/);
+  const phases = (await device.runtime.containers()).map(({ phase }) => phase);
+  assert.ok(!phases.includes("running"), phases.join(", "));
+});
+
+test("an update that would not be kept apart is undone, and the version before runs", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.runtime.unisolated.add("shelf.web.2");
+  device.apps.update("shelf", { manifest: device.manifest("shelf", { version: "2" }), grants: [] });
+  const { record } = device.apps.get("shelf");
+  for (let looks = 0; device.apps.get("shelf").record.notice === undefined && looks < 1_000; looks++) {
+    device.world.aheadMs += 1_000;
+    device.apps.wake();
+    for (let turns = 0; turns < 5; turns++) await turn();
+  }
+  const { notice, current } = device.apps.get("shelf").record;
+  assert.deepEqual([notice?.kind, notice?.failure.code], ["update", "not-started"]);
+  assert.equal(current?.manifest.version, record.current?.manifest.version);
+  await device.apps.openRoute("shelf");
+  assert.equal((await device.runtime.container("shelf.web.1"))?.phase, "running");
+});

@@ -252,7 +252,10 @@ export class Podman implements ContainerRuntime {
     if (lacks !== undefined) {
       await this.#kill(now);
       this.#log.error("isolation-failed", { container: now.Name, lacks });
-      throw runtimeFaults.fault("isolation-failed", `the app was stopped, because its isolation failed: ${lacks}`);
+      throw runtimeFaults.fault(
+        "isolation-failed",
+        `the app was stopped at once, because it was not kept apart from the rest as it should be: ${lacks}`,
+      );
     }
     return stateOf(now);
   }
