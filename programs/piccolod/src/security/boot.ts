@@ -88,7 +88,7 @@ export interface Opened {
 }
 
 export interface Renewal {
-  /** Whether the running release is not on probation. */
+  /** Whether the running release is not on probation. Throws a fault where nobody knows. */
   readonly hasItsPlace: () => boolean;
   readonly firmwareKeys: FirmwareKeys;
 }
@@ -253,12 +253,12 @@ export class Boot {
   /**
    * Seals anew what a later start would not open, or what more starts open than should: after a change of the release's keys, and before
    * and after one of the firmware's, which is made only once it is sealed for. `volumeKey` is undefined where the chip does not keep it.
-   * A release on probation changes nothing: the release before opens by what that one sealed.
+   * A release on probation changes nothing: the release before opens by what that one sealed. Nor does one of which nobody knows whether it is.
    */
   async #renewSeals({ outside }: Opened, volumeKey: Uint8Array | undefined): Promise<void> {
     const { chip, log, renewal } = this.#options;
-    if (renewal?.hasItsPlace() === false) return;
     try {
+      if (renewal?.hasItsPlace() === false) return;
       const change = await renewal?.firmwareKeys.pending();
       const expected = change?.expected ?? [];
       const { sealedVolumeKey, sealedPepper } = outside.record;
