@@ -171,9 +171,9 @@ test("also where the machine is switched off instead of being started again", as
 test("a chip that does not answer keeps nobody from a reset", async (context) => {
   const { device, owner, putBack } = await copied(context);
   const { seal } = MemoryChip.prototype;
-  const deaf: typeof seal = function (this: MemoryChip, secret, use, when, expected) {
+  const deaf: typeof seal = function (this: MemoryChip, secret, use, when) {
     if (use === "pepper" && when === "next") return Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer"));
-    return seal.call(this, secret, use, when, expected);
+    return seal.call(this, secret, use, when);
   };
   context.mock.method(MemoryChip.prototype, "seal", deaf);
   device.logLines.length = 0;
