@@ -170,12 +170,9 @@ test("also where the machine is switched off instead of being started again", as
 
 test("a chip that does not answer keeps nobody from a reset", async (context) => {
   const { device, owner, putBack } = await copied(context);
-  const { seal } = MemoryChip.prototype;
-  const deaf: typeof seal = function (this: MemoryChip, secret, use, when) {
-    if (use === "pepper" && when === "next") return Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer"));
-    return seal.call(this, secret, use, when);
-  };
-  context.mock.method(MemoryChip.prototype, "seal", deaf);
+  const { mock } = context.mock.method(MemoryChip.prototype, "seal");
+  // The first time from here on: afterwards it answers again.
+  mock.mockImplementationOnce(() => Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer")), 0);
   device.logLines.length = 0;
   assert.equal((await owner.send("POST", "/factory-reset", { confirmation: "device1", password })).status, 204);
   const says = (text: string): boolean => device.logLines.some((line) => line.includes(text));
