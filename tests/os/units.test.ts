@@ -4,10 +4,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { longestControlMs, longestEndMs } from "../../programs/piccolod/src/adapters/podman/system-service.ts";
+import { longestMountMs } from "../../programs/piccolod/src/adapters/volume/block-system.ts";
+import { usualTimeoutMs } from "../../programs/piccolod/src/adapters/volume/command.ts";
+import { inOrderMs } from "../../programs/piccolod/src/apps/shut-down.ts";
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 const folder = join(repositoryRoot, "os/units");
-const units = readdirSync(folder).filter((name) => /\.(?:service|mount|socket)$/.test(name));
+const units = readdirSync(folder).filter((name) => /\.(?:service|mount|socket|target)$/.test(name));
 const textOf = (name: string): string => readFileSync(join(folder, name), "utf8");
 
 /** Known to the systemd of the images, and not to the one of every machine that builds them. */
@@ -40,6 +44,45 @@ test("the phase in which the volume opens ends only after the daemon is ready", 
   for (const line of ["Type=notify", "Before=systemd-pcrphase.service", "RestartMode=direct", "Restart=always"]) {
     assert.ok(unit.split("\n").includes(line), line);
   }
+});
+
+/** The value of a key that is there once. */
+function valueOf(unit: string, key: string): string {
+  const values = [...textOf(unit).matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+  assert.equal(values.length, 1, `${key} in ${unit}`);
+  return values[0] ?? "";
+}
+
+function secondsOf(unit: string, key: string): number {
+  const [, count, of] = /^(\d+)(s|min|)$/.exec(valueOf(unit, key)) ?? assert.fail(`${key} in ${unit}`);
+  return Number(count) * (of === "min" ? 60 : 1);
+}
+
+test("a daemon that neither gets ready nor ends is given up, after more than one start", () => {
+  const [target, daemon] = ["piccolod-ready.target", "piccolod.service"];
+  assert.equal(valueOf(target, "After"), daemon, "it waits for the daemon");
+  assert.ok(textOf(daemon).split("\n").includes(`Wants=${target}`), "and is there at every start of the machine");
+  const twoStarts = 2 * (secondsOf(daemon, "TimeoutStartSec") + secondsOf(daemon, "RestartSec"));
+  const waits = secondsOf(target, "JobTimeoutSec");
+  // The daemon comes after its mount, which may take its time.
+  assert.ok(waits > twoStarts + secondsOf("var-lib-piccolo.mount", "TimeoutSec"), `${waits} s for two starts`);
+  assert.ok(waits <= 15 * 60, `an owner waits ${waits} s three times before the release before comes back`);
+});
+
+test("a daemon that is started again and again reaches the limit, however long each start lasts until it is ended", () => {
+  const unit = "piccolod.service";
+  // Neither a start that hangs nor a daemon that falls silent is asked to end before it is ended.
+  assert.equal(valueOf(unit, "TimeoutStartFailureMode"), "kill");
+  assert.equal(valueOf(unit, "WatchdogSignal"), "SIGKILL");
+  const longest = ["TimeoutStartSec", "WatchdogSec", "RestartSec"].map((key) => secondsOf(unit, key));
+  const all = Number(valueOf(unit, "StartLimitBurst")) * longest.reduce((sum, each) => sum + each);
+  assert.ok(secondsOf(unit, "StartLimitIntervalSec") > all, `${all} s`);
+});
+
+test("a daemon that ends is waited for as long as all it waits for itself may take", () => {
+  const closing = [inOrderMs, longestControlMs, longestEndMs, longestMountMs, usualTimeoutMs];
+  const allMs = closing.reduce((sum, each) => sum + each);
+  assert.ok(secondsOf("piccolod.service", "TimeoutStopSec") * 1_000 > allMs, `${allMs} ms`);
 });
 
 test("the daemon may do no more than was argued for", () => {

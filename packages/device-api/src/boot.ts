@@ -48,10 +48,10 @@ export const FailedRelease = z
     /** When the release that runs found that it had its place back. */
     foundAtMs: z.number(),
     /**
-     * `portal-silent`: nobody could have reached the device. `volume-closed`: the volume that opened before did not open. `unknown`:
-     * it did not start, ended by itself, or the power went away each time.
+     * `portal-silent`: nobody could have reached the device. `volume-closed`: the volume that opened before did not open. `no-network`: it
+     * had no address, and the release before had one. `unknown`: it did not start, ended by itself, or the power went away each time.
      */
-    why: z.enum(["portal-silent", "volume-closed", "unknown"]),
+    why: z.enum(["portal-silent", "volume-closed", "no-network", "unknown"]),
   })
   .openapi("FailedRelease");
 export type FailedRelease = z.infer<typeof FailedRelease>;

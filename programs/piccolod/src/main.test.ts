@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
-import { claimCode, Client, contentFolder, deviceArgs } from "../test-support/device.ts";
+import { claimCode, Client, contentFolder, deviceArgs, protectedDeviceArgs } from "../test-support/device.ts";
 
 interface Run {
   readonly child: ChildProcess;
@@ -65,6 +67,22 @@ test("it says where it listens, and ends in order when it is asked to", async (c
   child.kill("SIGTERM");
   assert.deepEqual(await ended, { code: 0, signal: null });
   for (const line of stderr().trim().split("\n")) assert.ok("event" in (JSON.parse(line) as object), line);
+});
+
+test("one that is still opening ends when it is asked to, whatever keeps it waiting", async (context) => {
+  const path = folder(context);
+  const socket = join(path, "chip");
+  // It takes the first command, and never answers.
+  const chip = createServer().listen(socket);
+  context.after(() => chip.close());
+  const asked = once(chip, "connection");
+  const protection = ["--tpm", `swtpm:${socket}`, "--insecure-no-volume", "--insecure-cheap-slots"];
+  const { child, ended, stderr } = run(context, protectedDeviceArgs(path, ...protection));
+  const [connection] = (await asked) as [Socket];
+  context.after(() => connection.destroy());
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, { code: 0, signal: null }, stderr());
+  assert.match(stderr(), /"stopping".*"opening"/);
 });
 
 test("an armed crash point ends it at once, and the next start finds what was acknowledged", async (context) => {

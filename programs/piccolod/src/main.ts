@@ -33,7 +33,13 @@ async function run(config: Config): Promise<void> {
   const stop = new AbortController();
   // From before the first step on, since opening the volume of a slow machine may outlast the silence that is allowed.
   void runAlive(supervisor, realWorld, stop.signal, unheard);
-  const piccolod = await openPiccolod(config, { world: realWorld, log, crashPoint, endsByDisk });
+  const opening = openPiccolod(config, { world: realWorld, log, crashPoint, endsByDisk });
+  const piccolod = await Promise.race([opening, asked.then(() => undefined)]);
+  if (piccolod === undefined) {
+    // Whatever it waits for may never come, and the next start goes on from any point at which this one ends.
+    log.info("stopping", { signal: await asked, while: "opening" });
+    return;
+  }
   const readyMs = Math.round(performance.now());
   process.stdout.write(`listening ${JSON.stringify({ origin: piccolod.origin, readyMs })}\n`);
   log.info("started", { origin: piccolod.origin, readyMs });

@@ -10,6 +10,7 @@ import { RpmOstreeDeployments } from "./adapters/deployments/rpm-ostree.ts";
 import { EfiKeys, keysInSignedList } from "./adapters/firmware/efi-keys.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
+import { hasWayOut } from "./adapters/own-addresses.ts";
 import { ownPortalAnswers } from "./adapters/own-portal.ts";
 import type { DurableFolder } from "./adapters/state-folder.ts";
 import { restartMachine } from "./adapters/supervisor/restart-machine.ts";
@@ -169,6 +170,7 @@ export function keepRelease(config: Config, parts: ContextParts, running: Runnin
     trials: releaseTrials,
     answers: () => ownPortalAnswers(address, config.listenHost),
     volume,
+    hasWayOut: () => hasWayOut(),
     async raiseMinimum() {
       if (release === undefined) return;
       const { sealedVolumeKey, sealedPepper } = record() ?? {};

@@ -20,7 +20,7 @@ import { openRootByPassword } from "./keyring.ts";
 import { type FoundOutside, type OutsideRecord, outsideFaults, recordKey, volumeIdentity } from "./outside-record.ts";
 import type { FirstBoot } from "./first-boot.ts";
 import { findOutside, isNewer, OutsideStore, restoreOutside, writeFirstOutside } from "./outside-store.ts";
-import { supersedeOlder } from "./resealing.ts";
+import { supersedeAll, supersedeOlder } from "./resealing.ts";
 import type { SecurityChip } from "./security-chip.ts";
 import type { FirmwareKeys } from "../system/firmware-keys.ts";
 import { saysNothingCode } from "../system/probation.ts";
@@ -88,7 +88,7 @@ export interface Opened {
 }
 
 export interface Renewal {
-  /** Whether the running release is not on probation. */
+  /** Whether the running release is not on probation. Throws a fault where nobody knows. */
   readonly hasItsPlace: () => boolean;
   readonly firmwareKeys: FirmwareKeys;
 }
@@ -190,12 +190,12 @@ export class Boot {
 
   /**
    * The record outside, or what the volume kept of it where that is newer, as it is where the partition beside the volume was once
-   * away. Neither is proven before the volume is open.
+   * away. Neither is proven before the volume is open. Where a volume was to be removed, what it kept says nothing more, whatever its number.
    */
   async #find(volumeState: VolumeState): Promise<FoundOutside> {
     const { state, volume, log } = this.#options;
     const found = findOutside(state);
-    if (volumeState !== "closed") return found;
+    if (volumeState !== "closed" || (typeof found === "object" && found.record.state === "creating")) return found;
     const kept = await volume.keptRecord?.();
     if (kept === undefined || !isNewer(kept, found)) return found;
     log.warn("outside-record-from-volume", {
@@ -253,12 +253,12 @@ export class Boot {
   /**
    * Seals anew what a later start would not open, or what more starts open than should: after a change of the release's keys, and before
    * and after one of the firmware's, which is made only once it is sealed for. `volumeKey` is undefined where the chip does not keep it.
-   * A release on probation changes nothing: the release before opens by what that one sealed.
+   * A release on probation changes nothing: the release before opens by what that one sealed. Nor does one of which nobody knows whether it is.
    */
   async #renewSeals({ outside }: Opened, volumeKey: Uint8Array | undefined): Promise<void> {
     const { chip, log, renewal } = this.#options;
-    if (renewal?.hasItsPlace() === false) return;
     try {
+      if (renewal?.hasItsPlace() === false) return;
       const change = await renewal?.firmwareKeys.pending();
       const expected = change?.expected ?? [];
       const { sealedVolumeKey, sealedPepper } = outside.record;
@@ -448,11 +448,13 @@ export class Boot {
 
   /** Removes everything, for ever; the next start is a new device's. */
   async reset(): Promise<void> {
-    const { state, volume, firstBoot } = this.#options;
+    const { state, volume, chip, world, firstBoot, log } = this.#options;
     await this.settle();
-    // Both before anything is gone: a reset that is cut off is finished by the next start.
-    firstBoot?.ask();
+    // Before anything is gone: from here on, a reset that is cut off is finished by the next start.
     this.#markCreating();
+    firstBoot?.ask();
+    // Now, and not when there is a new volume: nobody knows when this machine is started again, and what disk is in it then.
+    await supersedeAll(chip, world, (event, facts) => log.warn(event, facts));
     // The record goes last: without it a volume that is still there would be taken for one whose record was stolen.
     await volume.destroy();
     state.remove("outside");

@@ -17,6 +17,7 @@ import { TpmMachine } from "../../test-support/tpm-machine.ts";
 import { createLog } from "../adapters/log.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { PlainFolderVolume } from "../adapters/volume/plain-folder.ts";
+import { bootControlFaults } from "../system/boot-control.ts";
 import { firmwareKeyFaults, type FirmwareKeyChange } from "../system/firmware-keys.ts";
 import { oneAtATime } from "./argon2-queue.ts";
 import { Boot, type Opened } from "./boot.ts";
@@ -60,7 +61,7 @@ class Device {
   async boot(
     release: "A" | "B" | "C",
     firmware: "old" | "both",
-    { hasItsPlace = true, change = undefined as FirmwareKeyChange | undefined } = {},
+    { hasItsPlace = (): boolean => true, change = undefined as FirmwareKeyChange | undefined } = {},
   ): Promise<{ readonly opened: Opened | undefined; readonly code: string | undefined }> {
     this.events.length = 0;
     await startRelease(this.tpm, { ...releases[release], firmware });
@@ -75,7 +76,7 @@ class Device {
       ),
       argon2: oneAtATime(),
       floor: passwordCostFloor,
-      renewal: { hasItsPlace: () => hasItsPlace, firmwareKeys: { pending: async () => change } },
+      renewal: { hasItsPlace, firmwareKeys: { pending: async () => change } },
     });
     const opened = await boot.start();
     if (opened !== undefined) {
@@ -100,7 +101,7 @@ test("on probation a release renews nothing, so that the release before still op
   const device = await Device.start(context);
   const before = readFileSync(device.record);
   const change = changeTo("both", () => Promise.reject(new Error("changed too early")));
-  await device.opens("B", "old", { hasItsPlace: false, change });
+  await device.opens("B", "old", { hasItsPlace: () => false, change });
   assert.deepEqual(readFileSync(device.record), before);
   await device.opens("A", "old");
 });
@@ -108,7 +109,7 @@ test("on probation a release renews nothing, so that the release before still op
 test("keys of releases and firmware change from A over B to C, and no start asks for the phrase", async (context) => {
   const device = await Device.start(context);
   const atFirst = readFileSync(device.record);
-  await device.opens("B", "old", { hasItsPlace: false });
+  await device.opens("B", "old", { hasItsPlace: () => false });
   let applied = 0;
   const change = changeTo("both", async () => {
     assert.notDeepEqual(readFileSync(device.record), atFirst, "sealed for the change before it is made");
@@ -134,6 +135,19 @@ test("keys of releases and firmware change from A over B to C, and no start asks
     writeFileSync(device.record, earlier);
     assert.equal((await device.boot("B", "both")).code, "tpm-superseded", "nor what was sealed in between");
   }
+});
+
+test("where nobody knows whether the release has its place, it opens, renews nothing, and says so", async (context) => {
+  const device = await Device.start(context);
+  const before = readFileSync(device.record);
+  const hasItsPlace = (): never => {
+    throw bootControlFaults.fault("boot-partition-unreadable", "a variable of the firmware cannot be read");
+  };
+  await device.opens("B", "old", { hasItsPlace });
+  assert.ok(device.events.includes("seals-not-renewed"));
+  assert.deepEqual(readFileSync(device.record), before);
+  await device.opens("B", "old");
+  assert.ok(device.events.includes("seals-renewed"));
 });
 
 test("a device whose firmware refuses its new keys goes on with those it has", async (context) => {

@@ -1,23 +1,38 @@
 /** What an older record is still good for after a password, a setting or the keys were changed: nothing, but by the phrase. */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Status } from "@piccolo/device-api";
-import { type Client, claimCode, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { tpmFaults } from "@piccolo/tpm2";
+import {
+  type Client,
+  claimCode,
+  type DeviceParts,
+  password,
+  refusedWith,
+  TestDevice,
+} from "../../test-support/device.ts";
+import { MemoryBoot } from "../../test-support/memory-boot.ts";
+import { MemoryDeployments } from "../../test-support/memory-deployments.ts";
 import { confirmation, claimed } from "../../test-support/phrases.ts";
+import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 
 const newPassword = "quite another password";
 
 /** A claimed device with a copy of its disk as it was then; the chip's own memory is no part of the disk. */
-async function copied(context: TestContext): Promise<{
+async function copied(
+  context: TestContext,
+  parts: DeviceParts = {},
+): Promise<{
   readonly device: TestDevice;
   readonly owner: Client;
   readonly phrase: string;
   /** Puts the older record outside back, or the whole older disk, while the device is off. */
   readonly putBack: (what: "record" | "disk") => void;
 }> {
-  const device = await TestDevice.start(context);
+  const device = await TestDevice.start(context, parts);
   const { owner, phrase } = await claimed(device);
   await owner.send("POST", "/security/phrase/confirm", confirmation(phrase));
   await owner.call("POST", "/files/folders", { parent: "root", name: "kept" });
@@ -126,6 +141,47 @@ test("after a reset the disk of before opens by the phrase alone", async (contex
   assert.equal(status.reasons[0]?.code, "tpm-superseded");
   const reply = await client.send("POST", "/open-volume", { phrase, newPassword });
   assert.equal(reply.status, 201, reply.text);
+});
+
+test("also where the machine is switched off instead of being started again", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "piccolo-switched-off-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const [marker, facts] = [join(folder, "first-boot"), join(folder, "release.json")];
+  writeFileSync(marker, "");
+  writeFileSync(facts, JSON.stringify({ version: "1", number: 1, minimum: 1, keys: {} }));
+  let toldToStart = (): void => undefined;
+  const told = new Promise<void>((resolve) => (toldToStart = resolve));
+  const releases = {
+    boot: new MemoryBoot(),
+    deployments: new MemoryDeployments(() => undefined),
+    restart: async () => toldToStart(),
+  };
+  const args = ["--first-boot", marker, "--release", facts];
+  const { device, owner, phrase, putBack } = await copied(context, { args, machine: { releases } });
+  assert.equal((await owner.send("POST", "/factory-reset", { confirmation: "device1", password })).status, 204);
+  await told;
+  await device.stop();
+  putBack("disk");
+  const { client, status } = await closedBy(device);
+  assert.deepEqual([status.phase, status.reasons[0]?.code], ["closed", "tpm-superseded"]);
+  const reply = await client.send("POST", "/open-volume", { phrase, newPassword });
+  assert.equal(reply.status, 201, reply.text);
+});
+
+test("a chip that does not answer keeps nobody from a reset", async (context) => {
+  const { device, owner, putBack } = await copied(context);
+  const { mock } = context.mock.method(MemoryChip.prototype, "seal");
+  // The first time from here on: afterwards it answers again.
+  mock.mockImplementationOnce(() => Promise.reject(tpmFaults.fault("tpm-failed", "it does not answer")), 0);
+  device.logLines.length = 0;
+  assert.equal((await owner.send("POST", "/factory-reset", { confirmation: "device1", password })).status, 204);
+  const says = (text: string): boolean => device.logLines.some((line) => line.includes(text));
+  while (!says('"plan":"create"')) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(says("older-seals-still-open"));
+  await device.stop();
+  putBack("disk");
+  const { status } = await closedBy(device);
+  assert.equal(status.reasons[0]?.code, "tpm-superseded", "the new volume shuts it out");
 });
 
 test("a claim of the device that follows a reset opens at the next start", async (context) => {

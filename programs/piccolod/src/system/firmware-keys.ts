@@ -10,12 +10,17 @@ export const firmwareKeyFaults = catalogue({
     meaning:
       "The firmware does not take the release's change of its Secure Boot keys; the device goes on with those of before.",
   },
+  "firmware-keys-unreadable": {
+    retry: "later",
+    meaning:
+      "The machine's Secure Boot keys, or the release's list of them, cannot be read; the device goes on with those that are there. Start it again.",
+  },
 });
 
 export interface FirmwareKeyChange {
   /** Values that PCR 7 may have in starts after it, of this release and the next. */
   readonly expected: readonly Uint8Array[];
-  /** The firmware has the keys when it returns; the present start is as it was. Repeatable. Throws `firmware-keys-refused`. */
+  /** The firmware has the keys when it returns; the present start is as it was. Repeatable. Throws `firmware-keys-refused`, `firmware-keys-unreadable`. */
   apply(): Promise<void>;
 }
 

@@ -2,14 +2,21 @@
 import { fromUtf8, toUtf8 } from "@piccolo/bytes";
 import { z } from "zod";
 import type { DurableFolder } from "../adapters/state-folder.ts";
-import type { VolumeOutcome } from "./probation.ts";
+import type { StartOutcome } from "./probation.ts";
 
 export const lastGoodStartFile = "last-good-start";
 const bytesMax = 4_096;
 
+/** Absent in what earlier releases left. */
+const hadWayOut = z.boolean().optional();
+
 const Kept = z.discriminatedUnion("state", [
-  z.strictObject({ state: z.literal("open") }),
-  z.strictObject({ state: z.literal("closed"), codes: z.array(z.string().regex(/^[a-z0-9-]{1,64}$/)).max(8) }),
+  z.strictObject({ state: z.literal("open"), hadWayOut }),
+  z.strictObject({
+    state: z.literal("closed"),
+    codes: z.array(z.string().regex(/^[a-z0-9-]{1,64}$/)).max(8),
+    hadWayOut,
+  }),
 ]);
 
 /**
@@ -23,7 +30,7 @@ export class LastGoodStart {
     this.#folder = folder;
   }
 
-  read(): VolumeOutcome | undefined {
+  read(): StartOutcome | undefined {
     try {
       const content = this.#folder.read(lastGoodStartFile, bytesMax);
       return content === undefined ? undefined : Kept.parse(JSON.parse(fromUtf8(content)));
@@ -33,7 +40,7 @@ export class LastGoodStart {
   }
 
   /** Written where it says something new only. */
-  write(outcome: VolumeOutcome): void {
+  write(outcome: StartOutcome): void {
     const text = JSON.stringify(outcome);
     if (JSON.stringify(this.read()) !== text) this.#folder.write(lastGoodStartFile, toUtf8(text));
   }

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { BootChoice, BootEntry } from "./boot-control.ts";
-import { decideProbation, patienceMs, type ProbationQuestion, provingMs, type VolumeOutcome } from "./probation.ts";
+import {
+  decideProbation,
+  networkPatienceMs,
+  patienceMs,
+  type ProbationQuestion,
+  provingMs,
+  type VolumeOutcome,
+} from "./probation.ts";
 
 const good: BootEntry = { id: "piccolo-1.efi", state: "good", tries: undefined };
 const trying: BootEntry = { id: "piccolo-2.efi", state: "trying", tries: { left: 1, done: 1 } };
@@ -13,7 +20,8 @@ const question: ProbationQuestion = {
   choice,
   answers: true,
   volume: open,
-  before: open,
+  hasWayOut: true,
+  before: { ...open, hadWayOut: true },
   provenMs: provingMs,
   sinceStartMs: provingMs,
 };
@@ -26,6 +34,21 @@ const late = { provenMs: undefined, sinceStartMs: patienceMs };
 test("a release whose portal is silent is given up once there was time enough", () => {
   assert.equal(decide({ answers: false, ...late, sinceStartMs: patienceMs - 1 }), "wait: not-yet");
   assert.equal(decide({ answers: false, ...late }), "give-up: portal-silent");
+});
+
+test("a release without the network that the one before had is given up, once a router had time to start as well", () => {
+  const cutOff = { hasWayOut: false, provenMs: undefined };
+  assert.equal(decide({ ...cutOff, sinceStartMs: networkPatienceMs - 1 }), "wait: not-yet");
+  assert.equal(decide({ ...cutOff, sinceStartMs: networkPatienceMs }), "give-up: no-network");
+  const both = { ...cutOff, sinceStartMs: patienceMs };
+  assert.equal(decide({ ...both, volume: closed("tpm-policy") }), "give-up: volume-closed", "what is worse counts");
+  assert.equal(decide({ ...both, answers: false }), "give-up: portal-silent");
+});
+
+test("where there was no network before, or nobody knows, that there is none now says nothing", () => {
+  for (const before of [undefined, open, { ...open, hadWayOut: false }]) {
+    assert.equal(decide({ hasWayOut: false, before }), "bless");
+  }
 });
 
 test("that the daemon was started again in the same start is nothing by which two releases are alike", () => {
@@ -107,7 +130,11 @@ test("whatever is seen, only what works is found good, and only what is on proba
       fc.record({
         answers: fc.boolean(),
         volume: outcome,
-        before: fc.option(outcome, { nil: undefined }),
+        before: fc.option(
+          fc.tuple(outcome, fc.boolean()).map(([volume, hadWayOut]) => ({ ...volume, hadWayOut })),
+          { nil: undefined },
+        ),
+        hasWayOut: fc.boolean(),
         provenMs: ms,
         sinceStartMs: ms,
       }),
@@ -117,6 +144,7 @@ test("whatever is seen, only what works is found good, and only what is on proba
         assert.equal(plan.do === "rest", booted !== trying.id);
         if (plan.do !== "bless") return;
         assert.ok(seen.answers && seen.provenMs >= provingMs && plan.entry === trying.id);
+        assert.ok(seen.hasWayOut || seen.before?.hadWayOut !== true);
         if (seen.volume.state === "closed") assert.ok(!seen.volume.codes.includes("secure-boot-off"));
       },
     ),

@@ -9,13 +9,21 @@ export type VolumeOutcome =
   | { readonly state: "open" }
   | { readonly state: "closed"; readonly codes: readonly string[] };
 
+/** How a start ended. */
+export type StartOutcome = VolumeOutcome & {
+  /** Whether the device had an address of a network; undefined = not known. */
+  readonly hadWayOut?: boolean | undefined;
+};
+
 export interface ProbationQuestion {
   readonly choice: BootChoice;
   /** Whether the portal answers a request made like a browser's. */
   readonly answers: boolean;
   readonly volume: VolumeOutcome;
+  /** Whether the device has an address of a network now. */
+  readonly hasWayOut: boolean;
   /** How the last start of a release that had been found good ended; undefined = not known. */
-  readonly before: VolumeOutcome | undefined;
+  readonly before: StartOutcome | undefined;
   /** Since when all that is looked at has been as a working release's, without a break; undefined = it is not. */
   readonly provenMs: number | undefined;
   readonly sinceStartMs: number;
@@ -26,7 +34,7 @@ export type ProbationPlan =
   | { readonly do: "rest" }
   | { readonly do: "wait"; readonly why: WaitReason }
   | { readonly do: "bless"; readonly entry: string }
-  | { readonly do: "give-up"; readonly why: "portal-silent" | "volume-closed" };
+  | { readonly do: "give-up"; readonly why: "portal-silent" | "volume-closed" | "no-network" };
 
 export type WaitReason = "proving" | "not-yet" | "start-not-trusted" | "nothing-to-go-back-to";
 
@@ -34,6 +42,8 @@ export type WaitReason = "proving" | "not-yet" | "start-not-trusted" | "nothing-
 export const provingMs = 30_000;
 /** So long a person may help, by the phrase, before the release before gets its turn. */
 export const patienceMs = 180_000;
+/** So long the network may take where everything in a house starts at once, after the power was away. */
+export const networkPatienceMs = 600_000;
 
 /** Who starts a machine like this is not known, so nothing it shows speaks for or against the release. */
 const distrustCodes: ReadonlySet<string> = new Set(["secure-boot-off", "no-uefi"]);
@@ -51,20 +61,23 @@ export function isDistrusted(volume: VolumeOutcome): boolean {
  * Whether the release has done what it can with the volume: it is open, or closed as the owner wants it, or for the same reason as
  * under a release that worked before. Every other closed volume may be this release's own doing.
  */
-export function isNoFaultOfRelease(volume: VolumeOutcome, before: VolumeOutcome | undefined): boolean {
+export function isNoFaultOfRelease(volume: VolumeOutcome, before: StartOutcome | undefined): boolean {
   if (volume.state === "open") return true;
   const [code = ""] = volume.codes;
   if (code === saysNothingCode) return false;
   return byChoice.has(code) || (before?.state === "closed" && before.codes[0] === code);
 }
 
-/** Whether the release works as far as can be seen at this moment. */
-export function looksGood({
-  answers,
-  volume,
-  before,
-}: Pick<ProbationQuestion, "answers" | "volume" | "before">): boolean {
+type Seen = Pick<ProbationQuestion, "answers" | "volume" | "hasWayOut" | "before">;
+
+/** Whether the release works but for the network, of which nobody knows whether its absence is the release's doing. */
+function worksInside({ answers, volume, before }: Seen): boolean {
   return answers && !isDistrusted(volume) && isNoFaultOfRelease(volume, before);
+}
+
+/** Whether the release works as far as can be seen at this moment. A device that nobody reaches is lost where it has no screen. */
+export function looksGood(seen: Seen): boolean {
+  return worksInside(seen) && (seen.hasWayOut || seen.before?.hadWayOut !== true);
 }
 
 export function decideProbation(question: ProbationQuestion): ProbationPlan {
@@ -77,6 +90,8 @@ export function decideProbation(question: ProbationQuestion): ProbationPlan {
   if (answers && isDistrusted(volume)) return { do: "wait", why: "start-not-trusted" };
   const canGoBack = choice.entries.some(({ id, state }) => id !== running.id && state === "good");
   if (!canGoBack) return { do: "wait", why: "nothing-to-go-back-to" };
-  if (sinceStartMs < patienceMs) return { do: "wait", why: "not-yet" };
+  const lacksNetworkAlone = worksInside(question);
+  if (sinceStartMs < (lacksNetworkAlone ? networkPatienceMs : patienceMs)) return { do: "wait", why: "not-yet" };
+  if (lacksNetworkAlone) return { do: "give-up", why: "no-network" };
   return { do: "give-up", why: answers ? "volume-closed" : "portal-silent" };
 }

@@ -9,7 +9,7 @@ import { DurableFolder } from "../adapters/state-folder.ts";
 import { bootControlFaults } from "./boot-control.ts";
 import { collectReleases } from "./collect.ts";
 import { LastGoodStart } from "./last-good-start.ts";
-import { patienceMs, type VolumeOutcome } from "./probation.ts";
+import { networkPatienceMs, patienceMs, type VolumeOutcome } from "./probation.ts";
 import { attemptsMax, ReleaseKeeper } from "./release-keeper.ts";
 import { ReleaseTrials } from "./release-trials.ts";
 
@@ -28,6 +28,7 @@ class Device {
   readonly events: string[] = [];
   answers = true;
   volume: VolumeOutcome | undefined = open;
+  hasWayOut = true;
   nowMs = 0;
   /** Called before each step that changes something. */
   step: (name: string) => void = () => undefined;
@@ -94,6 +95,7 @@ class Device {
       },
       answers: async () => this.answers,
       volume: () => this.volume,
+      hasWayOut: () => this.hasWayOut,
       restart: () => stepped("restart", async () => undefined),
       raiseMinimum: () => stepped("raise", async () => undefined),
       report: (_level, event) => this.events.push(event),
@@ -122,7 +124,7 @@ test("a release that works is blessed, those before the one before it go, and th
   assert.equal(device.done[0], "bless piccolo-4.efi");
   assert.equal(device.done.at(-1), "raise");
   assert.deepEqual(await device.left(), whole);
-  assert.deepEqual(device.lastGoodStart.read(), open);
+  assert.deepEqual(device.lastGoodStart.read(), { ...open, hadWayOut: true });
 });
 
 test("cut off before any step, the next start ends at the same", async (context) => {
@@ -226,6 +228,37 @@ test("a daemon that stops answering while it is being watched begins anew, and w
   assert.equal(device.done[0], "bless piccolo-4.efi");
 });
 
+test("a release that finds no network gives its place to the one before, which had one", async (context) => {
+  const device = await Device.started(context);
+  device.lastGoodStart.write({ ...open, hadWayOut: true });
+  device.hasWayOut = false;
+  await device.run();
+  assert.deepEqual(device.done, ["restart"]);
+  assert.ok(device.nowMs >= networkPatienceMs);
+});
+
+test("a router that starts more slowly than the device costs no release its place", async (context) => {
+  const device = await Device.started(context);
+  device.lastGoodStart.write({ ...open, hadWayOut: true });
+  device.hasWayOut = false;
+  device.wait = () => (device.hasWayOut = device.nowMs >= networkPatienceMs - 60_000);
+  await device.run();
+  assert.equal(device.done[0], "bless piccolo-4.efi");
+});
+
+test("without a network, a release that has its place is held for one without, until a cable is plugged in", async (context) => {
+  const device = await Device.started(context);
+  await device.boot.bless("piccolo-4.efi");
+  device.hasWayOut = false;
+  device.wait = () => {
+    if (device.nowMs < patienceMs) return;
+    assert.deepEqual(device.lastGoodStart.read(), { ...open, hadWayOut: false });
+    device.hasWayOut = true;
+  };
+  await device.run();
+  assert.deepEqual(device.lastGoodStart.read(), { ...open, hadWayOut: true });
+});
+
 test("by the phrase a person helps a release that could not open the volume", async (context) => {
   const device = await Device.started(context);
   device.lastGoodStart.write(open);
@@ -247,11 +280,11 @@ test("with the volume closed nothing is removed and no minimum raised, until it 
   };
   await device.keeper().run(stop.signal);
   assert.deepEqual(device.done, []);
-  assert.deepEqual(device.lastGoodStart.read(), closed("tpm-other-chip"));
+  assert.deepEqual(device.lastGoodStart.read(), { ...closed("tpm-other-chip"), hadWayOut: true });
   device.wait = () => (device.volume = open);
   await device.run();
   assert.deepEqual(await device.left(), whole);
-  assert.deepEqual(device.lastGoodStart.read(), open);
+  assert.deepEqual(device.lastGoodStart.read(), { ...open, hadWayOut: true });
 });
 
 const unreadable = () => bootControlFaults.fault("boot-partition-unreadable", "it is not there");
@@ -324,6 +357,9 @@ test("what lies in the place of the last start, and is none, is not known", (con
   }
   writeFileSync(join(folder, "last-good-start"), "x".repeat(5_000));
   assert.equal(last.read(), undefined);
+  // As earlier releases left it.
+  writeFileSync(join(folder, "last-good-start"), '{"state":"open"}');
+  assert.deepEqual(last.read(), open);
   last.write(closed("volume-missing"));
   assert.deepEqual(last.read(), closed("volume-missing"));
 });

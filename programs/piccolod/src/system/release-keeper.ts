@@ -22,6 +22,8 @@ export interface ReleaseKeeperOptions {
   readonly answers: () => Promise<boolean>;
   /** Undefined while the device is between two volumes, as in a reset. */
   readonly volume: () => VolumeOutcome | undefined;
+  /** Whether the device has an address of a network now. */
+  readonly hasWayOut: () => boolean;
   /** Starts the machine again. */
   readonly restart: () => Promise<void>;
   /** What no older release may open any more; called with the volume open, in a release that was found good. */
@@ -60,7 +62,10 @@ export class ReleaseKeeper {
   /** Whether it is to be tried again. */
   async #failsForNow(startedMs: number, signal: AbortSignal, mayTryAgain: boolean): Promise<boolean> {
     try {
-      if (await this.#settle(startedMs, signal)) await this.#tidy(signal);
+      if (await this.#settle(startedMs, signal)) {
+        await this.#tidy(signal);
+        await this.#watchNetwork(signal);
+      }
       return false;
     } catch (error) {
       if (signal.aborted) return false;
@@ -84,13 +89,14 @@ export class ReleaseKeeper {
     let said: string | undefined;
     for (; ; await world.sleep(lookMs, signal)) {
       const { answers, volume } = await this.#seen();
+      const hasWayOut = this.#options.hasWayOut();
       if (volume === undefined) continue;
       const nowMs = world.monotonicMs();
       const before = lastGoodStart.read();
-      provingSinceMs = looksGood({ answers, volume, before }) ? (provingSinceMs ?? nowMs) : undefined;
+      provingSinceMs = looksGood({ answers, volume, hasWayOut, before }) ? (provingSinceMs ?? nowMs) : undefined;
       const provenMs = provingSinceMs === undefined ? undefined : nowMs - provingSinceMs;
       const sinceStartMs = nowMs - startedMs;
-      const plan = decideProbation({ choice, answers, volume, before, provenMs, sinceStartMs });
+      const plan = decideProbation({ choice, answers, volume, hasWayOut, before, provenMs, sinceStartMs });
       const why = "why" in plan ? plan.why : plan.do;
       if (why !== said) report("info", "release-probation", { plan: plan.do, why });
       said = why;
@@ -121,7 +127,16 @@ export class ReleaseKeeper {
   /** What the next release on probation is held against. Without it that one has less to go by, and no more happens. */
   #remember(volume: VolumeOutcome): void {
     if (volume.state === "closed" && volume.codes[0] === saysNothingCode) return;
-    this.#keep(() => this.#options.lastGoodStart.write(volume));
+    const { lastGoodStart, hasWayOut } = this.#options;
+    this.#keep(() => lastGoodStart.write({ ...volume, hadWayOut: hasWayOut() }));
+  }
+
+  /** A network that comes late, or is plugged in, is one that the next release has to find as well. */
+  async #watchNetwork(signal: AbortSignal): Promise<void> {
+    const { world, hasWayOut, volume } = this.#options;
+    while (!hasWayOut()) await world.sleep(lookMs, signal);
+    const now = volume();
+    if (now !== undefined) this.#remember(now);
   }
 
   /** Notes that are not kept are missed later, and stop nothing. */

@@ -16,7 +16,7 @@ const number = z.int().min(1).max(9_999_999_999);
 const timeMs = z.number().min(0).max(8.64e15);
 
 /** Why a release on probation gave its place back. Of one that did not live nothing of this is known. */
-const GaveUp = z.enum(["portal-silent", "volume-closed"]);
+const GaveUp = z.enum(["portal-silent", "volume-closed", "no-network"]);
 export type GaveUp = z.infer<typeof GaveUp>;
 
 const Trial = z.strictObject({ number, version, sinceMs: timeMs, gaveUp: GaveUp.optional() });

@@ -72,6 +72,7 @@ test("a version that failed is told with when, why, what runs and what comes nex
   assert.match(mute, /^Release 8 was tried; this was noticed on 27 November 2026 at 10:12\. .*did not start/);
   assert.match(before, /now runs the one before\.$/);
   assert.match(failedReleaseInWords({ ...silent, why: "portal-silent" }, boot())[0], /pages did not answer/);
+  assert.match(failedReleaseInWords({ ...silent, why: "no-network" }, boot())[0], /found no network/);
 });
 
 test("findings, releases and digests are short", () => {

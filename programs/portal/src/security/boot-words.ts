@@ -51,6 +51,7 @@ export function releaseInWords({ release }: Pick<Boot, "release">): string {
 const whyInWords: Readonly<Record<FailedRelease["why"], string>> = {
   "portal-silent": "the device's pages did not answer.",
   "volume-closed": "it could not open the encrypted disk.",
+  "no-network": "it found no network, and the version before had one.",
   unknown: "it did not start, or ended before it was ready. The power may have gone away as well.",
 };
 

@@ -120,6 +120,10 @@ function checkSystem({ laidOut, settings, units }: System): void {
   // Podman is a child of nobody's but the service manager: piccolod's own sandbox would not let it run a container.
   assert.ok(units.has(String(settings["podman-unit"]).replace(/\.socket$/, ".service")));
   for (const [name, text] of units) {
+    const others = ["OnFailure", "Wants"].flatMap((key) => valuesOf(text, key)).flatMap((value) => value.split(" "));
+    for (const other of others.filter((unit) => unit.startsWith("piccolo"))) {
+      assert.ok(units.has(other), `${name} names ${other}, which is nowhere else`);
+    }
     for (const line of ["ExecStart", "EnvironmentFile"].flatMap((key) => valuesOf(text, key))) {
       const ours = line.split(" ").filter((word) => /^\/(?:usr\/lib\/piccolo|usr\/local|etc|run)\//.test(word));
       for (const path of ours) assert.ok(isThere(path), `${name} names ${path}, which is nowhere else`);
@@ -133,6 +137,22 @@ test("what the image's settings and units name, it has", () => {
 
 test("what the settings and units of an ordinary Fedora CoreOS name is laid out there", async (context) => {
   checkSystem(await phaseOne(context));
+});
+
+test("what the screens say of a daemon that does not run is what the owner of that base can do", async (context) => {
+  const said = (system: System): string =>
+    valuesOf(system.units.get("piccolod-gave-up.service") ?? "", "StandardInputText").join("\n");
+  const first = "\\nPiccolo-OS: the device's own program does not run; the machine starts again.";
+  assert.deepEqual(said(image()).split("\n"), [
+    first,
+    "Where an older version is there, it comes back by itself after up to three tries.",
+    "Where this is said again and again, repair the system from the installer's stick:",
+    "the file READ-ME.txt on it says how. What is on the device stays.",
+  ]);
+  assert.deepEqual(said(await phaseOne(context)).split("\n"), [
+    first,
+    "Where this is said again and again, install the system anew.",
+  ]);
 });
 
 test("on each base the firewall is up before the network is, and nobody is told the machine's name", async (context) => {

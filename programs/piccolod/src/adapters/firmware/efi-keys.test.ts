@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { parseEventLog, predictPcr7, secureBootStateOf, type SecureBootState } from "@piccolo/attest";
 import { concat, toHex } from "@piccolo/bytes";
 import { recordedBoot } from "../../../test-support/recorded-boot.ts";
+import { FailingDisk } from "../../../test-support/failing-disk.ts";
 import type { FoundBoot } from "../../system/boot-state.ts";
 import { EfiKeys } from "./efi-keys.ts";
 
@@ -71,6 +72,8 @@ function keeps(path: string, content: Uint8Array): void {
 interface Machine {
   readonly keys: EfiKeys;
   readonly events: string[];
+  /** Where `db` lies. */
+  readonly variable: string;
 }
 
 function machine(
@@ -97,7 +100,7 @@ function machine(
     write,
     report: (event) => events.push(event),
   });
-  return { keys, events };
+  return { keys, events, variable };
 }
 
 test("nothing is to be changed without a list, with the one that is there, and without Secure Boot", async () => {
@@ -126,6 +129,19 @@ test("keys of others stay, and what cannot be foreseen is not done", async () =>
     assert.equal(await each.keys.pending(), undefined);
     assert.deepEqual(each.events, [event]);
   }
+});
+
+test("a variable that cannot be read is the firmware's, and neither the disk's nor the release's fault", async (context) => {
+  const disk = new FailingDisk(context);
+  const unreadable = (): void => {
+    disk.failure = { call: "open", code: "EIO", below: each.variable };
+  };
+  const each = machine(signed(concat(db, foreign)), { write: unreadable });
+  const change = await each.keys.pending();
+  await assert.rejects(async () => change?.apply(), { code: "firmware-keys-unreadable" });
+  assert.equal(await each.keys.pending(), undefined);
+  assert.deepEqual(each.events, ["firmware-keys-not-foreseen"]);
+  disk.failure = undefined;
 });
 
 test("PCR 7 is foreseen with the new list and with whoever vouches then", async () => {

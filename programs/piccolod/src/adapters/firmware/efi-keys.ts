@@ -50,10 +50,9 @@ export class EfiKeys implements FirmwareKeys {
   }
 
   async pending(): Promise<FirmwareKeyChange | undefined> {
-    const signed = readWhole(this.#options.signedList);
-    if (signed === undefined) return undefined;
     try {
-      return await this.#changeTo(signed);
+      const signed = readWhole(this.#options.signedList);
+      return signed === undefined ? undefined : await this.#changeTo(signed);
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#options.report("firmware-keys-not-foreseen", { code: error.code, detail: error.message });
@@ -135,13 +134,14 @@ function listIn(signed: Uint8Array): Uint8Array {
   return signed.subarray(end);
 }
 
-/** Undefined where there is no such file. */
+/** Undefined where there is no such file. Throws `firmware-keys-unreadable`. */
 function readWhole(path: string): Uint8Array | undefined {
   try {
     if (statSync(path).size > variableBytesMax) throw malformed(`${path} is over its bound`);
     return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+  } catch (cause) {
+    if (isFault(cause)) throw cause;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw firmwareKeyFaults.fault("firmware-keys-unreadable", `${path} cannot be read`, { cause });
   }
 }

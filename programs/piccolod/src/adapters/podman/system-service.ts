@@ -9,8 +9,11 @@ import { endProcess, type PodmanEndpoint, serviceAnswers } from "./service.ts";
 import { type ServiceFolders, writeServiceConfig } from "./service-config.ts";
 import { unavailable } from "./unix-http.ts";
 
-const startMs = 60_000;
-const stopMs = 30_000;
+/** So long the service manager may take. */
+export const longestControlMs = 60_000;
+const answerMs = 60_000;
+/** So long it may answer on after it was told to end. */
+export const longestEndMs = 30_000;
 const lookAgainMs = 50;
 /** Of the unit behind the socket: containers have theirs beside it (`os/units/piccolo-podman.service`). */
 const cgroupOf = (service: string): string => `/system.slice/${service}/apps`;
@@ -54,7 +57,7 @@ export class SystemPodmanService implements PodmanEndpoint {
     // The apps' storage is mounted below them.
     for (const path of [dirname(this.socketPath), dirname(this.#options.run)]) chmodSync(path, passByMode);
     await this.#control("start", [unit]);
-    const untilMs = world.monotonicMs() + startMs;
+    const untilMs = world.monotonicMs() + answerMs;
     while (!(await serviceAnswers(this.socketPath))) {
       if (world.monotonicMs() > untilMs) throw unavailable(new Error(`${unit} was started and does not answer`));
       await world.sleep(lookAgainMs);
@@ -73,7 +76,7 @@ export class SystemPodmanService implements PodmanEndpoint {
   async #control(verb: "start" | "stop", units: readonly string[]): Promise<void> {
     // When the machine stops, the service manager would have them wait for this daemon, which waits for them.
     const mode = verb === "stop" ? ["--job-mode=ignore-dependencies"] : [];
-    const { code, stderr } = await runCommand("systemctl", [verb, ...mode, ...units], { timeoutMs: startMs });
+    const { code, stderr } = await runCommand("systemctl", [verb, ...mode, ...units], { timeoutMs: longestControlMs });
     if (code !== 0) throw unavailable(new Error(`systemctl ${verb} ${units.join(" ")}: ${stderr.trim().slice(-500)}`));
   }
 
@@ -81,7 +84,7 @@ export class SystemPodmanService implements PodmanEndpoint {
     const { unit, world, storage } = this.#options;
     await this.#starting?.catch(() => undefined);
     await this.#control("stop", [unit, this.#service]);
-    const untilMs = world.monotonicMs() + stopMs;
+    const untilMs = world.monotonicMs() + longestEndMs;
     while ((await serviceAnswers(this.socketPath)) && world.monotonicMs() < untilMs) await world.sleep(lookAgainMs);
     // What has watched a command inside a container stays for minutes, and keeps the storage busy.
     for (const pid of processesWith("conmon", (word) => word.startsWith(`${storage}/`))) endProcess(pid, "SIGKILL");

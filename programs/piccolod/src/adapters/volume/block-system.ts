@@ -29,7 +29,8 @@ export interface BlockSystem {
 }
 
 const mountOptions = "nosuid,nodev,noexec,noatime,prjquota";
-const mountMs = 120_000;
+/** So long a mount may take, and its end. */
+export const longestMountMs = 120_000;
 
 export interface LinuxBlockOptions {
   /**
@@ -48,7 +49,7 @@ export function linuxBlockSystem(options: LinuxBlockOptions): BlockSystem {
   const { mountUnit, uptimeMs, run = runCommand } = options;
   const mapped = (name: string): string => `/dev/mapper/${name}`;
   const isDone = async (program: string, ...args: readonly string[]): Promise<boolean> =>
-    (await run(program, args, { timeoutMs: mountMs })).code === 0;
+    (await run(program, args, { timeoutMs: longestMountMs })).code === 0;
   return {
     run,
     partitionsNamed,

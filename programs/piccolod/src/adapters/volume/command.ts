@@ -26,7 +26,7 @@ export const secretPath = "/dev/fd/3";
 
 /** The system's own programs only, whatever the environment says. */
 const programFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-const usualTimeoutMs = 60_000;
+export const usualTimeoutMs = 60_000;
 const outputBytesMax = 1024 * 1024;
 
 export function hasProgram(name: string): boolean {
