@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isFault } from "@piccolo/fault";
 import { SoftwareToken } from "../../test-support/software-token.ts";
-import { makeKeySet } from "./keys.ts";
+import { makeKeySet, run } from "./keys.ts";
 import { placesOf, roles } from "./roles.ts";
 import { parseTokenUri, signBytes, signingKeyOf } from "./signing-key.ts";
 
@@ -48,6 +48,15 @@ const pem = (key: KeyObject): string | Buffer =>
 
 test("a key is never written over", async () => {
   await assert.rejects(makeKeySet(made, undefined), (error) => isFault(error, "output-exists"));
+});
+
+test("the bare command makes a set in a folder of its own, once", async (context) => {
+  const [place, before] = [mkdtempSync(join(folder, "bare-")), process.cwd()];
+  context.after(() => process.chdir(before));
+  process.chdir(place);
+  assert.equal(await run([]), 0);
+  assert.ok(existsSync(join(place, "keys/fingerprints.json")));
+  await assert.rejects(run([]), (error) => isFault(error, "output-exists"));
 });
 
 test("a given set that lacks a key, or one half of it, is refused and the file is named", async () => {

@@ -9,8 +9,8 @@ import { isDevelopmentSet, takeGivenKeys } from "./given.ts";
 import { fingerprintOf, publicKeyOf } from "./read-key.ts";
 import { type Fingerprints, fingerprintsOf, type Role, roles } from "./roles.ts";
 
-const usage = `npm run release -- keys --out FOLDER [--given FOLDER]
-  --out FOLDER     where the keys go; must not exist, or be empty
+const usage = `npm run release -- keys [--out FOLDER] [--given FOLDER]
+  --out FOLDER     where the keys go (keys); must not exist, or be empty
   --given FOLDER   keys to take over (files, or PKCS#11 URIs); without it a throw-away set is made
 `;
 
@@ -50,11 +50,12 @@ export async function makeKeySet(out: string, given: string | undefined): Promis
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { out: { type: "string" }, given: { type: "string" } },
+    options: { out: { type: "string", default: "keys" }, given: { type: "string" }, help: { type: "boolean" } },
   });
-  if (values.out === undefined) throw new UsageError(`keys takes --out\n${usage}`);
+  if (values.help) throw new UsageError(usage);
   const given = values.given === undefined ? undefined : resolve(values.given);
   const fingerprints = await makeKeySet(resolve(values.out), given);
+  process.stdout.write(`${values.out}: whoever has it can make systems that devices of these keys start\n`);
   for (const role of roles) process.stdout.write(`${role.padEnd(10)} ${fingerprints[role]}\n`);
   if (fingerprints.development) {
     process.stdout.write("These keys are for development: what they sign is shown as untrusted.\n");
