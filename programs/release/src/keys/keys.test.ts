@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isFault } from "@piccolo/fault";
+import { UsageError } from "../config.ts";
 import { SoftwareToken } from "../../test-support/software-token.ts";
-import { makeKeySet, run } from "./keys.ts";
+import { checkSuccession, makeKeySet, run } from "./keys.ts";
 import { placesOf, roles } from "./roles.ts";
 import { parseTokenUri, signBytes, signingKeyOf } from "./signing-key.ts";
 
@@ -140,6 +141,23 @@ test("a made set is whole, its own, fit for its roles, and marked as not to be t
     assert.equal(statSync(placesOf(made, role).privateKey).mode & 0o077, 0, `${role} is for its owner's eyes`);
   }
   assert.equal(statSync(join(made, "ostree")).mode & 0o077, 0);
+});
+
+test("a set that replaces another keeps the firmware's own keys, and only such a one can follow it", async () => {
+  const [next, foreign, printed] = [nextOut(), nextOut(), JSON.parse(readFileSync(join(made, "fingerprints.json"), "utf8"))];
+  assert.equal(await run(["--out", next, "--keep-firmware-keys", made]), 0);
+  const kept = roles.filter((role) => printed[role] === JSON.parse(readFileSync(join(next, "fingerprints.json"), "utf8"))[role]);
+  assert.deepEqual(kept, ["PK", "KEK"]);
+  const signature = await signBytes(signingKeyOf(next, "KEK"), Buffer.from("a list"));
+  const certificate = new X509Certificate(readFileSync(join(made, "secureboot/KEK.crt")));
+  assert.ok(verify("sha256", Buffer.from("a list"), certificate.publicKey, signature));
+  checkSuccession(next, [made]);
+  await makeKeySet(foreign, undefined);
+  assert.throws(
+    () => checkSuccession(foreign, [foreign, made]),
+    (error) => isFault(error, "key-unfit") && /another PK .*--keep-firmware-keys/.test(error.message),
+  );
+  await assert.rejects(run(["--out", nextOut(), "--given", made, "--keep-firmware-keys", made]), UsageError);
 });
 
 test("the OSTree key signs as GnuPG expects it", () => {
