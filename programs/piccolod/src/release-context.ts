@@ -96,7 +96,8 @@ export function distrustOfStart(
 ): (() => Promise<Reason | undefined>) | undefined {
   const secureBoot = parts.secureBoot ?? (() => readSecureBoot());
   if (signedBootsFile === undefined) return tpm?.kind === "device" ? distrustOf(secureBoot, chip) : undefined;
-  const released = (): ReadonlySet<string> => new Set([release?.keys["db"] ?? "", ...keysInSignedList(`${signedLists}/db.auth`)]);
+  const released = (): ReadonlySet<string> =>
+    new Set([release?.keys["db"] ?? "", ...keysInSignedList(`${signedLists}/db.auth`)]);
   const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
   return distrustOf(secureBoot, chip, keys);
 }

@@ -3,7 +3,7 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "../config.ts";
-import { checkSuccession } from "../keys/keys.ts";
+import { checkSuccession } from "../keys/successions.ts";
 import { parseCentral } from "./central.ts";
 import { readKeyFingerprints, readSourceEpoch, readVersion } from "./facts.ts";
 import { buildImage } from "./image.ts";

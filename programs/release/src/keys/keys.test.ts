@@ -8,8 +8,9 @@ import { after, before, test } from "node:test";
 import { isFault } from "@piccolo/fault";
 import { UsageError } from "../config.ts";
 import { SoftwareToken } from "../../test-support/software-token.ts";
-import { checkSuccession, makeKeySet, run } from "./keys.ts";
+import { makeKeySet, run } from "./keys.ts";
 import { placesOf, roles } from "./roles.ts";
+import { checkSuccession } from "./successions.ts";
 import { parseTokenUri, signBytes, signingKeyOf } from "./signing-key.ts";
 
 let folder: string;
@@ -144,9 +145,15 @@ test("a made set is whole, its own, fit for its roles, and marked as not to be t
 });
 
 test("a set that replaces another keeps the firmware's own keys, and only such a one can follow it", async () => {
-  const [next, foreign, printed] = [nextOut(), nextOut(), JSON.parse(readFileSync(join(made, "fingerprints.json"), "utf8"))];
+  const [next, foreign, printed] = [
+    nextOut(),
+    nextOut(),
+    JSON.parse(readFileSync(join(made, "fingerprints.json"), "utf8")),
+  ];
   assert.equal(await run(["--out", next, "--keep-firmware-keys", made]), 0);
-  const kept = roles.filter((role) => printed[role] === JSON.parse(readFileSync(join(next, "fingerprints.json"), "utf8"))[role]);
+  const kept = roles.filter(
+    (role) => printed[role] === JSON.parse(readFileSync(join(next, "fingerprints.json"), "utf8"))[role],
+  );
   assert.deepEqual(kept, ["PK", "KEK"]);
   const signature = await signBytes(signingKeyOf(next, "KEK"), Buffer.from("a list"));
   const certificate = new X509Certificate(readFileSync(join(made, "secureboot/KEK.crt")));

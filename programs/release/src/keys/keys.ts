@@ -57,23 +57,6 @@ export async function makeKeySet(out: string, given: string | undefined, replace
   }
 }
 
-/**
- * Throws `key-unfit` where a set cannot follow an earlier one: devices of that one have its `PK` and `KEK` in their firmware for good, and take
- * from no other key what later releases change there.
- */
-export function checkSuccession(keys: string, earlier: readonly string[]): void {
-  for (const folder of earlier) {
-    const other = firmwareRoles.find(
-      (role) => fingerprintOf(publicKeyOf(keys, role)) !== fingerprintOf(publicKeyOf(folder, role)),
-    );
-    if (other === undefined) continue;
-    throw releaseFaults.fault(
-      "key-unfit",
-      `${keys} has another ${other} than ${folder}, which devices keep: make it with keys --keep-firmware-keys ${folder}`,
-    );
-  }
-}
-
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],

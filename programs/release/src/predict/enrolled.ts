@@ -2,6 +2,7 @@
 import { enrolledState, predictPcr7, signaturesOf } from "@piccolo/attest";
 import { toHex } from "@piccolo/bytes";
 import { readCertificate } from "../keys/read-key.ts";
+import { endsOf } from "../keys/successions.ts";
 import { placesOf, type SecureBootRole } from "../keys/roles.ts";
 
 export interface ReleaseKeys {
@@ -9,11 +10,6 @@ export interface ReleaseKeys {
   readonly keySets: readonly string[];
   /** Folders of the sets that were replaced earlier, the oldest first: older devices have their certificates still. Public halves are enough. */
   readonly enrolled?: readonly string[] | undefined;
-}
-
-/** Of sets in the order in which one replaced the other, those that a device of each has got since it was installed; the shortest first. */
-export function endsOf(sets: readonly string[]): readonly (readonly string[])[] {
-  return sets.map((_, at) => sets.slice(sets.length - 1 - at));
 }
 
 /** None where no firmware with these keys would start the programs, since they are not signed. `docs/spec/measured-boot.md`, M17. */
@@ -37,9 +33,7 @@ export function predictedPcr7(
   const states = [
     ...[[keys], ...before, ...after].map((sets) => enrolledState(listsOf(sets), [loader, image])),
     // With the boot loader that is there already.
-    ...former.flatMap((set) =>
-      after.map((sets) => enrolledState(listsOf(sets), [[certificate(set, "db")], image])),
-    ),
+    ...former.flatMap((set) => after.map((sets) => enrolledState(listsOf(sets), [[certificate(set, "db")], image]))),
   ];
   const values = states.flatMap((state) => (state === undefined ? [] : [predictPcr7(state)]));
   return [...new Map(values.map((value) => [toHex(value), value])).values()];
