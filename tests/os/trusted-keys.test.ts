@@ -50,6 +50,13 @@ function production(): { readonly fingerprints: Prints; readonly db: string } {
   };
 }
 
+/** A set that followed: it has other keys but for `PK` and `KEK`, and those that are named. */
+function withOthers(keys: Partial<Prints> = {}): ReturnType<typeof production> {
+  const { fingerprints, db } = production();
+  const others = { pcr: sha256(7), ostree: sha256(8), metadata: sha256(9) };
+  return { db, fingerprints: { ...fingerprints, ...others, ...keys } };
+}
+
 const measured = recordedBoot("secure-boot");
 const trustWith = (db: string | undefined): string =>
   decideBootView({
@@ -86,7 +93,9 @@ test("a set that is not whole, shares a key, or has the certificate of another i
     "a role is missing": [{ ...good, fingerprints: withoutPk }],
     "no fingerprint": [{ ...good, fingerprints: { ...fingerprints, pcr: "AB".repeat(32) } }],
     "one key for two roles": [{ ...good, fingerprints: { ...fingerprints, pcr: fingerprints.ostree } }],
-    "one key in two sets": [good, { ...production(), fingerprints }],
+    "one key in two sets": [good, withOthers({ ostree: fingerprints.ostree })],
+    "another's KEK": [good, withOthers({ PK: sha256(10) })],
+    "another's KEK in another role": [good, withOthers({ PK: sha256(10), KEK: sha256(11), pcr: fingerprints.KEK })],
     "another certificate": [{ ...good, db: certificate("Piccolo").db }],
     "no certificate": [{ ...good, db: "" }],
     "more than a set has": [{ ...good, development: false }],
@@ -95,6 +104,12 @@ test("a set that is not whole, shares a key, or has the certificate of another i
   }
   assert.throws(() => readTrustedKeys({}));
   assert.throws(() => readTrustedKeys({ sets: Array.from({ length: 9 }, () => good) }));
+});
+
+test("sets that followed each other have the same keys for the firmware, and are both trusted", () => {
+  const [first, second] = [production(), withOthers()];
+  const trusted = readTrustedKeys({ sets: [first, second] });
+  assert.deepEqual([...trusted.db], [first.fingerprints.db, second.fingerprints.db]);
 });
 
 test("with a production set the mark is another one for its keys, and the same for all others", () => {

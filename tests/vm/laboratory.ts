@@ -78,11 +78,11 @@ export class Laboratory {
     return turn;
   }
 
-  /** Folder of a set of throw-away keys. */
-  async keySet(name: string): Promise<string> {
+  /** Folder of a set of throw-away keys, which may be made to replace another. */
+  async keySet(name: string, replaced?: string): Promise<string> {
     const folder = join(this.folder, name);
     return this.alone(async () => {
-      if (!existsSync(folder)) await makeKeySet(folder, undefined);
+      if (!existsSync(folder)) await makeKeySet(folder, undefined, replaced);
       return folder;
     });
   }

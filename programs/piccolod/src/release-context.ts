@@ -34,7 +34,7 @@ import type { ReleaseTrials } from "./system/release-trials.ts";
 /** Also of a daemon that is part of no release. What is sealed opens in this one and in later ones. */
 export const firstRelease = 1;
 const efiVariables = "/sys/firmware/efi/efivars";
-const signedList = "/usr/lib/piccolo/firmware/db.auth";
+const signedLists = "/usr/lib/piccolo/firmware";
 
 function systemdBoot(): SystemdBoot {
   const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
@@ -56,7 +56,7 @@ export function renewalOf(
   if (release === undefined || bootLoader !== "systemd-boot") return undefined;
   const boot = systemdBoot();
   const firmwareKeys = new EfiKeys({
-    signedList,
+    signedLists,
     variables: efiVariables,
     bootState,
     chip,
@@ -97,7 +97,8 @@ export function distrustOfStart(
 ): (() => Promise<Reason | undefined>) | undefined {
   const secureBoot = parts.secureBoot ?? (() => readSecureBoot());
   if (signedBootsFile === undefined) return tpm?.kind === "device" ? distrustOf(secureBoot, chip) : undefined;
-  const released = (): ReadonlySet<string> => new Set([release?.keys["db"] ?? "", ...keysInSignedList(signedList)]);
+  const released = (): ReadonlySet<string> =>
+    new Set([release?.keys["db"] ?? "", ...keysInSignedList(`${signedLists}/db.auth`)]);
   const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
   return distrustOf(secureBoot, chip, keys);
 }

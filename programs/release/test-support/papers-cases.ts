@@ -244,9 +244,9 @@ export async function cases(): Promise<Record<string, Vector>> {
     dependencies: [{ uri: "git+https://piccolo.invalid/piccolo-os", digest: { gitCommit: "ab".repeat(20) } }],
   });
   const sealed = (content: unknown, key = ours): Promise<string> =>
-    sealProvenance(content as typeof statement, createPublicKey(key), (message) =>
-      Promise.resolve(new Uint8Array(sign(null, message, key))),
-    );
+    sealProvenance(content as typeof statement, [
+      { publicKey: createPublicKey(key), sign: (message) => Promise.resolve(new Uint8Array(sign(null, message, key))) },
+    ]);
   const good = await sealed(statement);
   const changed = (
     change: (envelope: { payload: string; payloadType: string; signatures: Json[] }) => void,

@@ -1,19 +1,24 @@
-/** The keys of releases and of the firmware are replaced under an owner, who is asked for nothing. */
+/** The keys of releases and of the firmware are replaced under an owner, twice, who is asked for nothing. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Commit } from "@piccolo/release";
+import { stageOffered, updateKeysOf } from "../offered-release.ts";
 import type { Scenario } from "../scenario.ts";
 
-/** The list of keys has to be later than the one in the firmware, which was made when the laboratory was. */
+/** A list of keys has to be later than the one in the firmware, the first of which was made when the laboratory was. */
 const laterS = 86_400;
 
 export const rotation: Scenario = {
   name: "rotation",
   summary:
-    "release A by the old keys, B by both, C by the new ones: the volume opens in each start, and the firmware has the new key",
+    "releases by the old keys, by both, by the new, and again by both: each is fetched by the keys in the one before, the volume opens in each start, and the firmware has the new keys",
   set: "full",
   async run(context) {
     const { laboratory } = context;
-    const image = await laboratory.image();
-    const next = await laboratory.keySet("next-keys");
+    const [first, foreign] = [laboratory.keys, await laboratory.keySet("foreign-keys")];
+    const second = await laboratory.keySet("second-keys", first);
+    const third = await laboratory.keySet("third-keys", second);
+    const { commit: a } = await laboratory.image();
     const { machine } = await context.restored("device", "claimed");
     const opens = async (what: string): Promise<void> => {
       machine.powerOn();
@@ -21,36 +26,61 @@ export const rotation: Scenario = {
       const { phase, reasons } = await machine.client.status();
       context.equal(`${what}: ${JSON.stringify(reasons)}`, phase, "locked");
     };
-    await machine.powerButton();
-    const former = { keys: laboratory.keys, epochS: Math.floor(Date.now() / 1000) + laterS };
-    const beside: Commit[] = [];
-    await machine.changeDisk(async (disk) => {
-      beside.push(await laboratory.addRelease(disk, image, 2, "watch", 2, { keys: next, former }));
-    });
-    await opens("B on probation");
-    await machine.untilTells(/"release-blessed".*piccolo-2\.efi/);
-    context.check("nothing is sealed anew on probation", !machine.probe.text.includes("seals-renewed"));
-    await machine.powerButton();
-
-    await opens("B with its place");
-    await machine.untilTells(/"firmware-keys-changed"/);
-    context.check("it was sealed for the change", /"seals-renewed","expected":[12]/.test(machine.probe.text));
-    await machine.powerCut();
-
-    await opens("B with both keys in the firmware");
-    context.check("it is sealed for the new keys alone", machine.probe.text.includes('"seals-renewed","expected":0'));
-    await machine.powerButton();
-
-    await machine.changeDisk(async (disk) => {
-      await laboratory.addRelease(disk, image, 3, "watch", 2, {
-        keys: next,
-        enrolled: [laboratory.keys],
-        beside,
+    const nowS = Math.floor(Date.now() / 1000);
+    const formerly = (keys: string, times: number) => ({ keys, epochS: nowS + times * laterS });
+    const stage = async (...[offered]: [Omit<Parameters<typeof stageOffered>[1], "overlay">]): Promise<Commit> => {
+      const staged: Commit[] = [];
+      await machine.changeDisk(async (disk) => {
+        staged.push(await stageOffered(context, { ...offered, overlay: "watch" }, disk));
       });
+      return staged[0] ?? a;
+    };
+    const changesKeys = async (name: string): Promise<void> => {
+      await opens(`${name} on probation`);
+      await machine.untilTells(/"release-blessed"/);
+      context.check(`${name} seals nothing anew on probation`, !machine.probe.text.includes("seals-renewed"));
+      await machine.powerButton();
+
+      await opens(`${name} with its place`);
+      await machine.untilTells(/"firmware-keys-changed"/);
+      context.check(`${name} has sealed for the change`, /"seals-renewed","expected":[12]/.test(machine.probe.text));
+      await machine.powerCut();
+
+      await opens(`${name} with its key in the firmware`);
+      const renewed = machine.probe.text.includes('"seals-renewed","expected":0');
+      context.check(`${name} has sealed for the new keys alone`, renewed);
+      await machine.powerButton();
+    };
+
+    await machine.powerButton();
+    const b = await stage({
+      number: 2,
+      signing: { keys: second, former: formerly(first, 1) },
+      running: { number: 1, commit: a },
+      strangers: readFileSync(join(foreign, "ostree/updates.gpg")),
+    });
+    await changesKeys("B");
+
+    // What runs the old release, and missed B, takes nothing that the new keys alone signed.
+    const ofOld = await updateKeysOf(context, a);
+    const c = await stage({
+      number: 3,
+      signing: { keys: second, enrolled: [first] },
+      running: { number: 2, commit: b },
+      strangers: ofOld,
     });
     await opens("C, by the new keys alone");
-    await machine.untilTells(/"release-blessed".*piccolo-3\.efi/);
+    await machine.untilTells(/"release-blessed"/);
     await machine.powerButton();
     await opens("C with its place");
+    await machine.powerButton();
+
+    await stage({
+      number: 4,
+      signing: { keys: third, former: formerly(second, 2), enrolled: [first] },
+      running: { number: 3, commit: c },
+      strangers: ofOld,
+    });
+    await changesKeys("D");
   },
 };

@@ -30,10 +30,17 @@ const KeySets = z.strictObject({ sets: z.array(KeySet).max(8) });
 /** Stands in the subject of each certificate that is made to be thrown away. */
 const development = /development|not to be trusted/i;
 
-/** Throws where a set is not whole, is for development, or shares a key between roles or with another set. */
+/**
+ * Throws where a set is not whole, is for development, or shares a key between roles, or one with another set that is replaced as the others are:
+ * `PK` and `KEK` stay in the firmware of a device, so that the sets of which one followed the other have the same (rule 10).
+ */
 export function readTrustedKeys(json: unknown): TrustedKeys {
   const { sets } = KeySets.parse(json);
-  const all = sets.flatMap(({ fingerprints }) => Object.values(fingerprints));
+  const firmwareKeys = new Set(sets.map(({ fingerprints: { PK, KEK } }) => `${PK} ${KEK}`));
+  const all = [
+    ...[...firmwareKeys].flatMap((keys) => keys.split(" ")),
+    ...sets.flatMap(({ fingerprints: { PK: _PK, KEK: _KEK, ...replaced } }) => Object.values(replaced)),
+  ];
   if (new Set(all).size !== all.length) throw new Error("a production key has two roles, or is in two sets");
   for (const { fingerprints, db } of sets) {
     const certificate = new X509Certificate(db);

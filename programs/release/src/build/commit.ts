@@ -1,11 +1,12 @@
 /** The release's tree as a signed OSTree commit. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { repositoryRoot } from "../config.ts";
 import { toHex } from "@piccolo/bytes";
-import { signedKeyList } from "../firmware/key-lists.ts";
+import { keyListsOf } from "../firmware/key-lists.ts";
 import { assembleTree, type ReleaseFacts } from "../tree/assemble.ts";
-import { installOwnApps } from "../tree/own-apps.ts";
+import { installSignedParts } from "../tree/signed-parts.ts";
+import { readKeyFingerprints } from "./facts.ts";
 import { keyOf } from "./inputs.ts";
 import { providePrograms, type Workshop } from "./workshop.ts";
 
@@ -23,7 +24,7 @@ export interface Overlay {
 
 export interface FormerKeys {
   readonly keys: string;
-  /** The time of the list of both keys that the release gives to the firmware: later than that of the list there. */
+  /** The time of the lists that the release gives to the firmware: later than that of the list there. */
   readonly epochS: number;
 }
 
@@ -37,7 +38,7 @@ export interface CommitParts {
   readonly keys: string;
   /** While keys are replaced: the set of before, by which the release is signed as well. */
   readonly former?: FormerKeys;
-  /** Sets that were replaced earlier: the firmware of older devices has their lists, with this release's key added. */
+  /** Sets that were replaced earlier, the oldest first: the firmware of older devices has their certificates still. */
   readonly enrolled?: readonly string[];
   readonly overlay?: Overlay;
 }
@@ -94,7 +95,7 @@ async function commitTree(
 }
 
 /** The same content gives the same commit, which an earlier build may have signed. */
-async function signCommit(shop: Workshop, keys: string, checksum: string): Promise<void> {
+export async function signCommit(shop: Workshop, keys: string, checksum: string): Promise<void> {
   const key = await signingKeyOf(shop, keys);
   const home = `--gpg-homedir=${join(keys, "ostree")}`;
   try {
@@ -113,18 +114,20 @@ async function resolve(shop: Workshop, branch: string): Promise<string | undefin
 /** The commit of the tree as it is in the sources, with an overlay where one is given. */
 export async function provideCommit(shop: Workshop, parts: CommitParts): Promise<Commit> {
   const programs = await providePrograms(shop);
-  const { former, keys } = parts;
-  const list =
+  const { former, keys, enrolled = [] } = parts;
+  const signers = signersOf(parts);
+  const firmwareLists =
     former === undefined
-      ? undefined
-      : await signedKeyList({ name: "db", of: [former.keys, keys], signedBy: former.keys, epochS: former.epochS });
+      ? new Map<string, Uint8Array>()
+      : await keyListsOf({ keys, former: former.keys, enrolled, epochS: former.epochS });
   const facts = [
     shop.packagesKey,
     shop.epochS,
     basename(programs),
     basename(shop.tools.root),
     parts.release,
-    list === undefined ? "" : toHex(list),
+    signers.map(readKeyFingerprints),
+    [...firmwareLists].map(([name, list]) => [name, toHex(list)]),
   ];
   const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
   const apps = ["catalog", "packages/app-manifest/src", "packages/oci-image/src"];
@@ -142,11 +145,8 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     const busybox = join(shop.tools.root, "usr/bin/busybox");
     const { number } = parts.release;
     const catalog = join(repositoryRoot, "catalog");
-    installOwnApps({ tree, catalog, busybox, architecture, keys, number, epochS: shop.epochS });
-    if (list !== undefined) {
-      mkdirSync(join(tree, "usr/lib/piccolo/firmware"));
-      writeFileSync(join(tree, "usr/lib/piccolo/firmware/db.auth"), list);
-    }
+    const apps = { tree, catalog, busybox, architecture, keys, number, epochS: shop.epochS } as const;
+    installSignedParts({ ...apps, signers, firmwareLists });
     shop.say("commit: ostree");
     base = await commitTree(shop, parts, branch, [`dir=${tree}`]);
     rmSync(tree, { recursive: true });

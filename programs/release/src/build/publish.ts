@@ -6,13 +6,21 @@ import { basename, join } from "node:path";
 import { repositoryRoot } from "../config.ts";
 import { releaseFaults } from "../faults.ts";
 import { publicKeyOf } from "../keys/read-key.ts";
+import { withHomeOf } from "../keys/signers-home.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
 import { billOfMaterials, type LockedPackage } from "../papers/bill-of-materials.ts";
 import { commitSubject, sealProvenance, statementOf } from "../papers/provenance.ts";
 import { urlOf } from "../papers/spdx.ts";
 import { execute, executeText } from "../process.ts";
 import { decodePackages, type InstalledPackage, installedPackages, packagesOfTree } from "../tree/packages.ts";
-import { type Commit, type CommitParts, overlayFolder, overlayMark, signingKeyOf as commitKeyOf } from "./commit.ts";
+import {
+  type Commit,
+  type CommitParts,
+  overlayFolder,
+  overlayMark,
+  signersOf,
+  signingKeyOf as commitKeyOf,
+} from "./commit.ts";
 import type { ReleaseImage } from "./image.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -110,28 +118,27 @@ export async function publish(
 /** The commit in a repository that any web server can serve, in a folder that is made; with a signed summary. */
 export async function writeRepository(
   shop: Workshop,
-  { release, keys }: CommitParts,
+  parts: CommitParts,
   commit: Commit,
   target: string,
 ): Promise<void> {
   mkdirSync(target);
-  const inside = shop.tools.within([target]);
-  const signer = [`--gpg-homedir=${join(keys, "ostree")}`, `--gpg-sign=${await commitKeyOf(shop, keys)}`];
-  const ostree = (...args: string[]): Promise<Buffer> => inside.run("ostree", [`--repo=${target}`, ...args]);
+  const ostree = (...args: string[]): Promise<Buffer> =>
+    shop.tools.within([target]).run("ostree", [`--repo=${target}`, ...args]);
   await ostree("init", "--mode=archive");
   await ostree("pull-local", commit.repository, commit.checksum);
-  await ostree("refs", `--create=${branchOfRelease(release.number)}`, commit.checksum);
-  await ostree("summary", "--update", ...signer);
+  await ostree("refs", `--create=${branchOfRelease(parts.release.number)}`, commit.checksum);
+  const signers = signersOf(parts);
+  await withHomeOf(signers, async (home) => {
+    const keys = await Promise.all(signers.map((set) => commitKeyOf(shop, set)));
+    const signed = [`--gpg-homedir=${home}`, ...keys.map((key) => `--gpg-sign=${key}`)];
+    await shop.tools.within([target, home]).run("ostree", [`--repo=${target}`, "summary", "--update", ...signed]);
+  });
 }
 
-async function writePapers(
-  shop: Workshop,
-  { release, keys }: CommitParts,
-  image: ReleaseImage,
-  out: string,
-): Promise<void> {
+async function writePapers(shop: Workshop, parts: CommitParts, image: ReleaseImage, out: string): Promise<void> {
   const { epochS } = shop;
-  const { version, number } = release;
+  const { version, number } = parts.release;
   const inside = installedPackages(shop.tools.root).filter(({ name }) => toolsInside.includes(name));
   const system = [...(await packagesOfCommit(shop, image.commit)), ...inside];
   const commit = image.commit.checksum;
@@ -150,9 +157,11 @@ async function writePapers(
     ...[...new Set(built.map(urlOf))].sort().map((uri) => ({ uri })),
   ];
   const statement = statementOf({ version, number, epochS, subjects, dependencies });
-  const key = signingKeyOf(keys, "metadata");
-  const sealed = await sealProvenance(statement, publicKeyOf(keys, "metadata"), (message) => signBytes(key, message));
-  writeFileSync(join(out, provenanceName), sealed);
+  const signers = signersOf(parts).map((keys) => {
+    const key = signingKeyOf(keys, "metadata");
+    return { publicKey: publicKeyOf(keys, "metadata"), sign: (message: Uint8Array) => signBytes(key, message) };
+  });
+  writeFileSync(join(out, provenanceName), await sealProvenance(statement, signers));
 }
 
 const lockPath = join(repositoryRoot, "package-lock.json");

@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "../config.ts";
+import { checkSuccession } from "../keys/successions.ts";
 import { parseCentral } from "./central.ts";
 import { readKeyFingerprints, readSourceEpoch, readVersion } from "./facts.ts";
 import { buildImage } from "./image.ts";
@@ -15,7 +16,7 @@ const usage = `npm run release -- build --keys FOLDER --out FOLDER [--number N] 
                            [--enrolled FOLDER...] [--central URL] [--base BASE --root FOLDER]
   --keys FOLDER   the keys the release is signed with (release -- keys)
   --former FOLDER while keys are replaced: those of before, which sign it as well
-  --enrolled FOLDER keys that were replaced by these ones: older devices have them in their firmware still
+  --enrolled FOLDER keys that were replaced earlier, the oldest first: older devices have them in their firmware still
   --out FOLDER    where boot image, disk images, repository and papers go; empty, or not there yet
   --number N      the release's number, from 1; only grows
   --minimum N     the oldest release that may still open a device's volume once this one runs there; 1 shuts out none
@@ -54,6 +55,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const epochS = await readSourceEpoch();
   const former = values.former === undefined ? undefined : { keys: resolve(values.former), epochS };
   const enrolled = values.enrolled.map((folder) => resolve(folder));
+  checkSuccession(keys, [...enrolled, ...(former === undefined ? [] : [former.keys])]);
   const startedMs = performance.now();
   const say = (line: string): void => {
     process.stdout.write(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -22,7 +23,7 @@ import { isFault } from "@piccolo/fault";
 import { realWorld } from "@piccolo/world/real";
 import { repositoryRoot, UsageError } from "../config.ts";
 import { dataUrl, type Json, normalized, translateButane } from "./butane.ts";
-import { fillIn, makeIgnition, run } from "./ignition.ts";
+import { fillIn, makeIgnition, type Programs, run } from "./ignition.ts";
 
 const execute = promisify(execFile);
 const names = ["piccolod", "blake-hash.node", "libatomic.so.1"];
@@ -207,6 +208,57 @@ test("a central that is no origin is refused, and nothing is written", async (co
     );
   }
   assert.ok(!existsSync(out));
+});
+
+/** Programs that are not built yet, in a folder of the test's own; `built` counts how often they were. */
+function unbuilt(context: TestContext): { readonly programs: Programs; readonly out: string; built: number } {
+  const folder = mkdtempSync(join(tmpdir(), "fresh-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const dist = join(folder, "dist");
+  const fresh = {
+    out: join(folder, "piccolo.ign"),
+    built: 0,
+    programs: {
+      folder: dist,
+      build: async () => {
+        fresh.built++;
+        cpSync(files, dist, { recursive: true });
+      },
+    },
+  };
+  return fresh;
+}
+
+test("the bare command builds what is not built yet, and writes what Ignition takes, with an address that is nobody's", async (context) => {
+  const fresh = unbuilt(context);
+  assert.equal(await run(["--out", fresh.out], fresh.programs), 0);
+  execFileSync("ignition-validate", [fresh.out]);
+  const text = readFileSync(fresh.out, "utf8");
+  assert.match(text, /"https:\/\/releases\.invalid\/[\d.]+\/piccolod"/);
+  assert.equal(await run(["--out", fresh.out], fresh.programs), 0);
+  assert.equal(fresh.built, 1, "what is built is taken as it is");
+});
+
+test("what nobody can check is written only by who asks for that, and what the validator refuses never", async (context) => {
+  const { out, programs } = unbuilt(context);
+  const path = process.env["PATH"];
+  context.after(() => void (process.env["PATH"] = path));
+  const tools = mkdtempSync(join(tmpdir(), "tools-"));
+  context.after(() => rmSync(tools, { recursive: true, force: true }));
+  process.env["PATH"] = tools;
+  await assert.rejects(run(["--out", out], programs), (error) => isFault(error, "tool-missing"));
+  assert.ok(!existsSync(out));
+  assert.equal(await run(["--out", out, "--unchecked"], programs), 0);
+  assert.ok(existsSync(out));
+  rmSync(out);
+  writeFileSync(join(tools, "ignition-validate"), "#!/bin/sh\necho 'no such key' >&2\nexit 1\n", { mode: 0o755 });
+  for (const more of [[], ["--unchecked"]]) {
+    await assert.rejects(
+      run(["--out", out, ...more], programs),
+      (error) => isFault(error, "tool-failed") && /no such key/.test(error.message),
+    );
+  }
+  assert.deepEqual(readdirSync(dirname(out)), ["dist"], "nothing is left");
 });
 
 test("a wrong type anywhere is told by the real validator, so that its silence means something", async (context) => {

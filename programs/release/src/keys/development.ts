@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runTool } from "../tool.ts";
-import { gnupgHomeOf, ostreePublicOf, placesOf, type SecureBootRole, secureBootRoles } from "./roles.ts";
+import { gnupgHomeOf, ostreePublicOf, placesOf, type SecureBootRole } from "./roles.ts";
 
 const rsaBits = 2_048;
 const validDays = 3_650;
@@ -82,9 +82,9 @@ export function copyGnupgHome(from: string, to: string): void {
   }
 }
 
-/** Writes a whole set of new keys into an empty folder. */
-export async function makeDevelopmentKeys(folder: string): Promise<void> {
-  for (const role of secureBootRoles) await makeSecureBootKey(folder, role);
+/** Writes a set of new keys into an empty folder, whole but for the Secure Boot keys that are not named. */
+export async function makeDevelopmentKeys(folder: string, secureBoot: readonly SecureBootRole[]): Promise<void> {
+  for (const role of secureBoot) await makeSecureBootKey(folder, role);
   const pcr = generateKeyPairSync("rsa", { modulusLength: rsaBits });
   writePrivate(placesOf(folder, "pcr").privateKey, pcr.privateKey);
   writePublic(placesOf(folder, "pcr").publicHalf, pcr.publicKey);

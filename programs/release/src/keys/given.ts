@@ -81,17 +81,22 @@ async function takeOstreeHome(given: string, folder: string): Promise<void> {
   }
 }
 
+/** Copies one key of a given set. Throws `key-missing` or `key-unfit` for one that cannot sign. */
+export async function takeGivenKey(given: string, folder: string, role: SigningRole): Promise<void> {
+  await checkKey(given, role);
+  const [from, to] = [placesOf(given, role), placesOf(folder, role)];
+  mkdirSync(dirname(to.publicHalf), { recursive: true, mode: 0o700 });
+  for (const half of ["privateKey", "token", "publicHalf"] as const) {
+    if (!existsSync(from[half])) continue;
+    copyFileSync(from[half], to[half]);
+    chmodSync(to[half], half === "publicHalf" ? 0o644 : 0o600);
+  }
+}
+
 /** Copies a given set into an empty folder. Throws `key-missing` or `key-unfit` for what cannot sign a release. */
 export async function takeGivenKeys(given: string, folder: string): Promise<void> {
   for (const role of roles.filter((role): role is SigningRole => role !== "ostree")) {
-    await checkKey(given, role);
-    const [from, to] = [placesOf(given, role), placesOf(folder, role)];
-    mkdirSync(dirname(to.publicHalf), { recursive: true, mode: 0o700 });
-    for (const half of ["privateKey", "token", "publicHalf"] as const) {
-      if (!existsSync(from[half])) continue;
-      copyFileSync(from[half], to[half]);
-      chmodSync(to[half], half === "publicHalf" ? 0o644 : 0o600);
-    }
+    await takeGivenKey(given, folder, role);
   }
   await takeOstreeHome(given, folder);
 }

@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isFault } from "@piccolo/fault";
+import { UsageError } from "../config.ts";
 import { SoftwareToken } from "../../test-support/software-token.ts";
-import { makeKeySet } from "./keys.ts";
+import { makeKeySet, run } from "./keys.ts";
 import { placesOf, roles } from "./roles.ts";
+import { checkSuccession } from "./successions.ts";
 import { parseTokenUri, signBytes, signingKeyOf } from "./signing-key.ts";
 
 let folder: string;
@@ -48,6 +50,15 @@ const pem = (key: KeyObject): string | Buffer =>
 
 test("a key is never written over", async () => {
   await assert.rejects(makeKeySet(made, undefined), (error) => isFault(error, "output-exists"));
+});
+
+test("the bare command makes a set in a folder of its own, once", async (context) => {
+  const [place, before] = [mkdtempSync(join(folder, "bare-")), process.cwd()];
+  context.after(() => process.chdir(before));
+  process.chdir(place);
+  assert.equal(await run([]), 0);
+  assert.ok(existsSync(join(place, "keys/fingerprints.json")));
+  await assert.rejects(run([]), (error) => isFault(error, "output-exists"));
 });
 
 test("a given set that lacks a key, or one half of it, is refused and the file is named", async () => {
@@ -131,6 +142,29 @@ test("a made set is whole, its own, fit for its roles, and marked as not to be t
     assert.equal(statSync(placesOf(made, role).privateKey).mode & 0o077, 0, `${role} is for its owner's eyes`);
   }
   assert.equal(statSync(join(made, "ostree")).mode & 0o077, 0);
+});
+
+test("a set that replaces another keeps the firmware's own keys, and only such a one can follow it", async () => {
+  const [next, foreign, printed] = [
+    nextOut(),
+    nextOut(),
+    JSON.parse(readFileSync(join(made, "fingerprints.json"), "utf8")),
+  ];
+  assert.equal(await run(["--out", next, "--keep-firmware-keys", made]), 0);
+  const kept = roles.filter(
+    (role) => printed[role] === JSON.parse(readFileSync(join(next, "fingerprints.json"), "utf8"))[role],
+  );
+  assert.deepEqual(kept, ["PK", "KEK"]);
+  const signature = await signBytes(signingKeyOf(next, "KEK"), Buffer.from("a list"));
+  const certificate = new X509Certificate(readFileSync(join(made, "secureboot/KEK.crt")));
+  assert.ok(verify("sha256", Buffer.from("a list"), certificate.publicKey, signature));
+  checkSuccession(next, [made]);
+  await makeKeySet(foreign, undefined);
+  assert.throws(
+    () => checkSuccession(foreign, [foreign, made]),
+    (error) => isFault(error, "key-unfit") && /another PK .*--keep-firmware-keys/.test(error.message),
+  );
+  await assert.rejects(run(["--out", nextOut(), "--given", made, "--keep-firmware-keys", made]), UsageError);
 });
 
 test("the OSTree key signs as GnuPG expects it", () => {

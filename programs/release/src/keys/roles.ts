@@ -5,6 +5,9 @@ import { join } from "node:path";
 export const secureBootRoles = ["PK", "KEK", "db"] as const;
 export type SecureBootRole = (typeof secureBootRoles)[number];
 
+/** What stays while the other keys are replaced: firmware takes a change of its lists from these alone. */
+export const firmwareRoles = ["PK", "KEK"] as const satisfies readonly SecureBootRole[];
+
 /** Who signs which list: the platform key itself and the list of key exchange keys, these the list of what may boot. */
 export const listSigners: Readonly<Record<SecureBootRole, SecureBootRole>> = { PK: "PK", KEK: "PK", db: "KEK" };
 

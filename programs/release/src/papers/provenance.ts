@@ -88,14 +88,21 @@ function provenanceToSign(payload: Uint8Array): Uint8Array {
   return Buffer.concat([toUtf8(head), payload]);
 }
 
-export async function sealProvenance(
-  statement: Statement,
-  publicKey: KeyObject,
-  sign: (message: Uint8Array) => Promise<Uint8Array>,
-): Promise<string> {
+export interface ProvenanceSigner {
+  readonly publicKey: KeyObject;
+  readonly sign: (message: Uint8Array) => Promise<Uint8Array>;
+}
+
+/** Each signature alone makes it good: while keys are replaced, whoever has the old key and whoever has the new one believes it. */
+export async function sealProvenance(statement: Statement, signers: readonly ProvenanceSigner[]): Promise<string> {
   const payload = toUtf8(JSON.stringify(statement));
-  const sig = Buffer.from(await sign(provenanceToSign(payload))).toString("base64");
-  const signatures = [{ keyid: fingerprintOf(publicKey), sig }];
+  const message = provenanceToSign(payload);
+  const signatures = await Promise.all(
+    signers.map(async ({ publicKey, sign }) => ({
+      keyid: fingerprintOf(publicKey),
+      sig: Buffer.from(await sign(message)).toString("base64"),
+    })),
+  );
   return `${JSON.stringify({ payloadType, payload: Buffer.from(payload).toString("base64"), signatures })}\n`;
 }
 

@@ -2,12 +2,13 @@
 import { enrolledState, predictPcr7, signaturesOf } from "@piccolo/attest";
 import { toHex } from "@piccolo/bytes";
 import { readCertificate } from "../keys/read-key.ts";
+import { endsOf } from "../keys/successions.ts";
 import { placesOf, type SecureBootRole } from "../keys/roles.ts";
 
 export interface ReleaseKeys {
   /** Folders of the sets that sign the release, the one that stays first. */
   readonly keySets: readonly string[];
-  /** Folders of earlier sets, whose lists with this release's certificate added devices still have; public halves are enough. */
+  /** Folders of the sets that were replaced earlier, the oldest first: older devices have their certificates still. Public halves are enough. */
   readonly enrolled?: readonly string[] | undefined;
 }
 
@@ -19,17 +20,20 @@ export function predictedPcr7(
   if (keys === undefined) return [];
   const certificate = (set: string, role: SecureBootRole): Uint8Array =>
     new Uint8Array(readCertificate(placesOf(set, role).publicHalf).raw);
-  const listsOf = (set: string, ...db: readonly string[]) => ({
-    PK: [certificate(set, "PK")],
-    KEK: [certificate(set, "KEK")],
-    db: db.map((each) => certificate(each, "db")),
+  const listsOf = ([first = keys, ...others]: readonly string[]) => ({
+    PK: [certificate(first, "PK")],
+    KEK: [certificate(first, "KEK")],
+    db: [first, ...others].map((each) => certificate(each, "db")),
   });
   const [loader, image] = [signaturesOf(programs.loader), signaturesOf(programs.image)];
+  const replaced = [...enrolled, ...former];
+  // What a device has by the set it was installed with: before the release adds its key to the firmware's list, and after it.
+  const before = former.length === 0 ? [] : endsOf(replaced);
+  const after = endsOf(replaced).map((sets) => [...sets, keys]);
   const states = [
-    // The installer's; a device's before the release adds its key to the firmware's list; and after it, with either boot loader.
-    ...[keys, ...former].map((set) => enrolledState(listsOf(set, set), [loader, image])),
-    ...[...former, ...enrolled].map((set) => enrolledState(listsOf(set, set, keys), [loader, image])),
-    ...former.map((set) => enrolledState(listsOf(set, set, keys), [[certificate(set, "db")], image])),
+    ...[[keys], ...before, ...after].map((sets) => enrolledState(listsOf(sets), [loader, image])),
+    // With the boot loader that is there already.
+    ...former.flatMap((set) => after.map((sets) => enrolledState(listsOf(sets), [[certificate(set, "db")], image]))),
   ];
   const values = states.flatMap((state) => (state === undefined ? [] : [predictPcr7(state)]));
   return [...new Map(values.map((value) => [toHex(value), value])).values()];

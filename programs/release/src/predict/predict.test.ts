@@ -97,3 +97,19 @@ test("what is predicted of PCR 7 is signed with the rest", async () => {
   assert.deepEqual(pcr7.map(toHex), predictedPcr7(released, released).map(toHex));
   assert.equal(pcr7.length, 1);
 });
+
+test("where keys are replaced again, PCR 7 is predicted for devices of each set there was", async () => {
+  const [a, c, d] = [join(folder, "first"), join(folder, "second"), join(folder, "third")];
+  await makeKeySet(a, undefined);
+  await makeKeySet(c, undefined, a);
+  await makeKeySet(d, undefined, c);
+  const valuesOf = (sets: readonly string[], keySets: readonly string[], enrolled: readonly string[]): string[] => {
+    const program = signedBy(...sets);
+    return predictedPcr7({ loader: program, image: program }, { keySets, enrolled }).map(toHex);
+  };
+  const before = valuesOf([c], [c], [a]);
+  const both = valuesOf([d, c], [d, c], [a]);
+  const after = valuesOf([d], [d], [a, c]);
+  assert.deepEqual([before.length, both.length, after.length], [2, 7, 3]);
+  for (const values of [before, after]) assert.ok(values.every((value) => both.includes(value)));
+});

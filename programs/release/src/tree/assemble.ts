@@ -5,8 +5,6 @@ import {
   cpSync,
   existsSync,
   globSync,
-  lchownSync,
-  lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -21,6 +19,7 @@ import { settingsWith } from "../build/central.ts";
 import type { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { execute } from "../process.ts";
+import { plainOwnership } from "./signed-parts.ts";
 import { encodePackages, packagesOfTree, remainingPackages, withoutPackages } from "./packages.ts";
 
 export interface TreeParts {
@@ -180,18 +179,6 @@ function reshape(tree: string): void {
     rmSync(join(tree, name), { recursive: true, force: true });
     mkdirSync(dirname(join(tree, name)), { recursive: true });
     symlinkSync(target, join(tree, name));
-  }
-}
-
-/** Everything belongs to root, and no program gives rights to whoever starts it. */
-function plainOwnership(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    lchownSync(path, 0, 0);
-    if (entry.isSymbolicLink()) continue;
-    if (!entry.isFile() && !entry.isDirectory()) throw new Error(`${path} is neither file, folder nor link`);
-    chmodSync(path, lstatSync(path).mode & 0o755);
-    if (entry.isDirectory()) plainOwnership(path);
   }
 }
 

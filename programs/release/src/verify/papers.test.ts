@@ -17,12 +17,13 @@ const files = ["piccolo-1.efi", "BOOTX64.EFI", "disk.img"];
 let folder: string;
 let copies = 0;
 
-async function seal(path: string, subjects: ReadonlyMap<string, string>, key: KeyObject = privateKey): Promise<void> {
+async function seal(path: string, subjects: ReadonlyMap<string, string>, ...keys: readonly KeyObject[]): Promise<void> {
   const statement = statementOf({ version: "1.2.3", number: 1, epochS: 5, subjects, dependencies: [{ uri: "a" }] });
-  const sealed = await sealProvenance(statement, createPublicKey(key), (message) =>
-    Promise.resolve(new Uint8Array(sign(null, message, key))),
-  );
-  writeFileSync(join(path, "provenance.intoto.json"), sealed);
+  const signers = (keys.length === 0 ? [privateKey] : keys).map((key) => ({
+    publicKey: createPublicKey(key),
+    sign: (message: Uint8Array) => Promise.resolve(new Uint8Array(sign(null, message, key))),
+  }));
+  writeFileSync(join(path, "provenance.intoto.json"), await sealProvenance(statement, signers));
 }
 
 const subjectsOf = (path: string, names: readonly string[], of = commit): Map<string, string> =>
@@ -106,6 +107,13 @@ test("papers of different releases are refused", async () => {
 test("a whole release is good", async () => {
   const { number, version, commit: found } = await checkPapers(copy(), publicKey);
   assert.deepEqual({ number, version, found }, { number: 1, version: "1.2.3", found: commit });
+});
+
+test("while keys are replaced, a release is good by the old key and by the new, and by no other", async () => {
+  const [next, path] = [generateKeyPairSync("ed25519"), copy()];
+  await seal(path, subjectsOf(path, [...files, "sbom.spdx.json"]), next.privateKey, privateKey);
+  for (const key of [publicKey, next.publicKey]) assert.equal((await checkPapers(path, key)).commit, commit);
+  await refuses(path, "release-unfit", /not signed/, generateKeyPairSync("ed25519").publicKey);
 });
 
 const shown = (metadata: string): string =>

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { deploymentsSuite, type ReleaseMachine } from "../../../test-support/deployments-suite.ts";
 import { MemoryDeployments } from "../../../test-support/memory-deployments.ts";
-import type { DeploymentSource } from "../../system/deployments.ts";
+import { deploymentFaults, type DeploymentSource } from "../../system/deployments.ts";
 import { OstreeDeployments } from "./ostree.ts";
 import { mountedRepository, openRepository } from "./root-repository.ts";
 
@@ -63,6 +63,8 @@ const source = (id: number): DeploymentSource => ({ id: String(id), branch, comm
 
 interface Disk extends ReleaseMachine {
   readonly repository: string;
+  /** The folder that releases come from. */
+  readonly remote: string;
   readonly deployments: OstreeDeployments;
 }
 
@@ -80,7 +82,7 @@ async function machine(context: TestContext): Promise<Disk> {
       verity: "possible",
     });
   await open(undefined).stage(source(1));
-  return { repository, deployments: open("1"), source, goAway: () => renameSync(remote, `${remote}-gone`) };
+  return { repository, remote, deployments: open("1"), source, goAway: () => renameSync(remote, `${remote}-gone`) };
 }
 
 deploymentsSuite("releases in an OSTree repository", machine);
@@ -140,6 +142,46 @@ test("collecting frees what no release has", async (context) => {
   await deployments.collect();
   const { commit } = source(2);
   assert.ok(!existsSync(join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`)));
+});
+
+/** As a power cut leaves it between two steps of staging: the place that releases come from has a name for the commit as well. */
+function nameOfRemote(repository: string, commit: string): void {
+  const path = join(repository, "refs/remotes/piccolo", branch);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${commit}\n`);
+}
+
+test("what a staging that was cut off has named keeps nothing on the disk, whether the release is asked for again or not", async (context) => {
+  for (const isAskedForAgain of [true, false]) {
+    const { repository, deployments } = await machine(context);
+    await deployments.stage(source(2));
+    const { commit } = source(2);
+    nameOfRemote(repository, commit);
+    if (isAskedForAgain) await deployments.stage(source(2));
+    const named = (): readonly string[] =>
+      readdirSync(join(repository, "refs/remotes"), { recursive: true }).map(String);
+    if (isAskedForAgain) assert.deepEqual(named(), []);
+    await deployments.undeploy("2");
+    await deployments.collect();
+    assert.deepEqual(named(), []);
+    assert.ok(!existsSync(join(repository, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`)));
+  }
+});
+
+test("after a fetching that did not end well what is of no use is looked for, and after one that did nothing is", async (context) => {
+  const { repository, remote, deployments } = await machine(context);
+  const { commit } = source(2);
+  const file = run("ostree", "ls", "-C", `--repo=${remote}`, commit, "/usr/lib/os-release").split(/\s+/)[4] ?? "";
+  const object = join(remote, "objects", file.slice(0, 2), `${file.slice(2)}.filez`);
+  renameSync(object, `${object}-gone`);
+  const isUncollected = (): boolean => existsSync(join(repository, "piccolo-uncollected"));
+  await assert.rejects(deployments.stage(source(2)), (error) => deploymentFaults.owns(error));
+  assert.ok(isUncollected());
+  await deployments.collect();
+  assert.ok(!isUncollected());
+  renameSync(`${object}-gone`, object);
+  assert.equal((await deployments.stage(source(2))).state, "kept");
+  assert.ok(!isUncollected());
 });
 
 test("a collecting that was cut off is done by the next one, and one for which there is nothing to do is none", async (context) => {

@@ -35,7 +35,7 @@ export interface OstreeOptions {
   readonly verity: "required" | "possible";
 }
 
-/** Lies in the repository from the first removal of a release on until what only it had is removed as well. */
+/** Lies in the repository from the first removal of a release on, or a fetching that did not end well, until what is of no use is removed as well. */
 const uncollectedName = "piccolo-uncollected";
 
 /** Each release is a ref `piccolo/release/N` of one OSTree repository, which shares what is equal between them. */
@@ -55,16 +55,20 @@ export class OstreeDeployments implements Deployments {
     checkSource(source);
     return this.#alone("write", async (repository) => {
       const { id, branch, commit } = source;
+      repository.forgetRemotes();
       if (repository.refs().some(([known, at]) => known === id && at === commit)) {
         const deployment = await repository.described(id, commit);
         if (deployment.state !== "partial") return deployment;
       }
       if (this.#options.booted === id) throw inUse(id);
       const name = await this.#trust(repository);
+      // What comes until it has its name is nobody's, also where the power goes.
+      const { isUncollected } = repository;
+      repository.noteUncollected();
       await repository.ostree("pull", name, `${branch}@${commit}`);
       await repository.ostree("refs", "--force", `--create=${refsBelow}/${id}`, commit);
-      // The remote's name for it would keep it from being collected.
-      await repository.ostree("refs", "--delete", `${name}:${branch}`);
+      repository.forgetRemotes();
+      if (!isUncollected) repository.forgetUncollected();
       const deployment = await repository.described(id, commit);
       if (deployment.state === "partial")
         throw deploymentFaults.fault("deployment-failed", `release ${id} is not whole`);
@@ -85,6 +89,7 @@ export class OstreeDeployments implements Deployments {
     // It reads every object there is, so it is done where something was removed, and nowhere else.
     if (!(await this.#alone("read", async (repository) => repository.isUncollected))) return;
     await this.#alone("write", async (repository) => {
+      repository.forgetRemotes();
       await repository.ostree("prune", "--refs-only");
       repository.forgetUncollected();
     });
@@ -147,6 +152,16 @@ class Repository {
     const said = await this.ostree("show", "--print-metadata-key=version", commit).catch(() => "");
     const version = /^'([\w.+~-]{1,64})'$/.exec(said.trim())?.[1];
     return { id, commit, version, state: id === this.#booted ? "booted" : "kept" };
+  }
+
+  /**
+   * Takes away what the place that releases come from calls its commits, which a pull writes and nothing here reads: such a name keeps a
+   * release from being collected, and a power cut may leave it.
+   */
+  forgetRemotes(): void {
+    const folder = join(this.#path, "refs/remotes");
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
   }
 
   get isUncollected(): boolean {

@@ -21,10 +21,14 @@ let folder: string;
 let foreign: Uint8Array;
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "piccolo-efi-keys-"));
-  const request = ["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=next", "-outform", "DER"];
-  foreign = listOf(new Uint8Array(execFileSync("openssl", [...request, "-keyout", "/dev/null"], { stdio: "pipe" })));
+  foreign = listOf(newCertificate());
 });
 after(() => rmSync(folder, { recursive: true }));
+
+function newCertificate(): Uint8Array {
+  const request = ["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=next", "-outform", "DER"];
+  return new Uint8Array(execFileSync("openssl", [...request, "-keyout", "/dev/null"], { stdio: "pipe" }));
+}
 
 function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -77,7 +81,7 @@ interface Machine {
 }
 
 function machine(
-  lists: Uint8Array | undefined,
+  lists: Uint8Array | undefined | readonly Uint8Array[],
   {
     present = db,
     boot = found,
@@ -89,10 +93,12 @@ function machine(
   const place = mkdtempSync(join(folder, "machine-"));
   const variable = join(place, "db-d719b2cb-3d3a-4596-a3bc-dad00e67656f");
   writeFileSync(variable, concat(u32(0x27), present));
-  if (lists !== undefined) writeFileSync(join(place, "db.auth"), lists);
+  for (const [at, list] of [lists ?? []].flat().entries()) {
+    writeFileSync(join(place, at === 0 ? "db.auth" : `db-${at + 2}.auth`), list);
+  }
   const events: string[] = [];
   const keys = new EfiKeys({
-    signedList: join(place, "db.auth"),
+    signedLists: place,
     variables: place,
     bootState: { read: async () => boot },
     chip: { pcrs: async () => new Map([[7, pcr7]]) },
@@ -136,12 +142,30 @@ test("a variable that cannot be read is the firmware's, and neither the disk's n
   const unreadable = (): void => {
     disk.failure = { call: "open", code: "EIO", below: each.variable };
   };
-  const each = machine(signed(concat(db, foreign)), { write: unreadable });
+  const each = machine([signed(concat(db, foreign))], { write: unreadable });
   const change = await each.keys.pending();
   await assert.rejects(async () => change?.apply(), { code: "firmware-keys-unreadable" });
   assert.equal(await each.keys.pending(), undefined);
   assert.deepEqual(each.events, ["firmware-keys-not-foreseen"]);
   disk.failure = undefined;
+});
+
+test("of the lists of a later release the firmware gets the one with what it has, and no older key beside it", async () => {
+  const first = listOf(newCertificate());
+  const [short, long] = [signed(concat(db, foreign)), signed(concat(first, db, foreign))];
+  const writtenOver = async (present: Uint8Array): Promise<string | undefined> => {
+    let written: string | undefined;
+    const write = (path: string, content: Uint8Array): void => {
+      written = toHex(content.subarray(4));
+      writeFileSync(path, concat(u32(0x27), content.subarray(4 + 16 + 24)));
+    };
+    await (await machine([short, long], { present, write }).keys.pending())?.apply();
+    return written;
+  };
+  assert.equal(await writtenOver(db), toHex(short));
+  assert.equal(await writtenOver(concat(first, db)), toHex(long));
+  assert.equal(await writtenOver(foreign), undefined, "what was installed with the new key has it");
+  assert.equal(await writtenOver(concat(db, foreign)), undefined);
 });
 
 test("PCR 7 is foreseen with the new list and with whoever vouches then", async () => {

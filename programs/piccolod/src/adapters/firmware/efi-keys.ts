@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -28,8 +28,8 @@ const authenticated = Uint8Array.of(0x27, 0, 0, 0);
 const timeBytes = 16;
 
 export interface EfiKeysOptions {
-  /** The release's list of keys, signed for the firmware (docs/spec/firmware-enrolment.md), on the authenticated file system. */
-  readonly signedList: string;
+  /** Folder of the release's lists of keys, signed for the firmware (docs/spec/release-keys.md, rule 11), on the authenticated file system. */
+  readonly signedLists: string;
   /** `/sys/firmware/efi/efivars`. */
   readonly variables: string;
   readonly bootState: BootState;
@@ -51,8 +51,7 @@ export class EfiKeys implements FirmwareKeys {
 
   async pending(): Promise<FirmwareKeyChange | undefined> {
     try {
-      const signed = readWhole(this.#options.signedList);
-      return signed === undefined ? undefined : await this.#changeTo(signed);
+      return await this.#changeTo(signedListsIn(this.#options.signedLists));
     } catch (error) {
       if (!isFault(error)) throw error;
       this.#options.report("firmware-keys-not-foreseen", { code: error.code, detail: error.message });
@@ -60,17 +59,24 @@ export class EfiKeys implements FirmwareKeys {
     }
   }
 
-  async #changeTo(signed: Uint8Array): Promise<FirmwareKeyChange | undefined> {
+  async #changeTo(lists: readonly Uint8Array[]): Promise<FirmwareKeyChange | undefined> {
     const { bootState, chip, programs, report } = this.#options;
-    const wanted = listIn(signed);
     const present = this.#db();
-    if (present === undefined || equalConstantTime(present, wanted)) return undefined;
-    const entries = new Set(decodeSignatureLists(wanted).map(nameOf));
-    if (!decodeSignatureLists(present).every((entry) => entries.has(nameOf(entry)))) {
+    const [shortest] = lists;
+    if (present === undefined || shortest === undefined) return undefined;
+    const there = namesIn(present);
+    // The release's own key, which comes behind those it replaces.
+    if (there.includes(namesIn(listIn(shortest)).at(-1) ?? "")) return undefined;
+    const signed = lists.find((list) => {
+      const names = new Set(namesIn(listIn(list)));
+      return there.every((name) => names.has(name));
+    });
+    if (signed === undefined) {
       // Somebody has keys of their own there; taking them away could keep a card or another system from starting.
       report("firmware-keys-of-others", {});
       return undefined;
     }
+    const wanted = listIn(signed);
     const { log, secureBoot } = await bootState.read();
     const measured = (await chip.pcrs()).get(secureBootPcr);
     if (log === undefined || measured === undefined || secureBoot !== true) return undefined;
@@ -119,6 +125,17 @@ export function keysInSignedList(path: string): readonly string[] {
     entry.kind === "certificate" ? [fingerprintOf(new X509Certificate(entry.certificate).publicKey)] : [],
   );
 }
+
+/** The shortest first: what is in the firmware already is in it, and no certificate comes back that the device never had. */
+function signedListsIn(folder: string): readonly Uint8Array[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /^db(?:-\d+)?\.auth$/.test(name))
+    .flatMap((name) => readWhole(join(folder, name)) ?? [])
+    .toSorted((a, b) => a.length - b.length);
+}
+
+const namesIn = (lists: Uint8Array): readonly string[] => decodeSignatureLists(lists).map(nameOf);
 
 function nameOf(entry: SignatureEntry): string {
   if (entry.kind === "certificate") return `certificate ${toHex(entry.certificate)}`;
