@@ -156,6 +156,27 @@ test("a device that locks itself asks for the password, and goes on at the same 
   await page.getByText("Lighthouse.png").waitFor();
 });
 
+for (const [view, options] of [
+  ["desk", { phase: "locked" }],
+  ["phone", {}],
+] as const) {
+  test(`who has forgotten the password gets in by the phrase, on a ${view}`, async (t) => {
+    const { device, page } = await openWatched(t, browser, { stepMs: 50, ...options }, views[view]);
+    await page.goto(`${device.origin}/`);
+    await page.getByText("I have forgotten the password").click();
+    await page.getByLabel("Recovery phrase").fill(fakePhrase.with(2, "orbti").join(" "));
+    await page.getByLabel("New password").fill(newPassword);
+    await page.getByRole("button", { name: "Set the new password" }).click();
+    await page.getByRole("button", { name: "orbit", exact: true }).click();
+    await page.getByRole("button", { name: "orbit", exact: true }).waitFor({ state: "detached" });
+    await photograph(page, `forgotten-password-${view}`);
+    await page.getByRole("button", { name: "Set the new password" }).click();
+    await page.getByRole("link", { name: "Photos" }).waitFor();
+    assert.equal(device.state.password, newPassword);
+    assert.equal(await holds(page, fakePhrase[0] ?? ""), false);
+  });
+}
+
 test("a closed device opens by the phrase, and helps with misspelt words", async (t) => {
   const { device, page } = await start(t, { phase: "closed", reason: "tpm-other-chip" });
   await page.goto(`${device.origin}/`);

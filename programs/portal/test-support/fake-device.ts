@@ -388,6 +388,11 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       state.password = body["newPassword"] ?? "";
       return unlocked();
     },
+    "POST /reset-login": ({ body }) => {
+      checkPhrase(body["phrase"] ?? "");
+      state.password = body["newPassword"] ?? "";
+      return unlocked();
+    },
     "POST /recover": ({ body }) => {
       checkCode(body["claimCode"]);
       if (options.recoveryFails === undefined) checkPhrase(body["phrase"] ?? "");
@@ -716,6 +721,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     "POST /session",
     "POST /unlock",
     "POST /open-volume",
+    "POST /reset-login",
     "POST /recover",
     "POST /factory-reset",
   ]);
