@@ -133,13 +133,15 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     kind: Task["kind"],
     steps: readonly string[],
     end: () => void,
-    fails?: string,
+    fails?: string | NonNullable<Task["error"]>,
     cancellable = false,
     atStep: (step: string) => void = () => undefined,
+    subject?: string,
   ): Task {
     let task: Task = {
       id: state.id(),
       kind,
+      ...(subject === undefined ? {} : { subject }),
       state: "running",
       step: steps[0] ?? "",
       doneUnits: 0,
@@ -163,7 +165,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
           ...task,
           state: "failed",
           endedAtMs: Date.now(),
-          error: { code: fails, detail: `It ended with ${fails}.` },
+          error: typeof fails === "string" ? { code: fails, detail: `It ended with ${fails}.` } : fails,
         };
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
@@ -337,7 +339,8 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
 
   const apps = new FakeApps({
     publish,
-    begin: (kind, steps, end, atStep) => beginTask(kind, steps, end, undefined, false, atStep),
+    begin: (kind, steps, end, { atStep, subject, fails } = {}) =>
+      beginTask(kind, steps, end, fails, false, atStep, subject),
     refuse: (status, code, detail) => new Refusal(status, code, detail),
   });
 

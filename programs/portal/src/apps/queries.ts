@@ -74,13 +74,33 @@ export const useBackups = (id: string, enabled: boolean) =>
 export const useBackedUpApps = () =>
   useQuery({ queryKey: keys.appBackups, queryFn: ({ signal }) => device.call("GET /app-backups", {}, { signal }) });
 
-/** Whether a task of that kind is under way for an app. */
-export function useRunningTask(kind: CallOutput<"GET /tasks/{id}">["kind"], app: string): boolean {
+type Task = CallOutput<"GET /tasks/{id}">;
+
+/** What was asked for of an app and may be refused only after the device has taken it. */
+export interface AppTask {
+  readonly isRunning: boolean;
+  /** Of the newest one, until another one is begun; also after the page was loaded anew. */
+  readonly failed: (NonNullable<Task["error"]> & { readonly atMs: number }) | undefined;
+}
+
+/** The newest task of that kind for an app. */
+export function useAppTask(kind: Task["kind"], app: string): AppTask {
   const { data } = useQuery({
     queryKey: keys.tasks,
     queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
   });
-  return data?.tasks.some((task) => task.kind === kind && task.subject === app && task.state === "running") === true;
+  return newestTask(data?.tasks ?? [], kind, app);
+}
+
+export function newestTask(tasks: readonly Task[], kind: Task["kind"], app: string): AppTask {
+  const [newest] = tasks
+    .filter((task) => task.kind === kind && task.subject === app)
+    .toSorted((a, b) => b.startedAtMs - a.startedAtMs);
+  const { state, error, endedAtMs = 0 } = newest ?? {};
+  return {
+    isRunning: state === "running",
+    failed: state === "failed" && error !== undefined ? { ...error, atMs: endedAtMs } : undefined,
+  };
 }
 
 export const useAppEvents = (id: string) =>

@@ -354,13 +354,24 @@ export class AppBackups {
     });
   }
 
+  /** Where it cannot be made the owner is told so beside the backups, as where it is made by itself. */
+  async #copy(app: string, report: Report, signal: AbortSignal): Promise<void> {
+    const { apps } = this.#options;
+    try {
+      apps.backUp(app);
+      await apps.changeEnded(app, report, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(app, error);
+      throw error;
+    }
+  }
+
   async #saveAndStore(app: string, report: Report, signal: AbortSignal): Promise<BackupOutcome> {
     const { apps, inNetwork } = this.#options;
     const isEmpty = (record: AppPlanRecord): boolean =>
       !record.volumes.some((name) => record.current?.manifest.volumes.some((one) => one.name === name && one.backup));
     if (!isEmpty(apps.get(app).record)) {
-      apps.backUp(app);
-      await apps.changeEnded(app, report, signal);
+      await this.#copy(app, report, signal);
     }
     const copy = newestCopy(apps.get(app).record)?.id;
     const waiting = this.next(apps.get(app).record);
