@@ -545,3 +545,56 @@ test("what changed between a page's first look and its stream of events is not m
   device.setReachable(true);
   await page.getByText("Gallery").waitFor({ state: "detached" });
 });
+
+for (const kind of ["desk", "phone"] as const) {
+  test(`${kind}: an app that does not come up can be updated, put back and restored, and the list says what is amiss`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const notes = device.apps.apps.get("notes") ?? assert.fail();
+    const detail = "It ended again and again after it had started.";
+    const nextStep = "Look into its log.";
+    device.apps.apps.set("notes", {
+      ...notes,
+      state: "starting",
+      wanted: "running",
+      problem: { code: "not-started", detail, nextStep, retryAtMs: Date.now() + 10 * 60_000 },
+      rollback: { version: "1.4.1", takenAtMs: Date.now() - 86_400_000 },
+    });
+    await page.reload();
+    await page.getByText(detail).waitFor();
+    await photograph("apps-amiss");
+    await to("app/notes");
+    await page.getByText("Tried again by itself in 10 minutes.").waitFor();
+    for (const name of ["Update", "Go back", "Update from a manifest"])
+      assert.equal(await button(page, name).first().isEnabled(), true, name);
+    const restore = button(page, "Restore").first();
+    await restore.waitFor();
+    assert.equal(await restore.isEnabled(), true);
+    assert.equal(await page.getByRole("progressbar").count(), 0);
+    await photograph("app-amiss");
+    const tried = page.waitForRequest((request) => request.url().endsWith("/apps/notes/retry"));
+    await button(page, "Try now").click();
+    await tried;
+  });
+}
+
+test("settings are told to be saved once the app has them, and not where it could not be changed", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("app/notes");
+  const save = page.locator("form").filter({ has: page.getByRole("button", { name: "Save and restart the app" }) });
+  const field = save.getByRole("textbox").first();
+  const told = page.getByText("The settings are saved, and the app runs with them.");
+  await field.fill("first");
+  device.apps.failing.set("configure-app", { code: "not-healthy", detail: "It did not answer." });
+  await save.getByRole("button", { name: "Save and restart the app" }).click();
+  const failed = page.waitForResponse(async (answer) => (await answer.text().catch(() => "")).includes('"failed"'));
+  await failed;
+  assert.equal(await told.count(), 0);
+  device.apps.failing.clear();
+  const notes = device.apps.apps.get("notes") ?? assert.fail();
+  const { step: _step, ...rest } = notes;
+  device.apps.apps.set("notes", { ...rest, state: "running" });
+  await page.reload();
+  await field.fill("second");
+  await save.getByRole("button", { name: "Save and restart the app" }).click();
+  await told.waitFor();
+});

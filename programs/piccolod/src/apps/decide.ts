@@ -5,7 +5,7 @@
  * two generations run together only where both say that they may.
  */
 import { imageName } from "@piccolo/app-manifest";
-import { startSteps } from "./decide-start.ts";
+import { notSeen, startSteps } from "./decide-start.ts";
 import { answersMin, missesMax } from "./health-watch.ts";
 import {
   announced,
@@ -23,6 +23,7 @@ import type {
   Change,
   Failure,
   Generation,
+  NotKnown,
   Observed,
   ObservedContainer,
   Plan,
@@ -35,7 +36,7 @@ import type {
 const nothing: Plan = { steps: [], waiting: undefined };
 const plan = (...steps: readonly Step[]): Plan => ({ steps, waiting: undefined });
 const wait = (waiting: Waiting): Plan => ({ steps: [], waiting });
-const notKnown = (reason: string): Plan => wait({ for: "knowledge", reason });
+const notKnown = (part: NotKnown): Plan => wait(notSeen(part));
 
 function routeTo(observed: Observed, to: Route): readonly Step[] {
   const { route } = observed;
@@ -52,7 +53,7 @@ function held(failure: Failure | undefined, nowMs: number): Waiting | undefined 
 }
 
 export function decide(record: AppPlanRecord, observed: Observed, nowMs: number): Plan {
-  if (!observed.containers.known) return notKnown(observed.containers.reason);
+  if (!observed.containers.known) return notKnown(observed.containers);
   const containers = observed.containers.value;
   // An older database beside newer containers: whatever it says was decided before they were made.
   if (containers.some(({ generation }) => generation > record.lastGeneration)) {
@@ -80,7 +81,7 @@ function decideRemoval(
   const waiting = held(record.failure, nowMs);
   // The wish has been said: it waits for time, and never for its owner again.
   if (waiting?.for === "retry") return wait(waiting);
-  if (!observed.volumes.known) return notKnown(observed.volumes.reason);
+  if (!observed.volumes.known) return notKnown(observed.volumes);
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
   const volumes = [...new Set([...record.volumes, ...observed.volumes.value])];
@@ -206,14 +207,13 @@ function decideFetching(
 ): Plan {
   const steady = decideSteady(record, observed, containers, nowMs);
   if (waiting !== undefined) return { steps: steady.steps, waiting };
-  if (!observed.images.known)
-    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.images.reason } };
+  if (!observed.images.known) return { steps: steady.steps, waiting: notSeen(observed.images) };
   const present = observed.images.value;
   const wanted = new Set(change.to.manifest.services.map(({ image }) => imageName(image)));
   const pulls = [...wanted].filter((image) => !present.has(image)).map((image) => ({ do: "pull", image }) as const);
   const { placed, fetched } = change;
   if (fetched !== undefined && !observed.snapshots.known) {
-    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+    return { steps: steady.steps, waiting: notSeen(observed.snapshots) };
   }
   const isFetched = fetched === undefined || placed === undefined || isComplete(observed, placed);
   const fetches: readonly Step[] = isFetched
@@ -256,7 +256,7 @@ function decideSaving(
   const volumes = change.safety === undefined ? [] : savedVolumes(record);
   const names = volumes.map(({ name }) => name);
   if (change.safety !== undefined) {
-    if (!observed.volumes.known) return notKnown(observed.volumes.reason);
+    if (!observed.volumes.known) return notKnown(observed.volumes);
     const there = observed.volumes.value;
     const missing = names.filter((name) => !there.has(name));
     if (missing.length > 0) return wait({ for: "owner", failure: dataMissing(missing) });
@@ -316,8 +316,7 @@ function decidePlacing(
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
   const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
-  if (!observed.volumes.known)
-    return { steps: isolated, waiting: { for: "knowledge", reason: observed.volumes.reason } };
+  if (!observed.volumes.known) return { steps: isolated, waiting: notSeen(observed.volumes) };
   return plan(
     ...isolated,
     ...announced(record, volumes, observed.volumes.value),
@@ -352,7 +351,7 @@ function decideStarting(
   const probe: Step = { do: "probe", generation: to.number };
   const outlived = outlivedVolumes(record);
   if (outlived.length > 0 && !observed.snapshots.known)
-    return { steps: [...waiting, ...isolated], waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+    return { steps: [...waiting, ...isolated], waiting: notSeen(observed.snapshots) };
   // They stay recorded until the commit: where it is not reached, the copy brings them back with all others.
   const dropped = change.safety !== undefined && isComplete(observed, change.safety) ? outlived : [];
   return plan(
@@ -385,8 +384,7 @@ function decideUndoing(
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   const { safety } = change;
   if (safety === undefined) return plan(...isolated, ...undone);
-  if (!observed.snapshots.known)
-    return { steps: isolated, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+  if (!observed.snapshots.known) return { steps: isolated, waiting: notSeen(observed.snapshots) };
   if (observed.snapshots.value.get(safety) !== "complete") {
     const failure = {
       code: "snapshot-missing",

@@ -174,7 +174,14 @@ export interface TrashRecord {
 }
 
 /** A part of the world. Not known is not the same as empty, and nothing is ever concluded from it. */
-export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly reason: string };
+export type Known<T> = { readonly known: true; readonly value: T } | NotKnown;
+
+export interface NotKnown {
+  readonly known: false;
+  readonly reason: string;
+  /** As it is told to a person, where that says more. */
+  readonly failure?: Told;
+}
 
 export interface ObservedContainer {
   readonly generation: number;

@@ -40,8 +40,12 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
     return look;
   };
-  /** What was asked for is in the record; the task follows what becomes of it. */
+  /**
+   * What was asked for is in the record; the task follows what becomes of it. Where one of the kind follows it already, it is that one:
+   * a request that has been taken is not refused.
+   */
   const follow = (kind: Task["kind"], app: string, step: string): Task =>
+    tasks.running(kind, app) ??
     tasks.start({
       kind,
       subject: app,

@@ -9,7 +9,7 @@ import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
 import { DeleteBackupDialog } from "./delete-copy-dialogs.tsx";
 import { type AppBackup, type AppView, useAppCall, useAppTask, useBackups } from "./queries.ts";
 import { TaskNote } from "./task-note.tsx";
-import { isChanging } from "./words.ts";
+import { isChangeUnderWay } from "./words.ts";
 
 export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
   const { id } = view.app;
@@ -26,7 +26,7 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
     return backups.isError ? <ProblemNote error={backups.error} onRetry={() => void backups.refetch()} /> : null;
   const { progress, trouble } = data;
   const [newest] = data.backups.filter(({ place }) => place === "network");
-  const isBusy = isChanging(view) || progress !== undefined;
+  const isBusy = isChangeUnderWay(view) || progress !== undefined;
   // What the device notes by itself, it says by itself.
   const isNoted = trouble !== undefined || (made.failed?.atMs ?? 0) < (data.lastAtMs ?? 0);
   const isDrillNoted = drilled.failed?.code === "drill-failed" || (drilled.failed?.atMs ?? 0) < (data.drill?.atMs ?? 0);

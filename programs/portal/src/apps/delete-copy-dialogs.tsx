@@ -42,7 +42,7 @@ export function DeleteBackupsDialog({
     try {
       for (const { id } of backups) await device.call("DELETE /app-backups/{id}", { params: { id } });
     } finally {
-      renewed();
+      void renewed();
     }
     onClose();
   });

@@ -36,7 +36,7 @@ export function FormerApps() {
         ),
       ),
     );
-    renewed();
+    void renewed();
     setRefusals(
       new Map(
         apps.flatMap(({ app }, index) => {
