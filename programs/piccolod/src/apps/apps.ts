@@ -459,12 +459,21 @@ export class Apps {
   }
 
   rollBack(id: string): void {
-    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
+    const { world } = this.#options;
+    const isStuck = this.isStuck(id);
+    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   restore(id: string, backup: string): void {
     const { world } = this.#options;
-    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs()));
+    const isStuck = this.isStuck(id);
+    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
+  }
+
+  /** Whether nothing goes on with an app before its owner decides something. */
+  isStuck(id: string): boolean {
+    const { isActive, waiting } = this.#lane(id);
+    return !isActive && waiting?.for === "owner";
   }
 
   backUp(id: string): void {

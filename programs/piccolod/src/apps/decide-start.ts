@@ -28,9 +28,10 @@ export function startSteps(
   if (!volumes.known) return notKnown(volumes);
   if (!network.known) return notKnown(network);
   const { services, volumes: declared } = generation.manifest;
-  const missing = declared
-    .map(({ name }) => name)
-    .filter((name) => record.volumes.includes(name) && !volumes.value.has(name));
+  // What a restore has found lost and does not bring has no copy anywhere: without it the app would never start again.
+  const lost = record.change?.to.number === generation.number ? (record.change.lost ?? []) : [];
+  const isKept = (name: string): boolean => record.volumes.includes(name) && !lost.includes(name);
+  const missing = declared.map(({ name }) => name).filter((name) => isKept(name) && !volumes.value.has(name));
   if (missing.length > 0) return { waiting: { for: "owner", failure: dataMissing(missing) } };
   const container = (name: string): ObservedContainer | undefined => own.find(({ service }) => service === name);
   const needsNew = (name: string): boolean => {
@@ -44,7 +45,9 @@ export function startSteps(
     const wanted = new Set(toCreate.map(({ image }) => imageName(image)));
     for (const image of wanted) if (!images.value.has(image)) pulls.push({ do: "pull", image });
   }
-  const added = declared.map(({ name }) => name).filter((name) => !record.volumes.includes(name));
+  const added = declared
+    .map(({ name }) => name)
+    .filter((name) => !isKept(name) && !(lost.includes(name) && volumes.value.has(name)));
   const { number } = generation;
   const made: readonly Step[] =
     added.length === 0

@@ -12,6 +12,7 @@ import {
   dataMissing,
   isRunning,
   isSatisfied,
+  missingVolumes,
   outlivedVolumes,
   runsBeside,
   savedVolumes,
@@ -205,7 +206,10 @@ function decideFetching(
   nowMs: number,
   waiting: Waiting | undefined,
 ): Plan {
-  const steady = decideSteady(record, observed, containers, nowMs);
+  const steady =
+    change.unsaved === true
+      ? plan(...pausedRoute(record, observed), ...stopAll(record, containers, true))
+      : decideSteady(record, observed, containers, nowMs);
   if (waiting !== undefined) return { steps: steady.steps, waiting };
   if (!observed.images.known) return { steps: steady.steps, waiting: notSeen(observed.images) };
   const present = observed.images.value;
@@ -255,11 +259,18 @@ function decideSaving(
 ): Plan {
   const volumes = change.safety === undefined ? [] : savedVolumes(record);
   const names = volumes.map(({ name }) => name);
-  if (change.safety !== undefined) {
+  // Another generation that goes on with the same data is not even tried without it; where data comes back, what is there is copied.
+  const bringsBack = change.kind === "restore" || change.kind === "rollback";
+  if (change.safety !== undefined || bringsBack) {
     if (!observed.volumes.known) return notKnown(observed.volumes);
-    const there = observed.volumes.value;
-    const missing = names.filter((name) => !there.has(name));
-    if (missing.length > 0) return wait({ for: "owner", failure: dataMissing(missing) });
+    const missing = missingVolumes(record, observed.volumes.value);
+    const { lost = [] } = change;
+    if (bringsBack && missing.some((name) => !lost.includes(name))) {
+      const none = names.every((name) => missing.includes(name));
+      return plan({ do: "record", event: { type: "volumes-lost", volumes: missing, none } });
+    }
+    const needed = change.kind === "backup" ? missing.filter((name) => names.includes(name)) : missing;
+    if (!bringsBack && needed.length > 0) return wait({ for: "owner", failure: dataMissing(needed) });
   }
   const copy: readonly Step[] =
     change.safety === undefined ? [] : [{ do: "snapshot", snapshot: change.safety, volumes: names }];
@@ -383,19 +394,21 @@ function decideUndoing(
   }
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   const { safety } = change;
+  if (change.unsaved === true) return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
   if (safety === undefined) return plan(...isolated, ...undone);
   if (!observed.snapshots.known) return { steps: isolated, waiting: notSeen(observed.snapshots) };
   if (observed.snapshots.value.get(safety) !== "complete") {
-    const failure = {
-      code: "snapshot-missing",
-      detail: "The copy of the data made before the update is gone.",
-      nextStep: "Restore the app from a backup.",
-    } as const;
-    return { steps: isolated, waiting: { for: "owner", failure } };
+    return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
   }
   const volumes = savedVolumes(record).map(({ name }) => name);
   return plan(...isolated, { do: "restore", snapshot: safety, volumes }, ...undone);
 }
+
+const copyGone = {
+  code: "snapshot-missing",
+  detail: "The copy of the data made before the update is gone.",
+  nextStep: "Restore the app from a backup.",
+} as const;
 
 /** `believedMs`: what time it is, where that is believed; by a clock that is years ahead everything would be due. */
 export function decideTrash(trash: TrashRecord, app: AppPlanRecord | undefined, believedMs: number | undefined): Plan {

@@ -137,6 +137,30 @@ function readyForChange(record: AppPlanRecord): Generation {
   return record.current;
 }
 
+/**
+ * The same for what brings data back, which is also what a change is told to be ended by that has come to where only its owner helps
+ * (`isStuck`): for want of the data it would copy, or of the copy it would put back. The new change takes its place.
+ */
+function readyForData(
+  record: AppPlanRecord,
+  isStuck: boolean,
+): { readonly ready: AppPlanRecord; readonly more: Partial<Change> } {
+  const { change: before } = record;
+  if (!isStuck || before === undefined || (before.phase !== "saving" && before.phase !== "undoing")) {
+    readyForChange(record);
+    return { ready: record, more: {} };
+  }
+  notRemoved(record);
+  const { safety, made } = before;
+  return {
+    ready: safety === undefined ? record : { ...record, discarded: [...record.discarded, safety] },
+    more: {
+      ...(made === undefined ? {} : { made }),
+      ...(before.phase === "undoing" || before.unsaved === true ? { safety: undefined, unsaved: true } : {}),
+    },
+  };
+}
+
 /** What a change that gives way had fetched is of no use to the next one. */
 function leftOver({ discarded, change: before }: AppPlanRecord): readonly string[] {
   return before === undefined ? discarded : [...discarded, ...fetchedCopy(before)];
@@ -196,26 +220,34 @@ function allowsMore(before: Generation, after: Generation): boolean {
 }
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
-export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+export function requestRollback(asked: AppPlanRecord, snapshot: string, nowMs: number, isStuck = false): AppPlanRecord {
+  const { ready: record, more } = readyForData(asked, isStuck);
   const { rollback } = record;
   if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
   const number = nextNumber(record);
   const next = change("rollback", { ...rollback.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
-export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+export function requestRestore(
+  asked: AppPlanRecord,
+  backup: string,
+  snapshot: string,
+  nowMs: number,
+  isStuck = false,
+): AppPlanRecord {
+  const { ready: record, more } = readyForData(asked, isStuck);
   const kept = record.backups.find(({ id }) => id === backup);
   if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
   const number = nextNumber(record);
   const next = change("restore", { ...kept.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
@@ -254,16 +286,18 @@ export function requestInstallFromBackup(
 
 /** The present data is copied first and stays as what a rollback brings back. */
 export function requestRestoreFromBackup(
-  record: AppPlanRecord,
+  asked: AppPlanRecord,
   form: BackedUpForm,
   { copy, safety }: { readonly copy: string; readonly safety: string },
   nowMs: number,
+  isStuck = false,
 ): AppPlanRecord {
-  readyForChange(record);
+  const { ready: record, more } = readyForData(asked, isStuck);
   const number = nextNumber(record);
   const next = change("restore", { ...form.generation, number }, nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
