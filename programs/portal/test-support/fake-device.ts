@@ -270,6 +270,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         state.replaced = false;
         publish({ type: "security" });
       },
+      options.newKeyFails,
     );
   }
   function reset(): Answer {
