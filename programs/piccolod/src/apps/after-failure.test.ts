@@ -201,3 +201,37 @@ test("an install that waits for its next try says when that is, and is tried at 
   assert.equal((await api.ended(twice[0]?.body ?? assert.fail())).state, "done");
   assert.equal((await view()).state, "running");
 });
+
+test("an install that was given up over a setting is given the right one, and comes up with it", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  device.apps.install({
+    manifest: device.manifest("shelf", { hasPassword: true }),
+    grants: [],
+    settings: { WORD: "wrong" },
+  });
+  await givenUp(device);
+  const secrets = device.appStore.secretsOf(device.apps.get("shelf"));
+  device.health = 200;
+  const api = appApi(device);
+  const { status, body } = await api.ask<Task>("POST", "/apps/shelf/configure", { settings: { WORD: "right" } });
+  assert.equal(status, 202);
+  assert.equal((await api.ended(body)).state, "done");
+  const view = (await api.ask<AppView>("GET", "/apps/shelf")).body;
+  assert.deepEqual([view.state, view.problem], ["running", undefined]);
+  assert.deepEqual(device.appStore.secretsOf(device.apps.get("shelf")), { ...secrets, WORD: "right" });
+});
+
+test("an install that was given up takes another manifest, and one that goes on is not changed under way", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  device.apps.install({ manifest: device.manifest("shelf"), grants: [], settings: {} });
+  const other = { manifest: device.manifest("shelf", { version: "2" }), grants: [] };
+  assert.throws(() => device.apps.update("shelf", other), { code: "app-not-installed", message: /wait until it has/ });
+  await givenUp(device);
+  device.health = 200;
+  device.apps.update("shelf", other);
+  await device.apps.settled("shelf", () => undefined);
+  const { current, change } = device.apps.get("shelf").record;
+  assert.deepEqual([current?.manifest.version, change], ["2", undefined]);
+});

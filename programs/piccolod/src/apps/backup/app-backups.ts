@@ -29,7 +29,7 @@ const tidyEachMs = 3_600_000;
 export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
   readonly apps: Pick<
     Apps,
-    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
+    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck" | "backUp" | "changeEnded" | "get"
   >;
   readonly storage: Pick<AppStorage, "snapshots"> & LocalCopiesOptions["storage"];
   readonly bundled: BundledImages;
