@@ -9,7 +9,7 @@ import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { Blocked } from "./catalogs.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord } from "./plan-types.ts";
-import { planFaults } from "./requests.ts";
+import { nameTaken, planFaults } from "./requests.ts";
 import { appFaults } from "./types.ts";
 
 /** Stays free beside what is known to be needed. */
@@ -48,7 +48,12 @@ export function misfits(manifest: AppManifest, { unsuited }: Pick<DeviceLimits, 
   return [
     ...(blocked === undefined ? [] : [catalogSourceFaults.fault(blocked.reason, blocked.detail)]),
     ...(manifest.services.length > servicesMax
-      ? [appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`)]
+      ? [
+          appFaults.fault(
+            "app-too-large",
+            `an app has at most ${servicesMax} services on this device; choose another one`,
+          ),
+        ]
       : []),
   ];
 }
@@ -81,7 +86,7 @@ export interface InstallFacts extends DeviceLimits {
 export function installRefusals(manifest: AppManifest, facts: InstallFacts): readonly Fault[] {
   return [
     ...newcomerMisfits(manifest, facts),
-    ...(facts.isInstalled ? [planFaults.fault("app-name-taken", `an app ${manifest.id} is there already`)] : []),
+    ...(facts.isInstalled ? [planFaults.fault("app-name-taken", nameTaken(manifest.id))] : []),
     ...(facts.slotsTaken >= slotsMax ? [tooManyApps()] : []),
     ...roomTrouble(leastFreeBytes + facts.roomBytes, facts.freeBytes),
   ];
@@ -112,7 +117,10 @@ export function changeRefusals(
 }
 
 export function tooManyApps(): Fault {
-  return appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+  return appFaults.fault(
+    "too-many-apps",
+    "this device has as many apps as it can keep apart; uninstall one, and erase it",
+  );
 }
 
 export function throwFirst([first]: readonly Fault[]): void {

@@ -290,7 +290,10 @@ export class Apps {
   get(id: string): InstalledApp {
     const app = this.#options.store.get(id);
     if (app === undefined || app.record.wanted === "removed" || app.record.isDrill === true) {
-      throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+      throw appFaults.fault(
+        "app-not-found",
+        "there is no app of that name on this device; look at the list of apps again",
+      );
     }
     return app;
   }
@@ -410,7 +413,10 @@ export class Apps {
   update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, roomBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
-      throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
+      throw appFaults.fault(
+        "manifest-of-another-app",
+        `the manifest is of ${manifest.id}, not of ${id}; give the one of this app`,
+      );
     }
     this.requireSuited(manifest);
     const app = this.get(id);
@@ -620,7 +626,7 @@ export class Apps {
     const { current, change } = this.get(id).record;
     const generation = current ?? change?.to;
     if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
-      throw appFaults.fault("app-not-found", "the app has no such part");
+      throw appFaults.fault("app-not-found", "the app has no such part; look at its page again");
     }
     return containerName(id, generation.number, service);
   }
@@ -693,7 +699,8 @@ function currentOf(record: AppPlanRecord): Generation {
 /** What serves; before an install has succeeded, what shall. */
 export function describedOf({ current, change }: AppPlanRecord): Generation {
   const generation = current ?? change?.to;
-  if (generation === undefined) throw appFaults.fault("app-not-found", "the app is not installed");
+  if (generation === undefined)
+    throw appFaults.fault("app-not-found", "the app is not installed; look at the list of apps again");
   return generation;
 }
 
@@ -708,5 +715,8 @@ function givenUp({
 }
 
 function notRunning(): Error {
-  return appFaults.fault("app-not-running", "the app does not run at the moment");
+  return appFaults.fault(
+    "app-not-running",
+    "the app does not run at the moment; start it, or wait until it has started",
+  );
 }
