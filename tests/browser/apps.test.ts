@@ -457,24 +457,86 @@ test("a page that nobody sees holds no connection, and knows what changed once i
   await page.getByText("Gallery").waitFor({ state: "detached" });
 });
 
-test("where one of all apps cannot be brought back, it is told, and the others come", async (t) => {
-  const { device, page } = await start(t, "desk");
-  device.apps.backedUp = ["radio", "wiki"].map((app) => ({
+/** Apps that only the network has, by their names. */
+const backedUp = (...names: readonly string[]) =>
+  names.map((app) => ({
     app,
     name: { en: app },
     installed: false,
-    backups: [{ id: `of-${app}`, takenAtMs: 1, version: "1", cause: "backup", place: "network", imageOnlyHere: false }],
+    inTrash: false,
+    backups: [
+      { id: `of-${app}`, takenAtMs: 1, version: "1", cause: "backup", place: "network", imageOnlyHere: false } as const,
+    ],
   }));
+
+test("where one of all apps cannot be brought back, it is told at that app, and the others come", async (t) => {
+  const { device, page } = await start(t, "desk");
+  device.apps.backedUp = backedUp("radio", "wiki", "paint");
+  device.apps.trash.splice(0);
   const goOn = device.holdAt("Fetching the backup");
   await page.reload();
   const all = button(page, "Bring all back");
   await all.click();
-  await page.getByText("The disk is full.").waitFor();
+  const ofRadio = page.locator("div", { has: page.getByLabel("Bring back radio") }).last();
+  await ofRadio.getByText("The disk is full.").waitFor();
+  assert.equal(await page.getByText("The disk is full.").count(), 1);
   assert.equal(device.apps.apps.get("wiki")?.state, "restoring");
   const free = page.locator("button:enabled", { hasText: "Bring all back" });
   assert.equal(await free.count(), 0);
   goOn();
   await free.waitFor();
+});
+
+for (const kind of ["desk", "phone"] as const) {
+  test(`${kind}: what the device refuses after it has taken it is told where it was asked for`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const detail = "2 more devices have to come back online before the backup can be read.";
+    for (const task of ["restore-app", "drill-app", "back-up-app"] as const)
+      device.apps.failing.set(task, { code: "not-enough-fragments", detail });
+    device.apps.backedUp = backedUp("wiki");
+    const words = page.getByText(detail);
+    await page.reload();
+    await page.getByLabel("Bring back wiki").click();
+    await words.waitFor();
+    await photograph("bring-back-refused");
+    await page.reload();
+    await words.waitFor();
+    device.apps.failing.delete("restore-app");
+    await page.getByLabel("Bring back wiki").click();
+    await words.waitFor({ state: "detached" });
+    await to("app/notes");
+    await button(page, "Back up now").click();
+    await words.waitFor();
+    await button(page, "Try it now").click();
+    await page.getByText(`It could not be tried. ${detail}`).waitFor();
+    device.apps.failing.set("restore-app", { code: "not-enough-fragments", detail });
+    await button(page, "Restore").first().click();
+    await inDialog(page, "Restore").click();
+    await page.getByText(`It was not restored. ${detail}`).waitFor();
+    await photograph("backups-refused");
+  });
+}
+
+test("an app in the trash is brought back from there, where its newest data is, and backups without an app can be deleted", async (t) => {
+  const { device, page, to, photograph } = await start(t, "phone");
+  device.apps.backedUp = backedUp("radio", "wiki");
+  await page.reload();
+  await page.getByText("Its newest data is under").waitFor();
+  assert.equal(await page.getByLabel("Bring back radio").count(), 0);
+  assert.equal(await button(page, "Bring all back").count(), 0);
+  await photograph("backups-of-trashed");
+  await to("app-trash");
+  await page.getByRole("button", { name: /^Erase .* now$/ }).click();
+  await page.getByText("Backups in the network stay").waitFor();
+  await inDialog(page, "Erase").click();
+  await page.getByText("Nothing here").waitFor();
+  await to("apps");
+  await page.getByLabel("Bring back radio").waitFor();
+  await page.getByRole("button", { name: "Delete the backups of radio" }).click();
+  await photograph("delete-backups-dialog");
+  await inDialog(page, "Delete").click();
+  await page.getByLabel("Bring back radio").waitFor({ state: "detached" });
+  await page.getByLabel("Bring back wiki").waitFor();
 });
 
 test("what changed between a page's first look and its stream of events is not missed", async (t) => {
@@ -485,4 +547,57 @@ test("what changed between a page's first look and its stream of events is not m
   device.apps.apps.delete("gallery");
   device.setReachable(true);
   await page.getByText("Gallery").waitFor({ state: "detached" });
+});
+
+for (const kind of ["desk", "phone"] as const) {
+  test(`${kind}: an app that does not come up can be updated, put back and restored, and the list says what is amiss`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const notes = device.apps.apps.get("notes") ?? assert.fail();
+    const detail = "It ended again and again after it had started.";
+    const nextStep = "Look into its log.";
+    device.apps.apps.set("notes", {
+      ...notes,
+      state: "starting",
+      wanted: "running",
+      problem: { code: "not-started", detail, nextStep, retryAtMs: Date.now() + 10 * 60_000 },
+      rollback: { version: "1.4.1", takenAtMs: Date.now() - 86_400_000 },
+    });
+    await page.reload();
+    await page.getByText(detail).waitFor();
+    await photograph("apps-amiss");
+    await to("app/notes");
+    await page.getByText("Tried again by itself in 10 minutes.").waitFor();
+    for (const name of ["Update", "Go back", "Update from a manifest"])
+      assert.equal(await button(page, name).first().isEnabled(), true, name);
+    const restore = button(page, "Restore").first();
+    await restore.waitFor();
+    assert.equal(await restore.isEnabled(), true);
+    assert.equal(await page.getByRole("progressbar").count(), 0);
+    await photograph("app-amiss");
+    const tried = page.waitForRequest((request) => request.url().endsWith("/apps/notes/retry"));
+    await button(page, "Try now").click();
+    await tried;
+  });
+}
+
+test("settings are told to be saved once the app has them, and not where it could not be changed", async (t) => {
+  const { device, page, to } = await start(t, "desk");
+  await to("app/notes");
+  const save = page.locator("form").filter({ has: page.getByRole("button", { name: "Save and restart the app" }) });
+  const field = save.getByRole("textbox").first();
+  const told = page.getByText("The settings are saved, and the app runs with them.");
+  await field.fill("first");
+  device.apps.failing.set("configure-app", { code: "not-healthy", detail: "It did not answer." });
+  await save.getByRole("button", { name: "Save and restart the app" }).click();
+  const failed = page.waitForResponse(async (answer) => (await answer.text().catch(() => "")).includes('"failed"'));
+  await failed;
+  assert.equal(await told.count(), 0);
+  device.apps.failing.clear();
+  const notes = device.apps.apps.get("notes") ?? assert.fail();
+  const { step: _step, ...rest } = notes;
+  device.apps.apps.set("notes", { ...rest, state: "running" });
+  await page.reload();
+  await field.fill("second");
+  await save.getByRole("button", { name: "Save and restart the app" }).click();
+  await told.waitFor();
 });

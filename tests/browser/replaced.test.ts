@@ -95,6 +95,7 @@ test("who was robbed of the account takes it back, and the other device stops", 
     const { backup, replaced } = await security();
     return backup.state === "ready" && replaced === undefined;
   });
+  await page.getByRole("heading", { name: "Your account is yours" }).waitFor(slowly);
   await page.goto(`${network.device(1).origin}/#/`);
   await page.getByRole("link", { name: "Kept.bin" }).waitFor(slowly);
 });

@@ -156,6 +156,27 @@ test("a device that locks itself asks for the password, and goes on at the same 
   await page.getByText("Lighthouse.png").waitFor();
 });
 
+for (const [view, options] of [
+  ["desk", { phase: "locked" }],
+  ["phone", {}],
+] as const) {
+  test(`who has forgotten the password gets in by the phrase, on a ${view}`, async (t) => {
+    const { device, page } = await openWatched(t, browser, { stepMs: 50, ...options }, views[view]);
+    await page.goto(`${device.origin}/`);
+    await page.getByText("I have forgotten the password").click();
+    await page.getByLabel("Recovery phrase").fill(fakePhrase.with(2, "orbti").join(" "));
+    await page.getByLabel("New password").fill(newPassword);
+    await page.getByRole("button", { name: "Set the new password" }).click();
+    await page.getByRole("button", { name: "orbit", exact: true }).click();
+    await page.getByRole("button", { name: "orbit", exact: true }).waitFor({ state: "detached" });
+    await photograph(page, `forgotten-password-${view}`);
+    await page.getByRole("button", { name: "Set the new password" }).click();
+    await page.getByRole("link", { name: "Photos" }).waitFor();
+    assert.equal(device.state.password, newPassword);
+    assert.equal(await holds(page, fakePhrase[0] ?? ""), false);
+  });
+}
+
 test("a closed device opens by the phrase, and helps with misspelt words", async (t) => {
   const { device, page } = await start(t, { phase: "closed", reason: "tpm-other-chip" });
   await page.goto(`${device.origin}/`);
@@ -592,4 +613,48 @@ test("a changed system, untrusted keys and an unmeasured boot are said in plain 
   await plain.page.getByText("Boot not measured").waitFor();
   await plain.page.getByRole("link", { name: "Step by step" }).click();
   await plain.page.getByText(detail).waitFor();
+});
+
+test("a device that cannot take a place it once had offers its reset, and asks for no other place to look at", async (t) => {
+  const { device, page } = await start(t, { claimed: false, inNetwork: false, recoveryFails: "device-key-used" });
+  await page.goto(`${device.origin}/#/recover`);
+  await page.getByLabel("Claim code").fill("CODE");
+  await page.getByLabel("Recovery phrase").fill(fakePhrase.join(" "));
+  await page.getByLabel("New password").fill(newPassword);
+  await page.getByRole("button", { name: "Bring my files back" }).click();
+  await page.getByText("Reset this device", { exact: true }).click();
+  assert.equal(await page.getByLabel("Recovery sheet or address").isVisible(), false);
+  await photograph(page, "recover-reset-first");
+  await page
+    .getByLabel("Device name")
+    .or(page.getByLabel(/piccolo-hall/))
+    .first()
+    .fill("piccolo-hall");
+  const asked = page.waitForRequest((request) => request.url().endsWith("/factory-reset"));
+  await page.locator("form").filter({ hasText: "removed for ever" }).getByRole("button").last().click();
+  assert.deepEqual((await asked).postDataJSON(), { confirmation: "piccolo-hall", claimCode: "CODE" });
+});
+
+test("a device whose place is its own says so where an account is taken back, and does not ask to be quick", async (t) => {
+  const { device, page } = await start(t, {});
+  await page.goto(`${device.origin}/#/security/reclaim`);
+  await enter(page, "Sign in");
+  await page.getByRole("heading", { name: "Your account is yours" }).waitFor();
+  assert.equal(await page.getByText("Be quick").count(), 0);
+});
+
+test("a change of the key that breaks off is told as that, and nobody is told to destroy a paper", async (t) => {
+  const { device, page } = await start(t, { newKeyFails: "stopping" });
+  await page.goto(`${device.origin}/#/security/re-key`);
+  await enter(page, "Sign in");
+  await enter(page, "Show the new words");
+  const words = await readWords(page);
+  // What the page knows of the keys is from before, and stays so.
+  await page.route("**/api/v1/security", (route) => route.fulfill({ status: 503, body: "" }));
+  await answerWords(page, words, "Change the key");
+  await page.getByRole("heading", { name: "It did not work" }).waitFor();
+  assert.equal(await page.getByText("Destroy the old paper").count(), 0);
+  await photograph(page, "key-change-failed");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Show the new words" }).waitFor();
 });

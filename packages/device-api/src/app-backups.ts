@@ -70,6 +70,8 @@ export const BackedUpApp = z
     app: z.string(),
     name: LocalizedText,
     installed: z.boolean(),
+    /** Uninstalled, and its data is still on this device: newer than any backup. */
+    inTrash: z.boolean(),
     /** In the network, newest first. */
     backups: z.array(AppBackup),
   })

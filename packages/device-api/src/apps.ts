@@ -294,6 +294,8 @@ export const AppView = z
         hasLog: z.boolean().optional(),
         /** Of a change that was given up and is over: DELETE /apps/{id}/notices/{noticeId} puts it away. */
         notice: z.string().max(64).optional(),
+        /** When the device tries again by itself: POST /apps/{id}/retry makes it try at once. */
+        retryAtMs: z.number().optional(),
       })
       .optional(),
     /** Where its page is opened; absent while there is none. */

@@ -24,6 +24,7 @@ import {
   Recovering,
   RecoverySheet,
   Rekey,
+  ResetLogin,
   SecurityView,
 } from "./security.ts";
 import { Claim, PasswordChange, Session, SignIn, Status } from "./session.ts";
@@ -54,6 +55,12 @@ export const routes = {
       "Unlocked, and signed in: a session that is alive goes on, with the token it has. Opens a closed device whose password is asked at boot",
       Session,
     ),
+  }),
+  "POST /reset-login": route({
+    method: "post",
+    path: "/reset-login",
+    request: { body: body(ResetLogin) },
+    responses: created("The device takes the new password alone: all sessions ended, unlocked, and signed in", Session),
   }),
   "POST /lock": route({ method: "post", path: "/lock", responses: nothing }),
   "POST /open-volume": route({

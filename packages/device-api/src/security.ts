@@ -52,6 +52,10 @@ export type AskAtBoot = z.infer<typeof AskAtBoot>;
 export const OpenVolume = z.object({ phrase: phraseText, newPassword: password }).openapi("OpenVolume");
 export type OpenVolume = z.infer<typeof OpenVolume>;
 
+/** The password is forgotten: the phrase shows who the owner is. */
+export const ResetLogin = z.object({ phrase: phraseText, newPassword: password }).openapi("ResetLogin");
+export type ResetLogin = z.infer<typeof ResetLogin>;
+
 /**
  * Brings an owner's content onto this unclaimed device. `place` says where the network may be found when central does
  * not answer: the text of a recovery sheet, or the address (multiaddr) of one member's device.

@@ -443,7 +443,7 @@ class Running {
   }
 
   async #open(opened: Opened): Promise<Device> {
-    const { boot: _boot, authority, ...parts } = this.#parts;
+    const { boot, authority, ...parts } = this.#parts;
     this.#opened = opened;
     opened.outside.onChange(() => {
       if (this.#showsOwnerless && opened.outside.record.slots !== undefined) this.show();
@@ -461,6 +461,7 @@ class Running {
       address: this.address,
       authorityFingerprint,
       appHostsChanged: (names) => this.#tellAppHosts(names),
+      checkStart: () => boot.refuseDistrusted(),
       reset: () => this.#reset(),
       reopen: () => this.#reopen(opened),
     });

@@ -69,6 +69,8 @@ export interface DeviceParts extends ContextParts {
   /** Told under which host names apps are reached. */
   readonly appHostsChanged: (names: readonly string[]) => void;
   readonly claimCode: ClaimCode;
+  /** Throws `start-not-trusted` where nobody should type a phrase into this device. */
+  readonly checkStart: () => Promise<void>;
   readonly reset: () => void;
   /** Closes the device and opens it again on the same volume: its own key is another one now. */
   readonly reopen: () => void;

@@ -295,6 +295,7 @@ async function build(
     claimCode: parts.claimCode,
     claimed: () => runtime.open(),
     recovering: () => recovery.running,
+    checkStart: parts.checkStart,
   });
   const stopping = new AbortController();
   atClose(() => stopping.abort(new Error("the device stops")));

@@ -71,6 +71,8 @@ function Page({ uploads }: { uploads: Uploads }) {
   if (recovering || (phase === "unclaimed" && (signedIn || route.screen === "recover")))
     return (
       <Recover
+        deviceName={deviceName}
+        onReset={onReset}
         link={claimLink}
         begun={signedIn}
         onRunning={setRecovering}

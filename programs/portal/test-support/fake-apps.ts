@@ -155,7 +155,11 @@ export interface FakeAppsOptions {
     kind: Task["kind"],
     steps: readonly string[],
     end: () => void,
-    atStep?: (step: string) => void,
+    more?: {
+      readonly atStep?: (step: string) => void;
+      readonly subject?: string;
+      readonly fails?: NonNullable<Task["error"]> | undefined;
+    },
   ) => Task;
   readonly refuse: (status: number, code: string, detail: string) => Error;
 }
@@ -164,6 +168,8 @@ export class FakeApps {
   readonly #options: FakeAppsOptions;
   readonly apps = new Map<string, AppView>();
   readonly trash: TrashedApp[] = [];
+  /** How tasks of a kind end instead of well. */
+  readonly failing = new Map<Task["kind"], NonNullable<Task["error"]>>();
   catalogs: CatalogState[] = [
     { id: "built-in", builtIn: true, publicKey: "5d6d".repeat(16), index: indexOf({ en: "Piccolo's own" }, 1) },
     {
@@ -283,7 +289,16 @@ export class FakeApps {
       const amounts = step === "Fetching" ? { doneBytes: 18 * MiB, totalBytes: 62 * MiB } : {};
       this.#put({ ...rest, state, step, ...amounts });
     };
-    const task = this.#options.begin(kind, steps, () => this.#put(then(rest)), atStep);
+    const more = { atStep, subject: view.app.id, fails: this.failing.get(kind) };
+    const task = this.#options.begin(kind, steps, () => this.#put(then(rest)), more);
+    return { status: 202, json: task };
+  }
+
+  /** What is refused only after it was taken, before anything of the app changes. */
+  #breakingOff(kind: Task["kind"], subject: string): Answer {
+    const fails = this.failing.get(kind);
+    if (fails === undefined) return undefined;
+    const task = this.#options.begin(kind, ["Reading the backup"], () => undefined, { subject, fails });
     return { status: 202, json: task };
   }
 
@@ -411,6 +426,7 @@ export class FakeApps {
       }));
     },
     "POST /apps/{id}/backup": ({ params }) =>
+      this.#breakingOff("back-up-app", params["id"] ?? "") ??
       this.#change("back-up-app", this.#found(params["id"]), "backing-up", ["Copying its data"], (view) => ({
         ...view,
         state: "running",
@@ -428,9 +444,17 @@ export class FakeApps {
       this.#options.publish({ type: "app", id: rest.app.id });
       return { status: 204 };
     },
-    "GET /app-backups": () => ({ status: 200, json: { apps: this.backedUp } }),
+    "GET /app-backups": () => ({
+      status: 200,
+      json: {
+        apps: this.backedUp.map((one) => ({ ...one, inTrash: this.trash.some(({ app }) => app.id === one.app) })),
+      },
+    }),
     "POST /app-backups/{id}/restore": ({ params }) => {
       const found = this.backedUp.find(({ backups }) => backups.some(({ id }) => id === params["id"]));
+      const subject = found?.app ?? "notes";
+      const brokenOff = this.#breakingOff("restore-app", subject);
+      if (brokenOff !== undefined) return brokenOff;
       if (found === undefined) throw this.#options.refuse(404, "backup-not-found", "There is no such backup.");
       if (found.app === "radio") throw this.#options.refuse(507, "disk-full", "The disk is full.");
       return this.#change(
@@ -440,6 +464,18 @@ export class FakeApps {
         ["Fetching the backup"],
         (view) => view,
       );
+    },
+    "POST /app-backups/{id}/drill": () => {
+      const fails = this.failing.get("drill-app");
+      const more = { subject: "notes", fails };
+      return { status: 202, json: this.#options.begin("drill-app", ["Reading the backup"], () => undefined, more) };
+    },
+    "DELETE /app-backups/{id}": ({ params }) => {
+      this.backedUp = this.backedUp
+        .map((one) => ({ ...one, backups: one.backups.filter(({ id }) => id !== params["id"]) }))
+        .filter(({ backups }) => backups.length > 0);
+      this.#options.publish({ type: "app", id: "" });
+      return { status: 204 };
     },
     "DELETE /apps/{id}": ({ params }) => {
       const view = this.#found(params["id"]);

@@ -133,13 +133,15 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     kind: Task["kind"],
     steps: readonly string[],
     end: () => void,
-    fails?: string,
+    fails?: string | NonNullable<Task["error"]>,
     cancellable = false,
     atStep: (step: string) => void = () => undefined,
+    subject?: string,
   ): Task {
     let task: Task = {
       id: state.id(),
       kind,
+      ...(subject === undefined ? {} : { subject }),
       state: "running",
       step: steps[0] ?? "",
       doneUnits: 0,
@@ -163,7 +165,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
           ...task,
           state: "failed",
           endedAtMs: Date.now(),
-          error: { code: fails, detail: `It ended with ${fails}.` },
+          error: typeof fails === "string" ? { code: fails, detail: `It ended with ${fails}.` } : fails,
         };
         state.tasks.set(task.id, task);
         publish({ type: "task", task });
@@ -268,6 +270,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
         state.replaced = false;
         publish({ type: "security" });
       },
+      options.newKeyFails,
     );
   }
   function reset(): Answer {
@@ -337,7 +340,8 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
 
   const apps = new FakeApps({
     publish,
-    begin: (kind, steps, end, atStep) => beginTask(kind, steps, end, undefined, false, atStep),
+    begin: (kind, steps, end, { atStep, subject, fails } = {}) =>
+      beginTask(kind, steps, end, fails, false, atStep, subject),
     refuse: (status, code, detail) => new Refusal(status, code, detail),
   });
 
@@ -384,6 +388,11 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       return { status: 204 };
     },
     "POST /open-volume": ({ body }) => {
+      checkPhrase(body["phrase"] ?? "");
+      state.password = body["newPassword"] ?? "";
+      return unlocked();
+    },
+    "POST /reset-login": ({ body }) => {
       checkPhrase(body["phrase"] ?? "");
       state.password = body["newPassword"] ?? "";
       return unlocked();
@@ -716,6 +725,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
     "POST /session",
     "POST /unlock",
     "POST /open-volume",
+    "POST /reset-login",
     "POST /recover",
     "POST /factory-reset",
   ]);

@@ -52,6 +52,8 @@ export interface FakeOptions {
   readonly security?: Partial<SecurityView>;
   /** The code a recovery ends with, instead of working. */
   readonly recoveryFails?: string;
+  /** The code with which each change of the key ends, instead of working. */
+  readonly newKeyFails?: string;
   /** Milliseconds each step of a task takes. */
   readonly stepMs?: number;
   /** Bytes a second that uploads are taken with. */

@@ -10,7 +10,7 @@ const signatureBytesMax = 256;
 /** `timeoutMs`: for both files together; `stopping` ends it sooner. Throws `catalog-unreachable`, `catalog-too-large`. */
 export async function fetchCatalog(address: string, timeoutMs: number, stopping?: AbortSignal): Promise<SignedCatalog> {
   if (!/^https?:\/\//.test(address) || !URL.canParse(address)) {
-    throw catalogSourceFaults.fault("catalog-unreachable", "the address is none");
+    throw catalogSourceFaults.fault("catalog-unreachable", "the address is none; correct it, then try again");
   }
   const late = AbortSignal.timeout(timeoutMs);
   const signal = stopping === undefined ? late : AbortSignal.any([late, stopping]);
@@ -27,9 +27,13 @@ function fetchFile(url: URL, bytesMax: number, signal: AbortSignal): Promise<Uin
   return new Promise((resolve, reject) => {
     const unreachable = (cause?: unknown): void =>
       reject(
-        catalogSourceFaults.fault("catalog-unreachable", "the catalog's place does not answer, or not with a catalog", {
-          cause,
-        }),
+        catalogSourceFaults.fault(
+          "catalog-unreachable",
+          "the catalog's place does not answer, or not with a catalog; check the address, and try again later",
+          {
+            cause,
+          },
+        ),
       );
     const outgoing = open(url, { signal, agent: false, headers: { "user-agent": "piccolo" } }, (incoming) => {
       // Whoever sends the device elsewhere has not published it here.
@@ -44,7 +48,12 @@ function fetchFile(url: URL, bytesMax: number, signal: AbortSignal): Promise<Uin
         length += part.length;
         if (length > bytesMax) {
           incoming.destroy();
-          reject(catalogSourceFaults.fault("catalog-too-large", `the catalog is over ${catalogBytesMax} bytes`));
+          reject(
+            catalogSourceFaults.fault(
+              "catalog-too-large",
+              `the catalog is over ${catalogBytesMax} bytes; ask its publisher for a smaller one`,
+            ),
+          );
           return;
         }
         parts.push(part);

@@ -9,7 +9,7 @@ import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { Blocked } from "./catalogs.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord } from "./plan-types.ts";
-import { planFaults } from "./requests.ts";
+import { nameTaken, planFaults } from "./requests.ts";
 import { appFaults } from "./types.ts";
 import { type BoundFacts, isRoomFor } from "./volume-bounds.ts";
 
@@ -49,7 +49,12 @@ export function misfits(manifest: AppManifest, { unsuited }: Pick<DeviceLimits, 
   return [
     ...(blocked === undefined ? [] : [catalogSourceFaults.fault(blocked.reason, blocked.detail)]),
     ...(manifest.services.length > servicesMax
-      ? [appFaults.fault("app-too-large", `an app has at most ${servicesMax} services on this device`)]
+      ? [
+          appFaults.fault(
+            "app-too-large",
+            `an app has at most ${servicesMax} services on this device; choose another one`,
+          ),
+        ]
       : []),
   ];
 }
@@ -98,7 +103,7 @@ export interface InstallFacts extends DeviceLimits, RoomFacts {
 export function installRefusals(manifest: AppManifest, facts: InstallFacts): readonly Fault[] {
   return [
     ...newcomerMisfits(manifest, facts),
-    ...(facts.isInstalled ? [planFaults.fault("app-name-taken", `an app ${manifest.id} is there already`)] : []),
+    ...(facts.isInstalled ? [planFaults.fault("app-name-taken", nameTaken(manifest.id))] : []),
     ...(facts.slotsTaken >= slotsMax ? [tooManyApps()] : []),
     ...troubleOfRoom(manifest, facts),
   ];
@@ -131,7 +136,10 @@ export function changeRefusals(
 }
 
 export function tooManyApps(): Fault {
-  return appFaults.fault("too-many-apps", "this device has as many apps as it can keep apart");
+  return appFaults.fault(
+    "too-many-apps",
+    "this device has as many apps as it can keep apart; uninstall one, and erase it",
+  );
 }
 
 export function throwFirst([first]: readonly Fault[]): void {

@@ -5,6 +5,7 @@ import { appApi } from "../../test-support/app-api.ts";
 import { AppDevice } from "../../test-support/app-device.ts";
 import { noticeId } from "./requests.ts";
 import { appStorageFaults } from "./runtime/app-storage.ts";
+import { runtimeFaults } from "./runtime/faults.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
@@ -153,4 +154,84 @@ test("where apps cannot be made ready when the device starts, each says why, and
   await device.apps.openRoute("shelf");
   await device.apps.settled("shelf", () => undefined);
   assert.deepEqual([(await view()).state, (await view()).problem], ["running", undefined]);
+});
+
+test("where what runs the apps goes away while they run, each says so and what happens next, and is known again afterwards", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  const view = async (): Promise<AppView> => (await appApi(device).ask<AppView>("GET", "/apps/shelf")).body;
+  assert.equal((await view()).state, "running");
+  device.runtime.isAway = true;
+  await until(device, () => device.apps.look().some(({ lane }) => lane.waiting?.for === "knowledge"));
+  const { state, problem } = await view();
+  assert.deepEqual(
+    [state, problem?.code, problem?.detail],
+    ["unknown", "runtime-unavailable", "What runs the apps does not answer."],
+  );
+  assert.match(problem?.nextStep ?? "", /started again by itself/);
+  device.runtime.isAway = false;
+  await until(device, () => device.apps.look().every(({ lane }) => lane.waiting === undefined));
+  assert.deepEqual([(await view()).state, (await view()).problem], ["running", undefined]);
+});
+
+test("an install that waits for its next try says when that is, and is tried at once where its owner asks for it", async (context) => {
+  const device = AppDevice.start(context);
+  const manifest = device.manifest("shelf");
+  const [service] = manifest.services;
+  const digest = service?.image.digest ?? "";
+  const image = device.runtime.registry.get(digest) ?? assert.fail();
+  device.runtime.pullImage = () =>
+    Promise.reject(runtimeFaults.fault("image-unreachable", "the registry does not answer"));
+  device.apps.install({ manifest, grants: [], settings: {} });
+  const api = appApi(device);
+  const view = async (): Promise<AppView> => (await api.ask<AppView>("GET", "/apps/shelf")).body;
+  while ((await view()).problem?.retryAtMs === undefined) await turn();
+  const { state, problem } = await view();
+  assert.deepEqual([state, problem?.code], ["installing", "image-unreachable"]);
+  assert.ok((problem?.retryAtMs ?? 0) > device.world.nowMs());
+  Reflect.deleteProperty(device.runtime, "pullImage");
+  device.runtime.registry.set(digest, image);
+  // Both clicks of a double click are taken: there is one change, and one task that follows it.
+  const twice = await Promise.all([1, 2].map(() => api.ask<Task>("POST", "/apps/shelf/retry")));
+  assert.deepEqual(
+    twice.map(({ status }) => status),
+    [202, 202],
+  );
+  assert.equal(twice[0]?.body.id, twice[1]?.body.id);
+  assert.equal((await api.ended(twice[0]?.body ?? assert.fail())).state, "done");
+  assert.equal((await view()).state, "running");
+});
+
+test("an install that was given up over a setting is given the right one, and comes up with it", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  device.apps.install({
+    manifest: device.manifest("shelf", { hasPassword: true }),
+    grants: [],
+    settings: { WORD: "wrong" },
+  });
+  await givenUp(device);
+  const secrets = device.appStore.secretsOf(device.apps.get("shelf"));
+  device.health = 200;
+  const api = appApi(device);
+  const { status, body } = await api.ask<Task>("POST", "/apps/shelf/configure", { settings: { WORD: "right" } });
+  assert.equal(status, 202);
+  assert.equal((await api.ended(body)).state, "done");
+  const view = (await api.ask<AppView>("GET", "/apps/shelf")).body;
+  assert.deepEqual([view.state, view.problem], ["running", undefined]);
+  assert.deepEqual(device.appStore.secretsOf(device.apps.get("shelf")), { ...secrets, WORD: "right" });
+});
+
+test("an install that was given up takes another manifest, and one that goes on is not changed under way", async (context) => {
+  const device = AppDevice.start(context);
+  device.health = 500;
+  device.apps.install({ manifest: device.manifest("shelf"), grants: [], settings: {} });
+  const other = { manifest: device.manifest("shelf", { version: "2" }), grants: [] };
+  assert.throws(() => device.apps.update("shelf", other), { code: "app-not-installed", message: /wait until it has/ });
+  await givenUp(device);
+  device.health = 200;
+  device.apps.update("shelf", other);
+  await device.apps.settled("shelf", () => undefined);
+  const { current, change } = device.apps.get("shelf").record;
+  assert.deepEqual([current?.manifest.version, change], ["2", undefined]);
 });

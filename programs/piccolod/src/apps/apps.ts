@@ -297,7 +297,10 @@ export class Apps {
   get(id: string): InstalledApp {
     const app = this.#options.store.get(id);
     if (app === undefined || app.record.wanted === "removed" || app.record.isDrill === true) {
-      throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+      throw appFaults.fault(
+        "app-not-found",
+        "there is no app of that name on this device; look at the list of apps again",
+      );
     }
     return app;
   }
@@ -418,7 +421,10 @@ export class Apps {
   update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, roomBytes = 0): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
-      throw appFaults.fault("manifest-of-another-app", `the manifest is of ${manifest.id}, not of ${id}`);
+      throw appFaults.fault(
+        "manifest-of-another-app",
+        `the manifest is of ${manifest.id}, not of ${id}; give the one of this app`,
+      );
     }
     this.requireSuited(manifest);
     const app = this.get(id);
@@ -473,12 +479,21 @@ export class Apps {
   }
 
   rollBack(id: string): void {
-    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), this.#options.world.nowMs()));
+    const { world } = this.#options;
+    const isStuck = this.isStuck(id);
+    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   restore(id: string, backup: string): void {
     const { world } = this.#options;
-    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs()));
+    const isStuck = this.isStuck(id);
+    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
+  }
+
+  /** Whether nothing goes on with an app before its owner decides something. */
+  isStuck(id: string): boolean {
+    const { isActive, waiting } = this.#lane(id);
+    return !isActive && waiting?.for === "owner";
   }
 
   backUp(id: string): void {
@@ -625,7 +640,7 @@ export class Apps {
     const { current, change } = this.get(id).record;
     const generation = current ?? change?.to;
     if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
-      throw appFaults.fault("app-not-found", "the app has no such part");
+      throw appFaults.fault("app-not-found", "the app has no such part; look at its page again");
     }
     return containerName(id, generation.number, service);
   }
@@ -708,7 +723,8 @@ function currentOf(record: AppPlanRecord): Generation {
 /** What serves; before an install has succeeded, what shall. */
 export function describedOf({ current, change }: AppPlanRecord): Generation {
   const generation = current ?? change?.to;
-  if (generation === undefined) throw appFaults.fault("app-not-found", "the app is not installed");
+  if (generation === undefined)
+    throw appFaults.fault("app-not-found", "the app is not installed; look at the list of apps again");
   return generation;
 }
 
@@ -723,5 +739,8 @@ function givenUp({
 }
 
 function notRunning(): Error {
-  return appFaults.fault("app-not-running", "the app does not run at the moment");
+  return appFaults.fault(
+    "app-not-running",
+    "the app does not run at the moment; start it, or wait until it has started",
+  );
 }

@@ -23,7 +23,7 @@ export function manifestOf(
   { catalog, manifest }: AppSource,
 ): { readonly manifest: AppManifest; readonly catalog?: string } {
   if ((catalog === undefined) === (manifest === undefined)) {
-    throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest");
+    throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest; give one of the two");
   }
   if (catalog !== undefined) return catalogs.installable(catalog.catalog, catalog.app);
   return { manifest: parseManifest(manifest ?? "") };
@@ -88,7 +88,7 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
   api.openapi(routes["POST /apps/preflight"], async (c) => {
     const { catalog, manifest: text } = c.req.valid("json");
     if ((catalog === undefined) === (text === undefined)) {
-      throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest");
+      throw appFaults.fault("source-unclear", "an app comes from a catalog or from a manifest; give one of the two");
     }
     const free = { freeBytes: apps.freeBytes(), freeMemoryBytes: freeMemoryBytes() };
     if (catalog !== undefined) {

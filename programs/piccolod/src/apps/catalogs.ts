@@ -138,7 +138,10 @@ export class Catalogs {
     const isDevelopment = developmentKeys.has(toHex(publicKey));
     // Whoever works on a catalog signs the same number again and again.
     if (known?.sequence === catalog.sequence && known.digest !== digest && !isDevelopment) {
-      throw catalogSourceFaults.fault("catalog-forked", `there are two catalogs ${catalog.sequence} of one publisher`);
+      throw catalogSourceFaults.fault(
+        "catalog-forked",
+        `there are two catalogs ${catalog.sequence} of one publisher; ask its publisher which one is right, and remove it until then`,
+      );
     }
     return {
       shelf: { catalog, publicKey, added, isDevelopment },
@@ -159,9 +162,15 @@ export class Catalogs {
     const found = this.#options.store.listed().find(({ id }) => shownId(id) === shown);
     if (found !== undefined) return found;
     if (this.#builtIn.some(({ catalog }) => shownId(catalog.id) === shown)) {
-      throw catalogSourceFaults.fault("catalog-built-in", "the catalog came with the system, and changes with it");
+      throw catalogSourceFaults.fault(
+        "catalog-built-in",
+        "the catalog came with the system, and changes with each update of it",
+      );
     }
-    throw catalogSourceFaults.fault("catalog-not-found", "this device has no such catalog");
+    throw catalogSourceFaults.fault(
+      "catalog-not-found",
+      "this device has no such catalog any more; look at the list of catalogs again",
+    );
   }
 
   /**
@@ -183,11 +192,17 @@ export class Catalogs {
 
   #mayAdd(id: string): void {
     if (this.#catalogs.some((one) => one.id === id)) {
-      throw catalogSourceFaults.fault("catalog-known", "this device has the catalog already");
+      throw catalogSourceFaults.fault(
+        "catalog-known",
+        "this device has the catalog already; look at the list of catalogs",
+      );
     }
     const others = this.#options.store.listed().filter((one) => one.id !== id);
     if (others.length >= addedMax) {
-      throw catalogSourceFaults.fault("too-many-catalogs", `a device has ${addedMax} catalogs beside its own at most`);
+      throw catalogSourceFaults.fault(
+        "too-many-catalogs",
+        `a device has ${addedMax} catalogs beside its own at most; remove one first`,
+      );
     }
   }
 
@@ -429,7 +444,10 @@ export class Catalogs {
     const shelf = this.#catalogs.find(({ id }) => shownId(id) === catalog);
     const found = shelf?.apps.find(({ manifest }) => manifest.id === app);
     if (shelf === undefined || found === undefined)
-      throw catalogSourceFaults.fault("catalog-app-not-found", "no catalog of this device has that app");
+      throw catalogSourceFaults.fault(
+        "catalog-app-not-found",
+        "no catalog of this device has that app any more; look at the catalog again",
+      );
     return { app: found, catalog: shelf.id };
   }
 

@@ -1,11 +1,18 @@
 /** How a generation is brought up from whatever of it is there. */
 import { imageName } from "@piccolo/app-manifest";
 import { announced, dataMissing, hasDone } from "./generations.ts";
-import type { AppPlanRecord, Generation, Observed, ObservedContainer, Step, Waiting } from "./plan-types.ts";
+import type { AppPlanRecord, Generation, NotKnown, Observed, ObservedContainer, Step, Waiting } from "./plan-types.ts";
 
 type StartSteps = { readonly steps: readonly Step[] } | { readonly waiting: Waiting };
 
-const notKnown = (reason: string): StartSteps => ({ waiting: { for: "knowledge", reason } });
+/** What a plan waits for where a part of the world cannot be seen. */
+export const notSeen = ({ reason, failure }: NotKnown): Waiting => ({
+  for: "knowledge",
+  reason,
+  ...(failure === undefined ? {} : { failure }),
+});
+
+const notKnown = (part: NotKnown): StartSteps => ({ waiting: notSeen(part) });
 
 /**
  * From images to running services, in their order; without the probe. Volumes that hold data are never made again: where one
@@ -18,12 +25,13 @@ export function startSteps(
   own: readonly ObservedContainer[],
 ): StartSteps {
   const { images, network, volumes } = observed;
-  if (!volumes.known) return notKnown(volumes.reason);
-  if (!network.known) return notKnown(network.reason);
+  if (!volumes.known) return notKnown(volumes);
+  if (!network.known) return notKnown(network);
   const { services, volumes: declared } = generation.manifest;
-  const missing = declared
-    .map(({ name }) => name)
-    .filter((name) => record.volumes.includes(name) && !volumes.value.has(name));
+  // What a restore has found lost and does not bring has no copy anywhere: without it the app would never start again.
+  const lost = record.change?.to.number === generation.number ? (record.change.lost ?? []) : [];
+  const isKept = (name: string): boolean => record.volumes.includes(name) && !lost.includes(name);
+  const missing = declared.map(({ name }) => name).filter((name) => isKept(name) && !volumes.value.has(name));
   if (missing.length > 0) return { waiting: { for: "owner", failure: dataMissing(missing) } };
   const container = (name: string): ObservedContainer | undefined => own.find(({ service }) => service === name);
   const needsNew = (name: string): boolean => {
@@ -33,11 +41,13 @@ export function startSteps(
   const pulls: Step[] = [];
   const toCreate = services.filter(({ name }) => needsNew(name));
   if (toCreate.length > 0) {
-    if (!images.known) return notKnown(images.reason);
+    if (!images.known) return notKnown(images);
     const wanted = new Set(toCreate.map(({ image }) => imageName(image)));
     for (const image of wanted) if (!images.value.has(image)) pulls.push({ do: "pull", image });
   }
-  const added = declared.map(({ name }) => name).filter((name) => !record.volumes.includes(name));
+  const added = declared
+    .map(({ name }) => name)
+    .filter((name) => !isKept(name) && !(lost.includes(name) && volumes.value.has(name)));
   const { number } = generation;
   const made: readonly Step[] =
     added.length === 0

@@ -970,3 +970,84 @@ test("a rollback that fails brings back the volumes only the current version has
   assert.ok(before.isSubsetOf(must(world.volumes.get("more")).writes.union(must(world.volumes.get("data")).writes)));
   assert.deepEqual([...must(world.record).volumes].toSorted(), ["data", "more"]);
 });
+
+/** With a backup of its data, and written to since. */
+function backedUp(manifest: ManifestWish = stateful): AppWorld {
+  const world = installed(manifest);
+  world.want(requestBackup(must(world.record), "b1", world.nowMs));
+  assert.equal(settle(world), undefined);
+  world.write();
+  return world;
+}
+
+test("an app whose data is missing is brought back by a backup, whichever volumes are gone", () => {
+  for (const gone of [["data"], ["cache"], ["data", "cache"]]) {
+    const world = backedUp();
+    for (const name of gone) world.volumes.delete(name);
+    world.crash(true);
+    world.acknowledged.clear();
+    assert.equal(settle(world)?.for, "owner");
+    world.want(requestRestore(must(world.record), "b1", "s1", world.nowMs));
+    assert.equal(settle(world), undefined);
+    const { current, change, volumes } = must(world.record);
+    assert.deepEqual([current?.number, change, [...volumes].sort()], [2, undefined, ["cache", "data"]]);
+    for (const name of ["data", "cache"])
+      assert.ok(
+        [...must(must(world.snapshots.get("b1")).contents.get(name)).writes].every((one) =>
+          must(world.volumes.get(name)).writes.has(one),
+        ),
+      );
+  }
+});
+
+test("a restore for missing data that fails leaves it missing, and makes nothing in its place", () => {
+  const world = backedUp();
+  world.volumes.delete("data");
+  world.crash(true);
+  world.acknowledged.clear();
+  world.sick.add(1);
+  world.want(requestRestore(must(world.record), "b1", "s1", world.nowMs));
+  const { record } = world;
+  for (let round = 0; round < 40 && must(world.record).change !== undefined; round += 1) {
+    const { steps, waiting } = decide(must(world.record), world.observe(), world.nowMs);
+    if (waiting?.for === "retry") world.nowMs = waiting.atMs;
+    world.run({ steps, waiting }, ({ do: what }) => (what === "probe" ? notHealthy : "done"));
+  }
+  assert.notEqual(record, world.record);
+  assert.equal(world.volumes.has("data"), false);
+  const plan = decide(must(world.record), world.observe(), world.nowMs);
+  assert.ok(plan.waiting?.for === "owner" && plan.waiting.failure.code === "data-missing");
+});
+
+test("an update that waits for missing data gives way to a restore", () => {
+  const world = backedUp();
+  world.volumes.delete("data");
+  world.crash(true);
+  world.acknowledged.clear();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  assert.equal(settle(world)?.for, "owner");
+  assert.equal(must(world.record).change?.phase, "saving");
+  assert.throws(() => requestRestore(must(world.record), "b1", "s2", world.nowMs), { code: "app-busy" });
+  world.want(requestRestore(must(world.record), "b1", "s2", world.nowMs, true));
+  assert.equal(settle(world), undefined);
+  assert.equal(must(world.record).current?.manifest.version, "1");
+  assert.equal(world.snapshots.has("s1"), false);
+});
+
+test("an update that cannot be undone, since its copy is gone, gives way to a restore, and the version before never runs on data that is not its own", () => {
+  const world = backedUp();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  const change = must(must(world.record).change);
+  world.want({ ...must(world.record), change: { ...change, phase: "undoing", cause: undefined } });
+  world.acknowledged.clear();
+  assert.equal(settle(world)?.for, "owner");
+  world.want(requestRestore(must(world.record), "b1", "s2", world.nowMs, true));
+  const fetching = decide(must(world.record), world.observe(), world.nowMs);
+  assert.ok(!stepNames(fetching.steps).some((name) => /^(?:start|create|probe)/.test(name)));
+  // Cut off or failed, it waits for its owner again.
+  const abandoned = recordAfter(must(world.record), { type: "abandoned" });
+  assert.equal(decide(abandoned, world.observe(), world.nowMs).waiting?.for, "owner");
+  assert.equal(settle(world), undefined);
+  assert.equal(must(world.record).current?.manifest.version, "1");
+  assert.equal(must(world.record).change, undefined);
+});

@@ -5,13 +5,14 @@
  * two generations run together only where both say that they may.
  */
 import { imageName } from "@piccolo/app-manifest";
-import { startSteps } from "./decide-start.ts";
+import { notSeen, startSteps } from "./decide-start.ts";
 import { answersMin, missesMax } from "./health-watch.ts";
 import {
   announced,
   dataMissing,
   isRunning,
   isSatisfied,
+  missingVolumes,
   outlivedVolumes,
   runsBeside,
   savedVolumes,
@@ -23,6 +24,7 @@ import type {
   Change,
   Failure,
   Generation,
+  NotKnown,
   Observed,
   ObservedContainer,
   Plan,
@@ -35,7 +37,7 @@ import type {
 const nothing: Plan = { steps: [], waiting: undefined };
 const plan = (...steps: readonly Step[]): Plan => ({ steps, waiting: undefined });
 const wait = (waiting: Waiting): Plan => ({ steps: [], waiting });
-const notKnown = (reason: string): Plan => wait({ for: "knowledge", reason });
+const notKnown = (part: NotKnown): Plan => wait(notSeen(part));
 
 function routeTo(observed: Observed, to: Route): readonly Step[] {
   const { route } = observed;
@@ -52,7 +54,7 @@ function held(failure: Failure | undefined, nowMs: number): Waiting | undefined 
 }
 
 export function decide(record: AppPlanRecord, observed: Observed, nowMs: number): Plan {
-  if (!observed.containers.known) return notKnown(observed.containers.reason);
+  if (!observed.containers.known) return notKnown(observed.containers);
   const containers = observed.containers.value;
   // An older database beside newer containers: whatever it says was decided before they were made.
   if (containers.some(({ generation }) => generation > record.lastGeneration)) {
@@ -80,7 +82,7 @@ function decideRemoval(
   const waiting = held(record.failure, nowMs);
   // The wish has been said: it waits for time, and never for its owner again.
   if (waiting?.for === "retry") return wait(waiting);
-  if (!observed.volumes.known) return notKnown(observed.volumes.reason);
+  if (!observed.volumes.known) return notKnown(observed.volumes);
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
   const volumes = [...new Set([...record.volumes, ...observed.volumes.value])];
@@ -204,16 +206,18 @@ function decideFetching(
   nowMs: number,
   waiting: Waiting | undefined,
 ): Plan {
-  const steady = decideSteady(record, observed, containers, nowMs);
+  const steady =
+    change.unsaved === true
+      ? plan(...pausedRoute(record, observed), ...stopAll(record, containers, true))
+      : decideSteady(record, observed, containers, nowMs);
   if (waiting !== undefined) return { steps: steady.steps, waiting };
-  if (!observed.images.known)
-    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.images.reason } };
+  if (!observed.images.known) return { steps: steady.steps, waiting: notSeen(observed.images) };
   const present = observed.images.value;
   const wanted = new Set(change.to.manifest.services.map(({ image }) => imageName(image)));
   const pulls = [...wanted].filter((image) => !present.has(image)).map((image) => ({ do: "pull", image }) as const);
   const { placed, fetched } = change;
   if (fetched !== undefined && !observed.snapshots.known) {
-    return { steps: steady.steps, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+    return { steps: steady.steps, waiting: notSeen(observed.snapshots) };
   }
   const isFetched = fetched === undefined || placed === undefined || isComplete(observed, placed);
   const fetches: readonly Step[] = isFetched
@@ -255,11 +259,18 @@ function decideSaving(
 ): Plan {
   const volumes = change.safety === undefined ? [] : savedVolumes(record);
   const names = volumes.map(({ name }) => name);
-  if (change.safety !== undefined) {
-    if (!observed.volumes.known) return notKnown(observed.volumes.reason);
-    const there = observed.volumes.value;
-    const missing = names.filter((name) => !there.has(name));
-    if (missing.length > 0) return wait({ for: "owner", failure: dataMissing(missing) });
+  // Another generation that goes on with the same data is not even tried without it; where data comes back, what is there is copied.
+  const bringsBack = change.kind === "restore" || change.kind === "rollback";
+  if (change.safety !== undefined || bringsBack) {
+    if (!observed.volumes.known) return notKnown(observed.volumes);
+    const missing = missingVolumes(record, observed.volumes.value);
+    const { lost = [] } = change;
+    if (bringsBack && missing.some((name) => !lost.includes(name))) {
+      const none = names.every((name) => missing.includes(name));
+      return plan({ do: "record", event: { type: "volumes-lost", volumes: missing, none } });
+    }
+    const needed = change.kind === "backup" ? missing.filter((name) => names.includes(name)) : missing;
+    if (!bringsBack && needed.length > 0) return wait({ for: "owner", failure: dataMissing(needed) });
   }
   const copy: readonly Step[] =
     change.safety === undefined ? [] : [{ do: "snapshot", snapshot: change.safety, volumes: names }];
@@ -316,8 +327,7 @@ function decidePlacing(
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
   const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
-  if (!observed.volumes.known)
-    return { steps: isolated, waiting: { for: "knowledge", reason: observed.volumes.reason } };
+  if (!observed.volumes.known) return { steps: isolated, waiting: notSeen(observed.volumes) };
   return plan(
     ...isolated,
     ...announced(record, volumes, observed.volumes.value),
@@ -352,7 +362,7 @@ function decideStarting(
   const probe: Step = { do: "probe", generation: to.number };
   const outlived = outlivedVolumes(record);
   if (outlived.length > 0 && !observed.snapshots.known)
-    return { steps: [...waiting, ...isolated], waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+    return { steps: [...waiting, ...isolated], waiting: notSeen(observed.snapshots) };
   // They stay recorded until the commit: where it is not reached, the copy brings them back with all others.
   const dropped = change.safety !== undefined && isComplete(observed, change.safety) ? outlived : [];
   return plan(
@@ -384,20 +394,21 @@ function decideUndoing(
   }
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   const { safety } = change;
+  if (change.unsaved === true) return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
   if (safety === undefined) return plan(...isolated, ...undone);
-  if (!observed.snapshots.known)
-    return { steps: isolated, waiting: { for: "knowledge", reason: observed.snapshots.reason } };
+  if (!observed.snapshots.known) return { steps: isolated, waiting: notSeen(observed.snapshots) };
   if (observed.snapshots.value.get(safety) !== "complete") {
-    const failure = {
-      code: "snapshot-missing",
-      detail: "The copy of the data made before the update is gone.",
-      nextStep: "Restore the app from a backup.",
-    } as const;
-    return { steps: isolated, waiting: { for: "owner", failure } };
+    return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
   }
   const volumes = savedVolumes(record).map(({ name }) => name);
   return plan(...isolated, { do: "restore", snapshot: safety, volumes }, ...undone);
 }
+
+const copyGone = {
+  code: "snapshot-missing",
+  detail: "The copy of the data made before the update is gone.",
+  nextStep: "Restore the app from a backup.",
+} as const;
 
 /** `believedMs`: what time it is, where that is believed; by a clock that is years ahead everything would be due. */
 export function decideTrash(trash: TrashRecord, app: AppPlanRecord | undefined, believedMs: number | undefined): Plan {

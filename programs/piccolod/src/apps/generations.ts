@@ -29,9 +29,16 @@ export function isSatisfied(generation: Generation, own: readonly ObservedContai
   return isAll && own.every(({ service }) => services.some(({ name }) => name === service));
 }
 
-/** The volumes that hold data worth a copy. */
-export function savedVolumes({ current, volumes }: AppPlanRecord): readonly DataVolume[] {
-  return current?.manifest.volumes.filter(({ name, backup }) => backup && volumes.includes(name)) ?? [];
+/** The volumes that hold data worth a copy, and are there to be copied. */
+export function savedVolumes({ change, current, volumes }: AppPlanRecord): readonly DataVolume[] {
+  const isThere = (name: string): boolean => volumes.includes(name) && change?.lost?.includes(name) !== true;
+  return current?.manifest.volumes.filter(({ name, backup }) => backup && isThere(name)) ?? [];
+}
+
+/** Those of the current generation that should be there and are not. */
+export function missingVolumes({ current, volumes }: AppPlanRecord, there: ReadonlySet<string>): readonly string[] {
+  const declared = current?.manifest.volumes.map(({ name }) => name) ?? [];
+  return declared.filter((name) => volumes.includes(name) && !there.has(name));
 }
 
 /**
@@ -54,7 +61,8 @@ export function announced(
   there: ReadonlySet<string>,
 ): readonly Step[] {
   if (change === undefined || current === undefined) return [];
-  const known = [...volumes, ...there, ...(change.made ?? [])];
+  const { lost = [], made = [] } = change;
+  const known = [...volumes.filter((name) => !lost.includes(name)), ...there, ...made];
   const fresh = names.filter((name) => !known.includes(name));
   return fresh.length === 0 ? [] : [{ do: "record", event: { type: "volumes-announced", volumes: fresh } }];
 }

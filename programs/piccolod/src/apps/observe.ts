@@ -5,7 +5,7 @@ import type { AppPlanRecord, Generation, Health, Known, Observed, ObservedContai
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, ContainerState } from "./runtime/container-runtime.ts";
 import { appLabel, generationLabel, serviceLabel, specLabel } from "./specs.ts";
-import { isOfWorld } from "./step-failure.ts";
+import { isOfWorld, stepFailure } from "./step-failure.ts";
 
 export interface ObserveOptions {
   readonly runtime: ContainerRuntime;
@@ -55,7 +55,10 @@ async function known<T>(find: () => Promise<T>): Promise<Known<T>> {
     return { known: true, value: await find() };
   } catch (error) {
     if (!isOfWorld(error)) throw error;
-    return { known: false, reason: error.message };
+    // Words of the system are left out: nothing here knows which of them are the app's secrets.
+    const { code, detail, nextStep } = stepFailure(undefined, error, []) ?? {};
+    const isTold = code !== undefined && detail !== undefined && nextStep !== undefined;
+    return { known: false, reason: error.message, ...(isTold ? { failure: { code, detail, nextStep } } : {}) };
   }
 }
 

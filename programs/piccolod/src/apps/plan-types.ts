@@ -46,6 +46,13 @@ export interface Change {
   readonly passwords?: Readonly<Record<string, string>>;
   /** Volumes that were not there before it: no generation that served has written to them, and they go when it is undone. */
   readonly made?: readonly string[];
+  /**
+   * Volumes of the app that are not there and of which no copy could be made, as where it is restored because its data is missing. They
+   * stay recorded: where the change fails, they are missing as before.
+   */
+  readonly lost?: readonly string[];
+  /** It took the place of a change whose copy is gone: where it fails, there is nothing to put back, and the app waits for its owner. */
+  readonly unsaved?: true;
   readonly phase: ChangePhase;
   readonly startedAtMs: number;
   /** Of the last try of this phase. */
@@ -176,7 +183,14 @@ export interface TrashRecord {
 }
 
 /** A part of the world. Not known is not the same as empty, and nothing is ever concluded from it. */
-export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly reason: string };
+export type Known<T> = { readonly known: true; readonly value: T } | NotKnown;
+
+export interface NotKnown {
+  readonly known: false;
+  readonly reason: string;
+  /** As it is told to a person, where that says more. */
+  readonly failure?: Told;
+}
 
 export interface ObservedContainer {
   readonly generation: number;
@@ -268,6 +282,8 @@ export type RecordEvent =
   | { readonly type: "abandoned" }
   /** Before they are made by a change of an app that is there. */
   | { readonly type: "volumes-announced"; readonly volumes: readonly string[] }
+  /** What a change cannot copy first, since it is not there. `none`: nothing is left to copy. */
+  | { readonly type: "volumes-lost"; readonly volumes: readonly string[]; readonly none: boolean }
   | { readonly type: "volumes-made"; readonly volumes: readonly string[] }
   | { readonly type: "trash-emptied-into-app" }
   | { readonly type: "discarded-gone"; readonly snapshots: readonly string[] }

@@ -34,6 +34,13 @@ export function recordAfter(record: AppPlanRecord, event: RecordEvent): AppPlanR
       return change === undefined
         ? record
         : { ...record, change: { ...change, made: [...(change.made ?? []), ...event.volumes] } };
+    case "volumes-lost":
+      return change === undefined
+        ? record
+        : {
+            ...record,
+            change: { ...change, lost: event.volumes, ...(event.none ? { safety: undefined } : {}) },
+          };
     case "volumes-made":
       return { ...record, volumes: [...new Set([...record.volumes, ...event.volumes])] };
     case "trash-emptied-into-app":
@@ -116,6 +123,10 @@ export function fetchedCopy({ fetched, placed }: Change): readonly string[] {
 
 function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
   const failure = change.cause ?? change.failure ?? givenUp;
+  // The current generation has no data to go on with.
+  if (change.unsaved === true) {
+    return { ...record, change: { ...change, phase: "undoing", failure: undefined, cause: failure } };
+  }
   if (record.current === undefined) {
     return {
       ...record,
@@ -123,7 +134,10 @@ function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
     };
   }
   return {
-    ...without(record, change.made),
+    ...without(
+      record,
+      change.made?.filter((name) => change.lost?.includes(name) !== true),
+    ),
     change: undefined,
     failure: undefined,
     discarded: [...record.discarded, ...fetchedCopy(change), ...(change.safety === undefined ? [] : [change.safety])],

@@ -18,6 +18,8 @@ export const planFaults = catalogue({
   "setting-refused": { retry: "never", meaning: "A setting has a value the app does not take; correct it." },
 });
 
+export const nameTaken = (app: string): string => `an app ${app} is there already; uninstall it first`;
+
 export interface Wish {
   readonly manifest: AppManifest;
   readonly grants: readonly GrantKind[];
@@ -34,7 +36,9 @@ export function settledSettings(
   given: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const refuse = (name: string, detail: string): never => {
-    throw planFaults.fault("setting-refused", `the setting ${name} ${detail}`, { details: { setting: name } });
+    const label = manifest.settings.find((one) => one.name === name)?.label["en"] ?? name;
+    const message = `the setting "${label}" ${detail}; correct it, then do it again`;
+    throw planFaults.fault("setting-refused", message, { details: { setting: name } });
   };
   const known = new Set(manifest.settings.map(({ name }) => name));
   for (const name of Object.keys(given)) if (!known.has(name)) refuse(name.slice(0, 64), "is not one of this app's");
@@ -63,11 +67,17 @@ export function settledSettings(
   return result;
 }
 
+/** What the app cannot do without. */
+const grantsInWords: Readonly<Record<GrantKind, string>> = {
+  internet: "without the internet",
+  "public-paths": "where visitors who are not signed in get no answer",
+};
+
 function generationOf(number: number, { manifest, grants, publicPaths, settings, catalog }: Wish): Generation {
   const asked = new Set(manifest.grants.map(({ kind }) => kind));
   for (const { kind, required } of manifest.grants) {
     if (required && !grants.includes(kind)) {
-      throw planFaults.fault("grant-needed", `the app does not work without the grant ${kind}`, {
+      throw planFaults.fault("grant-needed", `the app does not work ${grantsInWords[kind]}; agree to that`, {
         details: { grant: kind },
       });
     }
@@ -109,7 +119,7 @@ export function requestInstall(
   nowMs: number,
   placed?: string,
 ): AppPlanRecord {
-  if (before !== undefined) throw planFaults.fault("app-name-taken", `an app ${wish.manifest.id} is there already`);
+  if (before !== undefined) throw planFaults.fault("app-name-taken", nameTaken(wish.manifest.id));
   return {
     ...atRest,
     app: wish.manifest.id,
@@ -121,20 +131,80 @@ export function requestInstall(
   };
 }
 
+const busyWords = ({ app }: AppPlanRecord): string =>
+  `${app} is being changed; wait until that has ended, then do it again`;
+
 function notRemoved(record: AppPlanRecord): void {
-  if (record.wanted === "removed") throw planFaults.fault("app-removed", `${record.app} is being uninstalled`);
+  if (record.wanted === "removed")
+    throw planFaults.fault(
+      "app-removed",
+      `${record.app} is being uninstalled; bring it back from the trash afterwards`,
+    );
 }
 
 /** The current generation, of an app no change is under way for; one that only waits to fetch images gives way. */
 function readyForChange(record: AppPlanRecord): Generation {
   notRemoved(record);
   if (record.current === undefined) {
-    throw planFaults.fault("app-not-installed", `the install of ${record.app} has not ended yet`);
+    throw planFaults.fault(
+      "app-not-installed",
+      `the install of ${record.app} has not ended yet; wait until it has, or uninstall the app`,
+    );
   }
   if (record.change !== undefined && record.change.phase !== "fetching") {
-    throw planFaults.fault("app-busy", `${record.app} is being changed`);
+    throw planFaults.fault("app-busy", busyWords(record));
   }
   return record.current;
+}
+
+/** The first change of an app that was given up: what waits for its owner has never served, and takes another form as it is. */
+function firstTry({ current, change }: AppPlanRecord): Change | undefined {
+  const isGivenUp = change?.failure !== undefined && change.failure.retryAtMs === undefined;
+  return current === undefined && change?.phase === "fetching" && isGivenUp ? change : undefined;
+}
+
+/** Another try of it, with what was wrong put right: at the same place, with the same secrets and from the same data. */
+function triedAnew(
+  record: AppPlanRecord,
+  first: Change,
+  wish: Wish & Pick<Change, "passwords">,
+  nowMs: number,
+): AppPlanRecord {
+  const number = nextNumber(record);
+  const passwords = { ...first.passwords, ...wish.passwords };
+  const to = generationOf(number, wish);
+  const change: Change = {
+    ...first,
+    to,
+    startedAtMs: nowMs,
+    failure: undefined,
+    ...(Object.keys(passwords).length === 0 ? {} : { passwords }),
+  };
+  return { ...record, lastGeneration: number, change };
+}
+
+/**
+ * The same for what brings data back, which is also what a change is told to be ended by that has come to where only its owner helps
+ * (`isStuck`): for want of the data it would copy, or of the copy it would put back. The new change takes its place.
+ */
+function readyForData(
+  record: AppPlanRecord,
+  isStuck: boolean,
+): { readonly ready: AppPlanRecord; readonly more: Partial<Change> } {
+  const { change: before } = record;
+  if (!isStuck || before === undefined || (before.phase !== "saving" && before.phase !== "undoing")) {
+    readyForChange(record);
+    return { ready: record, more: {} };
+  }
+  notRemoved(record);
+  const { safety, made } = before;
+  return {
+    ready: safety === undefined ? record : { ...record, discarded: [...record.discarded, safety] },
+    more: {
+      ...(made === undefined ? {} : { made }),
+      ...(before.phase === "undoing" || before.unsaved === true ? { safety: undefined, unsaved: true } : {}),
+    },
+  };
 }
 
 /** What a change that gives way had fetched is of no use to the next one. */
@@ -154,6 +224,9 @@ function nextNumber({ current, lastGeneration }: AppPlanRecord): number {
 }
 
 export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
+  notRemoved(record);
+  const first = firstTry(record);
+  if (first !== undefined) return triedAnew(record, first, wish, nowMs);
   readyForChange(record);
   const number = nextNumber(record);
   const safety = safetyFor(record, snapshot);
@@ -168,6 +241,12 @@ export function requestConfigure(
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
+  notRemoved(record);
+  const first = firstTry(record);
+  if (first !== undefined) {
+    const { manifest, catalog } = first.to;
+    return triedAnew(record, first, { ...wish, manifest, catalog }, nowMs);
+  }
   const current = readyForChange(record);
   const { manifest, catalog } = current;
   const number = nextNumber(record);
@@ -196,26 +275,39 @@ function allowsMore(before: Generation, after: Generation): boolean {
 }
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
-export function requestRollback(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+export function requestRollback(asked: AppPlanRecord, snapshot: string, nowMs: number, isStuck = false): AppPlanRecord {
+  const { ready: record, more } = readyForData(asked, isStuck);
   const { rollback } = record;
-  if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
+  if (rollback === undefined)
+    throw planFaults.fault(
+      "no-rollback",
+      `${record.app} has no version to go back to; restore one of its backups instead`,
+    );
   const number = nextNumber(record);
   const next = change("rollback", { ...rollback.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
-export function requestRestore(record: AppPlanRecord, backup: string, snapshot: string, nowMs: number): AppPlanRecord {
-  readyForChange(record);
+export function requestRestore(
+  asked: AppPlanRecord,
+  backup: string,
+  snapshot: string,
+  nowMs: number,
+  isStuck = false,
+): AppPlanRecord {
+  const { ready: record, more } = readyForData(asked, isStuck);
   const kept = record.backups.find(({ id }) => id === backup);
-  if (kept === undefined) throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
+  if (kept === undefined)
+    throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup any more; choose one of the list`);
   const number = nextNumber(record);
   const next = change("restore", { ...kept.generation, number }, nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
@@ -240,7 +332,7 @@ export function requestInstallFromBackup(
   nowMs: number,
 ): AppPlanRecord {
   const { id } = form.generation.manifest;
-  if (before !== undefined) throw planFaults.fault("app-name-taken", `an app ${id} is there already`);
+  if (before !== undefined) throw planFaults.fault("app-name-taken", nameTaken(id));
   return {
     ...atRest,
     app: id,
@@ -254,16 +346,18 @@ export function requestInstallFromBackup(
 
 /** The present data is copied first and stays as what a rollback brings back. */
 export function requestRestoreFromBackup(
-  record: AppPlanRecord,
+  asked: AppPlanRecord,
   form: BackedUpForm,
   { copy, safety }: { readonly copy: string; readonly safety: string },
   nowMs: number,
+  isStuck = false,
 ): AppPlanRecord {
-  readyForChange(record);
+  const { ready: record, more } = readyForData(asked, isStuck);
   const number = nextNumber(record);
   const next = change("restore", { ...form.generation, number }, nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
+    ...more,
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
@@ -292,20 +386,31 @@ export function requestForgetCopy(record: AppPlanRecord, copy: string): AppPlanR
 /** Its owner needs the room more than the copy. One that a change is starting from stays. */
 export function requestDeleteCopy(record: AppPlanRecord, copy: string): AppPlanRecord {
   if (!record.backups.some(({ id }) => id === copy)) {
-    throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup`);
+    throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup any more; choose one of the list`);
   }
   const after = requestForgetCopy(record, copy);
-  if (after === record) throw planFaults.fault("app-busy", `${record.app} is being brought back from that backup`);
+  if (after === record)
+    throw planFaults.fault(
+      "app-busy",
+      `${record.app} is being brought back from that backup; wait until that has ended`,
+    );
   return after;
 }
 
 /** The same of what a rollback would bring back: there is no version to go back to then. */
 export function requestDeleteRollback(record: AppPlanRecord): AppPlanRecord {
   const { rollback, change: underWay, discarded } = record;
-  if (rollback === undefined) throw planFaults.fault("no-rollback", `${record.app} has no version to go back to`);
+  if (rollback === undefined)
+    throw planFaults.fault(
+      "no-rollback",
+      `${record.app} has no version to go back to; restore one of its backups instead`,
+    );
   const copy = rollback.snapshot?.id;
   if (underWay?.kind === "rollback" || (copy !== undefined && underWay?.placed === copy)) {
-    throw planFaults.fault("app-busy", `${record.app} is being brought back from what would be deleted`);
+    throw planFaults.fault(
+      "app-busy",
+      `${record.app} is being brought back from what would be deleted; wait until that has ended`,
+    );
   }
   return { ...record, rollback: undefined, discarded: copy === undefined ? discarded : [...discarded, copy] };
 }
@@ -313,7 +418,7 @@ export function requestDeleteRollback(record: AppPlanRecord): AppPlanRecord {
 /** Of an app without data, a backup is its record alone, and there is nothing to do. */
 export function requestBackup(record: AppPlanRecord, snapshot: string, nowMs: number): AppPlanRecord {
   const current = readyForChange(record);
-  if (record.change !== undefined) throw planFaults.fault("app-busy", `${record.app} is being changed`);
+  if (record.change !== undefined) throw planFaults.fault("app-busy", busyWords(record));
   const safety = safetyFor(record, snapshot);
   if (safety === undefined) return record;
   return { ...record, change: change("backup", current, nowMs, { safety, phase: "saving" }) };
@@ -363,7 +468,7 @@ export function requestTrashRestore(
   taken: AppPlanRecord | undefined,
   nowMs: number,
 ): AppPlanRecord {
-  if (taken !== undefined) throw planFaults.fault("app-name-taken", `an app ${trash.app} is there already`);
+  if (taken !== undefined) throw planFaults.fault("app-name-taken", nameTaken(trash.app));
   const number = trash.lastGeneration + 1;
   return {
     ...atRest,

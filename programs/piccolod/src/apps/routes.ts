@@ -37,11 +37,19 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   };
   const lookAt = (id: string): AppLook => {
     const look = apps.look().find(({ app }) => app.record.app === id);
-    if (look === undefined) throw appFaults.fault("app-not-found", "there is no app of that name on this device");
+    if (look === undefined)
+      throw appFaults.fault(
+        "app-not-found",
+        "there is no app of that name on this device; look at the list of apps again",
+      );
     return look;
   };
-  /** What was asked for is in the record; the task follows what becomes of it. */
+  /**
+   * What was asked for is in the record; the task follows what becomes of it. Where one of the kind follows it already, it is that one:
+   * a request that has been taken is not refused.
+   */
   const follow = (kind: Task["kind"], app: string, step: string): Task =>
+    tasks.running(kind, app) ??
     tasks.start({
       kind,
       subject: app,
@@ -94,7 +102,11 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
     const { manifest, grants } = c.req.valid("json");
     const before = describedOf(apps.get(id).record);
     const wanted = manifest === undefined ? catalogs.newer(before) : parseManifest(manifest);
-    if (wanted === undefined) throw appFaults.fault("source-unclear", "its catalog has no other version of the app");
+    if (wanted === undefined)
+      throw appFaults.fault(
+        "source-unclear",
+        "its catalog has no other version of the app; look at the app again later, or give a manifest",
+      );
     // Whose manifest the owner gave is from no catalog any more.
     const from = manifest === undefined && before.catalog !== undefined ? { catalog: before.catalog } : {};
     apps.update(id, { manifest: wanted, grants, ...from }, await roomFor(wanted, from.catalog));

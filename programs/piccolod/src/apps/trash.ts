@@ -34,7 +34,7 @@ export class Trash {
   get(id: string): TrashedPlace {
     const found = this.all().find(({ trash }) => trash.id === id);
     if (found === undefined) {
-      throw appFaults.fault("app-not-found", "there is no such app in the trash any more");
+      throw appFaults.fault("app-not-found", "there is no such app in the trash any more; look at the list again");
     }
     return found;
   }
@@ -44,7 +44,7 @@ export class Trash {
     const { store } = this.#options;
     const { trash } = this.get(id);
     if (store.get(trash.app)?.record.trash === id) {
-      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it`);
+      throw planFaults.fault("app-busy", `${trash.app} is on its way into the trash, or out of it; wait a moment`);
     }
     store.putTrash({ ...trash, purge: true });
   }

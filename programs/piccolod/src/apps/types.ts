@@ -59,7 +59,11 @@ export const changeFaults = catalogue({
   },
   "backup-damaged": { retry: "never", meaning: "The backup is not what was stored; choose an older one." },
   "device-locked": { retry: "later", meaning: "The device is locked; it goes on once the password was entered." },
-  "runtime-unavailable": { retry: "later", meaning: "What runs the apps does not answer; it is tried again." },
+  "runtime-unavailable": {
+    retry: "later",
+    meaning:
+      "What runs the apps does not answer. It is started again by itself, and then this goes on; where that takes longer than a few minutes, restart the device.",
+  },
   "step-failed": {
     retry: "later",
     meaning:

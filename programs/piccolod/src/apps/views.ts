@@ -91,6 +91,7 @@ export function appView(
   const { manifest, grants, settings } = described;
   const { progress } = lane;
   const trouble = troubleOf(record, lane.waiting);
+  const isObstacle = obstacleOf(record, lane.waiting) !== undefined;
   return {
     app: {
       ...describeApp(manifest, { settings, usedBytes: more.usedBytes }),
@@ -107,7 +108,12 @@ export function appView(
         }),
     ...(trouble === undefined
       ? {}
-      : { problem: shown(trouble, obstacleOf(record, lane.waiting) === undefined ? record.notice : undefined) }),
+      : {
+          problem: {
+            ...shown(trouble, isObstacle ? undefined : record.notice),
+            ...(isObstacle && lane.waiting?.for === "retry" ? { retryAtMs: lane.waiting.atMs } : {}),
+          },
+        }),
     ...(manifest.web === undefined ? {} : { openUrl: more.entry }),
     granted: [...grants],
     ...(more.catalog === undefined
@@ -191,7 +197,7 @@ function triedInWords({ kind, version }: NonNullable<AppPlanRecord["notice"]>): 
 function shown(
   { code, detail, nextStep, said = [], systemSaid }: Told,
   notice: AppPlanRecord["notice"],
-): AppView["problem"] {
+): NonNullable<AppView["problem"]> {
   return {
     code,
     detail,

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Session, Status } from "@piccolo/device-api";
+import type { NewPhrase, Session, Status } from "@piccolo/device-api";
 import { ask, claimCode, contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { confirmation } from "../../test-support/phrases.ts";
 
 const claim = { claimCode, ownerName: "Ada", password };
 
@@ -179,6 +180,77 @@ test("a change of the password that fails has ended the other sessions, whether 
     assert.equal((await owner.send("GET", "/session")).status, 200);
     await device.client().signIn(failing === "before-reseal" ? password : change.newPassword);
   }
+});
+
+const newPassword = "another password 2";
+
+/** An owner who has the paper with the phrase in use. */
+async function withPhrase(device: TestDevice) {
+  const owner = await device.owner();
+  const made = await owner.call<NewPhrase>("POST", "/security/phrase", { password });
+  await owner.call("POST", "/security/phrase/confirm", confirmation(made));
+  return { owner, phrase: made.words.join(" ") };
+}
+
+test("who has forgotten the password gives the phrase and a new one, whether the device is locked or not", async (context) => {
+  for (const isLocked of [true, false]) {
+    const device = await TestDevice.start(context);
+    const { owner, phrase } = await withPhrase(device);
+    if (isLocked) {
+      await device.stop();
+      await device.start();
+    }
+    const client = device.client();
+    const reply = await client.send("POST", "/reset-login", { phrase, newPassword });
+    assert.equal(reply.status, 201, reply.text);
+    client.cookie = String(reply.headers["set-cookie"]).split(";")[0] ?? "";
+    client.csrf = (JSON.parse(reply.text) as Session).csrf;
+    await client.call("POST", "/files/folders", { parent: "root", name: "after it" });
+    const before = device.client();
+    Object.assign(before, { cookie: owner.cookie, csrf: owner.csrf });
+    refusedWith(await before.send("GET", "/session"), 401, "sign-in-required");
+    refusedWith(await device.client().send("POST", "/session", { password }), 401, "wrong-password");
+    await device.client().signIn(newPassword);
+    await device.stop();
+    await device.start();
+    await device.client().signIn(newPassword);
+  }
+});
+
+test("a phrase that is another one, or misspelt, changes no password, and guesses at it are slowed down", async (context) => {
+  const device = await TestDevice.start(context);
+  const { owner, phrase } = await withPhrase(device);
+  const other = await owner.call<NewPhrase>("POST", "/security/phrase", { password });
+  const client = device.client();
+  const reset = (given: string, chosen = newPassword) =>
+    client.send("POST", "/reset-login", { phrase: given, newPassword: chosen });
+  refusedWith(await reset(phrase, "short"), 400, "invalid-request");
+  const misspelt = phrase.replace(/^\w+/, "abandom");
+  const problem = refusedWith(await reset(misspelt), 400, "phrase-misspelt");
+  assert.match(JSON.stringify(problem.details), /"suggestions":\["abandon"/);
+  for (let at = 1; at < 5; at++) refusedWith(await reset(other.words.join(" ")), 403, "phrase-unknown");
+  refusedWith(await reset(phrase), 429, "too-many-attempts");
+  assert.equal((await owner.send("GET", "/session")).status, 200);
+  device.world.aheadMs += 1_000;
+  await device.client().signIn();
+});
+
+test("a device without an owner has no password to forget", async (context) => {
+  const device = await TestDevice.start(context);
+  const phrase = "word ".repeat(24).trim();
+  refusedWith(await device.client().send("POST", "/reset-login", { phrase, newPassword }), 409, "not-claimed");
+});
+
+test("a new password by the phrase that fails has ended all sessions before it", async (context) => {
+  const device = await TestDevice.start(context);
+  const { owner, phrase } = await withPhrase(device);
+  device.atCrashPoint = (name) => {
+    if (name === "before-reseal") throw new Error("the chip is gone");
+  };
+  refusedWith(await device.client().send("POST", "/reset-login", { phrase, newPassword }), 500, "internal");
+  device.atCrashPoint = () => undefined;
+  refusedWith(await owner.send("GET", "/session"), 401, "sign-in-required");
+  await device.client().signIn();
 });
 
 test("a password is the same however its letters were put together", async (context) => {

@@ -20,6 +20,8 @@ export interface AuthOptions {
   readonly claimed: (identity: Identity) => Promise<void>;
   /** Whether a recovery is making an owner. */
   readonly recovering: () => boolean;
+  /** Throws `start-not-trusted` where nobody should type a phrase into this device. */
+  readonly checkStart: () => Promise<void>;
 }
 
 /** Who may use the device: the claim, signing in, the password. */
@@ -115,6 +117,40 @@ export class Auth {
     });
   }
 
+  /**
+   * Reset login by who has forgotten the password: the device takes the new one alone, and all sessions end, as who has the old
+   * password may have made them. Throws `not-claimed`, `start-not-trusted`, `phrase-unknown`, `volume-swapped`, what `parsePhrase` says,
+   * `too-many-attempts`.
+   */
+  async resetLogin(
+    attempter: Attempter,
+    reset: { readonly phrase: string; readonly newPassword: string },
+  ): Promise<OpenedSession> {
+    const { security, keyring, sessions, throttle } = this.#options;
+    this.#checkClaimed();
+    throttle.attempt(attempter);
+    await this.#options.checkStart();
+    return security.alone(async () => {
+      const root = keyring.openRootByPhrase(reset.phrase);
+      throttle.succeeded(attempter);
+      sessions.endAll();
+      try {
+        await security.changePassword(root, reset.newPassword);
+        keyring.hold(root);
+      } finally {
+        root.erase();
+        // As for a change of the password.
+        sessions.endAll();
+      }
+      return sessions.open();
+    });
+  }
+
+  #checkClaimed(): void {
+    if (this.#options.keyring.hasOwner) return;
+    throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
+  }
+
   /** Whoever knows the phrase is the owner. Throws `phrase-unknown`, what `parsePhrase` says, `too-many-attempts`. */
   checkPhrase(attempter: Attempter, text: string): void {
     const { security, throttle } = this.#options;
@@ -129,7 +165,7 @@ export class Auth {
    */
   async withRoot<T>(attempter: Attempter, password: string, use: (root: OpenedRoot) => Promise<T> | T): Promise<T> {
     const { security, keyring, throttle } = this.#options;
-    if (!keyring.hasOwner) throw authFaults.fault("not-claimed", "this device has no owner yet; set it up first");
+    this.#checkClaimed();
     throttle.attempt(attempter);
     return security.alone(async () => {
       const root = await keyring.openRoot(password);

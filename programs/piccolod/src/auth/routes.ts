@@ -3,6 +3,7 @@ import type { World } from "@piccolo/world";
 import type { Api, ApiContext } from "../http/api.ts";
 import type { Door } from "../http/door.ts";
 import type { Keyring } from "../security/keyring.ts";
+import { answerPhraseFaults } from "../security/phrase-answer.ts";
 import type { Auth } from "./auth.ts";
 import { authFaults, type SessionInfo } from "./types.ts";
 
@@ -76,6 +77,15 @@ export function mountAuth(api: Api, options: AuthRouteOptions): void {
     const session = await auth.unlock(c.env.caller, c.req.valid("json").password);
     if ("token" in session) c.header("set-cookie", door.cookieOf(session.token));
     return c.json(view(session), 201);
+  });
+
+  api.openapi(routes["POST /reset-login"], (c) => {
+    const given = c.req.valid("json");
+    return answerPhraseFaults(given.phrase, async () => {
+      const session = await auth.resetLogin(c.env.caller, given);
+      c.header("set-cookie", door.cookieOf(session.token));
+      return c.json(view(session), 201);
+    });
   });
 
   api.openapi(routes["POST /lock"], (c) => {

@@ -30,9 +30,13 @@ export function createApi(): Api {
       const [issue] = result.error.issues;
       const place = issue?.path.join(".") ?? "";
       const where = place === "" ? "its body" : place;
-      throw httpFaults.fault("invalid-request", `the request does not fit the interface at ${where}`, {
-        details: { place },
-      });
+      throw httpFaults.fault(
+        "invalid-request",
+        `the request does not fit the interface at ${where}; correct what you typed, or reload the page and try again`,
+        {
+          details: { place },
+        },
+      );
     },
   });
 }

@@ -14,7 +14,15 @@ export interface DoorOptions {
   readonly isOpen: (call: string) => boolean;
 }
 
-const open = new Set(["GET /status", "HEAD /status", "POST /claim", "POST /recover", "POST /session", "POST /unlock"]);
+const open = new Set([
+  "GET /status",
+  "HEAD /status",
+  "POST /claim",
+  "POST /recover",
+  "POST /reset-login",
+  "POST /session",
+  "POST /unlock",
+]);
 /** The way to an app looks for the session itself: a browser does not send it where another site led here. */
 const appEntry = /^GET \/apps\/[a-z0-9-]{1,32}\/enter$/;
 /** What strangers reach of a device whose volume is open. Nobody can be signed in before there is an owner. */

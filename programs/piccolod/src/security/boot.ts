@@ -391,7 +391,8 @@ export class Boot {
     await this.#keeping;
   }
 
-  async #refuseDistrusted(): Promise<void> {
+  /** Before a secret is taken. Throws `start-not-trusted`. */
+  async refuseDistrusted(): Promise<void> {
     const reason = await this.#options.distrust?.();
     if (reason !== undefined) throw bootFaults.fault("start-not-trusted", reason.detail);
   }
@@ -399,7 +400,7 @@ export class Boot {
   /** Opens a device that asks for its password at boot. Throws `nothing-to-open`, `wrong-password`. */
   async openByPassword(password: string): Promise<Opened & { readonly root: OpenedRoot }> {
     const { record, slots } = this.#slots("password");
-    await this.#refuseDistrusted();
+    await this.refuseDistrusted();
     const { chip, argon2, floor } = this.#options;
     const root = await openRootByPassword({ chip, argon2, floor, sealedPepper: record.sealedPepper }, slots, password);
     const opened = await this.#openByRoot(slots, root);
@@ -410,7 +411,7 @@ export class Boot {
   /** Throws `nothing-to-open`, and what speaks against the phrase. */
   async openByPhrase(text: string): Promise<Opened & { readonly root: OpenedRoot }> {
     const { slots } = this.#slots("phrase");
-    await this.#refuseDistrusted();
+    await this.refuseDistrusted();
     const phrase = parsePhrase(text);
     try {
       if (slots.phraseSlot === undefined) throw nothingToOpen();

@@ -114,3 +114,13 @@ test("the same device takes the phrase once Secure Boot is on", async (context) 
   const wrong = { phrase: "word ".repeat(24).trim(), newPassword: password };
   refusedWith(await image.device.client().send("POST", "/open-volume", wrong), 400, "phrase-checksum");
 });
+
+test("an open device of a start that is not trusted takes no phrase in the place of its password", async (context) => {
+  const image = await ImageDevice.start(context, true);
+  await image.device.owner();
+  image.secureBoot = "off";
+  const given = { phrase: "word ".repeat(24).trim(), newPassword: password };
+  refusedWith(await image.device.client().send("POST", "/reset-login", given), 403, "start-not-trusted");
+  image.secureBoot = "on";
+  refusedWith(await image.device.client().send("POST", "/reset-login", given), 400, "phrase-checksum");
+});

@@ -6,8 +6,10 @@ import {
   type KeyRing,
   type OpenedRoot,
   openPasswordSlot,
+  openPhraseSlot,
   openPreviousKeys,
   type OwnerKeys,
+  parsePhrase,
   type PasswordCost,
   type SlotList,
   unwrapVolumeKey,
@@ -66,11 +68,22 @@ export class Keyring {
       slots,
       password,
     );
-    if (isOwnVolume(outside, slots, root)) return root;
-    root.erase();
-    const message =
-      "the password is right, but this is another volume than its owner's: switch the device off and do not use it";
-    throw volumeFaults.fault("volume-swapped", message);
+    return checkOwnVolume(outside, slots, root, "password");
+  }
+
+  /** The same by the phrase in use. Throws `phrase-unknown`, what `parsePhrase` says, `not-claimed`, `volume-swapped`. */
+  openRootByPhrase(text: string): OpenedRoot {
+    const slots = this.slots();
+    const phrase = parsePhrase(text);
+    try {
+      if (slots.phraseSlot === undefined) {
+        throw envelopeFaults.fault("phrase-unknown", "this device has no phrase: sign in with the password");
+      }
+      const { opened } = openPhraseSlot(slots.phraseSlot, phrase, slots.account);
+      return checkOwnVolume(this.#options.outside, slots, opened, "phrase");
+    } finally {
+      phrase.erase();
+    }
   }
 
   /** Unlocks with a root secret, which stays the caller's. Keys held already stay: requests may be using them. */
@@ -103,6 +116,14 @@ export class Keyring {
   #tell(unlocked: boolean): void {
     for (const listener of this.#listeners) listener(unlocked);
   }
+}
+
+/** Gives the root back, or erases it and throws `volume-swapped`. */
+function checkOwnVolume(outside: OutsideStore, slots: SlotList, root: OpenedRoot, by: string): OpenedRoot {
+  if (isOwnVolume(outside, slots, root)) return root;
+  root.erase();
+  const message = `the ${by} is right, but this is another volume than its owner's: switch the device off and do not use it`;
+  throw volumeFaults.fault("volume-swapped", message);
 }
 
 /**

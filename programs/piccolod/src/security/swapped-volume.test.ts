@@ -11,12 +11,14 @@ import { decodeSlotList } from "@piccolo/envelope";
 import type { Status } from "@piccolo/device-api";
 import { realWorld } from "@piccolo/world/real";
 import { contentFolder, password, refusedWith, TestDevice } from "../../test-support/device.ts";
+import { claimed, confirmation } from "../../test-support/phrases.ts";
 import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
 import { decodeRecord, encodeRecord, recordKey } from "./outside-record.ts";
 
-test("the owner's slots beside somebody else's volume take no password, and nothing is written there", async (context) => {
+test("the owner's slots beside somebody else's volume take no password or phrase, and nothing is written there", async (context) => {
   const device = await TestDevice.start(context);
-  await device.owner();
+  const { owner, phrase } = await claimed(device);
+  await owner.call("POST", "/security/phrase/confirm", confirmation(phrase));
   await device.stop();
   const state = join(device.folder, "state");
   const content = contentFolder(device.folder);
@@ -56,6 +58,8 @@ test("the owner's slots beside somebody else's volume take no password, and noth
   const client = device.client();
   assert.equal((await client.call<Status>("GET", "/status")).phase, "locked");
   refusedWith(await client.send("POST", "/session", { password }), 409, "volume-swapped");
+  const forgotten = { phrase: phrase.words.join(" "), newPassword: password };
+  refusedWith(await client.send("POST", "/reset-login", forgotten), 409, "volume-swapped");
   assert.equal((await client.call<Status>("GET", "/status")).phase, "locked");
   const after = JSON.parse(readFileSync(join(content, "identity"), "utf8")) as Record<string, unknown>;
   assert.equal(after["metadataKey"], fitting.metadataKey);

@@ -52,10 +52,15 @@ export class Tasks {
     return task;
   }
 
+  /** The one of that kind, for that subject, that is not over. */
+  running(kind: Task["kind"], subject: string | undefined): Task | undefined {
+    return this.list().find((task) => task.kind === kind && task.subject === subject && task.state === "running");
+  }
+
   /** Throws `task-running` where one of the kind, for the same subject, runs, and `stopping`. */
   start({ kind, subject, step, cancellable, work, cancelled }: TaskStart): Task {
     if (this.#isStopping) throw taskFaults.fault("stopping", "the device is stopping; do it again when it is back");
-    if (this.list().some((task) => task.kind === kind && task.subject === subject && task.state === "running")) {
+    if (this.running(kind, subject) !== undefined) {
       throw taskFaults.fault("task-running", "this is under way already; wait until it has ended");
     }
     const { world, log } = this.#options;

@@ -47,3 +47,8 @@ test("a list that is being read page by page is read to its end before it is rea
     stale,
   );
 });
+
+test("an app that comes or goes changes what the catalog says of it", () => {
+  const { stale } = effectsOf({ type: "app", id: "notes" });
+  assert.ok(stale.some((key) => key[0] === "catalog"));
+});

@@ -109,7 +109,7 @@ export function effectsOf(event: DeviceEvent): EventEffects {
     case "security":
       return { set: [], stale: [keys.status, keys.session, keys.security, keys.boot] };
     case "app":
-      return { set: [], stale: [keys.apps, keys.app(event.id), keys.appTrash, keys.appBackups] };
+      return { set: [], stale: [keys.apps, keys.app(event.id), keys.catalog, keys.appTrash, keys.appBackups] };
     case "task":
       return { set: [{ key: keys.task(event.task.id), value: event.task }], stale: [keys.tasks] };
     default:

@@ -7,8 +7,9 @@ import { Banner, ProblemNote, Progress } from "../design/notes.tsx";
 import { momentInWords } from "../wording/time.ts";
 import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
 import { DeleteBackupDialog } from "./delete-copy-dialogs.tsx";
-import { type AppBackup, type AppView, useAppCall, useBackups, useRunningTask } from "./queries.ts";
-import { isChanging } from "./words.ts";
+import { type AppBackup, type AppView, useAppCall, useAppTask, useBackups } from "./queries.ts";
+import { TaskNote } from "./task-note.tsx";
+import { isChangeUnderWay } from "./words.ts";
 
 export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
   const { id } = view.app;
@@ -16,18 +17,24 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
   const backups = useBackups(id, true);
   const make = useAppCall("POST /apps/{id}/backup");
   const drill = useAppCall("POST /app-backups/{id}/drill");
-  const drilling = useRunningTask("drill-app", id);
+  const made = useAppTask("back-up-app", id);
+  const drilled = useAppTask("drill-app", id);
+  const restored = useAppTask("restore-app", id);
   const now = Date.now();
   const { data } = backups;
   if (data === undefined)
     return backups.isError ? <ProblemNote error={backups.error} onRetry={() => void backups.refetch()} /> : null;
   const { progress, trouble } = data;
   const [newest] = data.backups.filter(({ place }) => place === "network");
-  const isBusy = isChanging(view) || progress !== undefined;
+  const isBusy = isChangeUnderWay(view) || progress !== undefined;
+  // What the device notes by itself, it says by itself.
+  const isNoted = trouble !== undefined || (made.failed?.atMs ?? 0) < (data.lastAtMs ?? 0);
+  const isDrillNoted = drilled.failed?.code === "drill-failed" || (drilled.failed?.atMs ?? 0) < (data.drill?.atMs ?? 0);
   return (
     <Group title="Backups">
       <Row name={backupsInWords(data, now)}>
         {make.isError ? <ProblemNote error={make.error} /> : null}
+        {make.isError || isNoted ? null : <TaskNote task={made} />}
         <Button busy={make.isPending} disabled={isBusy} onClick={() => make.mutate({ params: { id } })}>
           Back up now
         </Button>
@@ -43,6 +50,11 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
           <Banner tone={data.state === "failing" ? "warn" : "calm"}>
             <strong className="font-semibold">{trouble.detail}</strong> {trouble.nextStep}
           </Banner>
+        </div>
+      )}
+      {restored.failed === undefined ? null : (
+        <div className="py-3">
+          <TaskNote task={restored} before="It was not restored." />
         </div>
       )}
       {data.backups.map((backup) => (
@@ -71,8 +83,9 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
           name={data.drill === undefined ? "Whether a backup works was not tried yet." : drillInWords(data.drill, now)}
         >
           {drill.isError ? <ProblemNote error={drill.error} /> : null}
+          {drill.isError || isDrillNoted ? null : <TaskNote task={drilled} before="It could not be tried." />}
           <Button
-            busy={drill.isPending || drilling}
+            busy={drill.isPending || drilled.isRunning}
             disabled={isBusy}
             onClick={() => drill.mutate({ params: { id: newest.id } })}
           >

@@ -1,14 +1,16 @@
 /** One app: how it is, what can be done with it, what it may, and what it keeps. */
 import { ExternalLink, FileCode2, History, PackageX, Play, RefreshCw, Square, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { troubleOf } from "../api/problem.ts";
+import { useTask } from "../api/queries.ts";
 import { Button, buttonClass } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { Banner, Empty, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
+import { useToast } from "../design/toasts.tsx";
 import { hrefOf, useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
-import { whenInWords } from "../wording/time.ts";
+import { untilInWords, whenInWords } from "../wording/time.ts";
 import { BackupsGroup } from "./app-backups.tsx";
 import { EventsGroup } from "./app-events.tsx";
 import { AppIcon } from "./app-icon.tsx";
@@ -19,9 +21,9 @@ import { DeleteRollbackDialog } from "./delete-copy-dialogs.tsx";
 import { GrantList, toggled } from "./grant-list.tsx";
 import { BackLink } from "./page.tsx";
 import { ManifestUpdate, UpdateDialog } from "./update-dialog.tsx";
-import { type AppView, type Grant, useApp, useAppCall } from "./queries.ts";
+import { type AppView, type Grant, useApp, useAppCall, useNotesUntilChange } from "./queries.ts";
 import { ShownSecrets } from "./shown-secrets.tsx";
-import { inLanguage, isChanging, stateInWords } from "./words.ts";
+import { inLanguage, isChangeUnderWay, rollbackInWords, settledInWords, stateInWords } from "./words.ts";
 
 type Asking = "update" | "manifest" | "rollback" | "delete-rollback" | "uninstall";
 
@@ -58,6 +60,7 @@ function Details({ view }: { view: AppView }) {
   const { app, state } = view;
   const name = inLanguage(app.name, navigator.languages);
   const close = (): void => setAsking(undefined);
+  const onConfigured = useToastWhenDone(settledInWords(view));
   return (
     <div className="flex max-w-3xl flex-col gap-6">
       <header className="flex flex-col gap-4">
@@ -74,7 +77,7 @@ function Details({ view }: { view: AppView }) {
         </div>
         <State view={view} onAsk={setAsking} />
       </header>
-      {view.update === undefined || isChanging(view) ? null : (
+      {view.update === undefined || isChangeUnderWay(view) ? null : (
         <Banner
           tone="calm"
           action={
@@ -105,7 +108,9 @@ function Details({ view }: { view: AppView }) {
       ) : null}
       {view.hasShownSecrets ? <ShownSecrets id={app.id} /> : null}
       <Permissions key={view.granted.join()} view={view} />
-      {app.settings.length === 0 ? null : <AppSettings key={JSON.stringify(app.settings)} view={view} />}
+      {app.settings.length === 0 ? null : (
+        <AppSettings key={JSON.stringify(app.settings)} view={view} onTaken={onConfigured} />
+      )}
       <Data view={view} onAsk={setAsking} />
       <BackupsGroup view={view} name={name} />
       <ResourcesGroup id={app.id} running={state === "running"} />
@@ -115,7 +120,7 @@ function Details({ view }: { view: AppView }) {
         <Row name="A version no catalog of this device has can be given as a manifest.">
           <Button
             icon={<FileCode2 aria-hidden="true" className="size-4" />}
-            disabled={isChanging(view)}
+            disabled={isChangeUnderWay(view)}
             onClick={() => setAsking("manifest")}
           >
             Update from a manifest
@@ -149,10 +154,24 @@ function Details({ view }: { view: AppView }) {
   );
 }
 
+/** Says the words once the task that it is told of has ended well; what has not is told by the app itself. */
+function useToastWhenDone(text: string): (taskId: string) => void {
+  const [taskId, setTaskId] = useState<string>();
+  const state = useTask(taskId).data?.state;
+  const say = useToast();
+  useEffect(() => {
+    if (state === undefined || state === "running") return;
+    if (state === "done") say({ text });
+    setTaskId(undefined);
+  }, [state, text, say]);
+  return setTaskId;
+}
+
 function Actions({ view, name }: { view: AppView; name: string }) {
   const params = { params: { id: view.app.id } };
   const start = useAppCall("POST /apps/{id}/start");
   const stop = useAppCall("POST /apps/{id}/stop");
+  useNotesUntilChange(view, [start, stop]);
   const error = start.error ?? stop.error;
   return (
     <div className="flex flex-wrap items-center gap-2">
@@ -194,36 +213,39 @@ function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void
   const { state, step, doneBytes, totalBytes = 0, problem, rollback } = view;
   const retry = useAppCall("POST /apps/{id}/retry");
   const putAway = useAppCall("DELETE /apps/{id}/notices/{noticeId}");
+  useNotesUntilChange(view, [retry, putAway]);
   const error = retry.error ?? putAway.error;
   return (
     <>
-      {isChanging(view) ? (
+      {step === undefined ? null : (
         <div
           aria-live="polite"
           className="flex flex-col gap-2 rounded-2xl border border-line bg-surface px-4 py-3 shadow-soft"
         >
           <div className="flex flex-wrap justify-between gap-x-4 text-sm">
-            <span>{step ?? stateInWords(state)}</span>
+            <span>{step}</span>
             {doneBytes === undefined || totalBytes === 0 ? null : (
               <span className="text-ink-soft tabular-nums">{progressInWords(doneBytes, totalBytes)}</span>
             )}
           </div>
-          <Progress name={step ?? stateInWords(state)} done={doneBytes ?? 0} total={totalBytes} />
+          <Progress name={step} done={doneBytes ?? 0} total={totalBytes} />
         </div>
-      ) : null}
+      )}
       {problem === undefined ? null : (
         <Banner
           tone={state === "failed" ? "danger" : "warn"}
           action={
-            state === "failed" ? (
-              <Button
-                className="-my-1 shrink-0"
-                busy={retry.isPending}
-                onClick={() => retry.mutate({ params: { id: view.app.id } })}
-              >
-                Try again
-              </Button>
-            ) : problem.notice === undefined ? undefined : (
+            problem.notice === undefined ? (
+              step === undefined ? (
+                <Button
+                  className="-my-1 shrink-0"
+                  busy={retry.isPending}
+                  onClick={() => retry.mutate({ params: { id: view.app.id } })}
+                >
+                  {state === "failed" ? "Try again" : "Try now"}
+                </Button>
+              ) : undefined
+            ) : (
               <Button
                 className="-my-1 shrink-0"
                 busy={putAway.isPending}
@@ -235,6 +257,9 @@ function State({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void
           }
         >
           <strong className="font-semibold">{problem.detail}</strong> {problem.nextStep}
+          {problem.retryAtMs === undefined
+            ? null
+            : ` Tried again by itself ${untilInWords(problem.retryAtMs, Date.now())}.`}
           {problem.systemSaid === undefined ? null : (
             <span className="mt-1 block text-sm [overflow-wrap:anywhere]">The system said: {problem.systemSaid}</span>
           )}
@@ -278,6 +303,7 @@ function Permissions({ view }: { view: AppView }) {
             look="primary"
             className="self-end"
             busy={save.isPending}
+            disabled={isChangeUnderWay(view)}
             onClick={() => save.mutate({ params: { id }, body: { grants: [...agreed] } })}
           >
             Save and restart the app
@@ -305,7 +331,7 @@ function Data({ view, onAsk }: { view: AppView; onAsk: (asking: Asking) => void 
           <span className="flex items-center gap-2 sm:justify-end">
             <Button
               icon={<History aria-hidden="true" className="size-4" />}
-              disabled={isChanging(view)}
+              disabled={isChangeUnderWay(view)}
               onClick={() => onAsk("rollback")}
             >
               Go back
@@ -332,7 +358,7 @@ function RollbackDialog({ view, name, onClose }: { view: AppView; name: string; 
       role="alertdialog"
       onClose={onClose}
       title={`Go back to version ${rollback?.version ?? ""}`}
-      text={`${name} gets the version and the data it had before the update. What was written since is copied, so that you can come back.`}
+      text={rollback === undefined ? "" : rollbackInWords(name, rollback)}
     >
       {call.isError ? <ProblemNote error={call.error} /> : null}
       <DialogButtons>

@@ -2,19 +2,17 @@ import { useState } from "react";
 import { Button } from "../design/button.tsx";
 import { Group } from "../design/group.tsx";
 import { ProblemNote } from "../design/notes.tsx";
-import { useToast } from "../design/toasts.tsx";
 import { type AppView, useAppCall } from "./queries.ts";
 import { SettingFields } from "./setting-fields.tsx";
-import { changedValues, firstValues, valueTrouble } from "./words.ts";
+import { changedValues, firstValues, isChangeUnderWay, valueTrouble } from "./words.ts";
 
-export function AppSettings({ view }: { view: AppView }) {
+export function AppSettings({ view, onTaken }: { view: AppView; onTaken: (taskId: string) => void }) {
   const { settings, id } = view.app;
   const [values, setValues] = useState(() => firstValues(settings));
-  const say = useToast();
-  const save = useAppCall("POST /apps/{id}/configure", () => {
+  const save = useAppCall("POST /apps/{id}/configure", (task) => {
     const passwords = settings.filter(({ kind }) => kind === "password");
     setValues((now) => ({ ...now, ...Object.fromEntries(passwords.map(({ name }) => [name, ""])) }));
-    say({ text: "The settings are saved, and the app is started again." });
+    onTaken(task.id);
   });
   const changed = changedValues(settings, values);
   const names = Object.keys(changed);
@@ -37,7 +35,13 @@ export function AppSettings({ view }: { view: AppView }) {
           onChange={(name, value) => setValues({ ...values, [name]: value })}
         />
         {save.isError ? <ProblemNote error={save.error} /> : null}
-        <Button type="submit" look="primary" className="self-end" disabled={names.length === 0} busy={save.isPending}>
+        <Button
+          type="submit"
+          look="primary"
+          className="self-end"
+          disabled={names.length === 0 || isChangeUnderWay(view)}
+          busy={save.isPending}
+        >
           Save and restart the app
         </Button>
       </form>

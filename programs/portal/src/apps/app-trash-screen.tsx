@@ -82,7 +82,7 @@ function EraseDialog({ trashed, onClose }: { trashed: TrashedApp; onClose: () =>
       role="alertdialog"
       onClose={onClose}
       title={`Erase the data of ${name}`}
-      text="Its data and every backup of it on this device go now. Nothing brings them back."
+      text="Its data and every copy of it on this device go now, and nothing brings them back. Backups in the network stay: they are on the page Apps under In your backups, and can be deleted there, too."
     >
       {erase.isError ? <ProblemNote error={erase.error} /> : null}
       <DialogButtons>

@@ -1,12 +1,12 @@
 /** Installed apps, and the way to more. */
-import { Archive, LayoutGrid, Plus } from "lucide-react";
+import { Archive, CircleAlert, LayoutGrid, Plus, RefreshCw, TriangleAlert } from "lucide-react";
 import { buttonClass } from "../design/button.tsx";
 import { Empty, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { AppIcon } from "./app-icon.tsx";
 import { FormerApps } from "./former-apps.tsx";
 import { type AppView, useApps } from "./queries.ts";
-import { inLanguage, isChanging, stateInWords } from "./words.ts";
+import { badgeOf, inLanguage, stateInWords } from "./words.ts";
 
 export function AppsScreen() {
   const apps = useApps();
@@ -52,9 +52,16 @@ export function AppsScreen() {
   );
 }
 
+const badgeLooks = {
+  danger: { className: "text-danger", icon: <CircleAlert aria-hidden="true" className="mt-0.5 size-4 shrink-0" /> },
+  warn: { className: "text-warn", icon: <TriangleAlert aria-hidden="true" className="mt-0.5 size-4 shrink-0" /> },
+  calm: { className: "text-accent", icon: <RefreshCw aria-hidden="true" className="mt-0.5 size-4 shrink-0" /> },
+} as const;
+
 function AppCard({ view }: { view: AppView }) {
   const { app, state, step, doneBytes = 0, totalBytes = 0 } = view;
   const name = inLanguage(app.name, navigator.languages);
+  const badge = badgeOf(view);
   return (
     <li className="relative flex flex-col gap-3 rounded-2xl border border-line bg-surface p-4 shadow-soft hover:border-line-strong">
       <div className="flex items-center gap-4">
@@ -79,9 +86,15 @@ function AppCard({ view }: { view: AppView }) {
           </a>
         ) : null}
       </div>
-      {isChanging(view) ? (
+      {step === undefined ? null : (
         <Progress name={`${name}: ${stateInWords(state)}`} done={doneBytes} total={totalBytes} />
-      ) : null}
+      )}
+      {badge === undefined ? null : (
+        <p className={`flex items-start gap-2 text-sm ${badgeLooks[badge.tone].className}`}>
+          {badgeLooks[badge.tone].icon}
+          <span className="line-clamp-2 min-w-0">{badge.text}</span>
+        </p>
+      )}
     </li>
   );
 }

@@ -1,9 +1,11 @@
 /** What is said before a copy of an app's data is deleted for good. */
+import { device } from "../api/device.ts";
+import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { ProblemNote } from "../design/notes.tsx";
 import { momentInWords } from "../wording/time.ts";
-import { type AppBackup, type AppView, useAppCall } from "./queries.ts";
+import { type AppBackup, type AppView, useAppCall, useAppsChanged } from "./queries.ts";
 
 export function DeleteBackupDialog({ id, backup, onClose }: { id: string; backup: AppBackup; onClose: () => void }) {
   const here = useAppCall("DELETE /apps/{id}/snapshots/{snapshotId}", onClose);
@@ -20,6 +22,37 @@ export function DeleteBackupDialog({ id, backup, onClose }: { id: string; backup
         if (place === "network") there.mutate({ params: { id: backup.id } });
         else here.mutate({ params: { id, snapshotId: backup.id } });
       }}
+      onClose={onClose}
+    />
+  );
+}
+
+/** All that the network has of an app that is not on the device. */
+export function DeleteBackupsDialog({
+  name,
+  backups,
+  onClose,
+}: {
+  name: string;
+  backups: readonly AppBackup[];
+  onClose: () => void;
+}) {
+  const renewed = useAppsChanged();
+  const call = useCall(async () => {
+    try {
+      for (const { id } of backups) await device.call("DELETE /app-backups/{id}", { params: { id } });
+    } finally {
+      void renewed();
+    }
+    onClose();
+  });
+  return (
+    <DeleteDialog
+      title={`Delete the backups of ${name}`}
+      text="Everything that the network keeps of it is gone then, for good, and its room is free again."
+      error={call.error}
+      isBusy={call.pending}
+      onDelete={() => call.run()}
       onClose={onClose}
     />
   );
@@ -50,14 +83,14 @@ function DeleteDialog({
 }: {
   title: string;
   text: string;
-  error: Error | null;
+  error: unknown;
   isBusy: boolean;
   onDelete: () => void;
   onClose: () => void;
 }) {
   return (
     <Dialog role="alertdialog" onClose={onClose} title={title} text={text}>
-      {error === null ? null : <ProblemNote error={error} />}
+      {error === null || error === undefined ? null : <ProblemNote error={error} />}
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
         <Button look="danger" busy={isBusy} onClick={onDelete}>

@@ -1,9 +1,11 @@
 /** What screens of apps read from the device and ask of it. */
 import type { CallInput, CallOutput, CatalogRouteNames, RouteNames } from "./calls.ts";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { device } from "../api/device.ts";
 import { newIdempotencyKey } from "../api/idempotency-key.ts";
 import { keys } from "../api/keys.ts";
+import { troubleOf } from "../api/problem.ts";
 import { isChanging } from "./words.ts";
 
 export type AppView = CallOutput<"GET /apps/{id}">;
@@ -74,13 +76,33 @@ export const useBackups = (id: string, enabled: boolean) =>
 export const useBackedUpApps = () =>
   useQuery({ queryKey: keys.appBackups, queryFn: ({ signal }) => device.call("GET /app-backups", {}, { signal }) });
 
-/** Whether a task of that kind is under way for an app. */
-export function useRunningTask(kind: CallOutput<"GET /tasks/{id}">["kind"], app: string): boolean {
+type Task = CallOutput<"GET /tasks/{id}">;
+
+/** What was asked for of an app and may be refused only after the device has taken it. */
+export interface AppTask {
+  readonly isRunning: boolean;
+  /** Of the newest one, until another one is begun; also after the page was loaded anew. */
+  readonly failed: (NonNullable<Task["error"]> & { readonly atMs: number }) | undefined;
+}
+
+/** The newest task of that kind for an app. */
+export function useAppTask(kind: Task["kind"], app: string): AppTask {
   const { data } = useQuery({
     queryKey: keys.tasks,
     queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
   });
-  return data?.tasks.some((task) => task.kind === kind && task.subject === app && task.state === "running") === true;
+  return newestTask(data?.tasks ?? [], kind, app);
+}
+
+export function newestTask(tasks: readonly Task[], kind: Task["kind"], app: string): AppTask {
+  const [newest] = tasks
+    .filter((task) => task.kind === kind && task.subject === app)
+    .toSorted((a, b) => b.startedAtMs - a.startedAtMs);
+  const { state, error, endedAtMs = 0 } = newest ?? {};
+  return {
+    isRunning: state === "running",
+    failed: state === "failed" && error !== undefined ? { ...error, atMs: endedAtMs } : undefined,
+  };
 }
 
 export const useAppEvents = (id: string) =>
@@ -104,29 +126,45 @@ export const useProblemLog = (id: string, told: string) =>
     queryFn: ({ signal }) => device.call("GET /apps/{id}/problem-log", { params: { id } }, { signal }),
   });
 
-/** Whatever is known of apps is read again. */
-export function useAppsChanged(): () => void {
+/** Whatever is known of apps is read again. The promise is kept when the page shows what it is now. */
+export function useAppsChanged(): () => Promise<void> {
   const client = useQueryClient();
-  return () => {
-    for (const queryKey of [keys.apps, ["app"], keys.catalog, keys.appTrash, keys.appBackups, keys.tasks])
-      void client.invalidateQueries({ queryKey });
+  return async () => {
+    const stale = [keys.apps, ["app"], keys.catalog, keys.appTrash, keys.appBackups, keys.tasks];
+    await Promise.all(stale.map((queryKey) => client.invalidateQueries({ queryKey })));
   };
 }
 
-/** A change of an app: whatever is known of apps is read again once the device has taken it. */
-export function useAppCall<N extends RouteNames>(name: N, done?: () => void) {
+/** A change of an app; it is busy until the page shows what the device has made of it, so that nobody asks twice. */
+export function useAppCall<N extends RouteNames>(name: N, done?: (taken: CallOutput<N>) => void) {
   const changed = useAppsChanged();
   const call = useMutation({
     mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: newIdempotencyKey() }),
     // What is sent may hold an app's password: the cache keeps it no longer than it is needed to try again.
     gcTime: 0,
-    onSuccess: () => {
-      changed();
-      done?.();
+    onSuccess: async (taken) => {
+      done?.(taken);
+      await changed();
       call.reset();
     },
   });
   return call;
+}
+
+/** What was refused is told until the app is in another state; that the device did not answer, until it does. */
+export function useNotesUntilChange(
+  { app: { id }, state, wanted }: Pick<AppView, "app" | "state" | "wanted">,
+  calls: readonly { readonly error: unknown; readonly reset: () => void }[],
+): void {
+  const { dataUpdatedAt } = useApp(id);
+  const now = useRef(calls);
+  now.current = calls;
+  useEffect(() => {
+    for (const { error, reset } of now.current) if (error !== null) reset();
+  }, [state, wanted]);
+  useEffect(() => {
+    for (const { error, reset } of now.current) if (error !== null && troubleOf(error).status === 0) reset();
+  }, [dataUpdatedAt]);
 }
 
 /** A change of a catalog; one that is refused changes what the device says of it, too. */

@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AppView, Grant, Setting } from "./queries.ts";
 import {
+  badgeOf,
   changedValues,
   firstValues,
   grantInWords,
   inLanguage,
+  isChangeUnderWay,
   isChanging,
   newGrantsOf,
+  rollbackInWords,
+  settledInWords,
   stateInWords,
   valueTrouble,
 } from "./words.ts";
@@ -68,4 +72,32 @@ test("another version asks anew for what was not agreed to, and for a public pat
   assert.deepEqual(newGrantsOf(app(open("/s/*")), before), []);
   assert.deepEqual(newGrantsOf(app(open()), before), []);
   assert.deepEqual(newGrantsOf(app(internet, open("/s/*", "/x")), before), [internet, open("/s/*", "/x")]);
+});
+
+test("an app that does not come up can be changed, which may mend it; one that is being changed cannot", () => {
+  for (const state of ["starting", "stopping", "failed", "unknown", "running", "stopped"] as const)
+    assert.equal(isChangeUnderWay({ state }), false, state);
+  for (const state of ["installing", "updating", "rolling-back", "restoring", "backing-up", "removing"] as const)
+    assert.equal(isChangeUnderWay({ state }), true, state);
+  assert.equal(isChanging({ state: "unknown" }), true, "it is looked at again until it is known");
+});
+
+test("the list tells what is amiss with an app, and else that there is a newer version", () => {
+  const problem = { code: "not-healthy", detail: "It did not answer.", nextStep: "Look at its log." };
+  const update = { version: "2", newGrants: [] };
+  assert.deepEqual(badgeOf({ state: "failed", problem, update }), { tone: "danger", text: "It did not answer." });
+  assert.equal(badgeOf({ state: "running", problem, update })?.tone, "warn");
+  assert.deepEqual(badgeOf({ state: "running", update }), { tone: "calm", text: "Version 2 is there" });
+  assert.equal(badgeOf({ state: "running" }), undefined);
+});
+
+test("going back names the day of the copy, since not only updates leave one", () => {
+  const words = rollbackInWords("Notes", { version: "1.4", takenAtMs: Date.UTC(2026, 4, 3, 12) });
+  assert.match(words, /^Notes gets version 1\.4 and the data it had on .*2026/);
+  assert.doesNotMatch(words, /update/);
+});
+
+test("saved settings are told by what the app shall do", () => {
+  assert.match(settledInWords({ wanted: "running" }), /runs with them/);
+  assert.match(settledInWords({ wanted: "stopped" }), /when it is started/);
 });

@@ -1,4 +1,5 @@
 /** Apps in words: states, what is asked of the owner, and texts by language. Pure. */
+import { momentInWords } from "../wording/time.ts";
 import type { AppView, Grant, Setting } from "./queries.ts";
 
 type State = AppView["state"];
@@ -20,11 +21,37 @@ const states: Readonly<Record<State, string>> = {
 
 export const stateInWords = (state: State): string => states[state];
 
-const restful: readonly State[] = ["running", "stopped", "failed", "unknown"];
+const restful: readonly State[] = ["running", "stopped", "failed"];
 
-/** Whether something is under way, so that asking again soon is worth it. */
+/** Whether something is under way, or nobody knows, so that asking again soon is worth it. */
 export const isChanging = ({ state, step }: Pick<AppView, "state" | "step">): boolean =>
   !restful.includes(state) || step !== undefined;
+
+const changes: readonly State[] = ["installing", "updating", "rolling-back", "restoring", "backing-up", "removing"];
+
+/** Whether another change would be refused, or would get in the way. One that does not come up can be changed: that often mends it. */
+export const isChangeUnderWay = ({ state }: Pick<AppView, "state">): boolean => changes.includes(state);
+
+/** What the list of apps tells of one beside its state: what is amiss, else that there is something newer. */
+export function badgeOf({ state, problem, update }: Pick<AppView, "state" | "problem" | "update">): Badge | undefined {
+  if (problem !== undefined) return { tone: state === "failed" ? "danger" : "warn", text: problem.detail };
+  return update === undefined ? undefined : { tone: "calm", text: `Version ${update.version} is there` };
+}
+
+export interface Badge {
+  readonly tone: "danger" | "warn" | "calm";
+  readonly text: string;
+}
+
+/** What going back brings, whatever made the copy. */
+export const rollbackInWords = (name: string, { version, takenAtMs }: NonNullable<AppView["rollback"]>): string =>
+  `${name} gets version ${version} and the data it had on ${momentInWords(takenAtMs)}. What was written since is copied, so that you can come back.`;
+
+/** The settings are in force: what the app makes of them depends on whether it shall run. */
+export const settledInWords = ({ wanted }: Pick<AppView, "wanted">): string =>
+  wanted === "running"
+    ? "The settings are saved, and the app runs with them."
+    : "The settings are saved. The app has them when it is started.";
 
 /** Short, since many apps of a catalog may share it; anything else is said in the device's own words. */
 export const blockedInWords = ({ reason, detail }: { readonly reason: string; readonly detail: string }): string =>

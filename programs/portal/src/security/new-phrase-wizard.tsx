@@ -9,7 +9,7 @@ import { device } from "../api/device.ts";
 import { keys } from "../api/keys.ts";
 import { useTask } from "../api/queries.ts";
 import { useCall } from "../api/use-call.ts";
-import { buttonClass } from "../design/button.tsx";
+import { Button, buttonClass } from "../design/button.tsx";
 import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { PasswordEntry } from "../session/password-entry.tsx";
@@ -88,11 +88,11 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
   const task = useTask(taskId).data;
   const words = texts[purpose];
   const change = useKeyChange(purpose);
-  const [wasUnderWay, setWasUnderWay] = useState(false);
-  if (purpose === "re-key" && change.isUnderWay && !wasUnderWay) setWasUnderWay(true);
+  const [wasRekeying, setWasRekeying] = useState(false);
+  if (purpose === "re-key" && change.isRekeying && !wasRekeying) setWasRekeying(true);
   // After a reload the task is found again, and after a restart the one that goes on with it.
   if (change.taskId !== undefined && change.taskId !== taskId && task?.state !== "running") setTaskId(change.taskId);
-  const ended = done || task?.state === "done" || (wasUnderWay && !change.isUnderWay);
+  const ended = done || task?.state === "done" || (wasRekeying && !change.isRekeying);
 
   const confirm = useCall(async (asked: AskedWord[]) => {
     const confirmation = { words: asked };
@@ -138,6 +138,19 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
         </a>
       </SubPage>
     );
+  const hasFailed = (task?.state === "failed" || task?.state === "cancelled") && !change.isUnderWay;
+  if (hasFailed)
+    return (
+      <SubPage title="It did not work">
+        <Banner tone="danger" role="alert">
+          {task.error?.detail ?? "It was broken off."} Keep both papers.
+        </Banner>
+        <TaskSteps key={taskId} task={task} name={words.working} />
+        <Button look="primary" className="self-start md:min-h-11" onClick={() => setTaskId(undefined)}>
+          Try again
+        </Button>
+      </SubPage>
+    );
   if (taskId !== undefined || change.isUnderWay)
     return (
       <SubPage
@@ -149,11 +162,6 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
         ) : (
           <TaskSteps key={taskId} task={task} name={words.working} />
         )}
-        {(task?.state === "failed" || task?.state === "cancelled") && !change.isUnderWay ? (
-          <Banner tone="danger" role="alert">
-            {task.error?.detail ?? "It did not work."} Keep both papers, and look at the security page.
-          </Banner>
-        ) : null}
       </SubPage>
     );
   if (begun !== undefined)
@@ -173,6 +181,21 @@ export function NewPhraseWizard({ purpose }: { purpose: Purpose }) {
     return (
       <SubPage title={words.title}>
         {change.error === undefined ? <Skeleton className="h-40" /> : <ProblemNote error={change.error} />}
+      </SubPage>
+    );
+  if (purpose === "reclaim" && change.isReplaced === false)
+    return (
+      <SubPage title="Your account is yours" text="No other device has this one's place.">
+        {change.isRekeying ? (
+          <Banner tone="calm">The key is still being changed: keep both papers until that is done.</Banner>
+        ) : null}
+        <p className="text-ink-soft">
+          If you have just taken it back, look through your files and the trash: what the other device deleted lies
+          there for 30 days. Whoever had it may have read your files.
+        </p>
+        <a href={hrefOf({ screen: "security" })} className={buttonClass("primary", "self-start md:min-h-11")}>
+          Done
+        </a>
       </SubPage>
     );
   return (

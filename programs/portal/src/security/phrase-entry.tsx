@@ -33,6 +33,7 @@ export function PhraseEntry({
         hint={countInWords(words.length)}
         error={wrong.length === 0 ? undefined : misspeltInWords(wrong.length)}
         required
+        maxLength={1024}
         rows={5}
         autoFocus={autoFocus}
         value={text}

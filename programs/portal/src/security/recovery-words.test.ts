@@ -16,3 +16,10 @@ test("where nobody answers, another place to look at is asked for", () => {
   assert.equal(recoveryTroubleInWords({ code: "peer-unreachable", detail: "" }).asksPlace, true);
   assert.equal(recoveryTroubleInWords({ code: "not-enough-fragments", detail: "" }).asksPlace, false);
 });
+
+test("a device that has to be reset first says so, and asks for no other place to look at", () => {
+  const detail = "This device was the owner's before: reset it, then recover on it again.";
+  const trouble = recoveryTroubleInWords({ code: "device-key-used", detail });
+  assert.deepEqual(trouble, { text: detail, asksPlace: false, resets: true });
+  assert.equal(recoveryTroubleInWords({ code: "clock-wrong", detail: "Set the clock." }).asksPlace, false);
+});

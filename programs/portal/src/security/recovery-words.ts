@@ -3,6 +3,8 @@ export interface RecoveryTrouble {
   readonly text: string;
   /** Whether another place to look at may help. */
   readonly asksPlace: boolean;
+  /** Whether this device has to be reset first. */
+  readonly resets?: boolean;
 }
 
 const notFound =
@@ -27,6 +29,12 @@ const known: Readonly<Record<string, RecoveryTrouble>> = {
   },
 };
 
+/** The device's own words say all there is to say, and no other place would change it. */
+const placeless: Readonly<Record<string, Pick<RecoveryTrouble, "resets">>> = {
+  "clock-wrong": {},
+  "device-key-used": { resets: true },
+};
+
 /** What this version does not know is told in the device's own words. */
 export function recoveryTroubleInWords({
   code,
@@ -35,5 +43,7 @@ export function recoveryTroubleInWords({
   readonly code: string;
   readonly detail: string;
 }): RecoveryTrouble {
+  const own = placeless[code];
+  if (own !== undefined && detail !== "") return { text: detail, asksPlace: false, ...own };
   return known[code] ?? { text: detail === "" ? "The recovery did not work. Try it again." : detail, asksPlace: true };
 }

@@ -9,6 +9,10 @@ export interface KeyChange {
   readonly isKnown: boolean;
   /** Why it did not say so, if anything went wrong. */
   readonly error: unknown;
+  /** A change of the key is begun and not over, as the keys themselves tell. */
+  readonly isRekeying: boolean;
+  /** Another device has this one's place; undefined while that is not known. */
+  readonly isReplaced: boolean | undefined;
   /** Begun and not over, also where nothing works on it at the moment. */
   readonly isUnderWay: boolean;
   /** The task that works on it. */
@@ -26,6 +30,8 @@ export function useKeyChange(purpose: "new-phrase" | "re-key" | "reclaim"): KeyC
   return {
     isKnown: !isAsked || (security.data !== undefined && tasks.data !== undefined),
     error: security.error ?? tasks.error ?? undefined,
+    isRekeying: rekey !== "none",
+    isReplaced: security.data === undefined ? undefined : security.data.replaced !== undefined,
     isUnderWay: isAsked && (taskId !== undefined || (purpose === "re-key" && rekey !== "none")),
     taskId,
   };

@@ -146,6 +146,7 @@ function OtherWays({
             label={texts.pasteLabel}
             hint={texts.pasteHint}
             required
+            maxLength={4096}
             spellCheck={false}
             value={invitation}
             onChange={(event) => onTyped({ ...typed, invitation: event.currentTarget.value })}

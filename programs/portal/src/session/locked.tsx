@@ -2,6 +2,7 @@
 import { Check, Lock } from "lucide-react";
 import { device } from "../api/device.ts";
 import { Banner } from "../design/notes.tsx";
+import { ForgottenPassword } from "./forgotten-password.tsx";
 import { QuietPage } from "./page.tsx";
 import { PasswordEntry } from "./password-entry.tsx";
 import { texts } from "./texts.ts";
@@ -26,6 +27,7 @@ export function Locked({ deviceName, note }: { deviceName: string; note: string 
         submit={texts.unlock}
         onPassword={async (password) => opened(await device.call("POST /unlock", { body: { password } }))}
       />
+      <ForgottenPassword />
       <div className="grid gap-4 rounded-2xl border border-line bg-surface p-5 text-sm shadow-soft">
         <section>
           <h2 className="mb-1.5 font-semibold">Goes on while it is locked</h2>

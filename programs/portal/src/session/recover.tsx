@@ -7,12 +7,14 @@ import { troubleOf } from "../api/problem.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { TextArea } from "../design/field.tsx";
+import { Fold } from "../design/fold.tsx";
 import { Banner, ProblemNote } from "../design/notes.tsx";
 import { hrefOf } from "../navigation.ts";
 import { home } from "../routes.ts";
 import { PhraseEntry } from "../security/phrase-entry.tsx";
 import { wordsOf } from "../security/phrase-text.ts";
 import { recoveryTroubleInWords } from "../security/recovery-words.ts";
+import { ResetForm } from "../security/reset-form.tsx";
 import { TaskSteps } from "../security/task-steps.tsx";
 import { useSecret } from "../security/use-secret.ts";
 import { staleInWords } from "../security/words.ts";
@@ -30,13 +32,17 @@ interface Ended {
 
 /** `begun`: a recovery was begun before this page was loaded. */
 export function Recover({
+  deviceName,
   link,
   begun,
+  onReset,
   onRunning,
   onDone,
 }: {
+  deviceName: string;
   link: ClaimLink | undefined;
   begun: boolean;
+  onReset: () => void;
   onRunning: (running: boolean) => void;
   onDone: () => void;
 }) {
@@ -73,6 +79,8 @@ export function Recover({
   if (running && !failed && !lost) return <Running task={data} />;
   return (
     <RecoverForm
+      deviceName={deviceName}
+      onReset={onReset}
       claimCode={claimCode}
       phrase={phrase}
       setPhrase={setPhrase}
@@ -89,6 +97,8 @@ export function Recover({
 }
 
 function RecoverForm({
+  deviceName,
+  onReset,
   claimCode,
   phrase,
   setPhrase,
@@ -97,6 +107,8 @@ function RecoverForm({
   ended,
   onStarted,
 }: {
+  deviceName: string;
+  onReset: () => void;
   claimCode: ClaimCode;
   phrase: string;
   setPhrase: (phrase: string) => void;
@@ -129,6 +141,16 @@ function RecoverForm({
       title="Bring your files back"
       text="Your recovery phrase finds your network and makes this device yours. The device it replaces stops by itself."
     >
+      {trouble === undefined ? null : (
+        <Banner tone="danger" role="alert">
+          {trouble.text}
+        </Banner>
+      )}
+      {trouble?.resets === true ? (
+        <Fold title="Reset this device">
+          <ResetForm deviceName={deviceName} proof={{ by: "code", code: claimCode.code }} onReset={onReset} />
+        </Fold>
+      ) : null}
       <form
         autoComplete="off"
         className="flex flex-col gap-5"
@@ -137,11 +159,6 @@ function RecoverForm({
           recover.run(new FormData(event.currentTarget));
         }}
       >
-        {trouble === undefined ? null : (
-          <Banner tone="danger" role="alert">
-            {trouble.text}
-          </Banner>
-        )}
         <PhraseEntry text={phrase} onChange={setPhrase} error={recover.error} autoFocus />
         <ClaimCodeField claimCode={claimCode} />
         <PasswordChoice label={texts.newPassword} />

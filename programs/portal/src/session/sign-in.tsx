@@ -1,5 +1,6 @@
 import { device } from "../api/device.ts";
 import { Banner } from "../design/notes.tsx";
+import { ForgottenPassword } from "./forgotten-password.tsx";
 import { QuietPage } from "./page.tsx";
 import { PasswordEntry } from "./password-entry.tsx";
 import { texts } from "./texts.ts";
@@ -14,6 +15,7 @@ export function SignIn({ deviceName, note }: { deviceName: string; note: string 
         submit={texts.signIn}
         onPassword={async (password) => opened(await device.call("POST /session", { body: { password } }))}
       />
+      <ForgottenPassword />
     </QuietPage>
   );
 }

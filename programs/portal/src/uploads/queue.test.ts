@@ -57,6 +57,16 @@ test("a refusal that may pass is tried a bounded number of times", () => {
   assert.deepEqual(phases(reduceQueue(queue, { type: "resume", key: "a" })), ["waiting"]);
 });
 
+test("an upload that gets on between its breaks is tried on, also where nobody hears how far the device has it", () => {
+  let queue = run(add("a"));
+  for (let round = 0; round < 3 * attemptsMax; round += 1) {
+    assert.deepEqual(phases(queue), ["waiting"]);
+    const sending = { type: "sending", key: "a", uploadId: "u", offsetBytes: round + 1 } as const;
+    queue = [{ type: "starting", key: "a" } as const, sending, broke("a", full)].reduce(reduceQueue, queue);
+  }
+  assert.deepEqual(phases(queue), ["waiting"]);
+});
+
 test("a device that does not answer is waited for, longer each time", () => {
   const once = run(add("a"), { type: "starting", key: "a" }, broke("a", unreachable));
   assert.deepEqual(startable(once, 999), []);

@@ -250,6 +250,8 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
               uploadId: action.uploadId,
               sentBytes: action.offsetBytes,
               durableBytes: action.offsetBytes,
+              // As with what events tell: a page that nobody sees hears of none.
+              attempts: action.offsetBytes > item.durableBytes ? 0 : item.attempts,
               points: [],
             }
           : { ...item, uploadId: action.uploadId },

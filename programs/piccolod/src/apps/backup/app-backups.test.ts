@@ -532,3 +532,15 @@ test("a copy whose secrets and ids are missing is not put in place of what is th
   );
   assert.equal(device.read("shelf").toString(), "later");
 });
+
+test("a copy asked for that the disk has no room for is told of beside the backups", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.write("shelf", "books");
+  device.storage.free = 0;
+  await assert.rejects(device.backUp("shelf"), { code: "no-room" });
+  assert.equal(device.backups.notes("shelf").failed?.code, "no-room");
+  device.storage.free = 1e12;
+  await device.backUp("shelf");
+  assert.equal(device.backups.notes("shelf").failed, undefined);
+});

@@ -30,7 +30,7 @@ const tidyEachMs = 3_600_000;
 export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
   readonly apps: Pick<
     Apps,
-    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "backUp" | "changeEnded" | "get"
+    "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck" | "backUp" | "changeEnded" | "get"
   >;
   readonly storage: Pick<AppStorage, "snapshots"> & LocalCopiesOptions["storage"];
   readonly bundled: BundledImages;
@@ -366,9 +366,19 @@ export class AppBackups {
     });
   }
 
+  /** Where it cannot be made the owner is told so beside the backups, as where it is made by itself. */
+  async #copiedByHand(app: string, report: Report, signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#copied(app, report, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(app, error);
+      throw error;
+    }
+  }
+
   async #saveAndStore(app: string, report: Report, signal: AbortSignal): Promise<BackupOutcome> {
     const { apps, inNetwork } = this.#options;
-    const copy = await this.#copied(app, report, signal);
+    const copy = await this.#copiedByHand(app, report, signal);
     const waiting = this.next(apps.get(app).record);
     if (!inNetwork()) {
       return { place: "device", trouble: waiting.do === "wait" ? waiting.trouble : undefined };

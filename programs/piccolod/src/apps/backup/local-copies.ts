@@ -34,7 +34,8 @@ export class LocalCopies {
     const { record } = apps.get(app);
     const isGoing = record.discarded.includes(copy);
     const after = isGoing ? record : requestDeleteCopy(record, copy);
-    if (storing(app) === copy) throw planFaults.fault("app-busy", "that backup is on its way into the network");
+    if (storing(app) === copy)
+      throw planFaults.fault("app-busy", "that backup is on its way into the network; wait until it is there");
     await this.#drop(after, copy);
   }
 

@@ -24,7 +24,7 @@ export function drilledApp(name: string): string | undefined {
   return name.startsWith(start) ? name.slice(start.length) : undefined;
 }
 
-type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited">;
+type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck">;
 
 export class RestoredApps {
   readonly #apps: HostApps;
@@ -57,7 +57,13 @@ export class RestoredApps {
       );
     } else {
       const names = { copy: this.#copyName(), safety: this.#copyName() };
-      const record = requestRestoreFromBackup(installed.record, form, names, this.#world.nowMs());
+      const record = requestRestoreFromBackup(
+        installed.record,
+        form,
+        names,
+        this.#world.nowMs(),
+        this.#apps.isStuck(document.app),
+      );
       this.#apps.requireRoom(record, form.volumes.length === 0 ? undefined : roomFor(backup));
       this.#store.transact(() => {
         this.#store.put(record);

@@ -39,7 +39,8 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
 
   api.openapi(routes["GET /app-backups"], (c) => {
     const installed = new Set(apps.look().map(({ app }) => app.record.app));
-    return c.json({ apps: backedUpApps(backups.kept.all(), installed) }, 200);
+    const trashed = new Set(apps.trash().map(({ trash }) => trash.app));
+    return c.json({ apps: backedUpApps(backups.kept.all(), installed, trashed) }, 200);
   });
 
   api.openapi(routes["POST /apps/{id}/backup"], (c) => {

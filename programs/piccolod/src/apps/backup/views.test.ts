@@ -65,15 +65,17 @@ test("a copy that is in the network, too, is shown once, as the one there", () =
   );
 });
 
-test("apps are told apart by whether they are here", () => {
+test("apps are told apart by whether they are here, or were uninstalled and lie in the trash", () => {
   const other = { ...stored, id: "cc", app: "other" };
+  const binned = { ...stored, id: "dd", app: "binned" };
   assert.deepEqual(
-    backedUpApps([stored, { ...stored, id: "ab" }, other], new Set(["other"])).map(
-      ({ app, installed: is, backups }) => [app, is, backups.length],
+    backedUpApps([stored, { ...stored, id: "ab" }, other, binned], new Set(["other"]), new Set(["binned"])).map(
+      ({ app, installed: is, inTrash, backups }) => [app, is, inTrash, backups.length],
     ),
     [
-      ["shelf", false, 2],
-      ["other", true, 1],
+      ["shelf", false, false, 2],
+      ["other", true, false, 1],
+      ["binned", false, true, 1],
     ],
   );
 });

@@ -80,12 +80,17 @@ function storedView({ id, takenAtMs, facts }: StoredBackup): AppBackup {
 }
 
 /** Of all apps, in the order of their names; `backups` are newest first. */
-export function backedUpApps(backups: readonly StoredBackup[], installed: ReadonlySet<string>): BackedUpApp[] {
+export function backedUpApps(
+  backups: readonly StoredBackup[],
+  installed: ReadonlySet<string>,
+  trashed: ReadonlySet<string>,
+): BackedUpApp[] {
   const byApp = Map.groupBy(backups, ({ app }) => app);
   return Array.from(byApp, ([app, stored]) => ({
     app,
     name: { ...(stored[0]?.facts.name ?? { en: app }) },
     installed: installed.has(app),
+    inTrash: trashed.has(app),
     backups: stored.map(storedView),
   }));
 }

@@ -177,7 +177,12 @@ export class AppHosts {
       failed: (error) => {
         this.#options.log.debug("app-did-not-answer", { app, ...errorFacts(error) });
         place.forget();
-        reject(appFaults.fault("app-not-running", "the app does not answer at the moment"));
+        reject(
+          appFaults.fault(
+            "app-not-running",
+            "the app does not answer at the moment; try again in a moment, or look at it on the page Apps",
+          ),
+        );
       },
       ended: resolve,
     });
@@ -316,7 +321,11 @@ export class AppHosts {
     res.assignSocket(req.socket);
     res.on("error", () => undefined);
     const leave = this.#place(app).takeTunnel(admitted.session === undefined);
-    if (leave === undefined) throw appFaults.fault("app-overloaded", "too many WebSockets are open");
+    if (leave === undefined)
+      throw appFaults.fault(
+        "app-overloaded",
+        "too many WebSockets are open; close other windows of the app, and try again",
+      );
     let hasSwitched = false;
     res.once("close", () => {
       if (!hasSwitched) leave();
