@@ -121,10 +121,10 @@ test("neither an install nor an update begins without room for its images", asyn
   assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
   await device.install("shelf");
   assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
-  // The copy of its data counts, and that of what is in no backup does not, since none is made.
-  device.write("shelf", "x".repeat(1_000));
+  // The copy of its data counts, and room to put it back; that of what is in no backup does not, since none is made.
+  device.write("shelf", "x".repeat(500));
   assert.throws(() => device.apps.update("shelf", wish), { code: "no-room" });
-  device.write("shelf", "x".repeat(999));
+  device.write("shelf", "x".repeat(499));
   device.apps.update("shelf", wish);
   await device.apps.settled("shelf", () => undefined);
 });
@@ -206,7 +206,7 @@ test("an update whose new volume finds all room promised to other apps does not 
   await apps.settled("shelf", () => undefined);
 });
 
-test("no change begins without room for the copy of the data that it makes first", async (context) => {
+test("no change begins without room for the copies of the data that it makes", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf", { hasPassword: true });
   const { apps, storage } = device;
@@ -225,7 +225,7 @@ test("no change begins without room for the copy of the data that it makes first
   const inNetwork = device.newest("shelf").id;
 
   const lacksRoom = { code: "no-room" };
-  storage.free = leastFreeBytes + 999;
+  storage.free = leastFreeBytes + 1_999;
   assert.throws(() => apps.configure("shelf", { settings: { WORD: "second" } }), lacksRoom);
   assert.throws(() => apps.rollBack("shelf"), lacksRoom);
   assert.throws(() => apps.restore("shelf", kept.id), lacksRoom);
@@ -236,7 +236,7 @@ test("no change begins without room for the copy of the data that it makes first
   assert.deepEqual([change, lastGeneration], [undefined, 2]);
   assert.equal(wordOf(device), "first");
 
-  storage.free = leastFreeBytes + 1_000;
+  storage.free = leastFreeBytes + 2_000;
   await assert.rejects(device.restore(inNetwork), lacksRoom, "what is fetched needs room beside the copy");
   apps.configure("shelf", { settings: { WORD: "second" } });
   await settled();

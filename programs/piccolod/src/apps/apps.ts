@@ -442,9 +442,11 @@ export class Apps {
   /** For the change the record begins with. Throws what `changeRefusals` names. */
   requireRoom(record: AppPlanRecord, roomBytes?: number): void {
     const { app, change } = record;
+    const { storage } = this.#options;
     throwFirst(
       changeRefusals(record, {
-        usedBytes: this.#options.storage.usedBytes(app),
+        usedBytes: storage.usedBytes(app),
+        placedBytes: change?.placed === undefined ? {} : storage.snapshotBytes(change.placed),
         bounds: this.#volumes.facts(app),
         missing: change === undefined ? [] : this.#volumes.missing(app, change.to.manifest),
         roomBytes,

@@ -13,6 +13,7 @@ import {
   isRunning,
   isSatisfied,
   outlivedVolumes,
+  placedVolumes,
   runsBeside,
   savedVolumes,
   stopAll,
@@ -22,7 +23,6 @@ import type {
   AppPlanRecord,
   Change,
   Failure,
-  Generation,
   Observed,
   ObservedContainer,
   Plan,
@@ -314,7 +314,7 @@ function decidePlacing(
 ): Plan {
   const { placed } = change;
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
-  const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
+  const volumes = placedVolumes(record);
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   if (!observed.volumes.known)
     return { steps: isolated, waiting: { for: "knowledge", reason: observed.volumes.reason } };
@@ -325,11 +325,6 @@ function decidePlacing(
     { do: "record", event: { type: "volumes-made", volumes } },
     { do: "record", event: { type: "phase", phase: "starting" } },
   );
-}
-
-function volumesOfSnapshot(record: AppPlanRecord, id: string, to: Generation): readonly string[] {
-  const kept = [record.rollback?.snapshot, ...record.backups].find((snapshot) => snapshot?.id === id);
-  return kept?.volumes ?? to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name);
 }
 
 function decideStarting(

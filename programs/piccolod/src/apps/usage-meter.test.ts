@@ -19,9 +19,7 @@ const usage: ContainerUsage = {
 };
 
 /** What is measured of an app, once for each of these looks at its volumes. */
-async function measured(
-  looks: readonly (() => Readonly<Record<string, number>>)[],
-): Promise<readonly UsagePoint[]> {
+async function measured(looks: readonly (() => Readonly<Record<string, number>>)[]): Promise<readonly UsagePoint[]> {
   const stopping = new AbortController();
   const left = [...looks];
   const world: Pick<World, "nowMs" | "sleep"> = {
