@@ -83,6 +83,10 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     const { storage, read, write } = await withVolume("copied", "before");
     await storage.snapshot("s1", "copied", ["data"]);
     assert.equal(storage.snapshots().get("s1"), "complete");
+    assert.deepEqual(storage.snapshotBytes("none"), {});
+    const { data: copyBytes = 0, ...others } = storage.snapshotBytes("s1");
+    assert.ok(copyBytes > 0 && copyBytes <= sizeBytes, `the copy takes ${copyBytes}`);
+    assert.deepEqual(others, {});
     for (const text of ["after", "much later"]) {
       write("copied", "data", text);
       await storage.restore("s1", "copied", ["data"]);

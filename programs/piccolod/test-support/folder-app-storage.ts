@@ -115,6 +115,12 @@ export class FolderAppStorage implements AppStorage {
     );
   }
 
+  snapshotBytes(id: string): Readonly<Record<string, number>> {
+    const folder = join(this.snapshotFolder, id);
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return Object.fromEntries(names.map((name) => [name.slice(0, -5), readFileSync(join(folder, name)).length]));
+  }
+
   async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
     await this.snapshotGate(app);
     const fault = this.snapshotFault;

@@ -7,8 +7,8 @@ import type { Fault } from "@piccolo/fault";
 import { servicesMax, slotsMax } from "./addresses.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { Blocked } from "./catalogs.ts";
-import { savedVolumes } from "./generations.ts";
-import type { AppPlanRecord } from "./plan-types.ts";
+import { placedVolumes, savedVolumes } from "./generations.ts";
+import type { AppPlanRecord, Change } from "./plan-types.ts";
 import { nameTaken, planFaults } from "./requests.ts";
 import { appFaults } from "./types.ts";
 import { type BoundFacts, isRoomFor } from "./volume-bounds.ts";
@@ -67,10 +67,11 @@ export function newcomerMisfits(manifest: AppManifest, limits: DeviceLimits): re
   return [appFaults.fault("app-name-reserved", why), ...misfits(manifest, limits)];
 }
 
-/** `no-room`, where so much is not free. */
-export function roomTrouble(neededBytes: number, freeBytes: number): readonly Fault[] {
+/** `no-room`, where so much is not free. `copyBytes`: of that for copies of the app's data. */
+export function roomTrouble(neededBytes: number, freeBytes: number, copyBytes = 0): readonly Fault[] {
   if (freeBytes >= neededBytes) return [];
-  const why = `it needs about ${inWords(neededBytes)} of room, and ${inWords(freeBytes)} are free; delete backups that lie on the device, or remove something`;
+  const forCopies = copyBytes === 0 ? "" : `, ${inWords(copyBytes)} of it for copies of its data while it changes`;
+  const why = `it needs about ${inWords(neededBytes)} of room${forCopies}, and ${inWords(freeBytes)} are free; delete backups that lie on the device, or remove something`;
   return [appFaults.fault("no-room", why)];
 }
 
@@ -79,16 +80,20 @@ const inWords = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`
 export interface RoomFacts {
   /** Of the images and data that it brings. */
   readonly roomBytes: number;
+  /** Of copies of the data there is. */
+  readonly copyBytes?: number;
   readonly bounds: BoundFacts;
   /** Volumes that are to be made. */
   readonly missing: readonly DataVolume[];
 }
 
 /** `no-room`; or `room-promised`, where what is free is what volumes of other apps may still take. */
-function troubleOfRoom(manifest: AppManifest, { roomBytes, bounds, missing }: RoomFacts): readonly Fault[] {
+function troubleOfRoom(manifest: AppManifest, facts: RoomFacts): readonly Fault[] {
+  const { roomBytes, copyBytes = 0, bounds, missing } = facts;
   const { freeBytes, othersBytes } = bounds;
-  const trouble = roomTrouble(leastFreeBytes + roomBytes, freeBytes);
-  if (trouble.length > 0 || isRoomFor(missing, manifest, { ...bounds, freeBytes: freeBytes - roomBytes }))
+  const otherBytes = roomBytes + copyBytes;
+  const trouble = roomTrouble(leastFreeBytes + otherBytes, freeBytes, copyBytes);
+  if (trouble.length > 0 || isRoomFor(missing, manifest, { ...bounds, freeBytes: freeBytes - otherBytes }))
     return trouble;
   const why = `${inWords(freeBytes)} are free, and ${inWords(othersBytes)} of that are promised to the data of other apps; remove one of them, or delete backups that lie on the device`;
   return [appFaults.fault("room-promised", why)];
@@ -109,30 +114,63 @@ export function installRefusals(manifest: AppManifest, facts: InstallFacts): rea
   ];
 }
 
+type BytesByVolume = Readonly<Record<string, number>>;
+
 export interface ChangeFacts {
   /** What each volume of the app takes. */
-  readonly usedBytes: Readonly<Record<string, number>>;
+  readonly usedBytes: BytesByVolume;
+  /** What each volume of the local copy takes that the change starts from. */
+  readonly placedBytes: BytesByVolume;
   readonly bounds: BoundFacts;
-  /** Volumes of the next generation that are to be made. */
+  /** Volumes of the next generation that are not there. */
   readonly missing: readonly DataVolume[];
   /** Of the images and data that it brings; undefined where it brings none, as new settings do. */
   readonly roomBytes: number | undefined;
 }
 
 /**
- * As `troubleOfRoom`, where the change that the record begins with has none for the copy of the data it makes first, and for what it
- * brings. A copy that shares its blocks with the data needs its size, too: the kernel's bound on all content counts it in full
- * when it is made (docs/adr/0015), and that is what it takes once the app has written over what it shares.
+ * As `troubleOfRoom`, where the change that the record begins with has none for the copies of the data it makes, and for
+ * what it brings. A copy that shares its blocks with the data needs its size, too: the kernel's bound on all content counts
+ * it in full when it is made (docs/adr/0015), and that is what it takes once the app has written over what it shares.
  */
 export function changeRefusals(
   record: AppPlanRecord,
-  { usedBytes, roomBytes, ...facts }: ChangeFacts,
+  { usedBytes, placedBytes, missing, roomBytes, ...facts }: ChangeFacts,
 ): readonly Fault[] {
-  const copied = record.change?.safety === undefined ? [] : savedVolumes(record);
+  const { change } = record;
+  if (change === undefined) return [];
+  const copyBytes = copiesBytes(record, change, usedBytes, placedBytes);
   // A change that writes nothing helps an owner whose disk is full, who takes a grant back for instance.
-  if (record.change === undefined || (copied.length === 0 && roomBytes === undefined)) return [];
-  const copyBytes = copied.reduce((sum, { name }) => sum + (usedBytes[name] ?? 0), 0);
-  return troubleOfRoom(record.change.to.manifest, { ...facts, roomBytes: (roomBytes ?? 0) + copyBytes });
+  if (copyBytes === undefined && roomBytes === undefined) return [];
+  const brought = placedVolumes(record);
+  return troubleOfRoom(change.to.manifest, {
+    ...facts,
+    missing: missing.filter(({ name }) => !brought.includes(name)),
+    roomBytes: roomBytes ?? 0,
+    copyBytes: copyBytes ?? 0,
+  });
+}
+
+/**
+ * The most that copies take at once: the one made first, and what the copy that is put in the data's place is larger than
+ * that data, which goes first where both have no room (`AppStorage.restore`). To put the first one back takes no more than
+ * there was. What is fetched from a backup has that counted with it. Undefined where there are none.
+ */
+function copiesBytes(
+  record: AppPlanRecord,
+  change: Change,
+  usedBytes: BytesByVolume,
+  placedBytes: BytesByVolume,
+): number | undefined {
+  const saved = change.safety === undefined ? [] : savedVolumes(record).map(({ name }) => name);
+  const placed = change.fetched === undefined ? placedVolumes(record) : [];
+  if (saved.length === 0 && placed.length === 0) return undefined;
+  const sum = (names: readonly string[], of: (name: string) => number): number =>
+    names.reduce((total, name) => total + of(name), 0);
+  return (
+    sum(saved, (name) => usedBytes[name] ?? 0) +
+    sum(placed, (name) => Math.max(0, (placedBytes[name] ?? 0) - (usedBytes[name] ?? 0)))
+  );
 }
 
 export function tooManyApps(): Fault {

@@ -140,7 +140,7 @@ test("neither an install nor an update begins without room for its images", asyn
   assert.throws(() => device.apps.install(wish, 1_000), { code: "no-room" });
   await device.install("shelf");
   assert.throws(() => device.apps.update("shelf", wish, 1_000), { code: "no-room" });
-  // The copy of its data counts, and that of what is in no backup does not, since none is made.
+  // The copy of its data counts; that of what is in no backup does not, since none is made.
   device.write("shelf", "x".repeat(1_000));
   assert.throws(() => device.apps.update("shelf", wish), { code: "no-room" });
   device.write("shelf", "x".repeat(999));
@@ -225,7 +225,7 @@ test("an update whose new volume finds all room promised to other apps does not 
   await apps.settled("shelf", () => undefined);
 });
 
-test("no change begins without room for the copy of the data that it makes first", async (context) => {
+test("no change begins without room for the copies of the data that it makes", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf", { hasPassword: true });
   const { apps, storage } = device;

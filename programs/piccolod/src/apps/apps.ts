@@ -6,6 +6,7 @@ import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import {
   changeRefusals,
   installRefusals,
@@ -48,7 +49,6 @@ import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-
 import type { Firewall } from "./runtime/firewall.ts";
 import { orInTime, stopInOrder } from "./shut-down.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
-import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { removeStrangers } from "./strangers.ts";
 import { Trash } from "./trash.ts";
@@ -180,12 +180,21 @@ export class Apps {
         await world.sleep(restMs, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (!isOfWorld(error)) throw error;
+        if (!isOperatingFailure(error)) throw error;
         // What cannot be seen is not gone: nothing is torn down, and it is looked at again.
         log.warn("apps-out-of-sight", { code: error.code, ...errorFacts(error) });
-        if (!this.#isOpen) for (const { record } of store.all()) this.#lane(record.app).outOfSight(error);
+        if (!this.#isOpen) this.#tellOutOfSight(error);
         await world.sleep(retryMs, signal).catch(() => undefined);
       }
+    }
+  }
+
+  /** Where not even the records can be read, nobody can be told. */
+  #tellOutOfSight(why: unknown): void {
+    try {
+      for (const { record } of this.#options.store.all()) this.#lane(record.app).outOfSight(why);
+    } catch (error) {
+      if (!isOperatingFailure(error)) throw error;
     }
   }
 
@@ -193,7 +202,7 @@ export class Apps {
   #removeStrangers(): void {
     this.#strangers ??= removeStrangers(this.#options)
       .catch((error: unknown) => {
-        if (!isOfWorld(error)) throw error;
+        if (!isOperatingFailure(error)) throw error;
         this.#options.log.warn("strangers-out-of-sight", { code: error.code, ...errorFacts(error) });
       })
       .finally(() => {
@@ -450,9 +459,11 @@ export class Apps {
   /** For the change the record begins with. Throws what `changeRefusals` names. */
   requireRoom(record: AppPlanRecord, roomBytes?: number): void {
     const { app, change } = record;
+    const { storage } = this.#options;
     throwFirst(
       changeRefusals(record, {
-        usedBytes: this.#options.storage.usedBytes(app),
+        usedBytes: storage.usedBytes(app),
+        placedBytes: change?.placed === undefined ? {} : storage.snapshotBytes(change.placed),
         bounds: this.#volumes.facts(app),
         missing: change === undefined ? [] : this.#volumes.missing(app, change.to.manifest),
         roomBytes,

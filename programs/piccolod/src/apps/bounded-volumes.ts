@@ -5,8 +5,8 @@
 import type { AppManifest, DataVolume } from "@piccolo/app-manifest";
 import { diskFaults } from "@piccolo/storage/ports";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
-import { isOfWorld } from "./step-failure.ts";
 import { type BoundFacts, isNearlyFull, raisedBound, type VolumeNow, volumeBound } from "./volume-bounds.ts";
 
 type BoundedStorage = Pick<
@@ -67,7 +67,7 @@ export class BoundedVolumes {
       await this.#storage.raiseBound(app, volume.name, bound);
       this.#log.info("app-volume-raised", { app, volume: volume.name, sizeBytesMax: bound });
     } catch (error) {
-      if (!isOfWorld(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       this.#log.warn("app-volume-not-raised", { app, volume: volume.name, code: error.code, ...errorFacts(error) });
     }
   }

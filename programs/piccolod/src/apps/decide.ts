@@ -14,6 +14,7 @@ import {
   isSatisfied,
   missingVolumes,
   outlivedVolumes,
+  placedVolumes,
   runsBeside,
   savedVolumes,
   stopAll,
@@ -23,7 +24,6 @@ import type {
   AppPlanRecord,
   Change,
   Failure,
-  Generation,
   NotKnown,
   Observed,
   ObservedContainer,
@@ -325,7 +325,7 @@ function decidePlacing(
 ): Plan {
   const { placed } = change;
   if (placed === undefined) return plan({ do: "record", event: { type: "phase", phase: "starting" } });
-  const volumes = change.fetched?.volumes ?? volumesOfSnapshot(record, placed, change.to);
+  const volumes = placedVolumes(record);
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   if (!observed.volumes.known) return { steps: isolated, waiting: notSeen(observed.volumes) };
   return plan(
@@ -335,11 +335,6 @@ function decidePlacing(
     { do: "record", event: { type: "volumes-made", volumes } },
     { do: "record", event: { type: "phase", phase: "starting" } },
   );
-}
-
-function volumesOfSnapshot(record: AppPlanRecord, id: string, to: Generation): readonly string[] {
-  const kept = [record.rollback?.snapshot, ...record.backups].find((snapshot) => snapshot?.id === id);
-  return kept?.volumes ?? to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name);
 }
 
 function decideStarting(

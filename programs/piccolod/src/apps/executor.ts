@@ -1,6 +1,7 @@
 /** Takes the planner's steps on runtime, storage and packet filter. Each can be taken again after it was cut off. */
 import { imageName, type Service } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
+import { isOperatingFailure } from "../operating-failure.ts";
 import { type DeviceNetworks, networkOf } from "./addresses.ts";
 import type { BoundedVolumes } from "./bounded-volumes.ts";
 import { type BundledImages, obtainImage } from "./image-source.ts";
@@ -22,7 +23,6 @@ import {
   type SpecSurroundings,
   specOf,
 } from "./specs.ts";
-import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import type { AppPlace, InstalledApp } from "./types.ts";
 import { changeFaults } from "./types.ts";
@@ -294,7 +294,7 @@ export class Executor {
       try {
         now = await this.#options.runtime.container(containerName(app, generation.number, name));
       } catch (error) {
-        if (isOfWorld(error)) continue;
+        if (isOperatingFailure(error)) continue;
         throw error;
       }
       if (hasEnded(now)) throw endedPart(name, now);
@@ -324,28 +324,21 @@ export class Executor {
   }
 
   /**
-   * The part of a running app that does not answer as its manifest says it would, undefined where all do. Not known where
-   * it cannot be asked, as while the runtime is away or the disk is full, or where the container has ended, which others
-   * look after.
+   * The part of a running app that does not answer as its manifest says it would, undefined where all do. Throws where it
+   * cannot be asked, as while the runtime is away or the disk is full, or where the container has ended, which others look
+   * after.
    */
   async silentPart(app: InstalledApp, number: number, timeoutMs: number): Promise<Known<string | undefined>> {
     const form = this.#form(app, number);
     const { web, services } = form.generation.manifest;
-    try {
-      if (web !== undefined && !(await this.isHealthy(form, timeoutMs))) {
-        return { known: true, value: web.service };
+    if (web !== undefined && !(await this.isHealthy(form, timeoutMs))) return { known: true, value: web.service };
+    for (const service of services) {
+      if (isOneShot(form.generation, service.name)) continue;
+      if (!(await this.#isHealthy(containerName(form.app, number, service.name), service))) {
+        return { known: true, value: service.name };
       }
-      for (const service of services) {
-        if (isOneShot(form.generation, service.name)) continue;
-        if (!(await this.#isHealthy(containerName(form.app, number, service.name), service))) {
-          return { known: true, value: service.name };
-        }
-      }
-      return { known: true, value: undefined };
-    } catch (error) {
-      if (isOfWorld(error)) return { known: false, reason: error.message };
-      throw error;
     }
+    return { known: true, value: undefined };
   }
 
   /** See `last-words.ts`. */

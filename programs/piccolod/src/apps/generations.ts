@@ -41,6 +41,14 @@ export function missingVolumes({ current, volumes }: AppPlanRecord, there: Reado
   return declared.filter((name) => volumes.includes(name) && !there.has(name));
 }
 
+/** Those that are in the copy whose data the change under way starts from. */
+export function placedVolumes({ change, rollback, backups }: AppPlanRecord): readonly string[] {
+  if (change?.placed === undefined) return [];
+  if (change.fetched !== undefined) return change.fetched.volumes;
+  const kept = [rollback?.snapshot, ...backups].find((snapshot) => snapshot?.id === change.placed);
+  return kept?.volumes ?? change.to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name);
+}
+
 /**
  * Those that a change back to another generation leaves without a use, and that its safety copy has. If they stayed, the
  * next update would start from what they were then.

@@ -1,5 +1,6 @@
 /** Whether a running app goes on answering: asked at a calm pace, beside its lane, so that nothing waits for the answer. */
 import type { World } from "@piccolo/world";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { Health, Known } from "./plan-types.ts";
 
 /** So often in a row nothing has to come before an app counts as not answering, or an answer before it counts as well. */
@@ -53,12 +54,14 @@ export class HealthWatch {
   async #run(signal: AbortSignal): Promise<void> {
     const { world, everyMs, hasCommands, silentPart, due } = this.#options;
     while (!signal.aborted) {
-      const isOver = await world.sleep(hasCommands() ? commandsTimes * everyMs : everyMs, signal).then(
+      const asksParts = await known(async () => ({ known: true, value: hasCommands() }));
+      const times = asksParts.known && asksParts.value ? commandsTimes : 1;
+      const isOver = await world.sleep(times * everyMs, signal).then(
         () => false,
         () => true,
       );
       if (isOver) return;
-      const part = await silentPart(Math.ceil(everyMs / 3));
+      const part = await known(() => silentPart(Math.ceil(everyMs / 3)));
       if (signal.aborted) return;
       if (!part.known) continue;
       const silent = part.value;
@@ -69,5 +72,15 @@ export class HealthWatch {
           : { misses: misses + 1, answers: 0, silent };
       if (this.now.misses >= missesMax || this.now.answers === answersMin) due();
     }
+  }
+}
+
+/** Where it cannot be asked, as while the runtime is away or the disk fails, nothing is known. */
+async function known<T>(ask: () => Promise<Known<T>>): Promise<Known<T>> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isOperatingFailure(error)) return { known: false, reason: error.message };
+    throw error;
   }
 }

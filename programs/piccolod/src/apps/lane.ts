@@ -167,13 +167,32 @@ export class Lane {
         if (!(await this.#round())) return;
       } catch (error) {
         if (stopping.aborted) return;
-        if (!this.#interrupt.signal.aborted) throw error;
+        if (!this.#interrupt.signal.aborted) {
+          this.#loseSight(error);
+          return;
+        }
       }
       if (round < roundsMax) continue;
       log.error("app-restless", { app });
       this.#later(laterMs);
       return;
     }
+  }
+
+  /**
+   * Neither the record nor what is of it can be read or written now, as where the disk fails: it is told, and looked at
+   * again. Throws what is a bug.
+   */
+  #loseSight(error: unknown): void {
+    const { log, app, changed } = this.#options;
+    const failure = stepFailure(undefined, error, []);
+    if (failure === undefined) throw error;
+    log.warn("app-out-of-sight", { app, code: failure.code, ...errorFacts(error) });
+    // What the system said may hold the app's secrets, which cannot be read to be left out.
+    const { code, detail, nextStep } = failure;
+    this.waiting = { for: "knowledge", reason: detail, failure: { code, detail, nextStep } };
+    this.#later(laterMs);
+    changed();
   }
 
   /** Whether there may be more to do. */

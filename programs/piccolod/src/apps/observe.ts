@@ -1,11 +1,12 @@
 /** What is there of one app; what cannot be found out is not known, which is something else than not there. */
 import { imageName, type ImageReference } from "@piccolo/app-manifest";
+import { isOperatingFailure } from "../operating-failure.ts";
 
 import type { AppPlanRecord, Generation, Health, Known, Observed, ObservedContainer, Route } from "./plan-types.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, ContainerState } from "./runtime/container-runtime.ts";
 import { appLabel, generationLabel, serviceLabel, specLabel } from "./specs.ts";
-import { isOfWorld, stepFailure } from "./step-failure.ts";
+import { stepFailure } from "./step-failure.ts";
 
 export interface ObserveOptions {
   readonly runtime: ContainerRuntime;
@@ -54,7 +55,7 @@ async function known<T>(find: () => Promise<T>): Promise<Known<T>> {
   try {
     return { known: true, value: await find() };
   } catch (error) {
-    if (!isOfWorld(error)) throw error;
+    if (!isOperatingFailure(error)) throw error;
     // Words of the system are left out: nothing here knows which of them are the app's secrets.
     const { code, detail, nextStep } = stepFailure(undefined, error, []) ?? {};
     const isTold = code !== undefined && detail !== undefined && nextStep !== undefined;

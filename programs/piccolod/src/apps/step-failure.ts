@@ -1,4 +1,5 @@
 import { type FaultEntry, isFault } from "@piccolo/fault";
+import { causeOf } from "../operating-failure.ts";
 import { backupFaults } from "./backup/types.ts";
 import type { FailureCode, Step } from "./plan-types.ts";
 import type { StepFailure } from "./record.ts";
@@ -73,22 +74,6 @@ export function stepFailure(
 function wordsOfSystem(error: unknown): string {
   if (!isFault(error)) return error instanceof Error ? error.message : "";
   return ofSystem.has(error.code) && error.cause instanceof Error ? error.cause.message : "";
-}
-
-/** A fault, or what the file system refuses: the world's doing, and no bug. */
-export function isOfWorld(error: unknown): error is Error & { readonly code: string } {
-  return isFault(error) || (error instanceof Error && "errno" in error && "code" in error);
-}
-
-function causeOf(error: unknown): { readonly code: string; readonly message: string } | undefined {
-  if (isFault(error)) return error;
-  // What the file system refuses is the world's doing, like a fault.
-  if (error instanceof Error && "errno" in error && "code" in error) {
-    return error.code === "ENOSPC"
-      ? { code: "disk-full", message: "the disk is full" }
-      : { code: "disk-error", message: "the disk refused what was to be done" };
-  }
-  return undefined;
 }
 
 /** As a message of a fault is shown to a person. */

@@ -1,10 +1,10 @@
 /** Uninstalled apps: their data is kept for a while, can be brought back, and goes when it is due or when its owner says so. */
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import { decideTrash } from "./decide.ts";
 import { planFaults } from "./requests.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
-import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { appFaults, changeFaults, type TrashedPlace } from "./types.ts";
 
@@ -59,7 +59,7 @@ export class Trash {
       try {
         await this.#tidyOne(one);
       } catch (error) {
-        if (!isOfWorld(error)) throw error;
+        if (!isOperatingFailure(error)) throw error;
         log.warn("trash-stays", { app: trash.app, code: error.code, ...errorFacts(error) });
       }
     }

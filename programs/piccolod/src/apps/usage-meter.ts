@@ -1,9 +1,8 @@
 /** While the device runs: what each app uses, every few seconds, of the last hour. */
-import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { ContainerRuntime } from "./runtime/container-runtime.ts";
 import type { AppStorage } from "./runtime/app-storage.ts";
-import { isOfWorld } from "./step-failure.ts";
 import type { AppStore } from "./store.ts";
 import { type UsagePoint, UsageSeries } from "./usage-series.ts";
 
@@ -30,17 +29,14 @@ export class UsageMeter {
     const { world } = this.#options;
     await world.sleep(measureMs, signal).catch(() => undefined);
     while (!signal.aborted) {
-      await this.#measure();
+      await this.#measure().catch(orOperatingFailure);
       await world.sleep(measureMs, signal).catch(() => undefined);
     }
   }
 
   async #measure(): Promise<void> {
     const { world, runtime, store } = this.#options;
-    const usages = await runtime.usage().catch((error: unknown) => {
-      if (isFault(error)) return [];
-      throw error;
-    });
+    const usages = await runtime.usage();
     if (usages.length === 0) return;
     for (const { record } of store.all()) {
       const own = usages.filter(({ name }) => name.startsWith(`${record.app}.`));
@@ -55,7 +51,7 @@ export class UsageMeter {
     try {
       return Object.values(this.#options.storage.usedBytes(app)).reduce((sum, bytes) => sum + bytes, 0);
     } catch (error) {
-      if (isOfWorld(error)) return undefined;
+      if (isOperatingFailure(error)) return undefined;
       throw error;
     }
   }
@@ -64,4 +60,9 @@ export class UsageMeter {
   of(app: string): readonly UsagePoint[] {
     return this.#series.get(app)?.points ?? [];
   }
+}
+
+/** What is not measured now is measured the next time. */
+function orOperatingFailure(error: unknown): void {
+  if (!isOperatingFailure(error)) throw error;
 }

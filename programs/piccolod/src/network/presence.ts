@@ -6,7 +6,7 @@ import type { HolderView, PeerTransport } from "@piccolo/storage/ports";
 import { decodeResponse, encodeRequest, type Hello } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
-import { isOfDisk } from "../db/database.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import { isPeerClockWrong, judgeClock, latestNowMs, wrongClockMs } from "./clock.ts";
 import type { NetworkStore } from "./store.ts";
 
@@ -146,7 +146,7 @@ export class Presence {
     try {
       store.savePeer({ account, lastSeenMs, domain, addresses });
     } catch (error) {
-      if (!isFault(error) && !isOfDisk(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       log.warn("peer-not-kept", { account, ...errorFacts(error) });
     }
   }

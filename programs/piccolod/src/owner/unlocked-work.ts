@@ -1,10 +1,9 @@
 /** What only the owner's keys can do, each time they are there: a re-key to its end, and keys that were sealed meanwhile. */
-import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import type { Backup } from "../backup/backup.ts";
 import { finishRekey } from "../backup/finish-rekey.ts";
 import type { SlotKeeper } from "../backup/slot-keeper.ts";
-import { isOfDisk } from "../db/database.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { NetworkFeature } from "../network/types.ts";
 import type { Identity } from "../security/identity.ts";
 import type { Keyring } from "../security/keyring.ts";
@@ -92,7 +91,7 @@ export class UnlockedWork {
       if (keyring.unlocked) await rewrapLocked(() => keyring.keys(), wrappedKeys, signal);
     } catch (error) {
       // It was locked again, the device stops, or the disk does not answer: the next unlocking goes on.
-      if (!isFault(error) && !isOfDisk(error) && !signal.aborted) throw error;
+      if (!isOperatingFailure(error) && !signal.aborted) throw error;
     }
   }
 

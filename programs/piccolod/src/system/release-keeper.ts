@@ -4,6 +4,7 @@
  */
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { BootChoice, BootControl } from "./boot-control.ts";
 import type { Collection } from "./collect.ts";
 import type { LastGoodStart } from "./last-good-start.ts";
@@ -70,7 +71,7 @@ export class ReleaseKeeper {
     } catch (error) {
       if (signal.aborted) return false;
       // A disk that fails here is no reason to end a device that works.
-      if (!isFault(error) && !(error instanceof Error && "errno" in error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       const again = mayTryAgain && isFault(error) && error.retry === "later";
       const code = isFault(error) ? { code: error.code } : {};
       this.#options.report("warn", "release-not-kept", { error: error.message, ...code, again });

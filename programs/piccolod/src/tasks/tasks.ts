@@ -1,9 +1,8 @@
 import { toHex } from "@piccolo/bytes";
 import type { Task } from "@piccolo/device-api";
-import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
-import { isOfDisk } from "../db/database.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import { faultOf, sentence } from "../http/problem.ts";
 import type { TaskStore } from "./store.ts";
 import { taskFaults, type TaskStart } from "./types.ts";
@@ -139,7 +138,7 @@ export class Tasks {
     try {
       store.put(task, mostKept);
     } catch (error) {
-      if (!isFault(error) && !isOfDisk(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       log.warn("task-not-kept", { kind: task.kind, ...errorFacts(error) });
     }
   }

@@ -257,6 +257,12 @@ export class SealedAppStorage implements AppStorage {
     );
   }
 
+  snapshotBytes(id: string): Readonly<Record<string, number>> {
+    const folder = this.#snapshotFolder(id);
+    const taken = (volume: string): number => takenBytes(join(folder, fileOf(volume)));
+    return Object.fromEntries(volumesIn(folder).map((volume) => [volume, taken(volume)]));
+  }
+
   async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
     const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
     await this.#gone.remove([whole, partial]);

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
+import { isOperatingFailure } from "../../operating-failure.ts";
 import type { UnattendedVersions } from "../../owner/unattended-versions.ts";
 import type { Apps } from "../apps.ts";
 import { savedVolumes } from "../generations.ts";
@@ -109,17 +110,22 @@ export class AppBackups {
   }
 
   async #run(): Promise<void> {
-    const { world, mayWork } = this.#options;
+    const { world, mayWork, log } = this.#options;
     const { signal } = this.#stopping;
     let tidiedMs = world.monotonicMs();
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
-      await this.copies.tidy();
-      // Also where no app is left to be backed up, what was deleted goes.
-      if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
-        tidiedMs = world.monotonicMs();
-        await this.kept.removeUnused();
+      try {
+        if (mayWork()) for (const app of this.#appsToSave()) this.#consider(app);
+        await this.copies.tidy();
+        // Also where no app is left to be backed up, what was deleted goes.
+        if (mayWork() && world.monotonicMs() - tidiedMs >= tidyEachMs) {
+          tidiedMs = world.monotonicMs();
+          await this.kept.removeUnused();
+        }
+      } catch (error) {
+        if (!isOperatingFailure(error)) throw error;
+        log.warn("app-backups-out-of-sight", errorFacts(error));
       }
       await world.sleep(lookAgainMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
     }
@@ -237,8 +243,13 @@ export class AppBackups {
     const trouble = isFault(error, "too-few-holders") ? tooFew(reach()) : troubleOf(error);
     if (trouble === undefined) throw error;
     log.warn("app-backup-failed", { app, code: trouble.code, ...errorFacts(error) });
-    const count = (this.notes(app).failed?.count ?? 0) + 1;
-    this.#note(app, { failed: { ...trouble, atMs: world.nowMs(), count } });
+    try {
+      const count = (this.notes(app).failed?.count ?? 0) + 1;
+      this.#note(app, { failed: { ...trouble, atMs: world.nowMs(), count } });
+    } catch (unnoted) {
+      // The next look finds it due again.
+      if (!isOperatingFailure(unnoted)) throw unnoted;
+    }
     return trouble;
   }
 

@@ -4,9 +4,9 @@ import type { Apps } from "../apps.ts";
 import type { AppPlanRecord } from "../plan-types.ts";
 import { recordAfter } from "../record.ts";
 import { planFaults, requestDeleteCopy, requestDeleteRollback } from "../requests.ts";
-import { isOfWorld } from "../step-failure.ts";
 import type { AppStore } from "../store.ts";
 import { changeFaults } from "../types.ts";
+import { isOperatingFailure } from "../../operating-failure.ts";
 
 export interface LocalCopiesOptions {
   readonly apps: Pick<Apps, "get">;
@@ -73,7 +73,7 @@ export class LocalCopies {
     try {
       await storage.dropSnapshot(copy);
     } catch (error) {
-      if (!isOfWorld(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       log.warn("copy-stays", { app, code: error.code, ...errorFacts(error) });
       throw changeFaults.fault("step-failed", "it could not be deleted yet");
     }
@@ -85,5 +85,5 @@ export class LocalCopies {
 }
 
 function orOfWorld(error: unknown): void {
-  if (!isOfWorld(error)) throw error;
+  if (!isOperatingFailure(error)) throw error;
 }

@@ -2,9 +2,9 @@
  * Restore drills: the newest backup of an app is brought back beside it, cut off from everything, started, asked for its
  * health, and thrown away. One at a time; the owner is shown how it went.
  */
-import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
+import { isOperatingFailure } from "../../operating-failure.ts";
 import type { Apps } from "../apps.ts";
 import type { AppStore } from "../store.ts";
 import type { Progress } from "../executor.ts";
@@ -41,7 +41,7 @@ export class RestoreDrills {
 
   /** What a drill that was cut off left goes first. */
   start(): void {
-    this.#running ??= this.#run();
+    this.#running ??= this.run();
   }
 
   async stop(): Promise<void> {
@@ -50,23 +50,36 @@ export class RestoreDrills {
     await this.#turn.catch(() => undefined);
   }
 
-  async #run(): Promise<void> {
-    const { appStore, backups, world, mayWork, isUnlocked, log } = this.#options;
+  /** Until it is stopped; `start` runs it. */
+  async run(): Promise<void> {
+    const { world, log } = this.#options;
     const { signal } = this.#stopping;
+    let isTidy = false;
+    while (!signal.aborted) {
+      try {
+        if (!isTidy) this.#endCutOff();
+        isTidy = true;
+        await world.sleep(lookAgainMs, signal).catch(() => undefined);
+        if (!signal.aborted) await this.#drillDue(signal);
+      } catch (error) {
+        if (!signal.aborted && !isOperatingFailure(error)) throw error;
+        if (!signal.aborted) log.warn("restore-drill-failed", errorFacts(error));
+        if (!isTidy) await world.sleep(lookAgainMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #endCutOff(): void {
+    const { appStore, backups } = this.#options;
     for (const { record } of appStore.all()) {
       if (record.isDrill === true) backups.restored.endDrill(record.app.slice(drillName("").length));
     }
-    while (!signal.aborted) {
-      await world.sleep(lookAgainMs, signal).catch(() => undefined);
-      const due = mayWork() && isUnlocked() && !signal.aborted ? this.#due() : undefined;
-      if (due === undefined) continue;
-      try {
-        await this.drill(due.id, { signal, report: () => undefined });
-      } catch (error) {
-        if (!signal.aborted && !isFault(error)) throw error;
-        if (!signal.aborted) log.warn("restore-drill-failed", { app: due.app, ...errorFacts(error) });
-      }
-    }
+  }
+
+  async #drillDue(signal: AbortSignal): Promise<void> {
+    const { mayWork, isUnlocked } = this.#options;
+    const due = mayWork() && isUnlocked() ? this.#due() : undefined;
+    if (due !== undefined) await this.drill(due.id, { signal, report: () => undefined });
   }
 
   /** The app whose backups were looked at the longest time ago. */

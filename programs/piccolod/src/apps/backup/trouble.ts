@@ -3,6 +3,7 @@ import { type FaultEntry, isFault } from "@piccolo/fault";
 import { engineFaults } from "@piccolo/storage/owner";
 import { diskFaults } from "@piccolo/storage/ports";
 import { backupFaults as logFaults } from "../../backup/faults.ts";
+import { causeOf } from "../../operating-failure.ts";
 import { planFaults } from "../requests.ts";
 import { appStorageFaults } from "../runtime/app-storage.ts";
 import { appFaults, changeFaults } from "../types.ts";
@@ -21,16 +22,11 @@ const entries: Readonly<Record<string, FaultEntry>> = {
 
 /** Undefined for what is a bug. */
 export function troubleOf(error: unknown): Trouble | undefined {
-  if (isFault(error)) {
-    const nextStep = entries[error.code]?.meaning ?? "It is tried again by itself.";
-    return { code: error.code, detail: sentence(error.message), nextStep };
-  }
-  if (error instanceof Error && "errno" in error && "code" in error) {
-    const code = error.code === "ENOSPC" ? "disk-full" : "disk-error";
-    const detail = code === "disk-full" ? "The disk is full." : "The disk refused what was to be done.";
-    return { code, detail, nextStep: "Free some room on the device; it is tried again by itself." };
-  }
-  return undefined;
+  const cause = causeOf(error);
+  if (cause === undefined) return undefined;
+  const ofSystem = "Free some room on the device; it is tried again by itself.";
+  const nextStep = isFault(error) ? (entries[error.code]?.meaning ?? "It is tried again by itself.") : ofSystem;
+  return { code: cause.code, detail: sentence(cause.message), nextStep };
 }
 
 function sentence(text: string): string {

@@ -63,6 +63,8 @@ export interface AppStorage {
 
   /** By id; `partial` was cut off. */
   snapshots(): ReadonlyMap<string, "complete" | "partial">;
+  /** What each volume of a complete copy takes of the disk; of a copy that is not there, none. */
+  snapshotBytes(id: string): Readonly<Record<string, number>>;
   /** Of volumes nothing writes to at this moment. What was of that id is gone then. */
   snapshot(id: string, app: string, volumes: readonly string[]): Promise<void>;
   /** The volumes, which nothing uses, become what they were. */
