@@ -94,6 +94,28 @@ test("a password is the app's once the app has come up with it, also where that 
   assert.equal(device.apps.get("shelf").record.change, undefined);
 });
 
+test("while an uninstalled app's data goes, which takes long, another one is started again and updated", async (context) => {
+  const device = AppDevice.start(context);
+  for (const app of ["gone", "shelf"]) await device.install(app);
+  device.apps.remove("gone");
+  await device.apps.settled("gone", () => undefined);
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  device.storage.purgeTrash = () => {
+    begun.resolve();
+    return ended.promise;
+  };
+  device.apps.purge(device.apps.trash()[0]?.trash.id ?? "");
+  device.apps.wake();
+  await begun.promise;
+  device.runtime.end("shelf.web.1", 1);
+  while ((await device.runtime.container("shelf.web.1"))?.phase !== "running") await turn();
+  const manifest = device.manifest("shelf", { version: "2" });
+  device.apps.update("shelf", { manifest, grants: [], catalog: undefined });
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.apps.get("shelf").record.current?.manifest.version, "2");
+  ended.resolve();
+});
+
 test("an app whose state cannot be found out holds up no other one", async (context) => {
   const device = AppDevice.start(context);
   await device.install("puzzle");
