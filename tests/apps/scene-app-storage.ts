@@ -93,6 +93,7 @@ test("the bound of content follows whatever changes at once what it counts for",
   for (const step of steps) {
     const before = kept;
     await step();
+    await storage.freed();
     follows.push(kept > before);
   }
   assert.deepEqual(follows, [true, true, true, true, false, true]);
@@ -106,6 +107,7 @@ test("what was on its way out when an earlier run was cut off is gone after the 
   const mountFolder = "/run/piccolo/suite/cut-off";
   const later = new SealedAppStorage({ folder: join(place, "apps"), mountFolder, runtimeInImage: false, room });
   await later.open();
+  await later.freed();
   await later.close();
   assert.deepEqual(readdirSync(join(place, "apps/gone")), []);
 });

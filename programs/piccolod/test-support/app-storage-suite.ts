@@ -95,6 +95,7 @@ export function appStorageSuite(name: string, open: () => Promise<AppStorageHarn
     }
     await storage.dropSnapshot("s1");
     assert.equal(storage.snapshots().get("s1"), undefined);
+    await storage.freed();
   });
 
   test(`${name}: a copy can be read, written elsewhere byte by byte, and an app started from it`, async () => {

@@ -175,6 +175,10 @@ export class FolderAppStorage implements AppStorage {
     rmSync(this.#trash(trash), { recursive: true, force: true });
   }
 
+  freed(): Promise<void> {
+    return Promise.resolve();
+  }
+
   secretFile(app: string, name: string): string {
     return join(this.#folder, "secrets", app, name);
   }

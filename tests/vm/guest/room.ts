@@ -229,6 +229,7 @@ test("copies of an app's data leave content what is free: while they are, where 
   assertExact(one);
   for (const id of ["c1", "c2", "c3"]) {
     await storage.dropSnapshot(id);
+    await storage.freed();
     assertExact(one);
   }
   await storage.snapshot("c4", "app", ["data"]);
@@ -244,6 +245,7 @@ test("on a full volume the end of a copy gives content nothing that is not there
   write(join(path, "spool/filling"), totalBytes);
   assert.ok(room.freeBytes() < slackBytes, String(room.freeBytes()));
   await storage.dropSnapshot("c1");
+  await storage.freed();
   const written = write(join(path, "spool/more"), totalBytes);
   assert.ok(written <= slackBytes, `${written} more`);
   assert.ok(freeBytes() >= reserveOf(totalBytes) - 2 * slackBytes, String(freeBytes()));

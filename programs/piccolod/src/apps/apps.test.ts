@@ -10,6 +10,7 @@ import { leastFreeBytes } from "./admission.ts";
 import { missesMax } from "./health-watch.ts";
 import { lastLinesMax } from "./last-words.ts";
 import { networkTriesMax } from "./record.ts";
+import type { ContainerState } from "./runtime/container-runtime.ts";
 import { runtimeFaults } from "./runtime/faults.ts";
 import { troubleOf } from "./views.ts";
 
@@ -92,6 +93,55 @@ test("a password is the app's once the app has come up with it, also where that 
   const [after] = await device.runtime.containers();
   assert.notEqual(after?.labels["piccolo.spec"], before?.labels["piccolo.spec"]);
   assert.equal(device.apps.get("shelf").record.change, undefined);
+});
+
+test("a visit goes to no address that is not the app's own container's any more", async (context) => {
+  const device = AppDevice.start(context);
+  for (const app of ["shelf", "other"]) await device.install(app);
+  const { containerId, address } = await device.apps.openRoute("shelf");
+  const { runtime } = device;
+  const find = runtime.container.bind(runtime);
+  const own = (await find("shelf.web.1")) ?? assert.fail("it runs");
+  const others = (await find("other.web.1")) ?? assert.fail("it runs");
+  assert.deepEqual([containerId, Object.values(own.addresses)], [own.id, [address]]);
+  const instead: Readonly<Record<string, ContainerState | undefined>> = {
+    "gone, and whoever has its address now is no app": undefined,
+    "ended, with its address given back": { ...own, phase: "stopped", addresses: {} },
+    "at another address": { ...own, addresses: others.addresses },
+    "another app's": { ...own, labels: others.labels },
+    "in none of the app's networks": { ...own, addresses: { elsewhere: address } },
+  };
+  for (const [how, state] of Object.entries(instead)) {
+    runtime.container = async (name) => (name === "shelf.web.1" ? state : find(name));
+    const asked = device.apps.openRoute("shelf");
+    device.world.aheadMs += 61_000;
+    await assert.rejects(asked, { code: "app-not-running" }, how);
+    assert.equal((await device.apps.openRoute("other")).containerId, others.id);
+  }
+  runtime.container = find;
+  assert.equal((await device.apps.openRoute("shelf")).containerId, own.id);
+});
+
+test("while an uninstalled app's data goes, which takes long, another one is started again and updated", async (context) => {
+  const device = AppDevice.start(context);
+  for (const app of ["gone", "shelf"]) await device.install(app);
+  device.apps.remove("gone");
+  await device.apps.settled("gone", () => undefined);
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  device.storage.purgeTrash = () => {
+    begun.resolve();
+    return ended.promise;
+  };
+  device.apps.purge(device.apps.trash()[0]?.trash.id ?? "");
+  device.apps.wake();
+  await begun.promise;
+  device.runtime.end("shelf.web.1", 1);
+  while ((await device.runtime.container("shelf.web.1"))?.phase !== "running") await turn();
+  const manifest = device.manifest("shelf", { version: "2" });
+  device.apps.update("shelf", { manifest, grants: [], catalog: undefined });
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.apps.get("shelf").record.current?.manifest.version, "2");
+  ended.resolve();
 });
 
 test("an app whose state cannot be found out holds up no other one", async (context) => {

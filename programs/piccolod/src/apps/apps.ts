@@ -125,6 +125,7 @@ export class Apps {
   /** What runs the apps was made ready once. */
   #isOpen = false;
   #strangers: Promise<void> | undefined;
+  #tidying: Promise<void> | undefined;
 
   constructor(options: AppsOptions) {
     this.#options = options;
@@ -174,7 +175,7 @@ export class Apps {
         // From before the first look on, so that nothing happens in between unheard.
         const sinceMs = world.nowMs();
         for (const { record } of store.all()) this.#lane(record.app).kick();
-        await this.#trash.tidy();
+        this.#tidyTrash();
         this.#removeStrangers();
         await this.#untilSomethingHappens(signal, sinceMs);
         await world.sleep(restMs, signal);
@@ -196,6 +197,19 @@ export class Apps {
     } catch (error) {
       if (!isOperatingFailure(error)) throw error;
     }
+  }
+
+  /** What goes for long holds up no app. A trash that cannot be read is looked at again. */
+  #tidyTrash(): void {
+    this.#tidying ??= this.#trash
+      .tidy()
+      .catch((error: unknown) => {
+        if (!isOperatingFailure(error)) throw error;
+        this.#options.log.warn("trash-out-of-sight", { code: error.code, ...errorFacts(error) });
+      })
+      .finally(() => {
+        this.#tidying = undefined;
+      });
   }
 
   /** One that cannot be removed, or not for long, holds up no app. */
@@ -705,7 +719,7 @@ export class Apps {
         .get(app)
         ?.ended()
         .catch(() => undefined);
-    const work = Promise.all([this.#watching, this.#strangers, ...[...this.#lanes.keys()].map(rested)]);
+    const work = Promise.all([this.#watching, this.#strangers, this.#tidying, ...[...this.#lanes.keys()].map(rested)]);
     const records = store.all().map(({ record }) => record);
     await stopInOrder(records, { runtime, world, log, rested });
     // What waited for an app's end has seen it now; what else takes its time is cut off, as by a power cut.

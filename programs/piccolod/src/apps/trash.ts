@@ -86,11 +86,18 @@ export class Trash {
     }
   }
 
-  /** Resolves when nothing of it is left, or of whatever is due where none is named. Throws `step-failed`. */
+  /** Resolves when its room is free: nothing of it is left, or of whatever is due where none is named. Throws `step-failed`. */
   async purged(id?: string): Promise<void> {
+    const { store, storage, log } = this.#options;
     await this.tidy();
-    if (id !== undefined && this.#options.store.trash().some(({ trash }) => trash.id === id)) {
-      throw changeFaults.fault("step-failed", "It could not be deleted yet.");
+    const isThere = id !== undefined && store.trash().some(({ trash }) => trash.id === id);
+    if (isThere) throw changeFaults.fault("step-failed", "It could not be deleted yet.");
+    try {
+      await storage.freed();
+    } catch (error) {
+      if (!isOperatingFailure(error)) throw error;
+      log.warn("room-stays", { code: error.code, ...errorFacts(error) });
+      throw changeFaults.fault("step-failed", "It is deleted, and its room is free only after the next start.");
     }
   }
 }

@@ -20,6 +20,8 @@ export class GoneFiles {
   readonly #room: Pick<Room, "freeBytes" | "keep">;
   readonly #pieceBytes: number;
   #emptying: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #stopping = new AbortController();
 
   constructor(folder: string, room: Pick<Room, "freeBytes" | "keep">, pieceBytes = usualPieceBytes) {
     this.#folder = folder;
@@ -27,14 +29,15 @@ export class GoneFiles {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** Files and folders are away for good when it returns; what is not there is no error. */
+  /** Files and folders are away for good when it returns, and their room comes back by and by; what is not there is no error. */
   async remove(paths: readonly string[]): Promise<void> {
     const there = paths.filter(isThere);
     if (there.length === 0) return;
     const moved: string[] = [];
     for (const path of there) moved.push(await this.#moveAway(path));
     for (const folder of new Set(there.map((path) => dirname(path)))) await syncPath(folder);
-    await this.#inTurn(async () => moved);
+    // Who waits for it is told; what fails is tried again at the next start.
+    this.#inTurn(async () => moved).catch(() => undefined);
   }
 
   /**
@@ -66,39 +69,61 @@ export class GoneFiles {
     await this.#inTurn(async () => (await readdir(this.#folder)).map((name) => join(this.#folder, name)));
   }
 
-  /** Resolves when nothing is being removed. */
-  async settled(): Promise<void> {
+  /** Resolves when the room of all that was removed before is free. Throws what the disk refused, once. */
+  async freed(): Promise<void> {
+    const emptying = this.#emptying;
+    try {
+      await emptying;
+    } finally {
+      if (this.#emptying === emptying) this.#emptying = Promise.resolve();
+    }
+  }
+
+  /** Whether something is still on its way out. */
+  get isEmptying(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Resolves when no piece is cut off any more. What is left goes with `empty`. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#emptying.catch(() => undefined);
+    this.#stopping = new AbortController();
   }
 
   #inTurn(find: () => Promise<readonly string[]>): Promise<void> {
+    this.#waiting++;
+    const { signal } = this.#stopping;
     const next = this.#emptying
       .catch(() => undefined)
       .then(async () => {
+        if (signal.aborted) return;
         const paths = (await find()).filter(isThere);
-        for (const path of paths) await this.#removeOne(path);
-        if (paths.length > 0) await this.#room.keep();
-      });
+        for (const path of paths) await this.#removeOne(path, signal);
+        if (paths.length > 0 && !signal.aborted) await this.#room.keep();
+      })
+      .finally(() => this.#waiting--);
     this.#emptying = next;
     return next;
   }
 
-  async #removeOne(path: string): Promise<void> {
+  async #removeOne(path: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return undefined;
     const stat = await lstat(path);
     if (stat.isDirectory()) {
-      for (const name of await readdir(path)) await this.#removeOne(join(path, name));
-      return rmdir(path);
+      for (const name of await readdir(path)) await this.#removeOne(join(path, name), signal);
+      return signal.aborted ? undefined : rmdir(path);
     }
     // Another name for it means that it stays, and who still reads it reads to its end.
-    if (stat.isFile() && stat.nlink === 1 && !isInUse(path, stat)) await this.#giveBack(path);
-    return unlink(path);
+    if (stat.isFile() && stat.nlink === 1 && !isInUse(path, stat)) await this.#giveBack(path, signal);
+    return signal.aborted ? undefined : unlink(path);
   }
 
-  async #giveBack(path: string): Promise<void> {
+  async #giveBack(path: string, signal: AbortSignal): Promise<void> {
     const file = await open(path, "r+");
     try {
       let { size, blocks } = await file.stat();
-      while (blocks > 0 && size > 0) {
+      while (blocks > 0 && size > 0 && !signal.aborted) {
         size = Math.max(0, size - Math.max(this.#pieceBytes, this.#room.freeBytes()));
         await file.truncate(size);
         const { blocks: left } = await file.stat();

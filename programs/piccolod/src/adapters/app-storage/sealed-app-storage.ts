@@ -266,7 +266,7 @@ export class SealedAppStorage implements AppStorage {
   async snapshot(id: string, app: string, volumes: readonly string[]): Promise<void> {
     const [whole, partial] = [this.#snapshotFolder(id), `${this.#snapshotFolder(id)}${partialMark}`];
     await this.#gone.remove([whole, partial]);
-    await this.#orGone(partial, async () => {
+    await this.#made(partial, async () => {
       mkdirSync(partial, { recursive: true, mode: 0o700 });
       for (const volume of volumes) {
         const copy = join(partial, fileOf(volume));
@@ -304,12 +304,23 @@ export class SealedAppStorage implements AppStorage {
 
   async #replace(path: string, copy: string): Promise<void> {
     const next = `${path}${unfinishedMark}`;
-    await this.#orGone(next, async () => {
+    await this.#made(next, async () => {
       await copyFile(copy, next);
       await this.#room.keep();
       await syncPath(next);
     });
     renameSync(next, path);
+  }
+
+  /** What has no room while something else is on its way out is made again after that. */
+  async #made(path: string, make: () => Promise<void>): Promise<void> {
+    try {
+      await this.#orGone(path, make);
+    } catch (error) {
+      if (!isFault(error, "disk-full") || !this.#gone.isEmptying) throw error;
+      await this.freed().catch(() => undefined);
+      await this.#orGone(path, make);
+    }
   }
 
   /** What cannot be made whole goes: on a disk that is full nothing else would give its room back. */
@@ -321,6 +332,10 @@ export class SealedAppStorage implements AppStorage {
       await this.#gone.remove([path]).catch(() => undefined);
       throw error;
     }
+  }
+
+  freed(): Promise<void> {
+    return this.#gone.freed();
   }
 
   async moveOwners(app: string, volumes: readonly string[], range: IdMove): Promise<void> {
@@ -403,7 +418,9 @@ export class SealedAppStorage implements AppStorage {
   }
 
   async close(): Promise<void> {
-    await this.#gone.settled();
+    // What is left of it goes at the next start.
+    await this.#gone.stop();
+    this.#isSettled = false;
     for (const path of this.#mounted()) {
       if (mountsOn(path, this.#view.table).length > 0) await patiently(() => this.#view.run("/bin/umount", [path]));
     }

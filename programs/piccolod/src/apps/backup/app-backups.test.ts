@@ -204,6 +204,42 @@ test("in no network it stays on the device, and that is said", async (context) =
   assert.equal(device.apps.get("shelf").record.backups.length, 1);
 });
 
+test("while nobody can be reached a copy is made each day all the same, and the newest goes into the network once it can", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("shelf");
+  device.reach = { online: 0, needed: 5 };
+  device.storage.snapshotFault = diskFaults.fault("disk-full", "the disk is full");
+  const here = () => device.apps.get("shelf").record.backups;
+  const day = async (made: number): Promise<void> => {
+    device.world.aheadMs += 24 * 3_600_000;
+    device.backups.wake();
+    while (here().length < made) {
+      device.world.aheadMs += 60_000;
+      device.backups.wake();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(here().length, made);
+  };
+  device.backups.start();
+  for (const made of [1, 2, 3]) {
+    device.write("shelf", `day ${made}`);
+    await day(made);
+  }
+  assert.equal(device.backups.notes("shelf").failed, undefined, "what failed at first is over");
+  const next = device.backups.next(device.apps.get("shelf").record);
+  assert.equal(next.do === "wait" ? next.trouble?.code : next.do, "too-few-holders");
+  assert.deepEqual(device.backups.kept.ofApp("shelf"), []);
+  const [first, , newest] = here().map(({ id }) => id);
+  device.apps.restore("shelf", first ?? "");
+  await device.apps.settled("shelf", () => undefined);
+  assert.equal(device.read("shelf").toString(), "day 1");
+  device.reach = { online: 9, needed: 5 };
+  device.backups.wake();
+  while (here().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(device.newest("shelf").id, newest);
+});
+
 test("a copy stays on the device until enough members witness that it is in the network", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");

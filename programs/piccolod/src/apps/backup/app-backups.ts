@@ -148,7 +148,8 @@ export class AppBackups {
     return decideBackup(this.#situation(record), this.#options.world.nowMs());
   }
 
-  #situation({ app, backups, change }: AppPlanRecord): Situation {
+  #situation(record: AppPlanRecord): Situation {
+    const { app, backups, change } = record;
     const { store, inNetwork, reach, seed } = this.#options;
     const hash = createHash("sha256").update(`${seed()} ${app}`).digest();
     return {
@@ -157,6 +158,7 @@ export class AppBackups {
       inNetwork: inNetwork(),
       reach: reach(),
       isChanging: change !== undefined,
+      hasData: hasData(record),
       copies: backups,
       stored: store.ofApp(app),
       notes: this.notes(app),
@@ -173,6 +175,13 @@ export class AppBackups {
   #note(app: string, change: Partial<BackupNotes>): void {
     this.#options.appStore.putNotes(app, JSON.stringify({ ...this.notes(app), ...change }));
     this.#options.changed(app);
+  }
+
+  /** Where it stays on the device for now, what failed before it is over. */
+  #noteCopied(app: string, record: AppPlanRecord): void {
+    const { failed } = this.notes(app);
+    const isOver = failed !== undefined && failed.code !== tooLarge && this.next(record).do === "wait";
+    if (isOver) this.#note(app, { failed: undefined });
   }
 
   #noteUnstorable(app: string, copy: string): void {
@@ -228,8 +237,9 @@ export class AppBackups {
           await this.#store(app, next.copy, report, signal);
         } else {
           const copy = await this.#copied(app, report, signal);
-          // What was copied is looked at again: it may be that it cannot be stored at the moment.
-          if (!isKept(this.#options.appStore.get(app)?.record, copy)) await this.#store(app, copy, report, signal);
+          const now = this.#options.appStore.get(app)?.record;
+          if (!isKept(now, copy)) await this.#store(app, copy, report, signal);
+          else this.#noteCopied(app, now);
         }
       }
     } catch (error) {
@@ -417,7 +427,7 @@ function hasData(record: AppPlanRecord): boolean {
   return savedVolumes(record).length > 0;
 }
 
-function isKept(record: AppPlanRecord | undefined, copy: string): boolean {
+function isKept(record: AppPlanRecord | undefined, copy: string): record is AppPlanRecord {
   return record?.backups.some(({ id }) => id === copy) === true;
 }
 

@@ -7,28 +7,65 @@ const hourMs = 3_600_000;
 const nowMs = 20_000 * 24 * hourMs;
 const failure = { code: "disk-full", detail: "", nextStep: "", atMs: nowMs, count: 1 };
 
+const copyOf = (id: string) => ({ id, takenAtMs: nowMs - 72 * hourMs });
+
 const situation = (change: Partial<Situation> = {}): Situation => ({
   jitter: 0.5,
   startedAtMs: 0,
   inNetwork: true,
   reach: { online: 9, needed: 5 },
   isChanging: false,
+  hasData: true,
   copies: [],
   stored: [{ id: "a", takenAtMs: nowMs - 6 * hourMs }],
   notes: { sinceMs: 0, failed: undefined, unstorable: [], drill: undefined },
   ...change,
 });
 
-test("without a network, or with one that is too small, it waits and says for what", () => {
-  const alone = decideBackup(situation({ inNetwork: false, stored: [] }), nowMs);
-  assert.equal(alone.do === "wait" ? alone.trouble?.code : "", "no-network");
-  for (const [reach, words] of [
-    [{ online: 1, needed: 5 }, "needs 5 other devices online, and there is 1"],
-    [{ online: 1, needed: undefined }, "too small"],
-  ] as const) {
-    const waiting = decideBackup(situation({ reach, copies: [{ id: "b" }] }), nowMs);
+const unreachable = [
+  [{ inNetwork: false }, "in no network"],
+  [{ reach: { online: 1, needed: 5 } }, "needs 5 other devices online, and there is 1"],
+  [{ reach: { online: 1, needed: undefined } }, "too small"],
+] as const;
+
+test("without a network, or with one that is too small, a copy is made when it is due, waits, and its owner hears for what", () => {
+  for (const [where, words] of unreachable) {
+    const due = { ...where, stored: [{ id: "a", takenAtMs: nowMs - 30 * hourMs }] };
+    assert.deepEqual(decideBackup(situation(due), nowMs), { do: "save" }, words);
+    assert.deepEqual(decideBackup(situation({ ...where, stored: [] }), nowMs), { do: "save" }, words);
+    const made = situation({ ...due, copies: [{ id: "b", takenAtMs: nowMs - 6 * hourMs }] });
+    const waiting = decideBackup(made, nowMs);
     assert.ok(waiting.do === "wait" && waiting.trouble?.detail.includes(words) === true, words);
-    assert.equal(waiting.atMs, undefined);
+    assert.equal(waiting.atMs, nowMs + 12 * hourMs, "one a day");
+    assert.deepEqual(decideBackup(made, nowMs + 12 * hourMs), { do: "save" });
+    assert.equal(decideBackup({ ...made, isChanging: true }, nowMs + 12 * hourMs).do, "wait");
+  }
+});
+
+test("an app without data has no copy that could wait on the device", () => {
+  for (const [where, words] of unreachable) {
+    const next = decideBackup(situation({ ...where, stored: [], hasData: false }), nowMs);
+    assert.ok(next.do === "wait" && next.trouble?.detail.includes(words) === true, words);
+  }
+});
+
+test("a copy that waits is made again for no failure of storing it, and for one of making it after a pause", () => {
+  const copies = [{ id: "b", takenAtMs: nowMs - hourMs }];
+  for (const [where] of unreachable) {
+    for (const code of ["too-few-holders", "app-backup-stalled"]) {
+      const notes = {
+        sinceMs: 0,
+        failed: { ...failure, code, atMs: nowMs - hourMs },
+        unstorable: [],
+        drill: undefined,
+      };
+      const next = decideBackup(situation({ ...where, copies, notes }), nowMs);
+      assert.equal(next.do === "wait" ? next.atMs : next.do, nowMs + 12 * hourMs, code);
+    }
+    const notes = { sinceMs: 0, failed: failure, unstorable: [], drill: undefined };
+    const next = decideBackup(situation({ ...where, notes }), nowMs);
+    assert.ok(next.do === "wait" && next.trouble?.code === "disk-full" && next.atMs === nowMs + 300_000);
+    assert.deepEqual(decideBackup(situation({ ...where, notes }), nowMs + 300_000), { do: "save" });
   }
 });
 
@@ -38,8 +75,8 @@ test("before its time a network that is too small is nothing to complain of", ()
 });
 
 test("a copy that is in the network goes first, then the newest is stored", () => {
-  assert.deepEqual(decideBackup(situation({ copies: [{ id: "b" }, { id: "a" }] }), nowMs), { do: "forget", copy: "a" });
-  assert.deepEqual(decideBackup(situation({ copies: [{ id: "b" }, { id: "c" }] }), nowMs), { do: "store", copy: "c" });
+  assert.deepEqual(decideBackup(situation({ copies: [copyOf("b"), copyOf("a")] }), nowMs), { do: "forget", copy: "a" });
+  assert.deepEqual(decideBackup(situation({ copies: [copyOf("b"), copyOf("c")] }), nowMs), { do: "store", copy: "c" });
 });
 
 test("when it is due a copy is made, unless the app is being changed", () => {
@@ -57,10 +94,10 @@ test("what a device slept over is made up for a while after its start, not by al
 
 test("what failed is tried again after a pause, and at once where members were missing and are there now", () => {
   const notes = { sinceMs: 0, failed: failure, unstorable: [], drill: undefined };
-  const next = decideBackup(situation({ notes, copies: [{ id: "b" }] }), nowMs);
+  const next = decideBackup(situation({ notes, copies: [copyOf("b")] }), nowMs);
   assert.ok(next.do === "wait" && next.trouble?.code === "disk-full" && next.atMs === nowMs + 300_000);
   const few = { ...notes, failed: { ...failure, code: "too-few-holders" } };
-  assert.equal(decideBackup(situation({ notes: few, copies: [{ id: "b" }] }), nowMs).do, "store");
+  assert.equal(decideBackup(situation({ notes: few, copies: [copyOf("b")] }), nowMs).do, "store");
 });
 
 test("an app that is more than a backup can hold is looked at again with its next backup, not after a pause", () => {
@@ -77,7 +114,7 @@ test("an app that is more than a backup can hold is looked at again with its nex
 test("a copy that is more than a backup can hold is never stored again, and an older one that is less goes", () => {
   const failed = { ...failure, code: "app-backup-too-large", atMs: nowMs - 72 * hourMs };
   const notes = { sinceMs: 0, failed, unstorable: ["b"], drill: undefined };
-  const of = (...ids: string[]) => decideBackup(situation({ notes, copies: ids.map((id) => ({ id })) }), nowMs);
+  const of = (...ids: string[]) => decideBackup(situation({ notes, stored: [], copies: ids.map(copyOf) }), nowMs);
   assert.deepEqual(of("b"), { do: "save" });
   assert.deepEqual(of("c", "b"), { do: "store", copy: "c" });
   assert.deepEqual(of("b", "c"), { do: "store", copy: "c" });
@@ -94,7 +131,7 @@ test("whatever there is, a copy is never stored twice, and none is dropped that 
       (here, there, inNetwork, online) => {
         const next = decideBackup(
           situation({
-            copies: here.map((id) => ({ id })),
+            copies: here.map(copyOf),
             stored: there.map((id) => ({ id, takenAtMs: nowMs })),
             inNetwork,
             reach: { online, needed: 5 },

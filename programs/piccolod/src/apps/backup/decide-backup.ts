@@ -15,8 +15,10 @@ export interface Situation {
   readonly reach: { readonly online: number; readonly needed: number | undefined };
   /** Whether something is changed about the app just now. */
   readonly isChanging: boolean;
+  /** Whether there is something of which a copy can be made. */
+  readonly hasData: boolean;
   /** Local copies, oldest first. */
-  readonly copies: readonly { readonly id: string }[];
+  readonly copies: readonly { readonly id: string; readonly takenAtMs: number }[];
   /** In the network, newest first. */
   readonly stored: readonly { readonly id: string; readonly takenAtMs: number }[];
   readonly notes: BackupNotes;
@@ -33,36 +35,57 @@ export type NextBackup =
   | { readonly do: "wait"; readonly atMs: number | undefined; readonly trouble: Trouble | undefined };
 
 export function decideBackup(situation: Situation, nowMs: number): NextBackup {
-  const { copies, stored, inNetwork, reach, notes, isChanging } = situation;
+  const { copies, stored, inNetwork, reach, notes, isChanging, hasData } = situation;
   const known = new Set(stored.map(({ id }) => id));
   const forgotten = copies.find(({ id }) => known.has(id));
   if (forgotten !== undefined) return { do: "forget", copy: forgotten.id };
-  if (!inNetwork) return { do: "wait", atMs: undefined, trouble: noNetwork };
-  const isReachable = reach.needed !== undefined && reach.online >= reach.needed;
   const newest = copies.findLast(({ id }) => !notes.unstorable.includes(id));
+  const isReachable = reach.needed !== undefined && reach.online >= reach.needed;
+  const obstacle = !inNetwork ? noNetwork : isReachable ? undefined : tooFew(reach);
   const { failed } = notes;
-  const atMs = dueAtMs(situation, nowMs);
-  if (!isReachable) {
-    // Without a copy waiting and before its time there is nothing to complain of.
-    const isWanted = newest !== undefined || atMs <= nowMs;
-    return { do: "wait", atMs: isWanted ? undefined : atMs, trouble: isWanted ? tooFew(reach) : undefined };
+  const pauseMs = pausedUntilMs(situation, nowMs);
+  if (
+    failed !== undefined &&
+    pauseMs !== undefined &&
+    pauseMs > nowMs &&
+    (obstacle === undefined || newest === undefined)
+  ) {
+    return { do: "wait", atMs: pauseMs, trouble: failed };
   }
-  const isHopeful = failed?.code === "too-few-holders";
-  if (failed !== undefined && !isHopeful && atMs > nowMs) return { do: "wait", atMs, trouble: failed };
-  if (newest !== undefined) return { do: "store", copy: newest.id };
-  if (atMs > nowMs) return { do: "wait", atMs, trouble: undefined };
-  return isChanging ? { do: "wait", atMs: undefined, trouble: undefined } : { do: "save" };
+  if (newest !== undefined && obstacle === undefined) return { do: "store", copy: newest.id };
+  // What failed before there was a copy is done again after its pause, and not only when its day comes.
+  const atMs = newest === undefined && pauseMs !== undefined ? pauseMs : dueAtMs(situation, nowMs);
+  const isDue = atMs <= nowMs;
+  // Without a copy waiting, and before its time, a network that is too small is nothing to complain of.
+  const isWanted = !inNetwork || newest !== undefined || (isDue && !hasData);
+  const trouble = isPointless(notes) && obstacle === undefined ? failed : isWanted ? obstacle : undefined;
+  if (!isDue) return { do: "wait", atMs, trouble };
+  // Without the network there is nothing of an app without data that could be kept.
+  const canBeSaved = !isChanging && (hasData || obstacle === undefined);
+  return canBeSaved ? { do: "save" } : { do: "wait", atMs: undefined, trouble };
 }
 
-function dueAtMs({ jitter, startedAtMs, stored, notes }: Situation, nowMs: number): number {
+/** The same data fails the same way again: what is pointless soon waits for its day like a backup that was made. */
+function isPointless({ failed }: BackupNotes): boolean {
+  return failed?.code === tooLarge;
+}
+
+/** Of what failed, and may go better after a while; where members were missing it goes on when they are there. */
+function pausedUntilMs({ jitter, notes }: Situation, nowMs: number): number | undefined {
   const { sinceMs, failed } = notes;
-  // The same data fails the same way again: what is pointless soon waits for its day like a backup that was made.
-  const isPointless = failed?.code === tooLarge;
-  const again = isPointless ? undefined : failed;
-  const savedAtMs = isPointless ? failed.atMs : stored[0]?.takenAtMs;
-  const dueMs = nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed: again }, nowMs);
+  if (failed === undefined || isPointless(notes) || failed.code === "too-few-holders") return undefined;
+  return nextBackupAtMs({ jitter, savedAtMs: undefined, sinceMs, failed }, nowMs);
+}
+
+/** A copy on the device is the day's as one in the network is. */
+function dueAtMs({ jitter, startedAtMs, copies, stored, notes }: Situation, nowMs: number): number {
+  const { sinceMs, failed } = notes;
+  const times = [stored[0]?.takenAtMs, copies.at(-1)?.takenAtMs, isPointless(notes) ? failed?.atMs : undefined];
+  const known = times.filter((atMs) => atMs !== undefined);
+  const savedAtMs = known.length === 0 ? undefined : Math.max(...known);
+  const dueMs = nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed: undefined }, nowMs);
   // A failure's pause was chosen for this app alone; a day's time that passed while the device slept passed for all.
-  return again === undefined && dueMs < startedAtMs ? startedAtMs + catchUpPauseMs(jitter) : dueMs;
+  return dueMs < startedAtMs ? startedAtMs + catchUpPauseMs(jitter) : dueMs;
 }
 
 const noNetwork: Trouble = {

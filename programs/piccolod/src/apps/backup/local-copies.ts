@@ -4,6 +4,7 @@ import type { Apps } from "../apps.ts";
 import type { AppPlanRecord } from "../plan-types.ts";
 import { recordAfter } from "../record.ts";
 import { planFaults, requestDeleteCopy, requestDeleteRollback } from "../requests.ts";
+import type { AppStorage } from "../runtime/app-storage.ts";
 import type { AppStore } from "../store.ts";
 import { changeFaults } from "../types.ts";
 import { isOperatingFailure } from "../../operating-failure.ts";
@@ -11,7 +12,7 @@ import { isOperatingFailure } from "../../operating-failure.ts";
 export interface LocalCopiesOptions {
   readonly apps: Pick<Apps, "get">;
   readonly appStore: Pick<AppStore, "all" | "get" | "put" | "deleteSnapshotFacts">;
-  readonly storage: { readonly dropSnapshot: (id: string) => Promise<void> | void };
+  readonly storage: Pick<AppStorage, "freed"> & { readonly dropSnapshot: (id: string) => Promise<void> | void };
   /** The copy of an app that is on its way into the network. */
   readonly storing: (app: string) => string | undefined;
   readonly log: Log;
@@ -65,13 +66,14 @@ export class LocalCopies {
     // What the record says first the lane does, where this is cut off.
     appStore.put(record);
     changed(record.app);
-    if (copy !== undefined) await this.#free(record.app, copy);
+    if (copy !== undefined) await this.#free(record.app, copy, true);
   }
 
-  async #free(app: string, copy: string): Promise<void> {
+  async #free(app: string, copy: string, needsRoom = false): Promise<void> {
     const { appStore, storage, log } = this.#options;
     try {
       await storage.dropSnapshot(copy);
+      if (needsRoom) await storage.freed();
     } catch (error) {
       if (!isOperatingFailure(error)) throw error;
       log.warn("copy-stays", { app, code: error.code, ...errorFacts(error) });

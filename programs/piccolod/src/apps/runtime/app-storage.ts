@@ -78,6 +78,11 @@ export interface AppStorage {
   intoTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
   outOfTrash(trash: string, app: string, volumes: readonly string[]): Promise<void>;
   purgeTrash(trash: string): Promise<void>;
+  /**
+   * What was dropped or purged is away for good at once, and its room comes back by and by: this resolves when all of it is
+   * free. Throws what the disk refused; that is tried again at the next start.
+   */
+  freed(): Promise<void>;
 
   secretFile(app: string, name: string): string;
   /** A file only the owner may read; what was there is replaced. */

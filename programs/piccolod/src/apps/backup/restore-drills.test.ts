@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { realWorld } from "@piccolo/world/real";
+import { AppDevice, untold } from "../../../test-support/app-device.ts";
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
+const dayMs = 24 * 3_600_000;
+const notes = (device: AppDevice) => device.backups.notes("shelf").drill;
+
+/** What a drill makes: an app of its own, containers, volumes, copies, and what lies in the trash of it. */
+async function leftOf(device: AppDevice): Promise<readonly unknown[]> {
+  const names = (await device.runtime.containers()).map(({ name }) => name);
+  return [
+    ...device.appStore.all().filter(({ record }) => record.isDrill === true),
+    ...names.filter((name) => name.startsWith("drill_")),
+    ...device.storage.volumesOf("drill_shelf"),
+    ...device.storage.snapshots().keys(),
+    ...device.appStore.trash(),
+  ];
+}
+
+async function backedUp(device: AppDevice): Promise<void> {
+  await device.install("shelf");
+  device.write("shelf", "books");
+  await device.backUp("shelf");
+}
+
+test("drills are held by themselves, a day after the first backup and then each month, while the device is unlocked", async (context) => {
+  const device = AppDevice.start(context);
+  await backedUp(device);
+  let looks = 0;
+  device.world.sleep = (ms, signal) => {
+    if (ms >= 600_000) looks += 1;
+    return realWorld.sleep(Math.min(ms, 5), signal);
+  };
+  const looked = async (): Promise<void> => {
+    for (const until = looks + 2; looks < until;) await turn();
+  };
+  device.drills.start();
+  await looked();
+  assert.equal(notes(device), undefined, "before its time");
+  device.world.aheadMs += dayMs + 1;
+  device.unlocked = false;
+  await looked();
+  assert.equal(notes(device), undefined, "nobody could read it");
+  device.unlocked = true;
+  while (notes(device) === undefined) await turn();
+  const first = notes(device);
+  assert.deepEqual([first?.trouble, first?.backup, first?.comparedBytes], [undefined, device.newest("shelf").id, 5]);
+  await looked();
+  assert.deepEqual(notes(device), first);
+  device.world.aheadMs += 31 * dayMs;
+  while (notes(device)?.atMs === first?.atMs) await turn();
+  await looked();
+  assert.deepEqual(await leftOf(device), []);
+});
+
+test("what a drill that was cut off left goes at the next start, data and all, and the app stays", async (context) => {
+  const device = AppDevice.start(context);
+  await backedUp(device);
+  device.health = 500;
+  const cutOff = device.drills.drill(device.newest("shelf").id, untold).catch((error: unknown) => error);
+  while (!(await device.runtime.containers()).some(({ name }) => name.startsWith("drill_"))) await turn();
+  // Power is cut: what would follow its end is not done.
+  device.backups.restored.endDrill = () => false;
+  await device.restart();
+  await cutOff;
+  device.health = 200;
+  assert.ok((await leftOf(device)).length >= 3, "its app, its container and its data");
+  device.drills.start();
+  while (device.appStore.get("drill_shelf") !== undefined) await turn();
+  await device.apps.purged();
+  assert.deepEqual(await leftOf(device), []);
+  await device.apps.openRoute("shelf");
+  assert.equal(device.read("shelf").toString(), "books");
+  assert.equal(notes(device), undefined);
+});
