@@ -60,7 +60,7 @@ export class Outside {
     while (readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync("/proc/self/ns/net")) await delay(10);
     // The other end is named by the kernel: nothing says what it shall be called.
     ip("link", "add", device, "type", "veth");
-    const peer = /(veth\d+)@out0/.exec(ip("-o", "link"))?.[1] ?? "veth0";
+    const peer = /(veth\d+)@out0/.exec(ip("-o", "link"))?.[1] ?? assert.fail("no other end");
     ip("link", "set", peer, "netns", String(pid));
     ip("address", "add", `${hostAddress}/24`, "dev", device);
     ip("link", "set", device, "up");
@@ -73,6 +73,7 @@ export class Outside {
     outside.#must("/bin/busybox", "httpd", "-p", String(webPort), "-h", "/");
     const names = spawn("nsenter", [...outside.#inside, process.execPath, "-e", nameServer], { stdio: "ignore" });
     names.unref();
+    while (!outside.#does("/bin/busybox", "nslookup", "-type=a", knownName, publicAddress)) await delay(50);
     return outside;
   }
 
@@ -88,9 +89,12 @@ export class Outside {
     return this.#must("/bin/busybox", "ip", ...args);
   }
 
+  #does(...command: readonly string[]): boolean {
+    return spawnSync("nsenter", [...this.#inside, ...command], { input: "" }).status === 0;
+  }
+
   /** Whether the outside reaches what listens there. */
   connects(address: string, port: number): boolean {
-    const nc = ["/bin/busybox", "nc", "-w", "2", address, String(port)];
-    return spawnSync("nsenter", [...this.#inside, ...nc], { input: "" }).status === 0;
+    return this.#does("/bin/busybox", "nc", "-w", "2", address, String(port));
   }
 }

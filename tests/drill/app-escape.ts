@@ -10,9 +10,12 @@ import { attackHost } from "./escape/host.ts";
 import { attackNetworks } from "./escape/network.ts";
 import { attackProxy } from "./escape/proxy.ts";
 import { makeNeighbourhood, openServices } from "./escape/neighbourhood.ts";
+import { listeningPorts } from "./escape/ports.ts";
 import { EscapeScene } from "./escape/scene.ts";
 
 const servicePort = 7_000;
+/** As port 80 on a device: it sends visitors on to where pages are encrypted. */
+const redirectPort = 7_080;
 
 export const appEscapeDrill: Drill = {
   name: "app-escape",
@@ -33,8 +36,16 @@ export const appEscapeDrill: Drill = {
     const services = await openServices(servicePort);
     try {
       // On all addresses, IPv4 and IPv6, as on a device at home.
-      await network.startDeviceWith(1, ["--listen", `[::]:${device.record.port}`]);
-      await network.claim(device);
+      const start = async (peerListen: string): Promise<void> => {
+        const { port, peerPort } = device.record;
+        const everywhere = ["--listen", `[::]:${port}`, "--redirect", `[::]:${redirectPort}`];
+        await network.startDevice(1, [...everywhere, "--peer-listen", `${peerListen}/tcp/${peerPort}`]);
+        await network.claim(device);
+      };
+      await device.process.stop();
+      await start("/ip4/0.0.0.0");
+      // Only a member takes calls of other members.
+      await session.finish(await session.call("POST", "/network/found", { name: "Lindenstrasse" }));
       const victim = new CounterApp(session, "counter");
       await victim.install(demoManifest("counter", counter));
       await new CounterApp(session, "mirror").install(mirrorManifest(hostile));
@@ -50,7 +61,14 @@ export const appEscapeDrill: Drill = {
 
       const addressOf = (app: string): Promise<string> => innerAddressOf(`${app}.web.1`);
       await attackNetworks(scene, {
-        ports: [device.record.port, servicePort],
+        listenOverIpv6: async () => {
+          // Killed, it leaves its apps as they are.
+          await device.process.kill();
+          await start("/ip6/::");
+        },
+        ports: () => listeningPorts(device.process.pid ?? 0),
+        servicePort,
+        peerPort: device.record.peerPort,
         otherApp: { container: "counter.web.1", address: await addressOf("counter"), port: demoPort },
       });
       await attackHost(scene);

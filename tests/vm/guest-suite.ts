@@ -11,7 +11,7 @@ import { repositoryRoot } from "../../tools/run-tests.ts";
 import { type GuestKind, pack, provideSystem, stageStart } from "./guest-system.ts";
 import { SerialLog } from "./serial-log.ts";
 
-const patienceMs = 600_000;
+const patienceMs = 1_500_000;
 
 export interface GuestSuite {
   readonly shop: Workshop;

@@ -1,9 +1,9 @@
 /** What the attacks of the drill app-escape have in common: the apps, a neighbourhood, and rules that can be switched off. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { AppVisit, Network } from "@piccolo/devnet";
 import { removalOf } from "../../../programs/piccolod/src/adapters/firewall/rules.ts";
+import { forwardEverywhere, onlyMasquerade, savedRules } from "../../apps/forwarding.ts";
 import { type Done, obey } from "../../apps/hostile.ts";
 import { tagOfDevice } from "../app-traces.ts";
 import type { DrillContext } from "../drill.ts";
@@ -18,6 +18,11 @@ export function must(program: string, ...args: readonly string[]): string {
 export const hostileContainer = "hostile.web.1";
 
 const triesMax = 4;
+/** So many of the app's attempts go on at once: each takes some of the processes it may have. */
+const atOnce = 12;
+
+/** What is tried, by what it is called: scripts that end well where it is possible. */
+export type Attempts = Readonly<Record<string, string>>;
 
 export class EscapeScene {
   readonly drill: DrillContext;
@@ -38,6 +43,19 @@ export class EscapeScene {
     return (await this.do(script)).code === 0;
   }
 
+  /** Those that end well in the hostile app. */
+  async possible(attempts: Attempts): Promise<ReadonlySet<string>> {
+    const all = Object.entries(attempts);
+    const found = new Set<string>();
+    for (let at = 0; at < all.length; at += atOnce) {
+      const some = all.slice(at, at + atOnce);
+      const lines = some.map(([, script], number) => `( ${script} ) >/dev/null 2>&1 && echo "possible ${number}" &`);
+      const { output } = await this.do(`${lines.join("\n")}\nwait`);
+      for (const [, number] of output.matchAll(/^possible (\d+)$/gm)) found.add(some[Number(number)]?.[0] ?? "");
+    }
+    return found;
+  }
+
   get table(): string {
     return `piccolo_${tagOfDevice() ?? ""}`;
   }
@@ -49,55 +67,32 @@ export class EscapeScene {
   }
 
   /** What is refused; and, to show that nothing else refuses it, what is possible once the rules are switched off. */
-  async refused(what: string, attempt: () => Promise<boolean>, rules: "ours" | "all" = "ours"): Promise<void> {
+  async refused(attempts: Attempts, rules: "ours" | "all" = "ours"): Promise<void> {
     const { drill } = this;
-    drill.fault(what);
+    const names = Object.keys(attempts);
+    for (const what of names) drill.fault(what);
     if (drill.options.sabotage) must("nft", "flush", "ruleset");
-    drill.equal(`${what} is refused`, await attempt(), false);
-    const saved = must("nft", "list", "ruleset");
+    const withRules = await this.possible(attempts);
+    for (const what of names) drill.equal(`${what} is possible`, withRules.has(what), false);
+    const restore = savedRules();
     const forwarding = rules === "all" ? forwardEverywhere() : () => undefined;
     try {
-      // The device sets its rules again whenever it looks at its apps.
-      for (let tries = 0; ; tries++) {
-        if (rules === "all") must("nft", "flush", "ruleset");
+      let left = attempts;
+      // The device sets its rules again whenever it looks at its apps, and who has just been dropped may need another try.
+      for (let tries = 0; Object.keys(left).length > 0 && tries < triesMax; tries++) {
+        if (rules === "all") onlyMasquerade("pc*", "out0");
         else this.#switchOff();
-        if (rules === "all") masquerade();
-        const isPossible = await attempt();
-        // Who has just been dropped may need more than one try.
-        if (isPossible || tries >= triesMax) {
-          drill.check(`${what} is possible without the rule, so the rule refuses it`, isPossible);
-          break;
-        }
+        const now = await this.possible(left);
+        left = Object.fromEntries(Object.entries(left).filter(([what]) => !now.has(what)));
+      }
+      for (const what of names) {
+        drill.check(`${what} is possible without the rule, so the rule refuses it`, !Object.hasOwn(left, what));
       }
     } finally {
       forwarding();
-      must("nft", "flush", "ruleset");
-      const { status, stderr } = spawnSync("nft", ["-f", "-"], { input: saved, encoding: "utf8" });
-      assert.equal(status, 0, stderr);
+      restore();
     }
   }
-}
-
-const settings = "/proc/sys/net/ipv4/conf";
-
-/** A network without a way out is not forwarded from either; returns what puts that back. */
-function forwardEverywhere(): () => void {
-  const before = readdirSync(settings).map((name): readonly [string, string] => {
-    const path = `${settings}/${name}/forwarding`;
-    return [path, readFileSync(path, "utf8")];
-  });
-  for (const [path] of before) writeFileSync(path, "1");
-  return () => {
-    for (const [path, value] of before) writeFileSync(path, value);
-  };
-}
-
-/** What brings answers back, from outside and from a network without a way out, without any of the rules that refuse. */
-function masquerade(): void {
-  must("nft", "add table inet escape");
-  must("nft", "add chain inet escape out { type nat hook postrouting priority 100; }");
-  must("nft", "add rule inet escape out oifname out0 masquerade");
-  must("nft", 'add rule inet escape out oifname "pc*" masquerade');
 }
 
 /** Of a container's address as the host sees it. */
