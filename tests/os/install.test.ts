@@ -22,7 +22,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { hashClaimCode, matchesHash } from "@piccolo/envelope";
+import { hashClaimCode, isEasyClaimCode, isHashedClaimCode, matchesHash } from "@piccolo/envelope";
 import { biosBootCode, bootCodeBytes } from "@piccolo/release";
 import { realWorld } from "@piccolo/world/real";
 import { repositoryRoot } from "../../tools/run-tests.ts";
@@ -313,6 +313,39 @@ test("what the stick has as claim code and is none stops it before it writes", (
   const other = new Computer(context, [{ name: "vda" }]);
   other.mark("claim-code.txt", "short");
   refuses(other, /file claim-code.txt on the stick/);
+});
+
+test("a claim code that others try first stops it before it writes, and the stick judges as a configuration's maker does", (context) => {
+  for (const easy of ["aaaaaaaa", "Passw0rd-1"]) {
+    const computer = new Computer(context, [{ name: "vda" }]);
+    computer.mark("claim-code", easy);
+    refuses(computer, /claim code in the file claim-code on the stick is easy to guess: take 8 letters and digits/);
+    assert.ok(!existsSync(computer.path(left)) && isEasyClaimCode(easy), easy);
+  }
+  const text = readFileSync(join(repositoryRoot, "os/root/usr/lib/piccolo/install"), "utf8");
+  const judge = /^is_easy_code\(\) \{$[\s\S]*?^\}$/m.exec(text)?.[0] ?? assert.fail("the judge is gone");
+  const others = [
+    "12345678",
+    "19840512",
+    "qwertzuiop",
+    "ab ab-ab ab",
+    "aaabbbcc",
+    "aabbccdd",
+    "k7f2-qxm3",
+    "QZTBWXKE",
+    "482913750264",
+    "48291375026",
+    "mysecretgarden17roses",
+    "zyxw-2026-klmn",
+    "Piccolo-2026",
+  ];
+  for (const code of [...others, hashClaimCode("aaaaaaaa", realWorld)]) {
+    const { status, stderr } = spawnSync("sh", ["-euc", `${judge}\nis_easy_code "$1"`, "sh", code], {
+      encoding: "utf8",
+    });
+    assert.equal(stderr, "");
+    assert.equal(status === 0, !isHashedClaimCode(code) && isEasyClaimCode(code), code);
+  }
 });
 
 test("the owner's claim code reaches the device, for root alone and as it was given; without one there is none", (context) => {

@@ -8,8 +8,10 @@ import { badData } from "./scenarios/bad-data.ts";
 import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
 import { changedDisk } from "./scenarios/changed-disk.ts";
+import { deaf } from "./scenarios/deaf.ts";
 import { diskFull } from "./scenarios/disk-full.ts";
 import { containerRuntime, sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
+import { hangs, watchdog } from "./scenarios/hangs.ts";
 import { installer, installerAgain, installerRepairs } from "./scenarios/installer.ts";
 import { oldRelease } from "./scenarios/old-release.ts";
 import { otherMachine } from "./scenarios/other-machine.ts";
@@ -50,6 +52,9 @@ export const scenarios: readonly Scenario[] = [
   rotation,
   oldRelease,
   stagedRelease,
+  hangs,
+  deaf,
+  watchdog,
   factoryReset,
   apps,
   reproducible,

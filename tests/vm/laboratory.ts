@@ -30,7 +30,7 @@ import { provideSnapshot, type Snapshot, type SnapshotName } from "./snapshots.t
 import { repositoryRoot } from "../../tools/run-tests.ts";
 
 /** Laid over the product's tree where a fault has to be planted or the inside be seen. */
-export type OverlayName = "probe" | "dies" | "measure" | "fills" | "watch";
+export type OverlayName = "probe" | "dies" | "hangs" | "deaf" | "stops" | "measure" | "fills" | "watch";
 
 const owner = "11111111-2222-3333-4444-555555555555";
 

@@ -24,6 +24,37 @@ export function plainClaimCode(typed: string): string {
   return typed.normalize("NFKC").replaceAll(/[\s-]/g, "").toUpperCase().replaceAll("O", "0").replaceAll(/[IL]/g, "1");
 }
 
+/** Rows of keys and letters of which people take four and more; `os/root/usr/lib/piccolo/install` has the same, and so has it the words. */
+const rows = [
+  "01234567890",
+  "09876543210",
+  "abcdefghijklmnopqrstuvwxyz",
+  "zyxwvutsrqponmlkjihgfedcba",
+  "qwertyuiop",
+  "qwertzuiop",
+  "asdfghjkl",
+  "zxcvbnm",
+  "yxcvbnm",
+];
+const words =
+  "password passw0rd 1q2w3e4r 1qaz2wsx iloveyou letmein welcome trustno1 changeme default secret admin master piccolo claimcode sunshine princess football baseball superman computer internet dragon monkey";
+const rowLength = 4;
+const least = { characters: 8, different: 4, digitsAlone: 12 };
+
+/**
+ * Whether a code of somebody's own is one that others try first: what is left without well-known words and rows of keys is short, repeats
+ * itself, or is a date or a number (docs/spec/claim-code.md, C6). A code that is not may be easy nevertheless.
+ */
+export function isEasyClaimCode(code: string): boolean {
+  let left = code.replaceAll(/[\s-]/g, "").toLowerCase();
+  for (const word of words.split(" ")) left = left.replaceAll(word, "");
+  for (const row of rows) {
+    for (let at = 0; at + rowLength <= row.length; at++) left = left.replaceAll(row.slice(at, at + rowLength), "");
+  }
+  if (left.length < least.characters || new Set(left).size < least.different) return true;
+  return left.length < least.digitsAlone && /^[^a-z]*$/.test(left);
+}
+
 /** A text that tells a right code from a wrong one, and costs who has it much work a guess. */
 export function hashClaimCode(code: string, world: Pick<World, "randomBytes">): string {
   const salt = world.randomBytes(saltBytes);

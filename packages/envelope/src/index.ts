@@ -119,7 +119,14 @@ export {
   slotTextBytesMax,
 } from "./slot-details.ts";
 export { decideSlot, keptSlotsMax, type SlotDecision } from "./slot-keeping.ts";
-export { hashClaimCode, isHashedClaimCode, matchesHash, newClaimCode, plainClaimCode } from "./claim-code.ts";
+export {
+  hashClaimCode,
+  isEasyClaimCode,
+  isHashedClaimCode,
+  matchesHash,
+  newClaimCode,
+  plainClaimCode,
+} from "./claim-code.ts";
 export { decodeSlotList, encodeSlotList, type SlotList, slotListBytesMax } from "./slot-list.ts";
 export {
   definePurpose,

@@ -1,5 +1,6 @@
 /** The owner gives the device away: three times over, through the portal's interface alone. */
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { BootView } from "@piccolo/device-api";
 import { deadlineMs } from "../deadlines.ts";
 import type { Machine } from "../machine.ts";
@@ -8,6 +9,10 @@ import type { Scenario, ScenarioContext } from "../scenario.ts";
 import { claimCodePattern } from "../snapshots.ts";
 
 const times = 3;
+/** The reset that the power cuts off, and the one after which the machine is switched off instead of starting again. */
+const cutAt = 2;
+const offAt = 1;
+const longestUntilCutMs = 5_000;
 
 async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promise<void> {
   // It starts anew in between, so that what the chip measured tells of one volume alone.
@@ -16,10 +21,20 @@ async function untilUnclaimed(context: ScenarioContext, machine: Machine): Promi
   context.check("it is as new", true);
 }
 
+/** A copy of the disk from before, in the same machine, which is off: its chip opens it no more. */
+async function opensNoMore(context: ScenarioContext, name: string, disk: string, machine: Machine): Promise<void> {
+  const old = await context.machine(name, disk, "enforcing", { chipOf: machine });
+  old.powerOn();
+  await old.untilAnswers();
+  const { phase, reasons } = await old.client.status();
+  context.equal("a disk of before", [phase, ...reasons.map(({ code }) => code)], ["closed", "tpm-superseded"]);
+  await old.powerCut();
+}
+
 export const factoryReset: Scenario = {
   name: "factory-reset",
   summary:
-    "three times reset with login and password or phrase and claimed anew; what was before opens no more, also after a restart",
+    "three times reset with login and password or phrase and claimed anew, once over a power cut; what was before opens no more, neither after a restart nor where the machine goes off instead of it",
   set: "full",
   async run(context) {
     const { machine, secrets } = await context.restored("device", "claimed");
@@ -42,8 +57,30 @@ export const factoryReset: Scenario = {
       context.equal("without login", await refusalOf(unsigned), "sign-in-required");
       await owner.call("POST", "/files/folders", { parent: "root", name: `of owner ${time}` });
 
-      const from = machine.serial.text.length;
+      let from = machine.serial.text.length;
       await reset({ confirmation: deviceName, ...(time === times ? { phrase } : { password }) });
+      if (time === cutAt) {
+        await delay(Math.random() * longestUntilCutMs);
+        await machine.powerCut();
+        from = 0;
+        machine.powerOn();
+        await machine.untilAnswers();
+        const { phase } = await machine.client.status();
+        context.check(`after a cut it is reset, or was not begun: ${phase}`, ["unclaimed", "locked"].includes(phase));
+        context.figure("a reset that the power cut off before it began", phase === "locked" ? 1 : 0, "");
+        if (phase === "locked") {
+          const again = machine.client.session();
+          await again.signIn(password);
+          await again.call("POST", "/factory-reset", { confirmation: deviceName, password });
+        }
+      }
+      if (time === offAt) {
+        await machine.untilSays(/reboot: Restarting system|EFI stub/, deadlineMs("start"), from);
+        await machine.powerCut();
+        await opensNoMore(context, "switched-off", before, machine);
+        from = 0;
+        machine.powerOn();
+      }
       await untilUnclaimed(context, machine);
       const [, code = ""] = await machine.untilSays(claimCodePattern, deadlineMs("start"), from);
       context.equal("the old password", await refusalOf(stranger.signIn(password)), "not-claimed");
@@ -63,16 +100,6 @@ export const factoryReset: Scenario = {
     await machine.client.session().signIn(password);
     await machine.powerButton();
 
-    // A copy of the disk from before, in the same machine: its chip opens it no more.
-    const old = await context.machine("before", before, "enforcing", { chipOf: machine });
-    old.powerOn();
-    await old.untilAnswers();
-    const shut = await old.client.status();
-    context.equal(
-      "a disk of before",
-      [shut.phase, ...shut.reasons.map(({ code }) => code)],
-      ["closed", "tpm-superseded"],
-    );
-    await old.powerCut();
+    await opensNoMore(context, "before", before, machine);
   },
 };

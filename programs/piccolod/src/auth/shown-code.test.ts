@@ -34,6 +34,25 @@ test("wrong codes leave the one on the screen as it is", async (context) => {
   assert.equal(codeOn(screen()), code);
 });
 
+test("five wrong codes cost a caller nothing, the sixth try waits, and the right code is taken after the pause", async (context) => {
+  const { device, screen } = await shown(context);
+  const code = codeOn(screen());
+  const client = device.client();
+  for (let time = 0; time < 5; time += 1) {
+    refusedWith(await client.send("POST", "/claim", claim("0000-0000")), 403, "wrong-claim-code");
+  }
+  const sixth = await client.send("POST", "/claim", claim(code));
+  refusedWith(sixth, 429, "too-many-attempts");
+  assert.equal(sixth.headers["retry-after"], "1", "also the right one, which would tell itself otherwise");
+  device.world.aheadMs += 1_000;
+  refusedWith(await client.send("POST", "/claim", claim("0000-0000")), 403, "wrong-claim-code");
+  device.world.aheadMs += 1_000;
+  refusedWith(await client.send("POST", "/claim", claim(code)), 429, "too-many-attempts");
+  device.world.aheadMs += 1_000;
+  const reply = await client.send("POST", "/claim", claim(code));
+  assert.equal(reply.status, 201, reply.text);
+});
+
 test("the code leaves the screen with the claim, stays away after a restart, and a reset brings another", async (context) => {
   const { device, screen, clear } = await shown(context);
   const code = codeOn(screen());

@@ -267,7 +267,7 @@ test("a wrong type anywhere is told by the real validator, so that its silence m
   await assert.rejects(execute("ignition-validate", [path]));
 });
 
-test("arguments that are missing, and a claim code that is too short, are refused", async (context) => {
+test("arguments that are missing, and a claim code that is too short or easy, are refused", async (context) => {
   await assert.rejects(run([]), UsageError);
   const folder = mkdtempSync(join(tmpdir(), "ignition-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -283,6 +283,8 @@ test("arguments that are missing, and a claim code that is too short, are refuse
     join(folder, "code"),
   ];
   await assert.rejects(run(args), UsageError);
+  writeFileSync(join(folder, "code"), "password1");
+  await assert.rejects(run(args), /easy to guess/);
   assert.ok(!existsSync(join(folder, "out")));
 });
 

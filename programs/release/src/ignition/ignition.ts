@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
-import { hashClaimCode, newClaimCode } from "@piccolo/envelope";
+import { hashClaimCode, isEasyClaimCode, newClaimCode } from "@piccolo/envelope";
 import { realWorld } from "@piccolo/world/real";
 import { parseCentral, settingsWith } from "../build/central.ts";
 import { readVersion } from "../build/facts.ts";
@@ -142,6 +142,11 @@ export async function run(args: readonly string[], programs: Programs = ownProgr
   const given = values["claim-code"];
   const code = given === undefined ? newClaimCode(realWorld) : readFileSync(resolve(given), "utf8").trim();
   if (code.length < 8) throw new UsageError("a claim code has at least 8 characters");
+  if (given !== undefined && isEasyClaimCode(code)) {
+    throw new UsageError(
+      "this claim code is easy to guess: take 8 letters and digits or more by chance, or leave it out",
+    );
+  }
   const central = values.central === undefined ? undefined : parseCentral(values.central);
   const isBuilt = fetched().every((name) => existsSync(join(programs.folder, name)));
   if (values.files === undefined && !isBuilt) await programs.build();
