@@ -101,8 +101,12 @@ const provided = new Map<string, Promise<string>>();
 export function provideSystem(shop: Workshop, kind: GuestKind): Promise<string> {
   const key = keyOf(repositoryRoot, [], [shop.packagesRoot, leftOutOf[kind], pack]);
   const path = join(shop.folder, `guest-system-${key}.cpio`);
-  const made = provided.get(path) ?? makeSystem(shop, kind, path);
+  const known = provided.get(path);
+  if (known !== undefined) return known;
+  const made = makeSystem(shop, kind, path);
   provided.set(path, made);
+  // What could not be made is tried again by the next suite: a disk may have been full for a moment.
+  made.catch(() => provided.delete(path));
   return made;
 }
 

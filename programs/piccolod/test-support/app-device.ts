@@ -40,17 +40,19 @@ export function manifestText(
     hasPassword = false,
     hasCheck = false,
     publicPaths = [],
+    registry = "example.org",
   }: {
     readonly hasData?: boolean;
     readonly version?: string;
     readonly hasPassword?: boolean;
     readonly hasCheck?: boolean;
     readonly publicPaths?: readonly string[];
+    readonly registry?: string;
   } = {},
 ): string {
   return `services:
   web:
-    image: example.org/${id}@sha256:${version.padStart(64, "a")}
+    image: ${registry}/${id}@sha256:${version.padStart(64, "a")}
     environment: { KEY: "\${KEY}"${hasPassword ? ', ADMIN_PASSWORD: "${WORD}"' : ""} }
     ${hasCheck ? "healthcheck: { test: [CMD, well] }" : ""}
     ${hasData ? "volumes: [data:/data, cache:/cache]" : ""}
@@ -99,6 +101,9 @@ export class AppDevice {
   readonly reservedNames = new Set<string>();
   /** Why no manifest fits the device. */
   unsuited: ReturnType<AppsOptions["unsuited"]>;
+  /** Digests of images that came with the system, and what its catalog has under an app's name now. */
+  readonly bundled = new Set<string>();
+  offered: AppManifest | undefined;
   /** What copies hold, in place of what was copied. */
   copyReader: (() => Promise<SnapshotReader>) | undefined;
   onChanged: () => void = () => undefined;
@@ -199,7 +204,8 @@ export class AppDevice {
       appStore,
       storage,
       files: this.#files(),
-      bundled: { has: () => false, open: () => undefined },
+      bundled: { has: (digest) => this.bundled.has(digest), open: () => undefined },
+      offered: () => this.offered,
       db: owner.db,
       store,
       unattended: new UnattendedVersions({

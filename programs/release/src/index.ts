@@ -2,7 +2,8 @@
 export { commandLineOf, signForFirmware } from "./boot/uki.ts";
 export { keyOf } from "./build/inputs.ts";
 export { type Commit, type FormerKeys, type Overlay } from "./build/commit.ts";
-export { readKeyFingerprints, readSourceEpoch, readVersion } from "./build/facts.ts";
+export { readKeyFingerprints, readVersion } from "./build/facts.ts";
+export { readSourceEpoch } from "./build/sources.ts";
 export {
   type BootFiles,
   buildBootFiles,

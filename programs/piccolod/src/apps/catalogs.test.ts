@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -21,7 +23,7 @@ import { controlMigrations } from "../db/control-schema.ts";
 import { openDatabase } from "../db/database.ts";
 import { ownerMigrations } from "../db/owner-schema.ts";
 import { CatalogStore } from "./catalog-store.ts";
-import { Catalogs, type CatalogsOptions, type CatalogSource } from "./catalogs.ts";
+import { Catalogs, type CatalogsOptions, type CatalogSource, shownId } from "./catalogs.ts";
 
 const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
 const key = ed25519FromSeed(new Uint8Array(32).fill(7));
@@ -212,6 +214,40 @@ test("an update is another form of the app that could be installed, and nothing 
   // Neither one from another catalog, nor one from the owner, becomes what this catalog has under the same name.
   assert.equal(all.newer({ manifest: older, catalog: "00".repeat(32) }), undefined);
   assert.equal(all.newer({ manifest: older }), undefined);
+});
+
+test("what was installed from a release's catalog is from that of the release whose keys replaced its, and from no other", () => {
+  const offering = (by: typeof key, formerKeys?: readonly Uint8Array[]): CatalogSource => ({
+    name: "built in",
+    read: () => ({
+      signed: signedOf(2, [app("notes")], by),
+      publicKey: by.publicKey,
+      ...(formerKeys === undefined ? {} : { formerKeys }),
+    }),
+  });
+  const { manifest } = open({ sources: [offering(key)] }).installable(shownId(catalogId(key.publicKey)), "notes");
+  const installed = { manifest: { ...manifest, version: "0" }, catalog: catalogId(key.publicKey) };
+  const successor = open({ sources: [offering(other, [key.publicKey])] });
+  assert.equal(successor.newer(installed)?.version, "1");
+  assert.deepEqual(successor.titleOf(installed.catalog), { en: "Test" });
+  assert.equal(successor.imageNeeds(installed).downloadBytes, 10);
+  assert.equal(open({ sources: [offering(other)] }).newer(installed), undefined);
+  assert.equal(open({ sources: [offering(other, [other.publicKey])] }).newer(installed), undefined);
+});
+
+test("the keys of earlier releases stand beside the catalog, where there were any", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "catalog-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const { index, signature } = signedOf(1, [app("notes")]);
+  writeFileSync(join(folder, "index.json"), index);
+  writeFileSync(join(folder, "index.sig"), `${toHex(signature)}\n`);
+  writeFileSync(join(folder, "key.hex"), `${toHex(key.publicKey)}\n`);
+  const formerKeys = (): readonly string[] =>
+    (catalogFolders([folder])[0]?.read().formerKeys ?? []).map((one) => toHex(one));
+  assert.deepEqual(formerKeys(), []);
+  const former = [toHex(other.publicKey), "00".repeat(32)];
+  writeFileSync(join(folder, "former-keys.hex"), former.map((line) => `${line}\n`).join(""));
+  assert.deepEqual(formerKeys(), former);
 });
 
 test("an app's icon is that of the catalog it came from, and of no other that has an app of that name", () => {

@@ -26,7 +26,14 @@ import { describeApp } from "./views.ts";
 /** Where a catalog is read from; its key is what the release, or the owner, said it is. */
 export interface CatalogSource {
   readonly name: string;
-  readonly read: () => { readonly signed: SignedCatalog; readonly publicKey: Uint8Array };
+  readonly read: () => SourceContent;
+}
+
+export interface SourceContent {
+  readonly signed: SignedCatalog;
+  readonly publicKey: Uint8Array;
+  /** Keys that catalogs of earlier releases were signed with, as this release says: what was installed from them is from this one. */
+  readonly formerKeys?: readonly Uint8Array[];
 }
 
 export interface DeviceFacts {
@@ -71,6 +78,8 @@ interface Shelf {
   readonly added: { readonly address: string; readonly fetchedAtMs: number } | undefined;
   /** Signed by a key that anybody has. */
   readonly isDevelopment: boolean;
+  /** Full ids of those it followed. */
+  readonly formerly: ReadonlySet<string>;
 }
 
 /** An app that is installed, or could be, with the full id of the catalog it is from; undefined where the owner gave it. */
@@ -100,8 +109,8 @@ export class Catalogs {
     this.#nowMs = () => world.nowMs();
     this.#builtIn = sources.flatMap(({ name, read }) => {
       try {
-        const { signed, publicKey } = read();
-        return [this.#open(signed, publicKey, undefined).shelf];
+        const { signed, publicKey, formerKeys = [] } = read();
+        return [{ ...this.#open(signed, publicKey, undefined).shelf, formerly: new Set(formerKeys.map(catalogId)) }];
       } catch (error) {
         this.#refusedSources.push({ name, look: this.#refused(name, error) });
         return [];
@@ -144,7 +153,7 @@ export class Catalogs {
       );
     }
     return {
-      shelf: { catalog, publicKey, added, isDevelopment },
+      shelf: { catalog, publicKey, added, isDevelopment, formerly: new Set() },
       seen: { sequence: catalog.sequence, digest },
     };
   }
@@ -339,7 +348,7 @@ export class Catalogs {
 
   /** Of the one with that full id; undefined where this device has it not. */
   titleOf(id: string): LocalizedText | undefined {
-    return this.#catalogs.find((one) => one.id === id)?.title;
+    return this.#shelfOf(id)?.catalog.title;
   }
 
   /** Throws `catalog-app-not-found`, and why it cannot be installed here. */
@@ -391,9 +400,20 @@ export class Catalogs {
     return icon === undefined ? undefined : iconAddress(icon);
   }
 
-  /** What the catalog it came from has under its name now. */
+  /** What the catalog it came from has under its name now, whether it can be installed or not. */
+  offered(origin: Origin): AppManifest | undefined {
+    return this.#offered(origin)?.manifest;
+  }
+
   #offered({ manifest, catalog: from }: Origin): CatalogApp | undefined {
-    return this.#catalogs.find(({ id }) => id === from)?.apps.find((one) => one.manifest.id === manifest.id);
+    const shelf = from === undefined ? undefined : this.#shelfOf(from);
+    return shelf?.catalog.apps.find((one) => one.manifest.id === manifest.id);
+  }
+
+  /** The one with that full id, or the one that followed it when the keys of releases were replaced. */
+  #shelfOf(id: string): Shelf | undefined {
+    const shelves = this.#shelves;
+    return shelves.find(({ catalog }) => catalog.id === id) ?? shelves.find(({ formerly }) => formerly.has(id));
   }
 
   view(

@@ -125,6 +125,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     appStore: store,
     db: options.ownerDb,
     store: new BackupStore(options.ownerDb),
+    offered: (app) => catalogs.offered(app),
     changed,
   });
   const drills = new RestoreDrills({ ...options, backups, apps, appStore: store });

@@ -116,6 +116,7 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
   const programs = await providePrograms(shop);
   const { former, keys, enrolled = [] } = parts;
   const signers = signersOf(parts);
+  const replaced = former === undefined ? enrolled : [...enrolled, former.keys];
   const firmwareLists =
     former === undefined
       ? new Map<string, Uint8Array>()
@@ -126,7 +127,7 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     basename(programs),
     basename(shop.tools.root),
     parts.release,
-    signers.map(readKeyFingerprints),
+    [...signers, ...replaced].map(readKeyFingerprints),
     [...firmwareLists].map(([name, list]) => [name, toHex(list)]),
   ];
   const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
@@ -145,7 +146,7 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     const busybox = join(shop.tools.root, "usr/bin/busybox");
     const { number } = parts.release;
     const catalog = join(repositoryRoot, "catalog");
-    const apps = { tree, catalog, busybox, architecture, keys, number, epochS: shop.epochS } as const;
+    const apps = { tree, catalog, busybox, architecture, keys, replaced, number, epochS: shop.epochS } as const;
     installSignedParts({ ...apps, signers, firmwareLists });
     shop.say("commit: ostree");
     base = await commitTree(shop, parts, branch, [`dir=${tree}`]);

@@ -9,9 +9,9 @@ import { publicKeyOf } from "../keys/read-key.ts";
 import { withHomeOf } from "../keys/signers-home.ts";
 import { signBytes, signingKeyOf } from "../keys/signing-key.ts";
 import { billOfMaterials, type LockedPackage } from "../papers/bill-of-materials.ts";
-import { commitSubject, sealProvenance, statementOf } from "../papers/provenance.ts";
+import { commitSubject, type ProvenanceFacts, sealProvenance, statementOf } from "../papers/provenance.ts";
 import { urlOf } from "../papers/spdx.ts";
-import { execute, executeText } from "../process.ts";
+import { execute } from "../process.ts";
 import { decodePackages, type InstalledPackage, installedPackages, packagesOfTree } from "../tree/packages.ts";
 import {
   type Commit,
@@ -22,6 +22,7 @@ import {
   signingKeyOf as commitKeyOf,
 } from "./commit.ts";
 import type { ReleaseImage } from "./image.ts";
+import { readSourceState, type SourceState } from "./sources.ts";
 import type { Workshop } from "./workshop.ts";
 
 export const billName = "sbom.spdx.json";
@@ -151,11 +152,11 @@ async function writePapers(shop: Workshop, parts: CommitParts, image: ReleaseIma
     subjects.set(name, await digestOfFile(join(out, name)));
   }
   const built = [...installedPackages(shop.packagesRoot), ...installedPackages(shop.tools.root)];
-  const dependencies = [
-    { uri: "git+https://piccolo.invalid/piccolo-os", digest: { gitCommit: await sourceCommit() } },
-    { name: "package-lock.json", digest: { sha256: await digestOfFile(lockPath) } },
-    ...[...new Set(built.map(urlOf))].sort().map((uri) => ({ uri })),
-  ];
+  const dependencies = dependenciesOf({
+    state: await readSourceState(),
+    lock: await digestOfFile(lockPath),
+    packages: built.map(urlOf),
+  });
   const statement = statementOf({ version, number, epochS, subjects, dependencies });
   const signers = signersOf(parts).map((keys) => {
     const key = signingKeyOf(keys, "metadata");
@@ -170,6 +171,21 @@ function readLock(): Record<string, LockedPackage> {
   return (JSON.parse(readFileSync(lockPath, "utf8")) as { packages: Record<string, LockedPackage> }).packages;
 }
 
-async function sourceCommit(): Promise<string> {
-  return (await executeText("git", ["rev-parse", "HEAD"], { cwd: repositoryRoot })).trim();
+export interface BuiltFrom {
+  readonly state: SourceState;
+  /** SHA-256 of the lock file. */
+  readonly lock: string;
+  /** Package URLs. */
+  readonly packages: readonly string[];
+}
+
+/** A commit alone would be a lie where the tree is another one: what differs is named by its digest. */
+export function dependenciesOf({ state, lock, packages }: BuiltFrom): ProvenanceFacts["dependencies"] {
+  const { commit, changes } = state;
+  return [
+    { uri: "git+https://piccolo.invalid/piccolo-os", digest: { gitCommit: commit } },
+    ...(changes === undefined ? [] : [{ name: "changes that are in no commit", digest: { sha256: changes } }]),
+    { name: "package-lock.json", digest: { sha256: lock } },
+    ...[...new Set(packages)].sort().map((uri) => ({ uri })),
+  ];
 }

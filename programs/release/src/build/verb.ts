@@ -5,7 +5,8 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../config.ts";
 import { checkSuccession } from "../keys/successions.ts";
 import { parseCentral } from "./central.ts";
-import { readKeyFingerprints, readSourceEpoch, readVersion } from "./facts.ts";
+import { readKeyFingerprints, readVersion } from "./facts.ts";
+import { readSourceEpoch, readSourceState } from "./sources.ts";
 import { buildImage } from "./image.ts";
 import { buildInstaller } from "./installer.ts";
 import { verifyRelease } from "../verify/verb.ts";
@@ -72,6 +73,9 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   if (central.central === undefined) {
     say("no --central: a device of this release founds and joins no network, and its files lie on it alone");
+  }
+  if ((await readSourceState()).changes !== undefined) {
+    say("the working tree is no commit's: the provenance says so, and nobody can build this release again");
   }
   const release = { version: readVersion(), number, minimum, ...central, keys: readKeyFingerprints(keys) };
   const parts = { release, keys, enrolled, ...(former === undefined ? {} : { former }) };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -11,7 +11,7 @@ import { catalogPath, imagesPath, installOwnApps } from "./own-apps.ts";
 
 async function release(
   context: TestContext,
-): Promise<{ readonly folder: string; readonly install: (name: string) => string }> {
+): Promise<{ readonly folder: string; readonly install: (name: string, replaced?: readonly string[]) => string }> {
   const folder = mkdtempSync(join(tmpdir(), "piccolo-own-apps-"));
   context.after(() => rmSync(folder, { recursive: true }));
   const [keys, busybox] = [join(folder, "keys"), join(folder, "busybox")];
@@ -20,9 +20,9 @@ async function release(
   const parts = { catalog: join(repositoryRoot, "catalog"), busybox, keys, number: 7, epochS: 1_700_000_000 };
   return {
     folder,
-    install: (name) => {
+    install: (name, replaced = []) => {
       const tree = join(folder, name);
-      installOwnApps({ tree, architecture: "amd64", ...parts });
+      installOwnApps({ tree, architecture: "amd64", replaced, ...parts });
       return tree;
     },
   };
@@ -46,6 +46,27 @@ test("a release offers the apps whose images it brings, under its own signature,
   assert.ok(opened.apps.length >= 14);
   const published = readFileSync(join(folder, "keys/metadata/ed25519.pub"), "utf8").replaceAll(/-----.*-----|\s/g, "");
   assert.equal(Buffer.from(published, "base64").subarray(-32).toString("hex"), text("key.hex"));
+});
+
+test("a release whose keys replaced others names the keys that catalogs of earlier releases have", async (context) => {
+  const { folder, install } = await release(context);
+  const former = join(folder, "former");
+  await makeKeySet(former, undefined);
+  const formerKeys = (tree: string): string => join(tree, catalogPath, "former-keys.hex");
+  assert.ok(!existsSync(formerKeys(install("first"))));
+  const before = join(folder, "before");
+  installOwnApps({
+    tree: before,
+    architecture: "amd64",
+    replaced: [],
+    catalog: join(repositoryRoot, "catalog"),
+    busybox: join(folder, "busybox"),
+    keys: former,
+    number: 6,
+    epochS: 1_600_000_000,
+  });
+  const key = readFileSync(join(before, catalogPath, "key.hex"), "utf8");
+  assert.equal(readFileSync(formerKeys(install("next", [former])), "utf8"), key);
 });
 
 test("the same parts give the same bytes", async (context) => {

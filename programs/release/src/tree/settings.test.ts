@@ -4,6 +4,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { readPackageList } from "../chroot/root-cache.ts";
 import { repositoryRoot } from "../config.ts";
 import { fillIn, makeIgnition } from "../ignition/ignition.ts";
 import { catalogPath, imagesPath } from "./own-apps.ts";
@@ -21,6 +22,10 @@ interface System {
   /** Each unit with its drop-ins behind it. */
   readonly units: ReadonlyMap<string, string>;
   readonly enabled: readonly string[];
+}
+
+interface PhaseOne extends System {
+  readonly kernelArguments: readonly string[];
 }
 
 /** What an image has on every base. */
@@ -47,13 +52,14 @@ function image(): System {
 }
 
 /** What Ignition lays out on a Fedora CoreOS. */
-async function phaseOne(context: TestContext): Promise<System> {
+async function phaseOne(context: TestContext): Promise<PhaseOne> {
   const files = mkdtempSync(join(tmpdir(), "files-"));
   context.after(() => rmSync(files, { recursive: true }));
   for (const name of ["piccolod", "blake-hash.node", "libatomic.so.1"]) writeFileSync(join(files, name), name);
   const source = fillIn({ url: "https://releases.example", files, claimCodeHash: "hash", central: undefined });
   const { ignition } = (await makeIgnition(source)) as unknown as {
     ignition: {
+      kernelArguments: { shouldExist: string[] };
       storage: { files: { path: string; contents: { source: string } }[] };
       systemd: { units: { name: string; enabled?: boolean; dropins?: { contents: string }[] }[] };
     };
@@ -74,6 +80,7 @@ async function phaseOne(context: TestContext): Promise<System> {
     laidOut,
     settings: JSON.parse(laidOut.get("/etc/piccolo/piccolod.json") ?? "") as Record<string, unknown>,
     units: new Map(units),
+    kernelArguments: ignition.kernelArguments.shouldExist,
     enabled: ignition.systemd.units.filter(({ enabled }) => enabled === true).map(({ name }) => name),
   };
 }
@@ -153,6 +160,19 @@ test("what the screens say of a daemon that does not run is what the owner of th
     first,
     "Where this is said again and again, install the system anew.",
   ]);
+});
+
+/** What a Fedora CoreOS decides for itself: where it writes to is each platform's own, and how much. */
+const argumentsOfTheBase = ["console=tty0", "console=ttyS0", "loglevel=5"];
+/** What it needs beside: the image has no generator that would read it. */
+const argumentsBeside = ["systemd.ssh_auto=no"];
+
+test("an ordinary Fedora CoreOS has the image's kernel arguments, so that no shell opens where its start fails", async (context) => {
+  const { kernelArguments } = await phaseOne(context);
+  const ours = readPackageList(join(os, "cmdline.txt"));
+  for (const argument of argumentsOfTheBase) assert.ok(ours.includes(argument), argument);
+  const wanted = [...ours.filter((argument) => !argumentsOfTheBase.includes(argument)), ...argumentsBeside];
+  assert.deepEqual(kernelArguments.toSorted(), wanted.toSorted());
 });
 
 test("on each base the firewall is up before the network is, and nobody is told the machine's name", async (context) => {

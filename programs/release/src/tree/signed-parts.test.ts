@@ -50,6 +50,7 @@ function install(
     keys: signers[0] ?? "",
     number: 7,
     epochS: 1_700_000_000,
+    replaced: signers.slice(1),
     signers,
     firmwareLists,
   });

@@ -1,7 +1,7 @@
 /** `npm run release -- verify --release DIR --keys DIR`: whether a release is what its papers and signatures say. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { readSourceEpoch } from "../build/facts.ts";
+import { readSourceEpoch } from "../build/sources.ts";
 import { openWorkshop, type Say, type Workshop } from "../build/workshop.ts";
 import { UsageError } from "../config.ts";
 import { publicKeyOf } from "../keys/read-key.ts";

@@ -86,6 +86,25 @@ test("an app comes back from the catalog it was from, and one its owner gave com
   assert.equal(fresh.apps.get("own").record.current?.catalog, undefined);
 });
 
+test("an app of another release's own comes back with the image that the running release has of it", async (context) => {
+  const [device, from] = [AppDevice.start(context), "ef".repeat(32)];
+  await device.install("shelf", { registry: "localhost" }, from);
+  device.write("shelf", "all my books");
+  await device.backUp("shelf");
+  await device.stop();
+  const fresh = device.replacement(context);
+  const { id } = fresh.newest("shelf");
+  fresh.offered = fresh.manifest("shelf", { registry: "localhost", version: "2" });
+  const digest = fresh.offered.services[0]?.image.digest ?? "";
+  fresh.bundled.add(digest);
+  await fresh.restore(id);
+  const { manifest } = fresh.apps.get("shelf").record.current ?? {};
+  assert.deepEqual([manifest?.services[0]?.image.digest, manifest?.version], [digest, "1"]);
+  assert.equal(fresh.read("shelf").toString(), "all my books");
+  assert.equal(fresh.apps.routeOf("shelf").kind, "open");
+  await fresh.drills.drill(id, untold);
+});
+
 test("an app whose wider public paths were refused comes back with those the owner agreed to, and no more", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf", { publicPaths: ["/share/*"] });

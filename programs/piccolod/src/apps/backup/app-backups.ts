@@ -3,6 +3,7 @@
  * up no other. What is to be done says `decideBackup`; nothing but records, backups and notes is remembered.
  */
 import { createHash } from "node:crypto";
+import type { AppManifest } from "@piccolo/app-manifest";
 import { isFault } from "@piccolo/fault";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { isOperatingFailure } from "../../operating-failure.ts";
@@ -17,6 +18,7 @@ import type { InstalledApp } from "../types.ts";
 import { decideBackup, type NextBackup, type Situation, tooFew, tooLarge } from "./decide-backup.ts";
 import { KeptBackups, type KeptBackupsOptions, stalled } from "./kept-backups.ts";
 import { LocalCopies, type LocalCopiesOptions } from "./local-copies.ts";
+import { isLocal } from "./own-images.ts";
 import { RestoredApps } from "./restored-apps.ts";
 import { endingWhenStalled } from "./stall.ts";
 import { type BackupCrashPoint, storeBackup } from "./storing.ts";
@@ -35,6 +37,8 @@ export interface AppBackupsOptions extends Omit<KeptBackupsOptions, "held"> {
   >;
   readonly storage: Pick<AppStorage, "snapshots"> & LocalCopiesOptions["storage"];
   readonly bundled: BundledImages;
+  /** What the catalog of an app has under its name now; undefined where there is no such catalog. */
+  readonly offered: (app: Pick<Generation, "manifest" | "catalog">) => AppManifest | undefined;
   readonly unattended: Pick<UnattendedVersions, "put" | "witnessed">;
   readonly inNetwork: () => boolean;
   readonly reach: () => Situation["reach"];
@@ -90,7 +94,7 @@ export class AppBackups {
       ...options,
       held: () => new Set([...this.#courses.values()].flatMap((course) => [...course.held])),
     });
-    this.restored = new RestoredApps(options.apps, options.appStore, options.world);
+    this.restored = new RestoredApps(options);
     this.copies = new LocalCopies({ ...options, storing: (app) => this.#courses.get(app)?.storing });
   }
 
@@ -449,7 +453,7 @@ function withoutNumber({ manifest, grants, publicPaths, settings, catalog }: Gen
 export function localImages({ manifest }: Pick<Generation, "manifest">, bundled: BundledImages): readonly string[] {
   return manifest.services
     .map(({ image }) => image)
-    .filter(({ registry, digest }) => /^(?:localhost|127\.|\[::1\])/.test(registry) && !bundled.has(digest))
+    .filter((image) => isLocal(image) && !bundled.has(image.digest))
     .map(({ repository }) => repository);
 }
 

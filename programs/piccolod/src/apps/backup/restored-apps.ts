@@ -1,4 +1,5 @@
 /** Records of apps that come from a backup; their lanes do the rest. */
+import type { AppManifest } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { toHex } from "@piccolo/bytes";
 import { leastFreeBytes } from "../admission.ts";
@@ -11,8 +12,11 @@ import {
   requestRemoval,
   requestRestoreFromBackup,
 } from "../requests.ts";
+import type { BundledImages } from "../image-source.ts";
+import type { Generation } from "../plan-types.ts";
 import type { AppStore } from "../store.ts";
 import type { BackupDocument } from "./document.ts";
+import { withOwnImages } from "./own-images.ts";
 import type { StoredBackup } from "./types.ts";
 
 /** No manifest can have an id like that. */
@@ -26,15 +30,35 @@ export function drilledApp(name: string): string | undefined {
 
 type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck">;
 
+export interface RestoredAppsOptions {
+  readonly apps: HostApps;
+  readonly appStore: AppStore;
+  readonly bundled: BundledImages;
+  /** What the catalog of an app has under its name now; undefined where there is no such catalog. */
+  readonly offered: (app: Pick<Generation, "manifest" | "catalog">) => AppManifest | undefined;
+  readonly world: World;
+}
+
 export class RestoredApps {
+  readonly #options: RestoredAppsOptions;
   readonly #apps: HostApps;
   readonly #store: AppStore;
   readonly #world: World;
 
-  constructor(apps: HostApps, store: AppStore, world: World) {
+  constructor(options: RestoredAppsOptions) {
+    const { apps, appStore, world } = options;
+    this.#options = options;
     this.#apps = apps;
-    this.#store = store;
+    this.#store = appStore;
     this.#world = world;
+  }
+
+  /** The app as it can run here. */
+  #present(document: BackupDocument): BackupDocument {
+    const { bundled, offered } = this.#options;
+    const { generation } = document;
+    const manifest = withOwnImages(generation.manifest, offered(generation), bundled);
+    return { ...document, generation: { ...generation, manifest } };
   }
 
   #copyName(): string {
@@ -42,7 +66,8 @@ export class RestoredApps {
   }
 
   /** In the place of the app that is there, or as one that was not. Throws what the requests and `requireNew` do, `no-room`. */
-  restore(backup: StoredBackup, document: BackupDocument): void {
+  restore(backup: StoredBackup, backedUp: BackupDocument): void {
+    const document = this.#present(backedUp);
     const form = formOf(backup, document);
     const installed = this.#store.get(document.app);
     const { manifest } = document.generation;
@@ -75,7 +100,8 @@ export class RestoredApps {
   }
 
   /** A copy that nobody sees, under `drillName`. Throws `no-room`, and what `requireSuited` does. */
-  startDrill(backup: StoredBackup, document: BackupDocument): void {
+  startDrill(backup: StoredBackup, backedUp: BackupDocument): void {
+    const document = this.#present(backedUp);
     this.#apps.requireSuited(document.generation.manifest);
     const name = drillName(document.app);
     const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
