@@ -130,6 +130,9 @@ export function stageStart(folder: string, kind: GuestKind): void {
   mkdirSync(join(folder, "etc"));
   writeFileSync(join(folder, "etc/machine-id"), `${"0123456789abcdef".repeat(2)}\n`);
   mkdirSync(join(folder, "var/lib/piccolo"), { recursive: true });
+  // As `os/root/usr/lib/tmpfiles.d` has it.
+  mkdirSync(join(folder, "var/lib/containers"));
+  writeFileSync(join(folder, "var/lib/containers/cache"), "");
   // What containers are made of here.
   mkdirSync(join(folder, "usr/bin"));
   copyFileSync("/bin/busybox", join(folder, "usr/bin/busybox"));

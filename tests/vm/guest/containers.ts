@@ -2,10 +2,11 @@
  * Runs inside a machine with the image's service manager and Podman (scenario `container-runtime`): the suite of the port to
  * containers by way of the socket's unit, with all that Podman keeps on the sealed volume, as on a device.
  */
-import { mkdirSync } from "node:fs";
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { after, test } from "node:test";
 import { realWorld } from "@piccolo/world/real";
 import { SealedAppStorage } from "../../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { createLog } from "../../../programs/piccolod/src/adapters/log.ts";
@@ -61,6 +62,10 @@ process.stdout.write(`# podman ${version}\n`);
 
 containerRuntimeSuite("podman", () => runtime);
 serviceKilledSuite(runtime);
+
+test("of images nothing is noted beside the storage, where the system has a file in the folder's place", () => {
+  assert.deepEqual(readdirSync("/var/lib/containers", { recursive: true }), ["cache"]);
+});
 
 after(async () => {
   await runtime.shutDown();

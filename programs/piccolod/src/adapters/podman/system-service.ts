@@ -77,7 +77,7 @@ export class SystemPodmanService implements PodmanEndpoint {
     if (code !== 0) throw unavailable(new Error(`systemctl ${verb} ${units.join(" ")}: ${stderr.trim().slice(-500)}`));
   }
 
-  /** The system keeps it from making notes (`os/root/usr/lib/tmpfiles.d/piccolo.conf`). */
+  /** The system keeps it from making notes: there is a file in their folder's place (`os/root/usr/lib/tmpfiles.d`). */
   bringIn<Result>(work: (endpoint: PodmanEndpoint) => Promise<Result>): Promise<Result> {
     return work(this);
   }
