@@ -1,8 +1,9 @@
 /** The adapter to Podman, on a machine of its own: the suite of the port, and what only a real runtime can be asked. */
+import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { after, test } from "node:test";
 import { realWorld } from "@piccolo/world/real";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
@@ -15,6 +16,7 @@ import { containerRuntimeSuite } from "../../programs/piccolod/test-support/cont
 import { isolationSuite } from "./isolation-suite.ts";
 import { logSuite } from "./log-suite.ts";
 import { must, publicAddress } from "./outside.ts";
+import { emptyNotes, notes } from "./own-notes.ts";
 import { serviceKilledSuite } from "./service-killed-suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-podman-"));
@@ -45,6 +47,7 @@ const roots = new WritableRoots({
 });
 const runtime = new Podman({ endpoint: service, roots, strays: new StrayNetworks({ view: ownView, log }), log });
 
+emptyNotes();
 containerRuntimeSuite("podman", () => runtime);
 logSuite({ runtime, storageFolder: storage.runtimeFolder });
 serviceKilledSuite(runtime);
@@ -55,6 +58,10 @@ isolationSuite({
   storage,
   log,
   rootFiles: () => readdirSync(join(folder, "apps/roots")),
+});
+
+test("of images that came out of archives nothing is noted outside the storage", () => {
+  assert.deepEqual(notes(), []);
 });
 
 after(async () => {

@@ -18,6 +18,7 @@ import { ownView } from "../../programs/piccolod/src/adapters/app-storage/run-pr
 import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { obtainImage } from "../../programs/piccolod/src/apps/image-source.ts";
+import { emptyNotes, notes } from "./own-notes.ts";
 import { TestRegistry } from "./registry.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "piccolo-registry-"));
@@ -111,6 +112,7 @@ const layerOf = ({ blobs }: BuiltImage): { readonly digest: string; readonly byt
 const runtime = podman("registry", join(folder, "apps"));
 const reference = (repository: string, digest: string) => ({ registry: registry.place, repository, digest });
 
+emptyNotes();
 await registry.open();
 after(async () => {
   await runtime.shutDown();
@@ -286,4 +288,8 @@ test("a disk that fills up in the middle is told as that, leaves nothing, and ro
     await storages.pop()?.close();
     spawnSync("umount", ["--lazy", place]);
   }
+});
+
+test("of images and their registry nothing is noted outside the storage", () => {
+  assert.deepEqual(notes(), []);
 });

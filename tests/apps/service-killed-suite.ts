@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isFault } from "@piccolo/fault";
 import type { ContainerRuntime } from "../../programs/piccolod/src/apps/runtime/container-runtime.ts";
 import { loadSuiteImage, network, specOf } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
-import { endProcess } from "../../programs/piccolod/src/adapters/podman/service.ts";
+import { endProcess } from "../../programs/piccolod/src/adapters/podman/endpoint.ts";
 import { processesCalled } from "../drill/processes.ts";
 
 const address = "10.131.7.9";

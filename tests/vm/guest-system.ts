@@ -137,6 +137,9 @@ export function stageStart(folder: string, kind: GuestKind): void {
   mkdirSync(join(folder, "var/lib/piccolo"), { recursive: true });
   // Whom the suite sets up to know names.
   writeFileSync(join(folder, "etc/resolv.conf"), `nameserver ${publicAddress}\n`);
+  // As `os/root/usr/lib/tmpfiles.d` has it.
+  mkdirSync(join(folder, "var/lib/containers"));
+  writeFileSync(join(folder, "var/lib/containers/cache"), "");
   // What containers are made of here.
   mkdirSync(join(folder, "usr/bin"));
   copyFileSync("/bin/busybox", join(folder, "usr/bin/busybox"));

@@ -17,9 +17,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { catalogue } from "@piccolo/fault";
 import {
   endProcess,
+  notesFolder,
   type PodmanEndpoint,
   serviceAnswers,
-} from "../../programs/piccolod/src/adapters/podman/service.ts";
+} from "../../programs/piccolod/src/adapters/podman/endpoint.ts";
 import { writeServiceConfig } from "../../programs/piccolod/src/adapters/podman/service-config.ts";
 import { serversOf } from "../../programs/piccolod/src/adapters/volume/mounts.ts";
 
@@ -36,8 +37,8 @@ const lookAgainMs = 20;
 const wordsCharactersMax = 1_000;
 const prefix = "piccolo-verify-";
 const holderFile = "holder";
-/** In here Podman notes which registry has which layer, whatever store it is told of: it sees an empty one. */
-export const hiddenFolder = "/var/lib";
+/** Podman makes its notes in here: it sees an empty one. */
+export const hiddenFolder = notesFolder;
 
 export interface StoreOptions {
   /** Below it each store has a folder of its own; not in `hiddenFolder`, and not on an overlay, which bears no other one. */
@@ -117,6 +118,10 @@ export class ThrowawayPodman implements PodmanEndpoint {
       }
       await delay(lookAgainMs);
     }
+  }
+
+  bringIn<Result>(work: (endpoint: PodmanEndpoint) => Promise<Result>): Promise<Result> {
+    return work(this);
   }
 
   /** Its first process is killed; the kernel has ended the others, and let go of the mounts, before `unshare` ends. */

@@ -3,10 +3,11 @@
  * containers by way of the socket's unit, with all that Podman keeps on the sealed volume, as on a device; and what holds
  * apps apart and bounded there.
  */
+import assert from "node:assert/strict";
 import { mkdirSync, readdirSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { after, test } from "node:test";
 import { realWorld } from "@piccolo/world/real";
 import { SealedAppStorage } from "../../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { createLog } from "../../../programs/piccolod/src/adapters/log.ts";
@@ -72,6 +73,10 @@ isolationSuite({
   storage,
   log,
   rootFiles: () => readdirSync(join(content, "apps/roots")),
+});
+
+test("of images nothing is noted beside the storage, where the system has a file in the folder's place", () => {
+  assert.deepEqual(readdirSync("/var/lib/containers", { recursive: true }), ["cache"]);
 });
 
 after(async () => {

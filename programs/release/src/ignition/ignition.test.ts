@@ -351,6 +351,7 @@ test("the real Ignition fetches the files, checks them, and lays everything out"
   }
   assert.equal(statSync(join(root, "usr/local/bin/piccolod")).mode & 0o777, 0o755);
   assert.equal(statSync(join(root, "var/lib/piccolo/claim-code")).mode & 0o777, 0o600);
+  assert.ok(statSync(join(root, "var/lib/containers/cache")).isFile(), "a folder there is one that Podman writes to");
   const settings = readFileSync(join(root, "etc/piccolo/piccolod.json"), "utf8");
   assert.equal((JSON.parse(settings) as { central: string }).central, "https://central.example.org");
   const kept = readFileSync(join(root, "var/lib/piccolo/claim-code"), "utf8").trim();

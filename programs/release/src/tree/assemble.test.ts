@@ -118,6 +118,7 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   assert.equal(settings.central, central);
   assert.ok(!existsSync(join(tree, "usr/etc/resolv.conf")), "of the machine that built the root");
   const made = readFileSync(join(tree, "usr/lib/tmpfiles.d/piccolo.conf"), "utf8");
+  assert.match(made, /^f \/var\/lib\/containers\/cache 0400 root root -$/m);
   assert.match(made, /^L \/etc\/resolv\.conf - - - - \.\.\/run\/systemd\/resolve\/stub-resolv\.conf$/m);
   assert.equal(readFileSync(kernelOf(packagesRoot), "utf8"), "kernel");
   assert.deepEqual(decodePackages(readFileSync(join(tree, packagesOfTree), "utf8")), [

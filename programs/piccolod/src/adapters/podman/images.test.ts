@@ -5,6 +5,7 @@ import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createLog } from "../log.ts";
+import type { PodmanEndpoint } from "./endpoint.ts";
 import { PodmanImages, type PullRules } from "./images.ts";
 import { PodmanInterface } from "./interface.ts";
 
@@ -33,10 +34,14 @@ async function imagesOf(
     () => undefined,
     () => 0,
   );
-  const inside = new PodmanInterface(
-    { socketPath, cgroupParent: undefined, ensure: () => Promise.resolve(), stop: () => Promise.resolve() },
-    log,
-  );
+  const endpoint: PodmanEndpoint = {
+    socketPath,
+    cgroupParent: undefined,
+    ensure: () => Promise.resolve(),
+    bringIn: (work) => work(endpoint),
+    stop: () => Promise.resolve(),
+  };
+  const inside = new PodmanInterface(endpoint, log);
   return { images: new PodmanImages(inside, "/v4.0.0/libpod", rules), ended: ended.promise };
 }
 

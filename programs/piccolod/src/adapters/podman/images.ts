@@ -110,15 +110,17 @@ export class PodmanImages {
         progress?.(doneBytes, 0);
       }
     };
-    const answer = await this.#interface.call(
-      {
-        method: "POST",
-        path: `${this.#api}/images/load`,
-        body: counted(),
-        timeoutMs: transferMs,
-        ...(signal === undefined ? {} : { signal }),
-      },
-      ({ message }) => (/payload does not match/i.test(message) ? differs() : undefined),
+    const answer = await this.#interface.bringIn((inside) =>
+      inside.call(
+        {
+          method: "POST",
+          path: `${this.#api}/images/load`,
+          body: counted(),
+          timeoutMs: transferMs,
+          ...(signal === undefined ? {} : { signal }),
+        },
+        ({ message }) => (/payload does not match/i.test(message) ? differs() : undefined),
+      ),
     );
     const { Names: names } = read.loaded(answer);
     try {
@@ -139,7 +141,9 @@ export class PodmanImages {
     const watch = setTimeout(() => stalled.abort(unreachable()), this.#stalledMs);
     let failure: string | undefined;
     try {
-      failure = await this.#transfer(reference, options, stalled.signal, () => watch.refresh());
+      failure = await this.#interface.bringIn((inside) =>
+        this.#transfer(inside, reference, options, stalled.signal, () => watch.refresh()),
+      );
     } catch (error) {
       throw stalled.signal.aborted && options.signal?.aborted !== true ? stalled.signal.reason : error;
     } finally {
@@ -156,13 +160,14 @@ export class PodmanImages {
 
   /** Why it failed, where it did. `heard`: told of each sign of life. */
   async #transfer(
+    inside: PodmanInterface,
     reference: string,
     { signal, progress }: TransferOptions,
     stalled: AbortSignal,
     heard: () => void,
   ): Promise<string | undefined> {
     const platform = this.#architecture === machineArchitecture ? "" : `&platform=linux/${this.#architecture}`;
-    const body = await this.#interface.open(
+    const body = await inside.open(
       {
         method: "POST",
         path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}${platform}`,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { errorFacts, type Log } from "../log.ts";
 import { diskFaults } from "@piccolo/storage/ports";
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
-import type { PodmanEndpoint } from "./service.ts";
+import type { PodmanEndpoint } from "./endpoint.ts";
 import {
   exchange,
   isGone,
@@ -40,6 +40,11 @@ export class PodmanInterface {
   constructor(endpoint: PodmanEndpoint, log: Log) {
     this.#endpoint = endpoint;
     this.#log = log;
+  }
+
+  /** The interface that images come in through while `work` goes on (`PodmanEndpoint.bringIn`). */
+  bringIn<Result>(work: (inside: PodmanInterface) => Promise<Result>): Promise<Result> {
+    return this.#endpoint.bringIn((endpoint) => work(new PodmanInterface(endpoint, this.#log)));
   }
 
   /** A stream of an answer that is a success. Throws the `refused` of a caller, `runtime-failed`, `runtime-unavailable`. */

@@ -28,7 +28,7 @@ import { framesOf } from "./frames.ts";
 import { libpodApi as api, PodmanInterface, type Refusal } from "./interface.ts";
 import { isProcessOf, isWatched, whatIsolationLacks } from "./isolation.ts";
 import { PodmanImages } from "./images.ts";
-import type { PodmanEndpoint } from "./service.ts";
+import type { PodmanEndpoint } from "./endpoint.ts";
 import { type ContainerInspection, type ListedContainer, read, type UsageInspection } from "./shapes.ts";
 import { linesOf, unavailable } from "./unix-http.ts";
 import type { StrayNetworks } from "./stray-networks.ts";

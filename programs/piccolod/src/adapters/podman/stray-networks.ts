@@ -9,7 +9,7 @@ import { errorFacts, type Log } from "../log.ts";
 import type { MountView } from "../app-storage/run-program.ts";
 import { runCommand } from "../volume/command.ts";
 import { isProcessOf } from "./isolation.ts";
-import { endProcess } from "./service.ts";
+import { endProcess } from "./endpoint.ts";
 
 export interface StrayNetworksOptions {
   /** Podman's view of the file systems. */

@@ -5,7 +5,7 @@ import type { World } from "@piccolo/world";
 import { passByMode } from "../app-leftovers.ts";
 import { runCommand } from "../volume/command.ts";
 import { processesWith } from "../volume/mounts.ts";
-import { endProcess, type PodmanEndpoint, serviceAnswers } from "./service.ts";
+import { endProcess, type PodmanEndpoint, serviceAnswers } from "./endpoint.ts";
 import { type ServiceFolders, writeServiceConfig } from "./service-config.ts";
 import { unavailable } from "./unix-http.ts";
 
@@ -78,6 +78,11 @@ export class SystemPodmanService implements PodmanEndpoint {
     const mode = verb === "stop" ? ["--job-mode=ignore-dependencies"] : [];
     const { code, stderr } = await runCommand("systemctl", [verb, ...mode, ...units], { timeoutMs: longestControlMs });
     if (code !== 0) throw unavailable(new Error(`systemctl ${verb} ${units.join(" ")}: ${stderr.trim().slice(-500)}`));
+  }
+
+  /** The system keeps it from making notes: there is a file in their folder's place (`os/root/usr/lib/tmpfiles.d`). */
+  bringIn<Result>(work: (endpoint: PodmanEndpoint) => Promise<Result>): Promise<Result> {
+    return work(this);
   }
 
   async stop(): Promise<void> {
