@@ -585,7 +585,7 @@ test("settings are told to be saved once the app has them, and not where it coul
   await to("app/notes");
   const save = page.locator("form").filter({ has: page.getByRole("button", { name: "Save and restart the app" }) });
   const field = save.getByRole("textbox").first();
-  const told = page.getByText("The settings are saved, and the app runs with them.");
+  const told = page.getByText("The settings are saved, and the app runs with them.", { exact: true });
   await field.fill("first");
   device.apps.failing.set("configure-app", { code: "not-healthy", detail: "It did not answer." });
   await save.getByRole("button", { name: "Save and restart the app" }).click();

@@ -54,6 +54,7 @@ import { Boot, type Opened } from "./security/boot.ts";
 import { faultOfStart } from "./security/disk-failure.ts";
 import { FirstBootFile } from "./security/first-boot.ts";
 import { createClosedSite, type GoingOn } from "./security/closed-site.ts";
+import { type ScreenFacts, screenLines } from "./security/screen-lines.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
 import type { Volume } from "./security/volume.ts";
@@ -70,12 +71,8 @@ export type { ContextParts } from "./device-parts.ts";
 const cheapCost: PasswordCost = { memoryKiB: 64, passes: 1, parallelism: 1 };
 const chipSeedName = "insecure-chip-seed";
 const chipMemoryName = "insecure-chip-memory";
-/** What keeps an owner from a page that only looks like the device's; the portal says the same. */
-const secretWarning = [
-  "",
-  "Type password or phrase only if your browser opens the page without a warning about its certificate",
-  "that it did not show before, or shows the fingerprint that you noted at set-up. This screen cannot prove it.",
-];
+/** How often a machine that lost the time is asked whether it has it again. */
+const clockLookMs = 30_000;
 /** Where the installer leaves it; beside the record on the image. */
 const claimCodeName = "claim-code";
 const smallFiles = [deviceNameFile, authorityFile, lastGoodStartFile, claimCodeName, chipSeedName, chipMemoryName];
@@ -301,6 +298,10 @@ class Running {
   #authority: Authority | undefined;
   #authorityChanged: () => void = () => undefined;
   #showsOwnerless = false;
+  #shown: ScreenFacts | undefined;
+  readonly #closing = new AbortController();
+  /** Until the clock is right, so that the screen stops saying that it is not. */
+  #awaitsTime: Promise<void> | undefined;
   device: Device | undefined;
   #opened: Opened | undefined;
   #changing: Promise<void> = Promise.resolve();
@@ -322,7 +323,7 @@ class Running {
       version: versionOf(config),
       insecure: config.insecure,
       claimCode,
-      hasForgottenTime: () => config.tpm?.kind === "device" && hasForgottenTime("/", world.nowMs()),
+      hasForgottenTime: () => this.#hasForgottenTime(),
       goOn: (opened, how) => this.#goOn(opened, how),
       reset: config.firstBootFile === undefined ? () => this.#reset() : undefined,
     });
@@ -425,16 +426,39 @@ class Running {
     const code = hasOwner ? undefined : this.#parts.claimCode.renew();
     if (hasOwner) this.#parts.claimCode.forget();
     this.#showsOwnerless = this.device !== undefined && !hasOwner;
-    this.#screens.show([
-      `Piccolo-OS ${versionOf(this.#config)}   ${deviceName}`,
-      "",
-      `Open ${this.address.origin}/ in a browser on this network.`,
-      ...(fingerprint === undefined ? [] : ["Fingerprint of its authority (SHA-256):", fingerprint]),
-      "",
-      ...(this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : []),
-      ...(this.#takesSecret ? secretWarning : []),
-      ...(this.device !== undefined && !hasOwner ? [`Claim code: ${code ?? "the one given to the installer"}`] : []),
-    ]);
+    const hasForgottenTime = this.#hasForgottenTime();
+    this.#shown = {
+      version: versionOf(this.#config),
+      deviceName,
+      origin: this.address.origin,
+      fingerprint,
+      reasons: this.device === undefined ? (this.#parts.boot.closed?.reasons.map(({ detail }) => detail) ?? []) : [],
+      takesSecret: this.#takesSecret,
+      hasForgottenTime,
+      claimCode: this.#showsOwnerless ? (code ?? "the one given to the installer") : undefined,
+    };
+    this.#screens.show(screenLines(this.#shown));
+    if (hasForgottenTime) this.#showOnceTimeIsKnown();
+  }
+
+  /** A machine's own clock; a development device has none to ask. */
+  #hasForgottenTime(): boolean {
+    const { world } = this.#parts;
+    return this.#config.tpm?.kind === "device" && hasForgottenTime("/", world.nowMs());
+  }
+
+  #showOnceTimeIsKnown(): void {
+    const { world } = this.#parts;
+    this.#awaitsTime ??= (async () => {
+      while (this.#hasForgottenTime()) await world.sleep(clockLookMs, this.#closing.signal);
+    })().then(
+      () => {
+        this.#awaitsTime = undefined;
+        // The rest as it is: whoever shows it anew makes another claim code.
+        if (this.#shown !== undefined) this.#screens.show(screenLines({ ...this.#shown, hasForgottenTime: false }));
+      },
+      () => undefined,
+    );
   }
 
   /** Whether somebody could type a secret into the page of the closed device. */
@@ -562,6 +586,8 @@ class Running {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(new Error("the device stops"));
+    await this.#awaitsTime;
     await this.#changing.catch(() => undefined);
     await this.#screens.close();
     await this.#closeDevice();

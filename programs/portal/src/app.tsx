@@ -26,10 +26,12 @@ import { SignIn } from "./session/sign-in.tsx";
 import { texts } from "./session/texts.ts";
 import { InsecureNames } from "./settings/insecure-notice.tsx";
 import { Shell } from "./shell.tsx";
+import { useUploadsWarning } from "./uploads/use-uploads-warning.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
 export function App({ uploads }: { uploads: Uploads }) {
   const { data } = useStatus();
+  useUploadsWarning(uploads);
   return (
     <InsecureNames names={data?.insecure ?? []}>
       <Page uploads={uploads} />

@@ -13,7 +13,7 @@ import { clockInWords, presenceInWords } from "./network/words.ts";
 import { home, type Route } from "./routes.ts";
 import type { Security } from "./security/words.ts";
 import { useLock } from "./session/use-lock.ts";
-import { useSignOut } from "./session/sign-out.ts";
+import { useSignOut } from "./session/sign-out.tsx";
 import { InsecureNotice } from "./settings/insecure-notice.tsx";
 import { UploadPanel } from "./uploads/upload-panel.tsx";
 import type { Uploads } from "./uploads/uploads.ts";
@@ -103,7 +103,7 @@ export function Shell({
         </nav>
         <div className="mt-auto flex items-center gap-1 pl-2">
           <Presence network={network} />
-          <AccountMenu />
+          <AccountMenu uploads={uploads} />
         </div>
       </aside>
 
@@ -140,24 +140,27 @@ export function Shell({
   );
 }
 
-function AccountMenu() {
-  const signOut = useSignOut();
+function AccountMenu({ uploads }: { uploads: Uploads }) {
+  const signOut = useSignOut(uploads);
   const lock = useLock();
   return (
-    <Menu
-      trigger={
-        <IconButton name="Lock or sign out">
-          <CircleUserRound className="size-4.5" />
-        </IconButton>
-      }
-    >
-      <MenuItem icon={<Lock />} onSelect={() => lock.mutate()}>
-        Lock this device
-      </MenuItem>
-      <MenuItem icon={<LogOut />} onSelect={() => signOut.mutate()}>
-        Sign out
-      </MenuItem>
-    </Menu>
+    <>
+      <Menu
+        trigger={
+          <IconButton name="Lock or sign out">
+            <CircleUserRound className="size-4.5" />
+          </IconButton>
+        }
+      >
+        <MenuItem icon={<Lock />} onSelect={() => lock.mutate()}>
+          Lock this device
+        </MenuItem>
+        <MenuItem icon={<LogOut />} onSelect={signOut.begin}>
+          Sign out
+        </MenuItem>
+      </Menu>
+      {signOut.question}
+    </>
   );
 }
 

@@ -257,6 +257,11 @@ export class FakeApps {
     }
   }
 
+  /** How many pages follow a log. */
+  get logFollowers(): number {
+    return this.#followers.size;
+  }
+
   /** The app says a line now. */
   say(text: string): void {
     const line: AppLogLine = { service: "web", atMs: Date.now(), stream: "out", text };

@@ -60,7 +60,7 @@ const lookAgainMs = 20_000;
 const retryMs = 2_000;
 /** Between two looks at all apps, whatever happens: where the clock was set back, what happened before lies ahead and is told again. */
 const restMs = 200;
-/** Requests of an app that changes over wait at most this long. */
+/** Requests of an app that changes over wait so long, or as long as its manifest says that it may take to start. */
 const heldMs = 60_000;
 const heldPauseMs = 50;
 const followPauseMs = 200;
@@ -634,7 +634,9 @@ export class Apps {
   /** Waits while the app changes over. Throws `app-not-found`, `app-not-running`. */
   async openRoute(id: string): Promise<OpenRoute> {
     const { world, runtime, device } = this.#options;
-    const untilMs = world.monotonicMs() + heldMs;
+    // As long as the app may take to start, which another version may do slowly.
+    const { web: asked } = describedOf(this.get(id).record).manifest;
+    const untilMs = world.monotonicMs() + Math.max(heldMs, (asked?.startSeconds ?? 0) * 1_000);
     for (;;) {
       const { record, ...place } = this.get(id);
       const lane = this.#lane(id);

@@ -1,6 +1,8 @@
 import type { AppManifest } from "@piccolo/app-manifest";
 import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
+import { isFault } from "@piccolo/fault";
 import { type Api, apiPrefix } from "../http/api.ts";
+import { sendPage, wantsPage } from "../http/page.ts";
 import type { StreamCall } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { type AppLook, type Apps, describedOf } from "./apps.ts";
@@ -217,7 +219,17 @@ export function enterApp(apps: Apps, hosts: AppHosts): (call: StreamCall) => Pro
     const path = localPath(query.get("path"));
     res.setHeader("cache-control", "no-store");
     if (caller.session !== undefined) {
-      apps.get(id);
+      try {
+        apps.get(id);
+      } catch (error) {
+        if (!isFault(error) || !wantsPage(req)) throw error;
+        sendPage(req, res, error, {
+          title: "This app is not on the device any more",
+          text: "What was uninstalled waits for 30 days on the page Apps, under Uninstalled.",
+          link: { name: "To the apps", href: "/#/apps" },
+        });
+        return;
+      }
       res.writeHead(303, { location: hosts.entryOf(id, caller.session, path) });
       res.end();
       return;

@@ -1,6 +1,7 @@
 /** The one connection of this page to its device. The token of the session lives here and nowhere else. */
 import { createDeviceClient, type DeviceClient } from "@piccolo/device-api/client";
 
+import { isOtherSession } from "./problem.ts";
 import { backupHeader, changesWait } from "./changes-wait.ts";
 
 export const apiBase = "/api/v1";
@@ -24,11 +25,19 @@ export function listenToRefusals(listener: (error: unknown) => void): void {
   onRefusal = listener;
 }
 
+const told = (error: unknown): never => {
+  onRefusal(error);
+  throw error;
+};
+
 export const device: DeviceClient = {
   call: (name, input, options) =>
-    client.call(name, input, options).catch((error: unknown) => {
-      onRefusal(error);
-      throw error;
+    client.call(name, input, options).catch(async (error: unknown) => {
+      if (!isOtherSession(error)) return told(error);
+      // Another page of this browser has signed in since: its cookie is in place, and the token that goes with it is asked for.
+      const session = await client.call("GET /session", {}).catch(() => told(error));
+      setCsrfToken(session.csrf);
+      return client.call(name, input, options).catch(told);
     }),
 };
 

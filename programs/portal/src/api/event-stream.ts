@@ -1,11 +1,11 @@
 /**
  * Listens to the device. Every break is followed by a new stream after a growing wait, and every stream begins with a
- * `resync`, so that what happened before it is read and never guessed. A page that nobody sees holds none: a browser opens
- * only six connections to a device, and six pages in the background would keep a seventh from loading.
+ * `resync`, so that what happened before it is read and never guessed. A page that nobody sees holds none.
  */
 import type { DeviceEvent } from "@piccolo/device-api";
 import { backoffMs } from "./backoff.ts";
 import { eventTypes, parseEvent } from "./events.ts";
+import { whileSeen } from "./while-seen.ts";
 
 export interface EventStreamOptions {
   readonly url: string;
@@ -43,30 +43,29 @@ export function openEventStream(options: EventStreamOptions): { readonly close: 
       });
   };
 
-  const isHidden = (): boolean => document.visibilityState === "hidden";
   const rest = (): void => {
     source?.close();
     source = undefined;
     window.clearTimeout(timer);
     timer = undefined;
   };
-  // A device that is back, or a lid that is opened again, should not wait for the timer.
-  const hurry = (): void => {
-    if (isHidden() || (source !== undefined && timer === undefined)) return;
+  const begin = (): void => {
+    if (source !== undefined && timer === undefined) return;
     window.clearTimeout(timer);
     connect();
   };
-  const seenOrNot = (): void => (isHidden() ? rest() : hurry());
+  // A device that is back, or a lid that is opened again, should not wait for the timer.
+  const hurry = (): void => {
+    if (document.visibilityState !== "hidden") begin();
+  };
   window.addEventListener("online", hurry);
-  document.addEventListener("visibilitychange", seenOrNot);
-  hurry();
+  const letGo = whileSeen({ begin, rest });
 
   return {
     close: () => {
       closed = true;
-      rest();
+      letGo();
       window.removeEventListener("online", hurry);
-      document.removeEventListener("visibilitychange", seenOrNot);
     },
   };
 }

@@ -76,6 +76,10 @@ export function waitOf(error: unknown): number {
 /** Refusals after which the whole page has to change: it shows another state of the device or its session than the true one. */
 const turningAway = new Set(["sign-in-required", "locked", "closed", "already-claimed", "not-claimed"]);
 
+/** The token is of another session than the cookie. Nothing was done. */
+export const isOtherSession = (error: unknown): boolean =>
+  error instanceof DeviceRefusal && error.problem.code === "csrf";
+
 /** A wrong password has the status of a missing session, so only the code tells. */
 export const isTurnedAway = (error: unknown): boolean =>
   error instanceof DeviceRefusal && turningAway.has(error.problem.code);

@@ -50,7 +50,9 @@ export const useStatus = () =>
     // Before anyone is signed in there are no events: this is how a device that comes back, or was opened from another
     // page, is noticed.
     refetchInterval: ({ state }) =>
-      state.status === "error" || state.data?.phase === "closed" || state.data?.phase === "locked" ? 4000 : false,
+      state.status === "error" || state.data === undefined || state.data.phase !== "ready" || !state.data.signedIn
+        ? 4000
+        : false,
   });
 
 export const useSession = () =>

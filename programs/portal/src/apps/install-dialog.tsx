@@ -36,11 +36,16 @@ export function InstallDialog({
   return (
     <Dialog wide onClose={onClose} title={`Install ${name}`}>
       {preflight.data === undefined ? (
-        preflight.isError ? (
-          <ProblemNote error={preflight.error} onRetry={() => void preflight.refetch()} />
-        ) : (
-          <Skeleton className="h-40" />
-        )
+        <>
+          {preflight.isError ? (
+            <ProblemNote error={preflight.error} onRetry={() => void preflight.refetch()} />
+          ) : (
+            <Skeleton className="h-40" />
+          )}
+          <DialogButtons>
+            <Button onClick={onClose}>Close</Button>
+          </DialogButtons>
+        </>
       ) : preflight.data.app === undefined ? (
         <RefusedManifest
           problems={preflight.data.problems}

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { backoffMs } from "../api/backoff.ts";
 import { apiBase } from "../api/device.ts";
+import { whileSeen } from "../api/while-seen.ts";
 import { parseLine, type ShownLine, withLines } from "./log-lines.ts";
 
 export interface FollowedLog {
@@ -52,12 +53,16 @@ export function useFollowedLog(id: string, query: string): FollowedLog {
         retry = window.setTimeout(connect, backoffMs(failures, Math.random()));
       });
     };
-    connect();
-    return () => {
-      source?.close();
-      window.clearTimeout(retry);
-      window.clearTimeout(gathering);
-    };
+    // What is shown stays meanwhile: it begins with the newest lines again.
+    return whileSeen({
+      begin: connect,
+      rest: () => {
+        source?.close();
+        window.clearTimeout(retry);
+        window.clearTimeout(gathering);
+        gathering = undefined;
+      },
+    });
   }, [id, query]);
   return log;
 }

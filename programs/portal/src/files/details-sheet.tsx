@@ -5,7 +5,8 @@ import { troubleOf } from "../api/problem.ts";
 import { useNode, type NetworkView, type Node } from "../api/queries.ts";
 import { Button, buttonClass, IconButton } from "../design/button.tsx";
 import { Sheet } from "../design/dialog.tsx";
-import { ProblemNote, Skeleton } from "../design/notes.tsx";
+import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
+import { hrefOf } from "../navigation.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import { bytesInWords } from "../wording/bytes.ts";
 import { momentInWords } from "../wording/time.ts";
@@ -24,12 +25,25 @@ interface DetailsProps {
 export function DetailsSheet({ id, onClose, ...rest }: DetailsProps & { id: string; onClose: () => void }) {
   const node = useNode(id);
   // What is gone is not shown from memory: nothing can be done with it any more.
-  const isGone = node.isError && troubleOf(node.error).code === "not-found";
+  const code = node.isError ? troubleOf(node.error).code : undefined;
+  const isInTrash = code === "in-trash" || node.data?.trashedAtMs !== undefined;
+  const isGone = code === "not-found" || isInTrash;
   return (
     <Sheet onClose={onClose} title={node.data?.name ?? texts.details}>
       {node.data === undefined || isGone ? (
         <div className="p-5">
-          {node.isError ? (
+          {isInTrash ? (
+            <Banner
+              tone="calm"
+              action={
+                <a href={hrefOf({ screen: "trash" })} className={buttonClass("secondary", "-my-1 shrink-0")}>
+                  Trash
+                </a>
+              }
+            >
+              It lies in the trash, by itself or with its folder, and can be put back from there.
+            </Banner>
+          ) : node.isError ? (
             <ProblemNote error={node.error} onRetry={() => void node.refetch()} />
           ) : (
             <Skeleton className="h-5 w-2/3" />

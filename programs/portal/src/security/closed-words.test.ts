@@ -98,3 +98,13 @@ test("a device that nobody has set up says that it is installed again, unless so
   assert.match(told("tpm-policy", "no-owner-yet"), /erase-the-disk/);
   assert.match(told("tpm-policy", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
 });
+
+test("what a stick mends names the file by which it keeps what is on the disk, and what it does not the one that erases", () => {
+  const instead = (code: string): string =>
+    closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: false }).instead;
+  for (const code of ["tpm-policy", "start-not-trusted", "release-too-old", "database-too-new"]) {
+    assert.match(instead(code), /repair-the-system/, code);
+    assert.doesNotMatch(instead(code), /erase-the-disk/, code);
+  }
+  assert.match(instead("volume-damaged"), /erase-the-disk/);
+});

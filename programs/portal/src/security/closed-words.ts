@@ -18,10 +18,12 @@ const restart = "Switch the device off and on again. If that does not help, wait
 const startAnew =
   "What was on this disk cannot be opened any more. Your files lie with the other members: reset the device, then choose “I have a recovery phrase”.";
 const installAnew =
-  "What was on this disk cannot be opened any more. Your files lie with the other members: install the system from its USB stick again, then choose “I have a recovery phrase”.";
+  "What was on this disk cannot be opened any more. Your files lie with the other members: install the system from its USB stick again, with an empty file named erase-the-disk on the stick, then choose “I have a recovery phrase”.";
+/** What the stick does without that file is to stop at a disk that is in use. */
+const repair = "with an empty file named repair-the-system on the stick: what is on the disk stays";
 
-const unchanged =
-  "Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, install the system from its USB stick again.";
+const unchanged = `Nothing can be typed in here now, for your own safety. Take out disks and USB sticks that do not belong to the device, and restart. If that does not help, install the system from its USB stick again, ${repair}.`;
+const newest = `Install the newest release from its USB stick, ${repair}.`;
 /** The image takes no phrase in a start that its chip cannot vouch for. */
 const otherMachine =
   "If the chip is broken, put the disk into another PC: your recovery phrase opens it there, once the installer's USB stick has put its keys into that PC's firmware.";
@@ -151,8 +153,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "release-too-old": {
     title: "The device runs a release that is too old",
     text: "Its security chip was told to open nothing for a release as old as this one, which has faults that a later one mended. So this device takes no password and no phrase. Nothing is lost.",
-    instead:
-      "Install the newest release from its USB stick; what is on the disk stays. If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. A device with an owner then opens by its recovery phrase, and a new one begins.",
+    instead: `${newest} If this is the newest one there is, other software wrote into the chip, or the machine ran somebody else's releases: clear the security chip (TPM) in the firmware set-up and restart. A device with an owner then opens by its recovery phrase, and a new one begins.`,
   },
   "volume-two-partitions": {
     title: "Two disks say they are this device's",
@@ -233,7 +234,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "database-too-new": {
     title: "The device runs an older release than before",
     text: "A newer release has changed how it keeps its records, which this one cannot read. Nothing is lost.",
-    instead: "Install the newest release from its USB stick; what is on the disk stays.",
+    instead: newest,
   },
   "database-damaged": {
     title: "The device's records are damaged",

@@ -5,13 +5,14 @@ import { Button, buttonClass } from "../design/button.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { chooseTheme, themes, useTheme, type Theme } from "../design/theme.ts";
 import { useLock } from "../session/use-lock.ts";
-import { useSignOut } from "../session/sign-out.ts";
+import { useSignOut } from "../session/sign-out.tsx";
 import { hrefOf } from "../navigation.ts";
 import { momentInWords } from "../wording/time.ts";
+import type { Uploads } from "../uploads/uploads.ts";
 import { insecureInWords } from "./insecure.ts";
 
-export function SettingsScreen({ status, session }: { status: Status; session: Session }) {
-  const signOut = useSignOut();
+export function SettingsScreen({ status, session, uploads }: { status: Status; session: Session; uploads: Uploads }) {
+  const signOut = useSignOut(uploads);
   const lock = useLock();
   return (
     <div className="flex max-w-2xl flex-col gap-6">
@@ -28,9 +29,10 @@ export function SettingsScreen({ status, session }: { status: Status; session: S
         </Row>
         <Row name="Signed in until">{momentInWords(session.expiresAtMs)}</Row>
         <Row name="This browser">
-          <Button busy={signOut.isPending} onClick={() => signOut.mutate()}>
+          <Button busy={signOut.isPending} onClick={signOut.begin}>
             Sign out
           </Button>
+          {signOut.question}
         </Row>
       </Group>
       <Group title="This device">

@@ -22,16 +22,6 @@ function useNow(moving: boolean): number {
   return now;
 }
 
-/** Leaving the page stops the uploads: the browser asks first. */
-function useLeaveWarning(busy: boolean): void {
-  useEffect(() => {
-    if (!busy) return undefined;
-    const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [busy]);
-}
-
 /** What asks the person comes first, what is done last. */
 const order: Readonly<Record<UploadPhase, number>> = {
   conflict: 0,
@@ -69,7 +59,6 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
   const [open, setOpen] = useFolding(settled && queue.items.length > 0);
   const busy = queue.items.some(isBusy);
   const now = useNow(busy);
-  useLeaveWarning(busy);
   if (queue.items.length === 0) return null;
   const summary = summaryOf(queue, now);
   const items = queue.items.toSorted((a, b) => order[a.phase] - order[b.phase]);

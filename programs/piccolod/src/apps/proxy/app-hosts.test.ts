@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test, type TestContext } from "node:test";
 import { checkManifest } from "@piccolo/app-manifest";
+import { realWorld } from "@piccolo/world/real";
 import { manifestText } from "../../../test-support/app-device.ts";
 import { ProxyScene } from "../../../test-support/proxy-scene.ts";
 import { requestInstall, type Wish } from "../requests.ts";
@@ -502,4 +503,90 @@ test("a visitor that leaves while it waits makes room", async (t) => {
     one.route = "held";
   }
   last.close();
+});
+
+/** As a browser asks that shows the answer to a person. */
+const asPage = "Accept: text/html,*/*;q=0.8\r\nSec-Fetch-Dest: document";
+
+async function shown(one: ProxyScene, path: string, cookie: string, more = asPage) {
+  const visitor = one.visitor();
+  visitor.say(one.head(`GET ${path}`, cookie, more));
+  const { status, head, body: text } = await visitor.answer();
+  visitor.close();
+  return { status, head, text };
+}
+
+function installedNotes(wanted: "running" | "stopped") {
+  const { manifest } = checkManifest(manifestText("notes", { publicPaths: ["/share/*"] }));
+  assert.ok(manifest);
+  const asked = requestInstall(undefined, { manifest, grants: ["public-paths"], settings: {} }, 0);
+  const current = asked.change?.to;
+  const record = { ...asked, wanted, change: undefined, current };
+  return { slot: 0, networkSlot: 0, idStart: 1_073_741_824, installedAtMs: 0, record };
+}
+
+test("a person at the address of an app that does not run is told by a page how it is, and where to go on", async (t) => {
+  const one = await scene(t);
+  await one.serve(echo);
+  const { cookie } = one.signIn();
+  one.route = "closed";
+  one.installed = installedNotes("stopped");
+  const { status, head, text } = await shown(one, "/", cookie);
+  assert.equal(status, 502);
+  assert.match(head, /^content-type: text\/html; charset=utf-8$/im);
+  assert.match(head, /^content-security-policy: default-src 'none'; style-src 'sha256-[^;]+; frame-ancestors 'none'/im);
+  assert.match(head, /^cache-control: no-store$/im);
+  assert.match(text, / is stopped<\/h1>/);
+  assert.match(text, /href="http:\/\/device1\.localhost:\d+\/#\/app\/notes"/);
+  assert.doesNotMatch(text, /<script|http-equiv/);
+  one.installed = installedNotes("running");
+  const starting = await shown(one, "/", cookie);
+  assert.match(starting.text, /http-equiv="refresh"/);
+  // A program, and a script of a page, are answered as ever.
+  for (const more of ["Accept: application/json", "Accept: text/html\r\nSec-Fetch-Dest: empty"]) {
+    const { head: plain } = await shown(one, "/", cookie, more);
+    assert.match(plain, /^content-type: application\/problem\+json$/im);
+  }
+});
+
+test("a stranger's page names neither the app nor how it is", async (t) => {
+  const one = await scene(t);
+  await one.serve(echo);
+  one.route = "closed";
+  one.installed = installedNotes("stopped");
+  const { text, status } = await shown(one, "/share/a", "");
+  assert.equal(status, 502);
+  assert.match(text, /There is no answer at the moment/);
+  assert.doesNotMatch(text.slice(text.indexOf("<main>")), /notes|stopped/i);
+});
+
+test("a person who waits for an app that changes over is told after a moment, and other requests go on waiting", async (t) => {
+  const moment = Promise.withResolvers<void>();
+  const world = { ...realWorld, sleep: () => moment.promise };
+  const one = await ProxyScene.open({ world });
+  t.after(() => one.close());
+  await one.serve(echo);
+  const { cookie } = one.signIn();
+  one.installed = installedNotes("running");
+  one.route = "held";
+  const [page, other] = [one.visitor(), one.visitor()];
+  other.say(one.head("GET /", cookie));
+  page.say(one.head("GET /", cookie, asPage));
+  while (one.looks < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  moment.resolve();
+  assert.equal((await page.answer()).status, 502);
+  page.close();
+  one.route = "open";
+  assert.equal((await other.answer()).status, 200);
+  other.close();
+});
+
+test("a ticket that was used is told by a page, which leads back to the device", async (t) => {
+  const one = await scene(t);
+  await one.serve(echo);
+  const { text, status } = await shown(one, "/.piccolo/enter?ticket=used&path=/", "");
+  assert.equal(status, 401);
+  assert.match(text, /too old; open the app from the portal/);
+  assert.match(text, /To the device/);
 });

@@ -7,8 +7,10 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { authFaults } from "../../auth/types.ts";
 import { httpFaults } from "../../http/faults.ts";
+import { sendPage, wantsPage } from "../../http/page.ts";
 import { agreedPaths } from "../agreed-grants.ts";
 import { type Apps, describedOf, type OpenRoute } from "../apps.ts";
+import type { AppPlanRecord } from "../plan-types.ts";
 import { appFaults } from "../types.ts";
 import { AppConnections } from "./app-connections.ts";
 import { AppPlace } from "./app-place.ts";
@@ -16,6 +18,7 @@ import type { AppSession, Entrance } from "./entrance.ts";
 import { Forwarding, type ForwardingOptions } from "./forwarding.ts";
 import { isPublicPath, takesMessageAlong, type Visit } from "./headers.ts";
 import type { HostNames } from "./host-names.ts";
+import { visitorWords } from "./visitor-words.ts";
 import { endSocket, hasAccepted, isWebSocket, joinSockets, switchingHead } from "./tunnel.ts";
 
 /** Of one app: visits that are answered or wait for it to change over. */
@@ -27,6 +30,7 @@ const routeMs = 1_000;
 const drainMs = 10_000;
 const sweepMs = 60_000;
 const keepAliveMs = 30_000;
+const pagePatienceMs = 4_000;
 const enterPath = "/.piccolo/enter";
 const isOwnPath = (path: string): boolean => path.startsWith("/.") && /^\/\.piccolo(?:[/?#]|$)/i.test(path);
 
@@ -114,8 +118,29 @@ export class AppHosts {
     return place;
   }
 
-  /** `expectsContinue`: the visitor sends its body once it is told to. Throws why it is not let in. */
+  /** `expectsContinue`: the visitor sends its body once it is told to. Throws why it is not let in, where no person looks at it. */
   async answer(app: string, req: IncomingMessage, res: ServerResponse, expectsContinue = false): Promise<void> {
+    try {
+      await this.#answer(app, req, res, expectsContinue);
+    } catch (error) {
+      if (!isFault(error) || res.headersSent || !wantsPage(req)) throw error;
+      sendPage(req, res, error, visitorWords(app, error, this.#recordFor(app, req), this.#options.portalOrigin()));
+    }
+  }
+
+  /** Undefined for a stranger, and where there is no such app. */
+  #recordFor(app: string, req: IncomingMessage): AppPlanRecord | undefined {
+    const { entrance, apps } = this.#options;
+    if (entrance.visitor(req.headers.cookie, app, req.socket) === undefined) return undefined;
+    try {
+      return apps.get(app).record;
+    } catch (error) {
+      if (appFaults.owns(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #answer(app: string, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {
     const target = req.url ?? "";
     if (!target.startsWith("/")) throw httpFaults.fault("invalid-request", "the address is not a path");
     if (isOwnPath(target)) {
@@ -163,7 +188,7 @@ export class AppHosts {
     let connections = this.#connections(place);
     // It may have changed while this was waited for; from the last look on the visit is under way.
     while (connections === undefined) {
-      await this.#open(place);
+      await (call.upgrade === undefined && wantsPage(call.req) ? this.#openSoon(place) : this.#open(place));
       connections = this.#connections(place);
     }
     if (call.res.destroyed || call.res.closed) return;
@@ -203,6 +228,24 @@ export class AppHosts {
       place.opening = undefined;
     });
     return place.opening;
+  }
+
+  /** Who looks at an empty page is told after a moment what it waits for; all else waits as long as the app may take. */
+  async #openSoon(place: AppPlace): Promise<void> {
+    const over = new AbortController();
+    const late = this.#options.world.sleep(pagePatienceMs, over.signal).then(
+      () => "late" as const,
+      () => "over" as const,
+    );
+    const opening = this.#open(place);
+    // Others may wait for it, or nobody any more.
+    opening.catch(() => undefined);
+    const first = await Promise.race([opening, late]).finally(() => over.abort(new Error("it is open")));
+    if (first === "late") {
+      throw appFaults.fault("app-not-running", "the app does not answer yet; try again in a moment", {
+        details: { retryAfterMs: pagePatienceMs },
+      });
+    }
   }
 
   async #lookUp(place: AppPlace): Promise<OpenRoute> {
