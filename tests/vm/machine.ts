@@ -14,12 +14,11 @@ import { deadlineMs } from "./deadlines.ts";
 import { DeviceClient } from "./device-client.ts";
 import { decideFirmware, firmwareRepeatsMax, isWithoutTicks, operationsOf } from "./firmware-watch.ts";
 import { Stranger } from "./lan/stranger.ts";
+import { type Bus, type Card, driveOf, gatewayName, networkOf } from "./parts.ts";
 import { Qmp } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
 
 const lookEveryMs = 500;
-/** QEMU's name of its made-up network where that is not the machine's only one. */
-const gatewayName = "gateway";
 
 /**
  * What ends every wait for something better. What a boot image ignores is none of it, nor is a daemon that is given up: the
@@ -35,8 +34,11 @@ export interface MachineOptions {
   readonly folder: string;
   /** Raw image; the machine writes to a layer of its own above it. Undefined: no disk. */
   readonly disk: string | undefined;
+  /** How it is connected; undefined = `virtio`. */
+  readonly diskBus?: Bus;
   /** Another disk, qcow2, which the machine writes to. */
   readonly secondDisk?: string;
+  readonly secondDiskBus?: Bus;
   /** Firmware variables to begin with. */
   readonly variables: string;
   readonly memoryMebibytes?: number;
@@ -45,6 +47,8 @@ export interface MachineOptions {
   /** A machine that is off, whose security chip this one has. */
   readonly chipOf?: Machine;
   readonly network?: boolean;
+  /** Undefined = `virtio`. */
+  readonly card?: Card;
   /** Folder of what `save` kept of a machine with the same disk, processors and memory: this one begins there. */
   readonly saved?: string;
   /** Others may join the machine's network (`stranger`). */
@@ -128,11 +132,14 @@ export class Machine {
     const {
       folder,
       disk,
+      diskBus = "virtio",
       secondDisk,
+      secondDiskBus = "virtio",
       memoryMebibytes = 2048,
       processors = 2,
       tpm = true,
       network = true,
+      card = "virtio",
       saved,
       bios = false,
       shared = false,
@@ -158,9 +165,9 @@ export class Machine {
             `if=pflash,format=raw,unit=1,file=${file("variables.fd")}`,
           ],
       clock === undefined ? [] : ["-rtc", `base=${clock}`],
-      disk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${file("disk.qcow2")}`],
-      secondDisk === undefined ? [] : ["-drive", `if=virtio,format=qcow2,cache=unsafe,file=${secondDisk}`],
-      network ? networkOf(forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
+      disk === undefined ? [] : driveOf("first", file("disk.qcow2"), diskBus),
+      secondDisk === undefined ? [] : driveOf("second", secondDisk, secondDiskBus),
+      network ? networkOf(card, forward, shared ? join(this.#sockets, "lan.sock") : undefined) : [],
       ["-object", "rng-random,id=r,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r"],
       tpm
         ? [
@@ -512,21 +519,6 @@ async function untilMigrated(qmp: Qmp): Promise<void> {
     if (status === "failed" || status === "cancelled") throw new Error(`the memory was not transferred: ${status}`);
     await delay(50);
   }
-}
-
-/** The network that QEMU makes up; with a socket, a hub on which others may be, too. */
-function networkOf(forward: string, socket: string | undefined): string[] {
-  const card = ["-device", "virtio-net-pci,netdev=n,romfile="];
-  if (socket === undefined) return ["-netdev", `user,id=n,${forward}`, ...card];
-  return [
-    `user,id=${gatewayName},${forward}`,
-    `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`,
-    `hubport,id=h0,hubid=0,netdev=${gatewayName}`,
-    "hubport,id=h1,hubid=0,netdev=s",
-    "hubport,id=n,hubid=0",
-  ]
-    .flatMap((part) => ["-netdev", part])
-    .concat(card);
 }
 
 /** Below those that the system gives to connections: a port is taken when the machine is powered on, which may be much later. */

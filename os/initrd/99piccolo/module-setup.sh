@@ -10,9 +10,8 @@ depends() {
 }
 
 installkernel() {
-  # A kernel for virtual machines has not all of them.
-  hostonly='' instmods ext4 erofs overlay loop virtio_blk virtio_pci virtio_scsi virtio_rng nvme vmd ahci sd_mod \
-    mmc_block sdhci_pci sdhci_acpi usb_storage uas xhci_pci
+  # A word a line, beside comments.
+  hostonly='' instmods $(sed 's/#.*//' "$moddir/drivers.txt")
 }
 
 install() {

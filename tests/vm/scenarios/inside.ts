@@ -98,6 +98,10 @@ export const inside: Scenario = {
       context.check(`PCR ${pcr} is zero`, section("pcrs").includes(`${pcr} ${"0".repeat(64)}`));
     }
     context.check("the kernel is locked down", /\[integrity\]|\[confidentiality\]/.test(text("lockdown")));
+    // A driver without its builder's signature, were one loaded, would leave its mark.
+    context.equal("the kernel's taint", text("tainted"), "0");
+    context.check(`drivers are loaded: ${section("drivers").length}`, section("drivers").includes("virtio_blk"));
+    context.check(`a watchdog is at work: ${text("watchdog")}`, section("watchdog").includes("state active"));
     context.equal("SysRq", text("sysrq"), "0");
     const signed = readSections(readFileSync(image.uki)).get(".cmdline")?.content ?? new Uint8Array();
     context.equal("the command line", text("cmdline").trim(), fromUtf8(signed).replace(/\0+$/, "").trim());

@@ -13,13 +13,16 @@ import {
 import { join } from "node:path";
 import { biosBootCode, bootCodeBytes, installerLayout, placeOf, ukiPath, writeEsp } from "@piccolo/release";
 import { deadlineMs } from "../deadlines.ts";
-import { layerHas } from "../machine.ts";
+import { layerHas, type MachineOptions } from "../machine.ts";
 import { refusalOf } from "../refusal.ts";
 import type { Scenario } from "../scenario.ts";
 import { SealedDevice } from "../sealed-device.ts";
 
 const claimCode = "k7f2-qxm3";
 const password = "a password nobody would guess";
+
+/** A PC: the stick is in one of its USB sockets, the network card on its board. */
+const pc = { diskBus: "usb", card: "e1000e" } as const satisfies Partial<MachineOptions>;
 
 function firstBytes(disk: string): Uint8Array {
   const file = openSync(disk, "r");
@@ -46,7 +49,11 @@ export const installer: Scenario = {
     await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), code, epochS, tools);
     const secondDisk = join(context.folder, "internal.qcow2");
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", secondDisk, "12G"]);
-    const machine = await context.machine("installing", stick, "setup-mode", { secondDisk });
+    const machine = await context.machine("installing", stick, "setup-mode", {
+      ...pc,
+      secondDisk,
+      secondDiskBus: "nvme",
+    });
     machine.powerOn();
     const seconds = (): number => Math.round((performance.now() - machine.poweredOnMs) / 100) / 10;
     await machine.untilSays(/keys successfully enrolled/, deadlineMs("stick"));
@@ -59,6 +66,7 @@ export const installer: Scenario = {
     );
     const ended = await machine.untilSays(/Piccolo-OS is installed|Nothing was written/, deadlineMs("stick"));
     context.equal("it was installed", ended[0], "Piccolo-OS is installed");
+    context.check("onto the disk inside", machine.serial.text.includes("writing to /dev/nvme0n1"));
     context.figure("stick, power-on to installed", seconds(), "s");
     await machine.untilOff();
 
@@ -69,7 +77,7 @@ export const installer: Scenario = {
       "the disk, too, says what a BIOS has to be set to",
       Buffer.compare(firstBytes(disk), biosBootCode()) === 0,
     );
-    const device = await context.machine("device", disk, { variables });
+    const device = await context.machine("device", disk, { variables }, { ...pc, diskBus: "nvme" });
     device.powerOn();
     context.figure("installed device, power-on to portal", Math.round((await device.untilAnswers()) / 100) / 10, "s");
     context.check("Secure Boot is on", device.serial.text.includes("UEFI Secure Boot is enabled"));
@@ -96,7 +104,8 @@ export const installerAgain: Scenario = {
     const { disk } = await context.laboratory.image();
     await tools.run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", secondDisk]);
     // A firmware that has the keys, and whose owner chose the stick in its menu: its own list would name the disk first.
-    const again = await context.machine("again", stick, "enforcing", { secondDisk });
+    const inside = { ...pc, secondDiskBus: "ahci" } as const;
+    const again = await context.machine("again", stick, "enforcing", { ...inside, secondDisk });
     again.powerOn();
     await again.untilSays(/is not empty[^\n]*erase-the-disk/, deadlineMs("stick"));
     await again.untilSays(/Nothing was written/, deadlineMs("line"));
@@ -112,7 +121,7 @@ export const installerAgain: Scenario = {
     appendFileSync(unknown, randomBytes(512));
     const unknownDisk = join(context.folder, "unknown.qcow2");
     await tools.run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", unknown, unknownDisk]);
-    const beside = await context.machine("beside-unknown", stick, "enforcing", { secondDisk: unknownDisk });
+    const beside = await context.machine("beside-unknown", stick, "enforcing", { ...inside, secondDisk: unknownDisk });
     beside.powerOn();
     await beside.untilSays(/is not empty[^\n]*erase-the-disk/, deadlineMs("stick"));
     context.check("nor what nobody can name", !beside.serial.text.includes("writing to"));
@@ -122,9 +131,9 @@ export const installerAgain: Scenario = {
     writeFileSync(asked, "");
     const place = placeOf(stick, installerLayout, "piccolo-installer");
     await writeEsp(place, [{ source: asked, path: "erase-the-disk" }], epochS, tools);
-    const erasing = await context.machine("erasing", stick, "enforcing", { secondDisk });
+    const erasing = await context.machine("erasing", stick, "enforcing", { ...inside, secondDisk });
     erasing.powerOn();
-    await erasing.untilSays(/writing to \/dev\/vdb/, deadlineMs("stick"));
+    await erasing.untilSays(/writing to \/dev\/sd[ab]\b/, deadlineMs("stick"));
     await erasing.untilSays(/Piccolo-OS is installed/, deadlineMs("stick"));
     await erasing.untilOff();
     context.check("what the owner has allowed is erased", await layerHas(secondDisk, all, tools));
@@ -153,7 +162,11 @@ export const installerRepairs: Scenario = {
     const asked = [{ source: file("empty", new Uint8Array()), path: "repair-the-system" }];
     await writeEsp(placeOf(stick, installerLayout, "piccolo-installer"), asked, epochS, tools);
     const secondDisk = join(device.machine.options.folder, "disk.qcow2");
-    const repairing = await context.machine("repairing", stick, "enforcing", { secondDisk });
+    const repairing = await context.machine("repairing", stick, "enforcing", {
+      ...pc,
+      secondDisk,
+      secondDiskBus: "ahci",
+    });
     repairing.powerOn();
     await repairing.untilSays(/The system is written anew/, deadlineMs("stick"));
     await repairing.untilOff();

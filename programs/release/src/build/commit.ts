@@ -130,7 +130,8 @@ export async function provideCommit(shop: Workshop, parts: CommitParts): Promise
     [...signers, ...replaced].map(readKeyFingerprints),
     [...firmwareLists].map(([name, list]) => [name, toHex(list)]),
   ];
-  const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, "os/masks.txt", "os/removed-paths.txt"];
+  const lists = ["masks.txt", "removed-paths.txt", "removed-drivers.txt", "drivers.txt"].map((name) => `os/${name}`);
+  const sources = ["os/root", "os/units", "os/piccolod", `os/${shop.base}`, ...lists];
   const apps = ["catalog", "packages/app-manifest/src", "packages/oci-image/src"];
   const key = keyOf(repositoryRoot, [...sources, ...apps, "programs/release/src/tree"], facts);
   const repository = repositoryOf(shop);

@@ -79,7 +79,8 @@ export async function provideRoot(cache: string, recipe: RootRecipe, age: RootOp
   writeFileSync(sources, sourcesOf(recipe.suite));
   say(`${recipe.name}: mmdebstrap ${recipe.suite} (${recipe.packages.length} packages and what they need)`);
   const include = `--include=${recipe.packages.join(",")}`;
-  await execute("mmdebstrap", [...options, include, recipe.suite, unfinished, sources]);
+  // The kernel's package would have dracut make an initrd, twice, which nothing uses.
+  await execute("env", ["INITRD=No", "mmdebstrap", ...options, include, recipe.suite, unfinished, sources]);
   renameSync(unfinished, path);
   rmSync(sources);
   for (const old of kept) {

@@ -1,9 +1,9 @@
 /** The initrd: made by dracut inside the root of packages, so that it has that root's kernel, systemd and libraries. */
 import { join } from "node:path";
-import { releaseFaults } from "../faults.ts";
 import { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { kernelVersionOf } from "../tree/assemble.ts";
+import { builtInDrivers, missingDrivers, refuse } from "../tree/drivers.ts";
 
 const build = `
 set -eu
@@ -31,23 +31,25 @@ export async function buildInitrd(parts: InitrdParts): Promise<void> {
   const args = ["-c", build, "initrd", parts.os, version, modules, join(parts.folder, parts.name)];
   await chroot.run("/bin/bash", args, { env: { SOURCE_DATE_EPOCH: String(parts.epochS) } });
   const listed = await chroot.text("/usr/bin/lsinitrd", [join(parts.folder, parts.name)]);
-  const found = waysIn(listed);
-  if (found.length > 0) {
-    throw releaseFaults.fault("release-unfit", `dracut put a way in into the initrd: ${found.join(", ")}`);
-  }
+  refuse("dracut put a way in into the initrd", waysIn(listed));
+  const wanted = readPackageList(join(parts.os, "initrd/99piccolo/drivers.txt"));
+  const drivers = [...pathsIn(listed), ...builtInDrivers(parts.packagesRoot, version)];
+  refuse("dracut found no such drivers for the initrd", missingDrivers(wanted, drivers));
+}
+
+/** Paths in a list of lsinitrd's. */
+function pathsIn(listed: string): string[] {
+  return listed.split("\n").map(
+    (line) =>
+      line
+        .replace(/ -> .*$/, "")
+        .split(" ")
+        .at(-1) ?? "",
+  );
 }
 
 /** Programs somebody at the console could log in with, or get a shell from, in a list of lsinitrd's. */
 export function waysIn(listed: string): string[] {
   const programs = /\/(?:agetty|getty|login|sulogin|systemd-sulogin-shell|su|sshd|telnetd|busybox|bash|rdsosreport)$/;
-  return listed
-    .split("\n")
-    .map(
-      (line) =>
-        line
-          .replace(/ -> .*$/, "")
-          .split(" ")
-          .at(-1) ?? "",
-    )
-    .filter((path) => programs.test(`/${path}`));
+  return pathsIn(listed).filter((path) => programs.test(`/${path}`));
 }

@@ -38,6 +38,8 @@ let folder: string;
 before(() => (folder = mkdtempSync(join(tmpdir(), "tree-"))));
 after(() => rmSync(folder, { recursive: true }));
 
+const kernel = "6.11.4-301.fc41.x86_64";
+
 /** A root in the shape of Fedora CoreOS, with what its packages are said to have. */
 function fedoraRoot(name: string): string {
   const root = join(folder, name);
@@ -58,7 +60,13 @@ function fedoraRoot(name: string): string {
   chmodSync(join(root, "usr/bin/su"), 0o4755);
   symlinkSync("bash", join(root, "usr/bin/sh"));
   for (const [, path = ""] of owned.slice(0, removed.length)) put(path);
-  put("usr/lib/modules/6.11.4-301.fc41.x86_64/vmlinuz", "kernel");
+  const modules = `usr/lib/modules/${kernel}`;
+  put(`${modules}/vmlinuz`, "kernel");
+  const network = ["kernel/net/x25/x25.ko.xz", "kernel/net/tipc/tipc.ko.xz"];
+  for (const path of network) put(join(modules, path));
+  put(`${modules}/modules.dep`, network.map((path) => `${path}:\n`).join(""));
+  const builtIn = readPackageList(join(os, "drivers.txt"));
+  put(`${modules}/modules.builtin`, builtIn.map((name) => `kernel/drivers/${name}.ko\n`).join(""));
   put("usr/lib/systemd/system-generators/coreos-liveiso-autologin-generator");
   put("usr/lib/systemd/system-generators/zram-generator");
   put("usr/lib/passwd", "root:x:0:0:Super User:/root:/bin/bash\n");
@@ -95,8 +103,12 @@ test("a root of Fedora CoreOS becomes a tree: no way in, its accounts locked, it
   const tools = new NoTools("/", []);
   const central = "https://central.example.org";
   const release = { version: "1.0.0", number: 1, minimum: 1, central, keys: {} };
-  await assembleTree({ packagesRoot, os, base: "fcos", programs, release, tree }, tools);
+  const own = new NoTools("/", []);
+  await assembleTree({ packagesRoot, os, base: "fcos", programs, release, tree }, tools, own);
   assert.deepEqual(tools.asked, [["systemctl", `--root=${tree}`, "preset-all"]]);
+  assert.deepEqual(own.asked, [["depmod", "--basedir", tree, kernel]]);
+  assert.ok(existsSync(join(tree, "usr/lib/modules", kernel, "kernel/net/x25/x25.ko.xz")));
+  assert.ok(!existsSync(join(tree, "usr/lib/modules", kernel, "kernel/net/tipc")), "a protocol nothing speaks");
   for (const program of ["bash", "sh", "agetty", "sulogin", "su", "login"]) {
     assert.equal(lstatSync(join(tree, "usr/bin", program), { throwIfNoEntry: false }), undefined, program);
   }

@@ -1,4 +1,4 @@
-/** From a root of Debian packages to the tree that is committed: nothing but what runs, nothing that lets anyone in. */
+/** From a root of packages to the tree that is committed: nothing but what runs, nothing that lets anyone in. */
 import {
   chmodSync,
   copyFileSync,
@@ -16,9 +16,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { settingsWith } from "../build/central.ts";
-import type { Chroot } from "../chroot/chroot.ts";
+import { Chroot } from "../chroot/chroot.ts";
 import { readPackageList } from "../chroot/root-cache.ts";
 import { execute } from "../process.ts";
+import { settleDrivers } from "./drivers.ts";
 import { plainOwnership } from "./signed-parts.ts";
 import { encodePackages, packagesOfTree, remainingPackages, withoutPackages } from "./packages.ts";
 
@@ -60,15 +61,23 @@ const links: Readonly<Record<string, string>> = {
   "usr/local": "../var/usrlocal",
 };
 
-export async function assembleTree(parts: TreeParts, tools: Chroot): Promise<void> {
+/** `own`: the root of packages, whose tool tells which drivers its kernel has. */
+export async function assembleTree(
+  parts: TreeParts,
+  tools: Chroot,
+  own = new Chroot(parts.packagesRoot, [dirname(parts.tree)]),
+): Promise<void> {
   const { tree, os, base } = parts;
   await execute("cp", ["-a", "--reflink=auto", parts.packagesRoot, tree]);
   const removed = readPackageList(join(os, base, "removed-packages.txt"));
   withoutPackages(tree, removed);
   hideShell(tree);
   removePaths(tree, join(os, "removed-paths.txt"));
-  const own = join(os, base, "removed-paths.txt");
-  if (existsSync(own)) removePaths(tree, own);
+  const ofBase = join(os, base, "removed-paths.txt");
+  if (existsSync(ofBase)) removePaths(tree, ofBase);
+  const kernel = kernelVersionOf(tree);
+  removePaths(join(tree, "usr/lib/modules", kernel, "kernel"), join(os, "removed-drivers.txt"));
+  await settleDrivers(tree, kernel, join(os, "drivers.txt"), own);
   for (const folder of [join(os, "root"), join(os, base, "root")]) {
     cpSync(folder, tree, { recursive: true, verbatimSymlinks: true });
   }
