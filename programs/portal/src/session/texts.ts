@@ -17,7 +17,7 @@ export const texts = {
   openDevice: "Open the device",
   forgotten: "I have forgotten the password",
   forgottenText:
-    "Your recovery phrase, the 24 words on paper, shows that the device is yours. Choose a new password: the old one opens nothing any more, and every other browser is signed out. Without the words nobody can help; the device can only be reset.",
+    "Your recovery phrase, the 24 words on paper, shows that the device is yours. Choose a new password: the old one opens nothing any more, and every other browser is signed out. Without the words nobody can help: what is on the device opens no more, and it can only be installed anew from its USB stick, with an empty file named erase-the-disk on it.",
   setPassword: "Set the new password",
   beforeSecret:
     "Go on only if your browser opened this page without a warning about its certificate that it did not show before, or if the authority in its certificate has the fingerprint that is on your recovery sheet, or that you noted at set-up. While the device is closed, nothing else proves that this page is its own.",
