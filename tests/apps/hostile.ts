@@ -19,7 +19,7 @@ export function hostileManifest(digest: string): string {
   web:
     image: localhost/piccolo-hostile:1@${digest}
     user: "0:0"
-    mem_limit: 96m
+    mem_limit: 256m
     cpus: 1
     pids_limit: 64
     init: true

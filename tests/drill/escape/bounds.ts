@@ -1,28 +1,61 @@
 /** From inside: filling disk and memory, and crowding the machine. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlGroup } from "../../apps/control-groups.ts";
-import { runningContainer } from "../app-traces.ts";
-import { type EscapeScene, hostileContainer } from "./scene.ts";
+import { type RunningContainer, runningContainer } from "../app-traces.ts";
+import { type EscapeScene, hostileContainer, must } from "./scene.ts";
 
 const mebibyte = 1024 ** 2;
 const fill = (path: string, mebibytes: number): string => `busybox dd if=/dev/zero of=${path} bs=1M count=${mebibytes}`;
 
+/** A place that ends somewhere: just below its end something fits, beyond it nothing does, and in a larger place it would. */
+interface Place {
+  readonly path: string;
+  readonly fitsMebibytes: number;
+  readonly beyondMebibytes: number;
+}
+
+const places: Readonly<Record<string, Place>> = {
+  "its data volume": {
+    path: "/data/x",
+    fitsMebibytes: 20,
+    beyondMebibytes: 60,
+  },
+  "its scratch folder": {
+    path: "/scratch/x",
+    fitsMebibytes: 20,
+    beyondMebibytes: 60,
+  },
+  "shared memory": {
+    path: "/dev/shm/x",
+    fitsMebibytes: 20,
+    beyondMebibytes: 80,
+  },
+  "its root": {
+    path: "/etc/x",
+    fitsMebibytes: 40,
+    beyondMebibytes: 1_200,
+  },
+};
+
 export async function attackBounds(scene: EscapeScene): Promise<void> {
   const { drill } = scene;
-  // Beyond a bound it ends; just below, it does not, so that it is the bound that ends it.
-  for (const [what, path, within, beyond] of [
-    ["its data volume", "/data/x", 20, 60],
-    ["its scratch folder", "/scratch/x", 20, 60],
-    ["shared memory", "/dev/shm/x", 20, 100],
-    ["its root", "/etc/x", 40, 1_200],
-  ] as const) {
-    if (drill.options.small && beyond > 1_000) continue;
+  const container = await runningContainer(hostileContainer);
+  for (const [what, { path, fitsMebibytes, beyondMebibytes }] of Object.entries(places)) {
+    const isMuch = beyondMebibytes > 1_000;
+    if (drill.options.small && isMuch) continue;
     drill.fault(`it fills ${what}`);
-    drill.equal(`${within} MiB fit into ${what}`, await attempted(scene, fill(path, within)), true);
-    drill.equal(`${beyond} MiB do not`, await attempted(scene, fill(path, beyond)), false);
-    await attempted(scene, `rm -f ${path}`);
+    const empty = (): Promise<boolean> => attempted(scene, `rm -f ${path}`);
+    drill.equal(`${fitsMebibytes} MiB fit into ${what}`, await attempted(scene, fill(path, fitsMebibytes)), true);
+    drill.equal(`${beyondMebibytes} MiB do not`, await attempted(scene, fill(path, beyondMebibytes)), false);
+    await empty();
+    // More than the app may have of memory, in which the larger place is.
+    if (isMuch) continue;
+    const uncover = cover(container, dirname(path));
+    drill.equal("and do in a larger place", await attempted(scene, fill(path, beyondMebibytes)), true);
+    await empty();
+    uncover();
   }
   await fillLog(scene);
   await crowd(scene);
@@ -35,6 +68,14 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
     const reply = await scene.hostile.text("/health").catch(() => undefined);
     return reply?.status === 200;
   });
+}
+
+/** A folder of the container has another, larger place laid over it. */
+function cover({ pid }: RunningContainer, folder: string): () => void {
+  const inside = (...command: readonly string[]): string =>
+    must("nsenter", "--target", String(pid), "--mount", "/bin/busybox", ...command);
+  inside("mount", "-t", "tmpfs", "-o", "size=200m,mode=1777", "tmpfs", folder);
+  return () => inside("umount", folder);
 }
 
 /** False where it failed, also with the whole app. */
@@ -103,6 +144,7 @@ function logFiles(folder: string): readonly Buffer[] {
     });
 }
 
+/** What the hostile app's manifest says. */
 const processesMax = 64;
 
 async function crowd(scene: EscapeScene): Promise<void> {
