@@ -48,6 +48,7 @@ export class DrillContext {
   readonly #random: SeededWorld;
   readonly #startedMs = Date.now();
   readonly #networks: Network[] = [];
+  readonly #atEnd: (() => void)[] = [];
 
   constructor(options: DrillOptions) {
     this.options = options;
@@ -160,6 +161,11 @@ export class DrillContext {
     return network;
   }
 
+  /** Done when all networks have stopped, however the drill ends. */
+  atEnd(work: () => void): void {
+    this.#atEnd.push(work);
+  }
+
   /** The last errors that devices of the drill's networks have logged. */
   errors(): readonly string[] {
     return this.#networks
@@ -172,6 +178,7 @@ export class DrillContext {
 
   async close(): Promise<void> {
     for (const network of this.#networks) await network.stop();
+    for (const work of this.#atEnd) work();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

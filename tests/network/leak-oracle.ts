@@ -1,7 +1,13 @@
 /** Finds secrets in bytes, in whatever common form they were written down. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { unlessGone } from "./unless-gone.ts";
+
+/** Larger ones that have holes are read without these. */
+const wholeBytesMax = 256 * 1024 ** 2;
+/** Of what the system counts a file's room in. */
+const blockBytes = 512;
 
 /** A secret in one written form. */
 export interface Finding {
@@ -10,7 +16,7 @@ export interface Finding {
 }
 
 export interface PlacedFinding extends Finding {
-  /** File, and the offset in it. */
+  /** File, and the offset in it or in a part of it that lies between holes. */
   readonly place: string;
 }
 
@@ -80,24 +86,63 @@ export class LeakOracle {
     return [...found].map(([{ secret, form }, offset]) => ({ secret, form, offset }));
   }
 
-  /** The same over a file, or all files below a folder but for those below another one, their names included. */
+  /** The same over a file, or all that is below a folder but for what is below another one, names and links included. */
   searchPath(path: string, except?: string): readonly PlacedFinding[] {
-    const files = statSync(path).isDirectory() ? filesBelow(path, except) : [path];
-    return files.flatMap((file) => {
-      const found = [...this.search(Buffer.from(relative(path, file))), ...this.search(contentOf(file))];
-      return found.map(({ secret, form, offset }) => ({ secret, form, place: `${file} at ${offset}` }));
+    return this.#searchBelow(path, (folder) => folder === except);
+  }
+
+  /** The same over a folder but for what is mounted in it. */
+  searchDisk(folder: string): readonly PlacedFinding[] {
+    const { dev } = statSync(folder);
+    return this.#searchBelow(folder, (entry) => unlessGone(() => lstatSync(entry).dev, undefined) !== dev);
+  }
+
+  #searchBelow(path: string, isLeftOut: (entry: string) => boolean): readonly PlacedFinding[] {
+    const entries = statSync(path).isDirectory() ? entriesBelow(path, isLeftOut) : [path];
+    return entries.flatMap((entry) => {
+      const parts = [Buffer.from(relative(path, entry)), ...contentsOf(entry)];
+      const found = parts.flatMap((part) => this.search(part));
+      return found.map(({ secret, form, offset }) => ({ secret, form, place: `${entry} at ${offset}` }));
     });
   }
 }
 
-function filesBelow(folder: string, except: string | undefined): string[] {
+function entriesBelow(folder: string, isLeftOut: (entry: string) => boolean): string[] {
   return unlessGone(() => readdirSync(folder, { withFileTypes: true }), []).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return path === except ? [] : filesBelow(path, except);
-    return entry.isFile() ? [path] : [];
+    if (isLeftOut(path)) return [];
+    return entry.isDirectory() ? [path, ...entriesBelow(path, isLeftOut)] : [path];
   });
 }
 
-function contentOf(file: string): Uint8Array {
-  return unlessGone(() => readFileSync(file), Buffer.alloc(0));
+/** Of a file, or where a link leads, in pieces that belong together. */
+function contentsOf(path: string): readonly Uint8Array[] {
+  const entry = unlessGone(() => lstatSync(path), undefined);
+  if (entry?.isSymbolicLink() === true) return unlessGone(() => [Buffer.from(readlinkSync(path))], []);
+  if (entry?.isFile() !== true) return [];
+  const isMostlyHoles = entry.size > wholeBytesMax && entry.blocks * blockBytes < entry.size;
+  return unlessGone(() => (isMostlyHoles ? partsOf(path) : [readFileSync(path)]), []);
+}
+
+/** What of a file the disk holds: a file system in a file has the size of what it may become. */
+function partsOf(path: string): readonly Uint8Array[] {
+  const unit = 4_096;
+  const { status, stdout, stderr } = spawnSync("filefrag", ["-e", "-s", `-b${unit}`, path], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`filefrag ${path}: ${stderr}`);
+  const ranges: { from: number; to: number }[] = [];
+  for (const [, first, last] of stdout.matchAll(/^\s*\d+:\s*(\d+)\.\.\s*(\d+):/gm)) {
+    const [from, to] = [Number(first) * unit, (Number(last) + 1) * unit];
+    const before = ranges.at(-1);
+    if (before?.to === from) before.to = to;
+    else ranges.push({ from, to });
+  }
+  const file = openSync(path, "r");
+  try {
+    return ranges.map(({ from, to }) => {
+      const bytes = Buffer.alloc(to - from);
+      return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from));
+    });
+  } finally {
+    closeSync(file);
+  }
 }
