@@ -45,11 +45,11 @@ export class ControlGroup {
   }
 
   /** Of one processor's time. */
-  set milliCpus(most: number) {
-    const periodUs = 100_000;
-    const quotaUs = (most * periodUs) / 1_000;
-    if (this.#isOfFirstKind) writeFileSync(join(this.#folder, "cpu.cfs_quota_us"), String(quotaUs));
-    else writeFileSync(join(this.#folder, "cpu.max"), `${quotaUs} ${periodUs}`);
+  get milliCpus(): number {
+    const [quotaUs = 0, periodUs = 0] = this.#isOfFirstKind
+      ? [Number(this.#text("cpu.cfs_quota_us")), Number(this.#text("cpu.cfs_period_us"))]
+      : this.#text("cpu.max").split(" ").map(Number);
+    return (quotaUs * 1_000) / periodUs;
   }
 
   /** What it may have of memory, and of swap beside it. */
