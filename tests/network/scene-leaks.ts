@@ -413,11 +413,13 @@ function addInvitation(oracle: LeakOracle, secret: string, text: string): void {
   oracle.add(secret, decodeInvitation(text.trim()).invitation.revealSecret());
 }
 
-function fragmentsOf(account: string): number {
-  return network.devices.slice(1).reduce((sum, device) => {
+/** Ids of the segments that others keep fragments of, in hex. */
+function segmentsOf(account: string): ReadonlySet<string> {
+  const names = network.devices.slice(1).flatMap((device) => {
     const path = join(contentOf(network, device.number), "fragments", account);
-    return sum + (existsSync(path) ? readdirSync(path).length : 0);
-  }, 0);
+    return existsSync(path) ? readdirSync(path) : [];
+  });
+  return new Set(names.map((name) => name.slice(0, 32)));
 }
 
 test("nothing of the owner's reaches another disk, a log, a peer or central", async () => {
@@ -449,7 +451,10 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
   await isReadBack(session, second, large);
 
   const app = new SecretiveApp(session, images);
+  const ofFiles = segmentsOf(account);
   await backUpApp(session, app);
+  const ofBackups = segmentsOf(account).difference(ofFiles);
+  assert.ok(ofBackups.size > 0);
   await app.addSecrets(oracle);
   app.addNames(oracle);
 
@@ -480,7 +485,7 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
     leaks(oracle).filter((leak) => !isInvitersOwn(leak) && !isNamedInLog(leak));
 
   assert.ok(addOwnersSecrets(oracle) >= 4);
-  assert.ok(fragmentsOf(account) > 0);
+  assert.ok(segmentsOf(account).size > ofBackups.size);
   // Where the owner's metadata and slot lie: at every witness, and in central's vault.
   await until("witnesses and central have the log and the slot", async () => {
     const { slots } = await session.call<SecurityView>("GET", "/security");
@@ -493,7 +498,7 @@ test("nothing of the owner's reaches another disk, a log, a peer or central", as
 
   await session.call("DELETE", `/files/${home.id}`);
   await session.finish(await session.call<TaskView>("DELETE", "/trash"));
-  await until("the holders forget what was deleted", () => Promise.resolve(fragmentsOf(account) === 0));
+  await until("the holders forget what was deleted", () => Promise.resolve(segmentsOf(account).isSubsetOf(ofBackups)));
   await Promise.all(network.devices.slice(1).map((device) => device.process.stop()));
   assert.equal(await refusal(session.call("GET", `/files/${first.nodeId}`)), "not-found");
   assert.deepEqual(unexpected(), []);

@@ -54,7 +54,8 @@ export class ImageService implements PodmanEndpoint {
       return await work(this);
     } finally {
       this.#uses--;
-      void this.#inTurn(() => this.#endUnused());
+      // One that does not end now is ended before the next start.
+      this.#inTurn(() => this.#endUnused()).catch(() => undefined);
     }
   }
 
