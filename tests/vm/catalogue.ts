@@ -7,7 +7,7 @@ import { inside } from "./scenarios/inside.ts";
 import { badData } from "./scenarios/bad-data.ts";
 import { badEsp } from "./scenarios/bad-esp.ts";
 import { badMachine } from "./scenarios/bad-machine.ts";
-import { changedDisk } from "./scenarios/changed-disk.ts";
+import { changedDisk, damagedRoot } from "./scenarios/changed-disk.ts";
 import { deaf } from "./scenarios/deaf.ts";
 import { diskFull } from "./scenarios/disk-full.ts";
 import { containerRuntime, sealedVolume, volumeRoom } from "./scenarios/guest-suites.ts";
@@ -42,6 +42,7 @@ export const scenarios: readonly Scenario[] = [
   installerAgain,
   installerRepairs,
   papers,
+  damagedRoot,
   volumeShut,
   volumeShutElsewhere,
   badData,

@@ -1,7 +1,7 @@
 /** A thief has the disk in his own machine for an hour, and puts it back. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deviceLayout, editExt4, placeOf, writeVerityContent } from "@piccolo/release";
+import { deviceLayout, editExt4, execute, type Place, placeOf, writeVerityContent } from "@piccolo/release";
 import type { Scenario } from "../scenario.ts";
 import { changeOneByte, neverRan, objectOf } from "../sealed-device.ts";
 
@@ -53,5 +53,42 @@ export const changedDisk: Scenario = {
     await third.untilSays(/reboot: Restarting system|starts again|Kernel panic/);
     context.check(`no shell opened:\n${third.serial.tail}`, !prompt.test(third.serial.text));
     await third.powerCut();
+  },
+};
+
+const startsAgain = "this release cannot start here; the machine starts again";
+const noRelease = "the disk holds no release: write the installer to a USB stick and repair the system with it";
+
+export const damagedRoot: Scenario = {
+  name: "damaged-root",
+  summary:
+    "a root partition that is empty, that no longer is a file system, or that lost its releases: the screen says so, no shell opens, and the machine starts again",
+  set: "full",
+  async run(context) {
+    const { laboratory } = context;
+    const { tools, epochS } = laboratory.shop;
+    const image = await laboratory.image();
+    const edit = (place: Place, ...commands: string[]): Promise<unknown> => editExt4(place, commands, epochS, tools);
+    const damages: Readonly<Record<string, readonly [(place: Place) => Promise<unknown>, ...string[]]>> = {
+      zeros: [
+        ({ disk, offset, sizeBytes }) =>
+          execute("fallocate", ["--punch-hole", "--offset", String(offset), "--length", String(sizeBytes), disk]),
+      ],
+      "no-root-folder": [(place) => edit(place, "clri <2>")],
+      "no-objects": [
+        (place) => edit(place, "ln /ostree/repo/objects /ostree/repo/elsewhere", "unlink /ostree/repo/objects"),
+        noRelease,
+      ],
+    };
+    for (const [name, [damage, ...says]] of Object.entries(damages)) {
+      const disk = await laboratory.copyDisk(image, name);
+      await damage(placeOf(disk, deviceLayout, "piccolo-root"));
+      const machine = await context.machine(name, disk);
+      machine.powerOn();
+      // One pattern: what comes first would else end the wait for what follows it.
+      await machine.untilSays(new RegExp([...says, startsAgain, "reboot: Restarting system"].join("[^]*")));
+      context.check(`${name}: no shell opened:\n${machine.serial.tail}`, !prompt.test(machine.serial.text));
+      await machine.powerCut();
+    }
   },
 };
