@@ -350,6 +350,25 @@ export function containerRuntimeSuite(name: string, runtimeOf: () => ContainerRu
     await runtime.removeNetwork(network.name);
   });
 
+  test(`${name}: the processor time of one that works grows, also while another one starts and ends again and again`, async () => {
+    const runtime = await withImage();
+    await runtime.create(specOf("works", "while :; do :; done"));
+    await runtime.create(specOf("ends", "exit 0"));
+    await runtime.start("works");
+    const cpuMs: (number | undefined)[] = [];
+    for (let round = 0; round < 5; round++) {
+      const [usages] = await Promise.all([runtime.usage(), runtime.start("ends")]);
+      cpuMs.push(usages.find((usage) => usage.name === "works")?.cpuMs);
+      await ended(runtime, "ends");
+    }
+    assert.ok(
+      cpuMs.every((ms, at) => ms !== undefined && ms > (cpuMs[at - 1] ?? 0)),
+      cpuMs.join(" "),
+    );
+    await runtime.remove("works");
+    await runtime.remove("ends");
+  });
+
   test(`${name}: an image in use stays, and goes when nothing uses it`, async () => {
     const runtime = await withImage();
     await runtime.create(specOf("user", forEver));

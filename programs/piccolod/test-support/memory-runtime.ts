@@ -38,6 +38,8 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
   readonly #told: ContainerEvent[] = [];
   #made = 0;
+  /** How often it was asked what containers use. */
+  #asked = 0;
   /** The machine's clock, where it has one; no two things happen at the same moment. */
   readonly #clock: () => number;
   #lastMs = 1_800_000_000_000;
@@ -302,11 +304,12 @@ export class MemoryRuntime implements ContainerRuntime {
 
   async usage(): Promise<readonly ContainerUsage[]> {
     this.#check();
+    this.#asked++;
     return [...this.#containers.values()]
       .filter(({ phase }) => phase === "running")
       .map(({ spec }) => ({
         name: spec.name,
-        cpuMs: 1,
+        cpuMs: this.#asked,
         memoryBytes: 1_024,
         memoryLimitBytes: spec.memoryBytes,
         processes: 1,

@@ -678,8 +678,7 @@ export class Apps {
 
   /** Of the last hour, oldest first. */
   series(id: string): readonly UsagePoint[] {
-    this.get(id);
-    return this.#usage.of(id);
+    return this.#usage.of(id, this.get(id).installedAtMs);
   }
 
   /** By volume. */

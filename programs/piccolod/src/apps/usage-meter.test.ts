@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { World } from "@piccolo/world";
+import { AppDevice } from "../../test-support/app-device.ts";
 import type { ContainerUsage } from "./runtime/container-runtime.ts";
 import type { AppStore } from "./store.ts";
 import { UsageMeter } from "./usage-meter.ts";
@@ -31,11 +32,11 @@ async function measured(looks: readonly (() => Readonly<Record<string, number>>)
   const meter = new UsageMeter({
     runtime: { usage: () => Promise.resolve([usage]) },
     storage: { usedBytes: (app) => (assert.equal(app, "shelf"), (left.shift() ?? assert.fail())()) },
-    store: { all: () => [{ record: { app: "shelf" } }] } as unknown as Pick<AppStore, "all">,
+    store: { all: () => [{ record: { app: "shelf" }, installedAtMs: 0 }] } as unknown as Pick<AppStore, "all">,
     world: world as World,
   });
   await meter.run(stopping.signal);
-  return meter.of("shelf");
+  return meter.of("shelf", 0);
 }
 
 const failing = (error: Error) => (): never => {
@@ -61,4 +62,35 @@ test("where its volumes cannot be looked at, what it keeps is not known and the 
     ],
   );
   await assert.rejects(measured([failing(new TypeError("a bug"))]), TypeError);
+});
+
+test("an app that is installed again begins with nothing of what the one before used", async (context) => {
+  const device = AppDevice.start(context);
+  const stopping = new AbortController();
+  let measure = (): void => undefined;
+  const world = Object.assign(Object.create(device.world) as typeof device.world, {
+    sleep: () => new Promise<void>((resolve) => (measure = resolve)),
+  });
+  const meter = new UsageMeter({ runtime: device.runtime, storage: device.storage, store: device.appStore, world });
+  const points = (): number => {
+    const { record, installedAtMs } = device.apps.get("shelf");
+    return meter.of(record.app, installedAtMs).length;
+  };
+  const measured = async (): Promise<void> => {
+    measure();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const running = meter.run(stopping.signal);
+  await device.install("shelf");
+  for (let round = 0; round < 3; round++) await measured();
+  assert.equal(points(), 3);
+  device.apps.remove("shelf");
+  await device.apps.settled("shelf", () => undefined);
+  await device.install("shelf");
+  assert.equal(points(), 0);
+  await measured();
+  assert.equal(points(), 1);
+  stopping.abort();
+  await measured();
+  await running;
 });

@@ -18,7 +18,8 @@ export interface UsageMeterOptions {
 
 export class UsageMeter {
   readonly #options: UsageMeterOptions;
-  readonly #series = new Map<string, UsageSeries>();
+  /** An app that is installed again is another one. */
+  readonly #series = new Map<string, { readonly installedAtMs: number; readonly series: UsageSeries }>();
 
   constructor(options: UsageMeterOptions) {
     this.#options = options;
@@ -38,12 +39,16 @@ export class UsageMeter {
     const { world, runtime, store } = this.#options;
     const usages = await runtime.usage();
     if (usages.length === 0) return;
-    for (const { record } of store.all()) {
+    const installed = store.all();
+    const apps = new Set(installed.map(({ record }) => record.app));
+    for (const app of this.#series.keys()) if (!apps.has(app)) this.#series.delete(app);
+    for (const { record, installedAtMs } of installed) {
       const own = usages.filter(({ name }) => name.startsWith(`${record.app}.`));
       if (own.length === 0) continue;
-      let series = this.#series.get(record.app);
-      if (series === undefined) this.#series.set(record.app, (series = new UsageSeries()));
-      series.add(world.nowMs(), own, this.#diskBytes(record.app));
+      const known = this.#series.get(record.app);
+      const kept = known?.installedAtMs === installedAtMs ? known : { installedAtMs, series: new UsageSeries() };
+      this.#series.set(record.app, kept);
+      kept.series.add(world.nowMs(), own, this.#diskBytes(record.app));
     }
   }
 
@@ -57,8 +62,9 @@ export class UsageMeter {
   }
 
   /** Oldest first. */
-  of(app: string): readonly UsagePoint[] {
-    return this.#series.get(app)?.points ?? [];
+  of(app: string, installedAtMs: number): readonly UsagePoint[] {
+    const kept = this.#series.get(app);
+    return kept?.installedAtMs === installedAtMs ? kept.series.points : [];
   }
 }
 

@@ -445,10 +445,24 @@ export class Podman implements ContainerRuntime {
   }
 
   async usage(): Promise<readonly ContainerUsage[]> {
-    const answer = await this.#interface.find({ method: "GET", path: `${api}/containers/stats?stream=false` });
-    // Where a container ends meanwhile, libpod has no answer for any of them.
-    if (answer === undefined) return [];
-    return (read.usage(answer).Stats ?? []).map((one) => usageOf(one));
+    const all = await this.#usageOf("");
+    if (all !== undefined) return all;
+    // Where one container ends meanwhile, libpod has no answer for any of them: each is asked for by itself.
+    const running = (await this.#list()).filter(({ State: state }) => state === "running");
+    const each = await Promise.all(running.map(({ Id: id }) => this.#usageOf(`&containers=${id}`)));
+    return each.flatMap((one) => one ?? []);
+  }
+
+  /** Undefined where one of them has no answer. */
+  async #usageOf(query: string): Promise<readonly ContainerUsage[] | undefined> {
+    const ended = new Error("a container has ended meanwhile");
+    try {
+      const call = { method: "GET", path: `${api}/containers/stats?stream=false${query}` } as const;
+      return read.usage(await this.#interface.call(call, () => ended)).Stats?.map(usageOf);
+    } catch (error) {
+      if (error === ended) return undefined;
+      throw error;
+    }
   }
 
   async *events(signal: AbortSignal, sinceMs: number): AsyncGenerator<ContainerEvent> {

@@ -29,6 +29,7 @@ const ContainerList = z.array(
     Id: z.string(),
     Names: z.array(z.string()).nullish(),
     Labels: z.record(z.string(), z.string()).nullish(),
+    State: z.string().nullish(),
   }),
 );
 export type ListedContainer = z.infer<typeof ContainerList>[number];

@@ -34,7 +34,9 @@ test("drills are held by themselves, a day after the first backup and then each 
     return realWorld.sleep(Math.min(ms, 5), signal);
   };
   const looked = async (): Promise<void> => {
-    for (const until = looks + 2; looks < until;) await turn();
+    const before = looks;
+    const isSeen = (): boolean => looks >= before + 2;
+    while (!isSeen()) await turn();
   };
   device.drills.start();
   await looked();
