@@ -478,7 +478,9 @@ test("visits wait while the app changes over, and are bounded in number", async 
   });
   await Promise.all(answers);
   assert.equal(refused.size, 88);
-  assert.ok(one.looks - looksBefore <= 2, `it was looked for ${one.looks - looksBefore} times`);
+  // Once a second for all of them, however long they take to come.
+  const looks = one.looks - looksBefore;
+  assert.ok(looks < waiting.length / 10, `it was looked for ${looks} times`);
   first.close();
 });
 
