@@ -12,7 +12,11 @@ import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/se
 import { StrayNetworks } from "../../programs/piccolod/src/adapters/podman/stray-networks.ts";
 import { ownView } from "../../programs/piccolod/src/adapters/app-storage/run-program.ts";
 import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
-import { containerRuntimeSuite } from "../../programs/piccolod/test-support/container-runtime-suite.ts";
+import {
+  containerRuntimeSuite,
+  network,
+  specOf,
+} from "../../programs/piccolod/test-support/container-runtime-suite.ts";
 import { isolationSuite } from "./isolation-suite.ts";
 import { logSuite } from "./log-suite.ts";
 import { must, publicAddress } from "./outside.ts";
@@ -58,6 +62,21 @@ isolationSuite({
   storage,
   log,
   rootFiles: () => readdirSync(join(folder, "apps/roots")),
+});
+
+test("a container that takes the address of one before is the same neighbour to whoever spoke with that one", async () => {
+  await runtime.createNetwork(network);
+  const attached = { networks: [{ network: network.name, address: "10.131.7.11" }] };
+  const neighbours = new Set<string>();
+  for (let round = 0; round < 2; round++) {
+    await runtime.create(specOf("again", "sleep 1000", attached));
+    await runtime.start("again");
+    const own = await runtime.exec("again", ["/bin/busybox", "cat", "/sys/class/net/eth0/address"], 10_000);
+    neighbours.add(own.output.trim());
+    await runtime.remove("again");
+  }
+  await runtime.removeNetwork(network.name);
+  assert.deepEqual([...neighbours], ["02:50:0a:83:07:0b"]);
 });
 
 test("of images that came out of archives nothing is noted outside the storage", () => {

@@ -33,7 +33,7 @@ export function createBody(spec: ContainerSpec, imageId: string, cgroupParent: s
           Networks: Object.fromEntries(
             spec.networks.map(({ network, address }, at) => [
               network,
-              { static_ips: [address], interface_name: `eth${at}` },
+              { static_ips: [address], static_mac: macOf(address), interface_name: `eth${at}` },
             ]),
           ),
         }),
@@ -58,6 +58,16 @@ export function createBody(spec: ContainerSpec, imageId: string, cgroupParent: s
     healthconfig: { Test: ["NONE"] },
     ...(cgroupParent === undefined ? {} : { cgroup_parent: cgroupParent }),
   };
+}
+
+/**
+ * A hardware address that goes with the network address, locally administered (IEEE 802, 02-…). An address is taken again by a
+ * later container, and with another hardware address everybody who has spoken with the one before would for up to a minute
+ * send to where nobody is (RFC 826 has no end of a translation).
+ */
+function macOf(address: string): string {
+  const bytes = [2, 0x50, ...address.split(".").map(Number)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 function mountOf(mount: ContainerMount): unknown {
