@@ -720,7 +720,11 @@ export class Apps {
         .get(app)
         ?.ended()
         .catch(() => undefined);
-    const work = Promise.all([this.#watching, this.#strangers, this.#tidying, ...[...this.#lanes.keys()].map(rested)]);
+    // The last round may begin more of it.
+    const work = this.#watching.then(() => {
+      const lanes = [...this.#lanes].flatMap(([app, lane]) => [rested(app), lane.healthEnded()]);
+      return Promise.all([this.#strangers, this.#tidying, ...lanes]);
+    });
     const records = store.all().map(({ record }) => record);
     await stopInOrder(records, { runtime, world, log, rested });
     // What waited for an app's end has seen it now; what else takes its time is cut off, as by a power cut.

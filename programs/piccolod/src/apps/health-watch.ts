@@ -29,6 +29,7 @@ export interface HealthWatchOptions {
 export class HealthWatch {
   readonly #options: HealthWatchOptions;
   #watched: AbortController | undefined;
+  #running: Promise<void> = Promise.resolve();
   /** Since the app was opened to visitors, in a row. */
   now: Health = unasked;
 
@@ -41,7 +42,13 @@ export class HealthWatch {
     if (this.#watched !== undefined || this.#options.stopping.aborted) return;
     const watched = new AbortController();
     this.#watched = watched;
-    void this.#run(AbortSignal.any([watched.signal, this.#options.stopping]));
+    const run = this.#run(AbortSignal.any([watched.signal, this.#options.stopping]));
+    this.#running = Promise.all([this.#running, run]).then(() => undefined);
+  }
+
+  /** Resolves when nothing is asked any more, which is after an answer or its bound: it is read by what is in the records. */
+  async ended(): Promise<void> {
+    await this.#running;
   }
 
   /** Nothing is known of it from now on. */

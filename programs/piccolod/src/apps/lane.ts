@@ -158,6 +158,11 @@ export class Lane {
     await this.#driving;
   }
 
+  /** Resolves when the app is not asked any more whether it answers, once it is to stop: for that nothing else has to wait. */
+  async healthEnded(): Promise<void> {
+    await this.#health.ended();
+  }
+
   async #drive(): Promise<void> {
     const { stopping, log, app } = this.#options;
     for (let round = 0; !stopping.aborted; round++) {
