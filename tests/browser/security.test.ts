@@ -300,7 +300,10 @@ for (const kind of ["desk", "phone"] as const) {
     await load.waitFor();
     await photograph(page, `${kind}-reset-silent`);
     await load.click();
-    await page.getByRole("heading", { name: "The device does not answer" }).waitFor();
+    const silent = page.getByRole("heading", { name: "The device does not answer" });
+    await silent.waitFor();
+    await page.waitForRequest(isStatus);
+    assert.equal(await silent.isVisible(), true, "what is said stays while the device is asked again");
     await page.unroute(isStatus);
     await page.getByRole("button", { name: "Set up" }).waitFor();
   });

@@ -51,6 +51,9 @@ function Page({ uploads }: { uploads: Uploads }) {
   // Here, because it has to outlive a lock: who put joining off is not asked again after each password.
   const [joinLeft, setJoinLeft] = useState(false);
   const onReset = useCallback(() => setResetting(true), []);
+  // Stays while the device is asked once more, which forgets why the last answer did not come.
+  const [silence, setSilence] = useState<Error | null>(null);
+  if (status.error !== null && status.error !== silence) setSilence(status.error);
   const phase = status.data?.phase;
   useEffect(() => {
     // Names of files have no business in the memory of a page whose device has put away the keys to them.
@@ -61,9 +64,9 @@ function Page({ uploads }: { uploads: Uploads }) {
   if (resetting) return <Resetting />;
   // What is known stays in use while the device does not answer: the shell says that it does not.
   if (status.data === undefined)
-    return status.isError ? (
+    return silence !== null ? (
       <QuietPage title="The device does not answer">
-        <ProblemNote error={status.error} onRetry={() => void status.refetch()} />
+        <ProblemNote error={silence} onRetry={() => void status.refetch()} />
       </QuietPage>
     ) : (
       <Waiting />

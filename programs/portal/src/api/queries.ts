@@ -47,6 +47,8 @@ export const useStatus = () =>
   useQuery({
     queryKey: keys.status,
     queryFn: ({ signal }) => device.call("GET /status", {}, { signal }),
+    // Part of a page that says that the device does not answer: it would ask again as often as the page is shown.
+    retryOnMount: false,
     // Before anyone is signed in there are no events: this is how a device that comes back, or was opened from another
     // page, is noticed.
     refetchInterval: ({ state }) =>
