@@ -37,11 +37,9 @@ async function begunUpload(page: Page): Promise<void> {
 
 /** What a person is asked who closes the page now. */
 async function askedAtClose(page: Page): Promise<string> {
-  const asked = new Promise<string>((resolve) => {
-    page.once("dialog", (dialog) => {
-      resolve(dialog.type());
-      void dialog.dismiss();
-    });
+  // Told after the answer: Chromium dies of a context that is disposed of while a question of its page is open.
+  const asked = new Promise<string>((resolve, reject) => {
+    page.once("dialog", (dialog) => void dialog.dismiss().then(() => resolve(dialog.type()), reject));
   });
   await page.close({ runBeforeUnload: true });
   return asked;

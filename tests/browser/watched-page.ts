@@ -19,8 +19,12 @@ export async function openWatched(
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   t.after(async () => {
-    await context.close();
-    await device.close();
+    try {
+      await context.close();
+    } finally {
+      // Also where the browser died: a device that goes on listening keeps the whole test file from its end.
+      await device.close();
+    }
     assert.deepEqual(complaints, []);
   });
   return { device, page };
