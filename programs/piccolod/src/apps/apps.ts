@@ -564,8 +564,8 @@ export class Apps {
     this.#watch();
   }
 
-  purged(id?: string): Promise<void> {
-    return this.#trash.purged(id);
+  purged(id: string | undefined, signal: AbortSignal): Promise<void> {
+    return this.#trash.purged(id, signal);
   }
 
   /**

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { AppWorld, type ManifestWish, manifestOf, notHealthy, type Outcome } from "../../test-support/app-world.ts";
 import { decide, decideTrash } from "./decide.ts";
 import type { AppPlanRecord, Observed, Step } from "./plan-types.ts";
-import { recordAfter } from "./record.ts";
+import { recordAfter, trashOf } from "./record.ts";
 import {
   requestBackup,
   requestConfigure,
@@ -1047,7 +1047,31 @@ test("an update that cannot be undone, since its copy is gone, gives way to a re
   // Cut off or failed, it waits for its owner again.
   const abandoned = recordAfter(must(world.record), { type: "abandoned" });
   assert.equal(decide(abandoned, world.observe(), world.nowMs).waiting?.for, "owner");
+  // Nothing but data takes its place, and what does is as unsaved.
+  assert.throws(() => requestUpdate(must(world.record), wish({ ...stateful, version: 3 }), "s3", world.nowMs), {
+    code: "app-busy",
+  });
+  const other = requestRestore(must(world.record), "b1", "s3", world.nowMs);
+  assert.deepEqual([other.change?.unsaved, other.change?.safety], ["s1", undefined]);
+  // Out of the trash it starts from the copy that is gone, which is to say not at all.
+  const removed = requestRemoval(other, "t1");
+  assert.equal(trashOf(removed, ["data"], world.nowMs)?.placed, "s1");
   assert.equal(settle(world), undefined);
   assert.equal(must(world.record).current?.manifest.version, "1");
   assert.equal(must(world.record).change, undefined);
+});
+
+test("a change of permissions waits for missing data where a restore can take its place", () => {
+  const world = backedUp();
+  world.volumes.delete("data");
+  world.crash(true);
+  world.acknowledged.clear();
+  const current = must(must(world.record).current);
+  world.want({ ...must(world.record), current: { ...current, grants: ["internet"] } });
+  world.want(requestConfigure(must(world.record), { grants: [], settings: {} }, "s1", world.nowMs));
+  assert.equal(must(world.record).change?.safety, undefined);
+  assert.equal(settle(world)?.for, "owner");
+  world.want(requestRestore(must(world.record), "b1", "s2", world.nowMs, true));
+  assert.equal(settle(world), undefined);
+  assert.ok(world.volumes.has("data"));
 });

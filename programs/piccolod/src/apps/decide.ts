@@ -207,7 +207,7 @@ function decideFetching(
   waiting: Waiting | undefined,
 ): Plan {
   const steady =
-    change.unsaved === true
+    change.unsaved !== undefined
       ? plan(...pausedRoute(record, observed), ...stopAll(record, containers, true))
       : decideSteady(record, observed, containers, nowMs);
   if (waiting !== undefined) return { steps: steady.steps, waiting };
@@ -261,17 +261,15 @@ function decideSaving(
   const names = volumes.map(({ name }) => name);
   // Another generation that goes on with the same data is not even tried without it; where data comes back, what is there is copied.
   const bringsBack = change.kind === "restore" || change.kind === "rollback";
-  if (change.safety !== undefined || bringsBack) {
-    if (!observed.volumes.known) return notKnown(observed.volumes);
-    const missing = missingVolumes(record, observed.volumes.value);
-    const { lost = [] } = change;
-    if (bringsBack && missing.some((name) => !lost.includes(name))) {
-      const none = names.every((name) => missing.includes(name));
-      return plan({ do: "record", event: { type: "volumes-lost", volumes: missing, none } });
-    }
-    const needed = change.kind === "backup" ? missing.filter((name) => names.includes(name)) : missing;
-    if (!bringsBack && needed.length > 0) return wait({ for: "owner", failure: dataMissing(needed) });
+  if (!observed.volumes.known) return notKnown(observed.volumes);
+  const missing = missingVolumes(record, observed.volumes.value);
+  const { lost = [] } = change;
+  if (bringsBack && missing.some((name) => !lost.includes(name))) {
+    const none = names.every((name) => missing.includes(name));
+    return plan({ do: "record", event: { type: "volumes-lost", volumes: missing, none } });
   }
+  const needed = change.kind === "backup" ? missing.filter((name) => names.includes(name)) : missing;
+  if (!bringsBack && needed.length > 0) return wait({ for: "owner", failure: dataMissing(needed) });
   const copy: readonly Step[] =
     change.safety === undefined ? [] : [{ do: "snapshot", snapshot: change.safety, volumes: names }];
   const done: Step =
@@ -389,7 +387,7 @@ function decideUndoing(
   }
   const isolated = [...pausedRoute(record, observed), ...stopAll(record, containers, true)];
   const { safety } = change;
-  if (change.unsaved === true) return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
+  if (change.unsaved !== undefined) return { steps: isolated, waiting: { for: "owner", failure: copyGone } };
   if (safety === undefined) return plan(...isolated, ...undone);
   if (!observed.snapshots.known) return { steps: isolated, waiting: notSeen(observed.snapshots) };
   if (observed.snapshots.value.get(safety) !== "complete") {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { World } from "@piccolo/world";
 import type { Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import type { BackupCrashPoint } from "./backup/storing.ts";
 import type { Sessions } from "../auth/sessions.ts";
 import type { DeviceEvents } from "../events/events.ts";
@@ -104,7 +105,12 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
   };
   const changed = (app: string): void => {
     const isTold = (toldHosts ?? "").split(",").includes(names.hostOf(app));
-    if (isTold !== (store.get(app) !== undefined)) tellHosts();
+    try {
+      if (isTold !== (store.get(app) !== undefined)) tellHosts();
+    } catch (error) {
+      // That the records cannot be read is among what is told. The names are looked at again with the next change.
+      if (!isOperatingFailure(error)) throw error;
+    }
     // What nobody sees does not change either.
     if (!app.startsWith(drillName(""))) events.appChanged(app);
   };

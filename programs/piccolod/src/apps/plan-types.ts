@@ -51,8 +51,11 @@ export interface Change {
    * stay recorded: where the change fails, they are missing as before.
    */
   readonly lost?: readonly string[];
-  /** It took the place of a change whose copy is gone: where it fails, there is nothing to put back, and the app waits for its owner. */
-  readonly unsaved?: true;
+  /**
+   * The copy of a change it took the place of, which is gone: the data is what that change left, so that the current generation is not
+   * started on it, and where this one fails there is nothing to put back.
+   */
+  readonly unsaved?: string;
   readonly phase: ChangePhase;
   readonly startedAtMs: number;
   /** Of the last try of this phase. */

@@ -124,7 +124,7 @@ export function fetchedCopy({ fetched, placed }: Change): readonly string[] {
 function abandoned(record: AppPlanRecord, change: Change): AppPlanRecord {
   const failure = change.cause ?? change.failure ?? givenUp;
   // The current generation has no data to go on with.
-  if (change.unsaved === true) {
+  if (change.unsaved !== undefined) {
     return { ...record, change: { ...change, phase: "undoing", failure: undefined, cause: failure } };
   }
   if (record.current === undefined) {
@@ -164,7 +164,8 @@ export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs
   const generation = current ?? change?.to;
   if (generation === undefined || trash === undefined) return undefined;
   const isTouched = change !== undefined && ["placing", "starting", "undoing"].includes(change.phase);
-  const placed = current === undefined ? change?.placed : isTouched && !runsBeside(record) ? change.safety : undefined;
+  const before = isTouched && !runsBeside(record) ? change.safety : undefined;
+  const placed = current === undefined ? change?.placed : (change?.unsaved ?? before);
   return {
     id: trash,
     app: record.app,

@@ -151,7 +151,7 @@ function readyForChange(record: AppPlanRecord): Generation {
       `the install of ${record.app} has not ended yet; wait until it has, or uninstall the app`,
     );
   }
-  if (record.change !== undefined && record.change.phase !== "fetching") {
+  if (record.change !== undefined && (record.change.phase !== "fetching" || record.change.unsaved !== undefined)) {
     throw planFaults.fault("app-busy", busyWords(record));
   }
   return record.current;
@@ -185,24 +185,29 @@ function triedAnew(
 
 /**
  * The same for what brings data back, which is also what a change is told to be ended by that has come to where only its owner helps
- * (`isStuck`): for want of the data it would copy, or of the copy it would put back. The new change takes its place.
+ * (`isStuck`): for want of the data it would copy, or of the copy it would put back. The new change takes its place, also that of one
+ * which did so and still fetches.
  */
 function readyForData(
   record: AppPlanRecord,
   isStuck: boolean,
 ): { readonly ready: AppPlanRecord; readonly more: Partial<Change> } {
   const { change: before } = record;
-  if (!isStuck || before === undefined || (before.phase !== "saving" && before.phase !== "undoing")) {
+  const canEnd =
+    (isStuck && (before?.phase === "saving" || before?.phase === "undoing")) ||
+    (before?.unsaved !== undefined && before.phase === "fetching");
+  if (before === undefined || !canEnd) {
     readyForChange(record);
     return { ready: record, more: {} };
   }
   notRemoved(record);
   const { safety, made } = before;
+  const unsaved = before.unsaved ?? (before.phase === "undoing" ? safety : undefined);
   return {
     ready: safety === undefined ? record : { ...record, discarded: [...record.discarded, safety] },
     more: {
       ...(made === undefined ? {} : { made }),
-      ...(before.phase === "undoing" || before.unsaved === true ? { safety: undefined, unsaved: true } : {}),
+      ...(unsaved === undefined ? {} : { safety: undefined, unsaved }),
     },
   };
 }

@@ -155,8 +155,8 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
       subject: id,
       step: "Deleting",
       cancellable: false,
-      work: async () => {
-        await apps.purged(id);
+      work: async ({ signal }) => {
+        await apps.purged(id, signal);
         return undefined;
       },
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AppDevice } from "../../test-support/app-device.ts";
+import { AppDevice, never } from "../../test-support/app-device.ts";
 import { trashKeptMs } from "./record.ts";
 
 const digest = `sha256:${"1".padStart(64, "a")}`;
@@ -19,7 +19,7 @@ test("by a clock that is not believed nothing in the trash is due; by one that i
   const id = await uninstalled(device);
   device.world.wallAheadMs = trashKeptMs + 1;
   device.clockBelieved = false;
-  await device.apps.purged();
+  await device.apps.purged(undefined, never);
   assert.equal(device.apps.trash().length, 1);
   device.apps.restoreFromTrash(id);
   await device.apps.settled("shelf", () => undefined);
@@ -28,7 +28,7 @@ test("by a clock that is not believed nothing in the trash is due; by one that i
   await device.apps.settled("shelf", () => undefined);
   device.clockBelieved = true;
   device.world.wallAheadMs += trashKeptMs + 1;
-  await device.apps.purged();
+  await device.apps.purged(undefined, never);
   assert.deepEqual(device.apps.trash(), []);
 });
 
@@ -38,7 +38,7 @@ test("what the owner wants gone goes by any clock, and is nobody's to bring back
   device.clockBelieved = false;
   device.apps.purge(id);
   assert.throws(() => device.apps.restoreFromTrash(id), { code: "app-not-found" });
-  await device.apps.purged(id);
+  await device.apps.purged(id, never);
   assert.deepEqual(device.appStore.trash(), []);
 });
 
@@ -56,7 +56,7 @@ test("what is being brought back is not deleted meanwhile, neither by the clock 
   );
   assert.throws(() => device.apps.purge(id), { code: "app-busy" });
   device.world.wallAheadMs = trashKeptMs + 1;
-  await device.apps.purged();
+  await device.apps.purged(undefined, never);
   device.runtime.registry.set(digest, image);
   device.apps.run("shelf", "running");
   await device.apps.settled("shelf", () => undefined);
@@ -76,11 +76,11 @@ test("data that the disk does not let go stays in the trash, holds up nothing, a
     throw Object.assign(new Error("the disk cannot be read"), { code: "EIO", errno: -5 });
   };
   device.apps.purge(id);
-  await assert.rejects(device.apps.purged(id), { code: "step-failed" });
+  await assert.rejects(device.apps.purged(id, never), { code: "step-failed" });
   assert.ok(refused > 0);
   await device.apps.openRoute("other");
   storage.purgeTrash = purge;
-  await device.apps.purged(id);
+  await device.apps.purged(id, never);
   assert.deepEqual(device.appStore.trash(), []);
 });
 
@@ -102,7 +102,7 @@ test("while what is due goes, which takes a while, it is nobody's to bring back,
     await purge(trash);
   };
   const both = device.apps.trash().map(({ trash }) => trash);
-  const tidying = device.apps.purged();
+  const tidying = device.apps.purged(undefined, never);
   const going = await reached.promise;
   const stays = both.find(({ id }) => id !== going) ?? assert.fail("there are two");
   assert.throws(() => device.apps.restoreFromTrash(going), { code: "app-not-found" });
@@ -112,4 +112,21 @@ test("while what is due goes, which takes a while, it is nobody's to bring back,
   await tidying;
   assert.deepEqual(device.appStore.trash(), []);
   assert.equal(device.read(stays.app).toString(), `all of ${stays.app}`);
+});
+
+test("who waits for the room of what is gone waits no longer once the device stops", async (context) => {
+  const device = AppDevice.start(context);
+  const id = await uninstalled(device);
+  const waits = Promise.withResolvers<undefined>();
+  device.storage.freed = () => {
+    waits.resolve(undefined);
+    return new Promise(() => undefined);
+  };
+  device.apps.purge(id);
+  const stopping = new AbortController();
+  const purged = device.apps.purged(id, stopping.signal);
+  await waits.promise;
+  const why = new Error("the device stops");
+  stopping.abort(why);
+  await assert.rejects(purged, why);
 });

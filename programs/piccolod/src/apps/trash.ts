@@ -1,4 +1,5 @@
 /** Uninstalled apps: their data is kept for a while, can be brought back, and goes when it is due or when its owner says so. */
+import { orAborted } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import { isOperatingFailure } from "../operating-failure.ts";
@@ -86,15 +87,19 @@ export class Trash {
     }
   }
 
-  /** Resolves when its room is free: nothing of it is left, or of whatever is due where none is named. Throws `step-failed`. */
-  async purged(id?: string): Promise<void> {
+  /**
+   * Resolves when its room is free: nothing of it is left, or of whatever is due where none is named. Throws `step-failed`, and what
+   * the signal says: what is left then goes by itself.
+   */
+  async purged(id: string | undefined, signal: AbortSignal): Promise<void> {
     const { store, storage, log } = this.#options;
     await this.tidy();
     const isThere = id !== undefined && store.trash().some(({ trash }) => trash.id === id);
     if (isThere) throw changeFaults.fault("step-failed", "It could not be deleted yet.");
     try {
-      await storage.freed();
+      await orAborted(storage.freed(), signal);
     } catch (error) {
+      signal.throwIfAborted();
       if (!isOperatingFailure(error)) throw error;
       log.warn("room-stays", { code: error.code, ...errorFacts(error) });
       throw changeFaults.fault("step-failed", "It is deleted, and its room is free only after the next start.");

@@ -1,5 +1,6 @@
 /** What is said before a copy of an app's data is deleted for good. */
 import { device } from "../api/device.ts";
+import { troubleOf } from "../api/problem.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
@@ -27,6 +28,11 @@ export function DeleteBackupDialog({ id, backup, onClose }: { id: string; backup
   );
 }
 
+/** Where some went and then one could not, all are asked for again. */
+function unlessGone(error: unknown): void {
+  if (troubleOf(error).code !== "app-backup-not-found") throw error;
+}
+
 /** All that the network has of an app that is not on the device. */
 export function DeleteBackupsDialog({
   name,
@@ -40,7 +46,7 @@ export function DeleteBackupsDialog({
   const renewed = useAppsChanged();
   const call = useCall(async () => {
     try {
-      for (const { id } of backups) await device.call("DELETE /app-backups/{id}", { params: { id } });
+      for (const { id } of backups) await device.call("DELETE /app-backups/{id}", { params: { id } }).catch(unlessGone);
     } finally {
       void renewed();
     }

@@ -51,7 +51,13 @@ export function FormerApps() {
     <div className="mt-8 max-w-3xl">
       <Group title="In your backups">
         {gone.map((app) => (
-          <FormerApp key={app.app} app={app} refusal={refusals.get(app.app)} onDelete={() => setDeleting(app)} />
+          <FormerApp
+            key={app.app}
+            app={app}
+            refusal={refusals.get(app.app)}
+            onBringBack={() => setRefusals(new Map([...refusals].filter(([id]) => id !== app.app)))}
+            onDelete={() => setDeleting(app)}
+          />
         ))}
         {all.error === undefined ? null : <ProblemNote error={all.error} />}
         {wanted.length < 2 ? null : (
@@ -76,11 +82,13 @@ export function FormerApps() {
 function FormerApp({
   app: { app, name, backups, inTrash },
   refusal,
+  onBringBack,
   onDelete,
 }: {
   app: BackedUpApp;
-  /** Of the last time that all were to be brought back. */
+  /** Of the last time that all were to be brought back; nothing once this one alone is. */
   refusal: unknown;
+  onBringBack: () => void;
   onDelete: () => void;
 }) {
   const restore = useAppCall("POST /app-backups/{id}/restore");
@@ -88,7 +96,7 @@ function FormerApp({
   const [newest] = backups;
   if (newest === undefined) return null;
   const title = inLanguage(name, navigator.languages);
-  const refused = restore.error ?? refusal;
+  const refused = refusal ?? restore.error ?? undefined;
   return (
     <Row name={`${title}, saved ${momentInWords(newest.takenAtMs)}`} note={placeInWords(newest)}>
       {refused === undefined ? (
@@ -110,7 +118,10 @@ function FormerApp({
             aria-label={`Bring back ${title}`}
             busy={restore.isPending || task.isRunning}
             icon={<RotateCcw aria-hidden="true" className="size-4" />}
-            onClick={() => restore.mutate({ params: { id: newest.id } })}
+            onClick={() => {
+              onBringBack();
+              restore.mutate({ params: { id: newest.id } });
+            }}
           >
             Bring back
           </Button>

@@ -66,6 +66,13 @@ test("a copy that waits is made again for no failure of storing it, and for one 
     const next = decideBackup(situation({ ...where, notes }), nowMs);
     assert.ok(next.do === "wait" && next.trouble?.code === "disk-full" && next.atMs === nowMs + 300_000);
     assert.deepEqual(decideBackup(situation({ ...where, notes }), nowMs + 300_000), { do: "save" });
+    // The same where an older copy waits: each try may stop the app, or fill the disk.
+    const older = [{ id: "b", takenAtMs: nowMs - 30 * hourMs }];
+    const paused = decideBackup(situation({ ...where, stored: [], copies: older, notes }), nowMs);
+    assert.equal(paused.do === "wait" ? paused.atMs : paused.do, nowMs + 300_000);
+    assert.deepEqual(decideBackup(situation({ ...where, stored: [], copies: older, notes }), nowMs + 300_000), {
+      do: "save",
+    });
   }
 });
 

@@ -53,8 +53,9 @@ export function decideBackup(situation: Situation, nowMs: number): NextBackup {
     return { do: "wait", atMs: pauseMs, trouble: failed };
   }
   if (newest !== undefined && obstacle === undefined) return { do: "store", copy: newest.id };
-  // What failed before there was a copy is done again after its pause, and not only when its day comes.
-  const atMs = newest === undefined && pauseMs !== undefined ? pauseMs : dueAtMs(situation, nowMs);
+  const dueMs = dueAtMs(situation, nowMs);
+  // What failed before there was a copy is done again after its pause, and not only when its day comes; a day's, not before it.
+  const atMs = pauseMs === undefined ? dueMs : newest === undefined ? pauseMs : Math.max(dueMs, pauseMs);
   const isDue = atMs <= nowMs;
   // Without a copy waiting, and before its time, a network that is too small is nothing to complain of.
   const isWanted = !inNetwork || newest !== undefined || (isDue && !hasData);

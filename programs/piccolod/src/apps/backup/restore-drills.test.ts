@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { realWorld } from "@piccolo/world/real";
-import { AppDevice, untold } from "../../../test-support/app-device.ts";
+import { AppDevice, never, untold } from "../../../test-support/app-device.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 const dayMs = 24 * 3_600_000;
@@ -71,7 +71,7 @@ test("what a drill that was cut off left goes at the next start, data and all, a
   assert.ok((await leftOf(device)).length >= 3, "its app, its container and its data");
   device.drills.start();
   while (device.appStore.get("drill_shelf") !== undefined) await turn();
-  await device.apps.purged();
+  await device.apps.purged(undefined, never);
   assert.deepEqual(await leftOf(device), []);
   await device.apps.openRoute("shelf");
   assert.equal(device.read("shelf").toString(), "books");

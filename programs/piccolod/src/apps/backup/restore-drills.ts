@@ -134,7 +134,7 @@ export class RestoreDrills {
       trouble = troubleOf(error);
       if (trouble === undefined) throw error;
     } finally {
-      await this.#end(backup.app);
+      await this.#end(backup.app, limit);
     }
     const drill: DrillNotes = {
       atMs: world.nowMs(),
@@ -173,7 +173,7 @@ export class RestoreDrills {
     }
   }
 
-  async #end(app: string): Promise<void> {
+  async #end(app: string, limit: AbortSignal): Promise<void> {
     const { backups, apps } = this.#options;
     if (!backups.restored.endDrill(app)) return;
     // A device that stops goes on with it at its next start.
@@ -183,6 +183,6 @@ export class RestoreDrills {
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.race([apps.settled(drillName(app), () => undefined).catch(() => undefined), stopped]);
-    if (!signal.aborted) await apps.purged();
+    if (!limit.aborted) await apps.purged(undefined, limit);
   }
 }
