@@ -7,7 +7,7 @@ import { LoaderVariables } from "./adapters/boot/loader-variables.ts";
 import { SystemdBoot } from "./adapters/boot/systemd-boot.ts";
 import { OstreeDeployments } from "./adapters/deployments/ostree.ts";
 import { RpmOstreeDeployments } from "./adapters/deployments/rpm-ostree.ts";
-import { EfiKeys, keysInSignedList } from "./adapters/firmware/efi-keys.ts";
+import { EfiKeys, keysInSignedList, readReplacedKeys } from "./adapters/firmware/efi-keys.ts";
 import { readSecureBoot } from "./adapters/firmware/secure-boot.ts";
 import { mountedRepository } from "./adapters/deployments/root-repository.ts";
 import { hasWayOut } from "./adapters/own-addresses.ts";
@@ -21,7 +21,7 @@ import type { OwnAddress } from "./http/own-address.ts";
 import type { Reason, Renewal } from "./security/boot.ts";
 import type { OutsideRecord } from "./security/outside-record.ts";
 import type { SecurityChip } from "./security/security-chip.ts";
-import { startKeys } from "./security/start-keys.ts";
+import { type ReleaseStartKeys, startKeys } from "./security/start-keys.ts";
 import { distrustOf } from "./security/start-trust.ts";
 import type { BootControl, BootImages } from "./system/boot-control.ts";
 import type { BootState } from "./system/boot-state.ts";
@@ -35,6 +35,7 @@ import type { ReleaseTrials } from "./system/release-trials.ts";
 export const firstRelease = 1;
 const efiVariables = "/sys/firmware/efi/efivars";
 const signedLists = "/usr/lib/piccolo/firmware";
+const replacedKeysFile = "/usr/lib/piccolo/replaced-keys.json";
 
 function systemdBoot(): SystemdBoot {
   const partition = mountedBootPartition("/dev/disk/by-partlabel/piccolo-esp", "/run/piccolo/boot");
@@ -97,8 +98,10 @@ export function distrustOfStart(
 ): (() => Promise<Reason | undefined>) | undefined {
   const secureBoot = parts.secureBoot ?? (() => readSecureBoot());
   if (signedBootsFile === undefined) return tpm?.kind === "device" ? distrustOf(secureBoot, chip) : undefined;
-  const released = (): ReadonlySet<string> =>
-    new Set([release?.keys["db"] ?? "", ...keysInSignedList(`${signedLists}/db.auth`)]);
+  const released = (): ReleaseStartKeys => ({
+    signing: new Set([release?.keys["db"] ?? "", ...keysInSignedList(`${signedLists}/db.auth`)]),
+    replaced: new Set(readReplacedKeys(replacedKeysFile)),
+  });
   const keys = tpm === undefined ? undefined : startKeys({ bootState, chip, released });
   return distrustOf(secureBoot, chip, keys);
 }

@@ -1,6 +1,7 @@
 /** The keys of releases and of the firmware are replaced under an owner, twice, who is asked for nothing. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BootView } from "@piccolo/device-api";
 import type { Commit } from "@piccolo/release";
 import { stageOffered, updateKeysOf } from "../offered-release.ts";
 import type { Scenario } from "../scenario.ts";
@@ -19,12 +20,20 @@ export const rotation: Scenario = {
     const second = await laboratory.keySet("second-keys", first);
     const third = await laboratory.keySet("third-keys", second);
     const { commit: a } = await laboratory.image();
-    const { machine } = await context.restored("device", "claimed");
+    const { machine, secrets } = await context.restored("device", "claimed");
     const opens = async (what: string): Promise<void> => {
       machine.powerOn();
       await machine.untilAnswers();
       const { phase, reasons } = await machine.client.status();
       context.equal(`${what}: ${JSON.stringify(reasons)}`, phase, "locked");
+    };
+    /** As its owner has it: the chip's word for it, and the way in that only a start by the release's keys gives. */
+    const isTheirs = async (what: string): Promise<void> => {
+      const owner = machine.client.session();
+      await owner.call("POST", "/reset-login", { phrase: secrets.phrase, newPassword: secrets.password });
+      await owner.signIn(secrets.password);
+      const { state, detail } = await owner.call<BootView>("GET", "/security/boot");
+      context.equal(`${what}: what the boot measured: ${detail}`, state, "as-released");
     };
     const nowS = Math.floor(Date.now() / 1000);
     const formerly = (keys: string, times: number) => ({ keys, epochS: nowS + times * laterS });
@@ -49,6 +58,7 @@ export const rotation: Scenario = {
       await opens(`${name} with its key in the firmware`);
       const renewed = machine.probe.text.includes('"seals-renewed","expected":0');
       context.check(`${name} has sealed for the new keys alone`, renewed);
+      await isTheirs(name);
       await machine.powerButton();
     };
 
@@ -73,6 +83,7 @@ export const rotation: Scenario = {
     await machine.untilTells(/"release-blessed"/);
     await machine.powerButton();
     await opens("C with its place");
+    await isTheirs("C");
     await machine.powerButton();
 
     await stage({

@@ -8,18 +8,33 @@ import { decideStartKeys, startKeys } from "./start-keys.ts";
 import { distrustOf } from "./start-trust.ts";
 
 const recorded = recordedBoot("secure-boot");
-const released = new Set(recorded.prediction.signers);
+const none: ReadonlySet<string> = new Set();
+const released = { signing: new Set(recorded.prediction.signers), replaced: none };
 const pcr7 = recorded.pcrs.get(7);
+const other = "00".repeat(32);
 
 test("a start by the release's key alone speaks against nothing", () => {
   assert.equal(decideStartKeys(recorded.log, pcr7, released), undefined);
-  assert.equal(decideStartKeys(recorded.log, pcr7, new Set([...released, "00".repeat(32)])), undefined);
+  assert.equal(
+    decideStartKeys(recorded.log, pcr7, { signing: new Set([...released.signing, other]), replaced: none }),
+    undefined,
+  );
 });
 
 test("a key that is not the release's does, however signed the boot claims to be", () => {
-  for (const keys of [[], [""], ["00".repeat(32)]]) {
-    assert.equal(decideStartKeys(recorded.log, pcr7, new Set(keys))?.code, "start-keys-of-others");
+  for (const keys of [[], [""], [other]]) {
+    const signing = new Set(keys);
+    assert.equal(decideStartKeys(recorded.log, pcr7, { signing, replaced: none })?.code, "start-keys-of-others");
   }
+});
+
+test("a key that was replaced vouches for no start by itself, since what it alone signed is no part of this release", () => {
+  const { signing } = released;
+  assert.equal(
+    decideStartKeys(recorded.log, pcr7, { signing: new Set([other]), replaced: signing })?.code,
+    "start-keys-of-others",
+  );
+  assert.equal(decideStartKeys(recorded.log, pcr7, { signing, replaced: new Set([other]) }), undefined);
 });
 
 test("a log that the chip does not confirm, that cannot be read, or that names no key does", () => {
@@ -37,7 +52,7 @@ test("a log that the chip does not confirm, that cannot be read, or that names n
   ] as const) {
     assert.equal(decideStartKeys(log, value, released)?.code, "start-keys-unknown");
   }
-  assert.ok(decideStartKeys(damaged, pcr7, new Set()) !== undefined);
+  assert.ok(decideStartKeys(damaged, pcr7, { signing: none, replaced: none }) !== undefined);
 });
 
 test("what cannot be asked counts against the start, and so does every other doubt before it", async () => {
@@ -99,7 +114,10 @@ for (const [what, oddity] of [
   test(`${what} speaks against a start in PCR 7 alone`, () => {
     const elsewhere = withEvent(oddity);
     assert.equal(decideStartKeys(elsewhere.log, elsewhere.pcr7, released), undefined);
-    assert.equal(decideStartKeys(elsewhere.log, elsewhere.pcr7, new Set())?.code, "start-keys-of-others");
+    assert.equal(
+      decideStartKeys(elsewhere.log, elsewhere.pcr7, { signing: none, replaced: none })?.code,
+      "start-keys-of-others",
+    );
     const there = withEvent({ ...oddity, pcr: 7 });
     assert.equal(decideStartKeys(there.log, there.pcr7, released)?.code, "start-keys-unknown");
   });

@@ -26,11 +26,18 @@ const unknown: Reason = {
 
 export const startKeyCodes = [keysOfOthers, weakened, unknown].map(({ code }) => code);
 
-/** `released`: fingerprints of the keys that sign the release's programs. `log` and `pcr7` are as the machine gives them. */
+/** Fingerprints of keys by which a release's programs start. */
+export interface ReleaseStartKeys {
+  readonly signing: ReadonlySet<string>;
+  /** Of sets that were replaced: they sign the boot loader that an older device was installed with, and no image of this release. */
+  readonly replaced: ReadonlySet<string>;
+}
+
+/** `log` and `pcr7` are as the machine gives them. `docs/spec/release-keys.md`, rule 15. */
 export function decideStartKeys(
   log: Uint8Array | undefined,
   pcr7: Uint8Array | undefined,
-  released: ReadonlySet<string>,
+  { signing, replaced }: ReleaseStartKeys,
 ): Reason | undefined {
   if (log === undefined || pcr7 === undefined) return unknown;
   try {
@@ -39,7 +46,9 @@ export function decideStartKeys(
     const { enabled, weakened: how, authorities } = readSecureBoot(events);
     if (!enabled || authorities.length === 0) return unknown;
     if (how.length > 0) return weakened;
-    const isReleased = authorities.every(({ fingerprint }) => fingerprint !== undefined && released.has(fingerprint));
+    const seen = authorities.map(({ fingerprint = "" }) => fingerprint);
+    const isReleased =
+      seen.some((one) => signing.has(one)) && seen.every((one) => signing.has(one) || replaced.has(one));
     return isReleased ? undefined : keysOfOthers;
   } catch (error) {
     if (!isFault(error)) throw error;
@@ -50,7 +59,7 @@ export function decideStartKeys(
 export interface StartKeysOptions {
   readonly bootState: BootState;
   readonly chip: Pick<SecurityChip, "pcrs">;
-  readonly released: () => ReadonlySet<string>;
+  readonly released: () => ReleaseStartKeys;
 }
 
 /** Resolves to what speaks against this start. */

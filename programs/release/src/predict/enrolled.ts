@@ -32,8 +32,8 @@ export function predictedPcr7(
   const after = endsOf(replaced).map((sets) => [...sets, keys]);
   const states = [
     ...[[keys], ...before, ...after].map((sets) => enrolledState(listsOf(sets), [loader, image])),
-    // With the boot loader that is there already.
-    ...former.flatMap((set) => after.map((sets) => enrolledState(listsOf(sets), [[certificate(set, "db")], image]))),
+    // No update replaces the boot loader: a device has the one it was installed with.
+    ...[...before, ...after].map((sets) => enrolledState(listsOf(sets), [[certificate(sets[0] ?? keys, "db")], image])),
   ];
   const values = states.flatMap((state) => (state === undefined ? [] : [predictPcr7(state)]));
   return [...new Map(values.map((value) => [toHex(value), value])).values()];

@@ -29,8 +29,9 @@ export interface Prediction extends ReleaseKeys {
 }
 
 /** The signed prediction as it lies beside a release's boot image. */
-export async function signedPrediction({ keySets, enrolled, ...released }: Prediction): Promise<Uint8Array> {
-  const signers = keySets.map((folder) => fingerprintOf(publicKeyOf(folder, "db")));
+export async function signedPrediction({ keySets, enrolled = [], ...released }: Prediction): Promise<Uint8Array> {
+  // Those of sets that were replaced vouch for the boot loaders of older devices.
+  const signers = [...keySets, ...enrolled].map((folder) => fingerprintOf(publicKeyOf(folder, "db")));
   const prediction = encodePrediction(
     predictBoot({ ...released, signers, pcr7: predictedPcr7(released, { keySets, enrolled }) }),
   );

@@ -16,7 +16,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { repositoryRoot } from "../config.ts";
 import { keyListsOf } from "../firmware/key-lists.ts";
 import { makeKeySet } from "../keys/keys.ts";
-import { firmwareListsPath, installSignedParts, updateKeysPath } from "./signed-parts.ts";
+import { firmwareListsPath, installSignedParts, replacedKeysPath, updateKeysPath } from "./signed-parts.ts";
 
 let folder: string;
 let [old, next] = ["", ""];
@@ -86,6 +86,13 @@ test("the image has the keys by which later releases are believed, while keys ar
   assert.deepEqual(fingerprintsIn(join(install(context), updateKeysPath)), ofOld);
   const both = install(context, { signers: [next, old] });
   assert.deepEqual(fingerprintsIn(join(both, updateKeysPath)), [ofNext, ofOld].flat());
+});
+
+test("the image names the keys of sets that were replaced, by which the boot loader of an older device is signed", (context) => {
+  const replacedIn = (tree: string): unknown => JSON.parse(readFileSync(join(tree, replacedKeysPath), "utf8"));
+  const { db } = JSON.parse(readFileSync(join(old, "fingerprints.json"), "utf8")) as { readonly db: string };
+  assert.deepEqual(replacedIn(install(context)), []);
+  assert.deepEqual(replacedIn(install(context, { signers: [next, old] })), [db]);
 });
 
 test("while keys are replaced, there is a list for the firmware of each device there may be", async (context) => {

@@ -1,9 +1,10 @@
 /**
  * What a release's tree has that hangs on its keys: its own apps under its signature, the keys whose signature makes a later release one of
- * ours, and while keys are replaced, what the device tells the firmware (docs/spec/release-keys.md, rules 11 and 14).
+ * ours, and while keys are replaced, what the device tells the firmware (docs/spec/release-keys.md, rules 11, 14 and 15).
  */
 import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fingerprintOf, publicKeyOf } from "../keys/read-key.ts";
 import { ostreePublicOf } from "../keys/roles.ts";
 import { installOwnApps, type OwnApps } from "./own-apps.ts";
 
@@ -11,6 +12,8 @@ const productPath = "usr/lib/piccolo";
 /** Exported OpenPGP keys, one behind the other, as `ostree remote add --gpg-import` takes them. */
 export const updateKeysPath = `${productPath}/updates.gpg`;
 export const firmwareListsPath = `${productPath}/firmware`;
+/** Fingerprints of the `db` keys that sign no release any more, and the boot loaders of older devices still. */
+export const replacedKeysPath = `${productPath}/replaced-keys.json`;
 
 export interface SignedParts extends OwnApps {
   /** Folders of the sets that sign the release. */
@@ -23,6 +26,8 @@ export function installSignedParts({ signers, firmwareLists, ...apps }: SignedPa
   const { tree } = apps;
   installOwnApps(apps);
   writeFileSync(join(tree, updateKeysPath), Buffer.concat(signers.map((keys) => readFileSync(ostreePublicOf(keys)))));
+  const replaced = apps.replaced.map((keys) => fingerprintOf(publicKeyOf(keys, "db")));
+  writeFileSync(join(tree, replacedKeysPath), `${JSON.stringify(replaced)}\n`);
   if (firmwareLists.size > 0) mkdirSync(join(tree, firmwareListsPath), { recursive: true });
   for (const [name, list] of firmwareLists) writeFileSync(join(tree, firmwareListsPath, name), list);
   plainOwnership(join(tree, productPath));

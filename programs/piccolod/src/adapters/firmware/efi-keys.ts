@@ -14,8 +14,9 @@ import {
   type SignatureEntry,
   withKeys,
 } from "@piccolo/attest";
-import { concat, equalConstantTime, malformed, toHex } from "@piccolo/bytes";
+import { concat, equalConstantTime, fromUtf8, malformed, toHex } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
+import { z } from "zod";
 import type { SecurityChip } from "../../security/security-chip.ts";
 import type { BootState } from "../../system/boot-state.ts";
 import { type FirmwareKeyChange, type FirmwareKeys, firmwareKeyFaults } from "../../system/firmware-keys.ts";
@@ -124,6 +125,14 @@ export function keysInSignedList(path: string): readonly string[] {
   return decodeSignatureLists(listIn(signed)).flatMap((entry) =>
     entry.kind === "certificate" ? [fingerprintOf(new X509Certificate(entry.certificate).publicKey)] : [],
   );
+}
+
+const Replaced = z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(64);
+
+/** Fingerprints of the `db` keys that were replaced, as the image has them; none where it has no such file. */
+export function readReplacedKeys(path: string): readonly string[] {
+  const bytes = readWhole(path);
+  return bytes === undefined ? [] : Replaced.parse(JSON.parse(fromUtf8(bytes)));
 }
 
 /** The shortest first: what is in the firmware already is in it, and no certificate comes back that the device never had. */
