@@ -13,7 +13,7 @@ const quietSeconds = {
   start: 90,
   /** The same after two starts that fail: 164 to 182 alone, 257 beside another (`rollback`), and 10 each for what the screen says. */
   startAfterTwoFailed: 280,
-  /** From power-on until a daemon that hangs is given up, by the limits of the overlay `hangs`: 150 from the first step of the system on. */
+  /** From power-on until a daemon that hangs is given up, by the limit of the overlay `hangs`: 90 from the first step of the system on. */
   startThatHangs: 200,
   /** From power-on with the stick to whatever comes of it: 70 alone, 220 beside another (`installer`). */
   stick: 220,

@@ -60,6 +60,10 @@ export const factoryReset: Scenario = {
       let from = machine.serial.text.length;
       await reset({ confirmation: deviceName, ...(time === times ? { phrase } : { password }) });
       if (time === cutAt) {
+        // It begins once its answer is away.
+        const isUntouched = async (): Promise<boolean> =>
+          (await machine.client.status().catch(() => undefined))?.phase === "ready";
+        await machine.until("the reset that begins", async () => !(await isUntouched()), deadlineMs("step"));
         await delay(Math.random() * longestUntilCutMs);
         await machine.powerCut();
         from = 0;

@@ -52,7 +52,7 @@ const enterSystem = ["--target", "1", "--mount", "--"];
 
 /** The first process's: what is mounted in it is there for the whole system, and stays when this process ends. */
 export const systemView: MountView = {
-  run: (path, args) => runProgram("/usr/bin/nsenter", [...enterSystem, path, ...args]),
+  run: (path, args, ...more) => runProgram("/usr/bin/nsenter", [...enterSystem, path, ...args], ...more),
   enter: ["nsenter", ...enterSystem],
   table: "/proc/1/mountinfo",
 };
