@@ -36,7 +36,6 @@ export function FormerApps() {
         ),
       ),
     );
-    void renewed();
     setRefusals(
       new Map(
         apps.flatMap(({ app }, index) => {
@@ -45,6 +44,8 @@ export function FormerApps() {
         }),
       ),
     );
+    // Busy until the page shows what is under way now, so that nobody asks twice.
+    await renewed();
   });
   if (gone.length === 0) return null;
   return (
