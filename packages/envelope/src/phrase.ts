@@ -192,7 +192,7 @@ export function parsePhrase(text: string): Phrase {
   if (positions.length > 0) {
     throw envelopeFaults.fault(
       "phrase-misspelt",
-      `not in the list of words: number ${positions.join(", ")}; correct them and try again`,
+      `not in the list of words: number ${positions.join(", ")}; look at the paper and try again`,
       { details: { positions } },
     );
   }

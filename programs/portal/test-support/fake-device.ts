@@ -207,7 +207,7 @@ export async function startFakeDevice(options: FakeOptions = {}, port = 0): Prom
       throw new Refusal(
         400,
         "phrase-misspelt",
-        `Not in the list of words: number ${positions.join(", ")}; correct them and try again.`,
+        `Not in the list of words: number ${positions.join(", ")}; look at the paper and try again.`,
         false,
         { positions, words },
       );
