@@ -76,7 +76,10 @@ isolationSuite({
 });
 
 test("of images nothing is noted beside the storage, where the system has a file in the folder's place", () => {
-  assert.deepEqual(readdirSync("/var/lib/containers", { recursive: true }), ["cache"]);
+  // Podman's own rules for the service manager make an empty folder there at each start.
+  const entries = readdirSync("/var/lib/containers", { recursive: true, withFileTypes: true });
+  const noted = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  assert.deepEqual(noted, ["cache"]);
 });
 
 after(async () => {

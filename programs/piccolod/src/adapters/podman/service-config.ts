@@ -81,7 +81,7 @@ export function writeServiceConfig(config: ServiceConfig): Readonly<Record<strin
     ...(hasHybridCgroups() ? ['runtime = "runc"'] : []),
     `tmp_dir = ${quoted(join(run, "libpod"))}`,
     `volume_path = ${quoted(join(storage, "volumes"))}`,
-    // Parts of images would otherwise pass through a folder outside the sealed volume, where the word "storage" means the machine's own.
+    // Parts of images would otherwise pass through a folder outside the sealed volume.
     `image_copy_tmp_dir = ${quoted(temporary)}`,
     "[network]",
     'network_backend = "netavark"',
