@@ -304,6 +304,7 @@ for (const kind of ["desk", "phone"] as const) {
     await silent.waitFor();
     await page.waitForRequest(isStatus);
     assert.equal(await silent.isVisible(), true, "what is said stays while the device is asked again");
+    await photograph(page, `${kind}-silent`);
     await page.unroute(isStatus);
     await page.getByRole("button", { name: "Set up" }).waitFor();
   });

@@ -2,6 +2,7 @@
  * Restore drills: the newest backup of an app is brought back beside it, cut off from everything, started, asked for its
  * health, and thrown away. One at a time; the owner is shown how it went.
  */
+import { orAborted } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
 import { isOperatingFailure } from "../../operating-failure.ts";
@@ -178,11 +179,10 @@ export class RestoreDrills {
     if (!backups.restored.endDrill(app)) return;
     // A device that stops goes on with it at its next start.
     const { signal } = this.#stopping;
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await Promise.race([apps.settled(drillName(app), () => undefined).catch(() => undefined), stopped]);
+    await orAborted(
+      apps.settled(drillName(app), () => undefined),
+      signal,
+    ).catch(() => undefined);
     if (!limit.aborted) await apps.purged(undefined, limit);
   }
 }
