@@ -77,7 +77,7 @@ isolationSuite({
 
 test("of images nothing is noted beside the storage, where the system has a file in the folder's place", () => {
   // Podman's own rules for the service manager make the other one at each start, with nothing in it.
-  const entries = new Set(readdirSync("/var/lib/containers", { recursive: true }));
+  const entries = new Set(readdirSync("/var/lib/containers", { recursive: true, encoding: "utf8" }));
   assert.deepEqual(entries, new Set(["cache", "storage", "storage/tmp"]));
 });
 
