@@ -9,7 +9,9 @@ import {
   datagram,
   echoRequest,
   hear,
+  isFor,
   nameQuestion,
+  namesOfTheLink,
   neighbourAdvertisement,
   saysNameHas,
   type Station,
@@ -26,6 +28,15 @@ test("frames too short to say anything, of other kinds, and empty ones are passe
   const whole = tcpOpening(stranger, device, { from: 1, to: 2 });
   for (let length = 0; length < 47; length++) assert.equal(hear(whole.slice(0, length)), undefined);
   assert.equal(hear(hex(`${"00".repeat(12)} 88cc ${"00".repeat(50)}`)), undefined);
+});
+
+test("a frame is for whom it is sent to, and one for a group is for everybody", () => {
+  const gateway: Station = { hardware: hex("525500000202"), address: "10.0.2.2" };
+  assert.equal(isFor(datagram(device, stranger, { from: 1, to: 2 }), stranger.hardware), true);
+  assert.equal(isFor(datagram(device, gateway, { from: 1, to: 2 }), stranger.hardware), false);
+  assert.equal(isFor(arpRequest(device, stranger.address), stranger.hardware), true);
+  assert.equal(isFor(datagram(device, namesOfTheLink, { from: 5353, to: 5353 }), stranger.hardware), true);
+  assert.equal(isFor(new Uint8Array(0), stranger.hardware), false);
 });
 
 test("addresses are the same in bytes and in words", () => {

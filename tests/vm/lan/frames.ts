@@ -143,7 +143,13 @@ export type Heard =
   /** The machine itself says that nobody is at a port. */
   | { readonly kind: "udp-refused"; readonly from: Station; readonly port: number };
 
-/** What a frame says to us, if anything. */
+/** Whether a card with that hardware address takes the frame: it is sent to it, or to a group (IEEE 802, the lowest bit of the first byte). */
+export function isFor(frame: Uint8Array, hardware: Uint8Array): boolean {
+  if (((frame[0] ?? 0) & 1) === 1) return true;
+  return hardware.every((byte, at) => frame[at] === byte);
+}
+
+/** What a frame says, if anything. */
 export function hear(frame: Uint8Array): Heard | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const bytes = (at: number, length: number): Uint8Array => frame.slice(at, at + length);

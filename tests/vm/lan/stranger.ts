@@ -10,6 +10,7 @@ import {
   echoRequest,
   hear,
   type Heard,
+  isFor,
   nameQuestion,
   namesOfTheLink,
   neighbourAdvertisement,
@@ -57,8 +58,10 @@ export class Stranger {
     while (this.#rest.length >= 4) {
       const length = this.#rest.readUInt32BE(0);
       if (this.#rest.length < 4 + length) return;
-      const heard = hear(new Uint8Array(this.#rest.subarray(4, 4 + length)));
+      const frame = new Uint8Array(this.#rest.subarray(4, 4 + length));
       this.#rest = this.#rest.subarray(4 + length);
+      // QEMU's hub tells everybody everything: what the machine asks the gateway is no answer to us.
+      const heard = isFor(frame, hardware) ? hear(frame) : undefined;
       if (heard === undefined) continue;
       this.#answer(heard);
       for (const listener of this.#listeners) listener(heard);
