@@ -536,6 +536,17 @@ test("a registry that gives no more for a while is asked ever more seldom, for h
   assert.equal(world.record?.notice?.failure.code, "registry-busy");
 });
 
+test("a failure of a clock that was months ahead holds nothing up once the clock is right", () => {
+  const world = installed();
+  world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));
+  world.nowMs += 60 * 24 * 3_600_000;
+  const plan = decide(must(world.record), world.observe(), world.nowMs);
+  world.run(plan, (step) => (step.do === "pull" ? { code: "image-unreachable", detail: "", nextStep: "" } : "done"));
+  assert.equal(decide(must(world.record), world.observe(), world.nowMs).waiting?.for, "retry");
+  world.nowMs -= 60 * 24 * 3_600_000;
+  assert.equal(decide(must(world.record), world.observe(), world.nowMs).steps[0]?.do, "pull");
+});
+
 test("while Podman is away nothing is given up, however long it takes", () => {
   const world = installed();
   world.want(requestUpdate(must(world.record), wish({ ...stateful, version: 2 }), "s1", world.nowMs));

@@ -19,7 +19,7 @@ import {
   savedVolumes,
   stopAll,
 } from "./generations.ts";
-import { silentFailure } from "./record.ts";
+import { longestPauseMs, silentFailure } from "./record.ts";
 import type {
   AppPlanRecord,
   Change,
@@ -50,7 +50,9 @@ function routeTo(observed: Observed, to: Route): readonly Step[] {
 function held(failure: Failure | undefined, nowMs: number): Waiting | undefined {
   if (failure === undefined) return undefined;
   if (failure.retryAtMs === undefined) return { for: "owner", failure };
-  return failure.retryAtMs > nowMs ? { for: "retry", atMs: failure.retryAtMs } : undefined;
+  // Further away than any pause is what a clock said that has been set back since.
+  const isAhead = failure.retryAtMs > nowMs && failure.retryAtMs <= nowMs + longestPauseMs;
+  return isAhead ? { for: "retry", atMs: failure.retryAtMs } : undefined;
 }
 
 export function decide(record: AppPlanRecord, observed: Observed, nowMs: number): Plan {

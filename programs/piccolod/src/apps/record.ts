@@ -221,10 +221,12 @@ export const triesMax = 30;
 const unavailableRetryMs = 2_000;
 /** It is looked at again at once when the device is unlocked. */
 const lockedRetryMs = 60_000;
+/** Nothing waits longer before it is tried again. */
+export const longestPauseMs = 3_600_000;
 /** The first wait, which doubles, and the longest. */
 const pace = { firstMs: 2_000, longestMs: 15 * 60_000 };
 /** Who asks in vain too often is given nothing for longer. */
-const busyPace = { firstMs: 60_000, longestMs: 3_600_000 };
+const busyPace = { firstMs: 60_000, longestMs: longestPauseMs };
 
 function retryAfterMs(count: number, { firstMs, longestMs } = pace): number {
   return Math.min(firstMs * 2 ** Math.min(count - 1, 20), longestMs);

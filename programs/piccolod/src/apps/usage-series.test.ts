@@ -62,3 +62,14 @@ test("a clock that is set back makes no rate below nothing, and none without end
     [0, 0, 0, 100],
   );
 });
+
+test("what lies ahead of a clock that was set back goes", () => {
+  const series = new UsageSeries();
+  series.add(10 * 3_600_000, [usage("web", 100)], 700);
+  series.add(1_000, [usage("web", 200)], 700);
+  series.add(6_000, [usage("web", 300)], 700);
+  assert.deepEqual(
+    series.points.map(({ atMs }) => atMs),
+    [1_000, 6_000],
+  );
+});

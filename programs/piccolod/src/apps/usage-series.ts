@@ -41,6 +41,7 @@ export class UsageSeries {
       ...(diskBytes === undefined ? {} : { diskBytes }),
     });
     this.#last = { atMs, cpuMs: new Map(usages.map(({ name, cpuMs }) => [name, cpuMs])) };
-    while ((this.#points[0]?.atMs ?? atMs) < atMs - keptMs) this.#points.shift();
+    // Points far ahead are of a clock that has been set back since.
+    while (Math.abs((this.#points[0]?.atMs ?? atMs) - atMs) > keptMs) this.#points.shift();
   }
 }

@@ -81,7 +81,7 @@ export class AppBackups {
   readonly copies: LocalCopies;
   readonly #courses = new Map<string, Course>();
   readonly #stopping = new AbortController();
-  readonly #startedAtMs: number;
+  readonly #startedMonotonicMs: number;
   #storing = 0;
   readonly #waiting: (() => void)[] = [];
   #wake = new AbortController();
@@ -89,7 +89,7 @@ export class AppBackups {
 
   constructor(options: AppBackupsOptions) {
     this.#options = options;
-    this.#startedAtMs = options.world.nowMs();
+    this.#startedMonotonicMs = options.world.monotonicMs();
     this.kept = new KeptBackups({
       ...options,
       held: () => new Set([...this.#courses.values()].flatMap((course) => [...course.held])),
@@ -154,11 +154,11 @@ export class AppBackups {
 
   #situation(record: AppPlanRecord): Situation {
     const { app, backups, change } = record;
-    const { store, inNetwork, reach, seed } = this.#options;
+    const { store, inNetwork, reach, seed, world } = this.#options;
     const hash = createHash("sha256").update(`${seed()} ${app}`).digest();
     return {
       jitter: hash.readUInt32BE() / 2 ** 32,
-      startedAtMs: this.#startedAtMs,
+      startedAtMs: world.nowMs() - (world.monotonicMs() - this.#startedMonotonicMs),
       inNetwork: inNetwork(),
       reach: reach(),
       isChanging: change !== undefined,

@@ -151,3 +151,13 @@ test("whatever there is, a copy is never stored twice, and none is dropped that 
     ),
   );
 });
+
+test("a backup from a clock that was a year ahead holds up none after it", () => {
+  const ahead = { id: "ahead", takenAtMs: nowMs + 365 * 24 * hourMs };
+  for (const stored of [[ahead], [ahead, { id: "a", takenAtMs: nowMs - 30 * hourMs }]]) {
+    assert.deepEqual(decideBackup(situation({ stored }), nowMs), { do: "save" });
+    const saved = { id: "now", takenAtMs: nowMs };
+    const next = decideBackup(situation({ stored: [saved, ...stored] }), nowMs + hourMs);
+    assert.ok(next.do === "wait" && next.atMs !== undefined && next.atMs <= nowMs + 36 * hourMs);
+  }
+});

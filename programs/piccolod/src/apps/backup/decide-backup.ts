@@ -1,5 +1,5 @@
 /** What is to be done next for the backups of one app. Pure: no other app's state is asked. */
-import { catchUpPauseMs, nextBackupAtMs } from "./schedule.ts";
+import { catchUpPauseMs, isTimely, nextBackupAtMs } from "./schedule.ts";
 import type { BackupNotes, Trouble } from "./types.ts";
 
 /** The fault of an app that has more data than one backup can hold. */
@@ -8,7 +8,7 @@ export const tooLarge = "app-backup-too-large";
 export interface Situation {
   /** 0 to below 1, the app's and the device's own. */
   readonly jitter: number;
-  /** When the device started: what it slept over is made up for a while after. */
+  /** When the device started, by the clock of now: what it slept over is made up for a while after. */
   readonly startedAtMs: number;
   readonly inNetwork: boolean;
   /** Members online, and how many of them a new backup needs; undefined where the network is too small for any. */
@@ -81,9 +81,11 @@ function pausedUntilMs({ jitter, notes }: Situation, nowMs: number): number | un
 /** A copy on the device is the day's as one in the network is. */
 function dueAtMs({ jitter, startedAtMs, copies, stored, notes }: Situation, nowMs: number): number {
   const { sinceMs, failed } = notes;
-  const times = [stored[0]?.takenAtMs, copies.at(-1)?.takenAtMs, isPointless(notes) ? failed?.atMs : undefined];
-  const known = times.filter((atMs) => atMs !== undefined);
-  const savedAtMs = known.length === 0 ? undefined : Math.max(...known);
+  const times = [...stored, ...copies].map(({ takenAtMs }) => takenAtMs);
+  if (failed !== undefined && isPointless(notes)) times.push(failed.atMs);
+  // One from a clock that was ahead must not hold up those after it.
+  const timely = times.filter((atMs) => isTimely(atMs, nowMs));
+  const savedAtMs = times.length === 0 ? undefined : Math.max(...(timely.length === 0 ? times : timely));
   const dueMs = nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed: undefined }, nowMs);
   // A failure's pause was chosen for this app alone; a day's time that passed while the device slept passed for all.
   return dueMs < startedAtMs ? startedAtMs + catchUpPauseMs(jitter) : dueMs;

@@ -42,11 +42,20 @@ test("what failed is tried again after minutes, then hours", () => {
   assert.deepEqual([1, 2, 3, 50].map(after), [5 * minuteMs, 10 * minuteMs, 20 * minuteMs, 6 * hourMs]);
 });
 
-test("a clock that was a year ahead holds nothing up", () => {
+test("what a clock that was a year ahead noted holds nothing up, whenever it is asked", () => {
   const ahead = at(24 * 365);
   for (const change of [{ savedAtMs: ahead }, { sinceMs: ahead }, { failed: { atMs: ahead, count: 1 } }]) {
-    assert.ok(nextBackupAtMs(timing(change), at(0)) <= at(24 * 1.5));
+    for (const nowMs of [at(0), at(1), at(24 * 300)]) assert.ok(nextBackupAtMs(timing(change), nowMs) <= nowMs);
   }
+});
+
+test("a clock that is set back by seconds makes nothing due", () => {
+  const moment = at(12) + 20_000;
+  assert.equal(nextBackupAtMs(timing({ savedAtMs: moment }), at(12)), at(36));
+  assert.equal(
+    nextBackupAtMs(timing({ failed: { atMs: moment, count: 1 } }), at(12)),
+    moment + 5 * minuteMs,
+  );
 });
 
 test("it is never further away than a day and a quarter, and never again in the same moment", () => {
@@ -67,5 +76,11 @@ test("a drill is due a day after the first backup, then monthly, and the day aft
   assert.equal(nextDrillAtMs(undefined, at(0), at(1)), at(24));
   assert.equal(nextDrillAtMs({ atMs: at(5), trouble: undefined }, at(0), at(6)), at(5 + 30 * 24));
   assert.equal(nextDrillAtMs({ atMs: at(5), trouble: {} }, at(0), at(6)), at(29));
-  assert.equal(nextDrillAtMs({ atMs: at(24 * 365), trouble: undefined }, at(0), at(0)), at(30 * 24));
+});
+
+test("a drill, or a first backup, of a time that has not come yet makes the next drill due", () => {
+  for (const nowMs of [at(0), at(24 * 300)]) {
+    assert.ok(nextDrillAtMs({ atMs: at(24 * 365), trouble: undefined }, at(0), nowMs) <= nowMs);
+    assert.ok(nextDrillAtMs(undefined, at(24 * 365), nowMs) <= nowMs);
+  }
 });

@@ -17,22 +17,37 @@ export interface Timing {
   readonly failed: { readonly atMs: number; readonly count: number } | undefined;
 }
 
+/** A clock that is set right by seconds, as each is now and then, makes nothing untimely. */
+const skewMs = 3_600_000;
+/** Before everything. */
+const longAgoMs = 0;
+
+/**
+ * Whether something that was noted as of that time can have been. A time further ahead was noted by a clock that has been
+ * set back since; when it really was is not known, and what goes by it may be long due.
+ */
+export function isTimely(atMs: number, nowMs: number): boolean {
+  return atMs <= nowMs + skewMs;
+}
+
 /**
  * Once a day at a time of the app's own; the day's time that was slept over is made up for at once. What failed is tried
- * again sooner, less often each time. A time that lies ahead of the clock, since the clock was set back, counts as now.
+ * again sooner, less often each time. What hangs on a time that is not timely is due.
  */
 export function nextBackupAtMs({ jitter, savedAtMs, sinceMs, failed }: Timing, nowMs: number): number {
   if (failed !== undefined) {
     const pauseMs = Math.min(firstRetryMs * 2 ** Math.min(failed.count - 1, 20), longestRetryMs);
-    return Math.min(failed.atMs, nowMs) + pauseMs;
+    return isTimely(failed.atMs, nowMs) ? failed.atMs + pauseMs : longAgoMs;
   }
   // The first one soon after the install: a new app is the one its owner tries things out with.
-  if (savedAtMs === undefined) return Math.min(sinceMs, nowMs) + Math.floor((1 + jitter) * catchUpMs);
+  if (savedAtMs === undefined) {
+    return isTimely(sinceMs, nowMs) ? sinceMs + Math.floor((1 + jitter) * catchUpMs) : longAgoMs;
+  }
+  if (!isTimely(savedAtMs, nowMs)) return longAgoMs;
   const offsetMs = Math.floor(jitter * dayMs);
-  const lastMs = Math.min(savedAtMs, nowMs);
-  const dueMs = Math.floor((lastMs - offsetMs) / dayMs + 1) * dayMs + offsetMs;
+  const dueMs = Math.floor((savedAtMs - offsetMs) / dayMs + 1) * dayMs + offsetMs;
   // Just made, as by hand: the time that comes a moment later adds nothing.
-  return dueMs - lastMs < dayMs / 4 ? dueMs + dayMs : dueMs;
+  return dueMs - savedAtMs < dayMs / 4 ? dueMs + dayMs : dueMs;
 }
 
 /** How long after its time it begins, where that time was slept over. */
@@ -43,15 +58,13 @@ export function catchUpPauseMs(jitter: number): number {
 const drillEachMs = 30 * dayMs;
 const drillAgainMs = dayMs;
 
-/**
- * When a restore drill is due: a day after the first backup, then monthly, and the day after one that failed. A time ahead
- * of the clock counts as now.
- */
+/** When a restore drill is due: a day after the first backup, then monthly, and the day after one that failed. */
 export function nextDrillAtMs(
   last: { readonly atMs: number; readonly trouble: unknown } | undefined,
   firstBackupAtMs: number,
   nowMs: number,
 ): number {
-  if (last === undefined) return Math.min(firstBackupAtMs, nowMs) + drillAgainMs;
-  return Math.min(last.atMs, nowMs) + (last.trouble === undefined ? drillEachMs : drillAgainMs);
+  const lastMs = last?.atMs ?? firstBackupAtMs;
+  if (!isTimely(lastMs, nowMs)) return longAgoMs;
+  return lastMs + (last !== undefined && last.trouble === undefined ? drillEachMs : drillAgainMs);
 }
