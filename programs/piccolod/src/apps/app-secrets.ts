@@ -1,7 +1,7 @@
 import type { AppManifest, GeneratedSecret } from "@piccolo/app-manifest";
 import type { World } from "@piccolo/world";
 import { generationsOf } from "./observe.ts";
-import type { AppPlanRecord } from "./plan-types.ts";
+import type { AppPlanRecord, Change } from "./plan-types.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const alphabets: Readonly<Record<GeneratedSecret["alphabet"], string>> = {
@@ -36,10 +36,15 @@ export function passwordsOf(
   );
 }
 
+/** Those that are the new generation's until the change has ended, and the app's from then on. */
+export function changedSecrets(change: Change | undefined): Readonly<Record<string, string>> {
+  return { ...change?.secrets, ...change?.passwords };
+}
+
 /** What the owner typed and what was made for the app: nothing of it may come back in what the system says. */
 export function ownValues(record: AppPlanRecord, secrets: Readonly<Record<string, string>>): readonly string[] {
   const settings = generationsOf(record).flatMap((generation) => Object.values(generation.settings));
-  return [...settings, ...Object.values(secrets), ...Object.values(record.change?.passwords ?? {})];
+  return [...settings, ...Object.values(secrets), ...Object.values(changedSecrets(record.change))];
 }
 
 /** Every character of the alphabet as likely as any other. */

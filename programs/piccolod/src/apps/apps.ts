@@ -22,7 +22,7 @@ import { grantsFor } from "./agreed-grants.ts";
 import { type DeviceNetworks, idStartOf, networkOf, slotsMax } from "./addresses.ts";
 import { AppFilter } from "./app-filter.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
-import { newSecrets, passwordsOf } from "./app-secrets.ts";
+import { changedSecrets, newSecrets, passwordsOf } from "./app-secrets.ts";
 import { BoundedVolumes } from "./bounded-volumes.ts";
 import { drilledApp } from "./backup/restored-apps.ts";
 import type { Blocked } from "./catalogs.ts";
@@ -265,7 +265,7 @@ export class Apps {
       device,
       secrets: {
         ...store.secretsOf(place),
-        ...(change?.to.number === generation.number ? change.passwords : undefined),
+        ...(change?.to.number === generation.number ? changedSecrets(change) : undefined),
       },
       volumeFolder: (volume) => storage.volumeFolder(app, volume),
       secretFile: (name) => storage.secretFile(app, name),

@@ -1011,6 +1011,36 @@ test("an app whose data is missing is brought back by a backup, whichever volume
   }
 });
 
+test("an app that went into the trash while a restore brought back what was missing comes back with what its copy has, or takes a backup", () => {
+  const found = new Set<string>();
+  for (let at = 0; at < 24; at += 1) {
+    const world = backedUp();
+    const cached = new Set(must(world.volumes.get("cache")).writes);
+    world.volumes.delete("data");
+    world.crash(true);
+    world.acknowledged.clear();
+    world.want(requestRestore(must(world.record), "b1", "s1", world.nowMs));
+    cutOff(world, at, "crash");
+    if (world.record?.change === undefined) break;
+    const { phase } = world.record.change;
+    world.want(requestRemoval(world.record, "t1"));
+    settle(world);
+    const trash = must(world.trash);
+    if (phase === "placing") assert.deepEqual([trash.placed, trash.placedVolumes], ["s1", ["cache"]]);
+    world.want(requestTrashRestore(trash, undefined, world.nowMs));
+    const waiting = settle(world);
+    assert.ok(cached.isSubsetOf(must(world.volumes.get("cache")).writes));
+    if (waiting === undefined) continue;
+    assert.ok(waiting.for === "owner" && waiting.failure.code === "data-missing");
+    found.add(phase);
+    assert.throws(() => requestRestore(must(world.record), "b1", "s2", world.nowMs), { code: "app-not-installed" });
+    world.want(requestRestore(must(world.record), "b1", "s2", world.nowMs, true));
+    assert.equal(settle(world), undefined, `${at} ${phase}`);
+    assert.deepEqual([...world.volumes.keys()].toSorted(), ["cache", "data"]);
+  }
+  assert.deepEqual([...found].toSorted(), ["fetching", "placing", "saving", "starting"]);
+});
+
 test("a restore for missing data that fails leaves it missing, and makes nothing in its place", () => {
   const world = backedUp();
   world.volumes.delete("data");

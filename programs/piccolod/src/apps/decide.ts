@@ -88,9 +88,13 @@ function decideRemoval(
   const trash = record.trash ?? record.app;
   // What is there is moved too, recorded or not: a volume left behind would greet the next install of this app.
   const volumes = [...new Set([...record.volumes, ...observed.volumes.value])];
+  // What a restore that is cut off put in the place of missing data goes with it: the data is missing as before.
+  const { made = [], lost = [] } = record.change ?? {};
+  const replaced = made.filter((name) => lost.includes(name));
   return plan(
     ...routeTo(observed, { kind: "closed" }),
     ...stopAll(record, containers, true),
+    ...(replaced.length === 0 ? [] : [{ do: "drop-volumes", volumes: replaced } as const]),
     // Also where not all of it is there: what is left of it goes, too.
     { do: "remove-network" },
     { do: "record", event: { type: "into-trash", volumes } },

@@ -223,8 +223,9 @@ export class Executor {
   }
 
   /** What a service finds in its folders: volumes mounted, secrets as files. */
-  async #lay({ app, place, generation }: AppForm, service: Service): Promise<void> {
-    const { runtime, storage, volumes, secretsOf } = this.#options;
+  async #lay(form: AppForm, service: Service): Promise<void> {
+    const { app, place, generation } = form;
+    const { runtime, storage, volumes, around } = this.#options;
     if (service.mounts.some(({ kind }) => kind === "volume")) await volumes.raise(app, generation.manifest);
     const ownerOf = async (one: Service): Promise<ReturnType<typeof hostAccount>> =>
       hostAccount(place, accountOf(one, (await runtime.image(one.image.digest))?.user ?? ""));
@@ -237,7 +238,7 @@ export class Executor {
       await storage.mountVolume(app, mount.volume, await ownerOf(first ?? service));
     }
     if (service.secretFiles.length === 0) return;
-    const [secrets, owner] = [secretsOf(place), await ownerOf(service)];
+    const [{ secrets }, owner] = [around(form), await ownerOf(service)];
     for (const { secret } of service.secretFiles) {
       storage.writeSecret(app, secretName(service.name, secret), secrets[secret] ?? "", owner);
     }

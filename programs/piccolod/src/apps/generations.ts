@@ -46,7 +46,11 @@ export function placedVolumes({ change, rollback, backups }: AppPlanRecord): rea
   if (change?.placed === undefined) return [];
   if (change.fetched !== undefined) return change.fetched.volumes;
   const kept = [rollback?.snapshot, ...backups].find((snapshot) => snapshot?.id === change.placed);
-  return kept?.volumes ?? change.to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name);
+  return (
+    kept?.volumes ??
+    change.placedVolumes ??
+    change.to.manifest.volumes.filter(({ backup }) => backup).map(({ name }) => name)
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
 import type { AppCrashPoint } from "../crash-points.ts";
 import { type AppEvent, eventsOf } from "./app-events.ts";
-import { ownValues } from "./app-secrets.ts";
+import { changedSecrets, ownValues } from "./app-secrets.ts";
 import type { BoundedVolumes } from "./bounded-volumes.ts";
 import { decide } from "./decide.ts";
 import type { Executor, MachineStep, Progress } from "./executor.ts";
@@ -378,7 +378,7 @@ export class Lane {
     }
     store.transact(() => {
       // Not before: what is put back after a failure was written under the former ones.
-      if (event.type === "committed") store.putSecrets(place, record.change?.passwords ?? {});
+      if (event.type === "committed") store.putSecrets(place, changedSecrets(record.change));
       this.#put({ record, ...place }, recordAfter(record, event), event);
       if (event.type === "trash-emptied-into-app" && record.trash !== undefined)
         store.deleteTrash(record.trash, place.slot);

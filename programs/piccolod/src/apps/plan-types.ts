@@ -40,10 +40,14 @@ export interface Change {
   readonly safety: string | undefined;
   /** The copy whose data the new generation starts from. */
   readonly placed: string | undefined;
+  /** The volumes in it, where it is none of the copies that are kept; absent in records of earlier releases. */
+  readonly placedVolumes?: readonly string[];
   /** Where that copy is of a backup in the storage network: which, and the volumes in it. It goes when the change has ended. */
   readonly fetched?: { readonly backup: string; readonly volumes: readonly string[] };
   /** Values of password settings the new generation has; those of the app once it is the current one. */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** The same of a backup that has no data, with which its secrets would come. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Volumes that were not there before it: no generation that served has written to them, and they go when it is undone. */
   readonly made?: readonly string[];
   /**
@@ -172,6 +176,8 @@ export interface TrashRecord {
   readonly volumes: readonly string[];
   /** Where the volumes cannot be trusted, because a change was cut off, the copy to start from. */
   readonly placed: string | undefined;
+  /** The volumes in that copy; absent in records of earlier releases. */
+  readonly placedVolumes?: readonly string[];
   /** Where that copy is one of a backup in the network, and may have come only in part. */
   readonly fetched?: NonNullable<Change["fetched"]>;
   readonly rollback: AppPlanRecord["rollback"];

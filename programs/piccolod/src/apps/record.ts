@@ -1,7 +1,7 @@
 /** How a record goes on: by what was done, and by what failed. Pure; each result is one commit of the database. */
 import { imageName } from "@piccolo/app-manifest";
 import { nextNetworkSlot } from "./addresses.ts";
-import { runsBeside, savedVolumes } from "./generations.ts";
+import { placedVolumes, runsBeside, savedVolumes } from "./generations.ts";
 import type {
   AppPlanRecord,
   Change,
@@ -111,7 +111,7 @@ function committed(record: AppPlanRecord, change: Change): AppPlanRecord {
 }
 
 /** The copy an app came from, out of the trash or of the network, where it is none of those that are kept. */
-function startedFrom({ rollback, backups }: AppPlanRecord, { placed }: Change): readonly string[] {
+export function startedFrom({ rollback, backups }: AppPlanRecord, { placed }: Change): readonly string[] {
   const isKept = [rollback?.snapshot, ...backups].some((kept) => kept?.id === placed);
   return placed === undefined || isKept ? [] : [placed];
 }
@@ -166,13 +166,15 @@ export function trashOf(record: AppPlanRecord, volumes: readonly string[], nowMs
   const isTouched = change !== undefined && ["placing", "starting", "undoing"].includes(change.phase);
   const before = isTouched && !runsBeside(record) ? change.safety : undefined;
   const placed = current === undefined ? change?.placed : (change?.unsaved ?? before);
+  const placedFrom = current === undefined ? placedVolumes(record) : savedVolumes(record).map(({ name }) => name);
   return {
     id: trash,
     app: record.app,
     generation,
-    // Those of a change that was cut off are no data of the app that comes back.
-    volumes: volumes.filter((name) => change?.made?.includes(name) !== true),
+    // Those of a change that was cut off are no data of the app that comes back; what was missing before it is missing still.
+    volumes: volumes.filter((name) => change?.made?.includes(name) !== true || change.lost?.includes(name) === true),
     placed,
+    ...(placed === undefined || placed === change?.unsaved ? {} : { placedVolumes: placedFrom }),
     ...(current === undefined && change?.fetched !== undefined ? { fetched: change.fetched } : {}),
     rollback: record.rollback,
     backups: record.backups,

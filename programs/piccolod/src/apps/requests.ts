@@ -5,7 +5,7 @@ import { sideOf } from "./addresses.ts";
 import { agreedPaths } from "./agreed-grants.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, Notice, TrashRecord } from "./plan-types.ts";
-import { fetchedCopy } from "./record.ts";
+import { fetchedCopy, startedFrom } from "./record.ts";
 
 export const planFaults = catalogue({
   "app-busy": { retry: "later", meaning: "Another change of this app is under way; wait until it has ended." },
@@ -197,8 +197,9 @@ function readyForData(
     (isStuck && (before?.phase === "saving" || before?.phase === "undoing")) ||
     (before?.unsaved !== undefined && before.phase === "fetching");
   if (before === undefined || !canEnd) {
-    readyForChange(record);
-    return { ready: record, more: {} };
+    const ready = isStuck ? cameBack(record) : record;
+    readyForChange(ready);
+    return { ready, more: {} };
   }
   notRemoved(record);
   const { safety, made } = before;
@@ -210,6 +211,19 @@ function readyForData(
       ...(unsaved === undefined ? {} : { safety: undefined, unsaved }),
     },
   };
+}
+
+/**
+ * An app out of the trash, with its data as it was, that does not come up: it is taken for the app that it was, so that other data can
+ * take the place of what is there, of which a copy is kept. Where its data still has to come from the trash or from a copy, only that helps.
+ */
+function cameBack(record: AppPlanRecord): AppPlanRecord {
+  const { current, change: first, untrashing, trash } = record;
+  if (current !== undefined || first === undefined || trash === undefined || untrashing) return record;
+  const isItsData = first.phase === "starting" || (first.phase === "fetching" && first.placed === undefined);
+  if (first.kind !== "restore" || !isItsData || first.passwords !== undefined) return record;
+  const discarded = [...record.discarded, ...startedFrom(record, first)];
+  return { ...record, current: first.to, change: undefined, discarded };
 }
 
 /** What a change that gives way had fetched is of no use to the next one. */
@@ -322,11 +336,14 @@ export interface BackedUpForm {
   readonly generation: Omit<Generation, "number">;
   readonly backup: string;
   readonly volumes: readonly string[];
+  /** Of one without data. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** `copy`: the name of the local copy the backup is brought into; one without data needs none. */
-function fetchInto({ backup, volumes }: BackedUpForm, copy: string): Partial<Change> {
-  return volumes.length === 0 ? {} : { placed: copy, fetched: { backup, volumes } };
+function fetchInto({ backup, volumes, secrets }: BackedUpForm, copy: string): Partial<Change> {
+  if (volumes.length > 0) return { placed: copy, fetched: { backup, volumes } };
+  return secrets === undefined ? {} : { secrets };
 }
 
 /** An app that is not there comes back from the storage network, on this device or on one that replaces another. */
@@ -489,6 +506,7 @@ export function requestTrashRestore(
     untrashing: true,
     change: change("restore", { ...trash.generation, number }, nowMs, {
       placed: trash.placed,
+      ...(trash.placedVolumes === undefined ? {} : { placedVolumes: trash.placedVolumes }),
       ...(trash.fetched === undefined ? {} : { fetched: trash.fetched }),
     }),
   };

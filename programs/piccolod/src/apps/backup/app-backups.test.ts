@@ -176,6 +176,23 @@ test("an app without data comes back from its record alone", async (context) => 
   assert.deepEqual(secretsOf(device, "plain"), secrets);
 });
 
+test("the secrets of a backup without data are the app's once it has come up, and not before", async (context) => {
+  const device = AppDevice.start(context);
+  await device.install("plain", { hasData: false });
+  const saved = secretsOf(device, "plain");
+  await device.backUp("plain");
+  const { backup, document } = await device.backups.kept.read(device.newest("plain").id, never);
+  device.apps.remove("plain");
+  await device.apps.settled("plain", () => undefined);
+  await device.install("plain", { hasData: false });
+  const present = secretsOf(device, "plain");
+  assert.notDeepEqual(present, saved);
+  device.backups.restored.restore(backup, document);
+  assert.deepEqual(secretsOf(device, "plain"), present);
+  await device.apps.settled("plain", () => undefined);
+  assert.deepEqual(secretsOf(device, "plain"), saved);
+});
+
 test("what has not changed is not stored again", async (context) => {
   const device = AppDevice.start(context);
   await device.install("shelf");

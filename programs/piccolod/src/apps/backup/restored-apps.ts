@@ -90,11 +90,7 @@ export class RestoredApps {
         this.#apps.isStuck(document.app),
       );
       this.#apps.requireRoom(record, form.volumes.length === 0 ? undefined : roomFor(backup));
-      this.#store.transact(() => {
-        this.#store.put(record);
-        // Others come with the data, when that is put in place.
-        if (form.volumes.length === 0) this.#store.putSecrets(installed, document.secrets);
-      });
+      this.#store.put(record);
     }
     this.#apps.go(document.app);
   }
@@ -131,9 +127,14 @@ export class RestoredApps {
   }
 }
 
+/** Those of a backup with data come with it, when it is put in place. */
+const secretsOf = ({ volumes, secrets }: BackupDocument): Pick<BackedUpForm, "secrets"> =>
+  volumes.length === 0 ? { secrets } : {};
+
 /** The copy that is fetched, and the volumes made from it. */
 const roomFor = ({ facts }: StoredBackup): number => 2 * facts.plainBytes;
 
-function formOf({ id }: StoredBackup, { generation, volumes }: BackupDocument): BackedUpForm {
-  return { generation, backup: id, volumes: volumes.map(({ name }) => name) };
+function formOf({ id }: StoredBackup, document: BackupDocument): BackedUpForm {
+  const { generation, volumes } = document;
+  return { generation, backup: id, volumes: volumes.map(({ name }) => name), ...secretsOf(document) };
 }
