@@ -2,7 +2,6 @@ import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import { dcutr } from "@libp2p/dcutr";
 import { identify } from "@libp2p/identify";
-import { mdns } from "@libp2p/mdns";
 import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
@@ -26,8 +25,6 @@ export interface NodeOptions {
   /** Strangers let in at once, for the recovery protocol; 0 lets nobody in. */
   readonly mostStrangers: number;
   readonly dialTimeoutMs: number;
-  /** Finds members on the local network by multicast DNS. */
-  readonly mdns: boolean;
 }
 
 /** What libp2p gives its services only, and relay reservations need. */
@@ -108,7 +105,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     // A ping waits behind the fragments on the same line. The library's five seconds would end every connection over a
     // slow uplink; a device that is really gone is noticed by the silence of its exchanges.
     connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 120_000, maxTimeout: 120_000 } },
-    peerDiscovery: options.mdns ? [mdns()] : [],
     connectionManager: {
       maxConnections: 400,
       maxIncomingPendingConnections: mostPending.libp2p.ofAll,
