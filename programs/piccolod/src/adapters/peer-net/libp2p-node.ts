@@ -8,8 +8,9 @@ import { yamux } from "@libp2p/yamux";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { muxerWindowBytes, withBoundedFrames } from "@piccolo/wire";
 import { createLibp2p, type Libp2p } from "libp2p";
+import { ConnectionShares } from "../connection-shares.ts";
 import { deviceKeyOf, type PeerId } from "./device-peer.ts";
-import { keepNewestConnections, mostPending, PendingConnections } from "./inbound-shares.ts";
+import { keepNewestConnections, mostPending } from "./inbound-shares.ts";
 
 type Gater = NonNullable<NonNullable<Parameters<typeof createLibp2p>[0]>["connectionGater"]>;
 type MultiaddrConnection = Parameters<NonNullable<Gater["denyInboundConnection"]>>[0];
@@ -80,7 +81,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const isKeptOut = (peer: PeerId): boolean =>
     isStranger(peer) && (deviceKeyOf(peer) === undefined || strangersIn(libp2p, isStranger) >= options.mostStrangers);
   const isNotDialled = (peer: PeerId): boolean => isStranger(peer) && !isAsked(peer);
-  const pending = new PendingConnections(mostPending.libp2p);
+  const pending = new ConnectionShares(mostPending.libp2p);
   const pendingEnds = new WeakMap<object, () => void>();
   /** Whether there is no room for one more connection of that place whose key is not known yet. */
   const isCrowded = (connection: MultiaddrConnection): boolean => {
