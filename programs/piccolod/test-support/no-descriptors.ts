@@ -15,7 +15,7 @@ export function withoutDescriptors(context: TestContext): void {
   });
   Object.assign(childProcess, {
     spawn: (program: string) => {
-      const child = Reflect.construct(ChildProcess, []) as ChildProcess;
+      const child = new ChildProcess();
       const facts = { errno: -24, code: "EMFILE", syscall: `spawn ${program}`, path: program };
       process.nextTick(() => {
         child.emit("error", Object.assign(new Error(`spawn ${program} EMFILE`), facts));

@@ -32,8 +32,8 @@ export interface LocalPeersOptions {
 
 /** The device that an answer is about, and the addresses of its own that it gives. */
 export function toldBy({
-  answers,
-  additionals,
+  answers = [],
+  additionals = [],
 }: Pick<ResponsePacket, "answers" | "additionals">): PeerTarget | undefined {
   if (!answers.some(({ name, type }) => type === "PTR" && name.toLowerCase() === service)) return undefined;
   const told = [...answers, ...additionals]
@@ -108,7 +108,7 @@ export class LocalPeers {
     if (this.#known.has(name) || this.#known.size < mostOthers || isWanted(told.deviceKey)) this.#known.set(name, told);
   }
 
-  #answer(questions: QueryPacket["questions"]): void {
+  #answer(questions: QueryPacket["questions"] = []): void {
     if (!questions.some(({ name }) => name.toLowerCase() === service)) return;
     const own = this.#options.addresses().filter(isTold).slice(0, mostAddresses);
     if (own.length === 0) return;
