@@ -52,7 +52,6 @@ export class RawMember {
       isAsked: () => false,
       mostStrangers: 0,
       dialTimeoutMs: 10_000,
-      mdns: false,
     });
     await node.libp2p.start();
     return new RawMember(node, deviceSeed);

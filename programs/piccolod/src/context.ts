@@ -49,6 +49,7 @@ import {
   keptReleases,
   renewalOf,
 } from "./release-context.ts";
+import { isOperatingFailure } from "./operating-failure.ts";
 import { oneAtATime } from "./security/argon2-queue.ts";
 import { Boot, type Opened } from "./security/boot.ts";
 import { faultOfStart } from "./security/disk-failure.ts";
@@ -477,7 +478,7 @@ class Running {
       // Not of the certificate that is shown now: after a start with the volume closed, that can be somebody else's.
       authorityFingerprint = fingerprintOf((await authority.keep(opened.content)).certificate);
       // What the chip sealed before a change of the password is shut out with it.
-      opened.outside.onChange(() => void authority.keep(opened.content));
+      opened.outside.onChange(() => void this.#keepAuthority(opened));
     }
     this.device = await openDevice(this.#config, {
       ...parts,
@@ -490,6 +491,17 @@ class Running {
       reopen: () => this.#reopen(opened),
     });
     return this.device;
+  }
+
+  /** What has changed stands already: a disk that fails now is heard of by whoever works with the volume next. */
+  async #keepAuthority({ content }: Opened): Promise<void> {
+    const { authority, log } = this.#parts;
+    try {
+      await authority.keep(content);
+    } catch (error) {
+      if (!isOperatingFailure(error)) throw error;
+      log.warn("authority-not-kept", errorFacts(error));
+    }
   }
 
   async #goOn(

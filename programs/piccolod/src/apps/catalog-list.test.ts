@@ -226,3 +226,55 @@ test("one that was never fetched can be renewed by hand, removed, and counts as 
   assert.deepEqual([shown(catalogs), rowsOf(owner)], [[], []]);
   assert.ok(owner.verify());
 });
+
+test("a disk that fails ends no look for catalogs: the next one finds what there is", async (context) => {
+  const [control, owner, world] = [openControl(context), openOwner(context), new RestingWorld(1)];
+  transact(owner.db, () => owner.db.prepare("INSERT INTO listed_catalog VALUES (?, ?)").run(key.publicKey, address));
+  const store = new CatalogStore(control, owner.db);
+  let fails: "tidy" | "listed" | "keep" | "putFailed" | undefined = "tidy";
+  for (const what of ["tidy", "listed", "keep", "putFailed"] as const) {
+    const work = store[what].bind(store) as (...given: readonly unknown[]) => unknown;
+    Object.assign(store, {
+      [what]: (...given: readonly unknown[]) => {
+        if (fails === what) throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
+        return work(...given);
+      },
+    });
+  }
+  let answer = (): Promise<SignedCatalog> => Promise.resolve(signedOf(1));
+  const catalogs = open(control, owner, { world, store, fetch: () => answer() });
+  await running(context, catalogs, world);
+  const next = async (ms = 5 * 60_000): Promise<void> => {
+    const resting = world.resting();
+    await world.advance(ms);
+    await resting;
+  };
+  for (const what of ["listed", "keep"] as const) {
+    fails = what;
+    await next();
+  }
+  fails = undefined;
+  assert.deepEqual(shown(catalogs), [[id, address, undefined, undefined]]);
+  await next();
+  assert.deepEqual(shown(catalogs), [[id, address, 1, undefined]]);
+  // Why a look failed is said, though it cannot be noted.
+  answer = () => Promise.reject(catalogSourceFaults.fault("catalog-unreachable", "nobody answers"));
+  fails = "putFailed";
+  await assert.rejects(catalogs.renew(id), { code: "catalog-unreachable" });
+  await next(12 * 3_600_000);
+  fails = undefined;
+  answer = () => Promise.resolve(signedOf(2));
+  await next(12 * 3_600_000);
+  assert.deepEqual(shown(catalogs), [[id, address, 2, undefined]]);
+});
+
+test("one that cannot be opened is left out, though the disk does not take why", async (context) => {
+  const [control, owner] = [openControl(context), openOwner(context)];
+  await open(control, owner).add(address, key.publicKey);
+  control.prepare("UPDATE app_catalog SET content = x'01'").run();
+  const store = new CatalogStore(control, owner.db);
+  store.putFailed = () => {
+    throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
+  };
+  assert.deepEqual(shown(open(control, owner, { store })), [[id, address, undefined, undefined]]);
+});

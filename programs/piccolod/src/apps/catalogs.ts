@@ -14,9 +14,10 @@ import {
 } from "@piccolo/app-manifest";
 import type { CatalogEntry, CatalogState, CatalogView } from "@piccolo/device-api";
 import { toHex } from "@piccolo/bytes";
-import { type Fault, isFault } from "@piccolo/fault";
+import type { Fault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../adapters/log.ts";
+import { isOperatingFailure } from "../operating-failure.ts";
 import { type ImageNeeds, imageNeeds } from "./admission.ts";
 import { catalogSourceFaults } from "./catalog-faults.ts";
 import type { AddedCatalog, CatalogStore, FailedLook, ListedCatalog, SeenCatalog } from "./catalog-store.ts";
@@ -121,7 +122,7 @@ export class Catalogs {
         this.#added.set(id, this.#open({ index, signature }, publicKey, { address, fetchedAtMs }).shelf);
       } catch (error) {
         // Why the last look for a newer one failed is of no use beside that.
-        store.putFailed(id, this.#refused(id, error));
+        this.#noteFailed(id, this.#refused(id, error));
       }
     }
   }
@@ -130,6 +131,17 @@ export class Catalogs {
   #refused(name: string, error: unknown): FailedLook {
     this.#options.log.error("catalog-refused", { catalog: name, ...errorFacts(error) });
     return { code: isCatalogFault(error) ? error.code : unreadable, atMs: this.#nowMs() };
+  }
+
+  /** A disk that does not take it hides nothing of why the look failed. */
+  #noteFailed(id: string, look: FailedLook): void {
+    const { store, log } = this.#options;
+    try {
+      store.putFailed(id, look);
+    } catch (error) {
+      if (!isOperatingFailure(error)) throw error;
+      log.warn("catalog-look-not-noted", { catalog: id, ...errorFacts(error) });
+    }
   }
 
   /**
@@ -242,7 +254,7 @@ export class Catalogs {
     } catch (error) {
       if (isCatalogFault(error) && signal?.aborted !== true) {
         const look = { code: error.code, atMs: this.#nowMs() };
-        store.putFailed(id, look);
+        this.#noteFailed(id, look);
         this.#missed.set(id, { ...look, triedMs: world.monotonicMs() });
       }
       throw error;
@@ -271,21 +283,33 @@ export class Catalogs {
    * for newer ones now and then. One that cannot be had stays as it is.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { world, store, mayWork } = this.#options;
+    const { world } = this.#options;
     let renewedMs = world.monotonicMs();
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      if (mayWork()) for (const id of store.tidy()) this.#forget(id);
       const isRenewing = world.monotonicMs() - renewedMs >= renewMs;
       if (isRenewing) renewedMs = world.monotonicMs();
-      for (const one of store.listed()) {
-        if (!signal.aborted && (isRenewing || this.#isDue(one))) await this.#look(one.id, signal);
-      }
-      const isComplete = store.listed().every(({ fetchedAtMs }) => fetchedAtMs !== undefined);
+      const isComplete = await this.#round(isRenewing, signal);
       const pauseMs = Math.max(renewedMs + renewMs - world.monotonicMs(), 0);
       await world
         .sleep(isComplete ? pauseMs : Math.min(pauseMs, missingMs), AbortSignal.any([signal, this.#wake.signal]))
         .catch(() => undefined);
+    }
+  }
+
+  /** Whether there is nothing left to fetch. What a disk refuses is tried again like a catalog that cannot be had. */
+  async #round(isRenewing: boolean, signal: AbortSignal): Promise<boolean> {
+    const { store, mayWork, log } = this.#options;
+    try {
+      if (mayWork()) for (const id of store.tidy()) this.#forget(id);
+      for (const one of store.listed()) {
+        if (!signal.aborted && (isRenewing || this.#isDue(one))) await this.#look(one.id, signal);
+      }
+      return store.listed().every(({ fetchedAtMs }) => fetchedAtMs !== undefined);
+    } catch (error) {
+      if (!isOperatingFailure(error)) throw error;
+      log.warn("catalogs-not-looked-at", errorFacts(error));
+      return false;
     }
   }
 
@@ -299,7 +323,7 @@ export class Catalogs {
     try {
       await this.renew(shownId(id), signal);
     } catch (error) {
-      if (!isFault(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       if (!signal.aborted) this.#options.log.warn("catalog-not-renewed", { catalog: id, ...errorFacts(error) });
     }
   }

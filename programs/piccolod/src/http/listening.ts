@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { limitConnections, type Shares } from "../adapters/connection-shares.ts";
 import { ServerSockets } from "../adapters/server-sockets.ts";
 import type { AppLeaves } from "../adapters/tls/app-leaves.ts";
 import type { Leaf } from "../adapters/tls/leaf.ts";
@@ -12,6 +13,13 @@ import { createHttpServer, type ServerOptions } from "./server.ts";
 const lookMs = 60_000;
 const lastAnswersMs = 1_500;
 const redirectMs = 10_000;
+/**
+ * A browser keeps a handful open for the portal and for each app. An IPv6 household is one network, and so is whoever is
+ * behind one router.
+ */
+const portalConnections: Shares = { ofNetwork: 1_024, ofAll: 4_096 };
+/** Each is over with its answer. */
+const redirectConnections: Shares = { ofNetwork: 64, ofAll: 256 };
 
 export interface ListeningOptions extends Omit<ServerOptions, "certificate"> {
   readonly listen: Listen;
@@ -40,7 +48,7 @@ export async function listen(options: ListeningOptions): Promise<Listening> {
     certificate: leaf?.make(),
     contextOf: (name) => appLeaves?.contextOf(name),
   });
-  const sockets = await opened(server, options.listen);
+  const sockets = await opened(server, options.listen, portalConnections);
   address.port = (server.address() as AddressInfo).port;
   const closers = [() => closed(server, sockets, options.interrupt)];
   const renew = (): void => {
@@ -56,7 +64,7 @@ export async function listen(options: ListeningOptions): Promise<Listening> {
     const plain = createRedirect(address, isAppHost);
     let plainSockets: ServerSockets;
     try {
-      plainSockets = await opened(plain, redirect);
+      plainSockets = await opened(plain, redirect, redirectConnections);
     } catch (error) {
       for (const close of closers.reverse()) await close();
       throw error;
@@ -95,7 +103,12 @@ function createRedirect(address: OwnAddress, isAppHost: ListeningOptions["isAppH
   );
 }
 
-function opened(server: Server | SecureServer, { listenHost, listenPort }: Listen): Promise<ServerSockets> {
+function opened(
+  server: Server | SecureServer,
+  { listenHost, listenPort }: Listen,
+  most: Shares,
+): Promise<ServerSockets> {
+  limitConnections(server, most);
   const sockets = new ServerSockets(server);
   return new Promise((resolve, reject) => {
     server.once("error", reject);

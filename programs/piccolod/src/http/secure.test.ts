@@ -9,6 +9,7 @@ import { test, type TestContext } from "node:test";
 import { connect, type PeerCertificate } from "node:tls";
 import type { Claimed, NewPhrase, RecoverySheet } from "@piccolo/device-api";
 import { claimCode, contentFolder, password, TestDevice } from "../../test-support/device.ts";
+import { FailingDisk } from "../../test-support/failing-disk.ts";
 
 interface Answer {
   readonly status: number;
@@ -189,6 +190,16 @@ test("the authority of a device with an owner stays over starts, a lost volume a
   assert.notEqual(await restarted(), first);
   assert.match(secure.shown, /volume/);
   assert.doesNotMatch(secure.shown, /ingerprint of its authority/, "what lies outside proves nothing");
+});
+
+test("a disk that fails while the authority is kept after a change of the password ends nothing", async (context) => {
+  const secure = await SecureDevice.start(context);
+  const disk = new FailingDisk(context);
+  disk.failure = { call: "read", code: "EIO", below: join(contentFolder(secure.device.folder), "tls-authority") };
+  assert.equal((await secure.claim(claimCode)).status, 201);
+  assert.ok(disk.failed > 0);
+  assert.equal((await secure.ask("GET", "/api/v1/status")).status, 200);
+  assert.match(secure.device.logLines.join(""), /"event":"authority-not-kept"/);
 });
 
 test("the screen of a closed device that takes a phrase shows no fingerprint, and says when not to type it", async (context) => {

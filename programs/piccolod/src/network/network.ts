@@ -89,6 +89,7 @@ export class DeviceNetwork implements NetworkFeature {
     );
     this.#peerNet = options.createPeerNet({
       isAllowed: (deviceKey) => this.#isAllowed(deviceKey),
+      isMember: (deviceKey) => this.memberOf(deviceKey) !== undefined,
       relays: () => this.#central.relays,
       handler: options.handler,
     });

@@ -8,6 +8,9 @@ import type { Config } from "../config.ts";
 import type { OpenRecoveryNet } from "../recovery/recovery.ts";
 import type { PeerNetHooks } from "./types.ts";
 
+/** More than a household and its neighbours have. */
+const mostLocalStrangers = 64;
+
 export interface PeerNetsOptions {
   readonly config: Pick<Config, "mdns" | "peerListen" | "peerBulkPort">;
   readonly deviceSeed: Uint8Array;
@@ -40,7 +43,8 @@ export function createPeerNets(options: PeerNetsOptions): PeerNets {
     openMemberNet: (hooks) =>
       create({
         deviceSeed: options.deviceSeed,
-        mdns,
+        // What strangers on the network say is no reason to ask central for news.
+        mdns: mdns ? { isMember: hooks.isMember, mostOthers: 0 } : undefined,
         listen: [peerListen],
         // Bulk bodies take a port of their own on the same address; where it is, the other members read at central.
         bulk: { host: peerListen.split("/")[2] ?? "127.0.0.1", port: peerBulkPort },
@@ -57,7 +61,8 @@ export function createPeerNets(options: PeerNetsOptions): PeerNets {
         deviceSeed,
         // It asks and is not asked.
         listen: [],
-        mdns,
+        // Whose members they are is found out by asking.
+        mdns: mdns ? { isMember: isAllowed, mostOthers: mostLocalStrangers } : undefined,
         relay: () => [],
         isAllowed,
         isRelay: (key) => relayKeys(relays()).has(toHex(key)),

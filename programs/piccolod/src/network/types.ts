@@ -31,6 +31,8 @@ export interface NetworkState extends Pick<
 export interface PeerNetHooks {
   /** Whether a connection with this device may be made: members' devices only. */
   readonly isAllowed: (deviceKey: Uint8Array) => boolean;
+  /** Whether it is a member's device, as far as this one knows by now. */
+  readonly isMember: (deviceKey: Uint8Array) => boolean;
   /** Multiaddrs of central's relay, as last heard. */
   readonly relays: () => readonly string[];
   /** Serves other members' requests. */

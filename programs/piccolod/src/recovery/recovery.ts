@@ -144,7 +144,7 @@ export class Recovery {
     try {
       await net.start();
       if (mdns) await world.sleep(localPauseMs, signal);
-      for (const device of await net.localDevices()) devices.add(device);
+      for (const device of net.localDevices()) devices.add(device);
       const failed = (error: Fault): void => doubt.note(error);
       for (const device of await resolvePlaces(net, places.devices, { report, failed }, signal)) devices.add(device);
       const centrals = new Set([centralUrl, ...(places.centralUrl === undefined ? [] : [places.centralUrl])]);

@@ -1,5 +1,5 @@
 /** Which parts of a file system's image hold anything, by the file system's own word. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -57,7 +57,7 @@ function addRanges(free: Uint32Array, text: string, blockBytes: number): void {
 
 /** Whether the program read all of it. */
 async function readLines(path: string, line: (text: string) => void): Promise<boolean> {
-  const child = spawn(program, [path], {
+  const child: ChildProcess = spawn(program, [path], {
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -65,6 +65,8 @@ async function readLines(path: string, line: (text: string) => void): Promise<bo
     child.on("error", () => resolve(null));
     child.on("close", resolve);
   });
-  for await (const text of createInterface({ input: child.stdout })) line(text);
+  // A child for which no descriptor is left has no streams, not even `null` for them.
+  const input = child.stdout ?? undefined;
+  if (input !== undefined) for await (const text of createInterface({ input })) line(text);
   return (await ended) === 0;
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { type Firewall, firewallFaults, type FirewallPlan } from "../../apps/runtime/firewall.ts";
 import type { Log } from "../log.ts";
 import { removalOf, rulesOf } from "./rules.ts";
@@ -26,14 +26,15 @@ export class NftFirewall implements Firewall {
 
   /** `nft` takes a whole file or nothing of it. */
   #run(rules: string): Promise<void> {
-    const child = spawn("nft", ["-f", "-"], {
+    // A child for which no descriptor is left has no streams; it tells of its error afterwards.
+    const child: ChildProcess = spawn("nft", ["-f", "-"], {
       stdio: ["pipe", "ignore", "pipe"],
       env: { PATH: "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" },
       timeout: patienceMs,
       killSignal: "SIGKILL",
     });
     let said = "";
-    child.stderr.on("data", (bytes: Buffer) => (said = `${said}${bytes.toString()}`.slice(0, saidBytesMax)));
+    child.stderr?.on("data", (bytes: Buffer) => (said = `${said}${bytes.toString()}`.slice(0, saidBytesMax)));
     return new Promise((resolve, reject) => {
       const failed = (reason: string): void => {
         this.#log.error("firewall-failed", { table: this.#table, reason });
@@ -45,8 +46,8 @@ export class NftFirewall implements Firewall {
         if (code === 0) resolve();
         else failed(`nft ended with ${code ?? signal}: ${said}`);
       });
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(rules);
+      child.stdin?.on("error", () => undefined);
+      child.stdin?.end(rules);
     });
   }
 }

@@ -244,3 +244,51 @@ test("what claims to come from nowhere, or is no packet, gets no answer and ends
   await turn();
   assert.deepEqual(sent, [40_000]);
 });
+
+test("of what is about other names, or is too much to be read, nothing is looked up", async (context) => {
+  const socket = createSocket({ type: "udp4", reuseAddr: true });
+  let looks = 0;
+  const local = new LocalNames({
+    names: ["piccolo.local"],
+    addresses: () => {
+      looks++;
+      return ["192.168.1.20"];
+    },
+    world: realWorld,
+    log: createLog(
+      () => undefined,
+      () => 0,
+    ),
+    socket: { port: await freePort(), interface: "127.0.0.1", bind: "127.0.0.1", socket, multicast: false },
+  });
+  context.after(() => local.close());
+  await local.hold();
+  const own = Buffer.concat([nameBytes("piccolo", "local"), typeA]);
+  const other = Buffer.concat([nameBytes("other", "local"), typeA]);
+  const from = { address: "127.0.0.1", family: "IPv4", port: 0, size: 0 };
+  const looksFor = (packet: Buffer): number => {
+    const before = looks;
+    socket.emit("message", packet, from);
+    return looks - before;
+  };
+  const asked = plainQuery(1, [own]);
+  assert.equal(looksFor(asked), 1);
+  assert.equal(looksFor(plainQuery(1, [other])), 0);
+  assert.equal(looksFor(plainQuery(1, [other], [], 0x8400)), 0);
+  const answer = Buffer.concat([nameBytes("other", "local"), Buffer.from([0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4])]);
+  const response = plainQuery(1, [], [answer], 0x8400);
+  // It is an answer, and none of the additional records.
+  response.writeUInt16BE(1, 6);
+  response.writeUInt16BE(0, 10);
+  assert.equal(looksFor(response), 0);
+  assert.equal(looksFor(Buffer.concat([asked, Buffer.alloc(9_000)])), 0);
+  assert.equal(
+    looksFor(
+      plainQuery(
+        1,
+        Array.from({ length: 129 }, () => own),
+      ),
+    ),
+    0,
+  );
+});

@@ -1,14 +1,9 @@
 /** The device's names on the local network, by multicast DNS (RFC 6762): it answers for them, and for nothing else. */
 import { isIPv4 } from "node:net";
 import type { World } from "@piccolo/world";
-import multicastDns, {
-  type MulticastDNS,
-  type Options,
-  type QueryPacket,
-  type ResponseOutgoingPacket,
-  type ResponsePacket,
-} from "multicast-dns";
+import type { MulticastDNS, Options, QueryPacket, ResponseOutgoingPacket, ResponsePacket } from "multicast-dns";
 import type { Log } from "../log.ts";
+import { openMulticastDns } from "./bounded-mdns.ts";
 
 const lifetimeSeconds = 120;
 /** RFC 6762, section 6.7. */
@@ -106,7 +101,7 @@ export class LocalNames {
 
   constructor(options: LocalNamesOptions) {
     this.#options = options;
-    this.#dns = multicastDns(options.socket);
+    this.#dns = openMulticastDns(options.socket);
     // No network yet, or one without multicast: it is tried again whenever an interface appears.
     this.#dns.on("warning", (error: Error) => options.log.debug("mdns", { error: error.message }));
     this.#dns.on("error", (error: Error) => options.log.warn("mdns-unavailable", { error: error.message }));
@@ -168,7 +163,10 @@ export class LocalNames {
   }
 
   #answer(query: QueryPacket, from: { readonly address: string; readonly port: number }): void {
-    const answers = [...answersTo(query.questions ?? [], this.#held, this.#options.addresses(from.address))];
+    const questions = query.questions ?? [];
+    // Most of what is asked on a network is about others, and the system is asked for the addresses each time.
+    if (!isAbout(questions, this.#held)) return;
+    const answers = [...answersTo(questions, this.#held, this.#options.addresses(from.address))];
     if (answers.length === 0) return;
     if (from.port === (this.#options.socket?.port ?? port)) {
       this.#dns.respond(answers);
@@ -181,7 +179,9 @@ export class LocalNames {
   }
 
   #yield(response: ResponsePacket): void {
-    for (const name of contestedBy(response.answers ?? [], this.#probed, this.#options.addresses(""))) {
+    const answers = response.answers ?? [];
+    if (!isAbout(answers, this.#probed)) return;
+    for (const name of contestedBy(answers, this.#probed, this.#options.addresses(""))) {
       if (this.#probed.delete(name)) this.#options.log.warn("name-taken", { name });
     }
   }
@@ -190,6 +190,11 @@ export class LocalNames {
     this.#stop.abort();
     return new Promise((resolve) => this.#dns.destroy(() => resolve()));
   }
+}
+
+/** Whether any of the entries is about one of these. */
+function isAbout(entries: readonly { readonly name: string }[], these: ReadonlySet<string>): boolean {
+  return these.size > 0 && entries.some(({ name }) => these.has(name.toLowerCase()));
 }
 
 function inPackets(names: readonly string[]): readonly (readonly string[])[] {

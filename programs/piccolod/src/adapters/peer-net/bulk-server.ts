@@ -7,11 +7,12 @@ import { toHex } from "@piccolo/bytes";
 import type { Message, PeerHandler } from "@piccolo/storage/ports";
 import { maxBodyBytes } from "@piccolo/wire";
 import type { World } from "@piccolo/world";
+import { ConnectionShares } from "../connection-shares.ts";
 import { ServerSockets } from "../server-sockets.ts";
 import { certifiedKey, type ChannelCertificate } from "./channel-certificate.ts";
 import { contentBytes, contentSource, sendContent } from "./http-message.ts";
 import { IdleWatch } from "./idle-watch.ts";
-import { mostPending, PendingConnections } from "./inbound-shares.ts";
+import { mostPending } from "./inbound-shares.ts";
 import { MessageInlet } from "./message-inlet.ts";
 import { discardRest, leastBytesPerSecond, type Log, serveExchange } from "./serve-exchange.ts";
 
@@ -36,7 +37,7 @@ export class BulkServer {
   readonly #sockets: ServerSockets;
   readonly #keys = new WeakMap<object, Uint8Array>();
   readonly #connections = new Map<string, number>();
-  readonly #pending = new PendingConnections(mostPending.direct);
+  readonly #pending = new ConnectionShares(mostPending.direct);
   /** By the other side's place, by which a connection is known before and after its handshake. */
   readonly #pendingEnds = new Map<string, () => void>();
 

@@ -11,7 +11,7 @@ import type { PeerHandler, PeerTarget } from "@piccolo/storage/ports";
 import { realWorld } from "@piccolo/world/real";
 import { createLibp2p } from "libp2p";
 import { channelCertificate } from "./channel-certificate.ts";
-import { mostPending, PendingConnections } from "./inbound-shares.ts";
+import { mostPending } from "./inbound-shares.ts";
 import { createPeerNet, type PeerNet } from "./index.ts";
 
 const echo: PeerHandler = {
@@ -110,17 +110,4 @@ test("of the connections that one device makes the newest four stay", async (con
     await realWorld.sleep(10, new AbortController().signal);
   }
   assert.deepEqual(isOpen(), expected);
-});
-
-test("a network has its share of what is pending, and so has everybody together", () => {
-  const pending = new PendingConnections({ ofNetwork: 2, ofAll: 3 });
-  const first = pending.begin("2001:db8::1");
-  assert.ok(first !== undefined && pending.begin("2001:db8:0:0:ffff::2") !== undefined);
-  assert.equal(pending.begin("2001:db8::3"), undefined, "one IPv6 network has one share");
-  assert.ok(pending.begin("::ffff:192.0.2.1") !== undefined);
-  assert.equal(pending.begin("192.0.2.2"), undefined, "all together are too many");
-  first();
-  first();
-  assert.ok(pending.begin("192.0.2.1") !== undefined);
-  assert.equal(pending.begin("192.0.2.9"), undefined, "what ended twice is free once");
 });

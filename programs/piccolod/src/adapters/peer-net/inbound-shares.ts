@@ -1,5 +1,4 @@
 import type { Libp2p } from "libp2p";
-import { remoteNetworkOf } from "../remote-network.ts";
 
 /**
  * Connections at once that have not proved a key yet. A household, or a development network, comes from one address, and
@@ -13,35 +12,6 @@ export const mostPending = {
 
 /** A device has a direct one and one through the relay; others are left over from before it lost its power. */
 const mostOfDevice = 4;
-
-/** Counts connections from their first byte until their key is proved, so that one place that says nothing keeps nobody out. */
-export class PendingConnections {
-  readonly #most: { readonly ofNetwork: number; readonly ofAll: number };
-  readonly #byNetwork = new Map<string, number>();
-  #all = 0;
-
-  constructor(most: { readonly ofNetwork: number; readonly ofAll: number }) {
-    this.#most = most;
-  }
-
-  /** Returns what ends it, harmless when called again; undefined where they are too many now. */
-  begin(remoteAddress: string): (() => void) | undefined {
-    const network = remoteNetworkOf(remoteAddress);
-    const before = this.#byNetwork.get(network) ?? 0;
-    if (before >= this.#most.ofNetwork || this.#all >= this.#most.ofAll) return undefined;
-    this.#byNetwork.set(network, before + 1);
-    this.#all++;
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      this.#all--;
-      const left = (this.#byNetwork.get(network) ?? 1) - 1;
-      if (left === 0) this.#byNetwork.delete(network);
-      else this.#byNetwork.set(network, left);
-    };
-  }
-}
 
 /**
  * Ends the oldest connections of a device that has made too many. The newest stays, since the others may be of a time

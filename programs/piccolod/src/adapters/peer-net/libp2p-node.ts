@@ -2,15 +2,15 @@ import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import { dcutr } from "@libp2p/dcutr";
 import { identify } from "@libp2p/identify";
-import { mdns } from "@libp2p/mdns";
 import { tcp } from "@libp2p/tcp";
 import { tls } from "@libp2p/tls";
 import { yamux } from "@libp2p/yamux";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { muxerWindowBytes, withBoundedFrames } from "@piccolo/wire";
 import { createLibp2p, type Libp2p } from "libp2p";
+import { ConnectionShares } from "../connection-shares.ts";
 import { deviceKeyOf, type PeerId } from "./device-peer.ts";
-import { keepNewestConnections, mostPending, PendingConnections } from "./inbound-shares.ts";
+import { keepNewestConnections, mostPending } from "./inbound-shares.ts";
 
 type Gater = NonNullable<NonNullable<Parameters<typeof createLibp2p>[0]>["connectionGater"]>;
 type MultiaddrConnection = Parameters<NonNullable<Gater["denyInboundConnection"]>>[0];
@@ -26,8 +26,6 @@ export interface NodeOptions {
   /** Strangers let in at once, for the recovery protocol; 0 lets nobody in. */
   readonly mostStrangers: number;
   readonly dialTimeoutMs: number;
-  /** Finds members on the local network by multicast DNS. */
-  readonly mdns: boolean;
 }
 
 /** What libp2p gives its services only, and relay reservations need. */
@@ -83,7 +81,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const isKeptOut = (peer: PeerId): boolean =>
     isStranger(peer) && (deviceKeyOf(peer) === undefined || strangersIn(libp2p, isStranger) >= options.mostStrangers);
   const isNotDialled = (peer: PeerId): boolean => isStranger(peer) && !isAsked(peer);
-  const pending = new PendingConnections(mostPending.libp2p);
+  const pending = new ConnectionShares(mostPending.libp2p);
   const pendingEnds = new WeakMap<object, () => void>();
   /** Whether there is no room for one more connection of that place whose key is not known yet. */
   const isCrowded = (connection: MultiaddrConnection): boolean => {
@@ -108,7 +106,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     // A ping waits behind the fragments on the same line. The library's five seconds would end every connection over a
     // slow uplink; a device that is really gone is noticed by the silence of its exchanges.
     connectionMonitor: { pingInterval: 30_000, pingTimeout: { minTimeout: 120_000, maxTimeout: 120_000 } },
-    peerDiscovery: options.mdns ? [mdns()] : [],
     connectionManager: {
       maxConnections: 400,
       maxIncomingPendingConnections: mostPending.libp2p.ofAll,

@@ -24,11 +24,6 @@ export const protocol = "/piccolo/fragments/1";
 /** For devices that are no member's yet (docs/spec/wire.md section 5). */
 export const recoverProtocol = "/piccolo/recover/1";
 
-/** A device may tell the local network of as many addresses as it likes. */
-const mostLocalAddresses = 8;
-/** More than a household and its neighbours have. */
-const mostLocalDevices = 64;
-
 export interface PathOptions {
   readonly protocol: string;
   readonly handler: PeerHandler;
@@ -37,8 +32,8 @@ export interface PathOptions {
   readonly log: Log;
   readonly idleTimeoutMs: number;
   readonly dialTimeoutMs: number;
-  /** Whether the node listens to multicast DNS. */
-  readonly mdns: boolean;
+  /** What a device has told the local network of itself; none where multicast DNS is off. */
+  readonly localAddressesOf: (deviceKey: Uint8Array) => readonly string[];
   readonly clocks: ClockEvidence;
   /** Aborted when the device stops. */
   readonly stopping: AbortSignal;
@@ -185,10 +180,10 @@ export class Libp2pPath {
   }
 
   async #dial(target: PeerTarget, peer: PeerId, signal: AbortSignal): Promise<Connection> {
-    const told = target.addresses.flatMap((address) => dialable(address, peer.toString()));
     const timeout = AbortSignal.timeout(this.#options.dialTimeoutMs);
     // What is announced may be out of date where central is out of reach; the local network may know better.
-    const addresses = [...told, ...(await this.#localAddresses(peer))];
+    const known = [...target.addresses, ...this.#options.localAddressesOf(target.deviceKey)];
+    const addresses = known.flatMap((address) => dialable(address, peer.toString()));
     const to = addresses.length === 0 ? peer : addresses;
     try {
       return await orAborted(this.#node.libp2p.dial(to, { signal: AbortSignal.any([signal, timeout]) }), signal);
@@ -216,35 +211,6 @@ export class Libp2pPath {
       throw unreachable("no device answers at this address; it may be switched off", error);
     }
     throw unreachable("what answers at this address is no device");
-  }
-
-  /** All that multicast DNS has told of, if it is on. */
-  async localDevices(): Promise<readonly PeerTarget[]> {
-    if (!this.#options.mdns) return [];
-    const peers = await this.#node.libp2p.peerStore.all();
-    const found = peers.slice(0, mostLocalDevices).map(async ({ id }) => {
-      const deviceKey = deviceKeyOf(id);
-      if (deviceKey === undefined) return [];
-      const addresses = (await this.#localAddresses(id)).map((address) => address.toString());
-      return addresses.length === 0 ? [] : [{ deviceKey, addresses }];
-    });
-    return (await Promise.all(found)).flat();
-  }
-
-  /** What multicast DNS has told of the device, if it is on. */
-  async #localAddresses(peer: PeerId): Promise<ReturnType<typeof multiaddr>[]> {
-    if (!this.#options.mdns) return [];
-    try {
-      const { addresses } = await this.#node.libp2p.peerStore.get(peer);
-      return addresses
-        .map(({ multiaddr: address }) => address.toString())
-        .filter((address) => !address.includes("/p2p-circuit"))
-        .slice(0, mostLocalAddresses)
-        .flatMap((address) => dialable(address, peer.toString()));
-    } catch {
-      // Nothing is known of it.
-      return [];
-    }
   }
 
   /** The best connection that stands: a direct one before one through the relay. */

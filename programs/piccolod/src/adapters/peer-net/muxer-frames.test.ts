@@ -47,7 +47,6 @@ async function startDevice(context: TestContext, mostStrangers: number): Promise
     isAsked: () => true,
     mostStrangers,
     dialTimeoutMs: 20_000,
-    mdns: false,
   });
   await device.libp2p.start();
   context.after(() => device.libp2p.stop());

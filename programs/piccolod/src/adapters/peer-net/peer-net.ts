@@ -8,6 +8,7 @@ import { channelCertificate } from "./channel-certificate.ts";
 import { ClockEvidence } from "./clock-evidence.ts";
 import { deviceKeyOf } from "./device-peer.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
+import { LocalPeers, type LocalPeersOptions } from "./local-peers.ts";
 import { Libp2pPath, protocol, recoverProtocol } from "./libp2p-path.ts";
 import { keepReserved } from "./relay-keeper.ts";
 import type { Log } from "./serve-exchange.ts";
@@ -20,7 +21,7 @@ export interface PeerNet {
   /** The device that answers at an address (multiaddr) of which no more is known. Throws `peer-unreachable`. */
   whoIsAt(address: string, signal: AbortSignal): Promise<PeerTarget>;
   /** Devices that multicast DNS has found so far; none where it is off. */
-  localDevices(): Promise<readonly PeerTarget[]>;
+  localDevices(): readonly PeerTarget[];
   /** Own addresses others can dial, best first, those through the relay included; empty before `start`. */
   addresses(): readonly string[];
   /** How the device is connected now. */
@@ -46,8 +47,8 @@ export interface PeerNetOptions {
   readonly recover?: PeerHandler | undefined;
   readonly world: World;
   readonly log: Log;
-  /** Finds members on the local network; off unless asked for. */
-  readonly mdns?: boolean | undefined;
+  /** Finds devices on the local network by multicast DNS; off unless asked for. */
+  readonly mdns?: LocalSearch | undefined;
   /**
    * The direct path for whole fragments: HTTP/1.1 over mutual TLS, which costs half of libp2p's processor time. The port
    * is announced beside the multiaddrs; 0 takes a free one. Devices that do not answer there are asked over libp2p.
@@ -59,6 +60,12 @@ export interface PeerNetOptions {
   readonly dialTimeoutMs?: number | undefined;
 }
 
+/** Whom a device looks for on the local network, beside those that it asks over the recovery protocol. */
+export interface LocalSearch extends Pick<LocalPeersOptions, "mostOthers" | "socket"> {
+  /** Asked of everybody who is heard. */
+  readonly isMember: (deviceKey: Uint8Array) => boolean;
+}
+
 /** Strangers connected at once, and how long each may stay. */
 const mostStrangers = 8;
 const strangerStayMs = 60_000;
@@ -67,8 +74,9 @@ interface Running {
   readonly node: Node;
   readonly path: Libp2pPath;
   readonly recoverPath: Libp2pPath;
+  readonly localPeers: LocalPeers | undefined;
   readonly bulk: { readonly server: BulkServer; readonly path: BulkPath; readonly port: number } | undefined;
-  readonly kept: Promise<void>;
+  readonly kept: Promise<unknown>;
 }
 
 /** The channels between this device and the other members' (docs/spec/wire.md section 4). */
@@ -92,6 +100,20 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
     const port = await server.listen(options.bulk.host, options.bulk.port);
     const connectTimeoutMs = Math.min(5_000, dialTimeoutMs);
     return { server, port, path: new BulkPath({ ...limits, certificate, connectTimeoutMs }) };
+  };
+
+  const localPeersOf = ({ libp2p, inside }: Node): LocalPeers | undefined => {
+    const { mdns } = options;
+    const ownKey = deviceKeyOf(libp2p.peerId);
+    if (mdns === undefined || ownKey === undefined) return undefined;
+    return new LocalPeers({
+      ...mdns,
+      ownKey,
+      addresses: () => inside.addresses(),
+      isWanted: (deviceKey) => mdns.isMember(deviceKey) || asked.has(toHex(deviceKey)),
+      world,
+      log,
+    });
   };
 
   const stopAll = async (parts: Partial<Running>): Promise<void> => {
@@ -133,7 +155,7 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         asking--;
       }
     },
-    localDevices: async () => (await running?.recoverPath.localDevices()) ?? [],
+    localDevices: () => running?.localPeers?.all() ?? [],
     addresses: () => (running === undefined ? [] : addressesOf(running, options.bulk?.host)),
     pathTo: (deviceKey) => {
       if (running?.bulk?.path.isConnectedTo(deviceKey) === true) return "direct";
@@ -142,20 +164,19 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
     noteClock: (deviceKey, offsetMs) => clocks.note(deviceKey, offsetMs),
     start: async () => {
       assert.ok(running === undefined && !stopping.signal.aborted, "a PeerNet is started once");
-      const mdns = options.mdns === true;
       const node = await createNode({
         ...options,
         dialTimeoutMs,
-        mdns,
         isAsked: (deviceKey) => asking > 0 || asked.has(toHex(deviceKey)),
         mostStrangers: options.recover === undefined ? 0 : mostStrangers,
       });
-      const path = new Libp2pPath(node, { ...limits, protocol, dialTimeoutMs, mdns, handler, isAllowed });
+      const localAddressesOf = (deviceKey: Uint8Array): readonly string[] =>
+        running?.localPeers?.addressesOf(deviceKey) ?? [];
+      const channel = { ...limits, dialTimeoutMs, localAddressesOf };
+      const path = new Libp2pPath(node, { ...channel, protocol, handler, isAllowed });
       const recoverPath = new Libp2pPath(node, {
-        ...limits,
+        ...channel,
         protocol: recoverProtocol,
-        dialTimeoutMs,
-        mdns,
         handler: options.recover ?? handler,
         isAllowed: () => true,
       });
@@ -171,8 +192,13 @@ export function createPeerNet(options: PeerNetOptions): PeerNet {
         await stopAll({ node });
         throw error;
       }
-      const kept = keepReserved({ node, relay: options.relay, world, log, signal: stopping.signal });
-      running = { node, path, recoverPath, bulk, kept };
+      const { signal } = stopping;
+      const localPeers = localPeersOf(node);
+      const kept = Promise.all([
+        keepReserved({ node, relay: options.relay, world, log, signal }),
+        localPeers?.run(signal),
+      ]);
+      running = { node, path, recoverPath, localPeers, bulk, kept };
     },
     stop: async () => {
       stopping.abort();

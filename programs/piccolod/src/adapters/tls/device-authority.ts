@@ -6,6 +6,7 @@ import { fromUtf8, toBase64Url, fromBase64Url, toUtf8 } from "@piccolo/bytes";
 import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { z } from "zod";
+import { isOperatingFailure } from "../../operating-failure.ts";
 import type { SecurityChip } from "../../security/security-chip.ts";
 import type { Log } from "../log.ts";
 import type { DurableFolder } from "../state-folder.ts";
@@ -48,7 +49,8 @@ export class DeviceAuthority {
 
   /**
    * Once the volume is open, and whenever what the chip sealed before was shut out: the volume's authority is the one the
-   * next start has, whatever this one began with. A new volume gets a new one.
+   * next start has, whatever this one began with. A new volume gets a new one. Throws what the volume's disk refuses; what the
+   * one beside it, or the chip, does not take is made up for with the next start.
    */
   async keep(content: DurableFolder): Promise<Seeded> {
     const { state, chip, log } = this.#options;
@@ -63,7 +65,7 @@ export class DeviceAuthority {
       if (outside !== undefined && Buffer.compare(outside.seed, seeded.seed) === 0) return seeded;
       state.write(authorityFile, encode(seeded.certificate, await chip.seal(seeded.seed, "pepper")));
     } catch (error) {
-      if (!isFault(error)) throw error;
+      if (!isOperatingFailure(error)) throw error;
       log.warn("authority-not-kept-outside", { code: error.code });
     }
     return seeded;
