@@ -485,7 +485,7 @@ export class Apps {
     );
   }
 
-  /** Throws `no-room`, and what `requestConfigure` does; so do, with their requests, `rollBack` and `restore`. */
+  /** Throws `no-room`, and what `requestConfigure` does. */
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
     const { store, world } = this.#options;
     const app = this.get(id);
@@ -503,16 +503,25 @@ export class Apps {
     this.go(id);
   }
 
+  /** To a version it had before; the device may have gone back to a lower release since. Throws what `misfits` names, `no-room`. */
+  #changeBack(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
+    this.#changeWithCopy(id, (before) => {
+      const after = request(before);
+      if (after.change !== undefined) this.requireSuited(after.change.to.manifest);
+      return after;
+    });
+  }
+
   rollBack(id: string): void {
     const { world } = this.#options;
     const isStuck = this.isStuck(id);
-    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
+    this.#changeBack(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   restore(id: string, backup: string): void {
     const { world } = this.#options;
     const isStuck = this.isStuck(id);
-    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
+    this.#changeBack(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   /** Whether nothing goes on with an app before its owner decides something. */
