@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import { test } from "node:test";
 import fc from "fast-check";
 import { digestA, fullText, smallText } from "../test-support/texts.ts";
-import { checkManifest, problemCodes, problemsMax, renderTemplate } from "./index.ts";
+import { checkManifest, problemCodes, problemsMax, renderTemplate, stopSignals } from "./index.ts";
 
 test("any text gets an answer: a manifest, or problems with known codes", () => {
   const pieces = fc.constantFrom(
@@ -49,6 +50,21 @@ test("problems stand in the order of the text, with line and column", () => {
       ["out-of-bounds", { line: 10, column: 30 }],
     ],
   );
+});
+
+test("each signal to stop with that a manifest may name has a number here, and another is refused", () => {
+  const stoppedBy = (name: string) => checkManifest(fullText.replace("stop_grace_period: 1m", `stop_signal: ${name}`));
+  for (const name of stopSignals) {
+    assert.equal(stoppedBy(name).manifest?.services.find((service) => service.name === "web")?.stopSignal, name);
+    assert.ok(constants.signals[name] > 0, name);
+  }
+  for (const name of ["SIGCLD", "SIGRTMIN", "TERM", "sigterm", "15"]) {
+    const { problems } = stoppedBy(name);
+    assert.deepEqual(
+      problems.map(({ code, path }) => [code, path]),
+      [["wrong-value", "/services/web/stop_signal"]],
+    );
+  }
 });
 
 test("a message shows no control characters of the text it complains about", () => {

@@ -113,17 +113,33 @@ export function checkTarget(target: string, written: Pick<Written, "node" | "pat
   return sound;
 }
 
-function checkMounts(written: readonly WrittenMount[], declared: Declared, problems: Problems): readonly Mount[] {
-  const taken = new Set<string>();
+/** Takes the place for one mount or secret of the service; false and noted where another has it. */
+function takeTarget(
+  target: string,
+  written: Pick<Written, "node" | "path">,
+  taken: Set<string>,
+  problems: Problems,
+): boolean {
+  if (taken.has(target)) {
+    const reason = `Two mounts or secrets want ${shown(target)}.`;
+    problems.add("target-taken", written.path, written.node.place, reason, "Give each its own place.");
+    return false;
+  }
+  taken.add(target);
+  return true;
+}
+
+function checkMounts(
+  written: readonly WrittenMount[],
+  declared: Declared,
+  taken: Set<string>,
+  problems: Problems,
+): readonly Mount[] {
   return written.flatMap((mount): readonly Mount[] => {
     const target = mount.target.length > 1 ? mount.target.replace(/\/$/, "") : mount.target;
     const { place } = mount.node;
     if (!checkTarget(target, mount, problems)) return [];
-    if (taken.has(target)) {
-      problems.add("target-taken", mount.path, place, `Two mounts want ${shown(target)}.`, "Give each its own place.");
-      return [];
-    }
-    taken.add(target);
+    if (!takeTarget(target, mount, taken, problems)) return [];
     if (mount.kind === "scratch") return [{ kind: "scratch", target, sizeBytes: mount.sizeBytes }];
     if (!declared.volumes.has(mount.source)) {
       problems.add(
@@ -142,9 +158,9 @@ function checkMounts(written: readonly WrittenMount[], declared: Declared, probl
 function checkSecretFiles(
   uses: Exclude<WrittenService["secrets"], undefined>,
   declared: Declared,
+  taken: Set<string>,
   problems: Problems,
 ): readonly SecretFile[] {
-  const taken = new Set<string>();
   return uses.flatMap(({ text: secret, target, ...written }): readonly SecretFile[] => {
     if (!declared.secrets.has(secret)) {
       problems.add(
@@ -159,17 +175,7 @@ function checkSecretFiles(
     const inFolder = target === undefined || /^(?:\/run\/secrets\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/.test(target);
     const file = inFolder ? `/run/secrets/${(target ?? secret).replace(/^.*\//, "")}` : target;
     if (!inFolder && !checkTarget(file, written, problems)) return [];
-    if (taken.has(file)) {
-      problems.add(
-        "target-taken",
-        written.path,
-        written.node.place,
-        `Two secrets want ${shown(file)}.`,
-        "Give each its own target.",
-      );
-      return [];
-    }
-    taken.add(file);
+    if (!takeTarget(file, written, taken, problems)) return [];
     return [{ secret, target: file }];
   });
 }
@@ -240,7 +246,8 @@ export function checkService(
 ): Service | undefined {
   const { text: imageText, node: imageNode, path: imagePath } = written.image;
   const image = checkImage(imageText, imagePath, imageNode.place, problems);
-  const mounts = checkMounts([...(written.volumes ?? []), ...(written.tmpfs ?? [])], declared, problems);
+  const taken = new Set<string>();
+  const mounts = checkMounts([...(written.volumes ?? []), ...(written.tmpfs ?? [])], declared, taken, problems);
   if (written.working_dir?.includes("$") === true) {
     plainText(written.working_dir, below(written.path, "working_dir"), written.node.place, problems);
   }
@@ -253,7 +260,7 @@ export function checkService(
     workingFolder: written.working_dir,
     hostName: written.hostname ?? name,
     mounts,
-    secretFiles: checkSecretFiles(written.secrets ?? [], declared, problems),
+    secretFiles: checkSecretFiles(written.secrets ?? [], declared, taken, problems),
     readOnlyRoot: written.read_only ?? false,
     init: written.init ?? false,
     capabilities: [...new Set(written.cap_add ?? [])].toSorted(),

@@ -22,7 +22,7 @@ import {
   turned,
   whole,
 } from "./shape.ts";
-import type { Capability } from "./types.ts";
+import { type Capability, stopSignals } from "./types.ts";
 
 /** A text with the node it came from, for messages that come later. */
 export interface Written {
@@ -323,7 +323,7 @@ const fields = {
   privileged: maybe(only("false", "privileged", refusedServiceKeys["privileged"]?.advice ?? "Leave it out.")),
   depends_on: maybe(dependsOn),
   healthcheck: maybe(healthCheck),
-  stop_signal: maybe(text({ lengthMax: 20, pattern: /^SIG[A-Z0-9]{2,12}$/, called: "a signal such as SIGTERM" })),
+  stop_signal: maybe(oneOf(stopSignals)),
   stop_grace_period: maybe(duration(0, 600_000)),
   restart: maybe(
     passedOver(

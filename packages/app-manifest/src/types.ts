@@ -64,6 +64,45 @@ export interface HealthCheck {
 /** What a root process of the container may do to its own files and ids; everything else is dropped. */
 export type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "NET_BIND_SERVICE" | "SETGID" | "SETUID";
 
+/** The signals that Linux has a name for (signal(7)), in the order of their numbers. */
+export const stopSignals = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGILL",
+  "SIGTRAP",
+  "SIGABRT",
+  "SIGIOT",
+  "SIGBUS",
+  "SIGFPE",
+  "SIGKILL",
+  "SIGUSR1",
+  "SIGSEGV",
+  "SIGUSR2",
+  "SIGPIPE",
+  "SIGALRM",
+  "SIGTERM",
+  "SIGCHLD",
+  "SIGSTKFLT",
+  "SIGCONT",
+  "SIGSTOP",
+  "SIGTSTP",
+  "SIGTTIN",
+  "SIGTTOU",
+  "SIGURG",
+  "SIGXCPU",
+  "SIGXFSZ",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGWINCH",
+  "SIGIO",
+  "SIGPOLL",
+  "SIGPWR",
+  "SIGSYS",
+] as const;
+
+export type StopSignal = (typeof stopSignals)[number];
+
 export interface Service {
   readonly name: string;
   readonly image: ImageReference;
@@ -85,7 +124,7 @@ export interface Service {
   /** Other services of the app that come before; never a cycle. */
   readonly dependsOn: readonly Dependency[];
   readonly healthCheck: HealthCheck | undefined;
-  readonly stopSignal: string;
+  readonly stopSignal: StopSignal;
   readonly stopGraceMs: number;
   readonly memoryBytes: number;
   /** In thousandths of a processor. */

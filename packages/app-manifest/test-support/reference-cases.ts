@@ -71,6 +71,16 @@ export function referenceCases(): Record<string, Vector> {
       "target-taken",
       "/services/web/volumes/1",
     ]),
+    "target-taken-by-secret": full(
+      "a secret's file where a volume is mounted",
+      "    secrets: [DB_PASSWORD]\n    depends_on",
+      "    secrets: [{ source: DB_PASSWORD, target: /books }]\n    depends_on",
+      ["target-taken", "/services/web/secrets/0/source"],
+    ),
+    "stop-signal-unknown": full("a signal that is none", "stop_grace_period: 1m", "stop_signal: SIGQUITE", [
+      "wrong-value",
+      "/services/web/stop_signal",
+    ]),
     "public-path-climbs": full("a public path with ..", "[/share/*]", "[/share/../admin]", [
       "wrong-value",
       "/x-piccolo/grants/public-paths/paths/0",

@@ -11,7 +11,7 @@ import { portTarget, servicesOf, translateService } from "./service.ts";
 import type { ImportOptions, ImportResult } from "./types.ts";
 import { renamedDependencies } from "./umbrel.ts";
 
-function dialectOf(id: string): Dialect {
+function dialectOf(id: string, project: string): Dialect {
   return {
     called: "CasaOS",
     id,
@@ -24,10 +24,13 @@ function dialectOf(id: string): Dialect {
       return fallback === undefined ? undefined : { kind: "text", text: fallback };
     },
     hostPath: (path) => {
-      const own = /^\/DATA\/AppData(?:\/[^/]+)?(?:\/(.*))?$/.exec(path);
-      if (own !== null) return { kind: "own", rest: own[1] ?? "" };
-      const shared = /^\/(?:DATA|media|mnt)(?:\/(.*))?$/.exec(path);
-      if (shared !== null) return { kind: "shared", rest: `storage/${shared[1] ?? ""}` };
+      const own = /^\/DATA\/AppData(?:\/([^/]+))?(?:\/(.*))?$/.exec(path);
+      if (own !== null) {
+        const folder = (own[1] ?? "").replace(/^\$(?:AppID|\{AppID\})$/, () => project);
+        return { kind: "own", folder, rest: own[2] ?? "" };
+      }
+      const shared = /^\/(DATA|media|mnt)(?:\/(.*))?$/.exec(path);
+      if (shared !== null) return { kind: "shared", folder: shared[1] ?? "", rest: `storage/${shared[2] ?? ""}` };
       return leftOutPath.test(path) ? { kind: "left-out" } : { kind: "refused" };
     },
     rename: (text) => text,
@@ -60,7 +63,7 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
   noteBounds(problems, { text: foreignId, path: idPath }, services);
   if (problems.any) return unreadable(problems);
   const id = nameFrom(foreignId) || foreignId;
-  const draft = new Draft(dialectOf(id), options);
+  const draft = new Draft(dialectOf(id, textAt(compose, "name") ?? foreignId), options);
   const names = new Map(services.map(({ name }) => [name, nameFrom(name)]));
   const main = textAt(block, "main") ?? (services.length === 1 ? services[0]?.name : undefined) ?? "";
   const mainService = services.find(({ name }) => name === main)?.body;
@@ -77,6 +80,7 @@ export function importCasaOs(definition: string, options: ImportOptions = {}): I
     services.map(({ name: written, body, path }) => [
       names.get(written) || written,
       translateService(draft, body, {
+        name: written,
         has: (name) => names.has(name),
         webPort: written === main ? port : undefined,
         path,

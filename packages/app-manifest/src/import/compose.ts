@@ -36,7 +36,7 @@ function dialectOf(id: string): Dialect {
     },
     hostPath: (path) => {
       const beside = /^\.\/(.*)$/.exec(path);
-      if (beside !== null) return { kind: "own", rest: beside[1] ?? "" };
+      if (beside !== null) return { kind: "own", folder: "", rest: beside[1] ?? "" };
       return leftOutPath.test(path) ? { kind: "left-out" } : { kind: "refused" };
     },
     rename: (text) => text,
@@ -75,6 +75,7 @@ export function importCompose(definition: ComposeDefinition, options: ImportOpti
     services.map(({ name: written, body, path }) => [
       names.get(written) || written,
       translateService(draft, body, {
+        name: written,
         has: (name) => names.has(name),
         webPort: written === web?.service ? web.port : undefined,
         path,

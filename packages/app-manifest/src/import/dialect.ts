@@ -18,11 +18,18 @@ export type Meaning =
       readonly setting: Readonly<Record<string, unknown>> & { readonly type: string; readonly label: string };
     };
 
+/** Which of the system's folders it lies in, and where below: the same rest in two of them is two folders. */
+interface FolderPath {
+  readonly folder: string;
+  /** What the volume is named after. */
+  readonly rest: string;
+}
+
 export type HostPath =
-  /** A folder of the app's own; the name is made from the rest of the path. */
-  | { readonly kind: "own"; readonly rest: string }
+  /** A folder of the app's own. */
+  | ({ readonly kind: "own" } & FolderPath)
   /** A folder that apps share there and that is the app's alone here. */
-  | { readonly kind: "shared"; readonly rest: string }
+  | ({ readonly kind: "shared" } & FolderPath)
   | { readonly kind: "left-out" }
   | { readonly kind: "refused" };
 

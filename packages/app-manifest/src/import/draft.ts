@@ -39,6 +39,20 @@ export function imageTag(image: string | undefined): string | undefined {
   return /:([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(name)?.[1];
 }
 
+/** What is mounted: two of them are two volumes, and one that services share is one. */
+export interface MountSource {
+  readonly kind: "own" | "shared" | "named" | "unnamed";
+  /** Where the rest lies; the same rest elsewhere is another source. */
+  readonly folder: string;
+  readonly rest: string;
+  readonly written: string;
+}
+
+export interface MountingService {
+  readonly name: string;
+  readonly isDatabase: boolean;
+}
+
 /** Secrets and settings together; more than a manifest may have, since those that nothing uses are left out in the end. */
 export const definedMax = 256;
 
@@ -51,7 +65,9 @@ export class Draft {
   readonly #settings = new Map<string, Record<string, unknown>>();
   /** By the literal that stood in the definition, so that two services which shared a password share the new one. */
   readonly #secretOfLiteral = new Map<string, string>();
-  readonly #volumeOfPath = new Map<string, string>();
+  readonly #volumeOfSource = new Map<string, string>();
+  /** Those of the sources that may lie within each other, as they are written. */
+  readonly #folders = new Map<string, string>();
   readonly #undigested = new Set<string>();
   readonly #snapshots = new Map<string, "stop" | "pause">();
   readonly #refusedOnce = new Set<string>();
@@ -170,33 +186,32 @@ export class Draft {
     return `\${${free}}`;
   }
 
-  /** The named volume a path of the host becomes. */
-  volumeFor(rest: string, path: string, isDatabase: boolean): string {
-    const clean = rest
-      .split("/")
-      .filter((part) => part !== "" && part !== ".")
-      .join("/");
-    const known = this.#volumeOfPath.get(clean);
-    if (known === undefined && this.#volumeOfPath.size >= volumesMax) {
+  /** The named volume that what is mounted becomes. */
+  volumeFor(source: MountSource, path: string, service: MountingService): string {
+    const { kind, folder, rest, written } = source;
+    const parts = (text: string): readonly string[] => text.split("/").filter((part) => part !== "" && part !== ".");
+    const key = [kind, ...parts(`${folder}/${rest}`)].join("/");
+    const known = this.#volumeOfSource.get(key);
+    if (known === undefined && this.#volumeOfSource.size >= volumesMax) {
       this.#refuseOnce("out-of-bounds", path, `There are more than ${volumesMax} volumes.`);
       return "data";
     }
-    const name = known ?? this.#freeVolume(clean);
-    this.#volumeOfPath.set(clean, name);
-    for (const other of this.#volumeOfPath.keys()) {
-      if (
-        other === clean ||
-        !(other === "" || clean === "" || other.startsWith(`${clean}/`) || clean.startsWith(`${other}/`))
-      )
-        continue;
-      this.refuse(
-        "not-importable",
-        path,
-        `The folders ${shown(other)} and ${shown(clean)} lie within each other.`,
-        "Give each mount a volume of its own by hand.",
-      );
-      break;
+    const name = known ?? this.#freeVolume(parts(rest), service.name);
+    this.#volumeOfSource.set(key, name);
+    if (kind === "own" || kind === "shared") {
+      for (const [other, otherWritten] of this.#folders) {
+        if (!other.startsWith(`${key}/`) && !key.startsWith(`${other}/`)) continue;
+        this.refuse(
+          "not-importable",
+          path,
+          `The folders ${shown(otherWritten)} and ${shown(written)} lie within each other.`,
+          "Give each mount a volume of its own by hand.",
+        );
+        break;
+      }
+      this.#folders.set(key, written);
     }
+    const { isDatabase } = service;
     if (!this.#snapshots.has(name) || isDatabase) {
       this.#snapshots.set(name, isDatabase ? "pause" : (this.#snapshots.get(name) ?? "stop"));
       this.note("snapshot-guessed", path, `${shown(name)} is ${isDatabase ? "frozen" : "stopped"} while it is copied.`);
@@ -204,12 +219,15 @@ export class Draft {
     return name;
   }
 
-  #freeVolume(rest: string): string {
-    const parts = rest.split("/").filter((part) => part !== "data");
-    const base = nameFrom(parts.slice(-2).join("-")) || nameFrom(rest) || "data";
-    const taken = new Set(this.#volumeOfPath.values());
-    let free = base;
-    for (let at = 2; taken.has(free); at += 1) free = `${base.slice(0, 28)}-${at}`;
+  /** Named after the path; where another volume has that name already, after the service too. */
+  #freeVolume(parts: readonly string[], service: string): string {
+    const last = parts.filter((part) => part !== "data").slice(-2);
+    const base = nameFrom(last.join("-")) || nameFrom(parts.join("/")) || "data";
+    const taken = new Set(this.#volumeOfSource.values());
+    if (!taken.has(base)) return base;
+    const longer = nameFrom(`${service}-${base}`) || base;
+    let free = longer;
+    for (let at = 2; taken.has(free); at += 1) free = `${longer.slice(0, 28)}-${at}`;
     return free;
   }
 
@@ -237,7 +255,7 @@ export class Draft {
     const used = (name: string): boolean => names.has(name);
     const secrets = Object.fromEntries([...this.#secrets].filter(([name]) => used(name)));
     const settings = Object.fromEntries([...this.#settings].filter(([name]) => used(name)));
-    const volumes = [...new Set(this.#volumeOfPath.values())];
+    const volumes = [...new Set(this.#volumeOfSource.values())];
     const document = {
       services,
       ...(volumes.length === 0 ? {} : { volumes: Object.fromEntries(volumes.map((name) => [name, {}])) }),

@@ -282,3 +282,70 @@ test("a default that is a password becomes a secret, the same wherever the varia
   );
   assert.ok(!JSON.stringify(manifest).includes("hunter2"));
 });
+
+/** By service: which volume is mounted where. */
+function mountsOf(manifest: AppManifest): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    manifest.services.map(({ name, mounts }) => [
+      name,
+      mounts.map((mount) => (mount.kind === "volume" ? `${mount.volume}:${mount.target}` : mount.kind)),
+    ]),
+  );
+}
+
+test("a folder, a named volume and volumes without a name are kept apart, and what services share stays shared", () => {
+  const manifest = translated(
+    plain(`services:
+  app:
+    image: example/wiki@${digestA}
+    ports: ["8080:80"]
+    volumes: ["./data:/app/data", "./data/:/app/same", "shared:/shared", "/config", "/data", "/data/cache"]
+  db:
+    image: postgres@${digestB}
+    volumes: ["data:/var/lib/postgresql/data", "shared:/shared", "/config"]
+volumes:
+  data:
+  shared:
+`),
+  );
+  assert.deepEqual(mountsOf(manifest), {
+    app: [
+      "data:/app/data",
+      "data:/app/same",
+      "shared:/shared",
+      "config:/config",
+      "app-data:/data",
+      "cache:/data/cache",
+    ],
+    db: ["db-data:/var/lib/postgresql/data", "shared:/shared", "db-config:/config"],
+  });
+  assert.deepEqual(
+    manifest.volumes.filter(({ snapshot }) => snapshot === "pause").map(({ name }) => name),
+    ["shared", "db-data", "db-config"],
+  );
+});
+
+test("CasaOS: the same folder of two apps' data, or of two disks, is two volumes; the app's own has two spellings", () => {
+  const beside = changed(casaOs, "source: /DATA/Downloads", "source: /DATA/AppData/readlater_db/config");
+  assert.deepEqual(mountsOf(translated(importCasaOs(beside, { digests }))), {
+    readlater: ["config:/config", "readlater-config:/downloads"],
+  });
+  const same = changed(casaOs, "source: /DATA/Downloads", "source: /DATA/AppData/readlater/config/");
+  assert.deepEqual(mountsOf(translated(importCasaOs(same, { digests }))), {
+    readlater: ["config:/config", "config:/downloads"],
+  });
+  const disks = changed(
+    changed(casaOs, "/DATA/AppData/$AppID/config", "/mnt/Downloads"),
+    "target: /downloads",
+    "target: /disk",
+  );
+  assert.deepEqual(mountsOf(translated(importCasaOs(disks, { digests }))), {
+    readlater: ["storage-downloads:/config", "readlater-storage-downloads:/disk"],
+  });
+  const around = changed(casaOs, "source: /DATA/Downloads", "source: /DATA/AppData/$AppID");
+  refusedWith(importCasaOs(around, { digests }), "not-importable", "/services/readlater/volumes/1");
+  const besideAll = changed(casaOs, "source: /DATA/Downloads", "source: /DATA/AppData/other");
+  assert.deepEqual(mountsOf(translated(importCasaOs(besideAll, { digests }))), {
+    readlater: ["config:/config", "data:/downloads"],
+  });
+});

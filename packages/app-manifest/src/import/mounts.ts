@@ -1,7 +1,7 @@
 /** Mounts of a foreign service: which become volumes of the app's own, and which are left out or refused. */
 import { shown } from "../problems.ts";
 import { leftOutPath } from "./dialect.ts";
-import type { Draft } from "./draft.ts";
+import type { Draft, MountingService } from "./draft.ts";
 import { isMap, type Plain, textAt, textOf } from "./plain.ts";
 
 /** `source:target:mode` at its colons, but for those within `${NAME:-fallback}`. */
@@ -50,7 +50,7 @@ function mountOf(value: Plain): ForeignMount | undefined {
     : { source, target, readOnly: mode.includes("ro") };
 }
 
-export function translateMount(draft: Draft, value: Plain, path: string, isDatabase: boolean): string | undefined {
+export function translateMount(draft: Draft, value: Plain, path: string, service: MountingService): string | undefined {
   const mount = mountOf(value);
   if (mount === undefined) return undefined;
   const { source } = mount;
@@ -69,10 +69,13 @@ export function translateMount(draft: Draft, value: Plain, path: string, isDatab
     return undefined;
   }
   const isNamed = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(source);
+  // A volume without a name is the one service's at the one place.
   const meaning =
-    isNamed || source === ""
-      ? { kind: "own" as const, rest: source === "" ? target : source }
-      : draft.dialect.hostPath(source);
+    source === ""
+      ? { kind: "unnamed" as const, folder: service.name, rest: target }
+      : isNamed
+        ? { kind: "named" as const, folder: "", rest: source }
+        : draft.dialect.hostPath(source);
   if (meaning.kind === "left-out") {
     draft.note("mount-left-out", path, `${shown(source)} is left out.`);
     return undefined;
@@ -98,5 +101,5 @@ export function translateMount(draft: Draft, value: Plain, path: string, isDatab
   if (meaning.kind === "shared") {
     draft.note("folder-of-its-own", path, `${shown(source)} is shared by apps there; here it is this app's alone.`);
   }
-  return `${draft.volumeFor(meaning.rest, path, isDatabase)}:${target}${mount.readOnly ? ":ro" : ""}`;
+  return `${draft.volumeFor({ ...meaning, written: source }, path, service)}:${target}${mount.readOnly ? ":ro" : ""}`;
 }

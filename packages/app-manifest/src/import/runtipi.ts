@@ -38,9 +38,9 @@ function dialectOf(id: string): Dialect {
     },
     hostPath: (path) => {
       const own = /^\$\{?APP_DATA_DIR\}?(?:\/(.*))?$/.exec(path);
-      if (own !== null) return { kind: "own", rest: own[1] ?? "" };
+      if (own !== null) return { kind: "own", folder: "", rest: own[1] ?? "" };
       const shared = /^\$\{?ROOT_FOLDER_HOST\}?\/media(?:\/(.*))?$/.exec(path);
-      if (shared !== null) return { kind: "shared", rest: `media/${shared[1] ?? ""}` };
+      if (shared !== null) return { kind: "shared", folder: "", rest: `media/${shared[1] ?? ""}` };
       return leftOutPath.test(path) ? { kind: "left-out" } : { kind: "refused" };
     },
     // The address as a whole has a fact of its own, with the right scheme in it.
@@ -186,6 +186,7 @@ export function importRuntipi(definition: RuntipiDefinition, options: ImportOpti
   const translated = Object.fromEntries(
     services.map((service) => {
       const context = {
+        name: service.name,
         has: (name: string) => names.has(name),
         webPort: service === main ? port : undefined,
         path: service.path,

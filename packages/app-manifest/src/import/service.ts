@@ -158,6 +158,8 @@ export function servicesOf(compose: Plain): readonly ForeignService[] {
 }
 
 export interface ServiceContext {
+  /** As it is written. */
+  readonly name: string;
   /** Names of services, as the manifest has them. */
   readonly has: (name: string) => boolean;
   readonly webPort: number | undefined;
@@ -168,7 +170,7 @@ export interface ServiceContext {
 export function translateService(
   draft: Draft,
   service: PlainMap,
-  { has, webPort, path }: ServiceContext,
+  { name, has, webPort, path }: ServiceContext,
 ): Record<string, unknown> {
   const image = textAt(service, "image") ?? "";
   const isDatabase = databaseImage.test(image.split("@")[0] ?? "");
@@ -194,7 +196,7 @@ export function translateService(
   if (Array.isArray(dependsOn) ? dependsOn.length > 0 : Object.keys(dependsOn ?? {}).length > 0)
     result["depends_on"] = dependsOn;
   const volumes = listAt(service, "volumes").flatMap(
-    (mount, at) => translateMount(draft, mount, below(below(path, "volumes"), at), isDatabase) ?? [],
+    (mount, at) => translateMount(draft, mount, below(below(path, "volumes"), at), { name, isDatabase }) ?? [],
   );
   if (volumes.length > 0) result["volumes"] = [...new Set(volumes)];
   notePorts(draft, service, path, webPort);

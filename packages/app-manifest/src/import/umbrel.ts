@@ -61,9 +61,9 @@ function dialectOf(id: string, names: ReadonlyMap<string, string>): Dialect {
     },
     hostPath: (path) => {
       const own = /^\$\{?APP_DATA_DIR\}?(?:\/(.*))?$/.exec(path);
-      if (own !== null) return { kind: "own", rest: own[1] ?? "" };
-      const shared = /^\$\{?UMBREL_ROOT\}?\/(?:data\/storage|home)(?:\/(.*))?$/.exec(path);
-      if (shared !== null) return { kind: "shared", rest: `storage/${shared[1] ?? ""}` };
+      if (own !== null) return { kind: "own", folder: "", rest: own[1] ?? "" };
+      const shared = /^\$\{?UMBREL_ROOT\}?\/(data\/storage|home)(?:\/(.*))?$/.exec(path);
+      if (shared !== null) return { kind: "shared", folder: shared[1] ?? "", rest: `storage/${shared[2] ?? ""}` };
       return leftOutPath.test(path) ? { kind: "left-out" } : { kind: "refused" };
     },
     rename: (text) => replaceContainers(text, containers),
@@ -119,6 +119,7 @@ export function importUmbrel(definition: UmbrelDefinition, options: ImportOption
     services.map(({ name: written, body, path }) => [
       names.get(written) || written,
       translateService(draft, body, {
+        name: written,
         has: (name) => names.has(name),
         webPort: target?.service === names.get(written) ? target?.port : undefined,
         path,

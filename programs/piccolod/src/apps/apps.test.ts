@@ -567,6 +567,33 @@ test("a device that an app does not fit takes it from nowhere, and changes nothi
   assert.equal(device.read("shelf").toString(), "all my books");
 });
 
+test("a version that a device does not fit comes back neither from a copy that lies here nor by a rollback", async (context) => {
+  const device = AppDevice.start(context);
+  const { apps } = device;
+  const settled = () => apps.settled("shelf", () => undefined);
+  await device.install("shelf");
+  apps.update("shelf", { manifest: device.manifest("shelf", { version: "2" }), grants: [] });
+  await settled();
+  apps.backUp("shelf");
+  await settled();
+  const [kept = assert.fail("a backup is here")] = apps.get("shelf").record.backups;
+  device.unsuited = { reason: "needs-newer-os", detail: "It needs release 9.0.0; this is 1.0.0." };
+  const before = apps.get("shelf");
+  assert.throws(() => apps.restore("shelf", kept.id), { code: "needs-newer-os" });
+  assert.throws(() => apps.rollBack("shelf"), { code: "needs-newer-os" });
+  // What cannot be at all is told first.
+  assert.throws(() => apps.restore("shelf", "another"), { code: "snapshot-not-found" });
+  assert.deepEqual(apps.get("shelf"), before);
+  // What runs here already is copied as before.
+  apps.backUp("shelf");
+  await settled();
+  device.unsuited = undefined;
+  apps.restore("shelf", kept.id);
+  await settled();
+  apps.rollBack("shelf");
+  await settled();
+});
+
 test("whoever asks before an install hears what the install would be refused for, and nothing else", async (context) => {
   const device = AppDevice.start(context);
   const { manifest } = checkManifest(manifestText("shelf"));

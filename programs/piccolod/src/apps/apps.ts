@@ -485,7 +485,7 @@ export class Apps {
     );
   }
 
-  /** Throws `no-room`, and what `requestConfigure` does; so do, with their requests, `rollBack` and `restore`. */
+  /** Throws `no-room`, and what `requestConfigure` does. */
   configure(id: string, given: { readonly grants?: Wish["grants"]; readonly settings?: Wish["settings"] }): void {
     const { store, world } = this.#options;
     const app = this.get(id);
@@ -503,16 +503,25 @@ export class Apps {
     this.go(id);
   }
 
+  /** To a version it had before; the device may have gone back to a lower release since. Throws what `misfits` names, `no-room`. */
+  #changeBack(id: string, request: (record: AppPlanRecord) => AppPlanRecord): void {
+    this.#changeWithCopy(id, (before) => {
+      const after = request(before);
+      if (after.change !== undefined) this.requireSuited(after.change.to.manifest);
+      return after;
+    });
+  }
+
   rollBack(id: string): void {
     const { world } = this.#options;
     const isStuck = this.isStuck(id);
-    this.#changeWithCopy(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
+    this.#changeBack(id, (record) => requestRollback(record, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   restore(id: string, backup: string): void {
     const { world } = this.#options;
     const isStuck = this.isStuck(id);
-    this.#changeWithCopy(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
+    this.#changeBack(id, (record) => requestRestore(record, backup, this.#snapshotId(), world.nowMs(), isStuck));
   }
 
   /** Whether nothing goes on with an app before its owner decides something. */
@@ -662,14 +671,27 @@ export class Apps {
     }
   }
 
-  /** What a part of the app writes its log as; another one once another version has taken its place. Throws `app-not-found`. */
-  logSource(id: string, service: string): string {
-    const { current, change } = this.get(id).record;
-    const generation = current ?? change?.to;
-    if (generation?.manifest.services.some(({ name }) => name === service) !== true) {
+  /** By name: the parts of the app, and where it is being changed those of what it becomes. Throws `app-not-found`. */
+  logParts(id: string): readonly string[] {
+    const all = servingFirst(this.get(id).record).flatMap(({ manifest }) => manifest.services);
+    return [...new Set(all.map(({ name }) => name))];
+  }
+
+  /**
+   * What a part of the app writes its log as; another one once another version has taken its place, which is so as soon
+   * as the container of the one that served is gone. Throws `app-not-found`.
+   */
+  async logSource(id: string, service: string): Promise<string> {
+    const sources = servingFirst(this.get(id).record)
+      .filter(({ manifest }) => manifest.services.some(({ name }) => name === service))
+      .map(({ number }) => containerName(id, number, service));
+    const [first, next] = sources;
+    if (first === undefined) {
       throw appFaults.fault("app-not-found", "the app has no such part; look at its page again");
     }
-    return containerName(id, generation.number, service);
+    const { runtime } = this.#options;
+    if (next === undefined || (await runtime.container(first)) !== undefined) return first;
+    return (await runtime.container(next)) === undefined ? first : next;
   }
 
   logsOf(source: string, options: LogOptions): AsyncIterable<LogLine> {
@@ -748,6 +770,11 @@ export class Apps {
 
 function currentOf(record: AppPlanRecord): Generation {
   return record.current ?? describedOf(record);
+}
+
+/** What serves, and what shall. */
+function servingFirst({ current, change }: AppPlanRecord): readonly Generation[] {
+  return [current, change?.to].filter((one) => one !== undefined);
 }
 
 /** What serves; before an install has succeeded, what shall. */

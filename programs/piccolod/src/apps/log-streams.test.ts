@@ -17,6 +17,8 @@ const tokenHash = new Uint8Array(32);
 class Written {
   generation = 1;
   isGone = false;
+  /** So many times nobody can say what a part writes its log as. */
+  silentAsks = 0;
   readonly lines = new Map<string, LogLine[]>();
   readonly #changed: (() => void)[] = [];
   #ended = 0;
@@ -38,12 +40,10 @@ class Written {
   }
 
   readonly apps: LogStreamsOptions["apps"] = {
-    get: () =>
-      ({ record: { current: { manifest: { services: [{ name: "web" }, { name: "db" }] } } } }) as unknown as ReturnType<
-        LogStreamsOptions["apps"]["get"]
-      >,
-    logSource: (_id, service) => {
+    logParts: () => ["web", "db"],
+    logSource: async (_id, service) => {
       if (this.isGone) throw appFaults.fault("app-not-found", "it is gone");
+      if (this.silentAsks-- > 0) throw runtimeFaults.fault("runtime-unavailable", "it is starting");
       return `${service}.${this.generation}`;
     },
     logsOf: (source, { signal }) => this.#follow(source, signal ?? AbortSignal.abort()),
@@ -179,6 +179,15 @@ test("another version's log follows the one before", async (t) => {
   written.say("web", "new", 1);
   await page.until(({ length }) => length === 2);
   assert.deepEqual(page.heard, ["web old", "web new"]);
+});
+
+test("a stream goes on once what runs the apps answers again", async (t) => {
+  const { written, open } = await scene(t);
+  written.silentAsks = 1;
+  written.say("web", "one", 1);
+  const page = await open("?service=web");
+  await page.until(({ length }) => length === 1);
+  assert.deepEqual(page.heard, ["web one"]);
 });
 
 test("a stream ends with the app, and with its session", async (t) => {

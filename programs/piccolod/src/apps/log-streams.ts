@@ -7,7 +7,7 @@ import { isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
 import { httpFaults } from "../http/faults.ts";
 import type { StreamCall } from "../http/server.ts";
-import { type Apps, describedOf } from "./apps.ts";
+import type { Apps } from "./apps.ts";
 import type { LogLine } from "./runtime/container-runtime.ts";
 
 const mostStreams = 24;
@@ -23,7 +23,7 @@ interface Stream {
 }
 
 export interface LogStreamsOptions {
-  readonly apps: Pick<Apps, "get" | "logSource" | "logsOf">;
+  readonly apps: Pick<Apps, "logParts" | "logSource" | "logsOf">;
   readonly world: World;
   /** Tells the listener the hex hash of each session that ends. */
   readonly onSessionEnd: (listener: (tokenHash: string) => void) => void;
@@ -52,9 +52,8 @@ export class LogStreams {
     if (this.#streams.size >= mostStreams) {
       throw httpFaults.fault("too-many-streams", "too many pages of this device are open; close one");
     }
-    const { manifest } = describedOf(this.#options.apps.get(id).record);
     const only = query.get("service");
-    const names = manifest.services.map(({ name }) => name).filter((name) => only === null || name === only);
+    const names = this.#options.apps.logParts(id).filter((name) => only === null || name === only);
     const wanted = (query.get("q") ?? "").slice(0, 200).toLowerCase();
     res.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" });
     res.write("retry: 2000\n\n");
@@ -75,10 +74,9 @@ export class LogStreams {
     const { apps, world } = this.#options;
     const place: Place = { source: undefined, atMs: 0, sameTime: 0 };
     while (!signal.aborted) {
-      const source = sourceOf(() => apps.logSource(id, service));
-      if (source === undefined) return;
-      if (source !== place.source) Object.assign(place, { source, atMs: 0, sameTime: 0 });
       try {
+        const source = await apps.logSource(id, service);
+        if (source !== place.source) Object.assign(place, { source, atMs: 0, sameTime: 0 });
         const range = wanted === "" ? { tail: firstLines } : {};
         await this.#read(
           apps.logsOf(source, { follow: true, ...range, signal }),
@@ -91,7 +89,7 @@ export class LogStreams {
           },
         );
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted || isFault(error, "app-not-found")) return;
         // Between two containers there is none, and what runs them may just be starting again.
         if (!isFault(error)) throw error;
       }
@@ -120,15 +118,5 @@ export class LogStreams {
 
   stop(): void {
     for (const { res } of this.#streams) res.destroy();
-  }
-}
-
-/** Undefined where the app is gone. */
-function sourceOf(find: () => string): string | undefined {
-  try {
-    return find();
-  } catch (error) {
-    if (isFault(error)) return undefined;
-    throw error;
   }
 }

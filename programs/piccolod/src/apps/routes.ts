@@ -1,10 +1,11 @@
 import type { AppManifest } from "@piccolo/app-manifest";
 import { type AppLogLine, type AppView, routes, type Task } from "@piccolo/device-api";
-import { isFault } from "@piccolo/fault";
+import { type Fault, isFault } from "@piccolo/fault";
 import { type Api, apiPrefix } from "../http/api.ts";
 import { sendPage, wantsPage } from "../http/page.ts";
 import type { StreamCall } from "../http/server.ts";
 import type { Tasks } from "../tasks/tasks.ts";
+import { throwFirst } from "./admission.ts";
 import { type AppLook, type Apps, describedOf } from "./apps.ts";
 import { manifestOf, mountCatalog } from "./catalog-routes.ts";
 import { type Catalogs, shownId } from "./catalogs.ts";
@@ -171,20 +172,30 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   api.openapi(routes["GET /apps/{id}/logs"], async (c) => {
     const { id } = c.req.valid("param");
     const { service, limit = defaultLines, q } = c.req.valid("query");
-    const { manifest } = describedOf(apps.get(id).record);
-    const names = manifest.services.map(({ name }) => name);
-    const lines: AppLogLine[] = [];
-    for (const name of names.filter((one) => service === undefined || one === service)) {
+    const readPart = async (name: string): Promise<readonly AppLogLine[]> => {
       const found: AppLogLine[] = [];
       // One more than shown, to know whether there are more; a search goes through all that is kept.
       const range = q === undefined ? { tail: limit + 1 } : {};
-      for await (const { stream, atMs, text } of apps.logsOf(apps.logSource(id, name), range)) {
+      for await (const { stream, atMs, text } of apps.logsOf(await apps.logSource(id, name), range)) {
         if (q !== undefined && !text.toLowerCase().includes(q.toLowerCase())) continue;
         found.push({ service: name, atMs, stream: stream === "stdout" ? "out" : "err", text });
         if (found.length > 2 * limit) found.splice(0, found.length - limit - 1);
       }
-      lines.push(...found.slice(-limit - 1));
+      return found.slice(-limit - 1);
+    };
+    const lines: AppLogLine[] = [];
+    const names = apps.logParts(id).filter((one) => service === undefined || one === service);
+    const missing: Fault[] = [];
+    for (const name of names) {
+      try {
+        lines.push(...(await readPart(name)));
+      } catch (error) {
+        // While the app starts, some of its parts have no container yet.
+        if (!isFault(error, "container-missing")) throw error;
+        missing.push(error);
+      }
     }
+    if (missing.length === names.length) throwFirst(missing);
     const sorted = lines.sort((a, b) => a.atMs - b.atMs);
     return c.json({ lines: sorted.slice(-limit), truncated: sorted.length > limit }, 200);
   });

@@ -51,7 +51,7 @@ export function createBody(spec: ContainerSpec, imageId: string, cgroupParent: s
     // Podman would restart a container with ids of its own from within another mount namespace, where the network it
     // makes is out of its own sight afterwards: it could not be taken away again (docs/adr/0012-one-restarter.md).
     restart_policy: "no",
-    stop_signal: constants.signals[spec.stopSignal as NodeJS.Signals],
+    stop_signal: constants.signals[spec.stopSignal],
     stop_timeout: Math.ceil(spec.stopGraceMs / 1_000),
     log_configuration: { driver: "k8s-file", size: spec.logBytesMax },
     // Whether an app works is found out by piccolod alone.

@@ -113,6 +113,62 @@ for (const [code, error] of refusals) {
   });
 }
 
+test("the names of an image and of its registry are never taken for the reason that a pull failed", async (context) => {
+  const { digest } = image;
+  const places = [
+    { registry: "registry.example", repository: "news/daily-digest" },
+    { registry: "registry.example", repository: "digest" },
+    { registry: "registry.example:5000", repository: "corrupt/denied" },
+    { registry: "forbidden.example", repository: "shelf" },
+    { registry: "forbidden.example:5000", repository: "architecture" },
+    { registry: "digest", repository: "not-found" },
+  ];
+  for (const place of places) {
+    const { registry, repository } = place;
+    const name = `${registry}/${repository}`;
+    const [host = ""] = registry.split(":");
+    const source = `initializing source docker://${name}@${digest}`;
+    const messages = [
+      [
+        "image-unreachable",
+        `${source}: pinging container registry ${registry}: Get "https://${registry}/v2/": dial tcp: lookup ${host} on 127.0.0.53:53: no such host`,
+      ],
+      [
+        "image-unreachable",
+        `${source}: reading manifest ${digest} in ${name}: Get "https://auth.example/token?scope=repository%3A${encodeURIComponent(repository)}%3Apull": net/http: request canceled`,
+      ],
+      [
+        "image-unreachable",
+        `reading blob ${digest}: Get "https://${registry}/v2/${repository}/blobs/${digest}": dial tcp 192.0.2.1:443: connect: connection refused`,
+      ],
+      [
+        "image-refused",
+        `${source}: reading manifest ${digest} in ${name}: errors:\ndenied: requested access is denied`,
+      ],
+      ["image-refused", `${source}: reading manifest ${digest} in ${name}: manifest unknown`],
+      [
+        "image-digest-differs",
+        `${source}: reading manifest ${digest} in ${name}: manifest digest does not match provided manifest digest`,
+      ],
+      [
+        "image-architecture",
+        `choosing an image from manifest list docker://${name}@${digest}: no image found in manifest list for architecture "arm64", variant "", OS "linux"`,
+      ],
+    ] as const;
+    for (const [code, error] of messages) {
+      const { images } = await imagesOf(context, (answer) => answer.end(`${JSON.stringify({ error })}\n`));
+      await assert.rejects(images.pull({ ...place, digest }), { code }, error);
+    }
+  }
+});
+
+test("a registry that names the repository alone where it refuses is understood", async (context) => {
+  const named = { ...image, repository: "news/daily-digest" };
+  const error = `reading manifest ${named.digest} in registry.example/news/daily-digest: unauthorized: unauthorized to access repository: news/daily-digest, action: pull`;
+  const { images } = await imagesOf(context, (answer) => answer.end(`${JSON.stringify({ error })}\n`));
+  await assert.rejects(images.pull(named), { code: "image-refused" });
+});
+
 test("what Podman says where it refuses is the cause of the fault, in bounds, and not its message", async (context) => {
   const words = `crun: permission denied: ${"x".repeat(5_000)}`;
   const { images } = await imagesOf(context, (answer) => {

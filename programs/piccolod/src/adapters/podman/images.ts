@@ -136,24 +136,23 @@ export class PodmanImages {
   }
 
   async #pull(image: RegistryImage, options: TransferOptions): Promise<StoredImage> {
-    const reference = `${image.registry}/${image.repository}@${image.digest}`;
     const stalled = new AbortController();
     const watch = setTimeout(() => stalled.abort(unreachable()), this.#stalledMs);
     let failure: string | undefined;
     try {
       failure = await this.#interface.bringIn((inside) =>
-        this.#transfer(inside, reference, options, stalled.signal, () => watch.refresh()),
+        this.#transfer(inside, image, options, stalled.signal, () => watch.refresh()),
       );
     } catch (error) {
       throw stalled.signal.aborted && options.signal?.aborted !== true ? stalled.signal.reason : error;
     } finally {
       clearTimeout(watch);
     }
-    if (failure !== undefined) throw this.#pullFailed(failure);
+    if (failure !== undefined) throw this.#pullFailed(failure, image);
     try {
       return await this.#checked(image.digest);
     } catch (error) {
-      await this.#removeByName(reference);
+      await this.#removeByName(referenceTo(image));
       throw error;
     }
   }
@@ -161,7 +160,7 @@ export class PodmanImages {
   /** Why it failed, where it did. `heard`: told of each sign of life. */
   async #transfer(
     inside: PodmanInterface,
-    reference: string,
+    image: RegistryImage,
     { signal, progress }: TransferOptions,
     stalled: AbortSignal,
     heard: () => void,
@@ -170,11 +169,11 @@ export class PodmanImages {
     const body = await inside.open(
       {
         method: "POST",
-        path: `${compatible}/images/create?fromImage=${encodeURIComponent(reference)}${platform}`,
+        path: `${compatible}/images/create?fromImage=${encodeURIComponent(referenceTo(image))}${platform}`,
         timeoutMs: transferMs,
         signal: signal === undefined ? stalled : AbortSignal.any([signal, stalled]),
       },
-      ({ message }) => this.#pullFailed(message),
+      ({ message }) => this.#pullFailed(message, image),
     );
     const parts = new Map<string, { readonly done: number; readonly total: number }>();
     let failure: string | undefined;
@@ -199,9 +198,10 @@ export class PodmanImages {
     return failure;
   }
 
-  #pullFailed(message: string): Error {
-    if (/no space left/i.test(message)) return this.#interface.failed("pull", { status: 500, message });
-    this.#interface.failed("pull", { status: 500, message });
+  #pullFailed(said: string, image: RegistryImage): Error {
+    const failed = this.#interface.failed("pull", { status: 500, message: said });
+    if (/no space left/i.test(said)) return failed;
+    const message = withoutNames(said, image);
     // First, since some say so in the words by which others refuse.
     if (
       /toomanyrequests: |too many requests|rate limit|\bstatus(?: code from registry| code)?:? 429\b/i.test(message)
@@ -264,6 +264,21 @@ export class PodmanImages {
       if (error !== inUse) throw error;
     }
   }
+}
+
+function referenceTo({ registry, repository, digest }: RegistryImage): string {
+  return `${registry}/${repository}@${digest}`;
+}
+
+/** What Podman says without what it says it of: an image may be called after a digest, and its registry after a ban. */
+function withoutNames(message: string, { registry, repository, digest }: RegistryImage): string {
+  const names = [digest, `${registry}/${repository}`, registry, registry.replace(/:[0-9]+$/, "")];
+  // One plain word is a name only where it stands behind its registry or in an address; else it may be the reason itself.
+  if (!/^[a-z]+$/.test(repository)) names.push(repository);
+  return names.reduce(
+    (rest, name) => rest.replaceAll(new RegExp(`(?<![\\w.-])${RegExp.escape(name)}(?![\\w-])`, "g"), ""),
+    message.replaceAll(/\b[a-z]+:\/\/[^\s"]+/g, ""),
+  );
 }
 
 function storedOf(found: ImageInspection, digest: string): StoredImage {

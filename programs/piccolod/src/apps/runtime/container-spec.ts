@@ -50,7 +50,7 @@ export interface ContainerSpec {
   readonly processesMax: number;
   readonly sharedMemoryBytes: number;
   readonly logBytesMax: number;
-  readonly stopSignal: string;
+  readonly stopSignal: NodeJS.Signals;
   readonly stopGraceMs: number;
 }
 
