@@ -57,11 +57,25 @@ for (const kind of ["desk", "phone"] as const) {
     await photograph("app");
     await button(page, "Update").click();
     await page.getByText("The new version asks for more").waitFor();
+    await page.getByText("The new version needs to know").waitFor();
     await photograph("update-dialog");
     await page.getByRole("switch").or(page.getByRole("checkbox")).last().click();
     await inDialog(page, "Update").click();
+    // What it has to be told is said beside its field, and nothing is sent before.
+    const password = page.getByLabel("New password for administration", { exact: true });
+    await password.and(page.locator("[aria-invalid=true]")).waitFor();
+    await photograph("update-settings-missing");
+    assert.deepEqual(device.apps.sentSettings, {});
+    await page.getByLabel("Mail server", { exact: true }).fill("mail.example.org");
+    await password.fill("only for the mail");
+    await inDialog(page, "Update").click();
     await page.getByText("Copying its data").first().waitFor();
     await photograph("updating");
+    assert.deepEqual(device.apps.sentSettings, {
+      "mail-host": "mail.example.org",
+      connections: "4",
+      "admin-password": "only for the mail",
+    });
     goOn();
     await page.getByText("Running · version 2.0.0").waitFor();
     assert.equal(await page.getByText("Version 2.0.0 is there.").count(), 0);
@@ -111,9 +125,12 @@ for (const kind of ["desk", "phone"] as const) {
     await page.getByText(detail).waitFor();
     await page.getByText("The new version asks for more").waitFor();
     await page.getByText("Nobody but you vouches for this manifest.").waitFor();
+    await page.getByLabel("Open connections", { exact: true }).fill("2");
+    await page.getByLabel("New password for administration", { exact: true }).fill("another");
     await photograph("update-from-manifest");
     await inDialog(page, "Update").click();
     await page.getByText("Running · version 1.5.0").waitFor();
+    assert.deepEqual(device.apps.sentSettings, { "mail-host": "", connections: "2", "admin-password": "another" });
     await page.getByText(/^Version 1\.4\.2, as it was/).waitFor();
   });
 

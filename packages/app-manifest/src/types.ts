@@ -176,11 +176,11 @@ interface SettingBase {
   readonly hint: LocalizedText | undefined;
 }
 
-/** Asked of the owner at install, changed by configure. */
+/** Asked of the owner at install, and at an update whose version has no value for it; changed by configure. */
 export type Setting = SettingBase &
   (
     | { readonly kind: "text"; readonly default: string | undefined; readonly lengthMax: number }
-    /** Kept like a generated secret, never shown again. */
+    /** Kept like a generated secret, never shown again, and never empty. */
     | { readonly kind: "password"; readonly lengthMax: number }
     | {
         readonly kind: "number";

@@ -8,6 +8,7 @@ import {
   AppLog,
   AppResources,
   AppSource,
+  AppUpdate,
   AppView,
   CatalogList,
   CatalogView,
@@ -105,14 +106,7 @@ export const appRoutes = {
     path: "/apps/{id}/update",
     request: {
       params: id,
-      body: body(
-        z.object({
-          /** A side-loaded app's new manifest; absent: the newest of its catalog. */
-          manifest: z.string().optional(),
-          /** Agreed to beyond what was granted. */
-          grants: z.array(z.enum(["internet", "public-paths"])).max(10),
-        }),
-      ),
+      body: body(AppUpdate),
     },
     responses: accepted,
   }),

@@ -186,6 +186,8 @@ export const Preflight = z
     /** Absent when the manifest has problems. */
     app: AppDescription.optional(),
     problems: z.array(ManifestProblem),
+    /** Of an app that is installed: the settings an update to this manifest has to be given values of. */
+    missingSettings: z.array(SettingView).optional(),
     /** Side-loaded: nobody but the owner vouches for it. */
     vouchedFor: z.boolean(),
     /** Of images that are not here yet; absent while nobody knows. */
@@ -219,12 +221,15 @@ export const Preflight = z
   .openapi("Preflight");
 export type Preflight = z.infer<typeof Preflight>;
 
+/** By name; a password among them is never told again. */
+const GivenSettings = z.record(z.string().max(64), z.string().max(1000));
+
 export const AppInstall = z
   .object({
     source: AppSource,
     /** Kinds the owner agreed to. */
     grants: z.array(z.enum(["internet", "public-paths"])).max(10),
-    settings: z.record(z.string().max(64), z.string().max(1000)),
+    settings: GivenSettings,
   })
   .openapi("AppInstall");
 export type AppInstall = z.infer<typeof AppInstall>;
@@ -235,10 +240,22 @@ export const AppConfigure = z
       .array(z.enum(["internet", "public-paths"]))
       .max(10)
       .optional(),
-    settings: z.record(z.string().max(64), z.string().max(1000)).optional(),
+    settings: GivenSettings.optional(),
   })
   .openapi("AppConfigure");
 export type AppConfigure = z.infer<typeof AppConfigure>;
+
+export const AppUpdate = z
+  .object({
+    /** A side-loaded app's new manifest; absent: the newest of its catalog. */
+    manifest: z.string().optional(),
+    /** Agreed to beyond what was granted. */
+    grants: z.array(z.enum(["internet", "public-paths"])).max(10),
+    /** Others stay as they are; those in `missingSettings` cannot. */
+    settings: GivenSettings.optional(),
+  })
+  .openapi("AppUpdate");
+export type AppUpdate = z.infer<typeof AppUpdate>;
 
 export const AppState = z
   .enum([
@@ -304,8 +321,10 @@ export const AppView = z
     granted: z.array(z.enum(["internet", "public-paths"])),
     /** That its manifest is from; without a title where this device has it not, so that newer versions are not heard of. */
     catalog: z.object({ id: z.string(), title: LocalizedText.optional() }).optional(),
-    /** A newer entry of its catalog, with what it asks beyond what was granted. */
-    update: z.object({ version: z.string(), newGrants: z.array(GrantView) }).optional(),
+    /** A newer entry of its catalog, with what it asks beyond what was granted, and the settings an update has to be given values of. */
+    update: z
+      .object({ version: z.string(), newGrants: z.array(GrantView), missingSettings: z.array(SettingView) })
+      .optional(),
     /** The version a rollback would bring back, with its data. */
     rollback: z.object({ version: z.string(), takenAtMs: z.number() }).optional(),
     /** Newest first. */

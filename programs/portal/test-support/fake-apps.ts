@@ -100,6 +100,13 @@ const radio: AppDescription = {
   volumes: [],
 };
 
+/** What the newer version of the notes has to be told. */
+const missing: AppDescription["settings"] = [
+  { name: "mail-host", kind: "text", label: { en: "Mail server" }, lengthMax: 100 },
+  { name: "connections", kind: "number", label: { en: "Open connections" }, minimum: 1, maximum: 9, default: "4" },
+  { name: "admin-password", kind: "password", label: { en: "New password for administration" }, lengthMax: 100 },
+];
+
 /** The fake device finds that everything was signed by another key than this. */
 const otherKey = "ff".repeat(32);
 
@@ -224,6 +231,7 @@ export class FakeApps {
           newGrants: [
             { kind: "public-paths", reason: { en: "To share a note by a link" }, required: false, paths: ["/s/*"] },
           ],
+          missingSettings: missing,
         },
       }),
     );
@@ -385,7 +393,8 @@ export class FakeApps {
       if (problem !== undefined && problem.notice === params["noticeId"]) this.#put(rest);
       return { status: 204 };
     },
-    "POST /apps/{id}/update": ({ params, body: { grants = [], manifest } }) => {
+    "POST /apps/{id}/update": ({ params, body: { grants = [], settings = {}, manifest } }) => {
+      this.sentSettings = settings;
       const before = this.#found(params["id"]);
       const { update: offered, ...rest } = before;
       const update = manifest === undefined ? offered : this.#preflight({ manifest }).app;
@@ -646,6 +655,7 @@ export class FakeApps {
       return {
         ...facts,
         app: { ...(id === "notes" ? notes : radio), id, version },
+        ...(id === "notes" && this.apps.has(id) ? { missingSettings: missing } : {}),
         problems: [],
         obstacles: this.obstacles,
       };

@@ -1,6 +1,6 @@
 /** The apps of a device: what the owner asks for goes into their records, and each app's lane makes it so. */
 import { createHash } from "node:crypto";
-import type { AppManifest, LocalizedText } from "@piccolo/app-manifest";
+import type { AppManifest, LocalizedText, Setting } from "@piccolo/app-manifest";
 import { toHex } from "@piccolo/bytes";
 import { type Fault, isFault } from "@piccolo/fault";
 import type { World } from "@piccolo/world";
@@ -47,6 +47,7 @@ import {
 import type { AppStorage } from "./runtime/app-storage.ts";
 import type { ContainerRuntime, LogLine, LogOptions } from "./runtime/container-runtime.ts";
 import type { Firewall } from "./runtime/firewall.ts";
+import { type FormerSettings, missingSettings } from "./settings.ts";
 import { orInTime, stopInOrder } from "./shut-down.ts";
 import { type AppForm, appLabel, containerName, networksOf, serviceAddress, specLabel, specOf } from "./specs.ts";
 import type { AppStore } from "./store.ts";
@@ -440,8 +441,16 @@ export class Apps {
     return toHex(this.#options.world.randomBytes(16));
   }
 
-  /** Secrets the new manifest has and the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`, and what `misfits` names. */
-  update(id: string, { manifest, grants, catalog }: Omit<Wish, "settings">, roomBytes = 0): void {
+  /**
+   * Settings stay as they are where they have the name and the type they had, unless they are given anew. Secrets the new manifest has and
+   * the old one had not are made; those there are stay. Grants beyond what was agreed to are new. Throws `no-room`, and what `misfits`
+   * and `requestUpdate` name.
+   */
+  update(
+    id: string,
+    { manifest, grants, catalog, settings = {} }: Omit<Wish, "settings"> & Partial<Pick<Wish, "settings">>,
+    roomBytes = 0,
+  ): void {
     const { store, world } = this.#options;
     if (manifest.id !== id) {
       throw appFaults.fault(
@@ -451,14 +460,12 @@ export class Apps {
     }
     this.requireSuited(manifest);
     const app = this.get(id);
-    const before = currentOf(app.record);
-    const kept = Object.fromEntries(
-      Object.entries(before.settings).filter(([name]) => manifest.settings.some((one) => one.name === name)),
-    );
     const wish = {
       manifest,
-      ...grantsFor(before, manifest, grants),
-      settings: kept,
+      ...grantsFor(currentOf(app.record), manifest, grants),
+      settings,
+      passwords: passwordsOf(manifest, settings),
+      former: this.#told(app),
       catalog,
     };
     const record = requestUpdate(app.record, wish, this.#snapshotId(), world.nowMs());
@@ -468,6 +475,21 @@ export class Apps {
       store.put(record);
     });
     this.go(id);
+  }
+
+  /** Settings that an update to the manifest has to be given values of; undefined where it is of no app that is installed. */
+  missingSettings(manifest: AppManifest): readonly Setting[] | undefined {
+    const { store } = this.#options;
+    const app = store.get(manifest.id);
+    if (app === undefined || app.record.wanted === "removed") return undefined;
+    return missingSettings(manifest, this.#told(app));
+  }
+
+  /** The settings and passwords it has; before an install has succeeded, those it shall have. */
+  #told(app: InstalledApp): FormerSettings {
+    const { current, change } = app.record;
+    const meant = current === undefined ? change?.passwords : undefined;
+    return { ...currentOf(app.record), passwords: { ...this.#options.store.secretsOf(app), ...meant } };
   }
 
   /** For the change the record begins with. Throws what `changeRefusals` names. */
@@ -490,8 +512,8 @@ export class Apps {
     const { store, world } = this.#options;
     const app = this.get(id);
     const before = currentOf(app.record);
-    const settings = { ...before.settings, ...given.settings };
-    const passwords = passwordsOf(before.manifest, given.settings ?? {});
+    const { settings = {} } = given;
+    const passwords = passwordsOf(before.manifest, settings);
     const agreed = given.grants ?? before.grants;
     // Who wants all the paths turns the grant off and on again.
     const keepsPaths = before.publicPaths !== undefined && agreed.includes("public-paths");

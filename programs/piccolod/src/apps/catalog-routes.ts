@@ -9,7 +9,7 @@ import { parseManifest } from "./parse.ts";
 import { sentence } from "./step-failure.ts";
 import { mountTranslate } from "./translate.ts";
 import { appFaults } from "./types.ts";
-import { describeApp } from "./views.ts";
+import { describeApp, settingView } from "./views.ts";
 
 export interface CatalogRouteOptions {
   readonly apps: Apps;
@@ -79,8 +79,12 @@ export function mountCatalog(api: Api, { apps, catalogs, freeMemoryBytes }: Cata
   const needsOf = async (manifest: AppManifest, catalog: string | undefined) => {
     const here = await apps.imagesHere(manifest);
     const { downloadBytes, roomBytes } = catalogs.imageNeeds({ manifest, catalog }, here);
+    const missing = apps.missingSettings(manifest);
     return {
-      needs: downloadBytes === undefined ? {} : { downloadBytes },
+      needs: {
+        ...(downloadBytes === undefined ? {} : { downloadBytes }),
+        ...(missing === undefined ? {} : { missingSettings: missing.map((setting) => settingView(setting)) }),
+      },
       obstacles: obstaclesOf(manifest, roomBytes, here !== undefined),
     };
   };

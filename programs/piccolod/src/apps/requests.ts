@@ -6,6 +6,7 @@ import { agreedPaths } from "./agreed-grants.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, Notice, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy, startedFrom } from "./record.ts";
+import { type FormerSettings, valueTrouble, valueUnasked } from "./settings.ts";
 
 export const planFaults = catalogue({
   "app-busy": { retry: "later", meaning: "Another change of this app is under way; wait until it has ended." },
@@ -25,16 +26,19 @@ export interface Wish {
   readonly grants: readonly GrantKind[];
   /** Of the grant for public paths, where not all of the manifest's. */
   readonly publicPaths?: Generation["publicPaths"];
+  /** As they are given, passwords among them. */
   readonly settings: Readonly<Record<string, string>>;
+  /** What holds where a setting is not given; absent: nothing. */
+  readonly former?: FormerSettings;
   /** Id of the catalog the manifest is from. */
   readonly catalog?: string | undefined;
 }
 
-/** With defaults filled in; passwords are kept elsewhere and only their names are checked here. */
-export function settledSettings(
-  manifest: AppManifest,
-  given: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+/**
+ * Each setting of a manifest with what was given, what it had or its default. Passwords are kept elsewhere: they are checked here, and
+ * not returned. No value is in what is thrown.
+ */
+function settledSettings({ manifest, settings: given, former }: Wish): Readonly<Record<string, string>> {
   const refuse = (name: string, detail: string): never => {
     const label = manifest.settings.find((one) => one.name === name)?.label["en"] ?? name;
     const message = `the setting "${label}" ${detail}; correct it, then do it again`;
@@ -44,25 +48,13 @@ export function settledSettings(
   for (const name of Object.keys(given)) if (!known.has(name)) refuse(name.slice(0, 64), "is not one of this app's");
   const result: Record<string, string> = {};
   for (const setting of manifest.settings) {
-    const { name } = setting;
-    if (setting.kind === "password") continue;
-    const usual = setting.default === undefined ? undefined : String(setting.default);
-    const value = Object.hasOwn(given, name) ? given[name] : usual;
-    if (value === undefined) return refuse(name, "needs a value");
-    if (/[^\P{Cc}\n\t]/u.test(value)) refuse(name, "has control characters");
-    if (setting.kind === "text" && value.length > setting.lengthMax)
-      refuse(name, `is over ${setting.lengthMax} characters`);
-    if (setting.kind === "switch" && value !== "true" && value !== "false") refuse(name, "is true or false");
-    if (setting.kind === "choice" && !setting.choices.some((choice) => choice.value === value)) {
-      refuse(name, "is none of the choices");
-    }
-    if (setting.kind === "number") {
-      const count = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
-      if (!(count >= setting.minimum && count <= setting.maximum)) {
-        refuse(name, `is a number from ${setting.minimum} to ${setting.maximum}`);
-      }
-    }
-    result[name] = value;
+    const { name, kind } = setting;
+    const isGiven = Object.hasOwn(given, name);
+    if (kind === "password" && !isGiven && former !== undefined && former.passwords === undefined) continue;
+    const value = isGiven ? given[name] : valueUnasked(setting, former);
+    const trouble = valueTrouble(setting, value);
+    if (value === undefined || trouble !== undefined) return refuse(name, trouble ?? "needs a value");
+    if (kind !== "password") result[name] = value;
   }
   return result;
 }
@@ -73,7 +65,8 @@ const grantsInWords: Readonly<Record<GrantKind, string>> = {
   "public-paths": "where visitors who are not signed in get no answer",
 };
 
-function generationOf(number: number, { manifest, grants, publicPaths, settings, catalog }: Wish): Generation {
+function generationOf(number: number, wish: Wish): Generation {
+  const { manifest, grants, publicPaths, catalog } = wish;
   const asked = new Set(manifest.grants.map(({ kind }) => kind));
   for (const { kind, required } of manifest.grants) {
     if (required && !grants.includes(kind)) {
@@ -85,7 +78,7 @@ function generationOf(number: number, { manifest, grants, publicPaths, settings,
   const agreed = [...new Set(grants)].filter((kind) => asked.has(kind)).toSorted();
   const from = catalog === undefined ? {} : { catalog };
   const paths = publicPaths === undefined ? {} : { publicPaths };
-  return { number, manifest, grants: agreed, ...paths, settings: settledSettings(manifest, settings), ...from };
+  return { number, manifest, grants: agreed, ...paths, settings: settledSettings(wish), ...from };
 }
 
 const atRest = {
@@ -163,6 +156,10 @@ function firstTry({ current, change }: AppPlanRecord): Change | undefined {
   return current === undefined && change?.phase === "fetching" && isGivenUp ? change : undefined;
 }
 
+function somePasswords(passwords: Change["passwords"] = {}): Pick<Change, "passwords"> {
+  return Object.keys(passwords).length === 0 ? {} : { passwords };
+}
+
 /** Another try of it, with what was wrong put right: at the same place, with the same secrets and from the same data. */
 function triedAnew(
   record: AppPlanRecord,
@@ -171,14 +168,13 @@ function triedAnew(
   nowMs: number,
 ): AppPlanRecord {
   const number = nextNumber(record);
-  const passwords = { ...first.passwords, ...wish.passwords };
   const to = generationOf(number, wish);
   const change: Change = {
     ...first,
     to,
     startedAtMs: nowMs,
     failure: undefined,
-    ...(Object.keys(passwords).length === 0 ? {} : { passwords }),
+    ...somePasswords({ ...first.passwords, ...wish.passwords }),
   };
   return { ...record, lastGeneration: number, change };
 }
@@ -242,21 +238,26 @@ function nextNumber({ current, lastGeneration }: AppPlanRecord): number {
   return current !== undefined && sideOf(next) === sideOf(current.number) ? next + 1 : next;
 }
 
-export function requestUpdate(record: AppPlanRecord, wish: Wish, snapshot: string, nowMs: number): AppPlanRecord {
+export function requestUpdate(
+  record: AppPlanRecord,
+  wish: Wish & Pick<Change, "passwords">,
+  snapshot: string,
+  nowMs: number,
+): AppPlanRecord {
   notRemoved(record);
   const first = firstTry(record);
   if (first !== undefined) return triedAnew(record, first, wish, nowMs);
   readyForChange(record);
   const number = nextNumber(record);
   const safety = safetyFor(record, snapshot);
-  const next = change("update", generationOf(number, wish), nowMs, { safety });
+  const next = change("update", generationOf(number, wish), nowMs, { safety, ...somePasswords(wish.passwords) });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }
 
 /** Without a copy of its data where it is the same in all but grants that are taken back. */
 export function requestConfigure(
   record: AppPlanRecord,
-  wish: Omit<Wish, "manifest" | "catalog"> & Pick<Change, "passwords">,
+  wish: Omit<Wish, "manifest" | "catalog" | "former"> & Pick<Change, "passwords">,
   snapshot: string,
   nowMs: number,
 ): AppPlanRecord {
@@ -264,17 +265,17 @@ export function requestConfigure(
   const first = firstTry(record);
   if (first !== undefined) {
     const { manifest, catalog } = first.to;
-    return triedAnew(record, first, { ...wish, manifest, catalog }, nowMs);
+    return triedAnew(record, first, { ...wish, manifest, catalog, former: first.to }, nowMs);
   }
   const current = readyForChange(record);
   const { manifest, catalog } = current;
   const number = nextNumber(record);
   const { passwords = {} } = wish;
-  const to = generationOf(number, { ...wish, manifest, catalog });
+  const to = generationOf(number, { ...wish, manifest, catalog, former: current });
   const takesOnly = Object.keys(passwords).length === 0 && !allowsMore(current, to);
   const next = change("configure", to, nowMs, {
     safety: takesOnly ? undefined : safetyFor(record, snapshot),
-    ...(Object.keys(passwords).length === 0 ? {} : { passwords }),
+    ...somePasswords(passwords),
   });
   return { ...record, lastGeneration: number, change: next, notice: undefined, discarded: leftOver(record) };
 }

@@ -34,7 +34,7 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
       entry,
       usedBytes: apps.usedBytes(record.app),
       icon: catalogs.iconOf(describedOf(record)),
-      update: newer,
+      update: newer === undefined ? undefined : { manifest: newer, missing: apps.missingSettings(newer) ?? [] },
       catalog: catalog === undefined ? undefined : { id: shownId(catalog), title: catalogs.titleOf(catalog) },
     });
   };
@@ -102,7 +102,7 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
   });
   api.openapi(routes["POST /apps/{id}/update"], async (c) => {
     const { id } = c.req.valid("param");
-    const { manifest, grants } = c.req.valid("json");
+    const { manifest, grants, settings = {} } = c.req.valid("json");
     const before = describedOf(apps.get(id).record);
     const wanted = manifest === undefined ? catalogs.newer(before) : parseManifest(manifest);
     if (wanted === undefined)
@@ -112,7 +112,7 @@ export function mountApps(api: Api, { apps, tasks, catalogs, freeMemoryBytes }: 
       );
     // Whose manifest the owner gave is from no catalog any more.
     const from = manifest === undefined && before.catalog !== undefined ? { catalog: before.catalog } : {};
-    apps.update(id, { manifest: wanted, grants, ...from }, await roomFor(wanted, from.catalog));
+    apps.update(id, { manifest: wanted, grants, settings, ...from }, await roomFor(wanted, from.catalog));
     return c.json(follow("update-app", id, "Preparing"), 202);
   });
   api.openapi(routes["POST /apps/{id}/rollback"], (c) => {

@@ -44,7 +44,7 @@ export function grantView(grant: Grant): GrantView {
   };
 }
 
-function settingView(setting: Setting, value: string | undefined): SettingView {
+export function settingView(setting: Setting, value?: string): SettingView {
   const view: SettingView = {
     name: setting.name,
     kind: setting.kind,
@@ -81,8 +81,8 @@ export function appView(
     readonly entry: string;
     readonly usedBytes: Readonly<Record<string, number>>;
     readonly icon: string | undefined;
-    /** Another form of it that a catalog offers. */
-    readonly update: AppManifest | undefined;
+    /** Another form of it that a catalog offers, and its settings that only the owner can give a value. */
+    readonly update: { readonly manifest: AppManifest; readonly missing: readonly Setting[] } | undefined;
     /** That it is from; the title is undefined where the device has it not. */
     readonly catalog: { readonly id: string; readonly title: LocalizedText | undefined } | undefined;
   },
@@ -128,8 +128,9 @@ export function appView(
       ? {}
       : {
           update: {
-            version: more.update.version,
-            newGrants: more.update.grants.filter((grant) => !isAgreed(grant, described)).map(grantView),
+            version: more.update.manifest.version,
+            newGrants: more.update.manifest.grants.filter((grant) => !isAgreed(grant, described)).map(grantView),
+            missingSettings: more.update.missing.map((setting) => settingView(setting)),
           },
         }),
     ...(record.rollback === undefined

@@ -143,6 +143,7 @@ function Details({ view }: { view: AppView }) {
           id={app.id}
           title={`Update ${name} to ${view.update.version}`}
           newGrants={view.update.newGrants}
+          missingSettings={view.update.missingSettings}
           onClose={close}
         />
       ) : null}

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { device } from "../api/device.ts";
+import { troubleOf } from "../api/problem.ts";
 import { Button } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Banner, ProblemNote, Skeleton } from "../design/notes.tsx";
@@ -9,13 +10,15 @@ import { GrantList, toggled } from "./grant-list.tsx";
 import { ManifestProblems } from "./manifest-problems.tsx";
 import { blocksUpdate } from "./obstacles.ts";
 import { PasteDialog } from "./paste-dialog.tsx";
-import { type AppView, type Grant, useAppCall } from "./queries.ts";
-import { newGrantsOf } from "./words.ts";
+import { type AppView, type Grant, type Setting, useAppCall, useAppsChanged } from "./queries.ts";
+import { SettingFields } from "./setting-fields.tsx";
+import { answersTo, newGrantsOf, valueTrouble } from "./words.ts";
 
 export function UpdateDialog({
   id,
   title,
   newGrants,
+  missingSettings,
   manifest,
   notes,
   onClose,
@@ -24,15 +27,33 @@ export function UpdateDialog({
   title: string;
   /** What it asks for beyond what was agreed to. */
   newGrants: readonly Grant[];
+  /** What it has to be told; all else it is told as before. */
+  missingSettings: readonly Setting[];
   /** Absent: the newest of its catalog. */
   manifest?: string;
   notes?: ReactNode;
   onClose: () => void;
 }) {
   const [agreed, setAgreed] = useState<ReadonlySet<Grant["kind"]>>(new Set());
+  const [typed, setTyped] = useState<Readonly<Record<string, string>>>({});
+  const [checked, setChecked] = useState(false);
   const call = useAppCall("POST /apps/{id}/update", onClose);
+  const changed = useAppsChanged();
   const isMissing = newGrants.some(({ kind, required }) => required && !agreed.has(kind));
-  const body = { grants: [...agreed], ...(manifest === undefined ? {} : { manifest }) };
+  // Another version may be offered while the dialog is open: only what this one asks is sent.
+  const settings = answersTo(missingSettings, typed);
+  const wrong = missingSettings.some((setting) => valueTrouble(setting, settings[setting.name] ?? "") !== undefined);
+  const start = (): void => {
+    setChecked(true);
+    if (wrong) return;
+    const body = { grants: [...agreed], settings, ...(manifest === undefined ? {} : { manifest }) };
+    const input = { params: { id }, body };
+    // The catalog may have a version by now that asks for more than the page has heard of.
+    const onError = (error: unknown): void => {
+      if (troubleOf(error).code === "setting-refused") void changed();
+    };
+    call.mutate(input, { onError });
+  };
   return (
     <Dialog
       onClose={onClose}
@@ -46,15 +67,21 @@ export function UpdateDialog({
           <GrantList grants={newGrants} agreed={agreed} onChange={(kind, on) => setAgreed(toggled(agreed, kind, on))} />
         </>
       )}
+      {missingSettings.length === 0 ? null : (
+        <section className="flex flex-col gap-4">
+          <h3 className="text-sm font-semibold">The new version needs to know</h3>
+          <SettingFields
+            settings={missingSettings}
+            values={settings}
+            checked={checked}
+            onChange={(name, value) => setTyped({ ...typed, [name]: value })}
+          />
+        </section>
+      )}
       {call.isError ? <ProblemNote error={call.error} /> : null}
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
-        <Button
-          look="primary"
-          disabled={isMissing}
-          busy={call.isPending}
-          onClick={() => call.mutate({ params: { id }, body })}
-        >
+        <Button look="primary" disabled={isMissing} busy={call.isPending} onClick={start}>
           Update
         </Button>
       </DialogButtons>
@@ -147,6 +174,7 @@ function CheckedUpdate({
       id={app.id}
       title={`Update ${name} to ${app.version}`}
       newGrants={newGrantsOf(app, view)}
+      missingSettings={data.missingSettings ?? []}
       manifest={manifest}
       onClose={onClose}
       notes={

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AppView, Grant, Setting } from "./queries.ts";
 import {
+  answersTo,
   badgeOf,
   changedValues,
   firstValues,
@@ -56,6 +57,18 @@ test("a form starts with what is set, and sends only what changed", () => {
   assert.deepEqual(changedValues(settings, { A: "", B: "false", C: "secret" }), { A: "", C: "secret" });
 });
 
+test("what another version asks is answered as it was typed, else as its field began, and nothing else is sent", () => {
+  const settings: readonly Setting[] = [
+    { name: "HOST", kind: "text", label },
+    { name: "WORKERS", kind: "number", label, default: "2", minimum: 1, maximum: 4 },
+    { name: "MAIL", kind: "password", label },
+  ];
+  assert.deepEqual(answersTo(settings, {}), { HOST: "", WORKERS: "2", MAIL: "" });
+  const typed = { HOST: "mail.example", WORKERS: "", MAIL: "secret", FORMERLY: "asked by another version" };
+  assert.deepEqual(answersTo(settings, typed), { HOST: "mail.example", WORKERS: "", MAIL: "secret" });
+  assert.deepEqual(answersTo([], typed), {});
+});
+
 test("a value that cannot be taken is told before it is sent", () => {
   const number: Setting = { name: "N", kind: "number", label, minimum: 2, maximum: 9 };
   for (const value of ["", "1", "10", "x", "-3"]) assert.ok(valueTrouble(number, value));
@@ -84,7 +97,7 @@ test("an app that does not come up can be changed, which may mend it; one that i
 
 test("the list tells what is amiss with an app, and else that there is a newer version", () => {
   const problem = { code: "not-healthy", detail: "It did not answer.", nextStep: "Look at its log." };
-  const update = { version: "2", newGrants: [] };
+  const update = { version: "2", newGrants: [], missingSettings: [] };
   assert.deepEqual(badgeOf({ state: "failed", problem, update }), { tone: "danger", text: "It did not answer." });
   assert.equal(badgeOf({ state: "running", problem, update })?.tone, "warn");
   assert.deepEqual(badgeOf({ state: "running", update }), { tone: "calm", text: "Version 2 is there" });

@@ -135,6 +135,15 @@ export function firstValues(settings: readonly Setting[]): Record<string, string
   return Object.fromEntries(settings.map((setting) => [setting.name, setting.value ?? setting.default ?? ""]));
 }
 
+/** A value of each setting that is asked: what was typed, else what its field started with. */
+export function answersTo(
+  settings: readonly Setting[],
+  typed: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const first = firstValues(settings);
+  return Object.fromEntries(settings.map(({ name }) => [name, typed[name] ?? first[name] ?? ""]));
+}
+
 /** Why a value cannot be taken, before the device is asked; undefined when it can. */
 export function valueTrouble(setting: Setting, value: string): string | undefined {
   const { kind, minimum = 0, maximum = Number.MAX_SAFE_INTEGER, lengthMax = 1000 } = setting;
