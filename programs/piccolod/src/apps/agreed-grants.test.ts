@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifestOf } from "../../test-support/app-world.ts";
-import { agreedPaths, grantsFor, isAgreed } from "./agreed-grants.ts";
+import { agreedPaths, grantsFor, grantsStill, isAgreed } from "./agreed-grants.ts";
 
 const reason = { en: "To share" };
 const ofPaths = (...paths: readonly string[]) => ({ kind: "public-paths", reason, required: false, paths }) as const;
@@ -47,4 +47,28 @@ test("wider paths that are refused leave the former ones as they are", () => {
   assert.deepEqual(grantsFor(after, next("/share/*", "/else"), []).publicPaths, ["/share/*"]);
   const required = { ...manifestOf({ version: 2 }), grants: [{ ...ofPaths("/*"), required: true }] };
   assert.deepEqual(grantsFor(before, required, []), { grants: [] });
+});
+
+test("a version that comes back has nothing again that was taken back since, and all else it had", () => {
+  const internet = { kind: "internet", reason, required: false } as const;
+  const asking = (...grants: readonly ReturnType<typeof ofPaths>[]) => ({
+    ...manifestOf({ version: 1 }),
+    grants: [internet, ...grants],
+  });
+  const back = { manifest: asking(ofPaths("/share/*", "/feed")), grants: ["internet", "public-paths"] } as const;
+  assert.deepEqual(grantsStill(back, back), { grants: ["internet", "public-paths"] });
+  assert.deepEqual(grantsStill(back, { ...back, grants: [] }), { grants: [] });
+  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/feed"] }), {
+    grants: ["internet", "public-paths"],
+    publicPaths: ["/feed"],
+  });
+  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/share/a", "/feed"] }).publicPaths, ["/feed", "/share/a"]);
+  // The version since asked for neither, so nobody has refused it.
+  assert.deepEqual(grantsStill(back, { manifest: manifestOf({ version: 2 }), grants: [] }), {
+    grants: ["internet", "public-paths"],
+  });
+  const since = { manifest: asking(ofPaths("/share/*")), grants: ["internet"] } as const;
+  assert.deepEqual(grantsStill(back, since), { grants: ["internet", "public-paths"], publicPaths: ["/feed"] });
+  const needs = { ...back, manifest: { ...back.manifest, grants: [{ ...internet, required: true }] }, publicPaths: [] };
+  assert.deepEqual(grantsStill(needs, { ...back, grants: [] }).grants, ["internet"]);
 });

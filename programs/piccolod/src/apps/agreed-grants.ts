@@ -49,3 +49,28 @@ export function grantsFor(
   ];
   return publicPaths.length === 0 ? { grants } : { grants: [...grants, "public-paths"], publicPaths };
 }
+
+/**
+ * What holds for a version that comes back: what was agreed to for it, without what was taken back since. That stays only where the
+ * version does not work without; what the current version does not ask for, nobody can have taken back.
+ */
+export function grantsStill(back: Agreement, current: Agreement): Pick<Generation, "grants" | "publicPaths"> {
+  const isRequired = (kind: GrantKind): boolean =>
+    back.manifest.grants.some((one) => one.kind === kind && one.required);
+  const isAsked = (kind: GrantKind): boolean => current.manifest.grants.some((one) => one.kind === kind);
+  const others = back.grants
+    .filter((kind) => kind !== "public-paths")
+    .filter((kind) => isRequired(kind) || !isAsked(kind) || current.grants.includes(kind));
+  const own = agreedPaths(back);
+  const [wanted, former] = [pathsOf(current.manifest), agreedPaths(current)];
+  const isTaken = (path: string): boolean =>
+    !isWithin(path, former) && wanted.some((other) => isWithin(path, [other]) || isWithin(other, [path]));
+  const taken = isRequired("public-paths") ? [] : own.filter(isTaken);
+  const paths = [
+    ...own.filter((path) => !taken.includes(path)),
+    ...former.filter((path) => !own.includes(path) && isWithin(path, taken)),
+  ];
+  if (paths.length === 0) return { grants: others };
+  const publicPaths = taken.length === 0 ? back.publicPaths : paths;
+  return { grants: [...others, "public-paths"], ...(publicPaths === undefined ? {} : { publicPaths }) };
+}

@@ -1041,6 +1041,25 @@ test("an app that went into the trash while a restore brought back what was miss
   assert.deepEqual([...found].toSorted(), ["fetching", "placing", "saving", "starting"]);
 });
 
+test("a version or a backup that comes back has no grant again that was taken back since", () => {
+  const record = must(backedUp().record);
+  const current = must(record.current);
+  const internet = { kind: "internet", reason: { en: "To fetch" }, required: false } as const;
+  const agreed = { ...current, manifest: { ...current.manifest, grants: [internet] }, grants: ["internet"] as const };
+  const taken: AppPlanRecord = {
+    ...record,
+    current: { ...agreed, grants: [] },
+    rollback: { generation: agreed, snapshot: undefined },
+    backups: record.backups.map((kept) => ({ ...kept, generation: agreed })),
+  };
+  assert.deepEqual(requestRollback(taken, "s1", 0).change?.to.grants, []);
+  assert.deepEqual(requestRestore(taken, "b1", "s1", 0).change?.to.grants, []);
+  const form = { generation: agreed, backup: "a", volumes: [] };
+  assert.deepEqual(requestRestoreFromBackup(taken, form, { copy: "c", safety: "s1" }, 0).change?.to.grants, []);
+  const still = { ...taken, current: agreed };
+  assert.deepEqual(requestRollback(still, "s1", 0).change?.to.grants, ["internet"]);
+});
+
 test("a restore for missing data that fails leaves it missing, and makes nothing in its place", () => {
   const world = backedUp();
   world.volumes.delete("data");

@@ -2,7 +2,7 @@
 import type { AppManifest, GrantKind } from "@piccolo/app-manifest";
 import { catalogue } from "@piccolo/fault";
 import { sideOf } from "./addresses.ts";
-import { agreedPaths } from "./agreed-grants.ts";
+import { agreedPaths, grantsStill } from "./agreed-grants.ts";
 import { savedVolumes } from "./generations.ts";
 import type { AppPlanRecord, Change, ChangeKind, Generation, Notice, TrashRecord } from "./plan-types.ts";
 import { fetchedCopy, startedFrom } from "./record.ts";
@@ -294,6 +294,16 @@ function allowsMore(before: Generation, after: Generation): boolean {
   );
 }
 
+/** A generation that there was, under the number it gets now. */
+function cameFrom(
+  { publicPaths: formerPaths, ...generation }: Omit<Generation, "number">,
+  { current }: AppPlanRecord,
+  number: number,
+): Generation {
+  const before = formerPaths === undefined ? generation : { ...generation, publicPaths: formerPaths };
+  return current === undefined ? { ...before, number } : { ...generation, ...grantsStill(before, current), number };
+}
+
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */
 export function requestRollback(asked: AppPlanRecord, snapshot: string, nowMs: number, isStuck = false): AppPlanRecord {
   const { ready: record, more } = readyForData(asked, isStuck);
@@ -304,7 +314,7 @@ export function requestRollback(asked: AppPlanRecord, snapshot: string, nowMs: n
       `${record.app} has no version to go back to; restore one of its backups instead`,
     );
   const number = nextNumber(record);
-  const next = change("rollback", { ...rollback.generation, number }, nowMs, {
+  const next = change("rollback", cameFrom(rollback.generation, record, number), nowMs, {
     safety: safetyFor(record, snapshot),
     placed: rollback.snapshot?.id,
     ...more,
@@ -324,7 +334,7 @@ export function requestRestore(
   if (kept === undefined)
     throw planFaults.fault("snapshot-not-found", `${record.app} has no such backup any more; choose one of the list`);
   const number = nextNumber(record);
-  const next = change("restore", { ...kept.generation, number }, nowMs, {
+  const next = change("restore", cameFrom(kept.generation, record, number), nowMs, {
     safety: safetyFor(record, snapshot),
     placed: backup,
     ...more,
@@ -377,7 +387,7 @@ export function requestRestoreFromBackup(
 ): AppPlanRecord {
   const { ready: record, more } = readyForData(asked, isStuck);
   const number = nextNumber(record);
-  const next = change("restore", { ...form.generation, number }, nowMs, {
+  const next = change("restore", cameFrom(form.generation, record, number), nowMs, {
     safety: safetyFor(record, safety),
     ...fetchInto(form, copy),
     ...more,

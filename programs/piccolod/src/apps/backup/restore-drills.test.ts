@@ -77,3 +77,15 @@ test("what a drill that was cut off left goes at the next start, data and all, a
   assert.equal(device.read("shelf").toString(), "books");
   assert.equal(notes(device), undefined);
 });
+
+test("a drill waits until the copy of the last one is gone, and one that is asked for meanwhile is told so", async (context) => {
+  const device = AppDevice.start(context);
+  await backedUp(device);
+  const { backup, document } = await device.backups.kept.read(device.newest("shelf").id, never);
+  device.backups.restored.startDrill(backup, document);
+  await assert.rejects(device.drills.drill(backup.id, untold), { code: "drill-going" });
+  device.backups.restored.endDrill("shelf");
+  await device.apps.settled("drill_shelf", () => undefined);
+  await device.drills.drill(backup.id, untold);
+  assert.equal(notes(device)?.trouble, undefined);
+});

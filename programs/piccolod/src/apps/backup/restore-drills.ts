@@ -94,7 +94,9 @@ export class RestoreDrills {
         const stored = backups.kept.ofApp(record.app);
         const [newest] = stored;
         const oldest = stored.at(-1);
-        if (newest === undefined || oldest === undefined) return [];
+        // What the last one left goes first.
+        const isGoing = appStore.get(drillName(record.app)) !== undefined;
+        if (newest === undefined || oldest === undefined || isGoing) return [];
         return [{ newest, atMs: nextDrillAtMs(backups.notes(record.app).drill, oldest.takenAtMs, nowMs) }];
       })
       .filter(({ atMs }) => atMs <= nowMs)

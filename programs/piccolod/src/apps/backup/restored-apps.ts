@@ -17,7 +17,7 @@ import type { Generation } from "../plan-types.ts";
 import type { AppStore } from "../store.ts";
 import type { BackupDocument } from "./document.ts";
 import { withOwnImages } from "./own-images.ts";
-import type { StoredBackup } from "./types.ts";
+import { backupFaults, type StoredBackup } from "./types.ts";
 
 /** No manifest can have an id like that. */
 export const drillName = (app: string): string => `drill_${app}`;
@@ -27,6 +27,8 @@ export function drilledApp(name: string): string | undefined {
   const start = drillName("");
   return name.startsWith(start) ? name.slice(start.length) : undefined;
 }
+
+const drillGoing = "the copy of the last restore drill is still being removed; try again in a few minutes";
 
 type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck">;
 
@@ -95,11 +97,12 @@ export class RestoredApps {
     this.#apps.go(document.app);
   }
 
-  /** A copy that nobody sees, under `drillName`. Throws `no-room`, and what `requireSuited` does. */
+  /** A copy that nobody sees, under `drillName`. Throws `drill-going`, `no-room`, and what `requireSuited` does. */
   startDrill(backup: StoredBackup, backedUp: BackupDocument): void {
     const document = this.#present(backedUp);
     this.#apps.requireSuited(document.generation.manifest);
     const name = drillName(document.app);
+    if (this.#store.get(name) !== undefined) throw backupFaults.fault("drill-going", drillGoing);
     const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
     this.#store.insert(record, this.#apps.freePlace(name, leastFreeBytes + roomFor(backup)), document.secrets);
     this.#apps.go(name);

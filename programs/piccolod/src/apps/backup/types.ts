@@ -37,6 +37,10 @@ export const backupFaults = catalogue({
     retry: "later",
     meaning: "A restore drill needs as much memory as the app; it is tried again when there is some.",
   },
+  "drill-going": {
+    retry: "later",
+    meaning: "The copy of the last restore drill has not gone yet; the next one can be held afterwards.",
+  },
   "drill-failed": { retry: "later", meaning: "The restored copy did not work; the app's page has the reason." },
 });
 
