@@ -79,11 +79,26 @@ export function isolationSuite(parts: IsolationParts): void {
       await callPodman(socketPath, "POST", "/containers/create", { ...body, ...change });
       await assert.rejects(runtime.start(name), { code: "isolation-failed", message: lacks }, name);
       assert.equal((await runtime.container(name))?.phase, "stopped");
+      await callPodman(socketPath, "POST", `/containers/${name}/start`);
+      assert.equal((await runtime.container(name))?.phase, "lost", `${name}, whose start nobody saw to its end`);
       await runtime.remove(name);
     });
     for (const { status, reason } of (await Promise.allSettled(starts)) as { status: string; reason?: unknown }[]) {
       assert.equal(status, "fulfilled", String(reason));
     }
+  });
+
+  test("isolation: what another process started, and is kept apart, goes on", async () => {
+    await loadSuiteImage(runtime);
+    await runtime.create(specOf("adopted", forEver));
+    await callPodman(socketPath, "POST", "/containers/adopted/start");
+    const endMs = performance.now() + patienceMs;
+    // It closes itself in a moment after its start.
+    while ((await runtime.container("adopted"))?.phase !== "running") {
+      assert.ok(performance.now() < endMs);
+      await delay(50);
+    }
+    await runtime.remove("adopted");
   });
 
   test("isolation: rights that were asked for are there, and no others", async () => {
@@ -173,6 +188,27 @@ export function isolationSuite(parts: IsolationParts): void {
     assert.equal(rootFiles().length, 1);
     await runtime.remove("written");
     assert.deepEqual(rootFiles(), []);
+  });
+
+  test("isolation: of what a container's root may write to, nothing is without a bound of its own", async () => {
+    await loadSuiteImage(runtime);
+    await runtime.create(specOf("writer", forEver, { readOnlyRoot: false, user: { uid: 0, gid: 0 } }));
+    await runtime.start("writer");
+    const { output } = await runtime.exec("writer", ["/bin/sh", "-c", "cat /proc/self/mounts"], 5_000);
+    const writable = output
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter(([, , , options = ""]) => options.split(",").includes("rw"))
+      .map(([, target = ""]) => target)
+      // Of the kernel, or in memory that counts as the container's.
+      .filter((target) => !/^\/(?:proc|sys|dev)(?:\/|$)/.test(target));
+    assert.deepEqual(writable, ["/"]);
+    for (const path of ["/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/run/.containerenv"]) {
+      const { exitCode } = await runtime.exec("writer", ["/bin/sh", "-c", `echo x >>${path}`], 5_000);
+      assert.notEqual(exitCode, 0, path);
+    }
+    await runtime.remove("writer");
   });
 
   networkIsolationSuite(scene);

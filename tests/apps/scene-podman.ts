@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { realWorld } from "@piccolo/world/real";
 import { SealedAppStorage } from "../../programs/piccolod/src/adapters/app-storage/sealed-app-storage.ts";
 import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
+import { ContainerFiles } from "../../programs/piccolod/src/adapters/podman/container-files.ts";
 import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { StrayNetworks } from "../../programs/piccolod/src/adapters/podman/stray-networks.ts";
@@ -49,7 +50,8 @@ const roots = new WritableRoots({
   folder: join(folder, "apps/roots"),
   layers: join(storage.runtimeFolder, "graph/overlay"),
 });
-const runtime = new Podman({ endpoint: service, roots, strays: new StrayNetworks({ view: ownView, log }), log });
+const files = new ContainerFiles(join(folder, "apps/container-files"));
+const runtime = new Podman({ endpoint: service, roots, files, strays: new StrayNetworks({ view: ownView, log }), log });
 
 emptyNotes();
 containerRuntimeSuite("podman", () => runtime);

@@ -15,6 +15,7 @@ import { createLog } from "../../programs/piccolod/src/adapters/log.ts";
 import { Podman } from "../../programs/piccolod/src/adapters/podman/podman.ts";
 import { StrayNetworks } from "../../programs/piccolod/src/adapters/podman/stray-networks.ts";
 import { ownView } from "../../programs/piccolod/src/adapters/app-storage/run-program.ts";
+import { ContainerFiles } from "../../programs/piccolod/src/adapters/podman/container-files.ts";
 import { WritableRoots } from "../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { OwnPodmanService } from "../../programs/piccolod/src/adapters/podman/service.ts";
 import { obtainImage } from "../../programs/piccolod/src/apps/image-source.ts";
@@ -52,7 +53,8 @@ function podman(name: string, place: string): Podman {
     folder: join(place, "roots"),
     layers: join(storage.runtimeFolder, "graph/overlay"),
   });
-  return new Podman({ endpoint: service, roots, strays: new StrayNetworks({ view: ownView, log }), log });
+  const files = new ContainerFiles(join(place, "container-files"));
+  return new Podman({ endpoint: service, roots, files, strays: new StrayNetworks({ view: ownView, log }), log });
 }
 
 /** Bytes that no compression makes less of, and no two images have alike. */

@@ -15,6 +15,7 @@ import { Podman } from "../../../programs/piccolod/src/adapters/podman/podman.ts
 import { SystemPodmanService } from "../../../programs/piccolod/src/adapters/podman/system-service.ts";
 import { StrayNetworks } from "../../../programs/piccolod/src/adapters/podman/stray-networks.ts";
 import { systemView } from "../../../programs/piccolod/src/adapters/app-storage/run-program.ts";
+import { ContainerFiles } from "../../../programs/piccolod/src/adapters/podman/container-files.ts";
 import { WritableRoots } from "../../../programs/piccolod/src/adapters/podman/writable-roots.ts";
 import { linuxBlockSystem } from "../../../programs/piccolod/src/adapters/volume/block-system.ts";
 import { Luks2Volume } from "../../../programs/piccolod/src/adapters/volume/luks2.ts";
@@ -59,7 +60,14 @@ const roots = new WritableRoots({
   layers: join(storage.runtimeFolder, "graph/overlay"),
   ofSystem: true,
 });
-const runtime = new Podman({ endpoint: service, roots, strays: new StrayNetworks({ view: systemView, log }), log });
+const files = new ContainerFiles(join(content, "apps/container-files"));
+const runtime = new Podman({
+  endpoint: service,
+  roots,
+  files,
+  strays: new StrayNetworks({ view: systemView, log }),
+  log,
+});
 const { version } = await runtime.describe();
 process.stdout.write(`# podman ${version}\n`);
 

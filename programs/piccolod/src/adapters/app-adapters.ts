@@ -21,6 +21,7 @@ import { OwnPodmanService } from "./podman/service.ts";
 import { SystemPodmanService } from "./podman/system-service.ts";
 import { StrayNetworks } from "./podman/stray-networks.ts";
 import { ownView, systemView } from "./app-storage/run-program.ts";
+import { ContainerFiles } from "./podman/container-files.ts";
 import { WritableRoots } from "./podman/writable-roots.ts";
 
 export interface AppAdapterParts {
@@ -76,6 +77,7 @@ export function openAppAdapters({
     runtime: new Podman({
       endpoint,
       roots,
+      files: new ContainerFiles(join(storage.runtimeFolder, "../container-files")),
       strays: new StrayNetworks({ view: isOwnService ? ownView : systemView, log }),
       log,
     }),

@@ -62,7 +62,10 @@ test("a version that comes back has nothing again that was taken back since, and
     grants: ["internet", "public-paths"],
     publicPaths: ["/feed"],
   });
-  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/share/a", "/feed"] }).publicPaths, ["/feed", "/share/a"]);
+  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/share/a", "/feed"] }).publicPaths, [
+    "/feed",
+    "/share/a",
+  ]);
   // The version since asked for neither, so nobody has refused it.
   assert.deepEqual(grantsStill(back, { manifest: manifestOf({ version: 2 }), grants: [] }), {
     grants: ["internet", "public-paths"],

@@ -37,9 +37,9 @@ export function createBody(spec: ContainerSpec, imageId: string, cgroupParent: s
             ]),
           ),
         }),
-    hostadd: spec.hosts.map(({ name, address }) => `${name}:${address}`),
-    // A container always has a name server in its files; where it shall have none, it is its own loopback.
-    dns_server: spec.nameServers.length === 0 ? ["127.0.0.1"] : spec.nameServers,
+    // What Podman would lay out itself is writable, in the memory of the system: `container-files.ts` takes its place.
+    use_image_hosts: true,
+    use_image_resolve_conf: true,
     resource_limits: {
       // Equal limits for memory alone and memory with swap: no swap.
       memory: { limit: spec.memoryBytes, swap: spec.memoryBytes },

@@ -22,6 +22,7 @@ import {
 import { runtimeFaults } from "../../apps/runtime/faults.ts";
 import type { Log } from "../log.ts";
 import { processesWith } from "../volume/mounts.ts";
+import type { ContainerFiles } from "./container-files.ts";
 import { endProcesses } from "./exec-processes.ts";
 import { createBody, networkBody } from "./create-body.ts";
 import { framesOf } from "./frames.ts";
@@ -65,6 +66,7 @@ const at = (name: string, rest: string): string => `${api}/containers/${encodeUR
 export interface PodmanParts {
   readonly endpoint: PodmanEndpoint;
   readonly roots: WritableRoots;
+  readonly files: ContainerFiles;
   readonly strays: StrayNetworks;
   readonly log: Log;
 }
@@ -75,12 +77,16 @@ export class Podman implements ContainerRuntime {
   readonly #interface: PodmanInterface;
   readonly #images: PodmanImages;
   readonly #roots: WritableRoots;
+  readonly #files: ContainerFiles;
   readonly #strays: StrayNetworks;
   readonly #log: Log;
+  /** The process that each container was found to be kept apart with. */
+  readonly #keptApart = new Map<string, number>();
 
-  constructor({ endpoint, roots, strays, log }: PodmanParts) {
+  constructor({ endpoint, roots, files, strays, log }: PodmanParts) {
     this.#endpoint = endpoint;
     this.#roots = roots;
+    this.#files = files;
     this.#strays = strays;
     this.#log = log;
     this.#interface = new PodmanInterface(endpoint, log);
@@ -117,6 +123,7 @@ export class Podman implements ContainerRuntime {
 
   async keepImages(digests: ReadonlySet<string>): Promise<void> {
     this.#roots.forgetGone();
+    this.#files.forgetGone(new Set((await this.#list()).map((one) => brokenState(one).name)));
     await this.#strays.sweep();
     await this.#images.keep(digests);
   }
@@ -167,7 +174,7 @@ export class Podman implements ContainerRuntime {
         { method: "GET", path: at(listed.Id, "/json") },
         ({ status, message }) => (status === 404 || isDamage(message) ? damaged : undefined),
       );
-      return stateOf(read.container(answer));
+      return this.#looked(read.container(answer));
     } catch (error) {
       if (error !== damaged) throw error;
     }
@@ -177,7 +184,24 @@ export class Podman implements ContainerRuntime {
 
   async container(name: string): Promise<ContainerState | undefined> {
     const found = await this.#inspect(name);
-    return found === undefined ? undefined : stateOf(found);
+    return found === undefined ? undefined : this.#looked(found);
+  }
+
+  /**
+   * One that runs and whose start this process has not seen to its end is looked at, too: what looked at it may have been killed
+   * before. Where it is not kept apart as it should be it counts as broken, and is made anew.
+   */
+  #looked(found: ContainerInspection): ContainerState {
+    const state = stateOf(found);
+    const isAlive = state.phase === "running" || state.phase === "paused";
+    if (!isAlive || this.#keptApart.get(found.Id) === found.State.Pid) return state;
+    const lacks = whatIsolationLacks(found.State.Pid, madeWith(found));
+    if (lacks !== undefined) {
+      this.#log.error("isolation-failed", { container: found.Name, lacks });
+      return { ...state, phase: "lost" };
+    }
+    this.#keptApart.set(found.Id, found.State.Pid);
+    return state;
   }
 
   async #inspect(name: string): Promise<ContainerInspection | undefined> {
@@ -196,7 +220,8 @@ export class Podman implements ContainerRuntime {
       [addressLabel]: spec.networks.map(({ address }) => address).join(","),
       ...(spec.readOnlyRoot ? {} : { [rootLabel]: String(spec.rootBytesMax) }),
     };
-    const body = createBody({ ...spec, labels }, image, this.#endpoint.cgroupParent);
+    const mounts = [...spec.mounts, ...(await this.#files.lay(spec))];
+    const body = createBody({ ...spec, mounts, labels }, image, this.#endpoint.cgroupParent);
     try {
       return await this.#createOf(spec.name, body);
     } catch (error) {
@@ -257,6 +282,7 @@ export class Podman implements ContainerRuntime {
         `the app was stopped at once, because it was not kept apart from the rest as it should be: ${lacks}`,
       );
     }
+    this.#keptApart.set(now.Id, now.State.Pid);
     return stateOf(now);
   }
 
@@ -319,11 +345,13 @@ export class Podman implements ContainerRuntime {
 
   async remove(name: string): Promise<void> {
     const found = await this.#inspectUnlessDamaged(name);
-    if (found === undefined) return;
-    if (found === "damaged") return this.#removeByForce(name);
-    if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
-    await this.#cleanedUp(name);
-    return this.#removeByForce(name);
+    if (found !== undefined && found !== "damaged") {
+      if (found.State.Status === "running" || found.State.Status === "paused") await this.#kill(found);
+      await this.#cleanedUp(name);
+      this.#keptApart.delete(found.Id);
+    }
+    if (found !== undefined) await this.#removeByForce(name);
+    this.#files.forget(name);
   }
 
   async #inspectUnlessDamaged(name: string): Promise<ContainerInspection | "damaged" | undefined> {
