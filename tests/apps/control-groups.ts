@@ -60,4 +60,10 @@ export class ControlGroup {
     const memoryBytes = Number(this.#text("memory.limit_in_bytes"));
     return { memoryBytes, swapBytes: Number(this.#text("memory.memsw.limit_in_bytes")) - memoryBytes };
   }
+
+  /** More than it had; without swap, as before. */
+  raiseMemoryMax(memoryBytes: number): void {
+    const names = this.#isOfFirstKind ? ["memory.memsw.limit_in_bytes", "memory.limit_in_bytes"] : ["memory.max"];
+    for (const name of names) writeFileSync(join(this.#folder, name), String(memoryBytes));
+  }
 }

@@ -40,6 +40,7 @@ export function manifestText(
     hasPassword = false,
     hasCheck = false,
     publicPaths = [],
+    needsInternet = false,
     registry = "example.org",
   }: {
     readonly hasData?: boolean;
@@ -47,6 +48,7 @@ export function manifestText(
     readonly hasPassword?: boolean;
     readonly hasCheck?: boolean;
     readonly publicPaths?: readonly string[];
+    readonly needsInternet?: boolean;
     readonly registry?: string;
   } = {},
 ): string {
@@ -64,6 +66,7 @@ x-piccolo:
   summary: Books
   web: { service: web, port: 80 }
   secrets: { KEY: {} }
+  ${needsInternet ? "grants: { internet: { reason: To fetch } }" : ""}
   ${publicPaths.length > 0 ? `grants: { public-paths: { reason: To share, paths: ${JSON.stringify(publicPaths)} } }` : ""}
   ${hasPassword ? "settings: { WORD: { type: password, label: Word } }" : ""}
   ${hasData ? "volumes: { data: { snapshot: live }, cache: { snapshot: live, backup: false } }" : ""}

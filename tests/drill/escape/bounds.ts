@@ -59,6 +59,11 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
     await empty();
     uncover();
   }
+  drill.fault("it fills what the device laid out for it");
+  const name = "/etc/hostname";
+  drill.equal("that cannot be written to", await attempted(scene, `echo x >>${name}`), false);
+  must("nsenter", "--target", String(container.pid), "--mount", "/bin/busybox", "umount", name);
+  drill.equal("and what is of its own there can", await attempted(scene, `echo x >>${name}`), true);
   await fillLog(scene);
   await crowd(scene);
   const { milliCpus: given } = new ControlGroup((await runningContainer(hostileContainer)).pid, "cpu");
@@ -68,7 +73,10 @@ export async function attackBounds(scene: EscapeScene): Promise<void> {
   const takes = (doublings: number): string =>
     `x=0123456789abcdef; n=0; while [ $n -lt ${doublings} ]; do x=$x$x; n=$((n+1)); done`;
   drill.equal("it gets some memory", await attempted(scene, takes(19)), true);
-  drill.equal("memory ends", await attempted(scene, takes(30)), false);
+  // Half a gibibyte, of which the shell has two more on the way there.
+  drill.equal("memory ends", await attempted(scene, takes(25)), false);
+  new ControlGroup((await runningContainer(hostileContainer)).pid, "memory").raiseMemoryMax(4 * 1024 * mebibyte);
+  drill.equal("with more of it, it goes on", await attempted(scene, takes(25)), true);
   await drill.eventually("the app answers after all that", async () => {
     const reply = await scene.hostile.text("/health").catch(() => undefined);
     return reply?.status === 200;

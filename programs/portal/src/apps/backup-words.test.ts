@@ -30,4 +30,6 @@ test("a drill that failed says why, one that went well what it looked at", () =>
     drillInWords({ ...drill, trouble }, nowMs),
     "Tried 1 hour ago: it did not work. The app did not answer.",
   );
+  const half = { code: "drill-unproven", detail: "Its data came back whole.", nextStep: "Nothing." };
+  assert.equal(drillInWords({ ...drill, trouble: half }, nowMs), "Tried 1 hour ago. Its data came back whole.");
 });

@@ -22,6 +22,7 @@ export function placeInWords({ place, sizeBytes }: Pick<AppBackup, "place" | "si
 /** What the last restore drill showed. */
 export function drillInWords({ atMs, trouble, comparedBytes }: RestoreDrill, nowMs: number): string {
   const when = agoInWords(atMs, nowMs);
+  if (trouble?.code === "drill-unproven") return `Tried ${when}. ${trouble.detail}`;
   if (trouble !== undefined) return `Tried ${when}: it did not work. ${trouble.detail}`;
   const what = comparedBytes === 0 ? "" : `, ${bytesInWords(comparedBytes)} compared`;
   return `Tried ${when}: a restored copy started and answered${what}.`;

@@ -505,9 +505,10 @@ test("a restore drill starts the copy beside the app, and nothing of it is left"
   );
 });
 
-test("a restored copy that does not work is told, and leaves nothing either", async (context) => {
-  const device = AppDevice.start(context);
-  await device.install("shelf");
+/** Of the newest backup, whose restored copy does not answer. */
+async function sickDrill(device: AppDevice, needsInternet: boolean): Promise<string> {
+  await device.install("shelf", { needsInternet });
+  device.write("shelf", "all my books");
   await device.backUp("shelf");
   device.health = 500;
   const drilling = device.drills.drill(device.newest("shelf").id, untold);
@@ -517,9 +518,18 @@ test("a restored copy that does not work is told, and leaves nothing either", as
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   device.world.aheadMs += 3_600_000;
-  assert.equal((await drilling).trouble?.code, "not-healthy");
+  const { trouble, comparedBytes } = await drilling;
   assert.deepEqual(device.appStore.all().length, 1);
-  assert.equal(device.backups.notes("shelf").drill?.trouble?.code, "not-healthy");
+  assert.deepEqual(device.backups.notes("shelf").drill?.trouble, trouble);
+  return `${trouble?.code}, ${comparedBytes} bytes`;
+}
+
+test("a restored copy that does not work is told, and leaves nothing either", async (context) => {
+  assert.equal(await sickDrill(AppDevice.start(context), false), "not-healthy, 0 bytes");
+});
+
+test("one that cannot come up without a way out, which no copy has, shows that its data came back, and no fault of the backup", async (context) => {
+  assert.equal(await sickDrill(AppDevice.start(context), true), "drill-unproven, 12 bytes");
 });
 
 test("a restore that was cut off in the middle goes on at the next start, once the device is unlocked", async (context) => {

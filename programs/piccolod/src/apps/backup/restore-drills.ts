@@ -12,12 +12,27 @@ import type { Progress } from "../executor.ts";
 import type { AppBackups } from "./app-backups.ts";
 import { drillName } from "./restored-apps.ts";
 import { nextDrillAtMs } from "./schedule.ts";
+import type { AppManifest } from "@piccolo/app-manifest";
 import { troubleOf } from "./trouble.ts";
-import { backupFaults, type DrillNotes, type StoredBackup } from "./types.ts";
+import { backupFaults, type DrillNotes, type StoredBackup, type Trouble, unproven } from "./types.ts";
 
 const lookAgainMs = 10 * 60_000;
 const longestMs = 4 * 3_600_000;
 const lockLookMs = 2_000;
+
+const started: ReadonlySet<string> = new Set(["not-started", "not-healthy"]);
+
+/** The copy has no way out: that an app which needs one does not come up says nothing of its backup, whose data has come back. */
+function troubleInDrill(found: Trouble, { grants }: AppManifest): Trouble {
+  const needsInternet = grants.some(({ kind, required }) => kind === "internet" && required);
+  if (!needsInternet || !started.has(found.code)) return found;
+  return {
+    code: unproven,
+    detail:
+      "Its data came back whole, and the copy did not come up: it has no way to the internet, which the app needs.",
+    nextStep: "Nothing; whether it starts is only seen where it is restored.",
+  };
+}
 
 export interface RestoreDrillsOptions {
   readonly backups: AppBackups;
@@ -134,8 +149,9 @@ export class RestoreDrills {
       await this.#untilUp(backup.app, limit, report);
     } catch (error) {
       limit.throwIfAborted();
-      trouble = troubleOf(error);
-      if (trouble === undefined) throw error;
+      const found = troubleOf(error);
+      if (found === undefined) throw error;
+      trouble = troubleInDrill(found, document.generation.manifest);
     } finally {
       await this.#end(backup.app, limit);
     }
@@ -144,7 +160,7 @@ export class RestoreDrills {
       backup: id,
       backupAtMs: backup.takenAtMs,
       trouble,
-      comparedBytes: trouble === undefined ? backup.facts.plainBytes : 0,
+      comparedBytes: trouble === undefined || trouble.code === unproven ? backup.facts.plainBytes : 0,
       tookMs: world.monotonicMs() - startMs,
     };
     backups.noteDrill(backup.app, drill);

@@ -5,7 +5,7 @@ import type { Apps } from "../apps.ts";
 import type { BundledImages } from "../image-source.ts";
 import type { AppBackups } from "./app-backups.ts";
 import type { RestoreDrills } from "./restore-drills.ts";
-import { backupFaults } from "./types.ts";
+import { backupFaults, unproven } from "./types.ts";
 import { backedUpApps, backupsView, shown } from "./views.ts";
 
 export interface AppBackupRouteOptions {
@@ -90,7 +90,8 @@ export function mountAppBackups(api: Api, { apps, backups, drills, bundled, task
       cancellable: true,
       work: async (progress) => {
         const { trouble, comparedBytes } = await drills.drill(id, progress);
-        if (trouble !== undefined) throw backupFaults.fault("drill-failed", trouble.detail);
+        if (trouble !== undefined && trouble.code !== unproven)
+          throw backupFaults.fault("drill-failed", trouble.detail);
         return { app, comparedBytes };
       },
     });

@@ -72,7 +72,8 @@ test("it is never further away than a day and a quarter, and never again in the 
 test("a drill is due a day after the first backup, then monthly, and the day after one that failed", () => {
   assert.equal(nextDrillAtMs(undefined, at(0), at(1)), at(24));
   assert.equal(nextDrillAtMs({ atMs: at(5), trouble: undefined }, at(0), at(6)), at(5 + 30 * 24));
-  assert.equal(nextDrillAtMs({ atMs: at(5), trouble: {} }, at(0), at(6)), at(29));
+  assert.equal(nextDrillAtMs({ atMs: at(5), trouble: { code: "not-healthy" } }, at(0), at(6)), at(29));
+  assert.equal(nextDrillAtMs({ atMs: at(5), trouble: { code: "drill-unproven" } }, at(0), at(6)), at(5 + 30 * 24));
 });
 
 test("a drill, or a first backup, of a time that has not come yet makes the next drill due", () => {

@@ -1,4 +1,5 @@
 /** When an app is backed up by itself. Pure. */
+import { unproven } from "./types.ts";
 
 const dayMs = 24 * 3_600_000;
 /** After a sleep over its time it is made up for soon, but not by all apps in the same moment. */
@@ -60,11 +61,12 @@ const drillAgainMs = dayMs;
 
 /** When a restore drill is due: a day after the first backup, then monthly, and the day after one that failed. */
 export function nextDrillAtMs(
-  last: { readonly atMs: number; readonly trouble: unknown } | undefined,
+  last: { readonly atMs: number; readonly trouble: { readonly code: string } | undefined } | undefined,
   firstBackupAtMs: number,
   nowMs: number,
 ): number {
   const lastMs = last?.atMs ?? firstBackupAtMs;
   if (!isTimely(lastMs, nowMs)) return longAgoMs;
-  return lastMs + (last !== undefined && last.trouble === undefined ? drillEachMs : drillAgainMs);
+  const isDone = last !== undefined && (last.trouble === undefined || last.trouble.code === unproven);
+  return lastMs + (isDone ? drillEachMs : drillAgainMs);
 }

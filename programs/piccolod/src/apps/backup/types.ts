@@ -73,6 +73,9 @@ export interface StoredChunk {
   readonly storedBytes: number;
 }
 
+/** What a drill found of a backup whose data is whole and whose app could not be tried. */
+export const unproven = "drill-unproven";
+
 /** Why something could not be done, for a person. */
 export interface Trouble {
   readonly code: string;
