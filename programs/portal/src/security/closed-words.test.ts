@@ -99,6 +99,20 @@ test("a device that nobody has set up says that it is installed again, unless so
   assert.match(told("tpm-policy", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
 });
 
+test("after the daemon was started again the same is told first", () => {
+  const told = (...codes: readonly string[]): string => {
+    const reasons = codes.map((code) => ({ code, detail: "" }));
+    return closedInWords({ reasons, opensWith: [], resets: false }).instead;
+  };
+  assert.match(told("tpm-policy", "tpm-window-closed", "secure-boot-off"), /type nothing into this device/);
+  assert.match(told("secure-boot-off", "tpm-window-closed"), /type nothing into this device/);
+  assert.match(told("tpm-window-closed", "secure-boot-off"), /type nothing into this device/);
+  assert.match(told("tpm-policy", "tpm-window-closed", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
+  assert.match(told("tpm-policy", "tpm-window-closed", "no-owner-yet"), /erase-the-disk/);
+  assert.equal(told("tpm-policy", "tpm-window-closed"), told("tpm-policy"));
+  assert.match(told("tpm-window-closed"), /off and on/);
+});
+
 test("what a stick mends names the file by which it keeps what is on the disk, and what it does not the one that erases", () => {
   const instead = (code: string): string =>
     closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: false }).instead;

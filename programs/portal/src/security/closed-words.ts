@@ -266,8 +266,10 @@ const wordsOf = (code: string | undefined): Known | undefined =>
 export function closedInWords(
   status: Pick<Status, "reasons" | "opensWith" | "resets">,
 ): ClosedWords & { readonly instead: string } {
-  const [reason, distrusted] = status.reasons;
-  // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it.
+  const [reason, ...further] = status.reasons;
+  // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it. A daemon that was
+  // started again has put between them that the chip's window is over, which would hide it.
+  const distrusted = further.find(({ code }) => code !== "tpm-window-closed");
   const graver = status.opensWith.length === 0 ? wordsOf(distrusted?.code) : undefined;
   const words = graver ??
     wordsOf(reason?.code ?? "closed") ?? { title: "The device's disk is closed", text: reason?.detail ?? "" };
