@@ -30,6 +30,15 @@ test("where nothing typed helps, it says what does", () => {
   );
 });
 
+test("whose files may lie nowhere else is not told that they lie with others, nor to erase the disk", () => {
+  for (const code of ["volume-damaged", "volume-missing", "record-missing", "database-damaged", "no-owner-yet"]) {
+    for (const resets of code === "no-owner-yet" ? [false] : [true, false]) {
+      const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets });
+      assert.match(instead, /if (?:it|the device) was in a network, .*recovery phrase”.*if it was in none, .*keep the disk/i);
+    }
+  }
+});
+
 test("where the chip may be broken, and this machine therefore takes no phrase, the way out of it is named", () => {
   for (const code of ["tpm-failed", "tpm-malformed", "tpm-missing", "tpm-not-started"]) {
     const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: true });
