@@ -64,7 +64,7 @@ const noRelease = "the disk holds no release: write the installer to a USB stick
 export const damagedRoot: Scenario = {
   name: "damaged-root",
   summary:
-    "a root partition that is empty, that no longer is a file system, or that lost its releases: the screen says so, no shell opens, and the machine starts again",
+    "a root partition that is empty, that no longer is a file system, or that lost its releases: the screen says so and what to do, no shell opens, and the machine starts again",
   set: "full",
   async run(context) {
     const { laboratory } = context;
