@@ -37,6 +37,13 @@ const owner = "11111111-2222-3333-4444-555555555555";
 /** Machines reach it on this machine's loopback, where a scenario that needs it starts a central. */
 export const centralPort = 18_700;
 
+/** What every image is made of, tests and their support left out. */
+export const imageSources: readonly string[] = [
+  ...["os", "packages", "catalog"],
+  ...["piccolod", "portal", "release"].map((program) => `programs/${program}`),
+  ...["package-lock.json", "tools/build.ts"],
+];
+
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
 
 /** What is not as usual with a release: other keys than the laboratory's, what it shuts out, which releases lie beside it. */
@@ -114,11 +121,9 @@ export class Laboratory {
 
   /** Names all that goes into an image, `product` or that of an overlay. */
   sourceKey(name: string): string {
-    const programs = ["piccolod", "portal", "release"].map((program) => `programs/${program}`);
     const own = name === "product" ? [] : [relative(repositoryRoot, this.#overlayFolder(name as OverlayName))];
-    const sources = ["os", "packages", "catalog", ...programs, "package-lock.json", "tools/build.ts", ...own];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    return keyOf(repositoryRoot, sources, [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
+    return keyOf(repositoryRoot, [...imageSources, ...own], [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
   }
 
   async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {

@@ -1,5 +1,6 @@
 /** Starts the device: chip, volume, and the server, behind which it is closed or whole. */
 import assert from "node:assert/strict";
+import { MadeVolumeFile } from "./adapters/made-volume-file.ts";
 import { ReasonFile } from "./adapters/reason-file.ts";
 import { uptime } from "node:os";
 import { dirname, join } from "node:path";
@@ -172,6 +173,7 @@ async function start(
     unusable,
     staysUp,
     firstReason: standIn === undefined ? undefined : new ReasonFile(join(dirname(standIn), "why-closed")),
+    madeVolume: standIn === undefined ? undefined : new MadeVolumeFile(join(dirname(standIn), "made-volume")),
   });
   const named = nameDevice(config, state, world);
   const running = new Running(named, {

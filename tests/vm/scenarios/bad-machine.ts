@@ -54,6 +54,7 @@ export const badMachine: Scenario = {
     await lost.untilAnswers();
     const late = await lost.client.status();
     context.equal("a clock at 1970", [late.phase, late.clock.state], ["unclaimed", "forgotten"]);
+    await lost.untilSays(/The clock lost the time: connect .* or set the clock in the firmware set-up/);
     context.check("it takes a time that can be", late.serverTimeMs > Date.UTC(2025, 0, 1));
     await lost.powerCut();
   },

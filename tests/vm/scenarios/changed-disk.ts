@@ -7,6 +7,9 @@ import { changeOneByte, neverRan, objectOf } from "../sealed-device.ts";
 
 /** What `piccolod-gave-up.service` says. */
 const gaveUp = /the device's own program does not run; the machine starts again[\s\S]*READ-ME\.txt/;
+const startsAgain = "this release cannot start here; the machine starts again";
+/** What follows it. */
+const advice = "repair the system from the stick[^]*READ-ME\\.txt";
 const prompt = /[#$] $|login:|Press Enter for maintenance|emergency mode/m;
 
 export const changedDisk: Scenario = {
@@ -50,19 +53,18 @@ export const changedDisk: Scenario = {
     );
     const third = await context.machine("damaged", damaged);
     third.powerOn();
-    await third.untilSays(/reboot: Restarting system|starts again|Kernel panic/);
+    await third.untilSays(new RegExp(`the system on the disk is damaged[^]*${startsAgain}[^]*${advice}`));
     context.check(`no shell opened:\n${third.serial.tail}`, !prompt.test(third.serial.text));
     await third.powerCut();
   },
 };
 
-const startsAgain = "this release cannot start here; the machine starts again";
 const noRelease = "the disk holds no release: write the installer to a USB stick and repair the system with it";
 
 export const damagedRoot: Scenario = {
   name: "damaged-root",
   summary:
-    "a root partition that is empty, that no longer is a file system, or that lost its releases: the screen says so, no shell opens, and the machine starts again",
+    "a root partition that is empty, that no longer is a file system, or that lost its releases: the screen says so and what to do, no shell opens, and the machine starts again",
   set: "full",
   async run(context) {
     const { laboratory } = context;
@@ -86,7 +88,7 @@ export const damagedRoot: Scenario = {
       const machine = await context.machine(name, disk);
       machine.powerOn();
       // One pattern: what comes first would else end the wait for what follows it.
-      await machine.untilSays(new RegExp([...says, startsAgain, "reboot: Restarting system"].join("[^]*")));
+      await machine.untilSays(new RegExp([...says, startsAgain, advice, "reboot: Restarting system"].join("[^]*")));
       context.check(`${name}: no shell opened:\n${machine.serial.tail}`, !prompt.test(machine.serial.text));
       await machine.powerCut();
     }

@@ -13,12 +13,13 @@ ExecStart=/usr/lib/piccolo/sh -c 'echo the stranger runs > /dev/console'
 [Install]
 WantedBy=multi-user.target
 `;
-/** Where a system would look for units that somebody added. */
+/** Where a system would look for units that somebody added; in the image `/usr/local` leads to `/var/usrlocal`. */
 const unitFolders = [
   "/etc/systemd/system",
   "/usr/lib/systemd/system",
   "/var/lib/systemd/system",
   "/usr/local/lib/systemd/system",
+  "/var/usrlocal/lib/systemd/system",
 ];
 
 export const volumeShutElsewhere: Scenario = {

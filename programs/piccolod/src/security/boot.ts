@@ -100,6 +100,13 @@ export interface FirstReason {
   forget(): void;
 }
 
+/** Which volume a daemon has made in this start of the machine, for one that is started again in it. */
+export interface MadeVolume {
+  is(identity: Uint8Array): boolean;
+  keep(identity: Uint8Array): void;
+  forget(): void;
+}
+
 export interface BootOptions {
   readonly state: DurableFolder;
   readonly volume: Volume;
@@ -119,6 +126,8 @@ export interface BootOptions {
   /** Nobody is there to read a log: whatever is wrong, the device goes on and says it. */
   readonly staysUp?: boolean;
   readonly firstReason?: FirstReason | undefined;
+  /** docs/spec/device-state.md, D10. Undefined = a volume without an owner that a daemon before this one has left open gives way to a new one. */
+  readonly madeVolume?: MadeVolume | undefined;
 }
 
 /** On the volume: authenticates the record outside when the volume was left open by a process before this one. */
@@ -289,7 +298,7 @@ export class Boot {
   }
 
   async #create(): Promise<Opened | undefined> {
-    const { state, volume, chip, world, firstBoot } = this.#options;
+    const { state, volume, chip, world, firstBoot, madeVolume } = this.#options;
     const distrusted = await this.#options.distrust?.();
     // A volume that is made now would be sealed to a start that anybody can imitate.
     if (distrusted !== undefined) return this.#stayClosed(distrusted.code, distrusted.detail, []);
@@ -316,6 +325,8 @@ export class Boot {
       content.write(unclaimedKeyName, volumeKey);
       writeFirstOutside(state, { ...record, number: 2, state: "made" }, key);
       firstBoot?.done();
+      // Before the chip measures it: a daemon that is started again here takes this volume, and measures no other beside it.
+      madeVolume?.keep(volumeIdentity(key));
       return await this.#opened(key, { isNew: true });
     } finally {
       volumeKey.fill(0);
@@ -330,13 +341,13 @@ export class Boot {
 
   /**
    * The volume is open. Closes the chip's window: what opens only once a boot has been used. Undefined where it is a volume without an
-   * owner that this start has not made: anybody can have made it, and knows its keys then. A new one takes its place.
+   * owner that this start of the machine has not made: anybody can have made it, and knows its keys then. A new one takes its place.
    */
   async #opened(
     key: Uint8Array | undefined,
     { epoch, isNew = false }: { readonly epoch?: number | undefined; readonly isNew?: boolean } = {},
   ): Promise<Opened | undefined> {
-    const { state, volume, chip, log } = this.#options;
+    const { state, volume, chip, log, madeVolume } = this.#options;
     const content = new DurableFolder(volume.path);
     const stored = content.read(recordKeyName);
     if (stored === undefined && key === undefined) {
@@ -345,7 +356,10 @@ export class Boot {
     const outside = new OutsideStore(state, content, key ?? stored ?? new Uint8Array(0));
     if (outside.restored) log.warn("outside-record-restored", {});
     const { slots } = outside.record;
-    if (epoch === undefined && slots === undefined && !isNew) {
+    const identity = volumeIdentity(key ?? stored ?? new Uint8Array(0));
+    // The chip gives the key of one that was closed to anybody's start: only one that is still open since it was made here counts.
+    const isMadeHere = isNew || (key === undefined && madeVolume?.is(identity) === true);
+    if (epoch === undefined && slots === undefined && !isMadeHere) {
       log.warn("volume-of-nobody", {});
       this.#markCreating();
       await volume.close();
@@ -360,14 +374,17 @@ export class Boot {
     }
     // A change that was cut off before the chip shut out what was sealed earlier.
     await supersedeOlder(chip, outside.record, (event, facts) => log.warn(event, facts));
-    const identity = volumeIdentity(key ?? stored ?? new Uint8Array(0));
     await chip.closeWindow(identity);
     this.#closed = undefined;
     this.#options.firstReason?.forget();
     // A claim that was cut off may have left what the owner's slots hold by now.
     if (slots !== undefined && content.read(unclaimedKeyName) !== undefined) forgetUnclaimedKey(content);
     this.#keepRecord(outside);
-    outside.onChange(() => this.#keepRecord(outside));
+    outside.onChange(() => {
+      // An older state of a volume that has an owner is nobody's first one.
+      if (outside.record.slots !== undefined) madeVolume?.forget();
+      this.#keepRecord(outside);
+    });
     return { outside, content, identity };
   }
 

@@ -4,6 +4,7 @@ import { closedCodes } from "@piccolo/device-api";
 import { tpmFaults } from "@piccolo/tpm2";
 import { stateFaults } from "../adapters/state-folder.ts";
 import { bootFaults } from "./boot.ts";
+import { identityFaults } from "./identity.ts";
 import { outsideFaults } from "./outside-record.ts";
 import { securityChipFaults } from "./security-chip.ts";
 import { bootStateFaults } from "../system/boot-state.ts";
@@ -35,4 +36,12 @@ test("each says what to do, in words for a person", () => {
   const catalogues = [bootFaults, outsideFaults, volumeFaults, securityChipFaults, stateFaults, tpmFaults];
   const meanings = catalogues.flatMap(({ entries }) => Object.values<{ readonly meaning: string }>(entries));
   for (const { meaning } of meanings) assert.match(meaning, /[;,:].+\.$/, meaning);
+});
+
+test("what was on the disk is promised to come back by the phrase only to a device that was in a network, which a closed one cannot know", () => {
+  const catalogues = [outsideFaults, volumeFaults, identityFaults];
+  const meanings = catalogues.flatMap(({ entries }) => Object.values<{ readonly meaning: string }>(entries));
+  const anew = meanings.map(({ meaning }) => meaning).filter((meaning) => meaning.includes("recover by the phrase"));
+  assert.equal(anew.length, 5);
+  for (const meaning of anew) assert.match(meaning, /if the device was in a network, .* in none, .*keep the disk/, meaning);
 });

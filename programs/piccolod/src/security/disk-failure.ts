@@ -4,7 +4,7 @@ import { type Fault, isFault } from "@piccolo/fault";
 import { diskFaults } from "@piccolo/storage/ports";
 import { stateFaults } from "../adapters/state-folder.ts";
 import { databaseFaults } from "../db/faults.ts";
-import { volumeFaults } from "./volume.ts";
+import { beginAnew, volumeFaults } from "./volume.ts";
 
 const { errno } = constants;
 
@@ -67,6 +67,6 @@ export function failureOfDisk(error: unknown, volumePath: string): Fault | undef
 }
 
 function ofVolume(because: string, cause: Error): Fault {
-  const message = `the disk fails where the volume lies, or is full (${because}): restart the device; where that does not help, install it anew on another disk, and recover by the phrase`;
+  const message = `the disk fails where the volume lies, or is full (${because}): restart the device; where that does not help, ${beginAnew("install it anew on another disk")}`;
   return volumeFaults.fault("volume-damaged", message, { cause });
 }

@@ -3,11 +3,12 @@ import { equalConstantTime, fromHex, fromUtf8, toHex, toUtf8 } from "@piccolo/by
 import { type DeviceCertificate, rotationsMax, type SlotList } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
 import { type DurableFolder, stateFaults } from "../adapters/state-folder.ts";
+import { beginAnew } from "./volume.ts";
 
 export const identityFaults = catalogue({
   "identity-damaged": {
     retry: "never",
-    meaning: "The file that says whose device this is was damaged; reset the device and recover by the phrase.",
+    meaning: `The file that says whose device this is was damaged; ${beginAnew()}.`,
   },
 });
 

@@ -3,16 +3,16 @@ import { z } from "zod";
 import { equalConstantTime, fromBase64Url, fromHex, fromUtf8, toBase64Url, toHex, toUtf8 } from "@piccolo/bytes";
 import { slotListBytesMax } from "@piccolo/envelope";
 import { catalogue } from "@piccolo/fault";
-import type { VolumeBackend } from "./volume.ts";
+import { beginAnew, type VolumeBackend } from "./volume.ts";
 
 export const outsideFaults = catalogue({
   "record-damaged": {
     retry: "never",
-    meaning: "The file outside the volume was damaged or changed; reset the device and recover by the phrase.",
+    meaning: `The file outside the volume was damaged or changed; ${beginAnew()}.`,
   },
   "record-missing": {
     retry: "never",
-    meaning: "The file outside the volume is gone; reset the device and recover by the phrase.",
+    meaning: `The file outside the volume is gone; ${beginAnew()}.`,
   },
 });
 

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { predictPcr15 } from "@piccolo/attest";
 import { Fault } from "@piccolo/fault";
 import { realWorld } from "@piccolo/world/real";
+import { MadeVolumeFile } from "../adapters/made-volume-file.ts";
 import { ReasonFile } from "../adapters/reason-file.ts";
 import { DurableFolder } from "../adapters/state-folder.ts";
 import { MemoryChip } from "../adapters/tpm/memory-chip.ts";
@@ -27,7 +29,7 @@ async function machineWithVolume(context: TestContext) {
     bootMachine({ state, volume: volume(), chip: chip(), firstBoot, distrust: async () => undefined, ...change });
   firstBoot.ask();
   assert.ok((await boot().start()) !== undefined);
-  return { folder, state, chip, boot };
+  return { folder, state, firstBoot, volume, chip, boot };
 }
 
 const codesOf = ({ closed }: Boot): readonly string[] => (closed?.reasons ?? []).map(({ code }) => code);
@@ -55,6 +57,51 @@ test("what was said is forgotten once the volume opens, and what is no reason is
   assert.equal(firstReason.read(), undefined);
   writeFileSync(path, "no reason".repeat(10_000));
   assert.equal(firstReason.read(), undefined);
+});
+
+test("a daemon started again before the claim goes on with the volume that the one before has made, and the chip tells of no other", async (context) => {
+  const { folder, firstBoot, volume, chip, boot } = await machineWithVolume(context);
+  await boot().reset();
+  firstBoot.ask();
+  const start = { chip: chip(), volume: volume(), madeVolume: new MadeVolumeFile(join(folder, "run/made-volume")) };
+  const made = await boot(start).start();
+  made?.content.write("left-by-it", new Uint8Array(1));
+  const again = await boot(start).start();
+  assert.ok(made !== undefined && again !== undefined);
+  assert.ok(again.content.read("left-by-it") !== undefined);
+  assert.deepEqual(again.identity, made.identity);
+  const measured = (await start.chip.pcrs()).get(15);
+  assert.deepEqual(measured, predictPcr15(again.identity)[0]);
+
+  const other = new MadeVolumeFile(join(folder, "run/another"));
+  other.keep(new Uint8Array(32));
+  const anew = await boot({ ...start, madeVolume: other }).start();
+  assert.equal(anew?.content.read("left-by-it"), undefined, "one of another identity, as after a start of the machine");
+});
+
+test("a volume that was closed since it was made gives way all the same: its key is then the chip's to give", async (context) => {
+  const { folder, firstBoot, volume, chip, boot } = await machineWithVolume(context);
+  await boot().reset();
+  firstBoot.ask();
+  const start = { volume: volume(), madeVolume: new MadeVolumeFile(join(folder, "made-volume")) };
+  const made = await boot({ ...start, chip: chip() }).start();
+  made?.content.write("left-by-it", new Uint8Array(1));
+  await start.volume.close();
+  const again = await boot({ ...start, chip: chip() }).start();
+  assert.equal(again?.content.read("left-by-it"), undefined);
+});
+
+test("which volume was made is forgotten once it has an owner", async (context) => {
+  const { folder, firstBoot, boot } = await machineWithVolume(context);
+  await boot().reset();
+  firstBoot.ask();
+  const madeVolume = new MadeVolumeFile(join(folder, "made-volume"));
+  const made = await boot({ madeVolume }).start();
+  assert.ok(made !== undefined && madeVolume.is(made.identity));
+  made.outside.change({ sealedPepper: new Uint8Array(1) });
+  assert.ok(madeVolume.is(made.identity));
+  made.outside.change({ slots: new Uint8Array(1) });
+  assert.equal(madeVolume.is(made.identity), false);
 });
 
 test("of the record outside and the one that the volume kept, the newer one counts", async (context) => {

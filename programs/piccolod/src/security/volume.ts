@@ -6,16 +6,18 @@ import { catalogue } from "@piccolo/fault";
 
 export const volumeKeyBytes = 32;
 
+/** What to do where the volume does not open any more. Whether the files lie anywhere else is not known outside of it. */
+export const beginAnew = (how = "reset it or install it anew"): string =>
+  `if the device was in a network, ${how}, and recover by the phrase; if it was in none, its files lie nowhere else, so keep the disk until somebody has looked at it`;
+
 export const volumeFaults = catalogue({
   "volume-missing": {
     retry: "never",
-    meaning:
-      "The device had a volume and it is gone; put the disk back, or reset the device or install it anew, and recover by the phrase.",
+    meaning: `The device had a volume and it is gone; put the disk back, or ${beginAnew()}.`,
   },
   "volume-damaged": {
     retry: "never",
-    meaning:
-      "The volume was damaged or changed from outside; reset the device or install it anew, and recover by the phrase.",
+    meaning: `The volume was damaged or changed from outside; ${beginAnew()}.`,
   },
   "volume-swapped": {
     retry: "never",

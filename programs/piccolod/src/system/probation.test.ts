@@ -86,11 +86,18 @@ test("nothing is proved by a moment", () => {
 });
 
 test("where anybody's system could be running, a release is neither found good nor given up", () => {
-  for (const volume of [closed("tpm-policy", "secure-boot-off"), closed("ask-at-boot", "no-uefi")]) {
+  const closedBy = ["secure-boot-off", "start-weakened"].map((code) => closed("tpm-policy", code));
+  for (const volume of [...closedBy, closed("ask-at-boot", "no-uefi")]) {
     assert.equal(decide({ volume, before: volume, ...late }), "wait: start-not-trusted");
     assert.equal(decide({ volume, before: volume }), "wait: start-not-trusted");
   }
   assert.equal(decide({ volume: closed("secure-boot-off"), answers: false, ...late }), "give-up: portal-silent");
+});
+
+test("keys of others, or of nobody knows whom, may be the release's own doing, and the one before gets its turn", () => {
+  for (const code of ["start-keys-of-others", "start-keys-unknown", "boot-state-unreadable", "start-not-trusted"]) {
+    assert.equal(decide({ volume: closed("tpm-policy", code), ...late }), "give-up: volume-closed", code);
+  }
 });
 
 test("without a release that works, there is nothing to go back to", () => {

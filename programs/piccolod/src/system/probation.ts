@@ -45,8 +45,12 @@ export const patienceMs = 180_000;
 /** So long the network may take where everything in a house starts at once, after the power was away. */
 export const networkPatienceMs = 600_000;
 
-/** Who starts a machine like this is not known, so nothing it shows speaks for or against the release. */
-const distrustCodes: ReadonlySet<string> = new Set(["secure-boot-off", "no-uefi"]);
+/**
+ * Who starts a machine like this is not known, so nothing it shows speaks for or against the release. Each is the firmware's own doing, which
+ * comes before any release. That keys are others' or unknown is not among them: a release signed by other keys, or one that does not give out
+ * the boot log, looks just like that, and nothing tells them apart.
+ */
+const distrustCodes: ReadonlySet<string> = new Set(["secure-boot-off", "no-uefi", "start-weakened"]);
 /** The owner chose so: the device is as it should be. */
 const byChoice: ReadonlySet<string> = new Set(["ask-at-boot"]);
 

@@ -30,6 +30,15 @@ test("where nothing typed helps, it says what does", () => {
   );
 });
 
+test("whose files may lie nowhere else is not told that they lie with others, nor to erase the disk", () => {
+  for (const code of ["volume-damaged", "volume-missing", "record-missing", "database-damaged", "no-owner-yet"]) {
+    for (const resets of code === "no-owner-yet" ? [false] : [true, false]) {
+      const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets });
+      assert.match(instead, /if (?:it|the device) was in a network, .*recovery phrase”.*if it was in none, .*keep the disk/i);
+    }
+  }
+});
+
 test("where the chip may be broken, and this machine therefore takes no phrase, the way out of it is named", () => {
   for (const code of ["tpm-failed", "tpm-malformed", "tpm-missing", "tpm-not-started"]) {
     const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets: true });
@@ -97,6 +106,20 @@ test("a device that nobody has set up says that it is installed again, unless so
   };
   assert.match(told("tpm-policy", "no-owner-yet"), /erase-the-disk/);
   assert.match(told("tpm-policy", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
+});
+
+test("after the daemon was started again the same is told first", () => {
+  const told = (...codes: readonly string[]): string => {
+    const reasons = codes.map((code) => ({ code, detail: "" }));
+    return closedInWords({ reasons, opensWith: [], resets: false }).instead;
+  };
+  assert.match(told("tpm-policy", "tpm-window-closed", "secure-boot-off"), /type nothing into this device/);
+  assert.match(told("secure-boot-off", "tpm-window-closed"), /type nothing into this device/);
+  assert.match(told("tpm-window-closed", "secure-boot-off"), /type nothing into this device/);
+  assert.match(told("tpm-policy", "tpm-window-closed", "secure-boot-off", "no-owner-yet"), /Switch Secure Boot on/);
+  assert.match(told("tpm-policy", "tpm-window-closed", "no-owner-yet"), /erase-the-disk/);
+  assert.equal(told("tpm-policy", "tpm-window-closed"), told("tpm-policy"));
+  assert.match(told("tpm-window-closed"), /off and on/);
 });
 
 test("what a stick mends names the file by which it keeps what is on the disk, and what it does not the one that erases", () => {

@@ -15,10 +15,11 @@ interface Known extends ClosedWords {
 }
 
 const restart = "Switch the device off and on again. If that does not help, wait an hour and do it once more.";
-const startAnew =
-  "What was on this disk cannot be opened any more. Your files lie with the other members: reset the device, then choose “I have a recovery phrase”.";
-const installAnew =
-  "What was on this disk cannot be opened any more. Your files lie with the other members: install the system from its USB stick again, with an empty file named erase-the-disk on the stick, then choose “I have a recovery phrase”.";
+/** A closed device cannot know whether its files lie anywhere else. */
+const nowhereElse =
+  "If it was in none, your files lie nowhere else: erase nothing, and keep the disk until somebody has looked at it.";
+const startAnew = `This device cannot open any more what is on its disk. If it was in a network, your files lie with the other members: reset the device, then choose “I have a recovery phrase”. ${nowhereElse}`;
+const installAnew = `This device cannot open any more what is on its disk. If it was in a network, your files lie with the other members: install the system from its USB stick again, with an empty file named erase-the-disk on the stick, then choose “I have a recovery phrase”. ${nowhereElse}`;
 /** What the stick does without that file is to stop at a disk that is in use. */
 const repair = "with an empty file named repair-the-system on the stick: what is on the disk stays";
 
@@ -130,8 +131,7 @@ const known: Readonly<Record<ClosedReasonCode, Known>> = {
   "no-owner-yet": {
     title: "The device has no owner yet, and its disk does not open",
     text: "Since the system was installed, the firmware, its keys or the security chip have become others, so the chip keeps the key of the disk. Nothing that could be typed opens a device that nobody has set up.",
-    instead:
-      "If you have not set the device up yet, nothing is lost: install the system from its USB stick again, with an empty file named erase-the-disk on the stick. If you have, somebody changed its disk: put it back as it was; or install the system again, then choose “I have a recovery phrase”.",
+    instead: `If you have not set the device up yet, nothing is lost: install the system from its USB stick again, with an empty file named erase-the-disk on the stick. If you have, somebody changed its disk: put it back as it was; or, if the device was in a network, install the system again, then choose “I have a recovery phrase”. ${nowhereElse}`,
   },
   "secure-boot-off": {
     title: "Secure Boot is switched off",
@@ -266,8 +266,10 @@ const wordsOf = (code: string | undefined): Known | undefined =>
 export function closedInWords(
   status: Pick<Status, "reasons" | "opensWith" | "resets">,
 ): ClosedWords & { readonly instead: string } {
-  const [reason, distrusted] = status.reasons;
-  // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it.
+  const [reason, ...further] = status.reasons;
+  // Why nobody should type anything here matters more than why the disk is closed, and is often the cause of it. A daemon that was
+  // started again has put between them that the chip's window is over, which would hide it.
+  const distrusted = further.find(({ code }) => code !== "tpm-window-closed");
   const graver = status.opensWith.length === 0 ? wordsOf(distrusted?.code) : undefined;
   const words = graver ??
     wordsOf(reason?.code ?? "closed") ?? { title: "The device's disk is closed", text: reason?.detail ?? "" };

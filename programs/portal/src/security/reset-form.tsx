@@ -64,7 +64,7 @@ export function ResetForm({
           <p>
             {proof.by === "owner"
               ? "There is nobody else in a network with you: nothing brings your files back."
-              : "Your own files lie with the other members; only your recovery phrase brings them back."}
+              : "If this device was in a network, your own files lie with the other members, and only your recovery phrase brings them back. If it was in none, nothing does."}
           </p>
         ) : null}
       </div>

@@ -70,6 +70,16 @@ test("the stick's text and the installer speak of the same files, and of what bo
   assert.match(text, /^[ -~\n]+$/, "every editor shows it");
 });
 
+test("where the initrd cannot go on, the screen says what to do before the machine starts again", () => {
+  const unit = readFileSync(join(os, "initrd/99piccolo/start-again.service"), "utf8");
+  const command = /^ExecStart=\/bin\/sh -c '([^'%$\\]*)'$/m.exec(unit)?.[1] ?? "";
+  const said = [...command.matchAll(/echo "([^"]*)"/g)].map(([, line = ""]) => line);
+  assert.ok(said[0]?.endsWith("this release cannot start here; the machine starts again"));
+  assert.match(said.join("\n"), /older version.*comes back.*repair the system.*READ-ME\.txt.*stays/s);
+  assert.ok(said.every((line) => line.length < 90));
+  assert.match(command, /> \/dev\/console; sleep 10; exec systemctl reboot --force --force$/);
+});
+
 test("a program of the device's own that does not run is said on every screen before the machine starts again, without a shell", () => {
   for (const name of ["piccolod.service", "piccolod-ready.target"]) {
     const lines = readFileSync(join(os, "units", name), "utf8").split("\n");

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, lstatSync, openSync, readSync, rmSync, writeSync 
 import { dirname } from "node:path";
 import { concat, toBase64Url, toUtf8 } from "@piccolo/bytes";
 import type { World } from "@piccolo/world";
-import { type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
+import { beginAnew, type Volume, volumeFaults, type VolumeState } from "../../security/volume.ts";
 import { type CommandInput, type CommandResult, secretPath } from "./command.ts";
 import { encryptsAsOurs } from "./crypt-table.ts";
 import { deriveFromVolumeKey, fsyncPath } from "./key-check.ts";
@@ -28,7 +28,7 @@ const labels = { unfinished: "piccolo-unfinished", whole: "piccolo" } as const;
 const tokenId = "0";
 const makeMs = 240_000;
 /** What to do, in messages that reach the status and the screen. */
-const anew = "install the system anew from a USB stick, and recover by the phrase";
+const anew = beginAnew("install the system anew from a USB stick");
 const putBack = `put the disk back, or ${anew}`;
 const partitionMs = 15_000;
 const lookAgainMs = 250;
