@@ -123,7 +123,11 @@ export class Laboratory {
   sourceKey(name: string): string {
     const own = name === "product" ? [] : [relative(repositoryRoot, this.#overlayFolder(name as OverlayName))];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    return keyOf(repositoryRoot, [...imageSources, ...own], [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
+    return keyOf(
+      repositoryRoot,
+      [...imageSources, ...own],
+      [basename(this.shop.packagesRoot), this.shop.epochS, keys, name],
+    );
   }
 
   async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {
