@@ -52,10 +52,7 @@ test("what a clock that was a year ahead noted holds nothing up, whenever it is 
 test("a clock that is set back by seconds makes nothing due", () => {
   const moment = at(12) + 20_000;
   assert.equal(nextBackupAtMs(timing({ savedAtMs: moment }), at(12)), at(36));
-  assert.equal(
-    nextBackupAtMs(timing({ failed: { atMs: moment, count: 1 } }), at(12)),
-    moment + 5 * minuteMs,
-  );
+  assert.equal(nextBackupAtMs(timing({ failed: { atMs: moment, count: 1 } }), at(12)), moment + 5 * minuteMs);
 });
 
 test("it is never further away than a day and a quarter, and never again in the same moment", () => {
