@@ -39,9 +39,12 @@ export const centralPort = 18_700;
 
 /** What every image is made of, tests and their support left out. */
 export const imageSources: readonly string[] = [
-  ...["os", "packages", "catalog"],
+  "os",
+  "packages",
+  "catalog",
   ...["piccolod", "portal", "release"].map((program) => `programs/${program}`),
-  ...["package-lock.json", "tools/build.ts"],
+  "package-lock.json",
+  "tools/build.ts",
 ];
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
