@@ -7,6 +7,8 @@ import { scenarios } from "./catalogue.ts";
 
 test("the guide says of each scenario what it shows, and of no other", () => {
   const guide = readFileSync(join(repositoryRoot, "docs/guide/os.md"), "utf8");
-  const told = [...guide.matchAll(/^\| `([\w-]+)` \| (core|full) \| .+ \|$/gm)].map(([, name, set]) => `${name} ${set}`);
+  const told = [...guide.matchAll(/^\| `([\w-]+)` \| (core|full) \| .+ \|$/gm)].map(
+    ([, name, set]) => `${name} ${set}`,
+  );
   assert.deepEqual(told.toSorted(), scenarios.map(({ name, set }) => `${name} ${set}`).toSorted());
 });

@@ -39,9 +39,12 @@ export const centralPort = 18_700;
 
 /** What every image is made of, tests and their support left out. */
 export const imageSources: readonly string[] = [
-  ...["os", "packages", "catalog"],
+  "os",
+  "packages",
+  "catalog",
   ...["piccolod", "portal", "release"].map((program) => `programs/${program}`),
-  ...["package-lock.json", "tools/build.ts"],
+  "package-lock.json",
+  "tools/build.ts",
 ];
 
 export type FirmwareName = "enforcing" | "secure-boot-off" | "setup-mode";
@@ -123,7 +126,11 @@ export class Laboratory {
   sourceKey(name: string): string {
     const own = name === "product" ? [] : [relative(repositoryRoot, this.#overlayFolder(name as OverlayName))];
     const keys = readFileSync(join(this.keys, "fingerprints.json"), "utf8");
-    return keyOf(repositoryRoot, [...imageSources, ...own], [basename(this.shop.packagesRoot), this.shop.epochS, keys, name]);
+    return keyOf(
+      repositoryRoot,
+      [...imageSources, ...own],
+      [basename(this.shop.packagesRoot), this.shop.epochS, keys, name],
+    );
   }
 
   async #provideImage(name: string, overlay: OverlayName | undefined): Promise<ReleaseImage> {

@@ -44,5 +44,6 @@ export { addToRoot, pathsOf, writeVerityContent } from "./disk/root-partition.ts
 export { makeKeySet } from "./keys/keys.ts";
 export { execute, executeText } from "./process.ts";
 export { kernelOf } from "./tree/assemble.ts";
+export { installedPackages } from "./tree/packages.ts";
 export { readCatalogKey, readCatalogSource, recordImage, writeCatalog } from "./tree/catalog-source.ts";
 export { verifyRelease } from "./verify/verb.ts";

@@ -43,5 +43,6 @@ test("what was on the disk is promised to come back by the phrase only to a devi
   const meanings = catalogues.flatMap(({ entries }) => Object.values<{ readonly meaning: string }>(entries));
   const anew = meanings.map(({ meaning }) => meaning).filter((meaning) => meaning.includes("recover by the phrase"));
   assert.equal(anew.length, 5);
-  for (const meaning of anew) assert.match(meaning, /if the device was in a network, .* in none, .*keep the disk/, meaning);
+  for (const meaning of anew)
+    assert.match(meaning, /if the device was in a network, .* in none, .*keep the disk/, meaning);
 });

@@ -34,7 +34,10 @@ test("whose files may lie nowhere else is not told that they lie with others, no
   for (const code of ["volume-damaged", "volume-missing", "record-missing", "database-damaged", "no-owner-yet"]) {
     for (const resets of code === "no-owner-yet" ? [false] : [true, false]) {
       const { instead } = closedInWords({ reasons: [{ code, detail: "" }], opensWith: [], resets });
-      assert.match(instead, /if (?:it|the device) was in a network, .*recovery phrase”.*if it was in none, .*keep the disk/i);
+      assert.match(
+        instead,
+        /if (?:it|the device) was in a network, .*recovery phrase”.*if it was in none, .*keep the disk/i,
+      );
     }
   }
 });
