@@ -102,15 +102,16 @@ export class RestoreDrills {
   #due(): StoredBackup | undefined {
     const { appStore, backups, world } = this.#options;
     const nowMs = world.nowMs();
-    const due = appStore
-      .all()
+    const all = appStore.all();
+    const names = new Set(all.map(({ record }) => record.app));
+    const due = all
       .filter(({ record }) => record.isDrill !== true && record.wanted === "running" && record.change === undefined)
       .flatMap(({ record }) => {
         const stored = backups.kept.ofApp(record.app);
         const [newest] = stored;
         const oldest = stored.at(-1);
         // What the last one left goes first.
-        const isGoing = appStore.get(drillName(record.app)) !== undefined;
+        const isGoing = names.has(drillName(record.app));
         if (newest === undefined || oldest === undefined || isGoing) return [];
         return [{ newest, atMs: nextDrillAtMs(backups.notes(record.app).drill, oldest.takenAtMs, nowMs) }];
       })
