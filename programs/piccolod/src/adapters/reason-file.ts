@@ -1,21 +1,22 @@
-/** Why this start of the machine keeps its volume closed, for a daemon that is started again in it; gone with the start. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+/** Why this start of the machine keeps its volume closed, for a daemon that is started again in it. */
 import { z } from "zod";
 import type { FirstReason, Reason } from "../security/boot.ts";
+import { StartFile } from "./start-file.ts";
 
 const Shape = z.object({ code: z.string().max(64), detail: z.string().max(1_000) });
 
 export class ReasonFile implements FirstReason {
-  readonly #path: string;
+  readonly #file: StartFile;
 
-  /** In memory, where the service manager keeps what belongs to a start. */
   constructor(path: string) {
-    this.#path = path;
+    this.#file = new StartFile(path);
   }
 
   read(): Reason | undefined {
+    const text = this.#file.read();
+    if (text === undefined) return undefined;
     try {
-      return Shape.parse(JSON.parse(readFileSync(this.#path, "utf8")));
+      return Shape.parse(JSON.parse(text));
     } catch {
       // Without it less is said, and nothing else depends on it.
       return undefined;
@@ -23,18 +24,10 @@ export class ReasonFile implements FirstReason {
   }
 
   keep(reason: Reason): void {
-    this.#try(() => writeFileSync(this.#path, JSON.stringify(reason), { mode: 0o600 }));
+    this.#file.write(JSON.stringify(reason));
   }
 
   forget(): void {
-    this.#try(() => rmSync(this.#path, { force: true }));
-  }
-
-  #try(work: () => void): void {
-    try {
-      work();
-    } catch {
-      // The same.
-    }
+    this.#file.forget();
   }
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
 import { realWorld } from "@piccolo/world/real";
 import multicastDns, { type ResponsePacket } from "multicast-dns";
+import { freeDatagramPort } from "../../../test-support/free-datagram-port.ts";
 import { createLog } from "../log.ts";
 import { addressesSeenFrom } from "../own-addresses.ts";
 import { answersTo, contestedBy, LocalNames } from "./local-names.ts";
@@ -52,14 +53,6 @@ test("a machine is told the addresses of its own network, never those inside the
   assert.deepEqual(addressesSeenFrom("192.168.1.7", []), []);
 });
 
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
-
 /** One machine as a network: multicast on loopback. */
 function device(context: TestContext, port: number, address: string, ...its: readonly string[]): LocalNames {
   const local = new LocalNames({
@@ -77,7 +70,7 @@ function device(context: TestContext, port: number, address: string, ...its: rea
 }
 
 test("who asks on the network finds the device, and the second one of a name leaves it to the first", async (context) => {
-  const port = await freePort();
+  const port = await freeDatagramPort();
   const first = device(context, port, "192.168.1.20", "piccolo.local", "piccolo-aaaa.local");
   await first.hold();
   assert.deepEqual(first.held, ["piccolo.local", "piccolo-aaaa.local"]);
@@ -110,7 +103,7 @@ test("who asks on the network finds the device, and the second one of a name lea
 });
 
 test("a device that stops while it still asks stops at once", async (context) => {
-  const local = device(context, await freePort(), "192.168.1.20", "piccolo.local");
+  const local = device(context, await freeDatagramPort(), "192.168.1.20", "piccolo.local");
   const holding = local.hold();
   await local.close();
   await holding;
@@ -118,7 +111,7 @@ test("a device that stops while it still asks stops at once", async (context) =>
 });
 
 test("names of apps come and go, and who asks hears of both", async (context) => {
-  const port = await freePort();
+  const port = await freeDatagramPort();
   const local = device(context, port, "192.168.1.20", "piccolo-aaaa.local");
   await local.hold();
   const heard: string[] = [];
@@ -146,7 +139,7 @@ test("names of apps come and go, and who asks hears of both", async (context) =>
 });
 
 test("an app's name that another machine has is left to it", async (context) => {
-  const port = await freePort();
+  const port = await freeDatagramPort();
   const other = device(context, port, "192.168.1.99", "notes-piccolo-aaaa.local");
   await other.hold();
   const local = device(context, port, "192.168.1.20", "piccolo-aaaa.local");
@@ -178,7 +171,7 @@ function plainQuery(
 }
 
 test("a plain resolver gets its number, its question and the address, and nothing of what else it sent", async (context) => {
-  const port = await freePort();
+  const port = await freeDatagramPort();
   const local = device(context, port, "192.168.1.20", "piccolo.local");
   await local.hold();
   const asking = createSocket("udp4").bind(0, "127.0.0.1");
@@ -213,21 +206,26 @@ test("a plain resolver gets its number, its question and the address, and nothin
   }
 });
 
-test("what claims to come from nowhere, or is no packet, gets no answer and ends nothing", async (context) => {
-  const socket = createSocket({ type: "udp4", reuseAddr: true });
-  const sent: number[] = [];
+/** The device holds its name on a socket of the test's own, at a port where nobody else is. */
+async function holdAlone(context: TestContext, socket: Socket, addresses: () => readonly string[]): Promise<void> {
   const local = new LocalNames({
     names: ["piccolo.local"],
-    addresses: () => ["192.168.1.20"],
+    addresses,
     world: realWorld,
     log: createLog(
       () => undefined,
       () => 0,
     ),
-    socket: { port: await freePort(), interface: "127.0.0.1", bind: "127.0.0.1", socket, multicast: false },
+    socket: { port: await freeDatagramPort(), interface: "127.0.0.1", bind: "127.0.0.1", socket, multicast: false },
   });
   context.after(() => local.close());
   await local.hold();
+}
+
+test("what claims to come from nowhere, or is no packet, gets no answer and ends nothing", async (context) => {
+  const socket = createSocket({ type: "udp4", reuseAddr: true });
+  const sent: number[] = [];
+  await holdAlone(context, socket, () => ["192.168.1.20"]);
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   // What is announced goes out first.
   await turn();
@@ -248,21 +246,10 @@ test("what claims to come from nowhere, or is no packet, gets no answer and ends
 test("of what is about other names, or is too much to be read, nothing is looked up", async (context) => {
   const socket = createSocket({ type: "udp4", reuseAddr: true });
   let looks = 0;
-  const local = new LocalNames({
-    names: ["piccolo.local"],
-    addresses: () => {
-      looks++;
-      return ["192.168.1.20"];
-    },
-    world: realWorld,
-    log: createLog(
-      () => undefined,
-      () => 0,
-    ),
-    socket: { port: await freePort(), interface: "127.0.0.1", bind: "127.0.0.1", socket, multicast: false },
+  await holdAlone(context, socket, () => {
+    looks++;
+    return ["192.168.1.20"];
   });
-  context.after(() => local.close());
-  await local.hold();
   const own = Buffer.concat([nameBytes("piccolo", "local"), typeA]);
   const other = Buffer.concat([nameBytes("other", "local"), typeA]);
   const from = { address: "127.0.0.1", family: "IPv4", port: 0, size: 0 };

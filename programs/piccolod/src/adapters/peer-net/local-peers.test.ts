@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { test, type TestContext } from "node:test";
 import { toUtf8 } from "@piccolo/bytes";
 import type { PeerHandler, PeerTarget } from "@piccolo/storage/ports";
 import { SeededWorld } from "@piccolo/world";
 import { realWorld } from "@piccolo/world/real";
+import { freeDatagramPort } from "../../../test-support/free-datagram-port.ts";
 import { channelCertificate } from "./channel-certificate.ts";
 import { peerIdOf } from "./device-peer.ts";
 import { createPeerNet, type PeerNet } from "./index.ts";
@@ -144,14 +144,6 @@ const echo: PeerHandler = {
   handle: (_deviceKey, request) => Promise.resolve(request),
 };
 
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
-
 /** One machine as a network: multicast on loopback. */
 async function startDevice(
   context: TestContext,
@@ -186,7 +178,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test("members reach each other though nobody has told them where, and a device that recovers finds them", async (context) => {
-  const port = await freePort();
+  const port = await freeDatagramPort();
   const first = await startDevice(context, port, { isMember: () => true, mostOthers: 0 });
   const second = await startDevice(context, port, { isMember: () => true, mostOthers: 0 });
   const options = { maxBodyBytes: 0, signal: new AbortController().signal };

@@ -123,7 +123,7 @@ export class Podman implements ContainerRuntime {
 
   async keepImages(digests: ReadonlySet<string>): Promise<void> {
     this.#roots.forgetGone();
-    this.#files.forgetGone(new Set((await this.#list()).map((one) => brokenState(one).name)));
+    this.#files.forgetGone(new Set((await this.listed()).map(({ name }) => name)));
     await this.#strays.sweep();
     await this.#images.keep(digests);
   }

@@ -2,6 +2,7 @@
  * Restore drills: the newest backup of an app is brought back beside it, cut off from everything, started, asked for its
  * health, and thrown away. One at a time; the owner is shown how it went.
  */
+import type { AppManifest } from "@piccolo/app-manifest";
 import { orAborted } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import { errorFacts, type Log } from "../../adapters/log.ts";
@@ -12,7 +13,6 @@ import type { Progress } from "../executor.ts";
 import type { AppBackups } from "./app-backups.ts";
 import { drillName } from "./restored-apps.ts";
 import { nextDrillAtMs } from "./schedule.ts";
-import type { AppManifest } from "@piccolo/app-manifest";
 import { troubleOf } from "./trouble.ts";
 import { backupFaults, type DrillNotes, type StoredBackup, type Trouble, unproven } from "./types.ts";
 

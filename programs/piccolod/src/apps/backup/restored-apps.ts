@@ -28,8 +28,6 @@ export function drilledApp(name: string): string | undefined {
   return name.startsWith(start) ? name.slice(start.length) : undefined;
 }
 
-const drillGoing = "the copy of the last restore drill is still being removed; try again in a few minutes";
-
 type HostApps = Pick<Apps, "go" | "freePlace" | "requireNew" | "requireRoom" | "requireSuited" | "isStuck">;
 
 export interface RestoredAppsOptions {
@@ -102,7 +100,12 @@ export class RestoredApps {
     const document = this.#present(backedUp);
     this.#apps.requireSuited(document.generation.manifest);
     const name = drillName(document.app);
-    if (this.#store.get(name) !== undefined) throw backupFaults.fault("drill-going", drillGoing);
+    if (this.#store.get(name) !== undefined) {
+      throw backupFaults.fault(
+        "drill-going",
+        "the copy of the last restore drill is still being removed; try again in a few minutes",
+      );
+    }
     const record = requestDrill(formOf(backup, document), { name, copy: this.#copyName() }, this.#world.nowMs());
     this.#store.insert(record, this.#apps.freePlace(name, leastFreeBytes + roomFor(backup)), document.secrets);
     this.#apps.go(name);
@@ -130,14 +133,11 @@ export class RestoredApps {
   }
 }
 
-/** Those of a backup with data come with it, when it is put in place. */
-const secretsOf = ({ volumes, secrets }: BackupDocument): Pick<BackedUpForm, "secrets"> =>
-  volumes.length === 0 ? { secrets } : {};
-
 /** The copy that is fetched, and the volumes made from it. */
 const roomFor = ({ facts }: StoredBackup): number => 2 * facts.plainBytes;
 
-function formOf({ id }: StoredBackup, document: BackupDocument): BackedUpForm {
-  const { generation, volumes } = document;
-  return { generation, backup: id, volumes: volumes.map(({ name }) => name), ...secretsOf(document) };
+function formOf({ id }: StoredBackup, { generation, volumes, secrets }: BackupDocument): BackedUpForm {
+  const form = { generation, backup: id, volumes: volumes.map(({ name }) => name) };
+  // Those of a backup with data come with it, when it is put in place.
+  return volumes.length === 0 ? { ...form, secrets } : form;
 }
