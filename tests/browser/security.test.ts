@@ -117,6 +117,32 @@ test("who writes the phrase down later is reminded until it is confirmed", async
   await page.getByText("is not confirmed").waitFor({ state: "detached" });
 });
 
+test("an answer that the device's own news has overtaken does not bring back what was", async (t) => {
+  const { device, page } = await start(t, { inNetwork: false });
+  await page.goto(`${device.origin}/`);
+  await enter(page, "Sign in");
+  const join = page.getByRole("button", { name: /^Join/ });
+  await join.waitFor();
+  const shown = Promise.withResolvers<void>();
+  let overtakenCount = 0;
+  await page.route("**/api/v1/network", async (route) => {
+    const network = device.state.network();
+    if (network.state !== "member") {
+      overtakenCount++;
+      await shown.promise;
+    }
+    await route.fulfill({ json: network });
+  });
+  await join.click();
+  const openFiles = page.getByRole("button", { name: "Open my files" });
+  await openFiles.waitFor();
+  assert.ok(overtakenCount > 0);
+  shown.resolve();
+  // The page has had the late answer once it has another one, and has drawn what it made of it.
+  await page.evaluate("fetch('/api/v1/status').then(() => new Promise((drawn) => setTimeout(drawn, 500)))");
+  assert.equal(await openFiles.count(), 1);
+});
+
 test("a phrase is not shown again by going back", async (t) => {
   const { device, page } = await start(t, {});
   await page.goto(`${device.origin}/#/security/new-phrase`);

@@ -43,7 +43,14 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
       if (event.type === "resync" || event.type === "placement") uploads.askPlacement();
       if (event.type === "network") changesWait.seen(event.network.waitingChanges);
       const effects = effectsOf(event);
-      for (const { key, value } of effects.set) client.setQueryData(key, value);
+      for (const { key, value } of effects.set) {
+        // An answer on its way is perhaps older than the event, and would bring back what was: it is read once more instead.
+        if (client.isFetching({ queryKey: key, exact: true }) > 0) {
+          void client.cancelQueries({ queryKey: key, exact: true });
+          stale.set(JSON.stringify(key), key);
+        }
+        client.setQueryData(key, value);
+      }
       for (const key of effects.stale) stale.set(JSON.stringify(key), key);
       if (stale.size > 0) timer ??= window.setTimeout(flush, gatherMs);
     };
