@@ -10,7 +10,7 @@ function Line({ values, most }: { values: readonly number[]; most: number }) {
     (value, at) => `${(at / (values.length - 1)) * 100},${24 - (Math.min(value, most) / most) * 22}`,
   );
   return (
-    <svg viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true" className="h-6 w-28 text-accent">
+    <svg viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true" className="h-6 w-16 text-accent sm:w-28">
       <polyline
         points={points.join(" ")}
         fill="none"
