@@ -25,7 +25,10 @@ const networkBits = 26;
 const networkSize = 2 ** (32 - networkBits);
 export const servicesMax = Math.floor((networkSize - 3) / 2);
 
-/** 10.128.0.0/9 has 32 of /14: one by the device's tag. */
+/** Where all networks of apps lie. */
+export const appRange = { network: "10.128.0.0", prefixBits: 9 } as const;
+
+/** `appRange` has 32 of /14: one by the device's tag. */
 export function deviceNetworks(tag: string, number: number): DeviceNetworks {
   const [ten, upperHalf, each, count] = [10 * 2 ** 24, 128 * 2 ** 16, 2 ** 18, 32];
   return { tag, base: ten + upperHalf + (number % count) * each };

@@ -56,22 +56,24 @@ test("a version that comes back has nothing again that was taken back since, and
     grants: [internet, ...grants],
   });
   const back = { manifest: asking(ofPaths("/share/*", "/feed")), grants: ["internet", "public-paths"] } as const;
-  assert.deepEqual(grantsStill(back, back), { grants: ["internet", "public-paths"] });
-  assert.deepEqual(grantsStill(back, { ...back, grants: [] }), { grants: [] });
-  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/feed"] }), {
+  assert.deepEqual(grantsStill(back, [back]), { grants: ["internet", "public-paths"] });
+  assert.deepEqual(grantsStill(back, [{ ...back, grants: [] }]), { grants: [] });
+  assert.deepEqual(grantsStill(back, [{ ...back, publicPaths: ["/feed"] }]), {
     grants: ["internet", "public-paths"],
     publicPaths: ["/feed"],
   });
-  assert.deepEqual(grantsStill(back, { ...back, publicPaths: ["/share/a", "/feed"] }).publicPaths, [
+  assert.deepEqual(grantsStill(back, [{ ...back, publicPaths: ["/share/a", "/feed"] }]).publicPaths, [
     "/feed",
     "/share/a",
   ]);
-  // The version since asked for neither, so nobody has refused it.
-  assert.deepEqual(grantsStill(back, { manifest: manifestOf({ version: 2 }), grants: [] }), {
-    grants: ["internet", "public-paths"],
-  });
-  const since = { manifest: asking(ofPaths("/share/*")), grants: ["internet"] } as const;
-  assert.deepEqual(grantsStill(back, since), { grants: ["internet", "public-paths"], publicPaths: ["/feed"] });
   const needs = { ...back, manifest: { ...back.manifest, grants: [{ ...internet, required: true }] }, publicPaths: [] };
-  assert.deepEqual(grantsStill(needs, { ...back, grants: [] }).grants, ["internet"]);
+  assert.deepEqual(grantsStill(needs, [{ ...back, grants: [] }]).grants, ["internet"]);
+  // A version that asks for neither tells nothing: the one before it does.
+  const silent = { manifest: manifestOf({ version: 2 }), grants: [] };
+  assert.deepEqual(grantsStill(back, [silent, back]), { grants: ["internet", "public-paths"] });
+  assert.deepEqual(grantsStill(back, [silent, { ...back, grants: [] }]), { grants: [] });
+  assert.deepEqual(grantsStill(back, [silent]), { grants: [] });
+  const since = { manifest: asking(ofPaths("/share/*")), grants: ["internet"] } as const;
+  assert.deepEqual(grantsStill(back, [since, back]), { grants: ["internet", "public-paths"], publicPaths: ["/feed"] });
+  assert.deepEqual(grantsStill(back, [since]), { grants: ["internet"] });
 });

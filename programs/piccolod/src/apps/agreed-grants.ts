@@ -51,25 +51,28 @@ export function grantsFor(
 }
 
 /**
- * What holds for a version that comes back: what was agreed to for it, without what was taken back since. That stays only where the
- * version does not work without; what the current version does not ask for, nobody can have taken back.
+ * What holds for a version that comes back: what was agreed to for it, without what was taken back since. Whether something was
+ * is told by the newest of those since, newest first, that asks for it at all; where none of them does nobody knows, and the owner
+ * agrees to it anew. What the version does not work without stays.
  */
-export function grantsStill(back: Agreement, current: Agreement): Pick<Generation, "grants" | "publicPaths"> {
+export function grantsStill(back: Agreement, since: readonly Agreement[]): Pick<Generation, "grants" | "publicPaths"> {
   const isRequired = (kind: GrantKind): boolean =>
     back.manifest.grants.some((one) => one.kind === kind && one.required);
-  const isAsked = (kind: GrantKind): boolean => current.manifest.grants.some((one) => one.kind === kind);
+  const isStillGiven = (kind: GrantKind): boolean =>
+    since.find(({ manifest }) => manifest.grants.some((one) => one.kind === kind))?.grants.includes(kind) === true;
   const others = back.grants
     .filter((kind) => kind !== "public-paths")
-    .filter((kind) => isRequired(kind) || !isAsked(kind) || current.grants.includes(kind));
+    .filter((kind) => isRequired(kind) || isStillGiven(kind));
   const own = agreedPaths(back);
-  const [wanted, former] = [pathsOf(current.manifest), agreedPaths(current)];
-  const isTaken = (path: string): boolean =>
-    !isWithin(path, former) && wanted.some((other) => isWithin(path, [other]) || isWithin(other, [path]));
-  const taken = isRequired("public-paths") ? [] : own.filter(isTaken);
-  const paths = [
-    ...own.filter((path) => !taken.includes(path)),
-    ...former.filter((path) => !own.includes(path) && isWithin(path, taken)),
-  ];
+  const formerOf = (path: string): readonly string[] => {
+    const asking = since.find(({ manifest }) =>
+      pathsOf(manifest).some((other) => isWithin(path, [other]) || isWithin(other, [path])),
+    );
+    return asking === undefined ? [] : agreedPaths(asking);
+  };
+  const taken = isRequired("public-paths") ? [] : own.filter((path) => !isWithin(path, formerOf(path)));
+  const fewer = taken.flatMap((path) => formerOf(path).filter((other) => isWithin(other, [path])));
+  const paths = [...new Set([...own.filter((path) => !taken.includes(path)), ...fewer])];
   if (paths.length === 0) return { grants: others };
   const publicPaths = taken.length === 0 ? back.publicPaths : paths;
   return { grants: [...others, "public-paths"], ...(publicPaths === undefined ? {} : { publicPaths }) };

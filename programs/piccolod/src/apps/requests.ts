@@ -297,11 +297,13 @@ function allowsMore(before: Generation, after: Generation): boolean {
 /** A generation that there was, under the number it gets now. */
 function cameFrom(
   { publicPaths: formerPaths, ...generation }: Omit<Generation, "number">,
-  { current }: AppPlanRecord,
+  { current, rollback }: AppPlanRecord,
   number: number,
 ): Generation {
   const before = formerPaths === undefined ? generation : { ...generation, publicPaths: formerPaths };
-  return current === undefined ? { ...before, number } : { ...generation, ...grantsStill(before, current), number };
+  if (current === undefined) return { ...before, number };
+  const since = rollback === undefined ? [current] : [current, rollback.generation];
+  return { ...generation, ...grantsStill(before, since), number };
 }
 
 /** The version before and its data; the present data is copied first, so that this can be undone the same way. */

@@ -19,6 +19,12 @@ export const generationLabel = "piccolo.generation";
 /** Of everything the container was made from: another one says that it has to be made anew. */
 export const specLabel = "piccolo.spec";
 
+/**
+ * Raised with every change in how a container is made of its specification, so that those of before are made anew. Second: no file
+ * is Podman's own to lay out.
+ */
+export const makingVersion = 2;
+
 const mebibyte = 1024 ** 2;
 const logBytesMax = 10 * mebibyte;
 const rootBytesMax = 1024 * mebibyte;
@@ -138,7 +144,7 @@ export function specOf(form: AppForm, service: Service, around: SpecSurroundings
     [appLabel]: form.app,
     [serviceLabel]: service.name,
     [generationLabel]: String(number),
-    [specLabel]: createHash("sha256").update(JSON.stringify(spec)).digest("hex"),
+    [specLabel]: createHash("sha256").update(JSON.stringify({ makingVersion, spec })).digest("hex"),
   };
   return { ...spec, labels };
 }

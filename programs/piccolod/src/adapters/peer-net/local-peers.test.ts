@@ -9,7 +9,7 @@ import { freeDatagramPort } from "../../../test-support/free-datagram-port.ts";
 import { channelCertificate } from "./channel-certificate.ts";
 import { peerIdOf } from "./device-peer.ts";
 import { createPeerNet, type PeerNet } from "./index.ts";
-import { LocalPeers, toldBy } from "./local-peers.ts";
+import { addressesTold, LocalPeers, toldBy } from "./local-peers.ts";
 import type { LocalSearch } from "./peer-net.ts";
 
 const service = "_p2p._udp.local";
@@ -196,4 +196,12 @@ test("members reach each other though nobody has told them where, and a device t
     const reply = await fresh.net.recoverTransport.request(found, hello, options);
     assert.deepEqual(reply.frame, hello.frame);
   }
+});
+
+test("however many networks apps have, the address of the home network is among those told", () => {
+  const peer = peerIdOf(newKey());
+  const at = (host: string): string => `/ip4/${host}/tcp/4001/p2p/${peer.toString()}`;
+  const apps = Array.from({ length: 12 }, (_, bridge) => at(`10.128.${bridge}.1`));
+  const told = addressesTold([at("127.0.0.1"), ...apps, at("192.168.1.20"), at("203.0.113.5"), `/ip4/10.0.0.2/udp/1`]);
+  assert.deepEqual(told, [at("192.168.1.20"), at("127.0.0.1"), ...apps.slice(0, 6)]);
 });

@@ -1,9 +1,11 @@
 /** Devices on the local network, by multicast DNS as libp2p's specification "Multicast DNS" has it. */
+import { BlockList, isIPv4 } from "node:net";
 import { toHex } from "@piccolo/bytes";
 import { peerIdFromString } from "@libp2p/peer-id";
 import type { PeerTarget } from "@piccolo/storage/ports";
 import type { World } from "@piccolo/world";
 import type { MulticastDNS, Options, QueryPacket, ResponsePacket } from "multicast-dns";
+import { appRange } from "../../apps/addresses.ts";
 import { openMulticastDns } from "../mdns/bounded-mdns.ts";
 import { isLocalAddress } from "../tls/certificates.ts";
 import { deviceKeyOf } from "./device-peer.ts";
@@ -15,6 +17,12 @@ const lifetimeSeconds = 120;
 /** A device may tell of as many as it likes; of its own it tells no more either. */
 const mostAddresses = 8;
 const toldAddress = /^dnsaddr=(\/ip[46]\/[^/]+\/tcp\/\d{1,5}\/p2p\/([^/]+))$/;
+
+/** Where apps have their networks, and the device speaks with itself. */
+const insideBlocks = new BlockList();
+insideBlocks.addSubnet(appRange.network, appRange.prefixBits);
+insideBlocks.addSubnet("127.0.0.0", 8);
+insideBlocks.addAddress("::1", "ipv6");
 
 export interface LocalPeersOptions {
   readonly ownKey: Uint8Array;
@@ -110,7 +118,7 @@ export class LocalPeers {
 
   #answer(questions: QueryPacket["questions"] = []): void {
     if (!questions.some(({ name }) => name.toLowerCase() === service)) return;
-    const own = this.#options.addresses().filter(isTold).slice(0, mostAddresses);
+    const own = addressesTold(this.#options.addresses());
     if (own.length === 0) return;
     const name = `${this.#label}.${service}`;
     const shared = { class: "IN", ttl: lifetimeSeconds } as const;
@@ -121,8 +129,17 @@ export class LocalPeers {
   }
 }
 
-/** The local network hears of what it can reach at once, and of nothing else. */
-function isTold(address: string): boolean {
-  const host = /^\/ip[46]\/([^/]+)/.exec(address)?.[1];
-  return toldAddress.test(`dnsaddr=${address}`) && host !== undefined && isLocalAddress(host);
+/**
+ * What the local network hears of: what it can reach at once, and nothing else. Before those of the apps' own networks and of the
+ * device in itself come all others, so that many apps never take the place of the one that counts.
+ */
+export function addressesTold(addresses: readonly string[]): readonly string[] {
+  const told = addresses.flatMap((address) => {
+    const host = /^\/ip[46]\/([^/]+)/.exec(address)?.[1];
+    const isTold = toldAddress.test(`dnsaddr=${address}`) && host !== undefined && isLocalAddress(host);
+    return isTold ? [{ address, isInside: insideBlocks.check(host, isIPv4(host) ? "ipv4" : "ipv6") }] : [];
+  });
+  return [...told.filter(({ isInside }) => !isInside), ...told.filter(({ isInside }) => isInside)]
+    .slice(0, mostAddresses)
+    .map(({ address }) => address);
 }

@@ -1,4 +1,4 @@
-/** A container's specification in the words of libpod's interface. */
+/** A container's specification in the words of libpod's interface. Who changes them raises `makingVersion` of `specs.ts`. */
 import { constants } from "node:os";
 import type { ContainerMount, ContainerSpec, NetworkSpec } from "../../apps/runtime/container-spec.ts";
 

@@ -174,7 +174,7 @@ export class Podman implements ContainerRuntime {
         { method: "GET", path: at(listed.Id, "/json") },
         ({ status, message }) => (status === 404 || isDamage(message) ? damaged : undefined),
       );
-      return this.#looked(read.container(answer));
+      return await this.#looked(read.container(answer));
     } catch (error) {
       if (error !== damaged) throw error;
     }
@@ -191,11 +191,11 @@ export class Podman implements ContainerRuntime {
    * One that runs and whose start this process has not seen to its end is looked at, too: what looked at it may have been killed
    * before. Where it is not kept apart as it should be it counts as broken, and is made anew.
    */
-  #looked(found: ContainerInspection): ContainerState {
+  async #looked(found: ContainerInspection): Promise<ContainerState> {
     const state = stateOf(found);
     const isAlive = state.phase === "running" || state.phase === "paused";
     if (!isAlive || this.#keptApart.get(found.Id) === found.State.Pid) return state;
-    const lacks = whatIsolationLacks(found.State.Pid, madeWith(found));
+    const lacks = await lacksLastingly(found);
     if (lacks !== undefined) {
       this.#log.error("isolation-failed", { container: found.Name, lacks });
       return { ...state, phase: "lost" };

@@ -10,7 +10,7 @@ import type { SnapshotFiles } from "../runtime/snapshot-files.ts";
 import type { AppStore } from "../store.ts";
 import type { BackupDocument } from "./document.ts";
 import { fetchVolumes, readDocument } from "./fetching.ts";
-import { decideDropped } from "./retention.ts";
+import { decideDropped, timelyFirst } from "./retention.ts";
 import { endingWhenStalled } from "./stall.ts";
 import type { BackupCrashPoint } from "./storing.ts";
 import type { BackupStore } from "./store.ts";
@@ -56,18 +56,19 @@ export class KeptBackups {
     return backup;
   }
 
+  /** Of each app newest first, as `ofApp` has them. */
   all(): readonly StoredBackup[] {
-    return this.#options.store.all();
+    return timelyFirst(this.#options.store.all(), this.#options.world.nowMs());
   }
 
-  /** Newest first. */
+  /** Newest first; those last that a clock which was ahead has dated. */
   ofApp(app: string): readonly StoredBackup[] {
-    return this.#options.store.ofApp(app);
+    return timelyFirst(this.#options.store.ofApp(app), this.#options.world.nowMs());
   }
 
   /** Drops what is not kept any more, and the parts that no backup has. */
   async tidy(app: string): Promise<void> {
-    for (const id of decideDropped(this.ofApp(app))) this.#drop(id);
+    for (const id of decideDropped(this.ofApp(app), this.#options.world.nowMs())) this.#drop(id);
     await this.removeUnused();
   }
 

@@ -109,11 +109,11 @@ export class RestoreDrills {
       .flatMap(({ record }) => {
         const stored = backups.kept.ofApp(record.app);
         const [newest] = stored;
-        const oldest = stored.at(-1);
         // What the last one left goes first.
         const isGoing = names.has(drillName(record.app));
-        if (newest === undefined || oldest === undefined || isGoing) return [];
-        return [{ newest, atMs: nextDrillAtMs(backups.notes(record.app).drill, oldest.takenAtMs, nowMs) }];
+        if (newest === undefined || isGoing) return [];
+        const firstMs = Math.min(...stored.map(({ takenAtMs }) => takenAtMs));
+        return [{ newest, atMs: nextDrillAtMs(backups.notes(record.app).drill, firstMs, nowMs) }];
       })
       .filter(({ atMs }) => atMs <= nowMs)
       .toSorted((a, b) => a.atMs - b.atMs);

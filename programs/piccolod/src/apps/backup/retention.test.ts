@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decideDropped, usualRetention } from "./retention.ts";
+import { decideDropped, timelyFirst, usualRetention } from "./retention.ts";
 
 const dayMs = 24 * 3_600_000;
 const firstMs = Date.UTC(2026, 0, 1, 12);
 const daily = (days: number) =>
   Array.from({ length: days }, (_, at) => ({ id: `d${at}`, takenAtMs: firstMs + at * dayMs }));
 
-function keptOf(backups: ReturnType<typeof daily>): readonly string[] {
-  const dropped = new Set(decideDropped(backups));
+/** After all of them. */
+const lateMs = 4_000_000_000_000;
+
+function keptOf(backups: ReturnType<typeof daily>, nowMs = lateMs): readonly string[] {
+  const dropped = new Set(decideDropped(backups, nowMs));
   return backups.filter(({ id }) => !dropped.has(id)).map(({ id }) => id);
 }
 
 test("nothing is dropped of what there is little of", () => {
-  assert.deepEqual(decideDropped([]), []);
-  assert.deepEqual(decideDropped(daily(7)), []);
+  assert.deepEqual(decideDropped([], lateMs), []);
+  assert.deepEqual(decideDropped(daily(7), lateMs), []);
 });
 
 test("after a year of days there is a week of days, a month of weeks and half a year of months", () => {
@@ -53,7 +56,7 @@ test("an app nobody backs up any more keeps what it has, however long ago", () =
 });
 
 test("whatever there is, the newest stays, the rest is bounded, and deciding again drops nothing more", () => {
-  const backup = fc.record({ id: fc.uuid(), takenAtMs: fc.integer({ min: 0, max: 4_000_000_000_000 }) });
+  const backup = fc.record({ id: fc.uuid(), takenAtMs: fc.integer({ min: 0, max: lateMs }) });
   fc.assert(
     fc.property(fc.uniqueArray(backup, { selector: ({ id }) => id, maxLength: 60 }), (backups) => {
       const kept = keptOf(backups);
@@ -64,8 +67,24 @@ test("whatever there is, the newest stays, the rest is bounded, and deciding aga
         backups.length === 0 || backups.some(({ id, takenAtMs }) => takenAtMs === newestMs && kept.includes(id)),
       );
       const left = backups.filter(({ id }) => kept.includes(id));
-      assert.deepEqual(decideDropped(left), []);
+      assert.deepEqual(decideDropped(left, lateMs), []);
       assert.deepEqual(keptOf(backups.toReversed()).toSorted(), kept.toSorted());
     }),
   );
+});
+
+test("what a clock that was ahead has dated takes no place of the others, nor they its own", () => {
+  const nowMs = firstMs + 7 * dayMs;
+  const real = daily(7);
+  const ahead = Array.from({ length: 30 }, (_, at) => ({ id: `a${at}`, takenAtMs: nowMs + (400 + at) * dayMs }));
+  const kept = keptOf([...ahead, ...real], nowMs);
+  assert.deepEqual(
+    kept.filter((id) => id.startsWith("d")),
+    real.map(({ id }) => id),
+  );
+  const most = usualRetention.latest + usualRetention.daily + usualRetention.weekly + usualRetention.monthly;
+  assert.ok(kept.length - real.length <= most);
+  const newestFirst = [...ahead, ...real].toSorted((a, b) => b.takenAtMs - a.takenAtMs);
+  assert.equal(timelyFirst(newestFirst, nowMs)[0]?.id, "d6");
+  assert.equal(timelyFirst(newestFirst, nowMs).at(-1)?.id, "a0");
 });

@@ -1,4 +1,5 @@
-/** Which backups of an app are kept. Pure. */
+/** Which backups of an app are kept, and which of them is the newest. Pure. */
+import { isTimely } from "./schedule.ts";
 
 export interface Retention {
   /** Whenever they were made: two of one day that somebody asked for are both kept for a while. */
@@ -27,14 +28,31 @@ function monthOf(atMs: number): number {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 
+/** Of those newest first: what a clock that was ahead has dated comes last, since when it was made nobody knows. */
+export function timelyFirst<Backup extends Pick<DatedBackup, "takenAtMs">>(
+  backups: readonly Backup[],
+  nowMs: number,
+): readonly Backup[] {
+  const isTimelyOne = ({ takenAtMs }: Backup): boolean => isTimely(takenAtMs, nowMs);
+  return [...backups.filter(isTimelyOne), ...backups.filter((one) => !isTimelyOne(one))];
+}
+
 /**
  * The ids of those that go. The newest of each of the last days, weeks and months that have one stay: what counts is when
- * there was a backup, so that an app nobody backs up any more keeps what it has. The newest of all always stays.
+ * there was a backup, so that an app nobody backs up any more keeps what it has. The newest of all always stays. What is dated
+ * ahead of the clock is counted by itself: whichever of the two clocks was wrong, no backup takes another's place.
  */
 export function decideDropped(
   backups: readonly DatedBackup[],
-  { latest, daily, weekly, monthly }: Retention = usualRetention,
+  nowMs: number,
+  retention: Retention = usualRetention,
 ): readonly string[] {
+  const timely = backups.filter(({ takenAtMs }) => isTimely(takenAtMs, nowMs));
+  const ahead = backups.filter(({ takenAtMs }) => !isTimely(takenAtMs, nowMs));
+  return [...droppedOf(timely, retention), ...droppedOf(ahead, retention)];
+}
+
+function droppedOf(backups: readonly DatedBackup[], { latest, daily, weekly, monthly }: Retention): readonly string[] {
   const newestFirst = backups.toSorted((a, b) => b.takenAtMs - a.takenAtMs || (a.id < b.id ? -1 : 1));
   const kept = new Set(newestFirst.slice(0, Math.max(latest, 1)).map(({ id }) => id));
   const spans = [
