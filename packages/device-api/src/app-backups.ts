@@ -60,6 +60,8 @@ export const AppBackupsView = z
     /** Newest first. */
     backups: z.array(AppBackup),
     drill: RestoreDrill.optional(),
+    /** Why the drill that is due could not be held so far; it is tried again every few minutes. */
+    drillHeldUp: AppTrouble.optional(),
   })
   .openapi("AppBackupsView");
 export type AppBackupsView = z.infer<typeof AppBackupsView>;

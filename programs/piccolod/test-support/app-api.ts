@@ -69,7 +69,7 @@ export function appApi(
   const bundled = { has: () => false, open: () => undefined };
   const api = createApp({ log, lockGate: noLockGate });
   mountApps(api, { apps, tasks, catalogs, freeMemoryBytes });
-  mountAppBackups(api, { apps, backups, drills, bundled, tasks });
+  mountAppBackups(api, { apps, backups, drills, bundled, tasks, world });
   return {
     ask: async (method, path, body) => {
       const text = body === undefined ? undefined : JSON.stringify(body);

@@ -88,6 +88,7 @@ export class AppDevice {
   readonly events: string[] = [];
   inNetwork = true;
   reach = { online: 9, needed: 5 as number | undefined };
+  freeMemoryBytes = 1e12;
   unlocked = true;
   witnessed = true;
   clockBelieved = true;
@@ -233,7 +234,7 @@ export class AppDevice {
       appStore,
       isUnlocked: () => this.unlocked,
       mayWork: () => true,
-      freeMemoryBytes: () => 1e12,
+      freeMemoryBytes: () => this.freeMemoryBytes,
       world,
       log,
     });

@@ -173,7 +173,7 @@ export function createAppsFeature(options: AppsFeatureOptions): AppsFeature {
     ],
     mount: (api) => {
       mountApps(api, { apps, tasks, catalogs, freeMemoryBytes: options.freeMemoryBytes });
-      mountAppBackups(api, { apps, backups, drills, bundled, tasks });
+      mountAppBackups(api, { apps, backups, drills, bundled, tasks, world });
     },
     isHost: (name) => {
       const app = names.appOf(name);

@@ -5,7 +5,7 @@ import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { Banner, ProblemNote, Progress } from "../design/notes.tsx";
 import { momentInWords } from "../wording/time.ts";
-import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
+import { backupsInWords, drillHeldUpInWords, drillInWords, placeInWords } from "./backup-words.ts";
 import { DeleteBackupDialog } from "./delete-copy-dialogs.tsx";
 import { type AppBackup, type AppView, useAppCall, useAppTask, useBackups } from "./queries.ts";
 import { TaskNote } from "./task-note.tsx";
@@ -82,6 +82,9 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
         <Row
           name={data.drill === undefined ? "Whether a backup works was not tried yet." : drillInWords(data.drill, now)}
         >
+          {data.drillHeldUp === undefined ? null : (
+            <p className="text-sm text-ink-soft">{drillHeldUpInWords(data.drillHeldUp)}</p>
+          )}
           {drill.isError ? <ProblemNote error={drill.error} /> : null}
           {drill.isError || isDrillNoted ? null : <TaskNote task={drilled} before="It could not be tried." />}
           <Button

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backupsInWords, drillInWords, placeInWords } from "./backup-words.ts";
+import { backupsInWords, drillHeldUpInWords, drillInWords, placeInWords } from "./backup-words.ts";
 
 const nowMs = Date.UTC(2026, 4, 3, 12);
 const hourMs = 3_600_000;
@@ -32,4 +32,9 @@ test("a drill that failed says why, one that went well what it looked at", () =>
   );
   const half = { code: "drill-unproven", detail: "Its data came back whole.", nextStep: "Nothing." };
   assert.equal(drillInWords({ ...drill, trouble: half }, nowMs), "Tried 1 hour ago. Its data came back whole.");
+});
+
+test("what keeps a drill from being held is said with what comes of it", () => {
+  const trouble = { code: "drill-no-memory", detail: "Too little memory.", nextStep: "It is tried again." };
+  assert.equal(drillHeldUpInWords(trouble), "The next try by itself waits. Too little memory. It is tried again.");
 });

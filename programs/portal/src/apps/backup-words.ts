@@ -1,7 +1,7 @@
 /** Backups in words. Pure. */
 import { bytesInWords } from "../wording/bytes.ts";
 import { agoInWords, untilInWords } from "../wording/time.ts";
-import type { AppBackup, AppBackupsView, RestoreDrill } from "./queries.ts";
+import type { AppBackup, AppBackupsView, AppTrouble, RestoreDrill } from "./queries.ts";
 
 /** How it is with the backups, in one line. */
 export function backupsInWords(
@@ -26,4 +26,9 @@ export function drillInWords({ atMs, trouble, comparedBytes }: RestoreDrill, now
   if (trouble !== undefined) return `Tried ${when}: it did not work. ${trouble.detail}`;
   const what = comparedBytes === 0 ? "" : `, ${bytesInWords(comparedBytes)} compared`;
   return `Tried ${when}: a restored copy started and answered${what}.`;
+}
+
+/** Why a drill that is due has not been held. */
+export function drillHeldUpInWords({ detail, nextStep }: AppTrouble): string {
+  return `The next try by itself waits. ${detail} ${nextStep}`;
 }

@@ -21,6 +21,7 @@ export type AppEvent = CallOutput<"GET /apps/{id}/events">["events"][number];
 export type AppBackupsView = CallOutput<"GET /apps/{id}/backups">;
 export type AppBackup = AppBackupsView["backups"][number];
 export type RestoreDrill = NonNullable<AppBackupsView["drill"]>;
+export type AppTrouble = NonNullable<AppBackupsView["trouble"]>;
 export type BackedUpApp = CallOutput<"GET /app-backups">["apps"][number];
 export type AppSource = CallInput<"POST /apps/preflight">["body"];
 

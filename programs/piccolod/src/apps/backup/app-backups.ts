@@ -196,7 +196,14 @@ export class AppBackups {
 
   /** Of the last restore drill. */
   noteDrill(app: string, drill: NonNullable<BackupNotes["drill"]>): void {
-    this.#note(app, { drill });
+    this.#note(app, { drill, drillHeldUp: undefined });
+  }
+
+  /** Noted once: it is tried again every few minutes. */
+  noteDrillHeldUp(app: string, trouble: Trouble): void {
+    if (this.notes(app).drillHeldUp?.code === trouble.code) return;
+    this.#note(app, { drillHeldUp: trouble });
+    this.#options.changed(app);
   }
 
   progress(app: string): BackupProgress | undefined {

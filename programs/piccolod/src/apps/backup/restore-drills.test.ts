@@ -89,3 +89,19 @@ test("a drill waits until the copy of the last one is gone, and one that is aske
   await device.drills.drill(backup.id, untold);
   assert.equal(notes(device)?.trouble, undefined);
 });
+
+test("what keeps a drill that is due from being held is told, until it is held", async (context) => {
+  const device = AppDevice.start(context);
+  await backedUp(device);
+  device.freeMemoryBytes = 0;
+  device.world.sleep = (ms, signal) => realWorld.sleep(Math.min(ms, 5), signal);
+  device.world.aheadMs += dayMs + 1;
+  device.drills.start();
+  const heldUp = () => device.backups.notes("shelf").drillHeldUp;
+  while (heldUp() === undefined) await turn();
+  assert.equal(heldUp()?.code, "drill-no-memory");
+  assert.equal(notes(device), undefined);
+  device.freeMemoryBytes = 1e12;
+  while (notes(device) === undefined) await turn();
+  assert.deepEqual([heldUp(), notes(device)?.trouble], [undefined, undefined]);
+});

@@ -95,7 +95,14 @@ export class RestoreDrills {
   async #drillDue(signal: AbortSignal): Promise<void> {
     const { mayWork, isUnlocked } = this.#options;
     const due = mayWork() && isUnlocked() ? this.#due() : undefined;
-    if (due !== undefined) await this.drill(due.id, { signal, report: () => undefined });
+    if (due === undefined) return;
+    try {
+      await this.drill(due.id, { signal, report: () => undefined });
+    } catch (error) {
+      const trouble = signal.aborted ? undefined : troubleOf(error);
+      if (trouble !== undefined) this.#options.backups.noteDrillHeldUp(due.app, trouble);
+      throw error;
+    }
   }
 
   /** The app whose backups were looked at the longest time ago. */

@@ -32,7 +32,7 @@ function monthOf(atMs: number): number {
 export function timelyFirst<Backup extends Pick<DatedBackup, "takenAtMs">>(
   backups: readonly Backup[],
   nowMs: number,
-): readonly Backup[] {
+): Backup[] {
   const isTimelyOne = ({ takenAtMs }: Backup): boolean => isTimely(takenAtMs, nowMs);
   return [...backups.filter(isTimelyOne), ...backups.filter((one) => !isTimelyOne(one))];
 }

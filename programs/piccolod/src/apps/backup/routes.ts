@@ -1,4 +1,5 @@
 import { routes, type Task } from "@piccolo/device-api";
+import type { World } from "@piccolo/world";
 import type { Api } from "../../http/api.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
 import type { Apps } from "../apps.ts";
@@ -14,16 +15,20 @@ export interface AppBackupRouteOptions {
   readonly drills: RestoreDrills;
   readonly bundled: BundledImages;
   readonly tasks: Tasks;
+  readonly world: Pick<World, "nowMs">;
 }
 
-export function mountAppBackups(api: Api, { apps, backups, drills, bundled, tasks }: AppBackupRouteOptions): void {
+export function mountAppBackups(
+  api: Api,
+  { apps, backups, drills, bundled, tasks, world }: AppBackupRouteOptions,
+): void {
   api.openapi(routes["GET /apps/{id}/backups"], (c) => {
     const { id } = c.req.valid("param");
     const { record } = apps.get(id);
     const next = backups.next(record);
     const progress = backups.progress(id);
     const [stored, notes] = [backups.kept.ofApp(id), backups.notes(id)];
-    return c.json(backupsView({ record, stored, notes, next, progress, bundled }), 200);
+    return c.json(backupsView({ record, stored, notes, next, progress, bundled, nowMs: world.nowMs() }), 200);
   });
 
   api.openapi(routes["DELETE /apps/{id}/snapshots/{snapshotId}"], async (c) => {

@@ -92,6 +92,8 @@ export interface BackupNotes {
   /** Local copies that are more than a backup can hold. */
   readonly unstorable: readonly string[];
   readonly drill: DrillNotes | undefined;
+  /** Why the drill that is due could not be held by itself so far. */
+  readonly drillHeldUp?: Trouble | undefined;
 }
 
 /** The last restore drill. */

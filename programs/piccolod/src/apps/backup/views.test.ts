@@ -34,7 +34,7 @@ const stored: StoredBackup = {
 const rest: NextBackup = { do: "wait", atMs: 900, trouble: undefined };
 const trouble = { code: "too-few-holders", detail: "Few.", nextStep: "Wait." };
 const view = (change: Partial<Parameters<typeof backupsView>[0]>) =>
-  backupsView({ record, stored: [], notes, next: rest, progress: undefined, bundled, ...change });
+  backupsView({ record, stored: [], notes, next: rest, progress: undefined, bundled, nowMs: 1_000, ...change });
 
 test("states say what an owner can act on", () => {
   assert.deepEqual(view({}), { state: "none", nextAtMs: 900, backups: [] });
@@ -51,6 +51,15 @@ test("states say what an owner can act on", () => {
   const progress = { step: "Storing", doneBytes: 1, totalBytes: 2 };
   const saving = view({ progress, next: { do: "wait", atMs: undefined, trouble } });
   assert.deepEqual([saving.state, saving.trouble], ["saving", undefined]);
+});
+
+test("what a clock that was ahead has dated stands below the others, and is not the newest", () => {
+  const ahead = { ...stored, id: "zz", takenAtMs: 9_000_000_000 };
+  const shown = view({ stored: [stored, ahead], nowMs: 1_000 });
+  assert.deepEqual(
+    shown.backups.map(({ id }) => id),
+    ["aa", "zz"],
+  );
 });
 
 test("a copy that is in the network, too, is shown once, as the one there", () => {

@@ -4,6 +4,7 @@ import type { BundledImages } from "../image-source.ts";
 import type { AppPlanRecord } from "../plan-types.ts";
 import { type BackupProgress, localImages } from "./app-backups.ts";
 import type { NextBackup } from "./decide-backup.ts";
+import { timelyFirst } from "./retention.ts";
 import type { BackupNotes, StoredBackup, Trouble } from "./types.ts";
 
 export interface ShownBackups {
@@ -13,12 +14,13 @@ export interface ShownBackups {
   readonly next: NextBackup;
   readonly progress: BackupProgress | undefined;
   readonly bundled: BundledImages;
+  readonly nowMs: number;
 }
 
-export function backupsView({ record, stored, notes, next, progress, bundled }: ShownBackups): AppBackupsView {
+export function backupsView({ record, stored, notes, next, progress, bundled, nowMs }: ShownBackups): AppBackupsView {
   const trouble = next.do === "wait" ? next.trouble : notes.failed;
   const [newest] = stored;
-  const { drill } = notes;
+  const { drill, drillHeldUp } = notes;
   const known = new Set(stored.map(({ id }) => id));
   const here = record.backups
     .filter(({ id }) => !known.has(id))
@@ -46,7 +48,10 @@ export function backupsView({ record, stored, notes, next, progress, bundled }: 
     ...(next.do === "wait" && next.atMs !== undefined ? { nextAtMs: next.atMs } : {}),
     ...(trouble === undefined || progress !== undefined ? {} : { trouble: shown(trouble) }),
     ...(progress === undefined ? {} : { progress: { ...progress } }),
-    backups: [...here, ...stored.map(storedView)].toSorted((a, b) => b.takenAtMs - a.takenAtMs),
+    backups: timelyFirst(
+      [...here, ...stored.map(storedView)].toSorted((a, b) => b.takenAtMs - a.takenAtMs),
+      nowMs,
+    ),
     ...(drill === undefined
       ? {}
       : {
@@ -59,6 +64,7 @@ export function backupsView({ record, stored, notes, next, progress, bundled }: 
             tookMs: drill.tookMs,
           },
         }),
+    ...(drillHeldUp === undefined ? {} : { drillHeldUp: shown(drillHeldUp) }),
   };
 }
 
