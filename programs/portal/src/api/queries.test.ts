@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MutationObserver, onlineManager } from "@tanstack/react-query";
-import { createQueryClient } from "./queries.ts";
+import { createQueryClient, tasksAgainMs } from "./queries.ts";
+
+test("the list of tasks is read again and again while one runs, and rests otherwise", () => {
+  assert.equal(tasksAgainMs(undefined), false);
+  assert.equal(tasksAgainMs([{ state: "done" }, { state: "failed" }]), false);
+  assert.equal(tasksAgainMs([{ state: "done" }, { state: "running" }]), 2000);
+});
 
 test(
   "a browser that takes itself for offline reads from the device and changes it all the same",

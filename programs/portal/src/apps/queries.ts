@@ -5,6 +5,7 @@ import { useEffect, useRef } from "react";
 import { device } from "../api/device.ts";
 import { newIdempotencyKey } from "../api/idempotency-key.ts";
 import { keys } from "../api/keys.ts";
+import { useTasks } from "../api/queries.ts";
 import { troubleOf } from "../api/problem.ts";
 import { isChanging } from "./words.ts";
 
@@ -87,10 +88,7 @@ export interface AppTask {
 
 /** The newest task of that kind for an app. */
 export function useAppTask(kind: Task["kind"], app: string): AppTask {
-  const { data } = useQuery({
-    queryKey: keys.tasks,
-    queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
-  });
+  const { data } = useTasks(true);
   return newestTask(data?.tasks ?? [], kind, app);
 }
 
