@@ -3,6 +3,18 @@ import { test } from "node:test";
 import { MutationObserver, onlineManager } from "@tanstack/react-query";
 import { createQueryClient, tasksAgainMs } from "./queries.ts";
 
+test("that a change is under way is known before anything else happens", async (context) => {
+  const client = createQueryClient();
+  context.after(() => client.clear());
+  const change = new MutationObserver(client, { mutationFn: () => new Promise<void>(() => undefined) });
+  let told = false;
+  context.after(change.subscribe(({ isPending }) => (told ||= isPending)));
+  void change.mutate();
+  // What the browser does next, such as a second click, comes after all of these.
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  assert.equal(told, true);
+});
+
 test("the list of tasks is read again and again while one runs, and rests otherwise", () => {
   assert.equal(tasksAgainMs(undefined), false);
   assert.equal(tasksAgainMs([{ state: "done" }, { state: "failed" }]), false);

@@ -1,5 +1,5 @@
 /** What screens read from the device, cached by the names in `keys.ts`. */
-import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { notifyManager, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { CallOutput } from "@piccolo/device-api/client";
 import { changesWait } from "./changes-wait.ts";
 import { device, setCsrfToken } from "./device.ts";
@@ -31,6 +31,8 @@ const pageSize = 100;
 const networkMode = "always";
 
 export function createQueryClient(): QueryClient {
+  // Before a click that waits behind this one: a button that is busy only after it runs a change twice.
+  notifyManager.setScheduler(queueMicrotask);
   return new QueryClient({
     defaultOptions: {
       mutations: { networkMode },
