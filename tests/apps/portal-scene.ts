@@ -87,7 +87,7 @@ export async function playInPortal(
       photograph: (name, of = page) => photograph(name, of),
       addOne: async (expected) => {
         const link = page.getByRole("link", { name: "Open Counter" });
-        const [own] = await Promise.all([context.waitForEvent("page"), link.click(slowly)]);
+        const [own] = await Promise.all([context.waitForEvent("page", slowly), link.click(slowly)]);
         await own.getByRole("button", { name: "Add one" }).click(slowly);
         await own.getByText(String(expected), { exact: true }).waitFor(slowly);
         await own.close();

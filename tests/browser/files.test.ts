@@ -34,6 +34,8 @@ test("an emptied search leads back to the folder it began in", async (t) => {
   await box.pressSequentially("a");
   await box.press("Backspace");
   await page.waitForTimeout(500);
+  // Where the first letter stood long enough the search was opened, and has led back.
+  await page.waitForURL(folder);
   assert.equal(page.url(), folder);
   await box.fill("letter");
   await page.waitForURL(/#\/search\//);

@@ -104,7 +104,7 @@ test("a pasted text that is no invitation is refused with a reason, and the righ
 
 test("an invitation that was used is refused, and says so", async () => {
   const founder = await toNetwork(1);
-  await founder.getByText("Used", { exact: true }).waitFor({ timeout: 30_000 });
+  await founder.getByText("Used", { exact: true }).waitFor({ timeout: 60_000 });
   assert.equal(await founder.getByLabel("Invitation text").count(), 0);
 });
 
@@ -119,7 +119,7 @@ test("with four members a second one has to agree, also one who has the inviter'
   const namesake = await pageOf(3);
   await namesake.getByRole("heading", { name: "Files" }).waitFor({ timeout: 30_000 });
   await toNetwork(3);
-  await namesake.getByText("Mara wants to invite someone").waitFor({ timeout: 30_000 });
+  await namesake.getByText("Mara wants to invite someone").waitFor({ timeout: 60_000 });
   await namesake.getByRole("button", { name: "Agree" }).click();
   await namesake.getByText("Mara wants to invite someone").waitFor({ state: "detached", timeout: 30_000 });
 });

@@ -1,7 +1,7 @@
 /** What other pages of the same browser, and leaving one, mean for what is under way, against a device in memory. */
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
-import { buildPortal } from "@piccolo/devnet";
+import { buildPortal, until } from "@piccolo/devnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { FakeOptions } from "../../programs/portal/test-support/fake-state.ts";
 import { openWatched, photograph } from "./watched-page.ts";
@@ -71,9 +71,8 @@ test("who signs in on one page is signed in on the others", async (t) => {
 
 test("a log that nobody sees holds no connection, and goes on once it is seen again", async (t) => {
   const { device, page } = await signedIn(t, "#/app/notes");
-  const following = async (count: number): Promise<void> => {
-    while (device.apps.logFollowers !== count) await page.waitForTimeout(20);
-  };
+  const following = (count: number): Promise<void> =>
+    until(`${count} pages follow the log`, () => Promise.resolve(device.apps.logFollowers === count));
   const show = (state: string): Promise<unknown> =>
     page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));`);
@@ -89,7 +88,7 @@ test("a log that nobody sees holds no connection, and goes on once it is seen ag
 });
 
 test("the browser asks before a page with uploads is closed, also where they wait behind a lock", async (t) => {
-  const { device, page } = await signedIn(t, "", { uploadRate: 100_000 });
+  const { device, page } = await signedIn(t, "", { uploadRate: 10_000 });
   await begunUpload(page);
   device.state.locked = true;
   device.publish({ type: "security" });
@@ -98,7 +97,7 @@ test("the browser asks before a page with uploads is closed, also where they wai
 });
 
 test("signing out asks before uploads stop", async (t) => {
-  const { page } = await signedIn(t, "", { uploadRate: 100_000 });
+  const { page } = await signedIn(t, "", { uploadRate: 10_000 });
   await begunUpload(page);
   await page.getByRole("button", { name: "Lock or sign out" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
@@ -117,6 +116,51 @@ test("signing out asks before uploads stop", async (t) => {
   await question.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Password", { exact: true }).waitFor();
   assert.equal(isAsked, false);
+});
+
+test("an answer that comes after its dialog was cancelled does not close the one that is open by then", async (t) => {
+  const { page } = await signedIn(t);
+  await page.getByRole("link", { name: "Photos" }).first().waitFor();
+  const answered = Promise.withResolvers<void>();
+  await page.route("**/api/v1/files/folders", async (route) => {
+    await answered.promise;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "New folder" }).click();
+  await page.getByLabel("Name of the folder").fill("Garden");
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "New folder" }).click();
+  await page.getByLabel("Name of the folder").fill("Cellar");
+  const late = page.waitForResponse("**/api/v1/files/folders");
+  answered.resolve();
+  await (await late).finished();
+  await page.getByText("Garden").first().waitFor();
+  // The page has drawn what it made of the answer.
+  await page.evaluate("new Promise((drawn) => setTimeout(drawn, 200))");
+  assert.equal(await page.getByLabel("Name of the folder").inputValue(), "Cellar");
+});
+
+test("a second click that waits behind the first asks for nothing twice", async (t) => {
+  const { device, page } = await signedIn(t, "#/network");
+  await page.getByRole("button", { name: "Invite someone" }).waitFor();
+  const known = device.state.invitations.length;
+  await page.evaluate(`new Promise((resolve) => {
+    const button = [...document.querySelectorAll("button")].find(({ innerText }) => innerText === "Invite someone");
+    const { port1, port2 } = new MessageChannel();
+    let clickCount = 0;
+    port1.onmessage = () => {
+      button.click();
+      clickCount += 1;
+      if (clickCount === 2) resolve();
+    };
+    port2.postMessage("first");
+    port2.postMessage("second");
+  })`);
+  await until("someone is invited", () => Promise.resolve(device.state.invitations.length > known));
+  // A second one would be on its way before this.
+  await page.evaluate("fetch('/api/v1/status')");
+  assert.equal(device.state.invitations.length, known + 1);
 });
 
 test("a file that another page has put into the trash, with its folder or alone, is not shown from memory", async (t) => {

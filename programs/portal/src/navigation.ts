@@ -9,4 +9,8 @@ export function useRoute(): readonly [Route, Navigate] {
   return [parseRoute(path), (to, options) => navigate(formatRoute(to), options)];
 }
 
+/** Whether the page is there now: an answer that comes late finds people elsewhere. */
+export const isAt = (route: Route): boolean =>
+  formatRoute(parseRoute(location.hash.replace(/^#/, ""))) === formatRoute(route);
+
 export const hrefOf = (route: Route): string => `#${formatRoute(route)}`;

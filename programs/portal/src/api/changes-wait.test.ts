@@ -25,6 +25,21 @@ test("an answer that waits is shown once, until a change is confirmed or the dev
   assert.deepEqual([wait.waits, told()], [false, 4]);
 });
 
+test("the view of the network that was asked for ends the wait, unless a change was answered meanwhile", () => {
+  const { wait } = setUp();
+  wait.answered("POST", "/files/folders", "waiting");
+  const early = wait.asked();
+  wait.answered("POST", "/files/folders", "waiting");
+  early(false);
+  assert.equal(wait.waits, true);
+  const heard = wait.asked();
+  wait.answered("GET", "/files", undefined);
+  heard(undefined);
+  assert.equal(wait.waits, true);
+  heard(false);
+  assert.equal(wait.waits, false);
+});
+
 test("answers to what changes no files say nothing of the changes before", () => {
   const { wait } = setUp();
   wait.answered("POST", "/files/folders", "waiting");

@@ -1,6 +1,6 @@
 /**
  * Whether changes that were made here wait for the other devices to confirm them. The answer to each change says so by a
- * header; that the wait is over comes by an event, with the view of the network.
+ * header; that the wait is over comes with the view of the network, by an event or when it is asked for.
  */
 import { useSyncExternalStore } from "react";
 
@@ -14,6 +14,7 @@ const ofContent = /^\/(?:files|trash|uploads)(?:\/|$)/;
 export class ChangesWait {
   readonly #listeners = new Set<() => void>();
   #waits = false;
+  #changesAnswered = 0;
 
   get waits(): boolean {
     return this.#waits;
@@ -21,9 +22,22 @@ export class ChangesWait {
 
   /** An answer of success to a request for a path below the interface's prefix. */
   answered(method: string, path: string, header: string | null | undefined): void {
-    if (header === "waiting") this.#set(true);
+    const waits = header === "waiting";
+    if (!waits && !(changing.has(method) && ofContent.test(path) && !path.endsWith("/check"))) return;
     // What is acknowledged stands on all changes before it, so those are with the others, too.
-    else if (changing.has(method) && ofContent.test(path) && !path.endsWith("/check")) this.#set(false);
+    this.#changesAnswered += 1;
+    this.#set(waits);
+  }
+
+  /**
+   * The view of the network is asked for; the function takes what it says. A change that was answered since may be newer
+   * than the view, which then says nothing of it.
+   */
+  asked(): (waitingChanges: boolean | undefined) => void {
+    const before = this.#changesAnswered;
+    return (waitingChanges) => {
+      if (before === this.#changesAnswered) this.seen(waitingChanges);
+    };
   }
 
   /** What the view of the network says; undefined where it does not know. */

@@ -1,6 +1,7 @@
 /** What an event of the device means for what the page has cached. Pure: the event stream runs it. */
 import type { DeviceEvent, DeviceEventType } from "@piccolo/device-api";
 import { keys, type CacheKey } from "./keys.ts";
+import type { Reading } from "./reading.ts";
 
 export interface EventEffects {
   /** Values the event brought along. */
@@ -66,10 +67,14 @@ const paged: ReadonlySet<string | undefined> = new Set([keys.listings[0], keys.s
 
 /**
  * What of the stale may be read again at once. A long list that is just being read comes afterwards: events may come
- * faster than it is read, and each would begin it anew.
+ * faster than it is read, and each would begin it anew. So does what is read for the first time: the query client would
+ * wait for the answer that is on its way, which may be older than the event, and take it for fresh.
  */
-export const readNow = (stale: readonly CacheKey[], isBeingRead: (key: CacheKey) => boolean): readonly CacheKey[] =>
-  stale.filter((key) => !paged.has(key[0]) || !isBeingRead(key));
+export const readNow = (stale: readonly CacheKey[], readingOf: (key: CacheKey) => Reading): readonly CacheKey[] =>
+  stale.filter((key) => {
+    const reading = readingOf(key);
+    return reading === "not" || (reading === "again" && !paged.has(key[0]));
+  });
 
 export function effectsOf(event: DeviceEvent): EventEffects {
   switch (event.type) {

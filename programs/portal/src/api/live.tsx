@@ -8,6 +8,7 @@ import { apiBase } from "./device.ts";
 import { openEventStream } from "./event-stream.ts";
 import { effectsOf, readNow } from "./events.ts";
 import { keys, type CacheKey } from "./keys.ts";
+import { readingIn } from "./reading.ts";
 
 export type LiveState = "connecting" | "up" | "down";
 
@@ -29,7 +30,7 @@ export function Live({ uploads, children }: { uploads: Uploads; children: ReactN
     const stale = new Map<string, CacheKey>();
     let timer: number | undefined;
     const flush = (): void => {
-      const now = readNow([...stale.values()], (queryKey) => client.isFetching({ queryKey }) > 0);
+      const now = readNow([...stale.values()], (queryKey) => readingIn(client, queryKey));
       for (const queryKey of now) {
         stale.delete(JSON.stringify(queryKey));
         void client.invalidateQueries({ queryKey });

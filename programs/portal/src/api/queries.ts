@@ -1,6 +1,7 @@
 /** What screens read from the device, cached by the names in `keys.ts`. */
-import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { notifyManager, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { CallOutput } from "@piccolo/device-api/client";
+import { changesWait } from "./changes-wait.ts";
 import { device, setCsrfToken } from "./device.ts";
 import { keys } from "./keys.ts";
 import { troubleOf } from "./problem.ts";
@@ -30,6 +31,8 @@ const pageSize = 100;
 const networkMode = "always";
 
 export function createQueryClient(): QueryClient {
+  // Before a click that waits behind this one: a button that is busy only after it runs a change twice.
+  notifyManager.setScheduler(queueMicrotask);
   return new QueryClient({
     defaultOptions: {
       mutations: { networkMode },
@@ -68,7 +71,16 @@ export const useSession = () =>
   });
 
 export const useNetwork = () =>
-  useQuery({ queryKey: keys.network, queryFn: ({ signal }) => device.call("GET /network", {}, { signal }) });
+  useQuery({
+    queryKey: keys.network,
+    queryFn: async ({ signal }) => {
+      const heard = changesWait.asked();
+      const network = await device.call("GET /network", {}, { signal });
+      // Nobody told a page that was not seen that the wait is over.
+      heard(network.waitingChanges);
+      return network;
+    },
+  });
 
 /** `watched`: on the screen that shows how the backup gets on, of which no event tells. */
 export const useSecurity = (watched = false) =>
@@ -159,8 +171,17 @@ export const usePlacement = (id: string, enabled: boolean) =>
     enabled,
   });
 
+/** So often the list is read while something runs: a page may have no stream of events that tells of the end. */
+export const tasksAgainMs = (tasks: readonly Pick<Task, "state">[] | undefined): number | false =>
+  tasks?.some(({ state }) => state === "running") === true ? 2000 : false;
+
 export const useTasks = (enabled: boolean) =>
-  useQuery({ queryKey: keys.tasks, queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }), enabled });
+  useQuery({
+    queryKey: keys.tasks,
+    queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
+    refetchInterval: ({ state }) => tasksAgainMs(state.data?.tasks),
+    enabled,
+  });
 
 /** Follows a task. Events bring its progress; asking now and then is for when they do not get through. */
 export const useTask = (id: string | undefined) =>

@@ -3,6 +3,7 @@
  * here nothing outlives the component.
  */
 import { useState } from "react";
+import { useIsShown } from "./while-shown.ts";
 
 export interface Call<I> {
   readonly run: (input: I) => void;
@@ -14,14 +15,19 @@ export interface Call<I> {
 
 const idle = { pending: false, error: undefined };
 
-export function useCall<I = void>(work: (input: I) => Promise<void>): Call<I> {
+/** `done`: what follows in the page, such as that a dialog closes; left out once the component is gone. */
+export function useCall<I = void>(work: (input: I) => Promise<void>, done?: () => void): Call<I> {
+  const isShown = useIsShown();
   const [state, setState] = useState<{ readonly pending: boolean; readonly error: unknown }>(idle);
   return {
     ...state,
     run: (input) => {
       setState({ pending: true, error: undefined });
       work(input).then(
-        () => setState(idle),
+        () => {
+          setState(idle);
+          if (isShown()) done?.();
+        },
         (error: unknown) => setState({ pending: false, error }),
       );
     },

@@ -1,5 +1,5 @@
 import type { AppLogLine } from "@piccolo/device-api";
-import { useDeferredValue, useEffect, useRef, useState } from "react";
+import { useDeferredValue, useLayoutEffect, useRef, useState } from "react";
 import { Button } from "../design/button.tsx";
 import { Group } from "../design/group.tsx";
 import { ProblemNote } from "../design/notes.tsx";
@@ -77,7 +77,8 @@ function Followed({ id }: { id: string }) {
   const { lines, state } = useFollowedLog(id, query);
   const box = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
-  useEffect(() => {
+  // Before the browser paints: it tells of the scrolling of a frame, which would find the end further down already.
+  useLayoutEffect(() => {
     const { current } = box;
     if (current !== null && atEnd) current.scrollTop = current.scrollHeight;
   }, [lines, atEnd]);

@@ -1,6 +1,6 @@
 /** One app: how it is, what can be done with it, what it may, and what it keeps. */
 import { ExternalLink, FileCode2, History, PackageX, Play, RefreshCw, Square, Trash2 } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { troubleOf } from "../api/problem.ts";
 import { useTask } from "../api/queries.ts";
 import { Button, buttonClass } from "../design/button.tsx";
@@ -8,7 +8,7 @@ import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Group, Row } from "../design/group.tsx";
 import { Banner, Empty, ProblemNote, Progress, Skeleton } from "../design/notes.tsx";
 import { useToast } from "../design/toasts.tsx";
-import { hrefOf, useRoute } from "../navigation.ts";
+import { hrefOf, isAt, useRoute } from "../navigation.ts";
 import { bytesInWords, progressInWords } from "../wording/bytes.ts";
 import { untilInWords, whenInWords } from "../wording/time.ts";
 import { BackupsGroup } from "./app-backups.tsx";
@@ -60,6 +60,8 @@ function Details({ view }: { view: AppView }) {
   const { app, state } = view;
   const name = inLanguage(app.name, navigator.languages);
   const close = (): void => setAsking(undefined);
+  // What was offered may be gone before its dialog hears the answer; another version asks on its own.
+  if (asking === "update" && view.update === undefined) setAsking(undefined);
   const onConfigured = useToastWhenDone(settledInWords(view));
   return (
     <div className="flex max-w-3xl flex-col gap-6">
@@ -374,20 +376,27 @@ function RollbackDialog({ view, name, onClose }: { view: AppView; name: string; 
 
 function UninstallDialog({ id, name, onClose }: { id: string; name: string; onClose: () => void }) {
   const [, navigate] = useRoute();
-  const call = useAppCall("DELETE /apps/{id}", () => {
+  const stays = useRef(false);
+  // The dialog goes with the app, perhaps before the answer is there.
+  const call = useAppCall("DELETE /apps/{id}", undefined, () => {
+    if (stays.current || !isAt({ screen: "app", id })) return;
     onClose();
     navigate({ screen: "apps" });
   });
+  const cancel = (): void => {
+    stays.current = true;
+    onClose();
+  };
   return (
     <Dialog
       role="alertdialog"
-      onClose={onClose}
+      onClose={cancel}
       title={`Uninstall ${name}`}
       text="It stops, and its data waits for 30 days under Uninstalled. Until then you can bring it back as it was."
     >
       {call.isError ? <ProblemNote error={call.error} /> : null}
       <DialogButtons>
-        <Button onClick={onClose}>Cancel</Button>
+        <Button onClick={cancel}>Cancel</Button>
         <Button look="danger" busy={call.isPending} onClick={() => call.mutate({ params: { id } })}>
           Uninstall
         </Button>

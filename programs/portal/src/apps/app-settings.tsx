@@ -9,7 +9,8 @@ import { changedValues, firstValues, isChangeUnderWay, valueTrouble } from "./wo
 export function AppSettings({ view, onTaken }: { view: AppView; onTaken: (taskId: string) => void }) {
   const { settings, id } = view.app;
   const [values, setValues] = useState(() => firstValues(settings));
-  const save = useAppCall("POST /apps/{id}/configure", (task) => {
+  // The form is made anew with what was saved, perhaps before the answer is there.
+  const save = useAppCall("POST /apps/{id}/configure", undefined, (task) => {
     const passwords = settings.filter(({ kind }) => kind === "password");
     setValues((now) => ({ ...now, ...Object.fromEntries(passwords.map(({ name }) => [name, ""])) }));
     onTaken(task.id);

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Button, IconButton } from "../design/button.tsx";
 import { Dialog, DialogButtons } from "../design/dialog.tsx";
 import { Empty, ProblemNote, Skeleton } from "../design/notes.tsx";
-import { useRoute } from "../navigation.ts";
+import { isAt, useRoute } from "../navigation.ts";
 import { untilInWords, whenInWords } from "../wording/time.ts";
 import { AppIcon } from "./app-icon.tsx";
 import { Page } from "./page.tsx";
@@ -41,7 +41,10 @@ export function AppTrashScreen() {
 function TrashRow({ trashed, onErase }: { trashed: TrashedApp; onErase: () => void }) {
   const [, navigate] = useRoute();
   const { app, trashedAtMs, purgeAtMs, nameTaken } = trashed;
-  const restore = useAppCall("POST /app-trash/{id}/restore", () => navigate({ screen: "app", id: app.id }));
+  // The row goes with what was brought back, perhaps before the answer is there.
+  const restore = useAppCall("POST /app-trash/{id}/restore", undefined, () => {
+    if (isAt({ screen: "app-trash" })) navigate({ screen: "app", id: app.id });
+  });
   const now = Date.now();
   const name = inLanguage(app.name, navigator.languages);
   return (

@@ -50,8 +50,7 @@ export function DeleteBackupsDialog({
     } finally {
       void renewed();
     }
-    onClose();
-  });
+  }, onClose);
   return (
     <DeleteDialog
       title={`Delete the backups of ${name}`}

@@ -88,15 +88,16 @@ export function PasteDialog({
   const [foreign, setForeign] = useState<Translation>();
   const translate = useMutation({
     mutationFn: (body: Definition) => device.call("POST /apps/translate", { body }),
-    onSuccess: (answer) => {
-      // What nobody knows is looked at as a manifest: the device says what is wrong with it.
-      if (answer.from === undefined && asked === nothingAsked) return onManifest(pasted);
-      if (answer.from === "manifest") return onManifest(pasted);
-      setAsked(askedBy(answer, asked));
-      return setForeign(answer);
-    },
   });
-  const send = (): void => translate.mutate(definitionOf(pasted, said));
+  const onAnswer = (answer: Translation): void => {
+    // What nobody knows is looked at as a manifest: the device says what is wrong with it.
+    if (answer.from === undefined && asked === nothingAsked) return onManifest(pasted);
+    if (answer.from === "manifest") return onManifest(pasted);
+    setAsked(askedBy(answer, asked));
+    return setForeign(answer);
+  };
+  // Given with the call, so that an answer after the dialog was left leads nowhere.
+  const send = (): void => translate.mutate(definitionOf(pasted, said), { onSuccess: onAnswer });
   if (foreign !== undefined)
     return (
       <TranslationDialog
@@ -114,6 +115,7 @@ export function PasteDialog({
           setForeign(undefined);
           setAsked(nothingAsked);
           setSaid(nothingSaid);
+          translate.reset();
         }}
         onManifest={onManifest}
       />

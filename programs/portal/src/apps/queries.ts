@@ -5,7 +5,9 @@ import { useEffect, useRef } from "react";
 import { device } from "../api/device.ts";
 import { newIdempotencyKey } from "../api/idempotency-key.ts";
 import { keys } from "../api/keys.ts";
+import { useTasks } from "../api/queries.ts";
 import { troubleOf } from "../api/problem.ts";
+import { useIsShown } from "../api/while-shown.ts";
 import { isChanging } from "./words.ts";
 
 export type AppView = CallOutput<"GET /apps/{id}">;
@@ -88,10 +90,7 @@ export interface AppTask {
 
 /** The newest task of that kind for an app. */
 export function useAppTask(kind: Task["kind"], app: string): AppTask {
-  const { data } = useQuery({
-    queryKey: keys.tasks,
-    queryFn: ({ signal }) => device.call("GET /tasks", {}, { signal }),
-  });
+  const { data } = useTasks(true);
   return newestTask(data?.tasks ?? [], kind, app);
 }
 
@@ -136,15 +135,21 @@ export function useAppsChanged(): () => Promise<void> {
   };
 }
 
-/** A change of an app; it is busy until the page shows what the device has made of it, so that nobody asks twice. */
-export function useAppCall<N extends RouteNames>(name: N, done?: (taken: CallOutput<N>) => void) {
+/**
+ * A change of an app; it is busy until the page shows what the device has made of it, so that nobody asks twice.
+ * `done`: what follows in the page, such as that a dialog closes; left out once the component is gone. `taken` follows in
+ * any case.
+ */
+export function useAppCall<N extends RouteNames>(name: N, done?: () => void, taken?: (answer: CallOutput<N>) => void) {
   const changed = useAppsChanged();
+  const isShown = useIsShown();
   const call = useMutation({
     mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: newIdempotencyKey() }),
     // What is sent may hold an app's password: the cache keeps it no longer than it is needed to try again.
     gcTime: 0,
-    onSuccess: async (taken) => {
-      done?.(taken);
+    onSuccess: async (answer) => {
+      if (isShown()) done?.();
+      taken?.(answer);
       await changed();
       call.reset();
     },
@@ -168,12 +173,18 @@ export function useNotesUntilChange(
   }, [dataUpdatedAt]);
 }
 
-/** A change of a catalog; one that is refused changes what the device says of it, too. */
+/**
+ * A change of a catalog; one that is refused changes what the device says of it, too. `done`: what follows in the page;
+ * left out once the component is gone.
+ */
 export function useCatalogCall<N extends CatalogRouteNames>(name: N, done?: () => void) {
   const client = useQueryClient();
+  const isShown = useIsShown();
   return useMutation({
     mutationFn: (input: CallInput<N>) => device.call(name, input, { idempotencyKey: newIdempotencyKey() }),
-    onSuccess: () => done?.(),
+    onSuccess: () => {
+      if (isShown()) done?.();
+    },
     onSettled: () =>
       Promise.all(
         [keys.catalogs, keys.catalog, keys.apps, ["app"]].map((queryKey) => client.invalidateQueries({ queryKey })),

@@ -32,11 +32,9 @@ function NameDialog({
   const problem = nameProblem(name);
   const save = useMutation({
     mutationFn: () => act(name.trim()),
-    onSuccess: () => {
-      void changed();
-      onClose();
-    },
+    onSuccess: () => void changed(),
   });
+  const send = (): void => save.mutate(undefined, { onSuccess: onClose });
   return (
     <Dialog onClose={onClose} title={title}>
       <form
@@ -44,7 +42,7 @@ function NameDialog({
         onSubmit={(event) => {
           event.preventDefault();
           setTried(true);
-          if (problem === undefined) save.mutate();
+          if (problem === undefined) send();
         }}
       >
         <Field
@@ -57,7 +55,7 @@ function NameDialog({
           onFocus={(event) => event.currentTarget.setSelectionRange(0, stemLength(initial))}
           error={tried || name !== initial ? (name === "" && !tried ? undefined : problem) : undefined}
         />
-        {save.isError ? <ProblemNote error={save.error} onRetry={() => save.mutate()} /> : null}
+        {save.isError ? <ProblemNote error={save.error} onRetry={send} /> : null}
         <DialogButtons>
           <Button onClick={onClose}>Cancel</Button>
           <Button look="primary" type="submit" busy={save.isPending} disabled={name === initial}>
@@ -161,7 +159,12 @@ export function MoveDialog({
           </ul>
         )}
         {listing.hasNextPage ? (
-          <Button look="quiet" onClick={() => void listing.fetchNextPage()}>
+          // Reading on would break off the renewal of what is above.
+          <Button
+            look="quiet"
+            busy={listing.isFetching}
+            onClick={() => void listing.fetchNextPage({ cancelRefetch: false })}
+          >
             {texts.more}
           </Button>
         ) : null}

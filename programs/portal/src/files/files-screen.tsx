@@ -30,7 +30,8 @@ export function FilesScreen({
 }) {
   const { folder } = route;
   const [sorting, setSorting] = useState<Sorting>({ sort: "name", order: "asc" });
-  const [isNaming, setIsNaming] = useState(false);
+  // The folder the new one goes into: the way back leads to another one meanwhile.
+  const [namingIn, setNamingIn] = useState<string>();
   const listing = useListing(folder, sorting);
   const trouble = useTroubleToast();
   const changed = useTreeChanged();
@@ -70,7 +71,7 @@ export function FilesScreen({
           folder,
         )
       }
-      onNewFolder={() => setIsNaming(true)}
+      onNewFolder={() => setNamingIn(folder)}
     />
   );
 
@@ -118,7 +119,7 @@ export function FilesScreen({
             }),
         }}
       />
-      {isNaming ? <NewFolderDialog parent={folder} onClose={() => setIsNaming(false)} /> : null}
+      {namingIn === undefined ? null : <NewFolderDialog parent={namingIn} onClose={() => setNamingIn(undefined)} />}
     </DropArea>
   );
 }

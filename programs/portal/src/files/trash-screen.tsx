@@ -97,9 +97,9 @@ function EraseDialog({ erasing, onClose }: { erasing: Erasing; onClose: () => vo
     onSuccess: () => {
       if (erasing === "everything") say({ text: texts.erasedAlready });
       void changed();
-      onClose();
     },
   });
+  const send = (): void => erase.mutate(undefined, { onSuccess: onClose });
   return (
     <Dialog
       role="alertdialog"
@@ -107,10 +107,10 @@ function EraseDialog({ erasing, onClose }: { erasing: Erasing; onClose: () => vo
       title={erasing === "everything" ? texts.emptyTrashTitle : texts.eraseTitle(texts.named([erasing.node.name]))}
       text={texts.eraseText}
     >
-      {erase.isError ? <ProblemNote error={erase.error} onRetry={() => erase.mutate()} /> : null}
+      {erase.isError ? <ProblemNote error={erase.error} onRetry={send} /> : null}
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
-        <Button look="danger" busy={erase.isPending} onClick={() => erase.mutate()}>
+        <Button look="danger" busy={erase.isPending} onClick={send}>
           {texts.erase}
         </Button>
       </DialogButtons>

@@ -31,11 +31,16 @@ export function Versions({ node }: { node: Node }) {
   });
   const erase = useMutation({
     mutationFn: (version: Version) => device.call("DELETE /files/{id}/versions/{versionId}", params(version)),
-    onSuccess: () => setErasing(undefined),
+    // Another one may be asked about by now.
+    onSuccess: (_, { versionId }) => setErasing((now) => (now?.versionId === versionId ? undefined : now)),
     onSettled: () => void changed(),
   });
-  if (versions.isPending) return <Skeleton className="h-5 w-2/3" />;
-  if (versions.isError) return <ProblemNote error={versions.error} onRetry={() => void versions.refetch()} />;
+  if (versions.data === undefined)
+    return versions.isError ? (
+      <ProblemNote error={versions.error} onRetry={() => void versions.refetch()} />
+    ) : (
+      <Skeleton className="h-5 w-2/3" />
+    );
   return (
     <>
       <ul className="flex flex-col">

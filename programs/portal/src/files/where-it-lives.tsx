@@ -11,14 +11,15 @@ const tones = { calm: "text-ink", warn: "text-warn", danger: "text-danger" } as 
 
 export function WhereItLives({ node, network }: { node: Node; network: NetworkView }) {
   const placement = usePlacement(node.id, node.kind === "file");
-  if (placement.isPending)
-    return (
+  if (placement.data === undefined)
+    return placement.isError ? (
+      <ProblemNote error={placement.error} onRetry={() => void placement.refetch()} />
+    ) : (
       <div role="status" aria-label="Loading" className="flex flex-col gap-3">
         <Skeleton className="h-5 w-3/4" />
         <Skeleton className="h-4 w-1/2" />
       </div>
     );
-  if (placement.isError) return <ProblemNote error={placement.error} onRetry={() => void placement.refetch()} />;
   const holders = holdersOf(placement.data);
   const words = whereInWords(placement.data, network.spool.reason);
   return (

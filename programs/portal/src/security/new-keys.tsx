@@ -72,7 +72,7 @@ function Running() {
         <p aria-live="polite" className="min-w-0 text-sm text-ink-soft">
           {task?.step ?? ""}
         </p>
-        <Button busy={cancel.pending} onClick={() => cancel.run()} className="shrink-0">
+        <Button busy={cancel.pending} disabled={id === undefined} onClick={() => cancel.run()} className="shrink-0">
           Stop
         </Button>
       </div>

@@ -21,7 +21,7 @@ export function PasswordDialog({
   onClose: () => void;
 }) {
   const [password, setPassword] = useState("");
-  const call = useCall(() => onPassword(password).then(onClose));
+  const call = useCall(() => onPassword(password), onClose);
   return (
     <Dialog onClose={onClose} title={title} text={text}>
       <form

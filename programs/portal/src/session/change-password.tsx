@@ -11,45 +11,41 @@ import { PasswordChoice } from "./password-choice.tsx";
 
 export function ChangePassword() {
   const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button onClick={() => setOpen(true)}>Change password</Button>
+      {open ? <ChangeDialog onClose={() => setOpen(false)} /> : null}
+    </>
+  );
+}
+
+function ChangeDialog({ onClose }: { onClose: () => void }) {
   const say = useToast();
   const change = useCall(async (form: FormData) => {
     await device.call("POST /session/password", {
       body: { oldPassword: textOf(form, "password"), newPassword: textOf(form, "new-password") },
     });
-    setOpen(false);
     say({ text: "The new password counts from now on." });
-  });
+  }, onClose);
   return (
-    <>
-      <Button
-        onClick={() => {
-          change.forgetError();
-          setOpen(true);
+    <Dialog onClose={onClose} title="Change password">
+      <form
+        className="flex flex-col gap-5"
+        onSubmit={(event) => {
+          event.preventDefault();
+          change.run(new FormData(event.currentTarget));
         }}
       >
-        Change password
-      </Button>
-      {open ? (
-        <Dialog onClose={() => setOpen(false)} title="Change password">
-          <form
-            className="flex flex-col gap-5"
-            onSubmit={(event) => {
-              event.preventDefault();
-              change.run(new FormData(event.currentTarget));
-            }}
-          >
-            <PasswordField label="Current password" name="password" autoComplete="current-password" required />
-            <PasswordChoice label="New password" />
-            {change.error === undefined ? null : <ProblemNote error={change.error} />}
-            <DialogButtons>
-              <Button onClick={() => setOpen(false)}>Cancel</Button>
-              <Button look="primary" type="submit" busy={change.pending}>
-                Change password
-              </Button>
-            </DialogButtons>
-          </form>
-        </Dialog>
-      ) : null}
-    </>
+        <PasswordField label="Current password" name="password" autoComplete="current-password" required />
+        <PasswordChoice label="New password" />
+        {change.error === undefined ? null : <ProblemNote error={change.error} />}
+        <DialogButtons>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="primary" type="submit" busy={change.pending}>
+            Change password
+          </Button>
+        </DialogButtons>
+      </form>
+    </Dialog>
   );
 }

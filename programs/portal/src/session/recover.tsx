@@ -64,6 +64,11 @@ export function Recover({
   // A session that is over while the task is followed means that the task failed.
   const lost = error !== null && troubleOf(error).code === "sign-in-required";
 
+  const goesOn = data?.state === "running" && !lost;
+  useEffect(() => {
+    // Also one that was found again after a reload: its end is shown although the device is another one by then.
+    if (goesOn) onRunning(true);
+  }, [goesOn, onRunning]);
   useEffect(() => {
     if (data?.state === "done") setPhrase("");
   }, [data?.state, setPhrase]);

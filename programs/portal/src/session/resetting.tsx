@@ -1,13 +1,20 @@
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { useStatus } from "../api/queries.ts";
 import { Busy } from "../design/busy.tsx";
 import { Button } from "../design/button.tsx";
 import { QuietPage } from "./page.tsx";
+import { isAnew, resetSeen, type ResetSeen } from "./reset-end.ts";
 
 /** Until the device answers as one without an owner. */
 export function Resetting() {
-  const { data, isError: isSilent, refetch } = useStatus();
-  const fresh = data?.phase === "unclaimed";
+  const { data, dataUpdatedAt, failureCount, isError: isSilent, refetch } = useStatus();
+  const phase = data?.phase;
+  const failed = isSilent || failureCount > 0;
+  const [began] = useState(() => Date.now());
+  const [seen, setSeen] = useState<ResetSeen>({ wasUnclaimed: phase === "unclaimed", wentAway: false });
+  const now = resetSeen(seen, phase, failed);
+  if (now !== seen) setSeen(now);
+  const fresh = isAnew(now, phase, failed, dataUpdatedAt - began);
   useEffect(() => {
     // A question that is under way is let come to its end, which for a device that does not answer takes some tries.
     const timer = setInterval(() => void refetch({ cancelRefetch: false }), 2000);

@@ -205,6 +205,32 @@ test("where a folder has the name, a new version is no answer and is not offered
   assert.deepEqual(phases(both), ["waiting", "waiting"]);
 });
 
+test("an answer for all counts also for an upload that was announced before it, and is not held against it", () => {
+  const chosen = (plan: "version" | "skip"): UploadQueue =>
+    run(
+      add("a", "b"),
+      { type: "starting", key: "a" },
+      { type: "starting", key: "b" },
+      { type: "conflicted", key: "a" },
+      { type: "choose", key: "a", plan, all: true },
+      { type: "conflicted", key: "b" },
+    );
+  assert.deepEqual(phases(chosen("skip")), []);
+  const again = chosen("version");
+  assert.deepEqual(phases(again), ["waiting", "waiting"]);
+  const refused = [{ type: "starting", key: "b" } as const, { type: "conflicted", key: "b" } as const].reduce(
+    reduceQueue,
+    again,
+  );
+  assert.deepEqual(
+    refused.items.map(({ phase, versionRefused }) => [phase, versionRefused]),
+    [
+      ["waiting", undefined],
+      ["conflict", true],
+    ],
+  );
+});
+
 test("an upload listed as unfinished before the device's reply came is listed once", () => {
   const queue = run(
     add("a", "b"),

@@ -37,6 +37,8 @@ export interface UploadItem {
   readonly sizeBytes: number;
   readonly phase: UploadPhase;
   readonly onConflict: ConflictPlan;
+  /** What the device was told when the upload was announced; the person may have said something else since. */
+  readonly announcedPlan?: ConflictPlan | undefined;
   /** The name is taken even for a new version: a folder has it. */
   readonly versionRefused?: boolean | undefined;
   readonly uploadId?: string | undefined;
@@ -153,6 +155,13 @@ const inLine = (item: UploadItem): UploadItem => ({
 const forgotten = (item: UploadItem): UploadItem =>
   inLine({ ...item, uploadId: undefined, sentBytes: 0, durableBytes: 0 });
 
+function conflicted(item: UploadItem): UploadItem | undefined {
+  if (item.onConflict === "skip") return undefined;
+  // An answer for all that came while the question was on its way has not been tried.
+  if (item.announcedPlan !== undefined && item.announcedPlan !== item.onConflict) return forgotten(item);
+  return { ...forgotten(item), phase: "conflict", versionRefused: item.onConflict === "version" || undefined };
+}
+
 function broken(item: UploadItem, action: Extract<UploadAction, { readonly type: "broke" }>): UploadItem {
   // What the person paused meanwhile stays paused: the break was the pause.
   if (resting.has(item.phase)) return item;
@@ -239,7 +248,15 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
       };
     case "starting":
       return change(queue, action.key, (item) =>
-        item.phase === "waiting" ? { ...item, phase: "starting", retryAtMs: undefined, trouble: undefined } : item,
+        item.phase === "waiting"
+          ? {
+              ...item,
+              phase: "starting",
+              retryAtMs: undefined,
+              trouble: undefined,
+              announcedPlan: item.uploadId === undefined ? item.onConflict : item.announcedPlan,
+            }
+          : item,
       );
     case "sending":
       return change(withoutTwins(opened(queue), action.key, action.uploadId), action.key, (item) =>
@@ -281,11 +298,7 @@ export function reduceQueue(queue: UploadQueue, action: UploadAction): UploadQue
         ),
       };
     case "conflicted":
-      return change(queue, action.key, (item) =>
-        item.onConflict === "skip"
-          ? undefined
-          : { ...forgotten(item), phase: "conflict", versionRefused: item.onConflict === "version" || undefined },
-      );
+      return change(queue, action.key, conflicted);
     case "choose":
       return choose(queue, action);
     case "pause":

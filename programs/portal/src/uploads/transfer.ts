@@ -78,15 +78,18 @@ export interface UploadCreation {
   readonly onConflict: "refuse" | "version" | "rename";
 }
 
-export async function createUpload(
-  creation: UploadCreation,
-  signal: AbortSignal,
-): Promise<TransferEnd & { readonly uploadId: string }> {
+const never = (): AbortSignal => new AbortController().signal;
+
+/**
+ * Not to be broken off: the device would go on creating it, and nobody here would know its id. Who does not want it any
+ * more discards it when the answer is there.
+ */
+export async function createUpload(creation: UploadCreation): Promise<TransferEnd & { readonly uploadId: string }> {
   const { sizeBytes, ...metadata } = creation;
   const reply = await send({
     method: "POST",
     path: "/uploads",
-    signal,
+    signal: never(),
     headers: {
       "upload-length": String(sizeBytes),
       "upload-metadata": Object.entries(metadata)
@@ -125,5 +128,5 @@ export async function sendRest(
 }
 
 export async function discardUpload(uploadId: string): Promise<void> {
-  await send({ method: "DELETE", path: pathOf(uploadId), signal: new AbortController().signal });
+  await send({ method: "DELETE", path: pathOf(uploadId), signal: never() });
 }

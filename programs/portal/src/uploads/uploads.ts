@@ -3,6 +3,7 @@ import { DeviceRefusal } from "@piccolo/device-api/client";
 import { device } from "../api/device.ts";
 import { isTurnedAway, troubleOf, type Trouble } from "../api/problem.ts";
 import { checkSameFile } from "./check-same-file.ts";
+import { createPlacementQuestion } from "./placement-question.ts";
 import {
   emptyQueue,
   isCancellable,
@@ -15,7 +16,7 @@ import {
   type UploadItem,
   type UploadQueue,
 } from "./queue.ts";
-import { createUpload, discardUpload, readState, sendRest, type TransferEnd } from "./transfer.ts";
+import * as transfer from "./transfer.ts";
 
 export interface NewUpload {
   readonly file: File;
@@ -64,7 +65,10 @@ async function isReadable(file: File): Promise<boolean> {
 
 const leftoverWaitMs = 3000;
 
-export function createUploads(onTurnedAway: () => void): Uploads {
+/** What the device is asked for an upload. */
+type UploadRequests = Pick<typeof transfer, "createUpload" | "discardUpload" | "readState" | "sendRest">;
+
+export function createUploads(onTurnedAway: () => void, requests: UploadRequests = transfer): Uploads {
   let queue = emptyQueue;
   let timer: number | undefined;
   let leftoverTimer: number | undefined;
@@ -111,7 +115,7 @@ export function createUploads(onTurnedAway: () => void): Uploads {
     const controller = new AbortController();
     running.set(key, controller);
     try {
-      await transfer(item, file, controller.signal);
+      await send(item, file, controller.signal);
     } catch (error) {
       if (!controller.signal.aborted) await broke(key, file, error);
     } finally {
@@ -120,30 +124,31 @@ export function createUploads(onTurnedAway: () => void): Uploads {
     }
   }
 
-  async function transfer(item: UploadItem, file: File, signal: AbortSignal): Promise<void> {
+  async function send(item: UploadItem, file: File, signal: AbortSignal): Promise<void> {
     const { key } = item;
     let { uploadId } = item;
-    let state: TransferEnd;
+    let state: transfer.TransferEnd;
     if (uploadId === undefined) {
-      const created = await createUpload(
-        {
-          filename: item.filename,
-          parent: item.parent,
-          sizeBytes: file.size,
-          mediaType: file.type,
-          modifiedMs: file.lastModified,
-          onConflict: item.onConflict === "version" || item.onConflict === "rename" ? item.onConflict : "refuse",
-        },
-        signal,
-      );
+      const created = await requests.createUpload({
+        filename: item.filename,
+        parent: item.parent,
+        sizeBytes: file.size,
+        mediaType: file.type,
+        modifiedMs: file.lastModified,
+        onConflict: item.onConflict === "version" || item.onConflict === "rename" ? item.onConflict : "refuse",
+      });
       uploadId = created.uploadId;
       state = created;
-    } else state = await readState(uploadId, signal);
+      if (itemOf(key) === undefined) {
+        void requests.discardUpload(uploadId).catch(() => undefined);
+        return;
+      }
+    } else state = await requests.readState(uploadId, signal);
     const { offsetBytes } = state;
     dispatch({ type: "sending", key, uploadId, offsetBytes });
     // An empty file is complete as soon as it is announced.
     if (state.node === undefined)
-      state = await sendRest(uploadId, file, offsetBytes, signal, (bytes) =>
+      state = await requests.sendRest(uploadId, file, offsetBytes, signal, (bytes) =>
         dispatch({ type: "sent", key, bytes, atMs: Date.now() }),
       );
     dispatch({ type: "finished", key, node: state.node, placement: state.placement });
@@ -156,7 +161,7 @@ export function createUploads(onTurnedAway: () => void): Uploads {
     if (isTurnedAway(error) || code === "csrf") onTurnedAway();
     if (code === "name-taken") {
       // A name may be taken while the file is on its way; what to do about it is fixed when an upload begins.
-      if (uploadId !== undefined) void discardUpload(uploadId).catch(() => undefined);
+      if (uploadId !== undefined) void requests.discardUpload(uploadId).catch(() => undefined);
       dispatch({ type: "conflicted", key });
       return;
     }
@@ -209,22 +214,15 @@ export function createUploads(onTurnedAway: () => void): Uploads {
     }
   }
 
-  let asking = false;
-  async function askPlacement(): Promise<void> {
-    if (asking) return;
-    asking = true;
-    try {
-      for (const { key, phase, placement, node } of queue.items) {
-        if (phase !== "done" || placement !== "pending" || node === undefined) continue;
-        const { placement: now } = await device.call("GET /files/{id}", { params: { id: node } });
-        if (now === "durable") dispatch({ type: "placed", key });
-      }
-    } catch {
-      // The next event asks again.
-    } finally {
-      asking = false;
-    }
-  }
+  const askPlacement = createPlacementQuestion({
+    pending: () =>
+      queue.items.flatMap(({ key, phase, placement, node }) =>
+        phase === "done" && placement === "pending" && node !== undefined ? [{ key, node }] : [],
+      ),
+    read: async (id) => (await device.call("GET /files/{id}", { params: { id } })).placement,
+    placed: (key) => dispatch({ type: "placed", key }),
+    concernsOne: (error) => [404, 409, 410].includes(statusOf(error)) && !isTurnedAway(error),
+  });
 
   function findLeftovers(): void {
     window.clearTimeout(leftoverTimer);
@@ -273,12 +271,12 @@ export function createUploads(onTurnedAway: () => void): Uploads {
       const done = itemOf(key)?.phase === "done";
       dispatch({ type: "remove", key });
       // Where this fails, the device forgets the upload by itself when it expires.
-      if (uploadId !== undefined && !done) void discardUpload(uploadId).catch(() => undefined);
+      if (uploadId !== undefined && !done) void requests.discardUpload(uploadId).catch(() => undefined);
     },
     cancelAll: () => {
       const begun = queue.items.filter(isCancellable).flatMap(({ uploadId }) => uploadId ?? []);
       dispatch({ type: "cancel-all" });
-      for (const uploadId of begun) void discardUpload(uploadId).catch(() => undefined);
+      for (const uploadId of begun) void requests.discardUpload(uploadId).catch(() => undefined);
     },
     continueWith: (key, file) => {
       dispatch({ type: "check", key });
