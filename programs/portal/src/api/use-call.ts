@@ -15,8 +15,8 @@ export interface Call<I> {
 
 const idle = { pending: false, error: undefined };
 
-/** `done`: what follows in the page, such as that a dialog closes; left out once the component is gone. */
-export function useCall<I = void>(work: (input: I) => Promise<void>, done?: () => void): Call<I> {
+/** `onDone`: what follows in the page, such as that a dialog closes; left out once the component is gone. */
+export function useCall<I = void>(work: (input: I) => Promise<void>, onDone?: () => void): Call<I> {
   const isShown = useIsShown();
   const [state, setState] = useState<{ readonly pending: boolean; readonly error: unknown }>(idle);
   return {
@@ -26,7 +26,7 @@ export function useCall<I = void>(work: (input: I) => Promise<void>, done?: () =
       work(input).then(
         () => {
           setState(idle);
-          if (isShown()) done?.();
+          if (isShown()) onDone?.();
         },
         (error: unknown) => setState({ pending: false, error }),
       );
