@@ -15,21 +15,25 @@ export interface Call<I> {
 
 const idle = { pending: false, error: undefined };
 
-/** `onDone`: what follows in the page, such as that a dialog closes; left out once the component is gone. */
-export function useCall<I = void>(work: (input: I) => Promise<void>, onDone?: () => void): Call<I> {
+/** `done`: what follows in the page, such as that a dialog closes; left out once the component is gone. */
+export function useCall<I = void>(work: (input: I) => Promise<void>, done?: () => void): Call<I> {
   const isShown = useIsShown();
   const [state, setState] = useState<{ readonly pending: boolean; readonly error: unknown }>(idle);
+  const settle = async (input: I): Promise<void> => {
+    try {
+      await work(input);
+    } catch (error) {
+      setState({ pending: false, error });
+      return;
+    }
+    setState(idle);
+    if (isShown()) done?.();
+  };
   return {
     ...state,
     run: (input) => {
       setState({ pending: true, error: undefined });
-      work(input).then(
-        () => {
-          setState(idle);
-          if (isShown()) onDone?.();
-        },
-        (error: unknown) => setState({ pending: false, error }),
-      );
+      void settle(input);
     },
     forgetError: () => setState((now) => (now.pending ? now : idle)),
   };
