@@ -93,7 +93,15 @@ async function drillsOn(looks: number, read: () => Promise<never>): Promise<read
   const app = { record: { app: "shelf", wanted: "running", change: undefined } };
   const backup = { id: "b", app: "shelf", takenAtMs: 0 };
   const drills = new RestoreDrills({
-    backups: { kept: { ofApp: () => [backup], read }, notes: () => ({}), restored: { endDrill: () => false } },
+    backups: {
+      kept: { ofApp: () => [backup], read },
+      notes: () => ({}),
+      // The note of what holds it up is refused by the same disk.
+      noteDrillHeldUp: () => {
+        throw refused();
+      },
+      restored: { endDrill: () => false },
+    },
     apps: {},
     appStore: { all: () => [app] },
     isUnlocked: () => true,
