@@ -506,6 +506,20 @@ test("where one of all apps cannot be brought back, it is told at that app, and 
 });
 
 for (const kind of ["desk", "phone"] as const) {
+  test(`${kind}: what keeps a restore drill from being held is told until it is held`, async (t) => {
+    const { device, page, to, photograph } = await start(t, kind);
+    const detail = "There is not enough memory for a second copy of the app now.";
+    const nextStep = "A restore drill needs as much memory as the app; it is tried again when there is some.";
+    device.apps.drillHeldUp = { code: "drill-no-memory", detail, nextStep };
+    await to("app/notes");
+    const words = page.getByText(`The next try by itself waits. ${detail} ${nextStep}`);
+    await words.waitFor();
+    await photograph("drill-held-up");
+    device.apps.drillHeldUp = undefined;
+    device.publish({ type: "app", id: "notes" });
+    await words.waitFor({ state: "detached" });
+  });
+
   test(`${kind}: what the device refuses after it has taken it is told where it was asked for`, async (t) => {
     const { device, page, to, photograph } = await start(t, kind);
     const detail = "2 more devices have to come back online before the backup can be read.";

@@ -177,6 +177,8 @@ export class FakeApps {
   readonly trash: TrashedApp[] = [];
   /** How tasks of a kind end instead of well. */
   readonly failing = new Map<Task["kind"], NonNullable<Task["error"]>>();
+  /** What keeps the restore drill that is due from being held. */
+  drillHeldUp: AppBackupsView["drillHeldUp"];
   catalogs: CatalogState[] = [
     { id: "built-in", builtIn: true, publicKey: "5d6d".repeat(16), index: indexOf({ en: "Piccolo's own" }, 1) },
     {
@@ -592,6 +594,7 @@ export class FakeApps {
     if (app.volumes.length === 0) return { state: "none", backups: [] };
     const takenAtMs = Date.now() - 5 * 60 * minute;
     return {
+      ...(this.drillHeldUp === undefined ? {} : { drillHeldUp: this.drillHeldUp }),
       state: "saved",
       lastAtMs: takenAtMs,
       nextAtMs: takenAtMs + day,

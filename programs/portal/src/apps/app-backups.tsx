@@ -81,10 +81,8 @@ export function BackupsGroup({ view, name }: { view: AppView; name: string }) {
       {newest === undefined ? null : (
         <Row
           name={data.drill === undefined ? "Whether a backup works was not tried yet." : drillInWords(data.drill, now)}
+          note={data.drillHeldUp === undefined ? undefined : drillHeldUpInWords(data.drillHeldUp)}
         >
-          {data.drillHeldUp === undefined ? null : (
-            <p className="text-sm text-ink-soft">{drillHeldUpInWords(data.drillHeldUp)}</p>
-          )}
           {drill.isError ? <ProblemNote error={drill.error} /> : null}
           {drill.isError || isDrillNoted ? null : <TaskNote task={drilled} before="It could not be tried." />}
           <Button
