@@ -26,10 +26,13 @@ export function createPlacementQuestion(port: PlacementPort): () => Promise<void
     again = true;
     if (asking) return;
     asking = true;
-    while (again) {
-      again = false;
-      await round();
+    try {
+      while (again) {
+        again = false;
+        await round();
+      }
+    } finally {
+      asking = false;
     }
-    asking = false;
   };
 }

@@ -25,25 +25,26 @@ interface Send {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Blob;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   readonly onSent?: (bytes: number) => void;
 }
 
 /** Throws `DeviceRefusal` unless the status is one of success; rejects with the signal's reason when aborted. */
 async function send(options: Send): Promise<Reply> {
+  const { signal } = options;
   const reply = await new Promise<Reply>((resolve, reject) => {
-    options.signal.throwIfAborted();
+    signal?.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open(options.method, `${apiBase}${options.path}`);
     request.setRequestHeader("tus-resumable", "1.0.0");
     request.setRequestHeader("x-piccolo-csrf", csrfToken());
     for (const [name, value] of Object.entries(options.headers ?? {})) request.setRequestHeader(name, value);
     const stop = (): void => request.abort();
-    options.signal.addEventListener("abort", stop);
+    signal?.addEventListener("abort", stop);
     request.upload.addEventListener("progress", ({ loaded }) => options.onSent?.(loaded));
     request.addEventListener("loadend", () => {
-      options.signal.removeEventListener("abort", stop);
-      if (options.signal.aborted) reject(options.signal.reason as Error);
+      signal?.removeEventListener("abort", stop);
+      if (signal?.aborted === true) reject(signal.reason as Error);
       else
         resolve({
           status: request.status,
@@ -78,8 +79,6 @@ export interface UploadCreation {
   readonly onConflict: "refuse" | "version" | "rename";
 }
 
-const never = (): AbortSignal => new AbortController().signal;
-
 /**
  * Not to be broken off: the device would go on creating it, and nobody here would know its id. Who does not want it any
  * more discards it when the answer is there.
@@ -89,7 +88,6 @@ export async function createUpload(creation: UploadCreation): Promise<TransferEn
   const reply = await send({
     method: "POST",
     path: "/uploads",
-    signal: never(),
     headers: {
       "upload-length": String(sizeBytes),
       "upload-metadata": Object.entries(metadata)
@@ -128,5 +126,5 @@ export async function sendRest(
 }
 
 export async function discardUpload(uploadId: string): Promise<void> {
-  await send({ method: "DELETE", path: pathOf(uploadId), signal: never() });
+  await send({ method: "DELETE", path: pathOf(uploadId) });
 }

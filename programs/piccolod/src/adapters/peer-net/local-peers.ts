@@ -139,7 +139,8 @@ export function addressesTold(addresses: readonly string[]): readonly string[] {
     const isTold = toldAddress.test(`dnsaddr=${address}`) && host !== undefined && isLocalAddress(host);
     return isTold ? [{ address, isInside: insideBlocks.check(host, isIPv4(host) ? "ipv4" : "ipv6") }] : [];
   });
-  return [...told.filter(({ isInside }) => !isInside), ...told.filter(({ isInside }) => isInside)]
+  return told
+    .toSorted((a, b) => Number(a.isInside) - Number(b.isInside))
     .slice(0, mostAddresses)
     .map(({ address }) => address);
 }

@@ -68,7 +68,8 @@ export class KeptBackups {
 
   /** Drops what is not kept any more, and the parts that no backup has. */
   async tidy(app: string): Promise<void> {
-    for (const id of decideDropped(this.ofApp(app), this.#options.world.nowMs())) this.#drop(id);
+    const { store, world } = this.#options;
+    for (const id of decideDropped(store.ofApp(app), world.nowMs())) this.#drop(id);
     await this.removeUnused();
   }
 

@@ -28,13 +28,21 @@ function monthOf(atMs: number): number {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 
+/** What is dated ahead of the clock was dated by one that was ahead itself, or this one is behind. */
+function byClock<Backup extends Pick<DatedBackup, "takenAtMs">>(backups: readonly Backup[], nowMs: number) {
+  const { timely = [], ahead = [] } = Object.groupBy(backups, ({ takenAtMs }) =>
+    isTimely(takenAtMs, nowMs) ? "timely" : "ahead",
+  );
+  return { timely, ahead };
+}
+
 /** Of those newest first: what a clock that was ahead has dated comes last, since when it was made nobody knows. */
 export function timelyFirst<Backup extends Pick<DatedBackup, "takenAtMs">>(
   backups: readonly Backup[],
   nowMs: number,
 ): Backup[] {
-  const isTimelyOne = ({ takenAtMs }: Backup): boolean => isTimely(takenAtMs, nowMs);
-  return [...backups.filter(isTimelyOne), ...backups.filter((one) => !isTimelyOne(one))];
+  const { timely, ahead } = byClock(backups, nowMs);
+  return [...timely, ...ahead];
 }
 
 /**
@@ -47,8 +55,7 @@ export function decideDropped(
   nowMs: number,
   retention: Retention = usualRetention,
 ): readonly string[] {
-  const timely = backups.filter(({ takenAtMs }) => isTimely(takenAtMs, nowMs));
-  const ahead = backups.filter(({ takenAtMs }) => !isTimely(takenAtMs, nowMs));
+  const { timely, ahead } = byClock(backups, nowMs);
   return [...droppedOf(timely, retention), ...droppedOf(ahead, retention)];
 }
 
